@@ -1,0 +1,37 @@
+"""Bars in: aligned panels, sources, universes, the execution clock and the built-in market."""
+
+from market.errors import (
+    BarsError,
+    CheckpointError,
+    DataError,
+    ParityError,
+    QuintileError,
+    RunError,
+    SourceError,
+    UniverseError,
+    UnsupportedBookError,
+)
+from market.listing import cash_outs, listed
+from market.panel import Panel, PanelFacts
+from market.returns import Execution, fill_prices, forward_returns
+from market.settings import Settings
+
+__all__ = [
+    "BarsError",
+    "CheckpointError",
+    "DataError",
+    "Execution",
+    "Panel",
+    "PanelFacts",
+    "ParityError",
+    "QuintileError",
+    "RunError",
+    "Settings",
+    "SourceError",
+    "UniverseError",
+    "UnsupportedBookError",
+    "cash_outs",
+    "fill_prices",
+    "forward_returns",
+    "listed",
+]

@@ -1,0 +1,62 @@
+"""Errors: every failure a user can meet, in one small tree.
+
+``ValueError`` is for a wrong argument; this tree is for data, files and engines. The command line prints one line each.
+
+    QuintileError
+    ├── DataError            bars, scores or members that cannot be used
+    │   ├── BarsError        a column, price, date or ticker is wrong
+    │   ├── SourceError      nothing usable came from a file or a vendor
+    │   └── UniverseError    no or impossible membership
+    ├── CheckpointError      model weights missing, corrupt or foreign
+    ├── RunError             a run is missing, changed or cannot resume
+    ├── UnsupportedBookError a book the backtest engine cannot express
+    └── ParityError          the two backtest engines disagree
+"""
+
+__all__ = [
+    "BarsError",
+    "CheckpointError",
+    "DataError",
+    "ParityError",
+    "QuintileError",
+    "RunError",
+    "SourceError",
+    "UniverseError",
+    "UnsupportedBookError",
+]
+
+
+class QuintileError(Exception):
+    """Anything Quintile refuses to do, told in one line that ends in the remedy."""
+
+
+class DataError(QuintileError):
+    """Data that cannot be used as given."""
+
+
+class BarsError(DataError):
+    """Bars with a wrong column, price, date or ticker."""
+
+
+class SourceError(DataError):
+    """A file or vendor that gave nothing usable."""
+
+
+class UniverseError(DataError):
+    """A universe that is empty, misaligned or impossible."""
+
+
+class CheckpointError(QuintileError):
+    """Model weights that are missing, corrupt or belong to something else."""
+
+
+class RunError(QuintileError):
+    """A run that is missing, has changed or cannot resume."""
+
+
+class UnsupportedBookError(QuintileError):
+    """A book that the backtest engine cannot express."""
+
+
+class ParityError(QuintileError):
+    """Two engines that ran the same book and disagree."""

@@ -1,0 +1,213 @@
+"""Panel: aligned daily bars, sessions × tickers, and what is known about where they came from.
+
+Row *t* is known at the close of *t*. Prices are adjusted for splits and dividends by one factor. NaN means that the
+name did not print in that session; ``universe`` False means that it is not eligible for a decision at that close.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from market.errors import BarsError
+
+__all__ = ["BAR_FIELDS", "Panel", "PanelFacts", "aligned_frame", "no_delistings"]
+
+BAR_FIELDS = ("open", "high", "low", "close", "volume", "dollar_volume")
+PRICE_FIELDS = BAR_FIELDS[:4]
+
+
+def no_delistings() -> pd.DataFrame:
+    """Return the empty table of delistings: index ``ticker``, columns ``session`` and ``delisting_return``."""
+    columns = {"session": pd.Series(dtype="datetime64[ns]"), "delisting_return": pd.Series(dtype="float64")}
+    return pd.DataFrame(columns, index=pd.Index([], name="ticker", dtype="str"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelFacts:
+    """Where bars came from and on what basis their numbers stand; printed on every report.
+
+    Parameters
+    ----------
+    source : str
+        File, vendor or generator, without any path of the machine.
+    adjustment : str
+        How prices were adjusted, e.g. ``"splits and dividends (adj_close / close)"``.
+    volume_basis : str
+        Split basis of ``volume`` and ``dollar_volume``.
+    point_in_time : bool
+        The source says that it holds the names as they were, dead ones included.
+    synthetic : bool
+        Bars of the built-in market, never of a real one.
+    universe : str
+        How ``universe`` was chosen.
+    notes : tuple of str
+        Findings of the loader and the calendar check, for the report's data page.
+    """
+
+    source: str
+    adjustment: str
+    volume_basis: str
+    point_in_time: bool = False
+    synthetic: bool = False
+    universe: str = "all names with a print"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """Daily bars of one market, all frames of shape (n_sessions, n_tickers) on one index.
+
+    Parameters
+    ----------
+    open, high, low, close : DataFrame of float
+        Prices, adjusted for splits and dividends by one factor per name and session; NaN without a print.
+    volume : DataFrame of float
+        Shares traded on one split basis; NaN without a print.
+    dollar_volume : DataFrame of float
+        Close × volume on one split basis before dividend adjustment, in the currency of the bars.
+    universe : DataFrame of bool
+        Names eligible for a decision at the close of each session.
+    delistings : DataFrame
+        Index ticker; columns ``session`` (the last tradable one, when it becomes known) and ``delisting_return``.
+    facts : PanelFacts
+        Source, adjustment and bases.
+
+    Raises
+    ------
+    BarsError
+        If frames are misaligned, sessions unsorted, a price is not positive, or high < low.
+    """
+
+    open: pd.DataFrame
+    high: pd.DataFrame
+    low: pd.DataFrame
+    close: pd.DataFrame
+    volume: pd.DataFrame
+    dollar_volume: pd.DataFrame
+    universe: pd.DataFrame
+    facts: PanelFacts
+    delistings: pd.DataFrame = field(default_factory=no_delistings)
+
+    def __post_init__(self) -> None:
+        _check_axes(self.close.index, self.close.columns)
+        for name, frame in self._frames():
+            if not (frame.index.equals(self.close.index) and frame.columns.equals(self.close.columns)):
+                raise BarsError(f"{name} and close differ in sessions or tickers: align them before building a Panel")
+        _check_prices(self)
+        _check_delistings(self)
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """Sessions, sorted and unique."""
+        return pd.DatetimeIndex(self.close.index)
+
+    @property
+    def tickers(self) -> pd.Index:
+        """Tickers, in column order."""
+        return self.close.columns
+
+    @property
+    def printed(self) -> pd.DataFrame:
+        """Bool frame: the name traded in that session."""
+        return self.close.notna()
+
+    def until(self, session: pd.Timestamp | str) -> Self:
+        """Return what was known at the close of ``session``: no later row, no later delisting."""
+        return self.between(None, session)
+
+    def between(self, start: pd.Timestamp | str | None, end: pd.Timestamp | str | None) -> Self:
+        """Return the panel of the sessions from ``start`` to ``end``, both included; None is an open side."""
+        first = None if start is None else pd.Timestamp(start)
+        last = None if end is None else pd.Timestamp(end)
+        frames: dict[str, Any] = {name: frame.loc[first:last] for name, frame in self._frames()}
+        if frames["close"].empty:
+            raise BarsError(f"no session between {start} and {end}: the bars run from {_span(self.sessions)}")
+        known = self.delistings["session"] <= frames["close"].index[-1]
+        return replace(self, delistings=self.delistings[known], **frames)
+
+    def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
+        """Return the panel with another universe, described in words for the report."""
+        return replace(self, universe=universe, facts=replace(self.facts, universe=described))
+
+    def fingerprint(self) -> str:
+        """Return the sha256 of every number, date, ticker, basis and delisting of the panel, in hexadecimal."""
+        digest = hashlib.sha256(json.dumps(_header(self), sort_keys=True).encode())
+        for name, frame in self._frames():
+            digest.update(name.encode())
+            digest.update(_canonical_bytes(frame))
+        return digest.hexdigest()
+
+    def _frames(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        for name in (*BAR_FIELDS, "universe"):
+            yield name, getattr(self, name)
+
+
+def aligned_frame(values: np.ndarray, sessions: pd.DatetimeIndex, tickers: pd.Index) -> pd.DataFrame:
+    """Return ``values`` (n_sessions, n_tickers) as a frame with the project's axis names, one ticker contiguous."""
+    index = pd.DatetimeIndex(sessions, name="session").as_unit("ns")
+    return pd.DataFrame(np.asfortranarray(values), index=index, columns=pd.Index(tickers, name="ticker", dtype="str"))
+
+
+def _check_axes(sessions: pd.Index, tickers: pd.Index) -> None:
+    if not isinstance(sessions, pd.DatetimeIndex) or sessions.tz is not None:
+        raise BarsError("sessions must be dates without a time zone: convert them to the exchange's local date")
+    if not (sessions.is_monotonic_increasing and sessions.is_unique):
+        raise BarsError("sessions must be sorted and unique: sort the bars by date and drop repeated keys")
+    if not tickers.is_unique:
+        repeated = sorted(tickers[tickers.duplicated()])[:5]
+        raise BarsError(f"tickers must be unique, repeated: {repeated}")
+
+
+def _check_prices(panel: Panel) -> None:
+    for name in PRICE_FIELDS:
+        wrong = getattr(panel, name).to_numpy() <= 0
+        if wrong.any():
+            raise BarsError(f"{name} must be positive, was not {_first_key(panel, wrong)}: drop or repair those rows")
+    crossed = panel.high.to_numpy() < panel.low.to_numpy()
+    if crossed.any():
+        raise BarsError(f"high is below low {_first_key(panel, crossed)}: drop or repair those rows")
+    negative = panel.volume.to_numpy() < 0
+    if negative.any():
+        raise BarsError(f"volume is negative {_first_key(panel, negative)}: drop or repair those rows")
+
+
+def _check_delistings(panel: Panel) -> None:
+    strangers = panel.delistings.index.difference(panel.tickers)
+    if len(strangers):
+        raise BarsError(f"delistings name tickers without bars: {list(strangers[:5])}")
+    for ticker, last in panel.delistings["session"].items():
+        if panel.close[ticker].loc[last:].iloc[1:].notna().any():
+            raise BarsError(f"{ticker} prints after its delisting on {last:%Y-%m-%d}: correct the delisting date")
+
+
+def _first_key(panel: Panel, wrong: np.ndarray) -> str:
+    row, column = np.argwhere(wrong)[0]
+    return f"for {panel.tickers[column]} on {panel.sessions[row]:%Y-%m-%d} ({int(wrong.sum())} such rows)"
+
+
+def _span(sessions: pd.DatetimeIndex) -> str:
+    return f"{sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}"
+
+
+def _header(panel: Panel) -> dict[str, object]:
+    return {
+        "sessions": [f"{session:%Y-%m-%d}" for session in panel.sessions],
+        "tickers": list(panel.tickers),
+        "delistings": [
+            [ticker, f"{event['session']:%Y-%m-%d}", repr(float(event["delisting_return"]))]
+            for ticker, event in panel.delistings.iterrows()
+        ],
+        "basis": {key: value for key, value in asdict(panel.facts).items() if key in ("adjustment", "volume_basis")},
+    }
+
+
+def _canonical_bytes(frame: pd.DataFrame) -> bytes:
+    values = frame.to_numpy()
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.nan, values)  # one bit pattern for every NaN
+    return np.asfortranarray(values).tobytes(order="F")

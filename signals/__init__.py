@@ -1,0 +1,1 @@
+"""Features from bars, cross-section tools, and the only home of signal metrics."""

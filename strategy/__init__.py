@@ -1,0 +1,1 @@
+"""The whole strategy: spec, pipeline, run store and command line."""
