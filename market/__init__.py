@@ -15,6 +15,8 @@ from market.listing import cash_outs, listed
 from market.panel import Panel, PanelFacts
 from market.returns import Execution, fill_prices, forward_returns
 from market.settings import Settings
+from market.sources import load_bars
+from market.universe import choose_universe, survivorship
 
 __all__ = [
     "BarsError",
@@ -31,7 +33,10 @@ __all__ = [
     "UniverseError",
     "UnsupportedBookError",
     "cash_outs",
+    "choose_universe",
     "fill_prices",
     "forward_returns",
     "listed",
+    "load_bars",
+    "survivorship",
 ]

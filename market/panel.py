@@ -165,9 +165,11 @@ def _check_axes(sessions: pd.Index, tickers: pd.Index) -> None:
 
 def _check_prices(panel: Panel) -> None:
     for name in PRICE_FIELDS:
-        wrong = getattr(panel, name).to_numpy() <= 0
+        prices = getattr(panel, name).to_numpy()
+        wrong = (prices <= 0) | np.isinf(prices)
         if wrong.any():
-            raise BarsError(f"{name} must be positive, was not {_first_key(panel, wrong)}: drop or repair those rows")
+            where = _first_key(panel, wrong)
+            raise BarsError(f"{name} must be positive and finite, was not {where}: drop or repair those rows")
     crossed = panel.high.to_numpy() < panel.low.to_numpy()
     if crossed.any():
         raise BarsError(f"high is below low {_first_key(panel, crossed)}: drop or repair those rows")

@@ -1,0 +1,99 @@
+"""Sources: daily bars from files, from Yahoo Finance or from the built-in market, as one aligned Panel."""
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from market.calendar import check_calendar
+from market.errors import SourceError
+from market.panel import Panel
+from market.sources.assemble import Origin, panel_from_rows
+from market.sources.files import bars_from_path
+from market.sources.long_form import LongBars
+from market.sources.yahoo import panel_from_yahoo, parse_tickers
+
+__all__ = ["load_bars"]
+
+YFINANCE = "yfinance:"
+
+
+def load_bars(
+    source: str | Path, *, start: str | None = None, end: str | None = None, point_in_time: bool = False
+) -> Panel:
+    """Load daily bars, adjusted, aligned and checked.
+
+    Parameters
+    ----------
+    source : str or Path
+        ``"builtin"`` for the built-in synthetic market, ``"yfinance:AAPL,MSFT"``, a .parquet or .csv file in long form
+        (date, ticker, open, high, low, close, volume and maybe adj_close, in any case) or with yfinance's wide
+        columns, or a folder with one such file per ticker.
+    start, end : str, optional
+        ISO dates; bars are cut to them, both included, before splits are inferred.
+    point_in_time : bool
+        The caller's word that the source holds the names as they were, dead ones included;
+        :func:`market.universe.survivorship` tests it. The built-in market knows this about itself.
+
+    Returns
+    -------
+    Panel
+        Every name with a print is in the universe. Where adj_close exists, prices are multiplied by adj_close / close,
+        and dollar volume = close × volume is taken before; ``facts`` says so, and carries what the loader and the
+        check against the XNYS calendar found.
+
+    Raises
+    ------
+    SourceError
+        If nothing usable is there.
+    BarsError
+        If a column is missing or a row cannot be used; the message names the row.
+    ValueError
+        If start or end is not an ISO date.
+    """
+    first, last = _iso_date("start", start), _iso_date("end", end)
+    if first is not None and last is not None and first > last:
+        raise ValueError(f"start must not be after end, was {start} and {end}")
+    if str(source) == "builtin":
+        from market.synthetic import synthetic_market
+
+        return synthetic_market().panel.between(first, last)
+    panel = _real_panel(source, first, last, point_in_time)
+    note = check_calendar(panel).note
+    return replace(panel, facts=replace(panel.facts, notes=(*panel.facts.notes, note)))
+
+
+def _real_panel(source: str | Path, first: str | None, last: str | None, point_in_time: bool) -> Panel:
+    text = str(source)
+    if text.startswith(YFINANCE):
+        tickers = parse_tickers(text.removeprefix(YFINANCE))
+        return panel_from_yahoo(tickers, start=first, end=last, point_in_time=point_in_time)
+    path = Path(source)
+    bars = _cut(bars_from_path(path), first, last, path.name)
+    return panel_from_rows(bars, origin=Origin(name=path.name, point_in_time=point_in_time))
+
+
+def _iso_date(word: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return datetime.date.fromisoformat(value).isoformat()
+    except ValueError as error:
+        raise ValueError(f"{word} must be an ISO date like 2015-01-31, was {value!r}") from error
+
+
+def _cut(bars: LongBars, first: str | None, last: str | None, origin: str) -> LongBars:
+    if first is None and last is None:
+        return bars
+    inside = np.ones(len(bars.dates), dtype=bool)
+    if first is not None:
+        inside &= bars.dates >= np.datetime64(first)
+    if last is not None:
+        inside &= bars.dates <= np.datetime64(last)
+    if not inside.any():
+        span = [np.datetime_as_string(day, unit="D") for day in (bars.dates.min(), bars.dates.max())]
+        raise SourceError(
+            f"{origin} has no bar from {first or span[0]} to {last or span[1]}: it runs from {span[0]} to {span[1]}"
+        )
+    return bars if inside.all() else bars.select(inside)

@@ -1,0 +1,75 @@
+"""Column names: the spellings under which files hold a date, a ticker and a bar, and how they are recognised.
+
+Letters and digits count, case and punctuation do not: ``Adj Close``, ``adj_close`` and ``adjclose`` are one name.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from market.errors import BarsError
+
+__all__ = ["BAR_COLUMNS", "bar_field", "match_columns", "plain_name", "require_columns"]
+
+BAR_COLUMNS = ("open", "high", "low", "close", "volume")
+
+# plain spellings in order of preference; the last ones of a date are what pandas calls an index without a name
+SPELLINGS = {
+    "date": ("date", "session", "timestamp", "datetime", "indexlevel0", "unnamed0", "index", ""),
+    "ticker": ("ticker", "symbol", "name"),
+    **{column: (column,) for column in BAR_COLUMNS},
+    "adj_close": ("adjclose", "adjustedclose"),
+}
+
+_FIELD_OF = {spelling: column for column in (*BAR_COLUMNS, "adj_close") for spelling in SPELLINGS[column]}
+# fields that vendors ship beside the bars; recognised in wide headers and left out
+_OTHER_FIELDS = {"dividends": "dividends", "stocksplits": "splits", "splits": "splits", "capitalgains": "gains"}
+
+
+def plain_name(name: str) -> str:
+    """Return the name in lower case without anything but letters and digits."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def bar_field(name: str) -> str | None:
+    """Return which field of a bar a name spells, dividends and splits included; None for anything else."""
+    plain = plain_name(name)
+    return _FIELD_OF.get(plain) or _OTHER_FIELDS.get(plain)
+
+
+def match_columns(names: Sequence[str], *, origin: str) -> dict[str, str]:
+    """Return the file's own name of each column that is found, by our name of it.
+
+    Raises
+    ------
+    BarsError
+        If two columns spell the same name.
+    """
+    found = {}
+    for column, spellings in SPELLINGS.items():
+        for spelling in spellings:
+            hits = [name for name in names if plain_name(name) == spelling]
+            if len(hits) > 1:
+                raise BarsError(f"{origin} has more than one column for {column}: {hits}; keep one of them")
+            if hits:
+                found[column] = hits[0]
+                break
+    return found
+
+
+def require_columns(wanted: Iterable[str], names: Sequence[str], *, origin: str) -> dict[str, str]:
+    """Return :func:`match_columns` once every wanted column is there.
+
+    Raises
+    ------
+    BarsError
+        If one is missing; the message says what was looked for and what was found.
+    """
+    found = match_columns(names, origin=origin)
+    missing = [column for column in wanted if column not in found]
+    if missing:
+        looked_for = "; ".join("/".join(s for s in SPELLINGS[column] if s) for column in missing)
+        raise BarsError(
+            f"{origin} has no column for {', '.join(missing)}: looked for {looked_for} in any case, "
+            f"found {list(names[:12])}; rename or add them"
+        )
+    return found

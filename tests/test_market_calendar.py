@@ -1,0 +1,79 @@
+"""Calendar: sessions of the bars against those of the exchange."""
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from market import Panel
+from market.calendar import check_calendar, exchange_sessions
+from market.panel import BAR_FIELDS
+from market.sources import load_bars
+from tests.oracles.small_panels import panel_of
+
+
+def january() -> Panel:
+    """Business days from 2020-01-01, a holiday, to 2020-01-21, the day after another."""
+    return panel_of({"A": [1.0] * 15})
+
+
+def without(panel: Panel, *days: str) -> Panel:
+    frames = {name: getattr(panel, name).drop(pd.to_datetime(list(days))) for name in (*BAR_FIELDS, "universe")}
+    return replace(panel, **frames)
+
+
+def test_sessions_of_the_exchange_match_themselves() -> None:
+    panel = without(january(), "2020-01-01", "2020-01-20")
+    check = check_calendar(panel)
+    assert (check.missing, check.extra) == ((), ())
+    assert check.note == "calendar XNYS: all 13 sessions match"
+
+
+def test_missing_and_extra_sessions_are_named() -> None:
+    check = check_calendar(without(january(), "2020-01-03", "2020-01-06"))
+    assert check.missing == (pd.Timestamp("2020-01-03"), pd.Timestamp("2020-01-06"))
+    assert check.extra == (pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-20"))
+    assert check.note == (
+        "calendar XNYS: 2 sessions missing from the bars (2020-01-03, 2020-01-06); "
+        "2 sessions not held by the exchange (2020-01-01, 2020-01-20)"
+    )
+    with pytest.raises(FrozenInstanceError):
+        check.exchange = "XLON"
+
+
+def test_long_lists_are_cut_in_the_note_only() -> None:
+    check = check_calendar(without(january(), "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-08"))
+    assert len(check.missing) == 4
+    assert "4 sessions missing from the bars (2020-01-03, 2020-01-06, 2020-01-07, …)" in check.note
+
+
+def test_a_single_session_and_other_exchanges_can_be_checked() -> None:
+    panel = panel_of({"A": [1.0]}, first="2020-01-20")
+    assert len(check_calendar(panel).extra) == 1
+    assert check_calendar(panel, "XLON").note == "calendar XLON: all 1 sessions match"
+    weekend = pd.Timestamp("2020-01-04")
+    assert exchange_sessions("XNYS", start=weekend, end=weekend).empty
+    assert exchange_sessions("XNYS", start=pd.Timestamp("1950-01-03"), end=pd.Timestamp("1950-01-06")).size == 4
+
+
+def test_an_unknown_exchange_is_one_clear_line() -> None:
+    with pytest.raises(ValueError, match="no calendar for exchange 'NOWHERE': give a market identifier code like XNYS"):
+        check_calendar(january(), "NOWHERE")
+
+
+def test_loaded_bars_carry_the_note(tmp_path: Path) -> None:
+    days = ["2020-01-02", "2020-01-06"]
+    bars = pd.DataFrame({"date": days, "ticker": "A", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1})
+    bars.to_csv(tmp_path / "bars.csv", index=False)
+    notes = load_bars(tmp_path / "bars.csv").facts.notes
+    assert notes == ("calendar XNYS: 1 sessions missing from the bars (2020-01-03)",)
+
+
+def test_importing_market_does_not_import_the_calendars_or_vendors() -> None:
+    code = "import sys, market.sources, market.universe; print({'exchange_calendars', 'yfinance'} & set(sys.modules))"
+    root = Path(__file__).resolve().parent.parent
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.strip() == "set()"
