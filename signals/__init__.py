@@ -1,1 +1,46 @@
 """Features from bars, cross-section tools, and the only home of signal metrics."""
+
+from signals.cross_section import centered_rank, demean, neutralize, rank, session_mean, winsorize, zscore
+from signals.evaluation import (
+    ICDecay,
+    ICSummary,
+    QuantileReturns,
+    ScoreCorrelation,
+    ic_by_quarter,
+    ic_decay,
+    information_coefficient,
+    quantile_returns,
+    rank_autocorrelation,
+    score_correlation,
+    summarize_ic,
+)
+from signals.features import FEATURE_SETS, Feature, compute_features, feature_table, fill_gaps
+from signals.hac import hac_lags_by_rule, hac_standard_error
+
+__all__ = [
+    "FEATURE_SETS",
+    "Feature",
+    "ICDecay",
+    "ICSummary",
+    "QuantileReturns",
+    "ScoreCorrelation",
+    "centered_rank",
+    "compute_features",
+    "demean",
+    "feature_table",
+    "fill_gaps",
+    "hac_lags_by_rule",
+    "hac_standard_error",
+    "ic_by_quarter",
+    "ic_decay",
+    "information_coefficient",
+    "neutralize",
+    "quantile_returns",
+    "rank",
+    "rank_autocorrelation",
+    "score_correlation",
+    "session_mean",
+    "summarize_ic",
+    "winsorize",
+    "zscore",
+]

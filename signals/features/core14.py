@@ -1,0 +1,156 @@
+"""The 14 core features of the reference strategy, in the order in which a network reads them.
+
+Row *t* uses bars of sessions ≤ *t* only. The one rule for gaps: **a feature is NaN unless every bar that its definition
+reads was printed**. A 20-session window with a halt inside has no standard deviation, mean or extreme; a 20-session
+return reads two closes and needs those two. ``fill_gaps`` bridges short gaps afterwards; nothing here does.
+
+Standard deviations are of simple returns with ``ddof=1``, a year has 252 sessions. ``momentum`` and ``momentum_5d`` are
+``ret_20d`` and ``ret_5d`` number for number, as in the reference; they are computed once and kept for their names.
+"""
+
+import math
+
+import numpy as np
+
+from market.panel import Panel
+from signals.cross_section import session_mean
+from signals.features.feature import feature
+from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
+from signals.rows import FloatArray
+
+__all__ = [
+    "CORE14",
+    "dist_from_high",
+    "dist_from_low",
+    "market_return",
+    "momentum",
+    "momentum_5d",
+    "price_range",
+    "ret_1d",
+    "ret_5d",
+    "ret_20d",
+    "vol_5d",
+    "vol_volume",
+    "volatility",
+    "volume_ratio",
+    "volume_trend",
+]
+
+SESSIONS_A_YEAR = 252
+
+
+@feature(group="return", warm_up=1)
+def ret_1d(panel: Panel) -> FloatArray:
+    """Close ÷ close 1 session earlier − 1."""
+    return change(_bars(panel, "close"), 1)
+
+
+@feature(group="return", warm_up=5)
+def ret_5d(panel: Panel) -> FloatArray:
+    """Close ÷ close 5 sessions earlier − 1."""
+    return change(_bars(panel, "close"), 5)
+
+
+@feature(group="return", warm_up=20)
+def ret_20d(panel: Panel) -> FloatArray:
+    """Close ÷ close 20 sessions earlier − 1."""
+    return change(_bars(panel, "close"), 20)
+
+
+@feature(group="volatility", warm_up=20)
+def volatility(panel: Panel) -> FloatArray:
+    """Standard deviation of the last 20 daily returns × √252."""
+    return _annual_volatility(panel, 20)
+
+
+@feature(group="volatility", warm_up=5)
+def vol_5d(panel: Panel) -> FloatArray:
+    """Standard deviation of the last 5 daily returns × √252."""
+    return _annual_volatility(panel, 5)
+
+
+@feature(group="volume", warm_up=19)
+def vol_volume(panel: Panel) -> FloatArray:
+    """Standard deviation ÷ mean of the last 20 volumes; NaN if none traded."""
+    volume = _bars(panel, "volume")
+    return ratio(trailing_std(volume, 20), trailing_mean(volume, 20))
+
+
+@feature(group="range", warm_up=19)
+def dist_from_high(panel: Panel) -> FloatArray:
+    """(Highest high of the last 20 sessions − close) ÷ close."""
+    close = _bars(panel, "close")
+    return (trailing_max(_bars(panel, "high"), 20) - close) / close
+
+
+@feature(group="range", warm_up=19)
+def dist_from_low(panel: Panel) -> FloatArray:
+    """(Close − lowest low of the last 20 sessions) ÷ close."""
+    close = _bars(panel, "close")
+    return (close - trailing_min(_bars(panel, "low"), 20)) / close
+
+
+@feature(group="range", warm_up=0)
+def price_range(panel: Panel) -> FloatArray:
+    """(High − low) ÷ close."""
+    return (_bars(panel, "high") - _bars(panel, "low")) / _bars(panel, "close")
+
+
+@feature(group="return", warm_up=20, same_as=ret_20d)
+def momentum(panel: Panel) -> FloatArray:
+    """Return over 20 sessions, the same number as ret_20d."""
+    return ret_20d.formula(panel)
+
+
+@feature(group="return", warm_up=5, same_as=ret_5d)
+def momentum_5d(panel: Panel) -> FloatArray:
+    """Return over 5 sessions, the same number as ret_5d."""
+    return ret_5d.formula(panel)
+
+
+@feature(group="volume", warm_up=19)
+def volume_ratio(panel: Panel) -> FloatArray:
+    """Volume ÷ mean of the last 20 volumes; NaN if none traded."""
+    volume = _bars(panel, "volume")
+    return ratio(volume, trailing_mean(volume, 20))
+
+
+@feature(group="volume", warm_up=19)
+def volume_trend(panel: Panel) -> FloatArray:
+    """Mean of the last 5 volumes ÷ mean of the last 20; NaN if none traded."""
+    volume = _bars(panel, "volume")
+    return ratio(trailing_mean(volume, 5), trailing_mean(volume, 20))
+
+
+@feature(group="market", warm_up=1)
+def market_return(panel: Panel) -> FloatArray:
+    """Equal-weighted ret_1d of the session's universe, the same number for every name that printed."""
+    market = session_mean(ret_1d(panel).where(panel.universe)).to_numpy()
+    return np.where(panel.printed.to_numpy(), market[:, None], np.nan)
+
+
+CORE14 = (
+    ret_1d,
+    ret_5d,
+    ret_20d,
+    volatility,
+    vol_5d,
+    vol_volume,
+    dist_from_high,
+    dist_from_low,
+    price_range,
+    momentum,
+    momentum_5d,
+    volume_ratio,
+    volume_trend,
+    market_return,
+)
+
+
+def _bars(panel: Panel, field: str) -> FloatArray:
+    bars: FloatArray = getattr(panel, field).to_numpy(dtype="float64")
+    return bars
+
+
+def _annual_volatility(panel: Panel, window: int) -> FloatArray:
+    return trailing_std(ret_1d.formula(panel), window) * math.sqrt(SESSIONS_A_YEAR)

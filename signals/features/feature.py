@@ -1,0 +1,67 @@
+"""Feature: a named number per session and ticker, with its group, definition and warm-up.
+
+``@feature`` turns a function from a panel to an array into a ``Feature``; the docstring's first line is the definition
+that reports and feature tables print.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from market.panel import Panel, aligned_frame
+from signals.rows import FloatArray
+
+__all__ = ["Feature", "feature"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """A feature that can be computed on a panel by calling it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the feature, the key of its frame.
+    group : str
+        What it measures: return, volatility, range, volume or market.
+    definition : str
+        The formula in words, row *t* from rows ≤ *t* only.
+    warm_up : int
+        Sessions before the first one in which it can have a value.
+    same_as : str or None
+        Name of the feature that it repeats, number for number.
+    formula : callable
+        Panel in, array of shape (n_sessions, n_tickers) out.
+    """
+
+    name: str
+    group: str
+    definition: str
+    warm_up: int
+    same_as: str | None
+    formula: Callable[[Panel], FloatArray]
+
+    def __call__(self, panel: Panel) -> pd.DataFrame:
+        """Return the feature, shape (n_sessions, n_tickers), row *t* known at the close of *t*; NaN: not available."""
+        return aligned_frame(self.formula(panel), panel.sessions, panel.tickers)
+
+
+def feature(
+    *, group: str, warm_up: int, same_as: Feature | None = None
+) -> Callable[[Callable[[Panel], FloatArray]], Feature]:
+    """Return a decorator that makes a ``Feature`` of a function, named as the function, defined by its docstring."""
+
+    def register(formula: Callable[[Panel], FloatArray]) -> Feature:
+        if not formula.__doc__:
+            raise ValueError(f"feature {formula.__name__} has no docstring: its first line is the definition")
+        return Feature(
+            name=formula.__name__,
+            group=group,
+            definition=formula.__doc__.strip().splitlines()[0].rstrip("."),
+            warm_up=warm_up,
+            same_as=None if same_as is None else same_as.name,
+            formula=formula,
+        )
+
+    return register

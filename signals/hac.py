@@ -1,0 +1,61 @@
+"""HAC errors: the standard error of a mean of autocorrelated daily numbers."""
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["hac_lags_by_rule", "hac_standard_error"]
+
+
+def hac_lags_by_rule(n_sessions: int) -> int:
+    """Return ⌊4 (T/100)^(2/9)⌋ lags for T sessions.
+
+    Newey and West, "Automatic lag selection in covariance matrix estimation", 1994, for the Bartlett kernel.
+    """
+    if n_sessions < 1:
+        raise ValueError(f"n_sessions must be at least 1, was {n_sessions}")
+    return int(4.0 * (n_sessions / 100.0) ** (2.0 / 9.0))
+
+
+def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
+    """Return the standard error of the mean of ``values``, allowing for heteroskedasticity and autocorrelation.
+
+    The Bartlett-weighted sum of Newey and West, "A simple, positive semi-definite, heteroskedasticity and
+    autocorrelation consistent covariance matrix", 1987, equation 5, times n/(n − 1): without lags it is the usual
+    standard deviation (``ddof=1``) ÷ √n.
+
+    Parameters
+    ----------
+    values : Series of float
+        One number a session; NaN sessions are left out and their neighbours count as consecutive.
+    lags : int, optional
+        Autocovariances counted, at least 0; ``hac_lags_by_rule`` by default.
+
+    Returns
+    -------
+    float
+        NaN with fewer than 2 × (lags + 1) numbers, or fewer than two.
+
+    Raises
+    ------
+    ValueError
+        If lags < 0.
+    """
+    if lags is not None and lags < 0:
+        raise ValueError(f"lags must be at least 0, was {lags}")
+    numbers = values.to_numpy(dtype="float64")
+    numbers = numbers[~np.isnan(numbers)]
+    if len(numbers) < 2:
+        return float("nan")
+    counted = hac_lags_by_rule(len(numbers)) if lags is None else lags
+    if len(numbers) < 2 * (counted + 1):
+        return float("nan")
+    return float(np.sqrt(_long_run_variance(numbers, counted) / (len(numbers) - 1)))
+
+
+def _long_run_variance(numbers: np.ndarray, lags: int) -> float:
+    deviations = numbers - numbers.mean()
+    n = len(deviations)
+    total = deviations @ deviations
+    for lag in range(1, lags + 1):
+        total += 2.0 * (1.0 - lag / (lags + 1.0)) * (deviations[lag:] @ deviations[:-lag])
+    return float(total / n)
