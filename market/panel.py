@@ -182,6 +182,9 @@ def _check_delistings(panel: Panel) -> None:
     strangers = panel.delistings.index.difference(panel.tickers)
     if len(strangers):
         raise BarsError(f"delistings name tickers without bars: {list(strangers[:5])}")
+    impossible = panel.delistings.index[~(panel.delistings["delisting_return"] >= -1.0)]
+    if len(impossible):
+        raise BarsError(f"delisting_return must be at least -1, was not for {impossible[0]}: write 0 where unknown")
     for ticker, last in panel.delistings["session"].items():
         if panel.close[ticker].loc[last:].iloc[1:].notna().any():
             raise BarsError(f"{ticker} prints after its delisting on {last:%Y-%m-%d}: correct the delisting date")

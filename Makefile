@@ -1,0 +1,41 @@
+# Two commands: `make demo` runs the main job, `make test` the tests. Each does its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check definition clean
+
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(READY) ## Create .venv with the tested set of libraries
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quintile needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## Train the real model on the built-in market and write its report
+	$(BIN)/quintile run filter_negative
+
+check: $(READY) ## Lint, format, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## Everything that must pass before a change lands, under five minutes
+	$(BIN)/pytest -q -n 2 -m "not slow"
+
+test-slow: $(READY) ## The rest: real bars, whole trainings, kills; an hour or more
+	$(BIN)/pytest -v -m slow
+
+definition: $(READY) ## Render STRATEGY_DEFINITION.md from the default strategy
+	$(BIN)/quintile definition --out STRATEGY_DEFINITION.md
+
+clean: ## Remove .venv and caches; runs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

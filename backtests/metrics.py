@@ -1,0 +1,335 @@
+"""Metrics: the only home of performance numbers.
+
+Conventions, printed beside the numbers: simple returns, standard deviations with ``ddof=1``, 252 sessions a year,
+drawdown counts the starting wealth. Sessions whose return is NaN are left out; with fewer than 20 left, and for a ratio
+whose denominator is 0, the number is NaN. Every function takes one return a session, in order.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "LEAST_SESSIONS",
+    "SESSIONS_A_YEAR",
+    "MarketFit",
+    "PerformanceSummary",
+    "Shape",
+    "annual_return",
+    "calmar_ratio",
+    "drawdown_table",
+    "drawdowns",
+    "expected_shortfall",
+    "exposures",
+    "market_fit",
+    "max_drawdown",
+    "performance_summary",
+    "profit_factor",
+    "session_sharpe",
+    "session_sharpe_variance",
+    "shape",
+    "sharpe_ratio",
+    "sharpe_standard_error",
+    "sortino_ratio",
+    "value_at_risk",
+    "volatility",
+    "win_rate",
+]
+
+SESSIONS_A_YEAR = 252
+LEAST_SESSIONS = 20
+
+Returns = pd.Series | np.ndarray
+RiskFree = pd.Series | float
+
+
+def annual_return(returns: Returns) -> float:
+    """Return the compound growth a year, ``prod(1 + r) ** (252 / n) − 1``."""
+    observed = _observed(returns)
+    if len(observed) < LEAST_SESSIONS:
+        return np.nan
+    return float(np.prod(1.0 + observed) ** (SESSIONS_A_YEAR / len(observed)) - 1.0)
+
+
+def volatility(returns: Returns) -> float:
+    """Return the annual standard deviation."""
+    observed = _observed(returns)
+    return float(observed.std(ddof=1) * np.sqrt(SESSIONS_A_YEAR)) if len(observed) >= LEAST_SESSIONS else np.nan
+
+
+def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
+    """Return the annual Sharpe ratio of returns over the risk-free return of the same sessions.
+
+    Parameters
+    ----------
+    returns : Series or ndarray of float
+        Simple return of each session.
+    risk_free : Series or float
+        Simple risk-free return of each session, the same sessions as ``returns``; 0 by default.
+
+    References
+    ----------
+    Sharpe, W. F., "The Sharpe Ratio", Journal of Portfolio Management, 1994.
+    """
+    return float(np.sqrt(SESSIONS_A_YEAR) * session_sharpe(_excess(returns, risk_free)))
+
+
+def session_sharpe(returns: Returns) -> float:
+    """Return the Sharpe ratio per session, not annualised; NaN for a constant, whose rounding is not a deviation."""
+    observed = _observed(returns)
+    if len(observed) < LEAST_SESSIONS or np.ptp(observed) == 0.0:
+        return np.nan
+    return float(observed.mean() / observed.std(ddof=1))
+
+
+def sharpe_standard_error(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
+    """Return the standard error of the annual Sharpe ratio, with skewness and kurtosis of the returns.
+
+    References
+    ----------
+    Lo, A. W., "The Statistics of Sharpe Ratios", Financial Analysts Journal, 2002; Mertens, E., "Comments on Variance
+    of the IID Estimator in Lo (2002)", 2002.
+    """
+    excess = _excess(returns, risk_free)
+    variance = session_sharpe_variance(session_sharpe(excess), shape(excess))
+    return float(np.sqrt(SESSIONS_A_YEAR * variance / max(len(excess), 1)))
+
+
+class Shape(NamedTuple):
+    """Standardised third and fourth moments of the sample; a normal law has 0 and 3."""
+
+    skewness: float
+    kurtosis: float
+
+
+def shape(returns: Returns) -> Shape:
+    """Return skewness and kurtosis, population moments without a small-sample correction."""
+    observed = _observed(returns)
+    if len(observed) < LEAST_SESSIONS or np.ptp(observed) == 0.0:
+        return Shape(np.nan, np.nan)
+    centred = (observed - observed.mean()) / observed.std()
+    return Shape(skewness=float((centred**3).mean()), kurtosis=float((centred**4).mean()))
+
+
+def session_sharpe_variance(ratio: float, law: Shape) -> float:
+    """Return n × the variance of a Sharpe ratio per session: 1 − γ₃ S + (γ₄ − 1) S² / 4 (Mertens 2002)."""
+    return 1.0 - law.skewness * ratio + (law.kurtosis - 1.0) / 4.0 * ratio**2
+
+
+def sortino_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
+    """Return the annual mean excess return over the root mean square of its negative part, taken over all sessions.
+
+    References
+    ----------
+    Sortino, F. and van der Meer, R., "Downside Risk", Journal of Portfolio Management, 1991.
+    """
+    excess = _excess(returns, risk_free)
+    downside = np.sqrt((np.minimum(excess, 0.0) ** 2).mean()) if len(excess) >= LEAST_SESSIONS else 0.0
+    return float(np.sqrt(SESSIONS_A_YEAR) * excess.mean() / downside) if downside > 0 else np.nan
+
+
+def calmar_ratio(returns: Returns) -> float:
+    """Return the compound annual return over the size of the maximum drawdown."""
+    depth = max_drawdown(returns)
+    return annual_return(returns) / -depth if depth < 0 else np.nan
+
+
+def drawdowns(returns: pd.Series) -> pd.Series:
+    """Return wealth ÷ its highest value so far − 1 at each close, 0 or negative; the starting wealth counts."""
+    wealth = (1.0 + returns.dropna()).cumprod()
+    return (wealth / wealth.cummax().clip(lower=1.0) - 1.0).rename("drawdown")
+
+
+def max_drawdown(returns: Returns) -> float:
+    """Return the deepest drawdown, a negative fraction of the peak, or 0."""
+    observed = _observed(returns)
+    return float(drawdowns(pd.Series(observed)).min()) if len(observed) >= LEAST_SESSIONS else np.nan
+
+
+def drawdown_table(returns: pd.Series, *, n_deepest: int = 10) -> pd.DataFrame:
+    """Return the anatomy of the deepest drawdowns, deepest first.
+
+    Returns
+    -------
+    DataFrame
+        ``depth`` (negative fraction); ``start`` (first session under water), ``trough``, ``recovery`` (first session
+        back at the peak, NaT while it lasts); ``length`` and ``length_to_trough``, sessions under water in all and up
+        to the trough.
+    """
+    depth = drawdowns(returns)
+    under = depth < 0
+    spell = (under & ~under.shift(1, fill_value=False)).cumsum()[under]
+    rows = [_drawdown(depth.loc[sessions], depth.index) for sessions in spell.groupby(spell).groups.values()]
+    table = pd.DataFrame(rows, columns=["depth", "start", "trough", "recovery", "length", "length_to_trough"])
+    return table.sort_values("depth", kind="stable").head(n_deepest).reset_index(drop=True)
+
+
+def win_rate(returns: Returns) -> float:
+    """Return the share of positive returns among those that are not 0."""
+    observed = _observed(returns)
+    moved = observed[observed != 0.0]
+    return float((moved > 0).mean()) if len(observed) >= LEAST_SESSIONS and len(moved) else np.nan
+
+
+def profit_factor(returns: Returns) -> float:
+    """Return the sum of positive returns over the size of the sum of negative ones."""
+    observed = _observed(returns)
+    lost = -observed[observed < 0].sum()
+    return float(observed[observed > 0].sum() / lost) if len(observed) >= LEAST_SESSIONS and lost > 0 else np.nan
+
+
+def value_at_risk(returns: Returns, *, level: float = 0.95) -> float:
+    """Return the ``1 − level`` quantile of past returns (historical, linear between two), a loss being negative."""
+    observed = _observed(returns)
+    return float(np.quantile(observed, 1.0 - level)) if len(observed) >= LEAST_SESSIONS else np.nan
+
+
+def expected_shortfall(returns: Returns, *, level: float = 0.95) -> float:
+    """Return the mean of past returns at or below the value at risk."""
+    observed = _observed(returns)
+    if len(observed) < LEAST_SESSIONS:
+        return np.nan
+    return float(observed[observed <= np.quantile(observed, 1.0 - level)].mean())
+
+
+class MarketFit(NamedTuple):
+    """Ordinary least squares of excess returns on excess market returns."""
+
+    alpha: float  # a year, 252 × intercept
+    beta: float
+    r_squared: float
+
+
+def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0.0) -> MarketFit:
+    """Return alpha, beta and R² against a market, over the sessions that both have.
+
+    Parameters
+    ----------
+    returns, market : Series of float
+        Simple return of each session.
+    risk_free : Series or float
+        Simple risk-free return of each session, taken off both.
+    """
+    both = pd.concat([returns - risk_free, market - risk_free], axis=1, join="inner").dropna().to_numpy()
+    if len(both) < LEAST_SESSIONS or np.ptp(both[:, 1]) == 0.0:
+        return MarketFit(np.nan, np.nan, np.nan)
+    covariance = np.cov(both, rowvar=False, ddof=1)
+    beta = covariance[0, 1] / covariance[1, 1]
+    intercept = both[:, 0].mean() - beta * both[:, 1].mean()
+    own = covariance[0, 0]
+    return MarketFit(
+        alpha=float(SESSIONS_A_YEAR * intercept),
+        beta=float(beta),
+        r_squared=float(beta * covariance[0, 1] / own) if own > 0 else np.nan,
+    )
+
+
+def exposures(held_weights: pd.DataFrame) -> pd.DataFrame:
+    """Return ``long``, ``short`` (negative), ``gross`` and ``net`` exposure at each close, fractions of equity."""
+    long, short = held_weights.clip(lower=0.0).sum(axis=1), held_weights.clip(upper=0.0).sum(axis=1)
+    return pd.DataFrame({"long": long, "short": short, "gross": long - short, "net": long + short})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceSummary:
+    """The numbers of one return series; fractions, annual where the name says so, NaN where undefined.
+
+    ``risk_free`` is its mean return a year; ``kurtosis`` is 3 for a normal law. ``alpha``, ``beta`` and ``r_squared``
+    are NaN without a market.
+    """
+
+    start: str
+    end: str
+    sessions: int
+    total_return: float
+    annual_return: float
+    volatility: float
+    risk_free: float
+    sharpe: float
+    sharpe_standard_error: float
+    sortino: float
+    calmar: float
+    max_drawdown: float
+    longest_drawdown_sessions: int
+    win_rate: float
+    profit_factor: float
+    value_at_risk: float
+    expected_shortfall: float
+    worst_session: float
+    best_session: float
+    skewness: float
+    kurtosis: float
+    alpha: float
+    beta: float
+    r_squared: float
+
+    def as_dict(self) -> dict[str, str | int | float]:
+        """Return the fields by name, for ``metrics.json``."""
+        return asdict(self)
+
+
+def performance_summary(
+    returns: pd.Series, *, market: pd.Series | None = None, risk_free: RiskFree = 0.0
+) -> PerformanceSummary:
+    """Summarise one series of session returns.
+
+    Parameters
+    ----------
+    returns : Series of float
+        Simple return of each session, indexed by session.
+    market : Series of float, optional
+        Simple market return of each session, for alpha, beta and R².
+    risk_free : Series or float
+        Simple risk-free return of each session.
+    """
+    observed = returns.dropna()
+    fit = market_fit(observed, market, risk_free=risk_free) if market is not None else MarketFit(np.nan, np.nan, np.nan)
+    table = drawdown_table(observed, n_deepest=len(observed))
+    values, moments = observed.to_numpy(), shape(observed)
+    return PerformanceSummary(
+        start=f"{observed.index[0]:%Y-%m-%d}",
+        end=f"{observed.index[-1]:%Y-%m-%d}",
+        sessions=len(observed),
+        total_return=float(np.prod(1.0 + values) - 1.0),
+        annual_return=annual_return(observed),
+        volatility=volatility(observed),
+        risk_free=float(np.mean(_excess(observed, 0.0) - _excess(observed, risk_free)) * SESSIONS_A_YEAR),
+        sharpe=sharpe_ratio(observed, risk_free=risk_free),
+        sharpe_standard_error=sharpe_standard_error(observed, risk_free=risk_free),
+        sortino=sortino_ratio(observed, risk_free=risk_free),
+        calmar=calmar_ratio(observed),
+        max_drawdown=max_drawdown(observed),
+        longest_drawdown_sessions=int(table["length"].max()) if len(table) else 0,
+        win_rate=win_rate(observed),
+        profit_factor=profit_factor(observed),
+        value_at_risk=value_at_risk(observed),
+        expected_shortfall=expected_shortfall(observed),
+        worst_session=float(values.min()),
+        best_session=float(values.max()),
+        skewness=moments.skewness,
+        kurtosis=moments.kurtosis,
+        alpha=fit.alpha,
+        beta=fit.beta,
+        r_squared=fit.r_squared,
+    )
+
+
+def _observed(returns: Returns) -> np.ndarray:
+    values = np.asarray(returns, dtype=float)
+    observed: np.ndarray = values[~np.isnan(values)]
+    return observed
+
+
+def _excess(returns: Returns, risk_free: RiskFree) -> np.ndarray:
+    """Returns over the risk-free return of the same sessions; both must have it."""
+    if isinstance(risk_free, pd.Series) and isinstance(returns, pd.Series):
+        risk_free = risk_free.reindex(returns.index)
+    return _observed(np.asarray(returns, dtype=float) - np.asarray(risk_free, dtype=float))
+
+
+def _drawdown(depth: pd.Series, sessions: pd.Index) -> tuple[object, ...]:
+    after = sessions[sessions > depth.index[-1]]
+    recovery = after[0] if len(after) else pd.NaT
+    return (float(depth.min()), depth.index[0], depth.idxmin(), recovery, len(depth), int(depth.argmin()) + 1)

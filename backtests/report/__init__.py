@@ -1,0 +1,30 @@
+"""The report: frames and measured numbers in, one self-contained HTML page out."""
+
+from backtests.report.inputs import (
+    BookReport,
+    Fingerprints,
+    ReportInput,
+    SignalReport,
+    Span,
+    Spans,
+    Stamp,
+    TrainingReport,
+    book_report,
+    signal_report,
+)
+from backtests.report.page import render_report, write_report
+
+__all__ = [
+    "BookReport",
+    "Fingerprints",
+    "ReportInput",
+    "SignalReport",
+    "Span",
+    "Spans",
+    "Stamp",
+    "TrainingReport",
+    "book_report",
+    "render_report",
+    "signal_report",
+    "write_report",
+]

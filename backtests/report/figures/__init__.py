@@ -1,0 +1,41 @@
+"""Every picture of the report: one function each, frames in, a plotly figure out; nothing is measured here.
+
+Each works alone in a notebook. Returns are simple; wealth starts at 1 and compounds; shares and returns are fractions.
+"""
+
+from backtests.report.figures.books import (
+    drawdown_figure,
+    exposure_figure,
+    largest_weight_figure,
+    names_figure,
+    paid_costs_figure,
+    regime_figure,
+    turnover_figure,
+    wealth_figure,
+)
+from backtests.report.figures.signal import (
+    cumulative_ic_figure,
+    decay_figure,
+    ic_figure,
+    quantile_figure,
+    quarter_figure,
+)
+from backtests.report.figures.training import learning_figure, loss_figure
+
+__all__ = [
+    "cumulative_ic_figure",
+    "decay_figure",
+    "drawdown_figure",
+    "exposure_figure",
+    "ic_figure",
+    "largest_weight_figure",
+    "learning_figure",
+    "loss_figure",
+    "names_figure",
+    "paid_costs_figure",
+    "quantile_figure",
+    "quarter_figure",
+    "regime_figure",
+    "turnover_figure",
+    "wealth_figure",
+]

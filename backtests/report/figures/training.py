@@ -1,0 +1,35 @@
+"""Pictures of the fit: losses and validation rank IC by epoch, the epoch kept marked."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from backtests.report.theme import BOOK_COLOURS, MARKET_COLOUR, blank_figure
+
+__all__ = ["learning_figure", "loss_figure"]
+
+
+def loss_figure(train: pd.Series, validation: pd.Series, best_epoch: int) -> go.Figure:
+    """Draw training and validation loss by epoch; index the epoch."""
+    figure = blank_figure(height=280, y_format=".3f")
+    for series, name, colour in ((train, "train", BOOK_COLOURS[0]), (validation, "validation", BOOK_COLOURS[1])):
+        figure.add_trace(_epochs(series, name=name, colour=colour))
+    return _mark(figure, best_epoch)
+
+
+def learning_figure(rank_ic: pd.Series, best_epoch: int) -> go.Figure:
+    """Draw the validation rank IC by epoch; index the epoch."""
+    figure = blank_figure(height=280, y_format=".3f")
+    figure.add_trace(_epochs(rank_ic, name="validation rank IC", colour=BOOK_COLOURS[2]))
+    return _mark(figure, best_epoch)
+
+
+def _epochs(series: pd.Series, *, name: str, colour: str) -> go.Scatter:
+    epochs, values = np.asarray(series.index, dtype="int32"), series.to_numpy(dtype="float32")
+    style = {"color": colour, "width": 2}
+    return go.Scatter(x=epochs, y=values, name=name, mode="lines+markers", line=style, marker={"size": 5})
+
+
+def _mark(figure: go.Figure, best_epoch: int) -> go.Figure:
+    figure.add_vline(x=best_epoch, line={"color": MARKET_COLOUR, "width": 1.4, "dash": "dash"})
+    return figure.update_xaxes(tickformat="d", rangemode="tozero").update_layout(showlegend=True)

@@ -1,0 +1,338 @@
+"""What a report is drawn from: frozen values that bundle frames and numbers somebody else has measured.
+
+The report renders and computes no metric: ``book_report`` asks ``backtests.metrics``, ``signal_report`` asks
+``signals.evaluation``. Row *t* of every frame is known at the close of *t*; NaN is not available and prints "n/a".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from backtests.metrics import PerformanceSummary, performance_summary
+from backtests.regimes import named_periods, regime_table, trend_labels, volatility_labels
+from backtests.result import BacktestResult
+from backtests.trading import TradingSummary, trading_summary
+from market import Execution, PanelFacts
+from signals.evaluation import ICDecay, ICSummary, QuantileReturns, ScoreCorrelation, ic_by_quarter, summarize_ic
+
+__all__ = [
+    "BookReport",
+    "Fingerprints",
+    "ReportInput",
+    "SignalReport",
+    "Span",
+    "Spans",
+    "Stamp",
+    "TrainingReport",
+    "book_report",
+    "signal_report",
+]
+
+Severity = Literal["alarm", "caution", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """A word on the front page that a reader must not miss, and what it means.
+
+    Parameters
+    ----------
+    label : str
+        One or two words in capitals, e.g. ``"SURVIVOR-BIASED"``.
+    severity : {"alarm", "caution", "note"}
+        ``"alarm"`` where the numbers are no evidence at all, ``"caution"`` where they flatter, ``"note"`` else.
+    sentence : str
+        What it means for the reader, in one sentence.
+    """
+
+    label: str
+    severity: Severity
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprints:
+    """Identities that make the numbers repeatable; the empty string where there is none.
+
+    Parameters
+    ----------
+    spec, panel, code : str
+        sha256 of the strategy, of the bars and of the source, in hexadecimal.
+    commit : str
+        Revision of the source.
+    """
+
+    spec: str
+    panel: str
+    code: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """First and last session of a span, both included, and how many sessions it holds."""
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+    sessions: int
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"span must not end before it starts, was {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """What was fitted, what was chosen and what was judged; every result of the report lies in ``test``."""
+
+    test: Span
+    train: Span | None = None
+    validation: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BookReport:
+    """One book over the test span; ``book_report`` fills it from ``backtests.metrics``.
+
+    Parameters
+    ----------
+    result : BacktestResult
+        What the book earned, held and traded.
+    net, gross : PerformanceSummary
+        Of its returns after and before costs.
+    trading : TradingSummary
+        Turnover, cost, exposures and parity.
+    diagnostics : DataFrame, one row a decision
+        ``portfolio.Book.diagnostics``: ``n_scored``, ``n_long``, ``n_short``, ``thin_leg``, ``empty_leg``.
+    regimes : mapping of str to DataFrame
+        ``backtests.regimes.regime_table`` of the net returns, per family of labels.
+    rule : str
+        How the book is built, in one sentence.
+    """
+
+    result: BacktestResult
+    net: PerformanceSummary
+    gross: PerformanceSummary
+    trading: TradingSummary
+    diagnostics: pd.DataFrame
+    regimes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    rule: str = ""
+
+
+def book_report(
+    result: BacktestResult,
+    diagnostics: pd.DataFrame,
+    *,
+    market: pd.Series,
+    risk_free: pd.Series | float = 0.0,
+    rule: str = "",
+) -> BookReport:
+    """Summarise a backtest for the report: net and gross, against the market, and by regime of the market.
+
+    Parameters
+    ----------
+    result : BacktestResult
+        Of the test span.
+    diagnostics : DataFrame
+        ``portfolio.Book.diagnostics``, on these sessions or more.
+    market : Series of float
+        Simple market return of each session, for alpha, beta, R² and regime labels, which need what came before the
+        backtest: give the whole history.
+    risk_free : Series or float
+        Simple risk-free return of each session.
+    rule : str
+        How the book is built, in one sentence.
+    """
+    return BookReport(
+        result=result,
+        net=performance_summary(result.net_returns, market=market, risk_free=risk_free),
+        gross=performance_summary(result.gross_returns, market=market, risk_free=risk_free),
+        trading=trading_summary(result),
+        diagnostics=diagnostics[diagnostics["n_scored"] > 0],
+        regimes=_regimes(result.net_returns, market),
+        rule=rule,
+    )
+
+
+def _regimes(returns: pd.Series, market: pd.Series) -> dict[str, pd.DataFrame]:
+    labels = {
+        "Named periods": named_periods(pd.DatetimeIndex(returns.index)),
+        "Trailing volatility": volatility_labels(market),
+        "Trend": trend_labels(market),
+    }
+    return {family: regime_table(returns, regimes) for family, regimes in labels.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalReport:
+    """What the scores know, over the test span; ``signal_report`` fills it from ``signals.evaluation``.
+
+    Parameters
+    ----------
+    model : str
+        Name of the scores judged.
+    ic : mapping of str to Series
+        Rank information coefficient per session, the model first, then each baseline.
+    summaries : mapping of str to ICSummary
+        Of the same names.
+    differences : mapping of str to ICSummary
+        Of the model's IC minus each baseline's, paired by session.
+    by_quarter : DataFrame
+        One ``ICSummary`` a calendar quarter, of the model.
+    decay : ICDecay
+        IC of the model by horizon.
+    quantiles : QuantileReturns
+        Realised and predicted returns by quantile of the model's scores.
+    recovery : mapping of str to ScoreCorrelation
+        Correlation of each name's scores with the oracle; empty where no oracle exists, which is on every real market.
+    """
+
+    model: str
+    ic: Mapping[str, pd.Series]
+    summaries: Mapping[str, ICSummary]
+    differences: Mapping[str, ICSummary]
+    by_quarter: pd.DataFrame
+    decay: ICDecay
+    quantiles: QuantileReturns
+    recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, mapping in (("ic", self.ic), ("summaries", self.summaries)):
+            if self.model not in mapping:
+                raise ValueError(f"{name} must hold the model {self.model!r}, has {sorted(mapping)}")
+
+
+def signal_report(
+    model: str,
+    ic: Mapping[str, pd.Series],
+    *,
+    decay: ICDecay,
+    quantiles: QuantileReturns,
+    recovery: Mapping[str, ScoreCorrelation] | None = None,
+) -> SignalReport:
+    """Summarise rank ICs for the report: the model's, each baseline's, and the paired differences.
+
+    Parameters
+    ----------
+    model : str
+        Name of the scores judged, a key of ``ic``.
+    ic : mapping of str to Series
+        Rank IC per session by name of scores, on the test span; a session that one lacks is left out of its pair.
+    decay, quantiles, recovery
+        As in ``SignalReport``.
+
+    Raises
+    ------
+    ValueError
+        If ``ic`` lacks the model.
+    """
+    if model not in ic:
+        raise ValueError(f"ic must hold the model {model!r}, has {sorted(ic)}")
+    return SignalReport(
+        model=model,
+        ic=ic,
+        summaries={name: summarize_ic(series) for name, series in ic.items()},
+        differences={name: summarize_ic(ic[model] - series) for name, series in ic.items() if name != model},
+        by_quarter=ic_by_quarter(ic[model]),
+        decay=decay,
+        quantiles=quantiles,
+        recovery=recovery or {},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingReport:
+    """How the model was fitted.
+
+    Parameters
+    ----------
+    history : DataFrame, shape (n_epochs, any)
+        Index the epoch, from 1; ``train_loss``, ``validation_loss``, ``validation_rank_ic``, ``learning_rate``.
+    best_epoch : int
+        The epoch kept.
+    facts : tuple of (str, str)
+        Further lines of the table: seed, parameters, device, seconds.
+    """
+
+    history: pd.DataFrame
+    best_epoch: int
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReportInput:
+    """Everything on the page.
+
+    Parameters
+    ----------
+    title, strategy : str
+        Headline (SYNTHETIC is put before it where the bars are) and the name of the strategy.
+    verdict : str
+        One plain sentence that a sceptical reader can act on.
+    books : mapping of str to BookReport
+        By name, the main book first.
+    signal : SignalReport
+        The scores under the books.
+    market_returns : Series of float
+        Equal-weighted return of the universe per session, simple, the market of every comparison.
+    benchmark_returns : Series of float or None
+        A given benchmark.
+    facts : PanelFacts
+        Source and basis of the bars.
+    survivorship : Stamp
+        What is known about the dead names, with the evidence as its sentence.
+    execution : Execution
+        Clock and price of the fills; one that nobody can trade puts OPTIMISTIC on the page.
+    costs : str
+        The costs in words, e.g. ``"5 bps one way on traded notional"``.
+    spans : Spans
+        Train, validation and test.
+    fingerprints : Fingerprints
+        Identities of spec, bars and source.
+    spec : tuple of (str, str, str)
+        Section, key and value of every setting.
+    command : str
+        The command that makes this report again.
+    n_trials : int or None
+        Trials counted before this one was shown; None is told as unknown.
+    n_tickers : int
+        Names in the bars.
+    training : TrainingReport or None
+        None for scores that came without a model.
+    stamps : tuple of Stamp
+        Further stamps; SYNTHETIC, OPTIMISTIC and ``survivorship`` are put up by the report itself.
+    notes : tuple of str
+        Warnings of the run.
+
+    Raises
+    ------
+    ValueError
+        If there is no book.
+    """
+
+    title: str
+    strategy: str
+    verdict: str
+    books: Mapping[str, BookReport]
+    signal: SignalReport
+    market_returns: pd.Series
+    benchmark_returns: pd.Series | None = None
+    facts: PanelFacts
+    survivorship: Stamp
+    execution: Execution
+    costs: str
+    spans: Spans
+    fingerprints: Fingerprints
+    spec: tuple[tuple[str, str, str], ...]
+    command: str
+    n_trials: int | None = None
+    n_tickers: int
+    training: TrainingReport | None = None
+    stamps: tuple[Stamp, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.books:
+            raise ValueError("books must hold at least one book: run a backtest before drawing a report")

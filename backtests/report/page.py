@@ -1,0 +1,114 @@
+"""The page: one HTML file that works offline, with every picture inside and every word escaped.
+
+Names and notes come from files, so nothing in them is trusted: jinja2 escapes all text, figures carry escaped names,
+and the page's own policy lets no other script run and nothing be fetched.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import plotly.graph_objects as go
+from jinja2 import Environment, StrictUndefined, Template
+
+from backtests.report.content import Picture, Section
+from backtests.report.inputs import ReportInput
+from backtests.report.sections import all_sections, front_cards, front_stamps
+from market.files import write_text
+
+__all__ = ["render_report", "write_report"]
+
+FOOTER = (
+    "Drawn by Quintile. Research, not advice; past and simulated returns say little about future ones. "
+    "Every number carries its convention; n/a means not available."
+)
+UNSAFE_IN_SCRIPTS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A figure as the page holds it: the anchor of its place and its JSON, safe inside a script element."""
+
+    anchor: str
+    json: str
+
+
+def render_report(report: ReportInput) -> str:
+    """Return the report as one HTML page.
+
+    Parameters
+    ----------
+    report : ReportInput
+        Everything on the page; the same input gives the same bytes.
+
+    Returns
+    -------
+    str
+        UTF-8 HTML of about 5 MB, most of it plotly.js, which works offline and makes no request.
+    """
+    from plotly.offline import get_plotlyjs
+
+    sections = all_sections(report)
+    plotly_js, draw_js = get_plotlyjs(), _resource("draw.js")
+    return _template().render(
+        title=_title(report),
+        strategy=report.strategy,
+        verdict=report.verdict,
+        stamps=front_stamps(report),
+        cards=front_cards(report),
+        sections=sections,
+        drawn=_drawings(sections),
+        command=report.command,
+        footer=FOOTER,
+        plotly_js=plotly_js,
+        draw_js=draw_js,
+        script_sources=" ".join(_source_hash(script) for script in (plotly_js, draw_js)),
+    )
+
+
+def write_report(report: ReportInput, path: str | Path) -> Path:
+    """Render the report into ``path``, whole or not at all, and return the path.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written; nothing is left behind and an older report stays as it was.
+    """
+    write_text(path, render_report(report))
+    return Path(path)
+
+
+def _title(report: ReportInput) -> str:
+    is_told = "SYNTHETIC" in report.title.upper()
+    return report.title if is_told or not report.facts.synthetic else f"SYNTHETIC: {report.title}"
+
+
+def _drawings(sections: tuple[Section, ...]) -> dict[Picture, Drawing]:
+    pictures = [picture for section in sections for part in section.parts for picture in part.pictures]
+    return {
+        picture: Drawing(anchor=f"figure-{place}", json=_figure_json(picture.figure))
+        for place, picture in enumerate(pictures, start=1)
+    }
+
+
+def _figure_json(figure: go.Figure) -> str:
+    from plotly.io import to_json
+
+    shown: str = to_json(figure, validate=False, engine="json")
+    return shown.translate(UNSAFE_IN_SCRIPTS)
+
+
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_resource("template.html"))
+
+
+def _resource(name: str) -> str:
+    return resources.files("backtests.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _source_hash(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"'sha256-{digest}'"

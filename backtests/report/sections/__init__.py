@@ -1,0 +1,29 @@
+"""What each section of the report holds, in the order of the page."""
+
+from backtests.report.content import Section
+from backtests.report.inputs import ReportInput
+from backtests.report.sections.books import exposure_section, performance_section, trading_section
+from backtests.report.sections.facts import facts_section, reproduce_section, spec_section
+from backtests.report.sections.front import front_cards, front_section, front_stamps
+from backtests.report.sections.regimes import regime_section
+from backtests.report.sections.signal import signal_section
+from backtests.report.sections.training import training_section
+
+__all__ = ["all_sections", "front_cards", "front_stamps"]
+
+
+def all_sections(report: ReportInput) -> tuple[Section, ...]:
+    """Return the sections that this report has something to say in."""
+    sections = (
+        front_section(report),
+        performance_section(report),
+        signal_section(report),
+        regime_section(report),
+        exposure_section(report),
+        trading_section(report),
+        training_section(report),
+        facts_section(report),
+        spec_section(report),
+        reproduce_section(report),
+    )
+    return tuple(section for section in sections if section is not None)

@@ -1,0 +1,178 @@
+"""Section on the signal: IC over time, by quarter and horizon, returns by quintile, recovery of a planted signal."""
+
+import math
+
+import pandas as pd
+
+from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.figures import (
+    cumulative_ic_figure,
+    decay_figure,
+    ic_figure,
+    quantile_figure,
+    quarter_figure,
+)
+from backtests.report.formats import bps, count, percent, plus_minus, ratio
+from backtests.report.inputs import ReportInput, SignalReport
+from backtests.report.sections.wording import TOO_FEW, ic_words
+
+__all__ = ["signal_section"]
+
+MANY_QUARTERS = 12
+IC_CONVENTION = (
+    "Rank IC = Spearman correlation of scores and forward returns within a session, average ranks; "
+    "± is one HAC (Newey-West) standard error of the mean."
+)
+
+
+def signal_section(report: ReportInput) -> Section:
+    """Return what the scores know about the returns after them."""
+    signal = report.signal
+    summary = signal.summaries[signal.model]
+    lead = (
+        f"Over {count(summary.n_sessions)} sessions the scores of {signal.model} ranked the next returns with a mean "
+        f"IC of {ic_words(summary)}, positive in {percent(summary.hit_rate)} of sessions."
+    )
+    parts = (
+        Part(pictures=(_daily(signal), _cumulative(signal))),
+        Part(heading="By quarter and by horizon", pictures=(_quarters(signal), _decay(signal))),
+        Part(tables=(_decay_table(signal), _quarter_table(signal)), beside=True),
+        Part(heading="By quintile", pictures=_quantiles(signal), tables=(_quantile_table(signal),)),
+        *_recovery(signal),
+    )
+    return Section(slug="signal", title="What the signal knows", lead=lead, parts=parts)
+
+
+def _daily(signal: SignalReport) -> Picture:
+    summary = signal.summaries[signal.model]
+    return Picture(
+        title=f"Rank IC of {signal.model}, session by session",
+        summary=f"Middle half of the sessions between {ratio(summary.p25, 3)} and {ratio(summary.p75, 3)}, "
+        f"standard deviation {ratio(summary.std, 3)}. The heavy line is the mean of 63 sessions.",
+        figure=ic_figure(signal.ic[signal.model]),
+    )
+
+
+def _cumulative(signal: SignalReport) -> Picture:
+    means = ", ".join(f"{name} {ratio(summary.mean, 4)}" for name, summary in signal.summaries.items())
+    return Picture(
+        title="Running sum of the rank IC",
+        summary=f"A steady signal climbs in a straight line. Mean a session: {means}.",
+        figure=cumulative_ic_figure(pd.DataFrame(dict(signal.ic))),
+    )
+
+
+def _quarters(signal: SignalReport) -> Picture:
+    known = signal.by_quarter.dropna(subset=["standard_error"])
+    return Picture(
+        title="Mean rank IC by quarter, ± one standard error",
+        summary=f"Positive in {int((known['mean'] > 0).sum())} of {len(known)} quarters with enough sessions.",
+        figure=quarter_figure(known["mean"], known["standard_error"]),
+    )
+
+
+def _decay(signal: SignalReport) -> Picture:
+    single = signal.decay.single
+    words = ", ".join(f"{horizon}: {ratio(mean, 4)}" for horizon, mean in single["mean"].items())
+    return Picture(
+        title="Mean rank IC by session after the fill, ± one standard error",
+        summary=f"How long the signal lives. Rank IC by horizon: {words}.",
+        figure=decay_figure(single["mean"], single["standard_error"]),
+    )
+
+
+def _quantiles(signal: SignalReport) -> tuple[Picture, ...]:
+    means = signal.quantiles.summary
+    return (
+        Picture(
+            title="Realised return by quintile of the scores",
+            summary=f"Mean return of one session after the fill: {_ends(means['mean_realised'])}.",
+            figure=quantile_figure(means["mean_realised"].to_frame("realised")),
+        ),
+        Picture(
+            title="Predicted return by quintile of the scores",
+            summary=f"What the scores promised: {_ends(means['mean_predicted'])}.",
+            figure=quantile_figure(means["mean_predicted"].to_frame("predicted")),
+        ),
+    )
+
+
+def _ends(means: pd.Series) -> str:
+    lowest, highest = means.to_numpy(dtype=float)[[0, -1]]
+    return f"{bps(lowest)} in the lowest, {bps(highest)} in the highest"
+
+
+def _quarter_table(signal: SignalReport) -> Table:
+    rows = tuple(
+        (
+            str(quarter),
+            *_quarter_cells(row),
+            count(row["n_sessions"]),
+        )
+        for quarter, row in signal.by_quarter.iterrows()
+    )
+    columns = ("Quarter", "Rank IC ± SE", "ICIR", "Hit rate", "Sessions")
+    folded = len(rows) > MANY_QUARTERS
+    return Table(caption="Rank IC by quarter", columns=columns, rows=rows, note=IC_CONVENTION, folded=folded)
+
+
+def _quarter_cells(row: pd.Series) -> tuple[str, str, str]:
+    if math.isnan(row["standard_error"]):
+        return TOO_FEW, "", ""
+    return _estimate(row), ratio(row["icir"], 3), percent(row["hit_rate"])
+
+
+def _decay_table(signal: SignalReport) -> Table:
+    columns = {"single": signal.decay.single, "cumulative": signal.decay.cumulative}
+    words = pd.DataFrame({name: table.apply(_estimate, axis=1) for name, table in columns.items()})
+    sessions = columns["single"]["n_sessions"]
+    rows = tuple(
+        (str(horizon), row["single"], row["cumulative"], count(number))
+        for (horizon, row), number in zip(words.iterrows(), sessions, strict=True)
+    )
+    return Table(
+        caption="Decay of the rank IC",
+        columns=("Horizon h", "h-th single session", "First h sessions", "Sessions"),
+        rows=rows,
+        note="Cumulative labels overlap; their standard errors count at least h lags.",
+    )
+
+
+def _estimate(row: pd.Series) -> str:
+    return plus_minus(row["mean"], row["standard_error"], 4)
+
+
+def _quantile_table(signal: SignalReport) -> Table:
+    rows = tuple(
+        (
+            str(quantile),
+            f"{plus_minus(1e4 * row['mean_realised'], 1e4 * row['standard_error'], 1)} bps",
+            bps(row["mean_predicted"]),
+            percent(row["hit_rate"]),
+            count(row["n_sessions"]),
+        )
+        for quantile, row in signal.quantiles.summary.iterrows()
+    )
+    return Table(
+        caption="Returns by quintile, 1 is the lowest",
+        columns=("Quintile", "Realised ± SE", "Predicted", "Hit rate", "Sessions"),
+        rows=rows,
+        note="Means over sessions of the mean simple return of the quintile's names, gross of costs. Hit rate: share "
+        "of names on the expected side of the session's median; the middle quintile has no expected side.",
+    )
+
+
+def _recovery(signal: SignalReport) -> tuple[Part, ...]:
+    if not signal.recovery:
+        return ()
+    rows = tuple(
+        (name, ratio(found.spearman, 3), ratio(found.pearson, 3), count(found.n_sessions))
+        for name, found in signal.recovery.items()
+    )
+    table = Table(
+        caption="Correlation of scores with the oracle of the built-in market",
+        columns=("Scores", "Spearman", "Pearson", "Sessions"),
+        rows=rows,
+        note="Mean over sessions of the correlation within a session. Only a built-in market has an oracle.",
+    )
+    return (Part(heading="Recovery of the planted signal", tables=(table,)),)

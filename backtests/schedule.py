@@ -1,0 +1,85 @@
+"""Schedule: the weights that come due in each session; beside forward returns, the only place that moves time."""
+
+import numpy as np
+import pandas as pd
+
+from market import Execution, Panel, UnsupportedBookError
+from market.panel import aligned_frame
+
+__all__ = ["due_weights", "first_due"]
+
+ROUNDING = 1e-9  # a net exposure of 1 may miss it by this much
+
+
+def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution) -> pd.DataFrame:
+    """Return the weights that come due in each session of the panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars that the weights are traded on.
+    weights : DataFrame of float, shape (n_decisions, n_tickers)
+        Fractions of equity **decided** at the close of each session; a row of NaN is no rebalance. The tickers of the
+        panel, on some or all of its sessions.
+    execution : Execution
+        Sessions between decision and fill.
+
+    Returns
+    -------
+    DataFrame of float, shape (n_sessions, n_tickers)
+        Row *t* was decided ``execution.delay`` sessions before *t*; NaN where nothing comes due.
+
+    Raises
+    ------
+    ValueError
+        If tickers or sessions are unknown, a row is partly NaN, a weight is infinite, or nothing ever comes due.
+    UnsupportedBookError
+        If a decided net exposure is above 1.
+    """
+    _check_axes(panel, weights)
+    _check_rows(weights)
+    placed = weights.reindex(index=panel.sessions, columns=panel.tickers).shift(execution.delay)
+    if placed.isna().to_numpy().all():
+        raise ValueError(f"weights hold no decision that comes due within the bars: {len(weights)} rows were given")
+    return aligned_frame(placed.to_numpy(dtype=float), panel.sessions, panel.tickers)
+
+
+def first_due(due: pd.DataFrame) -> int:
+    """Return the row of the first due weights that hold anything, or of the first due at all for a flat book."""
+    holds = (due.notna() & (due != 0)).to_numpy().any(axis=1)
+    rows = np.flatnonzero(holds if holds.any() else due.notna().to_numpy().any(axis=1))
+    return int(rows[0])
+
+
+def _check_axes(panel: Panel, weights: pd.DataFrame) -> None:
+    strangers = weights.columns.symmetric_difference(panel.tickers)
+    if len(strangers):
+        raise ValueError(
+            f"weights and panel differ in tickers {list(strangers[:5])}: decide on the panel that is traded"
+        )
+    unknown = weights.index.difference(panel.sessions)
+    if len(unknown):
+        raise ValueError(
+            f"weights of {unknown[0]:%Y-%m-%d} have no session in the panel: decide on sessions of the bars"
+        )
+
+
+def _check_rows(weights: pd.DataFrame) -> None:
+    values = weights.to_numpy(dtype=float)
+    missing = np.isnan(values)
+    partly = missing.any(axis=1) & ~missing.all(axis=1)
+    if partly.any():
+        row = int(np.argmax(partly))
+        ticker = weights.columns[int(np.argmax(missing[row]))]
+        raise ValueError(
+            f"weight of {ticker} on {weights.index[row]:%Y-%m-%d} is NaN: 0 exits a name, a row of NaN holds all"
+        )
+    if np.isinf(values).any():
+        raise ValueError("weights must be finite, some are infinite: look at the rule that sized them")
+    net = np.where(missing.all(axis=1), 0.0, values.sum(axis=1))
+    if (net > 1.0 + ROUNDING).any():
+        row = int(np.argmax(net > 1.0 + ROUNDING))
+        raise UnsupportedBookError(
+            f"net exposure decided on {weights.index[row]:%Y-%m-%d} is {net[row]:.4f} of equity: "
+            "borrowed books above 1 are not supported, lower the long leg or raise the short one"
+        )

@@ -1,0 +1,52 @@
+"""Trading summary: what it took to hold a book."""
+
+from dataclasses import asdict, dataclass
+
+from backtests.metrics import SESSIONS_A_YEAR, exposures
+from backtests.result import BacktestResult
+
+__all__ = ["TradingSummary", "trading_summary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingSummary:
+    """Trading and exposure of one backtest; fractions of equity, means over sessions unless the name says a year.
+
+    ``annual_turnover`` is one way, ``cost_drag`` is the cost a year, ``mean_short`` is negative.
+    """
+
+    mean_turnover: float
+    annual_turnover: float
+    cost_drag: float
+    mean_gross: float
+    mean_net: float
+    mean_long: float
+    mean_short: float
+    largest_weight: float
+    n_trades: int
+    n_unfilled: int
+    n_cash_outs: int
+    parity: float
+
+    def as_dict(self) -> dict[str, int | float]:
+        """Return the fields by name, for ``metrics.json``."""
+        return asdict(self)
+
+
+def trading_summary(result: BacktestResult) -> TradingSummary:
+    """Summarise turnover, cost, exposures, unfilled orders and parity of a backtest."""
+    held = exposures(result.held_weights).mean()
+    return TradingSummary(
+        mean_turnover=float(result.turnover.mean()),
+        annual_turnover=float(result.turnover.mean() * SESSIONS_A_YEAR),
+        cost_drag=float(result.cost.mean() * SESSIONS_A_YEAR),
+        mean_gross=float(held["gross"]),
+        mean_net=float(held["net"]),
+        mean_long=float(held["long"]),
+        mean_short=float(held["short"]),
+        largest_weight=float(result.held_weights.abs().to_numpy().max()),
+        n_trades=len(result.trades),
+        n_unfilled=len(result.unfilled),
+        n_cash_outs=len(result.cash_outs),
+        parity=result.parity,
+    )

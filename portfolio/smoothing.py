@@ -1,0 +1,37 @@
+"""Smoothing: targets that jump to weights that move, at the price of reacting later."""
+
+import numpy as np
+import pandas as pd
+
+from market.panel import aligned_frame
+
+__all__ = ["smooth_weights"]
+
+
+def smooth_weights(target: pd.DataFrame, listed: pd.DataFrame, *, weight: float) -> pd.DataFrame:
+    """Return the exponentially smoothed weights ``w[t] = weight × target[t] + (1 − weight) × w[t − 1]``.
+
+    Parameters
+    ----------
+    target : DataFrame of float, shape (n_sessions, n_tickers)
+        Wanted weights at each close; a row of NaN is no rebalance.
+    listed : DataFrame of bool, shape (n_sessions, n_tickers)
+        Names that can still be traded after each close; any other name goes to 0 at once and stays there.
+    weight : float
+        Weight of the new target, in (0, 1]. The first session with a target is not smoothed.
+
+    Returns
+    -------
+    DataFrame of float, shape (n_sessions, n_tickers)
+        Row *t* uses targets up to *t*. Rows of NaN stay NaN, and the next row goes on from the last one decided.
+    """
+    wanted = np.ascontiguousarray(target.to_numpy())
+    alive = np.ascontiguousarray(listed.to_numpy())
+    decided = ~np.isnan(wanted).all(axis=1)
+    smoothed = np.full(wanted.shape, np.nan)
+    state = None
+    for row in np.flatnonzero(decided):
+        moved = wanted[row] if state is None else weight * wanted[row] + (1.0 - weight) * state
+        state = np.where(alive[row], moved, 0.0)
+        smoothed[row] = state
+    return aligned_frame(smoothed, pd.DatetimeIndex(target.index), target.columns)

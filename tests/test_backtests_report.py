@@ -1,0 +1,542 @@
+"""The report: what is on the page, that nothing on it runs or calls out, and that pictures show what they got."""
+
+import base64
+import hashlib
+import json
+import re
+import time
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plotly.offline import get_plotlyjs
+
+from backtests.costs import Costs
+from backtests.metrics import drawdown_table, drawdowns, performance_summary
+from backtests.report import (
+    Fingerprints,
+    ReportInput,
+    Span,
+    Spans,
+    Stamp,
+    TrainingReport,
+    book_report,
+    figures,
+    page,
+    render_report,
+    signal_report,
+    write_report,
+)
+from backtests.report.content import Table
+from backtests.report.formats import bps, count, date, percent, plus_minus, ratio, scientific
+from backtests.report.sections import all_sections, front_cards, front_stamps
+from backtests.report.sections.wording import compared
+from backtests.report.theme import plain, thinned
+from backtests.result import BacktestResult
+from backtests.trading import trading_summary
+from market import Execution, PanelFacts
+from signals.evaluation import (
+    ICDecay,
+    ScoreCorrelation,
+    ic_by_quarter,
+    information_coefficient,
+    quantile_returns,
+    summarize_ic,
+)
+
+EVIL = "<script>alert(1)</script>"
+TICKERS = [EVIL, *"ABCDEFGHI"]
+DECAY_FIELDS = ["mean", "standard_error", "n_sessions"]
+
+
+def random_frame(sessions, rng, scale=0.02):
+    values = rng.normal(0, scale, (len(sessions), len(TICKERS)))
+    return pd.DataFrame(values, sessions, pd.Index(TICKERS, name="ticker"))
+
+
+def random_result(sessions, rng, returns=None):
+    gross = pd.Series(rng.normal(0.0006, 0.008, len(sessions)), sessions) if returns is None else returns
+    traded = pd.Series(rng.uniform(0.2, 0.4, len(sessions)), sessions)
+    cost = 5e-4 * traded
+    net = gross - cost if returns is None else returns
+    return BacktestResult(
+        execution=Execution(),
+        costs=Costs(),
+        capital=1e6,
+        equity=1e6 * (1 + net).cumprod(),
+        net_returns=net,
+        gross_returns=gross,
+        held_weights=random_frame(sessions, rng, 0.1),
+        trades=pd.DataFrame({"ticker": TICKERS}),
+        traded=traded,
+        turnover=traded / 2,
+        cost=cost,
+        unfilled=pd.DataFrame({"ticker": TICKERS[:3]}),
+        cash_outs=pd.DataFrame(),
+        parity=2.5e-13,
+        engine="vectorbt",
+    )
+
+
+def random_diagnostics(sessions, rng):
+    names = rng.integers(0, 9, (len(sessions), 2))
+    thin = names.min(axis=1) < 5
+    legs = {"thin_leg": thin, "empty_leg": names.min(axis=1) == 0}
+    return pd.DataFrame({"n_scored": 10, "n_long": names[:, 0], "n_short": names[:, 1]} | legs, sessions)
+
+
+def random_signal(sessions, rng):
+    forward = random_frame(sessions, rng)
+    scores = {"LSTM": forward + random_frame(sessions, rng, 0.1), "ridge": random_frame(sessions, rng)}
+    ic = {name: information_coefficient(frame, forward) for name, frame in scores.items()}
+    summary = summarize_ic(ic["LSTM"])
+    single = pd.DataFrame({field: [getattr(summary, field)] * 2 for field in DECAY_FIELDS}, index=[1, 5])
+    quantiles = quantile_returns(scores["LSTM"], forward)
+    found = {"LSTM": ScoreCorrelation(pearson=0.6, spearman=0.61, n_sessions=len(sessions))}
+    return signal_report(
+        "LSTM", ic, decay=ICDecay(single=single, cumulative=single), quantiles=quantiles, recovery=found
+    )
+
+
+def make_report(n_sessions=100, books=("main", "other"), **changes):
+    rng = np.random.default_rng(5)
+    history = pd.bdate_range("2015-01-01", periods=n_sessions + 400, name="session")
+    sessions = history[400:]
+    market = pd.Series(rng.normal(0.0003, 0.01, len(history)), history)
+    epochs = pd.Index([1, 2, 3], name="epoch")
+    losses = {"train_loss": [1.0, 0.9, 0.8], "validation_loss": [1.0, 0.95, 0.97]}
+    learned = pd.DataFrame(losses | {"validation_rank_ic": [0.0, 0.02, 0.01], "learning_rate": 1e-3}, epochs)
+    given = {
+        "title": "A book",
+        "strategy": "filter_negative",
+        "verdict": "Nothing is proven.",
+        "books": {
+            name: book_report(random_result(sessions, rng), random_diagnostics(sessions, rng), market=market)
+            for name in books
+        },
+        "signal": random_signal(sessions, rng),
+        "market_returns": market,
+        "facts": PanelFacts(source="bars.parquet", adjustment="none", volume_basis="as traded", synthetic=True),
+        "survivorship": Stamp(label="SURVIVOR-BIASED", severity="caution", sentence="The dead are missing."),
+        "execution": Execution(),
+        "costs": "5 bps one way",
+        "spans": Spans(test=Span(first=sessions[0], last=sessions[-1], sessions=len(sessions))),
+        "fingerprints": Fingerprints(spec="a" * 64, panel="b" * 64),
+        "spec": (("portfolio", "k", "0.2"),),
+        "command": "quintile run filter_negative --universe top400",
+        "n_tickers": len(TICKERS),
+        "training": TrainingReport(history=learned, best_epoch=2),
+    }
+    return ReportInput(**given | changes)
+
+
+class Page(HTMLParser):
+    """Start tags with their attributes, executable scripts, and the words outside scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.words, self.open = [], [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open = (tag, dict(attrs)) if tag in ("script", "style") else None
+
+    def handle_endtag(self, _):
+        self.open = None
+
+    def handle_data(self, data):
+        if self.open is None:
+            self.words.append(data)
+        elif self.open[0] == "script":
+            self.scripts.append((self.open[1], data))
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def plots(self):
+        return [json.loads(data) for attrs, data in self.scripts if "data-plot" in attrs]
+
+    def runs(self):
+        return [data for attrs, data in self.scripts if "data-plot" not in attrs]
+
+
+@pytest.fixture(scope="module")
+def report():
+    return make_report()
+
+
+@pytest.fixture(scope="module")
+def html(report):
+    return render_report(report)
+
+
+@pytest.fixture(scope="module")
+def parsed(html):
+    return Page(html)
+
+
+def test_the_same_input_gives_the_same_bytes(html):
+    assert render_report(make_report()) == html
+
+
+def test_the_page_asks_the_network_for_nothing(html, parsed):
+    assert not [attrs for _, attrs in parsed.tags if "src" in attrs or "srcset" in attrs]
+    links = [attrs["href"] for _, attrs in parsed.tags if "href" in attrs]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    own = html.replace(get_plotlyjs(), "")
+    assert not re.search(r"https?://|@import|url\(", own)
+    assert "default-src 'none'" in own
+
+
+def test_the_policy_lets_exactly_the_pages_own_scripts_run(parsed):
+    (policy,) = [attrs["content"] for tag, attrs in parsed.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    allowed = re.search(r"script-src ([^;]*);", policy)[1].split()
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in parsed.runs()]
+    assert allowed == [f"'sha256-{digest}'" for digest in digests]
+    assert len(digests) == 2
+
+
+def test_plotly_is_inlined_once_and_cannot_close_its_script(html):
+    library = get_plotlyjs()
+    assert html.count(library[:2000]) == 1
+    assert "</script" not in library.lower()
+
+
+def test_markup_in_names_and_notes_stays_text(html):
+    facts = PanelFacts(source=EVIL, adjustment=EVIL, volume_basis=EVIL, universe=EVIL, notes=(EVIL,))
+    changes = dict.fromkeys(("title", "strategy", "verdict", "costs", "command"), EVIL)
+    stamp = Stamp(label=EVIL, severity="note", sentence=EVIL)
+    hostile = make_report(
+        books=(EVIL, "<b>bold</b>"), facts=facts, stamps=(stamp,), notes=(EVIL,), spec=((EVIL, EVIL, EVIL),), **changes
+    )
+    shown = render_report(hostile)
+    assert shown.lower().count("<script") == html.lower().count("<script")
+    assert "<script>alert" not in shown
+    assert "<b>bold" not in shown
+    parsed = Page(shown)
+    assert EVIL in parsed.text
+    assert not [data for attrs, data in parsed.scripts if "data-plot" in attrs and set("<>&") & set(data)]
+    for plot in parsed.plots():
+        assert "<script" not in json.dumps(plot)
+        assert "<b>bold" not in json.dumps(plot)
+
+
+def test_figure_json_holds_no_character_that_markup_is_made_of(parsed):
+    for attrs, data in parsed.scripts:
+        if "data-plot" in attrs:
+            assert not set("<>&") & set(data)
+            json.loads(data)
+
+
+def test_a_figure_reads_markup_in_names_letter_by_letter():
+    returns = pd.DataFrame({EVIL: [0.01, 0.02]}, pd.bdate_range("2020-01-01", periods=2))
+    figure = figures.wealth_figure(returns, returns, returns)
+    assert all(trace.name.startswith("&lt;script&gt;") for trace in figure.data)
+    assert plain("x" * 60) == "x" * 39 + "…"
+
+
+def test_landmarks_headings_and_labels_are_in_place(parsed):
+    tags = Counter(tag for tag, _ in parsed.tags)
+    assert tags["h1"] == tags["main"] == tags["header"] == tags["nav"] == tags["footer"] == tags["title"] == 1
+    assert ("html", {"lang": "en"}) in parsed.tags
+    anchors = [attrs["id"] for _, attrs in parsed.tags if "id" in attrs]
+    assert len(anchors) == len(set(anchors))
+    levels = [int(tag[1]) for tag, _ in parsed.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    linked = {attrs["href"][1:] for tag, attrs in parsed.tags if tag == "a"}
+    assert linked <= set(anchors)
+
+
+def test_every_figure_has_a_sentence_for_who_cannot_see_it(parsed):
+    drawn = [attrs for _, attrs in parsed.tags if attrs.get("role") == "img"]
+    assert len(drawn) == len(parsed.plots()) > 10
+    assert all(len(attrs["aria-label"]) > 30 for attrs in drawn)
+    assert Counter(tag for tag, _ in parsed.tags)["figcaption"] == len(drawn)
+
+
+def test_every_table_scrolls_in_a_box_that_keys_can_reach(parsed):
+    boxes = [attrs for _, attrs in parsed.tags if attrs.get("class") == "scroll"]
+    tables = [attrs for tag, attrs in parsed.tags if tag == "table"]
+    assert len(boxes) == len(tables) > 8
+    assert all(box["tabindex"] == "0" and box["role"] == "region" and box["aria-label"] for box in boxes)
+
+
+def test_no_type_on_the_page_is_smaller_than_14_pixels(html, parsed):
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert min(float(size) for size in re.findall(r"(?:font-size|font): *(?:\d+ )?(\d+)px", style)) >= 14
+    for plot in parsed.plots():
+        assert plot["layout"]["font"]["size"] >= 14
+
+
+def test_no_number_prints_as_nan_or_infinity(parsed):
+    assert not re.search(r"\b(nan|inf|None|NaT)\b", parsed.text)
+
+
+def test_ten_years_fit_into_three_megabytes_and_three_seconds():
+    long = make_report(2500)
+    started = time.perf_counter()
+    shown = render_report(long)
+    assert time.perf_counter() - started < 6.0  # three on a quiet machine
+    assert len(shown.encode()) - len(get_plotlyjs().encode()) < 3_000_000
+
+
+def test_a_synthetic_market_is_told_in_the_title_and_in_the_first_stamp(report, parsed):
+    assert "SYNTHETIC: A book" in parsed.text
+    assert [stamp.label for stamp in front_stamps(report)] == ["SYNTHETIC", "SURVIVOR-BIASED"]
+    told = replace(report, title="SYNTHETIC market, a book")
+    assert "SYNTHETIC: " not in Page(render_report(told)).text
+
+
+def test_fills_that_nobody_can_trade_are_stamped_optimistic(report):
+    flattered = replace(
+        report, execution=Execution(fill="close"), stamps=(Stamp(label="N", severity="note", sentence=""),)
+    )
+    assert [stamp.label for stamp in front_stamps(flattered)] == ["SYNTHETIC", "OPTIMISTIC", "SURVIVOR-BIASED", "N"]
+    assert "OPTIMISTIC" not in [stamp.label for stamp in front_stamps(report)]
+    real = replace(report, facts=replace(report.facts, synthetic=False))
+    assert [stamp.label for stamp in front_stamps(real)] == ["SURVIVOR-BIASED"]
+
+
+def test_page_one_holds_what_must_stand_beside_a_sharpe_ratio(report, parsed):
+    front = all_sections(report)[0]
+    words = " ".join(sentence for part in front.parts for sentence in part.sentences)
+    for told in ("100 sessions", "5 bps one way", "all names with a print", "Trials: not counted", "1 session later"):
+        assert told in words
+    table = front.parts[1].tables[0]
+    rows = {row[0]: row[1:] for row in table.rows}
+    net = report.books["main"].net
+    assert rows["Sharpe, net ± SE"][0] == f"{net.sharpe:.2f}\u00a0±\u00a0{net.sharpe_standard_error:.2f}".replace(
+        "-", "−"
+    )
+    assert rows["Sharpe, gross"][1] == f"{report.books['other'].gross.sharpe:.2f}".replace("-", "−")
+    assert rows["Engine parity"] == ("2.5e−13", "2.5e−13")
+    assert rows["Orders filled, carried"] == ("10, 3", "10, 3")
+    assert front_cards(report)[0].error == f"{net.sharpe_standard_error:.2f}"
+    assert "Trials: 7." in Page(render_report(replace(report, n_trials=7))).text
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "words"),
+    [
+        (0.02, 0.0101, "LSTM beats ridge: "),
+        (-0.02, 0.0101, "LSTM is worse than ridge: "),
+        (0.02, 0.0103, "LSTM does not beat ridge: "),
+        (-0.02, 0.0103, "LSTM does not beat ridge: "),
+        (0.02, np.nan, "Whether LSTM beats ridge cannot be said"),
+    ],
+)
+def test_a_baseline_is_beaten_only_beyond_a_95_percent_interval(report, mean, error, words):
+    gap = replace(report.signal.differences["ridge"], mean=mean, standard_error=error)
+    assert compared(gap, "LSTM", "ridge").startswith(words)
+
+
+def test_a_book_is_summarised_net_and_gross_on_the_sessions_that_decided(report):
+    rng, result = np.random.default_rng(2), report.books["main"].result
+    before = pd.bdate_range(end=result.equity.index[0], periods=6)[:-1]
+    diagnostics = random_diagnostics(before.append(result.equity.index), rng)
+    diagnostics.loc[before, "n_scored"] = 0
+    book = book_report(result, diagnostics, market=report.market_returns, rule="Top against bottom.")
+    assert book.net == performance_summary(result.net_returns, market=report.market_returns)
+    assert book.gross == performance_summary(result.gross_returns, market=report.market_returns)
+    assert book.trading == trading_summary(result)
+    pd.testing.assert_index_equal(book.diagnostics.index, result.equity.index, check_names=False)
+    assert "Top against bottom." in Page(render_report(replace(report, books={"b": book}))).text
+
+
+def test_sections_draw_and_count_what_the_book_did(report):
+    parts = {section.slug: section.parts for section in all_sections(report)}
+    book = report.books["other"]
+    drawn = np.asarray(parts["performance"][0].pictures[0].figure.data[1].y)
+    np.testing.assert_allclose(drawn, drawdowns(book.result.net_returns), rtol=1e-6)
+    anatomy = parts["performance"][0].tables[1].rows
+    deepest = drawdown_table(book.result.net_returns, n_deepest=5)
+    assert [row[0] for row in anatomy] == [percent(depth) for depth in deepest["depth"]]
+    assert anatomy[0][2] == date(deepest["trough"][0])
+    names = parts["exposures"][1].pictures[1].summary
+    thin, empty = int(book.diagnostics["thin_leg"].sum()), int(book.diagnostics["empty_leg"].sum())
+    assert 0 < empty < thin
+    assert f"with an empty leg: {empty}, with fewer than five names in a leg: {thin}." in names
+
+
+def test_differences_are_paired_by_session(report):
+    signal = report.signal
+    gap = signal.differences["ridge"]
+    assert gap == summarize_ic(signal.ic["LSTM"] - signal.ic["ridge"])
+    assert gap.mean == pytest.approx(signal.summaries["LSTM"].mean - signal.summaries["ridge"].mean)
+    assert list(signal.differences) == ["ridge"]
+    pd.testing.assert_frame_equal(signal.by_quarter, ic_by_quarter(signal.ic["LSTM"]))
+
+
+def test_a_short_regime_gets_words_instead_of_a_number(report):
+    section = next(section for section in all_sections(report) if section.slug == "regimes")
+    rows = [row for part in section.parts for row in part.tables[0].rows]
+    regimes = report.books["main"].regimes["Trend"]
+    short = [row for row in rows if row[0] in regimes.index[regimes["too_few_sessions"]]]
+    assert short
+    assert all(row[2:] == ("too few sessions", row[3], "", "", "") for row in short)
+    assert "n/a" not in {cell for row in rows for cell in row}
+
+
+def test_a_quarter_without_an_error_gets_words_and_no_bar(report):
+    section = next(section for section in all_sections(report) if section.slug == "signal")
+    quarters = report.signal.by_quarter.copy()
+    quarters.loc[quarters.index[0], "standard_error"] = np.nan
+    thin = replace(report, signal=replace(report.signal, by_quarter=quarters))
+    section = next(section for section in all_sections(thin) if section.slug == "signal")
+    assert section.parts[2].tables[1].rows[0][1:4] == ("too few sessions", "", "")
+    assert len(section.parts[1].pictures[0].figure.data[0].x) == len(quarters) - 1
+
+
+def test_a_book_that_never_moved_still_has_a_report(report):
+    sessions, rng = report.books["main"].result.equity.index, np.random.default_rng(1)
+    flat = random_result(sessions, rng, returns=pd.Series(0.0, sessions))
+    book = book_report(flat, random_diagnostics(sessions, rng), market=report.market_returns)
+    shown = Page(render_report(replace(report, books={"flat": book})))
+    assert "n/a" in shown.text
+    assert not re.search(r"\b(nan|inf)\b", shown.text)
+
+
+def test_scores_without_a_model_and_markets_without_an_oracle_leave_no_empty_section(report):
+    bare = replace(
+        report, training=None, signal=replace(report.signal, recovery={}), benchmark_returns=report.market_returns
+    )
+    slugs = [section.slug for section in all_sections(bare)]
+    assert "training" not in slugs
+    assert slugs[0] == "front"
+    shown = Page(render_report(bare)).text
+    assert "oracle" not in shown
+    assert "Training" not in shown
+    assert [trace.name for trace in all_sections(bare)[0].parts[0].pictures[0].figure.data][1] == "benchmark"
+
+
+def test_wealth_compounds_simple_returns_from_one():
+    sessions = pd.bdate_range("2020-01-01", periods=3)
+    net, gross = pd.DataFrame({"a": [0.1, -0.5, 0.2]}, sessions), pd.DataFrame({"a": [0.2, -0.5, 0.2]}, sessions)
+    market = pd.DataFrame({"market": [0.0, 0.0, 1.0]}, sessions)
+    figure = figures.wealth_figure(net, gross, market)
+    drawn = {trace.name: np.asarray(trace.y) for trace in figure.data}
+    np.testing.assert_allclose(drawn["a, net"], [1.1, 0.55, 0.66], rtol=1e-6)
+    np.testing.assert_allclose(drawn["a, gross"], [1.2, 0.6, 0.72], rtol=1e-6)
+    np.testing.assert_allclose(drawn["market"], [1.0, 1.0, 2.0], rtol=1e-6)
+    assert figure.layout.yaxis.type == "log"  # 0.55 to 2 is a factor above three
+    assert figures.wealth_figure(net, gross, net).layout.yaxis.type == "linear"
+
+
+def test_running_sums_and_means_are_drawn_as_such():
+    sessions = pd.bdate_range("2020-01-01", periods=70)
+    ones = pd.Series(1.0, sessions)
+    assert np.asarray(figures.cumulative_ic_figure(ones.to_frame("a")).data[0].y)[-1] == 70
+    assert np.asarray(figures.paid_costs_figure(ones.to_frame("a")).data[0].y)[-1] == 70
+    smooth = np.asarray(figures.ic_figure(ones).data[1].y)
+    assert np.isnan(smooth[61])
+    assert smooth[62] == 1
+    month = np.asarray(figures.turnover_figure(ones.to_frame("a")).data[0].y)
+    assert np.isnan(month[19])
+    assert month[20] == 1
+
+
+def test_books_stand_side_by_side_within_their_regime():
+    sharpe = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}, ["calm", "wild"])
+    figure = figures.regime_figure(sharpe, sharpe / 10)
+    np.testing.assert_allclose([np.asarray(trace.y) for trace in figure.data], [[-0.15, 0.85], [0.15, 1.15]], rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(figure.data[1].error_x.array), [0.3, 0.4], rtol=1e-6)
+    assert list(figure.layout.yaxis.ticktext) == ["calm", "wild"]
+    assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # the first regime on top
+
+
+def test_every_picture_leaves_its_frames_untouched():
+    sessions = pd.bdate_range("2020-01-01", periods=30)
+    frame = pd.DataFrame({"long": 0.1, "short": -0.1}, sessions)
+    before = frame.copy()
+    lines = (
+        figures.drawdown_figure,
+        figures.exposure_figure,
+        figures.names_figure,
+        figures.largest_weight_figure,
+        figures.turnover_figure,
+        figures.paid_costs_figure,
+        figures.cumulative_ic_figure,
+    )
+    for draw in lines:
+        assert isinstance(draw(frame), go.Figure)
+    assert isinstance(figures.loss_figure(frame["long"].set_axis(range(1, 31)), frame["short"], 3), go.Figure)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_long_runs_of_quarters_are_labelled_by_year_only():
+    quarters = pd.period_range("2014Q3", periods=14, freq="Q")
+    few, many = quarters[:4], quarters
+    numbers = [pd.Series(0.1, few), pd.Series(0.1, many)]
+    labels = [figures.quarter_figure(means, means).layout.xaxis.ticktext for means in numbers]
+    assert labels[0] == ("Q3<br>2014", "Q4", "Q1<br>2015", "Q2")
+    assert labels[1][:3] == ("", "", "2015")
+
+
+@given(st.lists(st.floats(-1, 1) | st.just(np.nan), min_size=1, max_size=300), st.integers(10, 40))
+def test_thinning_keeps_ends_and_extremes(values, most):
+    series = pd.Series(values, pd.bdate_range("2000-01-03", periods=len(values)))
+    kept = thinned(series, most)
+    assert len(kept) <= max(most, 2)
+    pd.testing.assert_series_equal(kept, series.loc[kept.index])
+    assert {series.index[0], series.index[-1]} <= set(kept.index)
+    if series.notna().any():
+        assert (kept.min(), kept.max()) == (series.min(), series.max())
+
+
+@pytest.mark.parametrize("length", [10, 11, 60, 61, 1000])
+def test_thinning_never_keeps_more_than_it_may(length):
+    waves = pd.Series(np.sin(np.arange(length) * 2.0), pd.bdate_range("2000-01-03", periods=length))
+    kept = thinned(waves, 10)
+    assert len(kept) <= 10
+    assert len(kept) == 10 if length == 10 else len(kept) >= 6
+
+
+def test_numbers_have_one_spelling():
+    assert [ratio(None), percent(np.nan), bps(np.inf), scientific(np.nan), count(-np.inf)] == ["n/a"] * 5
+    assert [ratio(-1.234), ratio(-0.001), percent(-0.0721), count(52100)] == [
+        "−1.23",
+        "0.00",
+        "−7.2\u00a0%",
+        "52\u00a0100",
+    ]
+    assert [bps(0.00022), scientific(3.14e-12), scientific(0.0)] == ["2.2\u00a0bps", "3.1e−12", "0"]
+    assert plus_minus(-0.5, 0.25) == "−0.50\u00a0±\u00a00.25"
+    assert [plus_minus(0.5, np.nan), plus_minus(np.nan, 0.1)] == ["0.50", "n/a"]
+    assert [date(pd.Timestamp("2018-02-07")), date(pd.NaT)] == ["2018-02-07", "open"]
+
+
+def test_writing_replaces_a_report_whole_or_not_at_all(tmp_path, report, html, monkeypatch):
+    target = tmp_path / "report.html"
+    target.write_text("older")
+    monkeypatch.setattr(page, "render_report", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(report, target)
+    assert target.read_text() == "older"
+    monkeypatch.undo()
+    assert write_report(report, target) == target
+    assert target.read_text(encoding="utf-8") == html
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_impossible_reports_are_refused(report):
+    with pytest.raises(ValueError, match="at least one book"):
+        replace(report, books={})
+    with pytest.raises(ValueError, match="must not end before it starts, was 2020-01-02 to 2020-01-01"):
+        Span(first=pd.Timestamp("2020-01-02"), last=pd.Timestamp("2020-01-01"), sessions=1)
+    with pytest.raises(ValueError, match="must hold the model 'GRU'"):
+        replace(report.signal, model="GRU")
+    signal = report.signal
+    with pytest.raises(ValueError, match="must hold the model 'GRU'"):
+        signal_report("GRU", signal.ic, decay=signal.decay, quantiles=signal.quantiles)
+    with pytest.raises(ValueError, match="2 columns, a row has 1 cells"):
+        Table(caption="x", columns=("a", "b"), rows=(("1",),))
