@@ -1,0 +1,5 @@
+"""``python -m strategy`` is ``quintile``."""
+
+from strategy.cli import main
+
+main()

@@ -1,0 +1,59 @@
+"""The command line: ``quintile``. Each command reads its words, calls one function of the package and prints.
+
+Heavy libraries are imported inside the commands, so that ``quintile --help`` answers at once.
+"""
+
+import sys
+
+import typer
+
+from strategy.cli.looking import definition_command, report_command, runs_command, show_command, tearsheet_command
+from strategy.cli.running import RUN_EXAMPLES, run_command
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="quintile",
+    help="Backtests and portfolio research, from daily bars to an honest report.",
+    epilog="""\b
+Start with:
+  quintile run
+  quintile show latest
+  quintile report latest --open""",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+def _examples(*lines: str) -> str:
+    return "\n  ".join(("\b\nExamples:", *lines))
+
+
+app.command("run", epilog=RUN_EXAMPLES)(run_command)
+app.command("runs", epilog=_examples("quintile runs", "quintile runs --out DIR --json"))(runs_command)
+app.command("show", epilog=_examples("quintile show", "quintile show 20261121 --json"))(show_command)
+app.command("report", epilog=_examples("quintile report", "quintile report latest --open"))(report_command)
+app.command("tearsheet", epilog=_examples("quintile tearsheet latest --open"))(tearsheet_command)
+app.command("definition", epilog=_examples("quintile definition filter_negative --out STRATEGY_DEFINITION.md"))(
+    definition_command
+)
+
+
+def main() -> None:
+    """Run the command line; every failure is one line on standard error and a non-zero exit."""
+    try:
+        app()
+    except _expected_errors() as error:
+        if "--verbose" in sys.argv:
+            raise
+        print(f"quintile: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    from market.errors import QuintileError  # imported only once something failed: pandas comes with it
+
+    return (QuintileError, ValueError, OSError)

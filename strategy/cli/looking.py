@@ -1,0 +1,119 @@
+"""Looking at runs and strategies: ``runs``, ``show``, ``report``, ``tearsheet``, ``definition``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from strategy.cli.options import Json, Open, Out, Quiet, RunId, Verbose, print_path, run_store, show_run
+
+if TYPE_CHECKING:
+    from strategy.runs import RunFolder
+
+__all__ = ["definition_command", "report_command", "runs_command", "show_command", "tearsheet_command"]
+
+
+def runs_command(
+    out: Out = Path("runs"), as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """List all runs."""
+    from strategy.console import table
+
+    rows = [_row(folder) for folder in run_store(out).folders()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    elif rows:
+        columns = list(rows[0]) if verbose else [key for key in rows[0] if key != "panel"]
+        table("", columns, [[_cell(row[column]) for column in columns] for row in rows])
+    elif not quiet:
+        print(f"no runs in {out}: start one with `quintile run`")
+
+
+def show_command(
+    run: RunId = "latest",
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print a run's verdict and headline numbers."""
+    show_run(run_store(out).find(run), as_json=as_json, verbose=verbose and not quiet)
+
+
+def report_command(
+    run: RunId = "latest",
+    open_: Open = False,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print where a run's report is, or open it."""
+    from strategy.reporting import find_report
+
+    folder = run_store(out).find(run)
+    path = find_report(folder)
+    print_path(path, as_json=as_json, quiet=quiet and open_)
+    if open_:
+        typer.launch(path.resolve().as_uri())
+
+
+def tearsheet_command(
+    run: RunId = "latest",
+    open_: Open = False,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw the quantstats tearsheet of a run's net returns, and print where it is."""
+    from strategy.reporting import draw_tearsheet
+
+    folder = run_store(out).find(run)
+    path = draw_tearsheet(folder)
+    print_path(path, as_json=as_json, quiet=quiet and open_)
+    if open_:
+        typer.launch(path.resolve().as_uri())
+
+
+def definition_command(
+    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of printing.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Render a strategy's definition from its spec."""
+    from market.files import write_text
+    from strategy.definition import render_definition
+    from strategy.spec import load_spec
+
+    spec = load_spec(strategy)
+    if as_json:
+        print(json.dumps(spec.model_dump(mode="json"), indent=2))
+    elif out is None:
+        print(render_definition(spec), end="")
+    else:
+        write_text(out, render_definition(spec))
+        print_path(out, as_json=False, quiet=quiet)
+
+
+def _row(folder: "RunFolder") -> dict[str, Any]:
+    record = folder.record
+    headline = folder.metrics["headline"] if folder.is_complete else {}
+    return {
+        "run": folder.run_id,
+        "strategy": record["strategy"],
+        "status": "complete" if folder.is_complete else "unfinished",
+        "sharpe_net": headline.get("sharpe_net"),
+        "rank_ic": headline.get("rank_ic"),
+        "verdict": headline.get("verdict"),
+        "panel": record["identity"]["panel"][:12],
+    }
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,44 @@
+"""Options and printing that every command shares."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from strategy.runs import RunFolder, RunStore
+
+__all__ = ["Json", "Open", "Out", "Quiet", "RunId", "Verbose", "print_path", "run_store", "show_run"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="More detail; a traceback with an error.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
+Open = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
+RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest.")]
+
+
+def run_store(out: Path) -> "RunStore":
+    """Return the store in a folder."""
+    from strategy.runs import RunStore
+
+    return RunStore(out)
+
+
+def show_run(folder: "RunFolder", *, as_json: bool, verbose: bool) -> None:
+    """Print a run's verdict and numbers, for people or as JSON."""
+    from strategy.summary import print_summary
+
+    if as_json:
+        print(json.dumps(folder.metrics | {"run": folder.run_id, "folder": str(folder.path)}, indent=2))
+    else:
+        print_summary(folder, verbose=verbose)
+
+
+def print_path(path: Path, *, as_json: bool, quiet: bool = False) -> None:
+    """Print where something was written."""
+    if as_json:
+        print(json.dumps({"path": str(path)}))
+    elif not quiet:
+        print(path)

@@ -1,0 +1,126 @@
+"""``quintile run``: bars, features, model, signal, books, backtests, report."""
+
+import shlex
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strategy.cli.options import Json, Out, Quiet, Verbose, run_store, show_run
+
+if TYPE_CHECKING:
+    from strategy.pipeline import RunOptions
+    from strategy.runs import RunFolder, RunRequest
+    from strategy.spec import StrategySpec
+
+__all__ = ["RUN_EXAMPLES", "run_command"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The options of ``quintile run`` that say which bars."""
+
+    bars: str
+    universe: str
+    start: str | None
+    end: str | None
+    benchmark: Path | None
+    point_in_time: bool
+
+
+RUN_EXAMPLES = """\b
+Examples:
+  quintile run
+  quintile run filter_negative --bars bars.parquet --universe top400 --split 2016-06-30,2016-12-31
+  quintile run quintile_long_short --bars yfinance:AAPL,MSFT,NVDA --start 2015-01-01
+  quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
+  quintile run --resume latest"""
+
+
+def run_command(
+    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
+    universe: Annotated[str, typer.Option(help="all, topN (by trailing dollar volume) or a member file.")] = "all",
+    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    benchmark: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Benchmark prices, drawn beside the book.")
+    ] = None,
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished run.")] = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a strategy: bars, features, model, signal, books, backtests, report."""
+    from strategy.pipeline import RunOptions
+
+    store = run_store(out)
+    if resume is None:
+        spec, folder = _spec(strategy, split, set_ or []), None
+        request = _request(Bars(bars, universe, start, end, benchmark, point_in_time))
+    else:
+        folder = store.find(resume)
+        spec, request = folder.spec, folder.request
+    options = RunOptions(store=store, folder=folder, request=request, device=device, command=_command_line())
+    finished = _execute(spec, options, quiet=quiet or as_json)
+    show_run(finished, as_json=as_json, verbose=verbose)
+
+
+def _execute(spec: "StrategySpec", options: "RunOptions", *, quiet: bool) -> "RunFolder":
+    from strategy.console import progress_bars
+    from strategy.inputs import load_inputs
+    from strategy.pipeline import run
+
+    try:
+        with progress_bars(quiet=quiet) as progress:
+            inputs = load_inputs(options.request)
+            return run(spec, inputs, options=replace(options, progress=progress)).folder
+    except KeyboardInterrupt as interrupt:
+        left = [folder for folder in options.store.folders() if not folder.is_complete]
+        hint = f"continue with `quintile run --resume {left[-1].run_id}`" if left else "nothing was started"
+        print(f"quintile: interrupted; {hint}", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
+
+
+def _spec(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
+    from strategy.spec import load_spec, override
+
+    spec = override(load_spec(strategy), assignments)
+    if split is None:
+        return spec
+    ends = [part.strip() for part in split.split(",")]
+    if len(ends) != 2:
+        raise ValueError(
+            f"--split takes the last dates of training and validation, such as 2016-06-30,2016-12-31, was {split!r}"
+        )
+    return override(spec, [f'split.train_end="{ends[0]}"', f'split.validation_end="{ends[1]}"'])
+
+
+def _request(chosen: Bars) -> "RunRequest":
+    from strategy.runs import RunRequest
+
+    return RunRequest(
+        bars=_absolute(chosen.bars),
+        universe=_absolute(chosen.universe),
+        start=chosen.start,
+        end=chosen.end,
+        benchmark=None if chosen.benchmark is None else str(chosen.benchmark.resolve()),
+        point_in_time=chosen.point_in_time,
+    )
+
+
+def _command_line() -> str:
+    return shlex.join(["quintile", *sys.argv[1:]])
+
+
+def _absolute(source: str) -> str:
+    return str(Path(source).resolve()) if Path(source).exists() else source

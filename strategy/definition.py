@@ -1,0 +1,86 @@
+"""Definition: a strategy in words and numbers, rendered from its spec so that text and code cannot disagree."""
+
+from collections.abc import Mapping
+
+from strategy.spec import StrategySpec
+
+__all__ = ["BOOK_RULES", "render_definition"]
+
+BOOK_RULES: Mapping[str, str] = {
+    "filter_negative": "Long the top k; short those of the bottom k whose expected return passes the short filter.",
+    "quintile_long_short": "Long the top k and short the bottom k, equal weights within each leg.",
+}
+
+MEANING: Mapping[str, str] = {
+    "features.set": "feature set the model sees",
+    "features.gap_limit": "sessions a missing feature is carried forward, never across a delisting",
+    "model.hidden": "width of each LSTM layer",
+    "model.layers": "stacked LSTM layers",
+    "model.dropout": "dropout between layers",
+    "model.lookback": "sessions in one input window",
+    "loss.temperature": "soft-rank temperature τ",
+    "loss.rank_weight": "weight of 1 − soft Spearman; the rest is Huber",
+    "loss.huber_delta": "Huber threshold, as a raw next-session return",
+    "loss.rank_scale": "predictions are z-scored within the session before τ, or taken raw",
+    "execution.fill": "where a decision of the close of t fills",
+    "execution.extra_delay": "further sessions between decision and fill",
+    "portfolio.builder": "how scores become target weights",
+    "portfolio.k": "names a side, as a fraction of the scored universe or a count",
+    "portfolio.long": "gross of the long leg, fraction of equity",
+    "portfolio.short": "gross of the short leg, fraction of equity",
+    "portfolio.smoothing": "EWMA weight of the new target",
+    "portfolio.short_filter": "which bottom names may be shorted",
+    "portfolio.short_sizing": "fixed: leg ÷ k a name; fill_leg: leg ÷ names that qualify",
+    "portfolio.max_position": "largest weight of a name, fraction of equity",
+    "portfolio.cash_buffer": "equity kept in cash for trading costs",
+    "costs.trade_bps": "half-spread and commission, one way, basis points of traded notional",
+    "split.train": "fraction of sessions the network is trained on",
+    "split.validation": "fraction of sessions for early stopping and calibration",
+    "training.mode": "long: unrolled sequences; exact: one window a prediction",
+    "training.batch_sessions": "sessions in one step, each a whole cross-section",
+    "training.learning_rate": "Adam step size",
+    "training.weight_decay": "Adam L2 penalty",
+    "training.max_epochs": "epochs at most",
+    "training.patience": "epochs without improvement before training stops",
+    "training.min_delta": "smallest improvement of the validation loss that counts",
+    "training.clip_norm": "largest gradient norm",
+    "training.plateau_factor": "learning rate factor on a plateau",
+    "training.plateau_patience": "epochs on a plateau before the factor applies",
+    "training.min_learning_rate": "smallest step size",
+    "training.burn_in": "sessions unrolled before the first that counts",
+    "training.seed": "seed of everything random",
+}
+
+CONVENTIONS = """\
+- Rows carry the session at whose close they were known; nothing is shifted in advance.
+- A decision of the close of *t* fills at `execution`; labels and fills share that one value.
+- Targets are hard average ranks within one session; one sample is one session's whole cross-section.
+- Scaler, winsor bounds and target scale are fitted on training rows, the calibration on validation rows.
+- Order of the book: target, EWMA smoothing, position limit, trade.
+- Simple returns, `ddof = 1`, 252 sessions a year, drawdown counts the starting wealth.
+"""
+
+
+def render_definition(spec: StrategySpec) -> str:
+    """Return the strategy's definition as Markdown, ended by a newline."""
+    head = [
+        f"# {spec.title}",
+        "",
+        spec.summary,
+        "",
+        f"- name: `{spec.name}`",
+        f"- fingerprint: `{spec.fingerprint()}`",
+        "",
+    ]
+    notice = ["Rendered from the spec by `quintile definition`; edit the spec, not this page.", ""]
+    tables = [line for section, numbers in spec.sections().items() for line in _table(section, numbers)]
+    return "\n".join([*head, *notice, *tables, "## Conventions", "", CONVENTIONS])
+
+
+def _table(section: str, numbers: Mapping[str, object]) -> list[str]:
+    rows = [f"| `{key}` | {_shown(value)} | {MEANING.get(f'{section}.{key}', '')} |" for key, value in numbers.items()]
+    return [f"## {section}", "", "| key | value | meaning |", "|---|---|---|", *rows, ""]
+
+
+def _shown(value: object) -> str:
+    return f"`{value}`" if isinstance(value, str) else f"{value}"

@@ -1,0 +1,49 @@
+"""Inputs: what a run reads, loaded from the words of a request."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from market.panel import Panel
+from market.sources import load_bars
+from market.sources.benchmark import load_benchmark
+from market.universe import choose_universe
+from strategy.runs import RunRequest
+
+__all__ = ["Inputs", "load_inputs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inputs:
+    """Bars and what may stand beside them.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars with their universe.
+    oracle : DataFrame of float or None
+        The built-in market's true scores, known at the close of each session; None on every real market.
+    benchmark : Series of float or None
+        Simple returns on the panel's sessions.
+    """
+
+    panel: Panel
+    oracle: pd.DataFrame | None = None
+    benchmark: pd.Series | None = None
+
+
+def load_inputs(request: RunRequest) -> Inputs:
+    """Load bars, universe, oracle and benchmark."""
+    oracle = None
+    if request.bars == "builtin":
+        from market.synthetic import synthetic_market
+
+        market = synthetic_market()
+        panel = market.panel.between(request.start, request.end)
+        oracle = market.oracle.loc[panel.sessions]
+    else:
+        panel = load_bars(request.bars, start=request.start, end=request.end, point_in_time=request.point_in_time)
+    if not (request.bars == "builtin" and request.universe == "all"):
+        panel = choose_universe(panel, request.universe)
+    benchmark = None if request.benchmark is None else load_benchmark(request.benchmark, panel.sessions)
+    return Inputs(panel=panel, oracle=oracle, benchmark=benchmark)

@@ -1,0 +1,190 @@
+"""Learning: features and labels of a panel, the network fitted on them, and the scores it gives out of sample."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from market.listing import listed
+from market.panel import Panel
+from market.returns import forward_returns
+from models.baselines import fit_ridge, ridge_scores
+from models.calibrate import fit_calibration
+from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from models.predict import predict_scores
+from models.settings import ModelSettings
+from models.splits import Split, resolve_split
+from models.train import train_network
+from models.trained import EpochRecord, TrainedModel
+from models.training_state import ResumePoint
+from models.windows import Windows, build_windows, fit_scaler
+from signals.features import compute_features, fill_gaps
+from strategy.console import ProgressCallback, silent
+from strategy.provenance import code_fingerprint, commit
+from strategy.spec import StrategySpec
+
+__all__ = [
+    "HORIZON",
+    "Lesson",
+    "learn",
+    "model_features",
+    "prepare_lesson",
+    "ridge_baseline",
+    "scores_of",
+    "test_sessions",
+    "tradable",
+]
+
+HORIZON = 1  # sessions a label holds after its fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lesson:
+    """What a network learns from: labels, rows of each span, scaled windows.
+
+    Parameters
+    ----------
+    forward : DataFrame of float
+        Forward returns of the spec's execution.
+    split : Split
+        Purged rows of training, validation and test.
+    windows : Windows
+        Scaled on training rows.
+    """
+
+    forward: pd.DataFrame
+    split: Split
+    windows: Windows
+
+
+def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:
+    """Return the features the model sees, short gaps carried forward; row *t* is known at the close of *t*."""
+    return fill_gaps(compute_features(panel, spec.features.set), panel, limit=spec.features.gap_limit)
+
+
+def prepare_lesson(spec: StrategySpec, panel: Panel) -> Lesson:
+    """Return labels, spans and windows; scaler and target scale are fitted on training rows only."""
+    features = model_features(spec, panel)
+    forward = forward_returns(panel, spec.execution, horizon=HORIZON)
+    split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
+    eligible = tradable(panel)
+    scaler = fit_scaler(features, targets=forward, universe=eligible, rows=split.train)
+    windows = build_windows(features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback)
+    return Lesson(forward=forward, split=split, windows=windows)
+
+
+def learn(
+    spec: StrategySpec,
+    lesson: Lesson,
+    *,
+    folder: Path,
+    identity: Mapping[str, str],
+    device: str = "auto",
+    progress: ProgressCallback = silent,
+) -> Checkpoint:
+    """Train and calibrate, or read the checkpoint that an earlier process finished in ``folder``.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Model, loss and training sections decide.
+    lesson : Lesson
+        What to learn from.
+    folder : Path
+        Keeps the training state after every epoch, and at the end ``model.safetensors`` with its card.
+    identity : mapping of str to str
+        Fingerprints of spec, panel and code; a state of another identity is refused.
+    device : {"auto", "cpu", "cuda"}
+        Where to train.
+    progress : callable
+        Called after every epoch and while validation is scored.
+    """
+    path = folder / "model"
+    if path.with_suffix(".json").is_file():
+        return load_checkpoint(path)
+    settings = ModelSettings(network=spec.model, loss=spec.loss, training=spec.training)
+
+    def show(record: EpochRecord) -> None:
+        note = f"loss {record.validation_loss:.4f} · validation rank IC {record.validation_ic:+.4f}"
+        progress("training", record.epoch, spec.training.max_epochs, note)
+
+    resume = ResumePoint(folder=folder / "training", identity=identity)
+    model = train_network(lesson.windows, lesson.split, settings=settings, resume=resume, device=device, progress=show)
+    checkpoint = _calibrated(spec, model, lesson, identity=identity, device=device, progress=progress)
+    save_checkpoint(path, checkpoint)
+    return checkpoint
+
+
+def scores_of(
+    checkpoint: Checkpoint,
+    windows: Windows,
+    *,
+    sessions: pd.DatetimeIndex,
+    device: str = "auto",
+    progress: ProgressCallback = silent,
+) -> pd.DataFrame:
+    """Return calibrated expected returns of the sessions, from exact windows; NaN where a name has no full window."""
+
+    def show(done: int, total: int) -> None:
+        progress("scoring the test", done, total)
+
+    raw = predict_scores(checkpoint.model, windows, sessions=sessions, device=device, progress=show)
+    return checkpoint.calibration.apply(raw)
+
+
+def ridge_baseline(lesson: Lesson) -> pd.DataFrame:
+    """Return ridge scores of the test sessions, on the names the network scores."""
+    scores = ridge_scores(fit_ridge(lesson.windows, lesson.split), lesson.windows)
+    complete = pd.DataFrame(lesson.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)
+    return scores.where(complete).iloc[lesson.split.test]
+
+
+def test_sessions(panel: Panel, checkpoint: Checkpoint) -> pd.DatetimeIndex:
+    """Return the panel's sessions after the validation span of the checkpoint."""
+    end = pd.Timestamp(checkpoint.provenance.spec["split"]["validation_end"])
+    return panel.sessions[panel.sessions > end]
+
+
+def tradable(panel: Panel) -> pd.DataFrame:
+    """Return the names of the universe that are listed."""
+    return panel.universe & listed(panel)
+
+
+def _calibrated(
+    spec: StrategySpec,
+    model: TrainedModel,
+    lesson: Lesson,
+    *,
+    identity: Mapping[str, str],
+    device: str,
+    progress: ProgressCallback,
+) -> Checkpoint:
+    """Fit level and slope on validation, and say where everything came from."""
+    windows, split = lesson.windows, lesson.split
+    known = windows.sessions[split.validation]
+
+    def show(done: int, total: int) -> None:
+        progress("calibrating", done, total)
+
+    raw = predict_scores(model, windows, sessions=known, device=device, progress=show)
+    learned = lesson.forward.iloc[split.train.start : split.validation.stop]
+    universe = pd.DataFrame(windows.present.cpu().numpy(), index=windows.sessions, columns=windows.tickers)
+    calibration = fit_calibration(
+        raw, forward=lesson.forward.loc[known], universe_returns=learned.where(universe).mean(axis=1)
+    )
+    return Checkpoint(model=model, calibration=calibration, provenance=_provenance(spec, lesson, identity))
+
+
+def _provenance(spec: StrategySpec, lesson: Lesson, identity: Mapping[str, str]) -> Provenance:
+    """Return the spec with the dates that its split came to, and the fingerprints."""
+    sessions, split = lesson.windows.sessions, lesson.split
+    dates = {
+        "train_end": f"{sessions[split.validation.start - 1]:%Y-%m-%d}",
+        "validation_end": f"{sessions[split.test.start - 1]:%Y-%m-%d}",
+    }
+    resolved = spec.model_dump(mode="json")
+    resolved["split"] |= dates
+    return Provenance(
+        spec=resolved, data_fingerprint=identity["panel"], code_fingerprint=code_fingerprint(), commit=commit() or ""
+    )

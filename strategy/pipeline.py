@@ -1,0 +1,149 @@
+"""Pipeline: the whole strategy on one screen, from bars to a finished run.
+
+``decide`` and ``run`` share every step: what a backtest holds on a session is what ``decide`` says on the bars that end
+there. There is no second code path.
+"""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from market.panel import Panel
+from market.returns import forward_returns
+from models.checkpoint import Checkpoint
+from models.windows import build_windows
+from portfolio.book import Book, build_book
+from strategy.console import ProgressCallback, silent
+from strategy.finished import Run
+from strategy.inputs import Inputs
+from strategy.learning import (
+    HORIZON,
+    learn,
+    model_features,
+    prepare_lesson,
+    ridge_baseline,
+    scores_of,
+    test_sessions,
+    tradable,
+)
+from strategy.outcome import judge
+from strategy.reporting import save_outcome
+from strategy.runs import RunFolder, RunRequest, RunStore, identity_of
+from strategy.spec import StrategySpec
+
+__all__ = ["RunOptions", "decide", "decided_book", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunOptions:
+    """How a run is carried out; nothing here changes a number.
+
+    Parameters
+    ----------
+    store : RunStore
+        Where the run is written.
+    folder : RunFolder or None
+        An unfinished run to continue; None starts a new one.
+    request : RunRequest
+        Where the bars came from, for the record.
+    device : {"auto", "cpu", "cuda"}
+        Where to train and score.
+    command : str
+        What reproduces the run, for the record.
+    progress : callable
+        Called as work advances.
+    """
+
+    store: RunStore = field(default_factory=RunStore)
+    folder: RunFolder | None = None
+    request: RunRequest = field(default_factory=lambda: RunRequest(bars="given in Python"))
+    device: str = "auto"
+    command: str = "strategy.run(spec, bars)"
+    progress: ProgressCallback = silent
+
+    def __post_init__(self) -> None:
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device must be auto, cpu or cuda, was {self.device!r}")
+
+
+def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None = None) -> Run:
+    """Train, score, build the books, backtest them and write the report.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy.
+    bars : Panel or Inputs
+        Daily bars with their universe; ``Inputs`` adds an oracle or a benchmark.
+    options : RunOptions, optional
+        Store, device and progress.
+
+    Returns
+    -------
+    Run
+        Prints as a table and knows its files.
+
+    Raises
+    ------
+    DataError
+        If the bars cannot carry the strategy.
+    RunError
+        If an unfinished run cannot be continued.
+    ParityError
+        If the two backtest engines disagree.
+    """
+    options = options or RunOptions()
+    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
+    lesson = prepare_lesson(spec, inputs.panel)  # bars that cannot carry the strategy leave no folder behind
+    folder = _open_folder(spec, inputs.panel, options)
+    with folder.locked():
+        identity, device, progress = folder.record["identity"], options.device, options.progress
+        checkpoint = learn(spec, lesson, folder=folder.path, identity=identity, device=device, progress=progress)
+        tested = test_sessions(inputs.panel, checkpoint)
+        scores = scores_of(checkpoint, lesson.windows, sessions=tested, device=device, progress=progress)
+        outcome = judge(spec, inputs, scores=scores, baselines={"ridge": ridge_baseline(lesson)})
+        save_outcome(folder, outcome, checkpoint=checkpoint, trials=options.store.trials(identity))
+        folder.finish()
+    return Run(folder)
+
+
+def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> pd.Series:
+    """Return what the strategy would hold after the close of the panel's last session.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy that the checkpoint was trained for.
+    panel : Panel
+        Bars up to the decision, reaching past the checkpoint's validation span.
+    checkpoint : Checkpoint
+        Trained and calibrated model.
+
+    Returns
+    -------
+    Series of float, shape (n_tickers,)
+        Fractions of equity, 0 for a name that is not held; all NaN for no rebalance.
+    """
+    return decided_book(spec, panel, checkpoint).weights.iloc[-1]
+
+
+def decided_book(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> Book:
+    """Return the decisions of every session after the checkpoint's validation span; see ``decide``."""
+    windows = build_windows(
+        model_features(spec, panel),
+        targets=forward_returns(panel, spec.execution, horizon=HORIZON),
+        universe=tradable(panel),
+        scaler=checkpoint.model.scaler,
+        lookback=spec.model.lookback,
+    )
+    scores = scores_of(checkpoint, windows, sessions=test_sessions(panel, checkpoint))
+    return build_book(scores, panel, spec.portfolio, costs=spec.costs)
+
+
+def _open_folder(spec: StrategySpec, panel: Panel, options: RunOptions) -> RunFolder:
+    """Start a new run, or continue one whose spec, panel and code are the same."""
+    fingerprint = panel.fingerprint()
+    if options.folder is None:
+        return options.store.create(spec, options.request, panel=fingerprint, command=options.command)
+    options.folder.check_identity(identity_of(spec, fingerprint))
+    return options.folder

@@ -1,0 +1,249 @@
+"""Runs: where every run lives, ``<store>/<strategy>/<run id>/``, written so that a kill leaves it resumable.
+
+``run.json`` says what was asked, of which code and bars, and whether it finished. A run's other files appear whole or
+not at all. Frames are parquet, with a CSV twin for people where they are small.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from market.errors import RunError
+from market.files import atomic_path, read_json, write_json, write_text
+from strategy.provenance import code_fingerprint, commit, environment
+from strategy.spec import StrategySpec, load_spec
+
+__all__ = ["DEFAULT_STORE", "RunFolder", "RunRequest", "RunStore", "identity_of"]
+
+DEFAULT_STORE = "runs"
+IDENTITY = ("spec", "panel", "code")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Where a run's bars come from, enough to load them again.
+
+    Parameters
+    ----------
+    bars, universe : str
+        As ``load_bars`` and ``choose_universe`` take them; files by absolute path.
+    start, end : str or None
+        First and last session, ISO dates.
+    benchmark : str or None
+        File of a benchmark series.
+    point_in_time : bool
+        The user declares that the bars hold dead names too.
+    """
+
+    bars: str = "builtin"
+    universe: str = "all"
+    start: str | None = None
+    end: str | None = None
+    benchmark: str | None = None
+    point_in_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run on disk.
+
+    Parameters
+    ----------
+    path : Path
+        ``<store>/<strategy>/<run id>``.
+    """
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's name, unique within its store."""
+        return self.path.name
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` says."""
+        record: dict[str, Any] = read_json(self.path / "run.json")
+        return record
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run finished."""
+        return bool(self.record["finished"])
+
+    @property
+    def request(self) -> RunRequest:
+        """Where the bars came from."""
+        return RunRequest(**self.record["request"])
+
+    @property
+    def spec(self) -> StrategySpec:
+        """The resolved strategy."""
+        return load_spec(self.path / "spec.toml")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What ``metrics.json`` says.
+
+        Raises
+        ------
+        RunError
+            If the run has not finished.
+        """
+        if not (self.path / "metrics.json").is_file():
+            raise RunError(
+                f"run {self.run_id} has not finished: continue it with `quintile run --resume {self.run_id}`"
+            )
+        metrics: dict[str, Any] = read_json(self.path / "metrics.json")
+        return metrics
+
+    def write_frame(self, name: str, frame: pd.DataFrame, *, csv: bool = False) -> None:
+        """Write a frame as ``<name>.parquet`` and, if asked, ``<name>.csv``."""
+        with atomic_path(self.path / f"{name}.parquet") as temporary:
+            frame.to_parquet(temporary, compression="zstd")
+        if csv:
+            with atomic_path(self.path / f"{name}.csv") as temporary:
+                frame.to_csv(temporary)
+
+    def read_frame(self, name: str) -> pd.DataFrame:
+        """Read ``<name>.parquet``."""
+        return pd.read_parquet(self.path / f"{name}.parquet")
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write ``metrics.json``."""
+        write_json(self.path / "metrics.json", metrics)
+
+    def finish(self) -> None:
+        """Record that the run is complete."""
+        write_json(self.path / "run.json", self.record | {"finished": _now().isoformat(timespec="seconds")})
+
+    def check_identity(self, identity: dict[str, str]) -> None:
+        """Refuse to go on if spec, panel or code are not those the run began with.
+
+        Raises
+        ------
+        RunError
+            If any of them changed; it names which.
+        """
+        recorded = self.record["identity"]
+        changed = [part for part in IDENTITY if recorded[part] != identity[part]]
+        if changed:
+            raise RunError(f"run {self.run_id} cannot resume: its {' and '.join(changed)} changed; start a new run")
+
+    @contextmanager
+    def locked(self) -> Iterator[Self]:
+        """Hold the run for this process alone.
+
+        Raises
+        ------
+        RunError
+            If another process holds it.
+        """
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield self
+        except Timeout as error:
+            raise RunError(f"run {self.run_id} is being written by another process: wait for it to end") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RunStore:
+    """A folder of runs.
+
+    Parameters
+    ----------
+    root : Path
+        Made when the first run is written.
+    """
+
+    root: Path = field(default_factory=lambda: Path(DEFAULT_STORE))
+
+    def create(self, spec: StrategySpec, request: RunRequest, *, panel: str, command: str = "") -> RunFolder:
+        """Make the folder of a new run and record what was asked.
+
+        Parameters
+        ----------
+        spec : StrategySpec
+            The resolved strategy.
+        request : RunRequest
+            Where the bars come from.
+        panel : str
+            Fingerprint of the bars.
+        command : str
+            What reproduces the run.
+        """
+        folder = RunFolder(self._new_path(spec.name))
+        write_text(folder.path / "spec.toml", spec.to_toml())
+        record = {
+            "run": folder.run_id,
+            "strategy": spec.name,
+            "request": asdict(request),
+            "identity": identity_of(spec, panel),
+            "commit": commit(),
+            "environment": environment(),
+            "command": command,
+            "started": _now().isoformat(timespec="seconds"),
+            "finished": None,
+        }
+        write_json(folder.path / "run.json", record)
+        return folder
+
+    def folders(self) -> list[RunFolder]:
+        """Return all runs, oldest first."""
+        found = [RunFolder(path.parent) for path in self.root.glob("*/*/run.json")]
+        return sorted(found, key=lambda folder: folder.run_id)
+
+    def find(self, run: str = "latest") -> RunFolder:
+        """Return a run by its id, the beginning of its id, or ``latest``.
+
+        Raises
+        ------
+        RunError
+            If none or several match.
+        """
+        folders = self.folders()
+        if not folders:
+            raise RunError(f"no runs in {self.root}: start one with `quintile run`, or name its folder with --out")
+        if run == "latest":
+            return folders[-1]
+        matching = [folder for folder in folders if folder.run_id.startswith(run)]
+        exact = [folder for folder in matching if folder.run_id == run]
+        if len(exact or matching) != 1:
+            raise RunError(f"{len(matching)} runs match {run!r}: `quintile runs` lists the ids")
+        return (exact or matching)[0]
+
+    def trials(self, identity: dict[str, str]) -> int:
+        """Return how many distinct strategies have been run to the end on the same bars, this one included."""
+        records = [folder.record for folder in self.folders()]
+        seen = {r["identity"]["spec"] for r in records if r["finished"] and _same_bars(r["identity"], identity)}
+        return len(seen | {identity["spec"]})
+
+    def _new_path(self, strategy: str) -> Path:
+        path = self.root / strategy / f"{_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise RunError(f"cannot write runs to {self.root}: {reason}; choose a folder with --out") from error
+        return path
+
+
+def identity_of(spec: StrategySpec, panel: str) -> dict[str, str]:
+    """Return the fingerprints of spec, bars and code that together decide every number of a run."""
+    return {"spec": spec.fingerprint(), "panel": panel, "code": code_fingerprint()}
+
+
+def _same_bars(left: dict[str, str], right: dict[str, str]) -> bool:
+    return left["panel"] == right["panel"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,272 @@
+"""The main job from bars to report on a small built-in market, with a network of one layer of 16 units."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from market.errors import RunError
+from market.panel import Panel
+from market.synthetic import SyntheticMarket, SyntheticSettings, synthetic_market
+from models.checkpoint import load_checkpoint
+from strategy.cli import main
+from strategy.finished import Run
+from strategy.inputs import Inputs
+from strategy.pipeline import RunOptions, decide, decided_book, run
+from strategy.runs import RunStore
+from strategy.spec import StrategySpec, load_spec, override
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = (
+    "model.hidden=16",
+    "model.layers=1",
+    "model.lookback=30",
+    "training.burn_in=30",
+    "training.max_epochs=3",
+    "training.batch_sessions=64",
+)
+
+
+@pytest.fixture(scope="module")
+def small_market() -> SyntheticMarket:
+    return synthetic_market(SyntheticSettings(n_tickers=40, n_sessions=500))
+
+
+@pytest.fixture(scope="module")
+def small_spec() -> StrategySpec:
+    return override(load_spec("filter_negative"), SMALL)
+
+
+@pytest.fixture(scope="module")
+def finished(small_market: SyntheticMarket, small_spec: StrategySpec, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    store = RunStore(tmp_path_factory.mktemp("store"))
+    return run(
+        small_spec, Inputs(panel=small_market.panel, oracle=small_market.oracle), options=RunOptions(store=store)
+    )
+
+
+@pytest.fixture(scope="module")
+def bars_file(small_market: SyntheticMarket, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bars") / "bars.parquet"
+    long_bars(small_market.panel).to_parquet(path)
+    return path
+
+
+def long_bars(panel: Panel) -> pd.DataFrame:
+    fields = {name: getattr(panel, name).stack() for name in ("open", "high", "low", "close", "volume")}
+    return pd.DataFrame(fields).reset_index().rename(columns={"session": "date"})
+
+
+def quintile(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "strategy", *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_run_leaves_every_file_it_promises(finished: Run) -> None:
+    names = {path.name for path in finished.folder.path.iterdir()}
+    promised = {"run.json", "spec.toml", "model.safetensors", "model.json", "metrics.json", "report.html"}
+    assert promised <= names
+    for frame in ("scores", "weights", "trades", "returns"):
+        assert {f"{frame}.parquet", f"{frame}.csv"} <= names
+    assert not [name for name in names if name.endswith(".partial")]
+
+
+def test_a_run_says_what_must_stand_beside_a_sharpe(finished: Run) -> None:
+    headline = finished.metrics["headline"]
+    printed = str(finished)
+    assert headline["verdict"] == "NOT EVIDENCE"
+    assert headline["trials"] == 1
+    assert headline["parity"] <= 1e-9
+    for words in ("out of sample", "bps one way", "recorded on these bars", "±", "built-in synthetic market"):
+        assert words in printed
+
+
+def test_both_books_are_backtested_on_the_same_scores(finished: Run) -> None:
+    assert list(finished.metrics["books"]) == ["filter_negative", "quintile_long_short"]
+    columns = set(finished.returns.columns)
+    assert {"filter_negative net", "quintile_long_short gross", "market"} <= columns
+
+
+def test_scores_are_of_the_test_span_only(finished: Run, small_market: SyntheticMarket) -> None:
+    card = load_checkpoint(finished.folder.path / "model").provenance.spec
+    assert finished.scores.index[0] > pd.Timestamp(card["split"]["validation_end"])
+    assert finished.scores.index[-1] == small_market.panel.sessions[-1]
+
+
+def test_a_decision_on_the_bars_so_far_is_the_decision_on_all_bars(
+    finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec
+) -> None:
+    checkpoint = load_checkpoint(finished.folder.path / "model")
+    everything = decided_book(small_spec, small_market.panel, checkpoint).weights
+    pd.testing.assert_frame_equal(everything.loc[finished.weights.index], finished.weights, check_freq=False)
+    sessions = finished.scores.index
+    for session in (sessions[0], sessions[1], sessions[len(sessions) // 2], sessions[-2]):
+        alone = decide(small_spec, small_market.panel.until(session), checkpoint)
+        np.testing.assert_array_equal(alone.to_numpy(), everything.loc[session].to_numpy())
+
+
+def test_noise_after_validation_changes_no_bit_of_the_model(
+    finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec, tmp_path: Path
+) -> None:
+    known = finished.folder.path / "model.safetensors"
+    end = load_checkpoint(known.with_suffix("")).provenance.spec["split"]["validation_end"]
+    cut = small_market.panel.sessions.searchsorted(pd.Timestamp(end), side="right")
+    dated = override(small_spec, [f'split.train_end="{_train_end(known)}"', f'split.validation_end="{end}"'])
+    noisy = _with_noise(small_market.panel, cut)
+    other = run(dated, noisy, options=RunOptions(store=RunStore(tmp_path)))
+    assert (other.folder.path / "model.safetensors").read_bytes() == known.read_bytes()
+    first, second = (load_checkpoint(path.with_suffix("")) for path in (known, other.folder.path / "model.safetensors"))
+    assert first.model.scaler == second.model.scaler
+    assert first.calibration == second.calibration
+
+
+def _train_end(model: Path) -> str:
+    train_end: str = load_checkpoint(model.with_suffix("")).provenance.spec["split"]["train_end"]
+    return train_end
+
+
+def _with_noise(panel: Panel, cut: int) -> Panel:
+    rng = np.random.default_rng(0)
+    frames = {}
+    factor = np.ones(panel.close.shape)
+    factor[cut:] = np.exp(rng.normal(0.0, 0.1, size=factor[cut:].shape))
+    for name in ("open", "high", "low", "close"):
+        frames[name] = getattr(panel, name) * factor
+    kept = {name: getattr(panel, name) for name in ("volume", "dollar_volume", "universe", "facts", "delistings")}
+    return Panel(**frames, **kept)
+
+
+def test_a_finished_training_is_not_repeated_when_a_run_goes_on(
+    finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec
+) -> None:
+    before = (finished.folder.path / "metrics.json").read_bytes()
+    stages: list[str] = []
+    options = RunOptions(
+        store=RunStore(finished.folder.path.parent.parent),
+        folder=finished.folder,
+        progress=lambda *seen: stages.append(seen[0]),
+    )
+    run(small_spec, Inputs(panel=small_market.panel, oracle=small_market.oracle), options=options)
+    assert "training" not in stages
+    assert (finished.folder.path / "metrics.json").read_bytes() == before
+
+
+def test_other_bars_cannot_continue_a_run(
+    finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec
+) -> None:
+    shorter = small_market.panel.until(small_market.panel.sessions[-2])
+    with pytest.raises(RunError, match="its panel changed"):
+        run(small_spec, shorter, options=RunOptions(folder=finished.folder))
+
+
+@pytest.fixture(scope="module")
+def whole(bars_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of a run by the command line that nobody disturbed, and what it printed."""
+    folder = tmp_path_factory.mktemp("whole")
+    ran = quintile("run", "--bars", str(bars_file), "--json", *settings(), folder=folder)
+    assert ran.returncode == 0, ran.stderr
+    return folder, json.loads(ran.stdout)
+
+
+def settings() -> list[str]:
+    return [word for assignment in (*SMALL, "training.max_epochs=12") for word in ("--set", assignment)]
+
+
+def test_the_command_line_runs_shows_and_draws(
+    whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, metrics = whole
+    monkeypatch.chdir(folder)
+    assert metrics["headline"]["survivorship"] in ("UNKNOWN", "SURVIVOR-BIASED")
+    assert metrics["run"] in in_process("show", "latest", monkeypatch=monkeypatch, capsys=capsys).replace("\n", "")
+    listed = json.loads(in_process("runs", "--json", monkeypatch=monkeypatch, capsys=capsys))
+    assert [row["status"] for row in listed] == ["complete"]
+    tearsheet = in_process("tearsheet", monkeypatch=monkeypatch, capsys=capsys).strip()
+    assert Path(tearsheet).stat().st_size > 100_000
+
+
+def in_process(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.setattr(sys, "argv", ["quintile", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_a_killed_run_resumes_to_the_same_bits(
+    whole: tuple[Path, dict[str, Any]], bars_file: Path, tmp_path: Path
+) -> None:
+    killed = _kill_in_training(["run", "--bars", str(bars_file), "--quiet", *settings(), "--out", "killed"], tmp_path)
+    resumed = quintile("run", "--resume", killed.name, "--out", "killed", "--quiet", folder=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    (reference,) = (whole[0] / "runs" / "filter_negative").iterdir()
+    for name in ("model.safetensors", "model.json", "scores.parquet", "weights.parquet", "returns.parquet"):
+        assert (killed / name).read_bytes() == (reference / name).read_bytes(), name
+
+
+def _kill_in_training(words: list[str], folder: Path) -> Path:
+    """Start a run, kill it as soon as its training has left a state behind, and return the run's folder."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "strategy", *words], cwd=folder, env=environment)
+    deadline = time.monotonic() + 120
+    while not (found := list(folder.glob("killed/filter_negative/*/training/training.safetensors"))):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run_folder = found[0].parent.parent
+    assert not (run_folder / "model.json").exists(), "the kill came after training"
+    return run_folder
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "nothing_like_it"), "unknown strategy"),
+        (("run", "--set", "loss.temperature=0"), "loss.temperature"),
+        (("run", "--bars", "missing.parquet"), "missing.parquet"),
+        (("run", "--split", "2016-06-30"), "--split takes"),
+        (("run", "--split", "2017-06-30,2016-12-31"), "before validation_end"),
+        (("run", "--bars", "builtin", "--universe", "best"), "best"),
+        (("show", "nothing"), "no runs in"),
+        (("run", "--device", "tpu"), "device"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    words: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["quintile", *words, "--quiet"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capsys.readouterr().err
+    assert left.value.code not in (0, None)
+    assert message in told
+    assert len(told.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_comes_without_the_heavy_libraries() -> None:
+    code = (
+        "import sys\nfrom strategy.cli import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit(bool({'pandas', 'torch', 'vectorbt', 'plotly', 'pydantic'} & sys.modules.keys()))"
+    )
+    helped = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert helped.returncode == 0
+    assert "run" in helped.stdout
+    assert "definition" in helped.stdout

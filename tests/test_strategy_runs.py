@@ -1,0 +1,96 @@
+"""Run store: folders that are found again, refuse to mix, and appear whole."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from market.errors import RunError
+from market.files import atomic_path
+from strategy.runs import RunFolder, RunRequest, RunStore
+from strategy.spec import load_spec
+
+
+def new_run(store: RunStore, panel: str = "p" * 64, overrides: str = "filter_negative") -> RunFolder:
+    return store.create(load_spec(overrides), RunRequest(), panel=panel)
+
+
+def test_a_run_is_found_by_id_by_its_beginning_and_as_the_latest(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    folder = new_run(store)
+    assert store.find(folder.run_id) == store.find(folder.run_id[:10]) == store.find("latest") == folder
+
+
+def test_an_ambiguous_or_unknown_id_is_refused(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    with pytest.raises(RunError, match="no runs in"):
+        store.find("latest")
+    new_run(store), new_run(store)
+    with pytest.raises(RunError, match="2 runs match"):
+        store.find("2")
+    with pytest.raises(RunError, match="0 runs match"):
+        store.find("../../etc")
+
+
+def test_a_run_reads_back_its_spec_and_request(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    request = RunRequest(bars="x.parquet", universe="top400", start="2015-01-02")
+    folder = store.create(load_spec(), request, panel="p")
+    assert folder.spec == load_spec()
+    assert folder.request == request
+
+
+@pytest.mark.parametrize("part", ["spec", "panel", "code"])
+def test_a_changed_identity_cannot_resume(part: str, tmp_path: Path) -> None:
+    folder = new_run(RunStore(tmp_path / "runs"))
+    identity = folder.record["identity"]
+    folder.check_identity(identity)
+    with pytest.raises(RunError, match=f"its {part} changed"):
+        folder.check_identity(identity | {part: "other"})
+
+
+def test_only_finished_distinct_strategies_on_the_same_bars_are_trials(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    same = [new_run(store), new_run(store)]
+    new_run(store, overrides="quintile_long_short")
+    elsewhere = new_run(store, panel="q" * 64)
+    for folder in (*same, elsewhere):
+        folder.finish()
+    assert store.trials(same[0].record["identity"]) == 1
+    assert store.trials(same[0].record["identity"] | {"spec": "another"}) == 2
+
+
+def test_a_second_process_cannot_write_a_run(tmp_path: Path) -> None:
+    folder = new_run(RunStore(tmp_path / "runs"))
+    with folder.locked(), pytest.raises(RunError, match="another process"), RunFolder(folder.path).locked():
+        pass
+
+
+def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
+    folder = new_run(RunStore(tmp_path / "runs"))
+    with pytest.raises(RunError, match="--resume"):
+        _ = folder.metrics
+
+
+def test_a_frame_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    folder = new_run(RunStore(tmp_path / "runs"))
+    frame = pd.DataFrame({"a": [0.1, float("nan")]}, index=pd.date_range("2020-01-01", periods=2, name="session"))
+    folder.write_frame("scores", frame, csv=True)
+    pd.testing.assert_frame_equal(folder.read_frame("scores"), frame, check_freq=False)
+    assert (folder.path / "scores.csv").is_file()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "kept.json"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_path(target) as temporary:
+        temporary.write_text(f"half {1 / 0}")
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
+
+
+def test_an_unwritable_store_is_one_clear_line(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(RunError, match="choose a folder with --out"):
+        new_run(RunStore(blocked))

@@ -1,0 +1,80 @@
+"""Spec: what a strategy file may say, and what its fingerprint depends on."""
+
+from pathlib import Path
+
+import pytest
+
+from strategy.definition import MEANING, render_definition
+from strategy.spec import DEFAULT_STRATEGY, StrategySpec, load_spec, override, shipped_strategies
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("name", shipped_strategies())
+def test_a_shipped_strategy_survives_the_trip_through_toml(name: str, tmp_path: Path) -> None:
+    spec = load_spec(name)
+    written = tmp_path / "mine.toml"
+    written.write_text(spec.to_toml(), encoding="utf-8")
+    assert load_spec(written) == spec
+    assert load_spec(written).fingerprint() == spec.fingerprint()
+
+
+def test_the_shipped_strategies_are_the_two_of_the_readme() -> None:
+    assert shipped_strategies() == ["filter_negative", "quintile_long_short"]
+
+
+def test_every_number_of_a_spec_moves_the_fingerprint() -> None:
+    spec = load_spec()
+    changes = ["model.hidden=64", "loss.temperature=0.1", "portfolio.k=0.1", "costs.trade_bps=6", "training.seed=2"]
+    prints = {override(spec, [change]).fingerprint() for change in changes} | {spec.fingerprint()}
+    assert len(prints) == len(changes) + 1
+
+
+def test_words_for_people_do_not_move_the_fingerprint() -> None:
+    spec = load_spec()
+    assert override(spec, ["title=Another title"]).fingerprint() == spec.fingerprint()
+
+
+def test_an_override_reads_numbers_and_words() -> None:
+    spec = override(load_spec(), ["model.hidden=64", "portfolio.k=12", "execution.fill=next_close"])
+    assert (spec.model.hidden, spec.portfolio.k, spec.execution.fill) == (64, 12, "next_close")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("model.hiden=64", "unknown key model.hiden"),
+        ("model.hidden", "is not an assignment"),
+        ("name.first=x", "holds no section"),
+        ("loss.temperature=0", "loss.temperature"),
+        ("portfolio.k=-1", "portfolio.k"),
+        ("model.hidden=many", "was 'many'"),
+    ],
+)
+def test_a_wrong_override_is_told_with_the_key(assignment: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        override(load_spec(), [assignment])
+
+
+def test_an_unknown_strategy_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match="filter_negative"):
+        load_spec("filter_positive")
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b'name = "../escape"\ntitle = "t"'])
+def test_a_broken_strategy_file_is_one_clear_line(content: bytes, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_bytes(content)
+    with pytest.raises(ValueError, match=r"broken\.toml"):
+        load_spec(broken)
+
+
+def test_the_definition_in_the_repository_is_the_default_strategy() -> None:
+    rendered = (ROOT / "STRATEGY_DEFINITION.md").read_text(encoding="utf-8")
+    assert rendered == render_definition(load_spec(DEFAULT_STRATEGY)), "run `make definition`"
+
+
+def test_every_number_of_a_spec_has_a_meaning_in_words() -> None:
+    spec = StrategySpec(name="any", title="any")
+    keys = {f"{section}.{key}" for section, numbers in spec.sections().items() for key in numbers}
+    assert keys <= MEANING.keys()
