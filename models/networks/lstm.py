@@ -1,0 +1,44 @@
+"""The rank LSTM: stacked LSTM layers and one linear head, applied at every step."""
+
+import torch
+from torch import nn
+
+from models.settings import NetworkSettings
+
+__all__ = ["RankLSTM"]
+
+
+class RankLSTM(nn.Module):
+    """Score each ticker from the sequence of its features.
+
+    Parameters
+    ----------
+    n_features : int
+        Features a session.
+    settings : NetworkSettings
+        Width, depth and dropout between layers.
+
+    References
+    ----------
+    R. Jozefowicz, W. Zaremba, I. Sutskever (2015), "An empirical exploration of recurrent network architectures",
+    section 2.1: forget gates that start open let the gradient reach far back from the first epoch on.
+    """
+
+    def __init__(self, n_features: int, settings: NetworkSettings) -> None:
+        super().__init__()
+        dropout = settings.dropout if settings.layers > 1 else 0.0
+        self.lstm = nn.LSTM(n_features, settings.hidden, settings.layers, dropout=dropout)
+        self.head = nn.Linear(settings.hidden, 1)
+        self._open_forget_gates(settings)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the score after each step, (L, N), of sequences x (L, N, F) read from a zero state."""
+        h, _ = self.lstm(x)  # (L, N, H)
+        scores: torch.Tensor = self.head(h).squeeze(2)
+        return scores
+
+    def _open_forget_gates(self, settings: NetworkSettings) -> None:
+        with torch.no_grad():
+            for layer in range(settings.layers):
+                gates = getattr(self.lstm, f"bias_ih_l{layer}")  # (4H,): input, forget, cell, output
+                gates[settings.hidden : 2 * settings.hidden] += 1.0

@@ -1,0 +1,132 @@
+"""Spans: stretches of consecutive sessions that a network unrolls at once, and the batches of an epoch.
+
+One form serves training and prediction. A long span scores many sessions after a burn-in; an exact span scores one
+session after the rest of its window, from a zero state, as a window stacked by hand would.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from market.errors import DataError
+from models.losses import MIN_NAMES
+from models.settings import TrainingSettings
+from models.windows import Windows
+
+__all__ = [
+    "Span",
+    "cover",
+    "exact_span",
+    "labelled_block",
+    "span_scores",
+    "training_batches",
+    "usable_rows",
+    "usable_sessions",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Rows ``opens`` to ``stop`` (half open) are unrolled; rows from ``start`` are scored."""
+
+    opens: int
+    start: int
+    stop: int
+
+
+def exact_span(row: int, lookback: int) -> Span:
+    """Return the span of one session's exact windows."""
+    return Span(opens=row - lookback + 1, start=row, stop=row + 1)
+
+
+def cover(rows: slice, *, burn_in: int, length: int) -> list[Span]:
+    """Return consecutive spans of at most ``length`` scored rows, each after ``burn_in`` rows where there are any."""
+    edges = [*range(rows.start, rows.stop, length), rows.stop]
+    return _between(edges, burn_in=burn_in)
+
+
+def usable_rows(windows: Windows, rows: slice, *, span: str) -> np.ndarray:
+    """Return the rows that hold at least ``MIN_NAMES`` labelled windows.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    usable: np.ndarray = np.flatnonzero(usable_sessions(windows, rows).cpu().numpy()) + rows.start
+    if usable.size == 0:
+        wanted = f"{MIN_NAMES} names with {windows.lookback} complete sessions and a forward return"
+        raise DataError(f"no {span} session has {wanted}: give more history, a wider universe or a shorter lookback")
+    return usable
+
+
+def usable_sessions(windows: Windows, rows: slice) -> torch.Tensor:
+    """Return whether each session of the rows holds at least ``MIN_NAMES`` labelled windows, bool (n rows,)."""
+    return windows.labelled[rows].sum(dim=1) >= MIN_NAMES
+
+
+def training_batches(rows: np.ndarray, *, lookback: int, settings: TrainingSettings, epoch: int) -> list[list[Span]]:
+    """Return one epoch's batches; every usable session is scored exactly once.
+
+    The order depends on seed and epoch only. In long mode the boundaries between chunks move from epoch to epoch.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Usable rows, ascending.
+    lookback : int
+        Sessions in an exact window.
+    settings : TrainingSettings
+        Mode, batch and chunk sizes, seed.
+    epoch : int
+        From 1.
+    """
+    rng = np.random.default_rng((settings.seed, epoch))
+    if settings.mode == "exact":
+        spans = [exact_span(int(row), lookback) for row in rng.permutation(rows)]
+        return _grouped(spans, settings.batch_sessions)
+    chunks = _between(_moving_edges(rows, settings.chunk_sessions, rng), burn_in=settings.burn_in)
+    spans = [chunks[k] for k in rng.permutation(len(chunks)) if _holds(rows, chunks[k])]
+    return _grouped(spans, max(1, settings.batch_sessions // settings.chunk_sessions))
+
+
+def span_scores(network: torch.nn.Module, windows: Windows, span: Span, names: torch.Tensor) -> torch.Tensor:
+    """Return scores (n scored rows, n names) of the given columns, unrolled together."""
+    x = windows.x[span.opens : span.stop]  # (L, N, F), a view
+    if len(names) < x.shape[1]:
+        x = x[:, names]
+    scores: torch.Tensor = network(x)
+    return scores[span.start - span.opens :]
+
+
+def labelled_block(windows: Windows, span: Span) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the columns with a labelled window in the span's scored rows, their targets and their mask."""
+    labelled = windows.labelled[span.start : span.stop]
+    names = labelled.any(dim=0).nonzero().squeeze(1)
+    return names, windows.y[span.start : span.stop, names], labelled[:, names]
+
+
+def _holds(rows: np.ndarray, span: Span) -> bool:
+    """Return whether any usable row lies among the span's scored rows."""
+    return bool(np.searchsorted(rows, span.start) < np.searchsorted(rows, span.stop))
+
+
+def _moving_edges(rows: np.ndarray, length: int, rng: np.random.Generator) -> list[int]:
+    """Return chunk edges; all inner ones are shifted together by up to half a chunk either way."""
+    first, stop = int(rows[0]), int(rows[-1]) + 1
+    n_chunks = max(1, round((stop - first) / length))
+    step = (stop - first) / n_chunks
+    shift = rng.uniform(-0.5, 0.5)
+    inner = [first + round(step * (k + shift)) for k in range(1, n_chunks)]
+    return [first, *inner, stop]
+
+
+def _between(edges: list[int], *, burn_in: int) -> list[Span]:
+    pairs = itertools.pairwise(edges)
+    return [Span(opens=max(0, start - burn_in), start=start, stop=stop) for start, stop in pairs if start < stop]
+
+
+def _grouped(spans: list[Span], size: int) -> list[list[Span]]:
+    return [spans[k : k + size] for k in range(0, len(spans), size)]

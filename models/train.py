@@ -1,0 +1,270 @@
+"""Training: one loop, in the order things happen.
+
+Everything random derives from seed and epoch: initial weights from (seed, 0), batches and dropout of an epoch from
+(seed, epoch). A training that was killed and resumed ends with the bits of one that was not, on the same machine with
+the same number of threads.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from market.errors import RunError
+from models.losses import rank_correlations, session_losses
+from models.networks.lstm import RankLSTM
+from models.schedule import best_epoch, epoch_learning_rate, is_finished
+from models.settings import ModelSettings
+from models.spans import (
+    Span,
+    cover,
+    labelled_block,
+    span_scores,
+    training_batches,
+    usable_rows,
+    usable_sessions,
+)
+from models.splits import Split
+from models.trained import EpochRecord, TrainedModel, resolve_device
+from models.training_state import (
+    ResumePoint,
+    TrainingState,
+    adam_moments,
+    load_state,
+    restore_moments,
+    save_state,
+)
+from models.windows import Windows
+
+__all__ = ["train_network"]
+
+EVALUATION_SESSIONS = 256  # validation sessions unrolled at once: bounds memory
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Learner:
+    """What changes while training."""
+
+    network: RankLSTM
+    optimizer: torch.optim.Adam
+    history: list[EpochRecord] = field(default_factory=list)
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def losses(self) -> list[float]:
+        return [record.validation_loss for record in self.history]
+
+
+def train_network(
+    windows: Windows,
+    split: Split,
+    *,
+    settings: ModelSettings,
+    resume: ResumePoint | None = None,
+    device: str = "auto",
+    progress: Callable[[EpochRecord], None] | None = None,
+) -> TrainedModel:
+    """Train the rank LSTM on the training span and keep the epoch with the best validation loss.
+
+    Parameters
+    ----------
+    windows : Windows
+        Scaled features, forward returns and mask; the scaler fitted on ``split.train``.
+    split : Split
+        Training and validation rows, purged.
+    settings : ModelSettings
+        Network, loss and training.
+    resume : ResumePoint, optional
+        Where state is kept after every epoch; a state found there is continued.
+    device : {"auto", "cpu", "cuda"}
+        Where to train.
+    progress : callable, optional
+        Called with each epoch's record, after its state is on disk.
+
+    Raises
+    ------
+    DataError
+        If no training or validation session can be used.
+    RunError
+        If the state belongs to another training, or the gradient stops being finite.
+    """
+    if windows.lookback != settings.network.lookback:
+        raise ValueError(f"windows have a lookback of {windows.lookback}, the settings {settings.network.lookback}")
+    place = resolve_device(device)
+    windows = windows.to(place)
+    train_rows = usable_rows(windows, split.train, span="training")
+    usable_rows(windows, split.validation, span="validation")
+    point = resume.extended(_identity(settings, place)) if resume else None
+    with _reproducible(place):
+        learner = _begin(windows, settings, place)
+        saved = load_state(point) if point else None
+        if saved is not None:
+            _restore(learner, saved)
+        while not is_finished(learner.losses, settings.training):
+            started = time.perf_counter()
+            measured = _train_epoch(learner, windows, train_rows, settings=settings)
+            measured |= _evaluate(learner.network, windows, split.validation, settings=settings)
+            seconds = time.perf_counter() - started
+            record = EpochRecord(epoch=len(learner.history) + 1, seconds=seconds, **measured)
+            _finish_epoch(learner, record, min_delta=settings.training.min_delta)
+            if point is not None:
+                save_state(point, _state(learner))
+            if progress is not None:
+                progress(record)
+    return TrainedModel(
+        weights=learner.best_weights,
+        settings=settings,
+        scaler=windows.scaler,
+        best_epoch=best_epoch(learner.losses, min_delta=settings.training.min_delta),
+        history=tuple(learner.history),
+    )
+
+
+def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, settings: ModelSettings) -> dict[str, float]:
+    """Take one pass over the training sessions; return its mean losses and gradient norms."""
+    training, network, optimizer = settings.training, learner.network, learner.optimizer
+    epoch, rate = len(learner.history) + 1, epoch_learning_rate(learner.losses, training)
+    torch.manual_seed(_epoch_seed(training.seed, epoch))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    network.train()
+    tally = []
+    for batch in training_batches(rows, lookback=windows.lookback, settings=training, epoch=epoch):
+        optimizer.zero_grad()
+        tally.append(_accumulate_gradient(network, windows, batch, settings=settings))
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
+        if not math.isfinite(norm.item()):
+            raise RunError(f"training diverged in epoch {epoch}: lower training.learning_rate, was {rate:g}")
+        optimizer.step()
+    return _means(tally) | {"learning_rate": rate}
+
+
+def _accumulate_gradient(
+    network: RankLSTM, windows: Windows, batch: list[Span], *, settings: ModelSettings
+) -> dict[str, float]:
+    """Add the gradient of the batch's mean session loss to the weights; return sums over its sessions."""
+    usable = [usable_sessions(windows, slice(span.start, span.stop)) for span in batch]
+    counted = sum(int(sessions.sum()) for sessions in usable)
+    spans = [_backward(network, windows, span, counted=counted, settings=settings) for span in batch]
+    sums = {key: sum(part[key] for part in spans) for key in spans[0]}
+    return sums | {"sessions": float(counted)}
+
+
+def _backward(
+    network: RankLSTM, windows: Windows, span: Span, *, counted: int, settings: ModelSettings
+) -> dict[str, float]:
+    """Push one span's share of the gradient through the network; return sums over its sessions."""
+    names, y, labelled = labelled_block(windows, span)
+    scores = span_scores(network, windows, span, names)  # (sessions, names)
+    outputs = scores.detach().requires_grad_()  # the loss has a small graph of its own: both pulls cost next to nothing
+    losses = session_losses(outputs, y, labelled, settings=settings.loss, target_sd=windows.scaler.target_sd)
+    weight = settings.loss.rank_weight
+    (rank_pull,) = torch.autograd.grad(weight / counted * losses.rank.sum(), outputs, retain_graph=True)
+    (huber_pull,) = torch.autograd.grad((1.0 - weight) / counted * losses.huber.sum(), outputs)
+    torch.autograd.backward(scores, rank_pull + huber_pull)
+    return {
+        "loss": losses.total.sum().item(),
+        "rank": losses.rank.sum().item(),
+        "huber": losses.huber.sum().item(),
+        "rank_pull": rank_pull.square().sum().item(),
+        "huber_pull": huber_pull.square().sum().item(),
+    }
+
+
+def _means(tally: list[dict[str, float]]) -> dict[str, float]:
+    """Return session means of the losses, and batch means of the gradient norms."""
+    sessions = sum(batch["sessions"] for batch in tally)
+    return {
+        "train_loss": sum(batch["loss"] for batch in tally) / sessions,
+        "rank_term": sum(batch["rank"] for batch in tally) / sessions,
+        "huber_term": sum(batch["huber"] for batch in tally) / sessions,
+        "rank_gradient": sum(math.sqrt(batch["rank_pull"]) for batch in tally) / len(tally),
+        "huber_gradient": sum(math.sqrt(batch["huber_pull"]) for batch in tally) / len(tally),
+    }
+
+
+@torch.no_grad()
+def _evaluate(network: RankLSTM, windows: Windows, rows: slice, *, settings: ModelSettings) -> dict[str, float]:
+    """Return the mean loss and the mean rank IC of the validation sessions, unrolled after a burn-in."""
+    network.eval()
+    losses, correlations = [], []
+    for span in cover(rows, burn_in=settings.training.burn_in, length=EVALUATION_SESSIONS):
+        names, y, labelled = labelled_block(windows, span)
+        scores = span_scores(network, windows, span, names)
+        found = session_losses(scores, y, labelled, settings=settings.loss, target_sd=windows.scaler.target_sd)
+        losses.append(found.total[found.counted].double())
+        correlations.append(rank_correlations(scores, y, labelled)[found.counted])
+    loss, ic = torch.cat(losses).mean().item(), torch.cat(correlations).nanmean().item()
+    if not (math.isfinite(loss) and math.isfinite(ic)):
+        raise RunError(f"validation scores cannot be ranked (loss {loss:g}, IC {ic:g}): lower training.learning_rate")
+    return {"validation_loss": loss, "validation_ic": ic}
+
+
+def _begin(windows: Windows, settings: ModelSettings, place: torch.device) -> _Learner:
+    """Return a network with seeded initial weights and its optimiser."""
+    torch.manual_seed(_epoch_seed(settings.training.seed, 0))
+    network = RankLSTM(windows.x.shape[2], settings.network).to(place)
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=settings.training.learning_rate, weight_decay=settings.training.weight_decay
+    )
+    return _Learner(network=network, optimizer=optimizer)
+
+
+def _restore(learner: _Learner, state: TrainingState) -> None:
+    """Put the learner where the saved training stood."""
+    learner.network.load_state_dict(state.weights)
+    restore_moments(learner.optimizer, state.moments)
+    learner.history, learner.best_weights = list(state.history), state.best_weights
+
+
+def _finish_epoch(learner: _Learner, record: EpochRecord, *, min_delta: float) -> None:
+    """Add the record, and keep its weights if they are the best so far."""
+    learner.history.append(record)
+    if best_epoch(learner.losses, min_delta=min_delta) == record.epoch:
+        learner.best_weights = _copied(learner.network)
+
+
+def _state(learner: _Learner) -> TrainingState:
+    return TrainingState(
+        weights=_copied(learner.network),
+        best_weights=learner.best_weights,
+        moments=adam_moments(learner.optimizer),
+        history=tuple(learner.history),
+    )
+
+
+def _copied(network: RankLSTM) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+
+
+def _identity(settings: ModelSettings, place: torch.device) -> dict[str, str]:
+    """Return what else decides the bits of the result, beside what the caller names."""
+    return {
+        "model settings": settings.model_dump_json(),
+        "torch": torch.__version__,
+        "device": place.type,
+        "thread count": str(torch.get_num_threads()),
+    }
+
+
+@contextmanager
+def _reproducible(place: torch.device) -> Iterator[None]:
+    """Allow deterministic kernels only, and give the caller's random state and settings back afterwards."""
+    before = torch.are_deterministic_algorithms_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with it only
+    devices = [torch.cuda.current_device()] if place.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before)

@@ -1,0 +1,108 @@
+"""TrainedModel: what training hands on to prediction and to the checkpoint."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from models.networks.lstm import RankLSTM
+from models.settings import ModelSettings
+from models.windows import Scaler
+
+__all__ = ["EpochRecord", "TrainedModel", "resolve_device"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRecord:
+    """One epoch of training.
+
+    Parameters
+    ----------
+    epoch : int
+        From 1.
+    train_loss, validation_loss : float
+        Mean mixed loss over sessions; training's is measured under dropout and before each step.
+    rank_term, huber_term : float
+        The two parts of train_loss, unweighted.
+    rank_gradient, huber_gradient : float
+        Norm of each weighted part's gradient with respect to a batch's scores, averaged over the batches: how hard
+        either pulls.
+    validation_ic : float
+        Mean within-session Spearman correlation over the validation sessions, from long spans.
+    learning_rate : float
+        Of this epoch.
+    seconds : float
+        Wall clock; the only number here that differs between identical runs.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    rank_term: float
+    huber_term: float
+    rank_gradient: float
+    huber_gradient: float
+    validation_ic: float
+    learning_rate: float
+    seconds: float
+
+    def as_card(self) -> dict[str, Any]:
+        """Return the record without its wall clock, for a checkpoint's card."""
+        return {key: value for key, value in asdict(self).items() if key != "seconds"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainedModel:
+    """Weights of the best epoch with everything needed to score new windows.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        The network's parameters, float32 on the CPU.
+    settings : ModelSettings
+        Network, loss and training settings.
+    scaler : Scaler
+        Of the training rows.
+    best_epoch : int
+        Epoch of the weights, from 1.
+    history : tuple of EpochRecord
+        Every epoch that ran.
+    """
+
+    weights: dict[str, torch.Tensor]
+    settings: ModelSettings
+    scaler: Scaler
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+
+    @property
+    def best(self) -> EpochRecord:
+        """The record of the best epoch."""
+        return self.history[self.best_epoch - 1]
+
+    def network(self, device: torch.device) -> RankLSTM:
+        """Return the network with these weights, in evaluation mode."""
+        network = self.outline()
+        network.load_state_dict(self.weights, assign=True)
+        return network.to(device).eval()
+
+    def outline(self) -> RankLSTM:
+        """Return the network without numbers: it draws no random ones, so the caller's generator stays as it was."""
+        with torch.device("meta"):
+            return RankLSTM(len(self.scaler.names), self.settings.network)
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the device for ``"auto"`` (cuda where there is one), ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    ValueError
+        If the word is another, or cuda is asked for and missing.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, was {device}")
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise ValueError("device cuda is not available here: use auto or cpu")
+    return torch.device("cuda" if available and device != "cpu" else "cpu")

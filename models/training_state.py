@@ -1,0 +1,155 @@
+"""Training state: what a killed training needs to go on, in one file that is replaced whole after every epoch.
+
+Tensors (weights, best weights, Adam's moments) and, in the same safetensors file's header, JSON (history, identity):
+one rename moves both, so that no kill leaves halves of two epochs. No pickle.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from market.errors import RunError
+from models.trained import EpochRecord
+
+__all__ = [
+    "ResumePoint",
+    "TrainingState",
+    "adam_moments",
+    "load_state",
+    "restore_moments",
+    "save_state",
+    "write_atomically",
+]
+
+FILE_NAME = "training.safetensors"
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumePoint:
+    """Where training keeps its state, and what must be the same to go on from it.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one state file; created when missing.
+    identity : mapping of str to str
+        Fingerprints of whatever decides the result, such as spec, panel and code.
+    """
+
+    folder: Path
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The state file."""
+        return self.folder / FILE_NAME
+
+    def extended(self, identity: Mapping[str, str]) -> Self:
+        """Return the point with more that must be the same."""
+        return replace(self, identity={**self.identity, **identity})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingState:
+    """Training after its last finished epoch; every tensor on the CPU.
+
+    Parameters
+    ----------
+    weights, best_weights : dict of str to Tensor
+        Of the last and of the best epoch.
+    moments : dict of str to Tensor
+        Adam's state, keyed ``"<parameter number>.<name>"``.
+    history : tuple of EpochRecord
+        Every finished epoch.
+    """
+
+    weights: dict[str, torch.Tensor]
+    best_weights: dict[str, torch.Tensor]
+    moments: dict[str, torch.Tensor]
+    history: tuple[EpochRecord, ...]
+
+
+def save_state(point: ResumePoint, state: TrainingState) -> None:
+    """Replace the state file; a kill leaves the old one or the new one."""
+    tensors = {f"{group}/{name}": tensor for group, part in _groups(state).items() for name, tensor in part.items()}
+    header = {
+        "identity": json.dumps(dict(point.identity), sort_keys=True),
+        "history": json.dumps([asdict(record) for record in state.history]),
+    }
+    point.folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(point.path, save(tensors, header))
+
+
+def load_state(point: ResumePoint) -> TrainingState | None:
+    """Return the saved state, or None where there is none.
+
+    Raises
+    ------
+    RunError
+        If the file cannot be read or belongs to another identity.
+    """
+    if not point.path.exists():
+        return None
+    try:
+        with safe_open(point.path, framework="pt") as stored:
+            header = stored.metadata() or {}
+            names = stored.keys()
+            tensors = {name: stored.get_tensor(name) for name in names}
+        identity = json.loads(header["identity"])
+        history = tuple(EpochRecord(**record) for record in json.loads(header["history"]))
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise RunError(
+            f"training state {point.path.name} cannot be read ({error}): delete it to start again"
+        ) from error
+    _check_identity(identity, point.identity)
+    return TrainingState(
+        weights=_group(tensors, "weights"),
+        best_weights=_group(tensors, "best"),
+        moments=_group(tensors, "moments"),
+        history=history,
+    )
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, then rename it over ``path``."""
+    unfinished = path.with_name(f"{path.name}.tmp")
+    with unfinished.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+
+
+def adam_moments(optimizer: torch.optim.Adam) -> dict[str, torch.Tensor]:
+    """Return copies of Adam's state on the CPU, keyed by parameter number and name."""
+    numbered = optimizer.state_dict()["state"]
+    return {f"{number}.{name}": state[name].cpu().clone() for number, state in numbered.items() for name in MOMENTS}
+
+
+def restore_moments(optimizer: torch.optim.Adam, moments: dict[str, torch.Tensor]) -> None:
+    """Put Adam's state back, onto the devices of its parameters."""
+    numbers = sorted({int(key.split(".")[0]) for key in moments})
+    stored = {number: {name: moments[f"{number}.{name}"] for name in MOMENTS} for number in numbers}
+    optimizer.load_state_dict({"state": stored, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _groups(state: TrainingState) -> dict[str, dict[str, torch.Tensor]]:
+    return {"weights": state.weights, "best": state.best_weights, "moments": state.moments}
+
+
+def _group(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(f"{name}/"): tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
+
+
+def _check_identity(stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    changed = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
+    if changed:
+        raise RunError(f"cannot resume: {', '.join(changed)} changed since training began; start a new run")
