@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-
 from market.synthetic import SyntheticMarket, SyntheticSettings, synthetic_market
 from models.predict import predict_scores
 from models.settings import ModelSettings
