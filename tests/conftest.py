@@ -1,4 +1,4 @@
-"""Shared fixtures: the repository root on the path, derandomized property tests, and real bars where they are present."""
+"""Shared fixtures: the root on the path, derandomized property tests, real bars where they are present."""
 
 import sys
 from pathlib import Path
