@@ -48,6 +48,7 @@ MEANING: Mapping[str, str] = {
     "training.plateau_patience": "epochs on a plateau before the factor applies",
     "training.min_learning_rate": "smallest step size",
     "training.burn_in": "sessions unrolled before the first that counts",
+    "training.chunk_sessions": "sessions of a chunk that count",
     "training.seed": "seed of everything random",
 }
 

@@ -145,4 +145,6 @@ def _first_problem(error: ValidationError) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key}: remove it, or see `quintile definition` for the keys there are"
+    if problem["type"] == "value_error":  # a section's own check says what it saw
+        return f"{key}: {problem['ctx']['error']}"
     return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, was {problem['input']!r}"

@@ -82,8 +82,9 @@ def test_between_includes_both_ends_and_refuses_an_empty_span() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("open", 0.0, "open must be positive, was not for B on 2020-01-02 \\(1 such rows\\)"),
+        ("open", 0.0, "open must be positive and finite, was not for B on 2020-01-02 \\(1 such rows\\)"),
         ("close", -1.0, "close must be positive"),
+        ("high", float("inf"), "high must be positive and finite"),
         ("high", 1.0, "high is below low for B on 2020-01-02"),
         ("volume", -1.0, "volume is negative for B on 2020-01-02"),
     ],

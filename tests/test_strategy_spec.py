@@ -47,7 +47,7 @@ def test_an_override_reads_numbers_and_words() -> None:
         ("model.hidden", "is not an assignment"),
         ("name.first=x", "holds no section"),
         ("loss.temperature=0", "loss.temperature"),
-        ("portfolio.k=-1", "portfolio.k"),
+        ("portfolio.k=-1", "portfolio: k as a count must be at least 1"),
         ("model.hidden=many", "was 'many'"),
     ],
 )
