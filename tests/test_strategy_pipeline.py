@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 
 from market.errors import RunError
-from market.panel import Panel
+from market.panel import BAR_FIELDS, Panel
 from market.synthetic import SyntheticMarket, SyntheticSettings, synthetic_market
 from models.checkpoint import load_checkpoint
 from strategy.cli import main
@@ -112,6 +113,33 @@ def test_a_decision_on_the_bars_so_far_is_the_decision_on_all_bars(
     for session in (sessions[0], sessions[1], sessions[len(sessions) // 2], sessions[-2]):
         alone = decide(small_spec, small_market.panel.until(session), checkpoint)
         np.testing.assert_array_equal(alone.to_numpy(), everything.loc[session].to_numpy())
+
+
+def test_permuting_the_tickers_permutes_the_decisions(
+    finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec
+) -> None:
+    checkpoint = load_checkpoint(finished.folder.path / "model")
+    panel = small_market.panel
+    order = np.random.default_rng(3).permutation(panel.tickers)
+    shuffled = replace(panel, **{name: getattr(panel, name)[order] for name in (*BAR_FIELDS, "universe")})
+    permuted = decided_book(small_spec, shuffled, checkpoint).weights[panel.tickers]
+    pd.testing.assert_frame_equal(permuted, decided_book(small_spec, panel, checkpoint).weights, atol=1e-12)
+
+
+def test_an_interrupted_run_says_how_to_go_on(
+    bars_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("strategy.pipeline.learn", interrupt)
+    monkeypatch.setattr(sys, "argv", ["quintile", "run", "--bars", str(bars_file), "--quiet", *settings()])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    (folder,) = RunStore(tmp_path / "runs").folders()
+    assert f"quintile run --resume {folder.run_id}" in capsys.readouterr().err
 
 
 def test_noise_after_validation_changes_no_bit_of_the_model(
