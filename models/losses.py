@@ -1,8 +1,9 @@
 """Losses: a soft Spearman rank term mixed with a Huber term, within one session at a time.
 
 Tensors are (S, N): sessions × tickers under a bool mask. Nothing here compares two sessions: every value and every
-gradient of a session depends on that session's row alone. Memory is linear in S × N: pairwise differences are formed
-in blocks and formed again in the backward pass.
+gradient of a session depends on that session's row alone (to rounding in wide cross-sections). Memory is linear in
+S × N: pairwise differences are formed in blocks and formed again in the backward pass. Cross-sections wider than
+``GRID_ABOVE`` names take the same soft ranks from `models.grid_ranks`, whose time is linear in the names too.
 
 References
 ----------
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from models.grid_ranks import GRID_ABOVE, grid_soft_ranks
 from models.settings import LossSettings
 
 __all__ = ["MIN_NAMES", "SessionLosses", "average_ranks", "rank_correlations", "session_losses", "soft_ranks"]
@@ -82,6 +84,8 @@ def session_losses(
 def soft_ranks(values: torch.Tensor, mask: torch.Tensor, *, temperature: float, block: int = BLOCK) -> torch.Tensor:
     """Return Σⱼ sigmoid((xᵢ − xⱼ)/τ) over the names j of the same session, i included; 0 outside the mask.
 
+    The pairwise form, at every width: the twin of `models.grid_ranks.grid_soft_ranks`.
+
     Parameters
     ----------
     values : Tensor of float, shape (S, N)
@@ -119,12 +123,18 @@ def _soft_spearman(
     scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, settings: LossSettings
 ) -> torch.Tensor:
     if settings.rank_scale == "raw":
-        ranks = soft_ranks(scores, mask, temperature=settings.temperature)
-        wanted = soft_ranks(returns, mask, temperature=settings.temperature)
+        ranks = _soft_ranks(scores, mask, settings.temperature)
+        wanted = _soft_ranks(returns, mask, settings.temperature)
     else:
-        ranks = soft_ranks(_within_session_z(scores, mask), mask, temperature=settings.temperature)
+        ranks = _soft_ranks(_within_session_z(scores, mask), mask, settings.temperature)
         wanted = average_ranks(returns, mask)
     return _pearson(ranks, wanted, mask)
+
+
+def _soft_ranks(values: torch.Tensor, mask: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Return soft ranks by the form that suits the width."""
+    form = grid_soft_ranks if values.shape[1] > GRID_ABOVE else soft_ranks
+    return form(values, mask, temperature=temperature)
 
 
 def _huber(scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, delta: float) -> torch.Tensor:
