@@ -5,11 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from backtests.metrics import SESSIONS_A_YEAR, session_sharpe, session_sharpe_variance, shape
+from backtests.deflation import sharpe_confidence
+from backtests.metrics import SESSIONS_A_YEAR, session_sharpe, shape
 
-__all__ = ["Interval", "bootstrap_interval", "probabilistic_sharpe_ratio", "stationary_bootstrap_rows"]
+__all__ = [
+    "Interval",
+    "bootstrap_difference",
+    "bootstrap_interval",
+    "probabilistic_sharpe_ratio",
+    "stationary_bootstrap_rows",
+]
 
 
 class Interval(NamedTuple):
@@ -88,6 +94,32 @@ def bootstrap_interval(
     return Interval(estimate=float(statistic(observed)), low=float(low), high=float(high))
 
 
+def bootstrap_difference(
+    ours: pd.Series,
+    theirs: pd.Series,
+    statistic: Callable[[np.ndarray], float],
+    *,
+    rng: np.random.Generator,
+    mean_block: float = 20.0,
+    n_resamples: int = 1000,
+) -> Interval:
+    """Return a 95 % percentile interval of the difference of a statistic, both series resampled on the same sessions.
+
+    Parameters
+    ----------
+    ours, theirs : Series of float
+        Simple return of each session; sessions that either lacks are left out.
+    statistic, rng, mean_block, n_resamples
+        As in ``bootstrap_interval``.
+    """
+    both = pd.concat([ours, theirs], axis=1, join="inner").dropna().to_numpy(dtype=float)
+    rows = stationary_bootstrap_rows(len(both), n_resamples, mean_block=mean_block, rng=rng)
+    drawn = [statistic(both[row, 0]) - statistic(both[row, 1]) for row in rows]
+    low, high = np.nanquantile(drawn, (0.025, 0.975)) if np.isfinite(drawn).any() else (np.nan, np.nan)
+    estimate = statistic(both[:, 0]) - statistic(both[:, 1])
+    return Interval(estimate=float(estimate), low=float(low), high=float(high))
+
+
 def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) -> float:
     """Return the probability that the true Sharpe ratio is above ``benchmark``.
 
@@ -103,7 +135,5 @@ def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) ->
     Bailey, D. H. and López de Prado, M., "The Sharpe Ratio Efficient Frontier", Journal of Risk, 2012, eq. 11.
     """
     observed = returns.dropna().to_numpy(dtype=float)
-    ratio = session_sharpe(observed)
-    gap = ratio - benchmark / np.sqrt(SESSIONS_A_YEAR)
-    scale = np.sqrt(session_sharpe_variance(ratio, shape(observed)))
-    return float(norm.cdf(gap * np.sqrt(max(len(observed) - 1, 0)) / scale))
+    per_session = benchmark / np.sqrt(SESSIONS_A_YEAR)
+    return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=per_session)

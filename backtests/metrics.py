@@ -27,6 +27,7 @@ __all__ = [
     "max_drawdown",
     "performance_summary",
     "profit_factor",
+    "rolling_beta",
     "session_sharpe",
     "session_sharpe_variance",
     "shape",
@@ -224,6 +225,17 @@ def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0
         beta=float(beta),
         r_squared=float(beta * covariance[0, 1] / own) if own > 0 else np.nan,
     )
+
+
+def rolling_beta(returns: pd.Series, market: pd.Series, *, lookback: int = 63) -> pd.Series:
+    """Return the beta to the market over the last ``lookback`` sessions that both have; NaN before there are as many.
+
+    Row *t* uses sessions up to *t*; NaN also where the market did not move.
+    """
+    both = pd.concat([returns, market], axis=1, join="inner", keys=["book", "market"]).dropna()
+    variance = both["market"].rolling(lookback).var(ddof=1)
+    covariance = both["book"].rolling(lookback).cov(both["market"], ddof=1)
+    return (covariance / variance.where(variance > 0)).rename("beta")
 
 
 def exposures(held_weights: pd.DataFrame) -> pd.DataFrame:

@@ -18,10 +18,19 @@ from backtests.metrics import (
     volatility,
 )
 
-__all__ = ["NAMED_PERIODS", "UNLABELLED", "named_periods", "regime_table", "trend_labels", "volatility_labels"]
+__all__ = [
+    "NAMED_PERIODS",
+    "UNLABELLED",
+    "named_periods",
+    "regime_table",
+    "trend_labels",
+    "vix_labels",
+    "volatility_labels",
+]
 
 UNLABELLED = "unlabelled"
 VOLATILITY_NAMES = ("low volatility", "medium volatility", "high volatility")
+VIX_NAMES = ("low VIX", "medium VIX", "high VIX")
 LEAST_REGIME_SESSIONS = 60
 NAMED_PERIODS: Mapping[str, tuple[str, str]] = {
     "dot-com crash 2000-2002": ("2000-01-01", "2002-12-31"),
@@ -56,10 +65,25 @@ def volatility_labels(market: pd.Series, *, lookback: int = 20, warm_up: int = S
         the volatility known at the close of *t* − 1 with all those known by then.
     """
     trailing = market.rolling(lookback).std(ddof=1)
-    bounds = [trailing.expanding(warm_up).quantile(share) for share in (1 / 3, 2 / 3)]
-    known = bounds[1].notna() & trailing.notna()
-    tercile = (trailing > bounds[0]).astype(int) + (trailing > bounds[1]).astype(int)
-    return _before_the_session(tercile.map(dict(enumerate(VOLATILITY_NAMES))).where(known, UNLABELLED), "volatility")
+    return _before_the_session(_past_tercile(trailing, VOLATILITY_NAMES, warm_up), "volatility")
+
+
+def vix_labels(vix: pd.Series, *, warm_up: int = SESSIONS_A_YEAR) -> pd.Series:
+    """Label each session by the tercile, within its own past, of the VIX at the close before.
+
+    Parameters
+    ----------
+    vix : Series of float
+        Level at the close of each session; NaN leaves the next session without a label.
+    warm_up : int
+        Levels needed before the first label.
+
+    Returns
+    -------
+    Series of str
+        ``"low VIX"``, ``"medium VIX"``, ``"high VIX"`` or ``"unlabelled"``.
+    """
+    return _before_the_session(_past_tercile(vix, VIX_NAMES, warm_up), "vix")
 
 
 def trend_labels(market: pd.Series, *, lookback: int = 200) -> pd.Series:
@@ -113,12 +137,19 @@ def regime_table(returns: pd.Series, labels: pd.Series) -> pd.DataFrame:
     """
     observed = returns.dropna()
     regime = labels.reindex(observed.index).fillna(UNLABELLED)
-    order = [*VOLATILITY_NAMES, *NAMED_PERIODS, "up trend", "down trend"]
+    order = [*VOLATILITY_NAMES, *VIX_NAMES, *NAMED_PERIODS, "up trend", "down trend"]
     known = [name for name in order if (regime == name).any()]
     others = sorted(set(regime) - {*known, UNLABELLED})
     last = [UNLABELLED] if (regime == UNLABELLED).any() else []
     rows = {name: _regime_row(observed[regime == name]) for name in (*known, *others, *last)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("regime")
+
+
+def _past_tercile(levels: pd.Series, names: tuple[str, str, str], warm_up: int) -> pd.Series:
+    bounds = [levels.expanding(warm_up).quantile(share) for share in (1 / 3, 2 / 3)]
+    known = bounds[1].notna() & levels.notna()
+    tercile = (levels > bounds[0]).astype(int) + (levels > bounds[1]).astype(int)
+    return tercile.map(dict(enumerate(names))).where(known, UNLABELLED)
 
 
 def _before_the_session(labels: pd.Series, name: str) -> pd.Series:

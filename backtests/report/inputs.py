@@ -10,9 +10,12 @@ from typing import Literal
 
 import pandas as pd
 
+from backtests.contest import Wall
+from backtests.gates import Gate
 from backtests.metrics import PerformanceSummary, performance_summary
-from backtests.regimes import named_periods, regime_table, trend_labels, volatility_labels
+from backtests.regimes import named_periods, regime_table, trend_labels, vix_labels, volatility_labels
 from backtests.result import BacktestResult
+from backtests.studies import BookStudy, ModelStudy, SignalStudy
 from backtests.trading import TradingSummary, trading_summary
 from market import Execution, PanelFacts
 from signals.evaluation import ICDecay, ICSummary, QuantileReturns, ScoreCorrelation, ic_by_quarter, summarize_ic
@@ -110,6 +113,8 @@ class BookReport:
         ``backtests.regimes.regime_table`` of the net returns, per family of labels.
     rule : str
         How the book is built, in one sentence.
+    study : BookStudy or None
+        Where its return came from and what it held.
     """
 
     result: BacktestResult
@@ -119,6 +124,7 @@ class BookReport:
     diagnostics: pd.DataFrame
     regimes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     rule: str = ""
+    study: BookStudy | None = None
 
 
 def book_report(
@@ -128,6 +134,7 @@ def book_report(
     market: pd.Series,
     risk_free: pd.Series | float = 0.0,
     rule: str = "",
+    vix: pd.Series | None = None,
 ) -> BookReport:
     """Summarise a backtest for the report: net and gross, against the market, and by regime of the market.
 
@@ -144,6 +151,8 @@ def book_report(
         Simple risk-free return of each session.
     rule : str
         How the book is built, in one sentence.
+    vix : Series of float, optional
+        Level at each close, for its regimes; the whole history.
     """
     return BookReport(
         result=result,
@@ -151,17 +160,17 @@ def book_report(
         gross=performance_summary(result.gross_returns, market=market, risk_free=risk_free),
         trading=trading_summary(result),
         diagnostics=diagnostics[diagnostics["n_scored"] > 0],
-        regimes=_regimes(result.net_returns, market),
+        regimes=_regimes(result.net_returns, market, vix),
         rule=rule,
     )
 
 
-def _regimes(returns: pd.Series, market: pd.Series) -> dict[str, pd.DataFrame]:
+def _regimes(returns: pd.Series, market: pd.Series, vix: pd.Series | None) -> dict[str, pd.DataFrame]:
     labels = {
         "Named periods": named_periods(pd.DatetimeIndex(returns.index)),
         "Trailing volatility": volatility_labels(market),
         "Trend": trend_labels(market),
-    }
+    } | ({} if vix is None else {"VIX": vix_labels(vix)})
     return {family: regime_table(returns, regimes) for family, regimes in labels.items()}
 
 
@@ -305,6 +314,14 @@ class ReportInput:
         Further stamps; SYNTHETIC, OPTIMISTIC and ``survivorship`` are put up by the report itself.
     notes : tuple of str
         Warnings of the run.
+    wall : Wall or None
+        The main book beside its rivals.
+    signal_study, model_study : SignalStudy, ModelStudy or None
+        The scores from several sides, and what their model reads.
+    shorts : DataFrame or None
+        The filter-negative book under other levels and its other filter.
+    gates : tuple of Gate
+        The reference's thresholds.
 
     Raises
     ------
@@ -332,6 +349,11 @@ class ReportInput:
     training: TrainingReport | None = None
     stamps: tuple[Stamp, ...] = ()
     notes: tuple[str, ...] = ()
+    wall: Wall | None = None
+    signal_study: SignalStudy | None = None
+    model_study: ModelStudy | None = None
+    shorts: pd.DataFrame | None = None
+    gates: tuple[Gate, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.books:

@@ -1,4 +1,4 @@
-"""Benchmark: one price series from a file, as simple returns on the sessions of a panel."""
+"""Benchmark: one series of closes from a file, as simple returns or as levels on the sessions of a panel."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from market.sources.dates import check_single_zone, local_dates
 from market.sources.files import read_table
 from market.sources.long_form import ticker_codes
 
-__all__ = ["load_benchmark"]
+__all__ = ["load_benchmark", "load_levels"]
 
 
 def load_benchmark(source: str | Path, sessions: pd.DatetimeIndex) -> pd.Series:
@@ -37,6 +37,15 @@ def load_benchmark(source: str | Path, sessions: pd.DatetimeIndex) -> pd.Series:
     BarsError
         If a column is missing, or the file holds several tickers and none is chosen.
     """
+    returns: pd.Series = load_levels(source, sessions).pct_change(fill_method=None)
+    return returns
+
+
+def load_levels(source: str | Path, sessions: pd.DatetimeIndex) -> pd.Series:
+    """Read a series of closes, such as a benchmark's or the VIX.
+
+    Parameters and errors are those of ``load_benchmark``; NaN in a session without a close.
+    """
     path, chosen = _file_and_ticker(str(source))
     table = read_table(path)
     names = match_columns(table.schema.names, origin=path.name)
@@ -54,7 +63,7 @@ def load_benchmark(source: str | Path, sessions: pd.DatetimeIndex) -> pd.Series:
     placed = closes.reindex(sessions)
     if placed.notna().sum() < 2:
         raise SourceError(f"{path.name} has no closes between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}")
-    return placed.pct_change(fill_method=None).rename(chosen or path.stem)
+    return placed.rename(chosen or path.stem)
 
 
 def _file_and_ticker(source: str) -> tuple[Path, str | None]:

@@ -13,6 +13,7 @@ from backtests.report.figures.books import (
     turnover_figure,
     wealth_figure,
 )
+from backtests.report.figures.holdings import beta_figure, effective_names_figure, legs_figure
 from backtests.report.figures.signal import (
     cumulative_ic_figure,
     decay_figure,
@@ -20,22 +21,44 @@ from backtests.report.figures.signal import (
     quantile_figure,
     quarter_figure,
 )
+from backtests.report.figures.study import (
+    calibration_figure,
+    group_figure,
+    ic_histogram_figure,
+    permutation_figure,
+    position_figure,
+    prediction_figure,
+    spread_figure,
+)
 from backtests.report.figures.training import learning_figure, loss_figure
+from backtests.report.figures.wall import random_figure, rivals_figure
 
 __all__ = [
+    "beta_figure",
+    "calibration_figure",
     "cumulative_ic_figure",
     "decay_figure",
     "drawdown_figure",
+    "effective_names_figure",
     "exposure_figure",
+    "group_figure",
     "ic_figure",
+    "ic_histogram_figure",
     "largest_weight_figure",
     "learning_figure",
+    "legs_figure",
     "loss_figure",
     "names_figure",
     "paid_costs_figure",
+    "permutation_figure",
+    "position_figure",
+    "prediction_figure",
     "quantile_figure",
     "quarter_figure",
+    "random_figure",
     "regime_figure",
+    "rivals_figure",
+    "spread_figure",
     "turnover_figure",
     "wealth_figure",
 ]

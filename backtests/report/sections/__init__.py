@@ -2,12 +2,17 @@
 
 from backtests.report.content import Section
 from backtests.report.inputs import ReportInput
+from backtests.report.sections.attribution import attribution_section
 from backtests.report.sections.books import exposure_section, performance_section, trading_section
 from backtests.report.sections.facts import facts_section, reproduce_section, spec_section
 from backtests.report.sections.front import front_cards, front_section, front_stamps
+from backtests.report.sections.gates import gates_section
+from backtests.report.sections.model import model_section
 from backtests.report.sections.regimes import regime_section
+from backtests.report.sections.shorts import shorts_section
 from backtests.report.sections.signal import signal_section
 from backtests.report.sections.training import training_section
+from backtests.report.sections.wall import wall_section
 
 __all__ = ["all_sections", "front_cards", "front_stamps"]
 
@@ -16,9 +21,14 @@ def all_sections(report: ReportInput) -> tuple[Section, ...]:
     """Return the sections that this report has something to say in."""
     sections = (
         front_section(report),
+        wall_section(report),
+        gates_section(report),
         performance_section(report),
-        signal_section(report),
+        attribution_section(report),
         regime_section(report),
+        signal_section(report),
+        model_section(report),
+        shorts_section(report),
         exposure_section(report),
         trading_section(report),
         training_section(report),

@@ -7,7 +7,9 @@ import pandas as pd
 from backtests.metrics import drawdown_table, drawdowns, exposures
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import (
+    beta_figure,
     drawdown_figure,
+    effective_names_figure,
     exposure_figure,
     largest_weight_figure,
     names_figure,
@@ -22,6 +24,7 @@ from backtests.report.sections.wording import (
     by_book,
     sharpe_words,
 )
+from backtests.studies import BookStudy
 
 __all__ = ["exposure_section", "performance_section", "trading_section"]
 
@@ -77,7 +80,7 @@ def exposure_section(report: ReportInput) -> Section:
         slug="exposures",
         title="Exposures",
         lead="What the books held after fills, as fractions of equity.",
-        parts=(*parts, _concentration(report.books)),
+        parts=(*parts, *_market_part(report.books), _concentration(report.books)),
     )
 
 
@@ -102,8 +105,28 @@ def trading_section(report: ReportInput) -> Section:
         slug="trading",
         title="Turnover and costs",
         lead="What it takes to hold these books.",
-        parts=(Part(pictures=pictures, tables=(_trading_table(report.books),)),),
+        parts=(Part(pictures=pictures, tables=(_trading_table(report.books), *_holding_tables(report.books))),),
     )
+
+
+def _studies(books: Mapping[str, BookReport]) -> dict[str, BookStudy]:
+    return {name: book.study for name, book in books.items() if book.study is not None}
+
+
+def _market_part(books: Mapping[str, BookReport]) -> tuple[Part, ...]:
+    studies = _studies(books)
+    if not studies:
+        return ()
+    betas = pd.DataFrame({name: study.beta for name, study in studies.items()})
+    words = ", ".join(
+        f"{name} between {ratio(study.beta.min())} and {ratio(study.beta.max())}" for name, study in studies.items()
+    )
+    picture = Picture(
+        title="Beta to the equal-weighted universe, last 63 sessions",
+        summary=f"Net returns, known at each close: {words}.",
+        figure=beta_figure(betas),
+    )
+    return (Part(heading="Lean on the market", pictures=(picture,)),)
 
 
 def _concentration(books: Mapping[str, BookReport]) -> Part:
@@ -114,7 +137,59 @@ def _concentration(books: Mapping[str, BookReport]) -> Part:
         summary=f"{summary} of equity, long or short.",
         figure=largest_weight_figure(largest),
     )
-    return Part(heading="Concentration", pictures=(picture,))
+    studies = _studies(books)
+    if not studies:
+        return Part(heading="Concentration", pictures=(picture,))
+    return Part(heading="Concentration", pictures=(picture, _effective(studies)), tables=(_few_names(studies),))
+
+
+def _effective(studies: Mapping[str, BookStudy]) -> Picture:
+    effective = pd.DataFrame({name: study.concentration["effective_names"] for name, study in studies.items()})
+    words = ", ".join(f"{name} {ratio(mean, 0)}" for name, mean in effective.mean().items())
+    return Picture(
+        title="Effective number of names",
+        summary=f"Equal positions that would be as concentrated, on average: {words}.",
+        figure=effective_names_figure(effective),
+    )
+
+
+def _few_names(studies: Mapping[str, BookStudy]) -> Table:
+    rows = tuple(
+        (
+            name,
+            ratio(study.concentration["effective_names"].mean(), 1),
+            ratio(study.concentration["effective_names"].min(), 1),
+            ratio(study.concentration["herfindahl"].mean(), 4),
+            ratio(study.concentration["herfindahl"].max(), 4),
+        )
+        for name, study in studies.items()
+    )
+    columns = ("Book", "Effective names, mean", "Fewest", "Herfindahl, mean", "Highest")
+    note = "Herfindahl: sum of squared shares of gross exposure; effective names: its inverse."
+    return Table(caption="How few names carry the book", columns=columns, rows=rows, note=note)
+
+
+def _holding_tables(books: Mapping[str, BookReport]) -> tuple[Table, ...]:
+    studies = _studies(books)
+    rows = tuple(
+        (
+            f"{name}, {side}",
+            ratio(row["mean"], 1),
+            ratio(row["median"], 0),
+            ratio(row["p90"], 0),
+            ratio(row["longest"], 0),
+            count(row["count"]),
+            ratio(study.implied_holding, 1),
+        )
+        for name, study in studies.items()
+        for side, row in study.holding.iterrows()
+    )
+    columns = ("Book, side", "Mean", "Median", "90 % within", "Longest", "Stretches", "From turnover")
+    note = (
+        "Sessions in a row for which a name is picked, before smoothing, which makes positions fade instead of end. "
+        "From turnover: mean gross exposure ÷ mean one-way turnover of the whole book."
+    )
+    return (Table(caption="Holding periods, sessions", columns=columns, rows=rows, note=note),) if rows else ()
 
 
 def _shape_table(books: Mapping[str, BookReport]) -> Table:

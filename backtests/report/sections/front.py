@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from backtests.contest import wall_sentence
 from backtests.report.content import Card, Part, Picture, Section, Table
 from backtests.report.figures import wealth_figure
 from backtests.report.formats import count, percent, ratio, scientific
@@ -69,7 +70,8 @@ def front_section(report: ReportInput) -> Section:
     """Return what a reader sees who reads one page."""
     picture = Part(pictures=(_wealth(report),))
     books = Part(sentences=(facts_of(report),), tables=(_books_table(report),))
-    signal = Part(sentences=_comparisons(report.signal), tables=(_signal_table(report.signal),))
+    wall = () if report.wall is None else (wall_sentence(report.wall),)
+    signal = Part(sentences=(*wall, *_comparisons(report.signal)), tables=(_signal_table(report.signal),))
     return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
 
 

@@ -15,6 +15,7 @@ __all__ = ["regime_section"]
 NOTES = {
     "Named periods": "Periods of market history that the span covers, chosen in hindsight.",
     "Trailing volatility": "Tercile of 20-session market volatility within its own past, known at the close before.",
+    "VIX": "Tercile of the given VIX within its own past, known at the close before.",
     "Trend": "Market above or below its mean of 200 sessions, known at the close before.",
 }
 
@@ -45,10 +46,14 @@ def _picture(family: str, tables: dict[str, pd.DataFrame]) -> Picture:
     order = list(dict.fromkeys(regime for table in tables.values() for regime in table.index))
     known = [regime for regime in order if sharpe.loc[regime].notna().any()]
     return Picture(
-        title=f"Net Sharpe ratio by {family.lower()}, ± one standard error",
+        title=f"Net Sharpe ratio by {_worded(family)}, ± one standard error",
         summary=f"{len(known)} of {len(order)} regimes have enough sessions.",
         figure=regime_figure(sharpe.loc[known], error.loc[known]),
     )
+
+
+def _worded(family: str) -> str:
+    return family if family.isupper() else family.lower()
 
 
 def _table(family: str, tables: dict[str, pd.DataFrame]) -> Table:
@@ -60,7 +65,7 @@ def _table(family: str, tables: dict[str, pd.DataFrame]) -> Table:
         if regime in table.index
     )
     columns = ("Regime", "Book", "Sharpe ± SE", "Sessions", "Annual return", "Volatility", "Max. drawdown")
-    caption = f"Net performance by {family.lower()}"
+    caption = f"Net performance by {_worded(family)}"
     return Table(caption=caption, columns=columns, rows=rows, note=NOTES.get(family, ""))
 
 

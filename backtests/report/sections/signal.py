@@ -14,6 +14,13 @@ from backtests.report.figures import (
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ratio
 from backtests.report.inputs import ReportInput, SignalReport
+from backtests.report.sections.study import (
+    group_part,
+    histogram_picture,
+    leg_table,
+    prediction_part,
+    stability_table,
+)
 from backtests.report.sections.wording import TOO_FEW, ic_words
 
 __all__ = ["signal_section"]
@@ -33,11 +40,16 @@ def signal_section(report: ReportInput) -> Section:
         f"Over {count(summary.n_sessions)} sessions the scores of {signal.model} ranked the next returns with a mean "
         f"IC of {ic_words(summary)}, positive in {percent(summary.hit_rate)} of sessions."
     )
+    study = report.signal_study
+    daily = (_daily(signal), _cumulative(signal))
+    tables = (_decay_table(signal), _quarter_table(signal))
+    quintiles = Part(heading="By quintile", pictures=_quantiles(signal), tables=(_quantile_table(signal),))
     parts = (
-        Part(pictures=(_daily(signal), _cumulative(signal))),
+        Part(pictures=daily if study is None else (*daily, histogram_picture(study, summary.hit_rate))),
         Part(heading="By quarter and by horizon", pictures=(_quarters(signal), _decay(signal))),
-        Part(tables=(_decay_table(signal), _quarter_table(signal)), beside=True),
-        Part(heading="By quintile", pictures=_quantiles(signal), tables=(_quantile_table(signal),)),
+        Part(tables=tables if study is None else (*tables, stability_table(study)), beside=True),
+        quintiles,
+        *(() if study is None else (Part(tables=(leg_table(study),)), prediction_part(study), group_part(study))),
         *_recovery(signal),
     )
     return Section(slug="signal", title="What the signal knows", lead=lead, parts=parts)

@@ -1,0 +1,69 @@
+"""Baselines: scores from prices alone, the simple ideas that a model has to beat.
+
+Panel in, scores out: row *t* is known at the close of *t*, higher is better, NaN outside the universe and where a price
+that the score needs is missing. Returns are simple and close to close.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from market.panel import Panel, aligned_frame
+
+__all__ = ["PRICE_BASELINES", "low_volatility", "momentum_12_1", "one_day_reversal", "random_ranks"]
+
+YEAR, MONTH, QUARTER = 252, 21, 63
+LEAST_RETURNS = 42  # of 63: a few missing prints do not silence a name for a quarter
+
+
+def one_day_reversal(panel: Panel) -> pd.DataFrame:
+    """Return minus the session's return: what fell is expected to bounce.
+
+    References
+    ----------
+    Jegadeesh, N., "Evidence of Predictable Behavior of Security Returns", Journal of Finance, 1990.
+    """
+    return _within_universe(-_returns(panel), panel)
+
+
+def momentum_12_1(panel: Panel) -> pd.DataFrame:
+    """Return the return from 252 to 21 sessions ago: the past year without its last month.
+
+    References
+    ----------
+    Jegadeesh, N. and Titman, S., "Returns to Buying Winners and Selling Losers", Journal of Finance, 1993.
+    """
+    return _within_universe(panel.close.shift(MONTH) / panel.close.shift(YEAR) - 1.0, panel)
+
+
+def low_volatility(panel: Panel) -> pd.DataFrame:
+    """Return minus the standard deviation (``ddof=1``) of the last 63 returns, of which 42 must be known.
+
+    References
+    ----------
+    Ang, A., Hodrick, R., Xing, Y. and Zhang, X., "The Cross-Section of Volatility and Expected Returns", Journal of
+    Finance, 2006.
+    """
+    return _within_universe(-_returns(panel).rolling(QUARTER, min_periods=LEAST_RETURNS).std(ddof=1), panel)
+
+
+def random_ranks(panel: Panel, *, seed: int) -> pd.DataFrame:
+    """Return independent uniform numbers for every name of the universe and session; one seed, one set of scores."""
+    return _within_universe(np.random.default_rng(seed).random(panel.close.shape), panel)
+
+
+PRICE_BASELINES: Mapping[str, Callable[[Panel], pd.DataFrame]] = {
+    "1-day reversal": one_day_reversal,
+    "12-1 momentum": momentum_12_1,
+    "low volatility": low_volatility,
+}
+
+
+def _returns(panel: Panel) -> pd.DataFrame:
+    return panel.close / panel.close.shift(1) - 1.0
+
+
+def _within_universe(scores: pd.DataFrame | np.ndarray, panel: Panel) -> pd.DataFrame:
+    kept = np.where(panel.universe.to_numpy(dtype=bool), np.asarray(scores, dtype=float), np.nan)
+    return aligned_frame(kept, panel.sessions, panel.tickers)

@@ -1,0 +1,168 @@
+"""Wall, signal, model, book and gate pages: all there, nothing that runs, no nan in print, small after ten years."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from plotly.offline import get_plotlyjs
+
+from backtests.contest import build_wall
+from backtests.gates import reference_gates
+from backtests.report import book_report, figures, render_report
+from backtests.report.sections import all_sections
+from backtests.studies import BookStudy, ModelStudy, book_study, signal_study
+from tests.oracles.markets import random_panel
+from tests.oracles.planted import frame
+from tests.test_backtests_attribution import result_of
+from tests.test_backtests_report import EVIL, Page, make_report, random_diagnostics
+
+NEW = {"wall", "gates", "attribution", "model", "shorts"}
+BLOCKS = ["0–30", "30–60", "60–90"]
+
+
+def random_model(rng):
+    features = pd.Index([EVIL, "f1 = f2", "f3"], name="feature")
+    columns = ["ic_lost", "standard_error", "order_lost"]
+    shares = pd.DataFrame(rng.uniform(size=(3, 3)), features, BLOCKS)
+    return ModelStudy(
+        permutation=pd.DataFrame(rng.uniform(size=(3, 3)), features, columns).assign(n_sessions=40),
+        shares=shares / shares.to_numpy().sum(),
+        completeness_error=1e-4,
+        n_windows=160,
+        feature_stability=pd.DataFrame([[0.9, 0.5, np.nan]] * 3, features, [1, 5, 20]),
+        level_error=3e-4,
+    )
+
+
+def random_shorts():
+    row = dict.fromkeys(("short_names", "short_share", "sharpe", "standard_error", "annual_return"), 0.3)
+    names = ["below zero at a − 1 SE", "below zero at a", "below zero at a + 1 SE", "below market at a"]
+    return pd.DataFrame({name: row | {"empty": 1, "thin": 2, "short_share": 0.1 * k} for k, name in enumerate(names)}).T
+
+
+def studied(n_sessions):
+    """A report with every page filled from a random market."""
+    rng = np.random.default_rng(0)
+    panel = random_panel(rng, n_sessions=n_sessions, n_tickers=24, troubled=False)
+    noise = frame(rng.normal(0, 0.01, panel.close.shape)).set_axis(panel.sessions).set_axis(panel.tickers, axis=1)
+    target = noise.where(noise.abs().rank(axis=1) > 12, 0.0)
+    weights = target.div(target.abs().sum(axis=1), axis=0)
+    result, market = result_of(panel, weights), panel.close.pct_change(fill_method=None).mean(axis=1)
+    book = replace(
+        book_report(result, random_diagnostics(panel.sessions, rng), market=market, vix=20 + 1e3 * market),
+        study=book_study(result, panel, target=target, market=market),
+    )
+    forward = noise.shift(-1) + 0.1 * noise
+    sectors = pd.Series([EVIL] * 12 + ["Energy"] * 12, index=panel.tickers)
+    random = pd.DataFrame(rng.normal(0, 0.01, (len(result.net_returns), 30)), result.net_returns.index)
+    return replace(
+        make_report(n_sessions),
+        books={"main": book},
+        signal_study=signal_study(noise, forward, panel, sectors=sectors),
+        model_study=random_model(rng),
+        wall=build_wall("main", result.net_returns, rivals={EVIL: market, "ridge": random[0]}, random=random),
+        shorts=random_shorts(),
+        gates=reference_gates(book.net, accuracy=0.5, train_loss=1.0, validation_loss=1.2),
+    )
+
+
+@pytest.fixture(scope="module")
+def report():
+    return studied(300)
+
+
+@pytest.fixture(scope="module")
+def parsed(report):
+    return Page(render_report(report))
+
+
+def section(report, slug):
+    return next(section for section in all_sections(report) if section.slug == slug)
+
+
+def test_every_page_is_there_and_leaves_with_its_numbers(report):
+    assert {section.slug for section in all_sections(report)} >= NEW
+    bare = replace(report, wall=None, signal_study=None, model_study=None, shorts=None, gates=())
+    bare = replace(bare, books={"main": replace(report.books["main"], study=None)})
+    assert not {section.slug for section in all_sections(bare)} & NEW
+    render_report(bare)
+
+
+def test_the_pages_hold_what_was_asked_for(parsed):
+    for words in (
+        "The baseline wall", "books on random ranks", "Distribution of the daily rank IC", "Rank IC by sector",
+        "Rank IC by size", "Hit rates, long against short side", "Calibration by decile", "Rank stability",
+        "60–90", "Duplicates", "f1 = f2", "below market at a", "Holding periods", "Herfindahl", "Effective number",
+        "Beta to the equal-weighted universe, last 63 sessions", "The scores as a classifier", "NOT MEASURED",
+        "Net performance by VIX", "Attribution of main",
+    ):  # fmt: skip
+        assert words in parsed.text, words
+
+
+def test_no_number_prints_as_nan_and_no_name_becomes_markup(report, parsed):
+    assert not re.search(r"\b(nan|inf|None|NaT)\b", parsed.text)
+    shown = render_report(report)
+    assert "<script>alert" not in shown
+    assert EVIL in parsed.text
+    for attrs, content in parsed.scripts:
+        if "data-plot" in attrs:
+            assert not set("<>&") & set(content)
+
+
+def test_every_picture_has_words_and_every_type_is_large_enough(parsed):
+    drawn = [attrs for _, attrs in parsed.tags if attrs.get("role") == "img"]
+    assert len(drawn) == len(parsed.plots()) > 25
+    assert all(len(attrs["aria-label"]) > 30 for attrs in drawn)
+    assert all(plot["layout"]["font"]["size"] >= 14 for plot in parsed.plots())
+
+
+def test_ten_years_of_every_page_stay_under_three_megabytes():
+    shown = render_report(studied(2500))
+    assert len(shown.encode()) - len(get_plotlyjs().encode()) < 3_000_000
+
+
+def test_the_wall_tells_its_sentence_in_front_and_at_home(report):
+    home = section(report, "wall")
+    assert home.lead.startswith("By net Sharpe ratio at 95 %, main ")
+    assert home.lead in " ".join(sentence for part in section(report, "front").parts for sentence in part.sentences)
+
+
+def test_the_gates_are_counted(report):
+    lead = section(report, "gates").lead
+    statuses = [gate.status for gate in report.gates]
+    assert f"{statuses.count('PASS')} pass, {statuses.count('FAIL')} fail and 3 are not measured" in lead
+
+
+def test_unknown_sectors_are_said_to_be_unknown(report):
+    unknown = replace(report, signal_study=replace(report.signal_study, by_sector=None))
+    assert "Sectors are not known for these bars" in Page(render_report(unknown)).text
+
+
+def test_a_histogram_of_luck_holds_every_book():
+    figure = figures.random_figure(np.array([0.1, 0.2, 0.3, np.nan]), 1.0)
+    assert sum(figure.data[0].y) == 3
+    assert list(figure.data[1].x) == [1.0, 1.0]
+
+
+def test_a_dot_carries_both_bounds():
+    gaps = pd.DataFrame({"estimate": [1.0, -2.0], "low": [0.5, -4.0], "high": [2.0, -1.0]}, index=["a", "b"])
+    (dots,) = figures.rivals_figure(gaps).data
+    assert list(dots.error_x.array) == [1.0, 1.0]
+    assert list(dots.error_x.arrayminus) == [0.5, 2.0]
+    assert dots.marker.color[0] != dots.marker.color[1]
+
+
+def test_predictions_are_drawn_in_basis_points():
+    spreads = pd.DataFrame({"predicted": [0.001] * 70, "realised": [0.002] * 70}, pd.bdate_range("2020", periods=70))
+    found = figures.spread_figure(spreads)
+    assert found.data[0].y[-1] == pytest.approx(10)
+    assert found.layout.yaxis.title.text == "bps"
+
+
+def test_a_study_of_a_book_adds_up(report):
+    study = report.books["main"].study
+    assert isinstance(study, BookStudy)
+    net = report.books["main"].result.net_returns
+    np.testing.assert_allclose(study.legs.sum(axis=1), net, rtol=0, atol=1e-12)
