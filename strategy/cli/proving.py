@@ -1,0 +1,94 @@
+"""``quintile prove``: try to catch a pipeline looking ahead; ``--self-test`` tries the checks on known cheats."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strategy.cli.options import Json, Out, Quiet, Verbose, run_store
+from strategy.cli.running import Bars, request_of, spec_of
+
+if TYPE_CHECKING:
+    from strategy.prove.checks import ProveOptions
+    from strategy.prove.proof import Proof
+    from strategy.runs import RunFolder, RunStore
+
+__all__ = ["PROVE_EXAMPLES", "prove_command"]
+
+PROVE_EXAMPLES = """\b
+Examples:
+  quintile prove
+  quintile prove filter_negative --bars bars.parquet --universe top400
+  quintile prove 20261121 --deep
+  quintile prove --self-test"""
+
+
+def prove_command(
+    subject: Annotated[str, typer.Argument(help="A strategy with a finished run on these bars, or a run.")] = "latest",
+    bars: Annotated[str, typer.Option(help="Of the strategy's run.")] = "builtin",
+    universe: Annotated[str, typer.Option(help="Of the strategy's run.")] = "all",
+    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Of the strategy's run.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the strategy's run.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Four times the sessions, and label permutation.")] = False,
+    self_test: Annotated[bool, typer.Option("--self-test", help="Print the catch table of seeded leaks.")] = False,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Prove that a trained strategy decides without the future: PASS, or the first offending number."""
+    from strategy.prove.checks import ProveOptions
+
+    options = ProveOptions(deep=deep)
+    if self_test:
+        _self_test(options, as_json=as_json, quiet=quiet)
+        return
+    store = run_store(out)
+    chosen = Bars(bars, universe, start, end, None, None, point_in_time)
+    folder = _trained(subject, store, chosen, split=split, assignments=set_ or [])
+    proof = _prove(folder, store, options, quiet=quiet or as_json)
+    print(json.dumps(proof.as_json(), indent=2) if as_json else f"{proof}\n  {folder.path / 'proof.json'}")
+    if proof.verdict == "FAIL":
+        raise typer.Exit(1)
+
+
+def _trained(
+    subject: str, store: "RunStore", chosen: Bars, *, split: str | None, assignments: list[str]
+) -> "RunFolder":
+    from strategy.prove.trained import find_trained
+    from strategy.spec import shipped_strategies
+
+    if subject in shipped_strategies() or subject.endswith(".toml"):
+        return find_trained(store, spec_of(subject, split, assignments), request_of(chosen))
+    return store.find(subject)
+
+
+def _prove(folder: "RunFolder", store: "RunStore", options: "ProveOptions", *, quiet: bool) -> "Proof":
+    """Prove a run, then write its report again so that page one says what was found."""
+    from strategy.console import progress_bars
+    from strategy.inputs import load_inputs
+    from strategy.pipeline import RunOptions, run
+    from strategy.prove.trained import prove_run
+
+    with progress_bars(quiet=quiet) as progress:
+        proof = prove_run(folder, options=replace(options, progress=progress))
+        inputs = load_inputs(folder.request, holdout=folder.spec.holdout)
+        run(folder.spec, inputs, options=RunOptions(store=store, folder=folder, progress=progress))
+    return proof
+
+
+def _self_test(options: "ProveOptions", *, as_json: bool, quiet: bool) -> None:
+    from strategy.console import progress_bars
+    from strategy.prove.self_test import SELF_TEST_SESSIONS, make_stand, self_test
+
+    with progress_bars(quiet=quiet or as_json) as progress:
+        asked = replace(options, sessions=SELF_TEST_SESSIONS)
+        table = self_test(make_stand(), options=asked, progress=progress)
+    print(json.dumps(table.as_json(), indent=2) if as_json else table)
+    if not table.is_right:
+        raise typer.Exit(1)

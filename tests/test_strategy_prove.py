@@ -1,0 +1,297 @@
+"""Look-ahead proofs: another future keeps the past, leaks are caught at the right place, honest pipelines pass."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from market.panel import BAR_FIELDS, Panel
+from market.returns import Execution
+from market.synthetic import SyntheticSettings
+from strategy.inputs import load_inputs
+from strategy.pipeline import RunOptions, run
+from strategy.prove import Carry, PipelineUnderTest, ProveOptions, SpanPair, prove, read_proof, write_proof
+from strategy.prove.clock import check_spans
+from strategy.prove.futures import CORRUPTIONS, corrupted, permuted, rescaled, shuffled
+from strategy.prove.proof import CheckResult, Finding, Proof
+from strategy.prove.sampling import sample_rows
+from strategy.prove.self_test import SELF_TEST_SESSIONS, make_stand, self_test
+from strategy.prove.stages import tell_truth
+from strategy.prove.standing import proof_stamp
+from strategy.prove.trained import find_trained, prove_run
+from strategy.prove.twins import TWINS, Stand
+from strategy.runs import RunRequest, RunStore
+from strategy.spec import load_spec, override
+from tests.oracles.small_panels import random_panel
+
+QUICK = ProveOptions(sessions=3)
+SMALL = (
+    "model.hidden=8",
+    "model.layers=1",
+    "model.lookback=10",
+    "training.burn_in=10",
+    "training.max_epochs=1",
+    "training.batch_sessions=64",
+)
+
+
+@pytest.fixture(scope="module")
+def stand() -> Stand:
+    return make_stand(SyntheticSettings(n_tickers=30, n_sessions=320))
+
+
+def momentum_features(panel: Panel) -> Mapping[str, pd.DataFrame]:
+    return {"momentum": panel.close / panel.close.shift(5) - 1.0, "gap": panel.open / panel.close.shift(1) - 1.0}
+
+
+def momentum_scores(features: Mapping[str, pd.DataFrame], panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+    return features["momentum"].where(panel.universe).loc[sessions]
+
+
+def ranked_weights(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    ranks = scores.rank(axis=1, pct=True).reindex(panel.sessions)
+    weights = (ranks.sub(ranks.mean(axis=1), axis=0) / 10).where(ranks.notna(), 0.0)
+    return weights.where(ranks.notna().any(axis=1), np.nan)
+
+
+def own_callables(panel: Panel) -> PipelineUnderTest:
+    return PipelineUnderTest(
+        name="momentum of mine",
+        features=momentum_features,
+        scores=momentum_scores,
+        weights=ranked_weights,
+        first_decision=panel.sessions[40],
+        feature_warm_up=6,
+        score_warm_up=6,
+    )
+
+
+def found_by(proof: Proof, check: str) -> Finding:
+    (finding,) = (each.finding for each in proof.checks if each.check == check)
+    assert finding is not None
+    return finding
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+@pytest.mark.parametrize("row", [60, 200, 318])
+def test_another_future_keeps_every_bit_of_the_past(stand: Stand, kind, row: int) -> None:
+    panel = stand.panel
+    other = corrupted(panel, row, rng=np.random.default_rng(0), kind=kind)
+    session = panel.sessions[row]
+    assert other.until(session).fingerprint() == panel.until(session).fingerprint()
+    assert other.fingerprint() != panel.fingerprint()
+
+
+@pytest.mark.parametrize("field", BAR_FIELDS)
+def test_the_corruption_begins_with_the_very_next_bar(stand: Stand, field: str) -> None:
+    other = corrupted(stand.panel, 200, rng=np.random.default_rng(0))
+    before, after = (getattr(panel, field).iloc[201].to_numpy() for panel in (stand.panel, other))
+    both = ~np.isnan(before) & ~np.isnan(after)
+    assert both.sum() > 10
+    assert (before[both] != after[both]).all()
+
+
+def test_somebody_dies_in_the_next_session_of_a_corrupted_future(stand: Stand) -> None:
+    other = corrupted(stand.panel, 200, rng=np.random.default_rng(0))
+    deaths = other.delistings["session"]
+    assert (deaths > stand.panel.sessions[200]).sum() >= 3
+    assert deaths[deaths > stand.panel.sessions[200]].min() <= stand.panel.sessions[203]
+
+
+def test_a_shuffled_future_holds_the_same_sessions(stand: Stand) -> None:
+    panel, other = stand.panel, shuffled(stand.panel, 200, rng=np.random.default_rng(1))
+    assert other.until(panel.sessions[200]).fingerprint() == panel.until(panel.sessions[200]).fingerprint()
+    assert np.nansum(other.close.to_numpy()) == pytest.approx(np.nansum(panel.close.to_numpy()), rel=1e-12)
+    assert not np.array_equal(other.close.iloc[201].to_numpy(), panel.close.iloc[201].to_numpy(), equal_nan=True)
+
+
+def test_a_restated_panel_keeps_returns_and_dollar_volumes(stand: Stand) -> None:
+    other = rescaled(stand.panel, rng=np.random.default_rng(0), split=True)
+    pd.testing.assert_frame_equal(
+        other.close.pct_change(fill_method=None), stand.panel.close.pct_change(fill_method=None)
+    )
+    pd.testing.assert_frame_equal(other.dollar_volume, stand.panel.dollar_volume)
+    assert (other.close.iloc[-1] != stand.panel.close.iloc[-1]).mean() > 0.5
+
+
+def test_the_sample_meets_what_leaks_hide_behind(stand: Stand) -> None:
+    rows = sample_rows(stand.panel, first=20, count=30)
+    assert list(rows) == sorted(rows)
+    assert max(rows) <= len(stand.panel.sessions) - 2
+    assert {"a month end", "before a halt", "before a listing", "an ordinary session"} <= set(rows.values())
+
+
+def test_the_shipped_strategy_passes_every_check(stand: Stand) -> None:
+    proof = prove(stand.pipeline, stand.panel, options=QUICK)
+    assert proof.verdict == "PASS", str(proof)
+    asked = {check.check for check in proof.checks if check.status != "NOT RUN"}
+    assert {"truncation", "future corruption", "future shuffle", "start shift", "training", "clock"} <= asked
+
+
+def test_one_bar_in_one_feature_of_one_ticker_is_named(stand: Stand) -> None:
+    ticker = stand.panel.tickers[7]
+
+    def features(panel: Panel) -> Mapping[str, pd.DataFrame]:
+        honest = stand.pipeline.features(panel)
+        leak = honest["vol_5d"].assign(**{ticker: honest["vol_5d"][ticker].shift(-1)})
+        return {**honest, "vol_5d": leak}
+
+    proof = prove(replace(stand.pipeline, features=features), stand.panel, options=QUICK)
+    finding = found_by(proof, "truncation")
+    assert (finding.stage, finding.column, finding.ticker) == ("features", "vol_5d", ticker)
+    assert finding.found == "nan"
+    assert float(finding.expected) > 0
+
+
+def test_own_callables_pass_and_say_what_was_not_asked(stand: Stand) -> None:
+    proof = prove(own_callables(stand.panel), stand.panel, options=QUICK)
+    assert proof.verdict == "PASS", str(proof)
+    missing = {check.check for check in proof.checks if check.status == "NOT RUN"}
+    assert {"clock", "scaler", "training", "purge and embargo"} <= missing
+
+
+@pytest.mark.parametrize("tells_more", ["weights", "overlays"])
+def test_a_book_that_reads_the_next_scores_is_caught_in_its_own_stage(stand: Stand, tells_more: str) -> None:
+    honest = own_callables(stand.panel)
+
+    def peek(weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+        return weights.shift(-1)
+
+    leaky = (
+        replace(honest, overlays=peek)
+        if tells_more == "overlays"
+        else replace(honest, weights=lambda scores, panel: peek(ranked_weights(scores, panel), panel))
+    )
+    assert found_by(prove(leaky, stand.panel, options=QUICK), "future corruption").stage == tells_more
+
+
+def test_a_stage_that_cannot_run_on_shorter_bars_is_a_finding(stand: Stand) -> None:
+    last = stand.panel.sessions[-1]
+
+    def features(panel: Panel) -> Mapping[str, pd.DataFrame]:
+        return {"relative": panel.close / panel.close.loc[last]} | momentum_features(panel)
+
+    proof = prove(replace(own_callables(stand.panel), features=features), stand.panel, options=QUICK)
+    assert found_by(proof, "truncation").column == "KeyError"
+
+
+def drawdown_switch(weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    return _switched(1.0, weights, panel)
+
+
+def _switched(level: float, weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """Halve the book for as long as a slow mean of its size is above a level: state that never forgets."""
+    sizes = weights.abs().sum(axis=1).fillna(0.0).to_numpy()
+    scale = np.ones(len(sizes))
+    for row, size in enumerate(sizes):
+        level = 0.99 * level + 0.01 * size
+        scale[row] = 0.5 if level > 0.8 else 1.0
+    return weights.mul(scale, axis=0)
+
+
+def _level(weights: pd.DataFrame, panel: Panel) -> float:
+    level = 1.0
+    for size in weights.abs().sum(axis=1).fillna(0.0):
+        level = 0.99 * level + 0.01 * size
+    return level
+
+
+@pytest.mark.parametrize(("forgets", "status"), [(False, "PASS"), (True, "FAIL")])
+def test_overlays_that_remember_go_on_from_what_they_remember(stand: Stand, forgets: bool, status: str) -> None:
+    def resume(state: float, weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+        middle = int((40 + len(panel.sessions)) // 2)
+        return _switched(5.0 if forgets else state, weights.iloc[middle + 1 :], panel)
+
+    pipeline = replace(own_callables(stand.panel), overlays=drawdown_switch, carry=Carry(state=_level, resume=resume))
+    checks = {check.check: check for check in prove(pipeline, stand.panel, options=QUICK).checks}
+    assert checks["carried state"].status == status
+
+
+@pytest.mark.parametrize(
+    ("last_fitted", "first_judged", "status"),
+    [(97, 100, "PASS"), (98, 100, "FAIL"), (99, 100, "FAIL"), (100, 100, "FAIL")],
+)
+def test_a_label_of_two_sessions_needs_a_purge_of_two(
+    stand: Stand, last_fitted: int, first_judged: int, status: str
+) -> None:
+    pair = SpanPair(
+        fitted_on="training",
+        judged_on="test",
+        fitted=np.arange(last_fitted + 1),
+        judged=np.arange(first_judged, 200),
+    )
+    pipeline = replace(own_callables(stand.panel), spans=lambda _: (pair,), execution=Execution())
+    truth = tell_truth(pipeline, stand.panel, rows={100: "", 150: ""})
+    assert check_spans(truth).status == status
+
+
+@pytest.mark.parametrize(("first_after", "status"), [(157, "PASS"), (156, "FAIL"), (149, "FAIL")])
+def test_training_after_a_judged_block_waits_for_purge_and_embargo(stand: Stand, first_after: int, status: str) -> None:
+    pair = SpanPair(
+        fitted_on="later", judged_on="block", fitted=np.arange(first_after, 300), judged=np.arange(100, 150), embargo=5
+    )
+    truth = tell_truth(
+        replace(own_callables(stand.panel), spans=lambda _: (pair,)), stand.panel, rows={100: "", 150: ""}
+    )
+    assert check_spans(truth).status == status
+
+
+def test_a_proof_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    finding = Finding(
+        stage="features", column="ret_1d", session="2020-01-02", ticker="A", expected="0.1", found="nan", because="cut"
+    )
+    checks = (
+        CheckResult(check="clock", status="PASS", note="fills"),
+        CheckResult(check="truncation", status="FAIL", finding=finding),
+    )
+    proof = Proof(subject="mine", checks=checks, identity={"spec": "1"}, seconds=1.5)
+    assert read_proof(write_proof(tmp_path, proof).parent) == proof
+    assert json.loads((tmp_path / "proof.json").read_text())["verdict"] == "FAIL"
+    assert "features · ret_1d · 2020-01-02 A: 0.1 became nan" in str(proof)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdict"), [(("PASS", "WARN"), "PASS"), (("WARN",), "FAIL"), (("PASS", "FAIL"), "FAIL")]
+)
+def test_a_caution_is_no_failure_and_nothing_asked_is_no_pass(statuses: tuple, verdict: str) -> None:
+    checks = tuple(CheckResult(check=str(k), status=status) for k, status in enumerate(statuses))
+    assert Proof(subject="any", checks=checks).verdict == verdict
+
+
+def test_permuting_twice_brings_the_panel_back() -> None:
+    panel = random_panel(3, n_tickers=5)
+    order = np.random.default_rng(0).permutation(5)
+    assert permuted(permuted(panel, order), np.argsort(order)).fingerprint() == panel.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["delisting known early"])
+def test_a_few_twins_are_told_apart(stand: Stand, name: str) -> None:
+    table = self_test(stand, [twin for twin in TWINS if twin.name == name], options=QUICK)
+    assert table.is_right, str(table)
+
+
+@pytest.mark.slow
+def test_a_proof_takes_unproven_off_the_report(tmp_path: Path) -> None:
+    spec = override(load_spec("filter_negative"), SMALL)
+    store, request = RunStore(tmp_path), RunRequest(bars="builtin", start="2015-01-02", end="2016-06-30")
+    inputs = load_inputs(request, holdout=None)
+    finished = run(spec, inputs, options=RunOptions(store=store, request=request)).folder
+    assert proof_stamp(finished).label == "UNPROVEN"
+    assert "UNPROVEN" in (finished.path / "report.html").read_text()
+    assert find_trained(store, spec, request) == finished
+    proof = prove_run(finished, options=ProveOptions(sessions=2))
+    assert proof.verdict == "PASS", str(proof)
+    assert proof_stamp(finished).label == "NO LEAK FOUND"
+    run(spec, inputs, options=RunOptions(store=store, folder=finished))
+    assert "UNPROVEN" not in (finished.path / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_every_leak_is_caught_and_nobody_is_accused() -> None:
+    table = self_test(make_stand(), options=ProveOptions(sessions=SELF_TEST_SESSIONS))
+    assert len(table.rows) >= 20
+    assert table.is_right, str(table)
