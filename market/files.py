@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from market.errors import SourceError
+
 __all__ = ["atomic_path", "file_sha256", "read_json", "write_bytes", "write_json", "write_text"]
 
 
@@ -50,8 +52,17 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Return the JSON value in ``path``."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Return the JSON value in ``path``.
+
+    Raises
+    ------
+    SourceError
+        If the file is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} is not JSON ({error}): restore it, or remove its folder") from error
 
 
 def file_sha256(path: str | Path) -> str:

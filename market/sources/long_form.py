@@ -146,5 +146,6 @@ def _numbers_from_text(column: pa.ChunkedArray, bars: LongBars, name: str, origi
         read = pd.to_numeric(present.to_pandas(), errors="coerce")
         row = int(np.flatnonzero(read.isna().to_numpy() & present.is_valid().to_numpy())[0])
         raise BarsError(
-            f"{origin} holds text where {name} of {bars.key(row)} should be a number: {present[row].as_py()!r}"
+            f"{origin} holds text where {name} of {bars.key(row)} should be a number: {present[row].as_py()!r}; "
+            "repair it, or leave it empty"
         ) from error
