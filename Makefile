@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check definition clean
+.PHONY: help setup demo test test-slow mutation check definition freeze-shipped clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,8 +34,16 @@ test: check ## Everything that must pass before a change lands, under five minut
 test-slow: $(READY) ## The rest: real bars, whole trainings, kills; an hour or more
 	$(BIN)/pytest -v -m slow
 
-definition: $(READY) ## Render STRATEGY_DEFINITION.md from the default strategy
-	$(BIN)/quintile definition --out STRATEGY_DEFINITION.md
+mutation: $(READY) ## Break the arithmetic on purpose and count how often a test notices; an hour
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py
+
+definition: $(READY) ## Render STRATEGY_DEFINITION.md from the newest version of the default strategy
+	$(BIN)/quintile versions --quiet --definition STRATEGY_DEFINITION.md
+
+freeze-shipped: $(READY) ## Train on the built-in market and freeze the shipped version: make freeze-shipped VERSION=1.0.0
+	$(BIN)/quintile run filter_negative --out runs
+	$(BIN)/quintile freeze latest --as filter_negative@$(VERSION) --out runs
+	$(MAKE) definition
 
 clean: ## Remove .venv and caches; runs stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

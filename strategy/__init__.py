@@ -11,13 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strategy.deciding import Decision, export_decision, next_decision
+    from strategy.evaluating import evaluate
     from strategy.finished import Run
+    from strategy.given import read_scores
+    from strategy.holdings import Holdings, read_holdings
     from strategy.inputs import Inputs, load_inputs
     from strategy.pipeline import RunOptions, decide, decided_book, run
     from strategy.runs import RunFolder, RunRequest, RunStore
+    from strategy.scaffold import new_strategy
     from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
 
 __all__ = [
+    "Decision",
+    "Holdings",
     "Inputs",
     "Run",
     "RunFolder",
@@ -27,9 +34,15 @@ __all__ = [
     "StrategySpec",
     "decide",
     "decided_book",
+    "evaluate",
+    "export_decision",
     "load_inputs",
     "load_spec",
+    "new_strategy",
+    "next_decision",
     "override",
+    "read_holdings",
+    "read_scores",
     "run",
     "shipped_strategies",
 ]
@@ -38,8 +51,13 @@ __all__ = [
 HOMES = {
     "inputs": ("Inputs", "load_inputs"),
     "pipeline": ("RunOptions", "decide", "decided_book", "run"),
+    "deciding": ("Decision", "export_decision", "next_decision"),
+    "evaluating": ("evaluate",),
     "finished": ("Run",),
+    "given": ("read_scores",),
+    "holdings": ("Holdings", "read_holdings"),
     "runs": ("RunFolder", "RunRequest", "RunStore"),
+    "scaffold": ("new_strategy",),
     "spec": ("StrategySpec", "load_spec", "override", "shipped_strategies"),
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from strategy.spec import StrategySpec
 
-__all__ = ["BOOK_RULES", "render_definition"]
+__all__ = ["BOOK_RULES", "CONVENTIONS", "MEANING", "render_definition"]
 
 BOOK_RULES: Mapping[str, str] = {
     "filter_negative": "Long the top k; short those of the bottom k whose expected return passes the short filter.",
@@ -36,6 +36,9 @@ MEANING: Mapping[str, str] = {
     "costs.trade_bps": "half-spread and commission, one way, basis points of traded notional",
     "split.train": "fraction of sessions the network is trained on",
     "split.validation": "fraction of sessions for early stopping and calibration",
+    "split.train_end": "last session of training; with validation_end it replaces the fractions",
+    "split.validation_end": "last session of validation",
+    "holdout.start": "first session of the sealed span, which no run reads",
     "training.mode": "long: unrolled sequences; exact: one window a prediction",
     "training.batch_sessions": "sessions in one step, each a whole cross-section",
     "training.learning_rate": "Adam step size",

@@ -12,6 +12,8 @@ from strategy.runs import RunFolder
 
 __all__ = ["Run", "headline_rows"]
 
+FEW_TRIALS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -81,9 +83,20 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Period", f"{first} to {last}, {headline['sessions']} sessions, out of sample"),
         ("Universe", f"{headline['source']}; {headline['universe']}; {headline['survivorship']}"),
         ("Costs", f"{headline['trade_bps']:g} bps one way; fills at {headline['execution']}"),
-        ("Trials", f"{headline['trials']} recorded on these bars in this store"),
+        (
+            "Trials",
+            f"{headline['trials']} trials recorded, {headline['comparable_trials']} on these bars and this span",
+        ),
+        ("P(true Sharpe > 0)", _number(headline["probabilistic_sharpe"], ".3f")),
+        ("Deflated Sharpe", _deflated(headline)),
+        ("Track record", f"{_number(headline['sessions_needed'], ',.0f')} sessions needed at 95 %"),
         ("Engine parity", _number(headline["parity"], ".1e")),
     ]
+
+
+def _deflated(headline: dict[str, Any]) -> str:
+    few = headline["comparable_trials"] < FEW_TRIALS
+    return "n/a: fewer than five trials, read P above" if few else _number(headline["deflated_sharpe"], ".3f")
 
 
 def _plus_minus(headline: dict[str, Any], mean: str, error: str, digits: int) -> str:

@@ -6,8 +6,9 @@ import pandas as pd
 
 from market.panel import Panel
 from market.sources import load_bars
-from market.sources.benchmark import load_benchmark
+from market.sources.benchmark import load_benchmark, load_levels
 from market.universe import choose_universe
+from strategy.holdout import HoldoutSettings, readable
 from strategy.runs import RunRequest
 
 __all__ = ["Inputs", "load_inputs"]
@@ -25,25 +26,33 @@ class Inputs:
         The built-in market's true scores, known at the close of each session; None on every real market.
     benchmark : Series of float or None
         Simple returns on the panel's sessions.
+    sectors : Series of str or None
+        Sector by ticker, where known.
+    vix : Series of float or None
+        Level of the VIX at the close of the panel's sessions, where given.
     """
 
     panel: Panel
     oracle: pd.DataFrame | None = None
     benchmark: pd.Series | None = None
+    sectors: pd.Series | None = None
+    vix: pd.Series | None = None
 
 
-def load_inputs(request: RunRequest) -> Inputs:
-    """Load bars, universe, oracle and benchmark."""
-    oracle = None
+def load_inputs(request: RunRequest, *, holdout: HoldoutSettings | None = None) -> Inputs:
+    """Load bars, universe, oracle, sectors, benchmark and VIX; a sealed hold-out is left out."""
+    request = readable(request, holdout)
+    oracle, sectors = None, None
     if request.bars == "builtin":
         from market.synthetic import synthetic_market
 
         market = synthetic_market()
         panel = market.panel.between(request.start, request.end)
-        oracle = market.oracle.loc[panel.sessions]
+        oracle, sectors = market.oracle.loc[panel.sessions], market.sectors
     else:
         panel = load_bars(request.bars, start=request.start, end=request.end, point_in_time=request.point_in_time)
     if not (request.bars == "builtin" and request.universe == "all"):
         panel = choose_universe(panel, request.universe)
     benchmark = None if request.benchmark is None else load_benchmark(request.benchmark, panel.sessions)
-    return Inputs(panel=panel, oracle=oracle, benchmark=benchmark)
+    vix = None if request.vix is None else load_levels(request.vix, panel.sessions)
+    return Inputs(panel=panel, oracle=oracle, benchmark=benchmark, sectors=sectors, vix=vix)

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from market.errors import CheckpointError, DataError
 from market.listing import listed
 from market.panel import Panel
 from market.returns import forward_returns
 from models.baselines import fit_ridge, ridge_scores
 from models.calibrate import fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from models.losses import MIN_NAMES
 from models.predict import predict_scores
 from models.settings import ModelSettings
+from models.spans import usable_rows
 from models.splits import Split, resolve_split
 from models.train import train_network
 from models.trained import EpochRecord, TrainedModel
@@ -21,6 +24,7 @@ from models.training_state import ResumePoint
 from models.windows import Windows, build_windows, fit_scaler
 from signals.features import compute_features, fill_gaps
 from strategy.console import ProgressCallback, silent
+from strategy.holdout import refuse_sealed
 from strategy.provenance import code_fingerprint, commit
 from strategy.spec import StrategySpec
 
@@ -29,6 +33,7 @@ __all__ = [
     "Lesson",
     "learn",
     "model_features",
+    "own_checkpoint",
     "prepare_lesson",
     "ridge_baseline",
     "scores_of",
@@ -59,18 +64,34 @@ class Lesson:
 
 
 def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:
-    """Return the features the model sees, short gaps carried forward; row *t* is known at the close of *t*."""
+    """Return the features the model sees, short gaps carried forward; row *t* is known at the close of *t*.
+
+    Raises
+    ------
+    RunError
+        If the bars reach into the spec's sealed hold-out.
+    """
+    refuse_sealed(panel, spec.holdout)
     return fill_gaps(compute_features(panel, spec.features.set), panel, limit=spec.features.gap_limit)
 
 
 def prepare_lesson(spec: StrategySpec, panel: Panel) -> Lesson:
-    """Return labels, spans and windows; scaler and target scale are fitted on training rows only."""
+    """Return labels, spans and windows; scaler and target scale are fitted on training rows only.
+
+    Raises
+    ------
+    DataError
+        If the bars hold too few names or sessions, or a span has no session that can be used.
+    """
+    _check_size(spec, panel)
     features = model_features(spec, panel)
     forward = forward_returns(panel, spec.execution, horizon=HORIZON)
     split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
     eligible = tradable(panel)
     scaler = fit_scaler(features, targets=forward, universe=eligible, rows=split.train)
     windows = build_windows(features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback)
+    for name, rows in (("training", split.train), ("validation", split.validation)):
+        usable_rows(windows, rows, span=name)  # told here, before a run has a folder
     return Lesson(forward=forward, split=split, windows=windows)
 
 
@@ -102,7 +123,7 @@ def learn(
     """
     path = folder / "model"
     if path.with_suffix(".json").is_file():
-        return load_checkpoint(path)
+        return own_checkpoint(path, spec, panel=identity["panel"])
     settings = ModelSettings(network=spec.model, loss=spec.loss, training=spec.training)
 
     def show(record: EpochRecord) -> None:
@@ -113,6 +134,26 @@ def learn(
     model = train_network(lesson.windows, lesson.split, settings=settings, resume=resume, device=device, progress=show)
     checkpoint = _calibrated(spec, model, lesson, identity=identity, device=device, progress=progress)
     save_checkpoint(path, checkpoint)
+    return checkpoint
+
+
+def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
+    """Return the checkpoint under ``path`` if it was trained for ``spec`` on the bars with this fingerprint.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, or belongs to another strategy or other bars.
+    """
+    checkpoint = load_checkpoint(path)
+    wanted, found = spec.model_dump(mode="json"), checkpoint.provenance.spec
+    foreign = [
+        part for part in ("features", "model", "loss", "training", "execution") if found.get(part) != wanted[part]
+    ]
+    if checkpoint.provenance.data_fingerprint != panel:
+        foreign.append("bars")
+    if foreign:
+        raise CheckpointError(f"{path.name}.json belongs to another run (other {', '.join(foreign)}): restore its own")
     return checkpoint
 
 
@@ -144,6 +185,18 @@ def test_sessions(panel: Panel, checkpoint: Checkpoint) -> pd.DatetimeIndex:
     """Return the panel's sessions after the validation span of the checkpoint."""
     end = pd.Timestamp(checkpoint.provenance.spec["split"]["validation_end"])
     return panel.sessions[panel.sessions > end]
+
+
+def _check_size(spec: StrategySpec, panel: Panel) -> None:
+    if len(panel.tickers) < MIN_NAMES:
+        raise DataError(
+            f"the bars hold {len(panel.tickers)} tickers, a cross-section needs at least {MIN_NAMES}: add names"
+        )
+    if len(panel.sessions) <= spec.model.lookback:
+        raise DataError(
+            f"the bars hold {len(panel.sessions)} sessions, the model's lookback is {spec.model.lookback}: give more "
+            "history, or lower model.lookback"
+        )
 
 
 def tradable(panel: Panel) -> pd.DataFrame:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from backtests.benchmarks import equal_weight_market
+from backtests.contest import Wall
 from backtests.engine import run_backtest
 from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.result import BacktestResult
+from backtests.studies import BookStudy, ModelStudy, SignalStudy, book_study, signal_study
+from market.panel import Panel
 from market.returns import forward_returns
 from portfolio.book import Book, build_book
 from portfolio.settings import BookSettings
@@ -24,7 +27,9 @@ from signals.evaluation import (
     summarize_ic,
 )
 from strategy.inputs import Inputs
+from strategy.shorts import short_filter_table
 from strategy.spec import StrategySpec, load_spec, shipped_strategies
+from strategy.wall import baseline_wall, price_baselines
 
 __all__ = ["MODEL", "Outcome", "SignalOutcome", "judge"]
 
@@ -38,9 +43,11 @@ class SignalOutcome:
     Parameters
     ----------
     ic : mapping of str to Series
-        Rank IC of each session, the judged scores first, then the baselines.
+        Rank IC of each session, the judged scores first, then the given baselines, then those from prices.
     decay, quantiles
         Of the judged scores.
+    study : SignalStudy
+        The judged scores from several sides.
     recovery : mapping of str to ScoreCorrelation
         Correlation with the oracle, where there is one.
     """
@@ -48,6 +55,7 @@ class SignalOutcome:
     ic: Mapping[str, pd.Series]
     decay: ICDecay
     quantiles: QuantileReturns
+    study: SignalStudy
     recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
 
     def summary(self, name: str) -> ICSummary:
@@ -79,6 +87,14 @@ class Outcome:
         Backtests of the same names.
     market : Series of float
         Equal-weighted return of the universe, every session of the bars.
+    wall : Wall
+        The strategy's book beside those of simple ideas and of random ranks.
+    studies : mapping of str to BookStudy
+        Where each book's return came from.
+    shorts : DataFrame or None
+        ``short_filter_table`` of the filter-negative book; None where there is none.
+    model : ModelStudy or None
+        What the network reads; None for scores without a model.
     """
 
     spec: StrategySpec
@@ -88,6 +104,10 @@ class Outcome:
     books: Mapping[str, Book]
     results: Mapping[str, BacktestResult]
     market: pd.Series
+    wall: Wall
+    studies: Mapping[str, BookStudy]
+    shorts: pd.DataFrame | None = None
+    model: ModelStudy | None = None
 
     @property
     def result(self) -> BacktestResult:
@@ -100,7 +120,12 @@ class Outcome:
 
 
 def judge(
-    spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
+    spec: StrategySpec,
+    inputs: Inputs,
+    *,
+    scores: pd.DataFrame,
+    baselines: Mapping[str, pd.DataFrame],
+    model: ModelStudy | None = None,
 ) -> Outcome:
     """Measure scores, build the strategy's book and its companion on them, and backtest both.
 
@@ -113,25 +138,44 @@ def judge(
     scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
         Expected returns, known at each close, out of sample.
     baselines : mapping of str to DataFrame
-        Other scores of the same sessions to compare the IC with.
+        Other scores of the same sessions to compare with; those from prices alone are added.
+    model : ModelStudy, optional
+        What the network behind the scores reads.
     """
     panel = inputs.panel
-    signal = _signal(spec, inputs, scores=scores, baselines=baselines)
+    others = {**baselines, **price_baselines(panel, scores)}
     settings = {spec.name: spec.portfolio} | _companions(spec)
     books = {name: build_book(scores, panel, book, costs=spec.costs) for name, book in settings.items()}
     results = {
         name: run_backtest(panel, book.weights, execution=spec.execution, costs=spec.costs)
         for name, book in books.items()
     }
+    market = equal_weight_market(panel)
+    net = results[spec.name].net_returns
     return Outcome(
         spec=spec,
         inputs=inputs,
         scores=scores,
-        signal=signal,
+        signal=_signal(spec, inputs, scores=scores, baselines=others),
         books=books,
         results=results,
-        market=equal_weight_market(panel),
+        market=market,
+        wall=baseline_wall(spec, inputs, scores=scores, baselines=others, net_returns=net),
+        studies={
+            name: book_study(results[name], panel, target=book.stages["target"], market=market)
+            for name, book in books.items()
+        },
+        shorts=_shorts(spec, panel, scores, model),
+        model=model,
     )
+
+
+def _shorts(spec: StrategySpec, panel: Panel, scores: pd.DataFrame, model: ModelStudy | None) -> pd.DataFrame | None:
+    filtered = [book for book in (spec.portfolio, *_companions(spec).values()) if book.builder == "filter_negative"]
+    if not filtered:
+        return None
+    error = None if model is None else model.level_error
+    return short_filter_table(spec, panel, filtered[0], scores=scores, level_error=error)
 
 
 def _signal(
@@ -144,6 +188,7 @@ def _signal(
         ic={name: information_coefficient(theirs, forward) for name, theirs in everyone.items()},
         decay=ic_decay(scores, inputs.panel, spec.execution),
         quantiles=quantile_returns(scores, forward, predicted=scores),
+        study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors),
         recovery={}
         if oracle is None
         else {name: score_correlation(theirs, oracle.loc[scores.index]) for name, theirs in everyone.items()},

@@ -6,30 +6,18 @@ there. There is no second code path.
 
 from dataclasses import dataclass, field
 
-import pandas as pd
-
 from market.panel import Panel
-from market.returns import forward_returns
-from models.checkpoint import Checkpoint
-from models.windows import build_windows
-from portfolio.book import Book, build_book
 from strategy.console import ProgressCallback, silent
+from strategy.explaining import explain
 from strategy.finished import Run
 from strategy.inputs import Inputs
-from strategy.learning import (
-    HORIZON,
-    learn,
-    model_features,
-    prepare_lesson,
-    ridge_baseline,
-    scores_of,
-    test_sessions,
-    tradable,
-)
+from strategy.learning import learn, prepare_lesson, ridge_baseline, scores_of, test_sessions
 from strategy.outcome import judge
+from strategy.recompute import decide, decided_book
 from strategy.reporting import save_outcome
 from strategy.runs import RunFolder, RunRequest, RunStore, identity_of
 from strategy.spec import StrategySpec
+from strategy.standing import record_trial
 
 __all__ = ["RunOptions", "decide", "decided_book", "run"]
 
@@ -101,43 +89,11 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
         checkpoint = learn(spec, lesson, folder=folder.path, identity=identity, device=device, progress=progress)
         tested = test_sessions(inputs.panel, checkpoint)
         scores = scores_of(checkpoint, lesson.windows, sessions=tested, device=device, progress=progress)
-        outcome = judge(spec, inputs, scores=scores, baselines={"ridge": ridge_baseline(lesson)})
-        save_outcome(folder, outcome, checkpoint=checkpoint, trials=options.store.trials(identity))
+        read = explain(checkpoint, lesson.windows, sessions=tested)
+        outcome = judge(spec, inputs, scores=scores, baselines={"ridge": ridge_baseline(lesson)}, model=read)
+        save_outcome(folder, outcome, checkpoint=checkpoint, standing=record_trial(options.store, folder, outcome))
         folder.finish()
     return Run(folder)
-
-
-def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> pd.Series:
-    """Return what the strategy would hold after the close of the panel's last session.
-
-    Parameters
-    ----------
-    spec : StrategySpec
-        The strategy that the checkpoint was trained for.
-    panel : Panel
-        Bars up to the decision, reaching past the checkpoint's validation span.
-    checkpoint : Checkpoint
-        Trained and calibrated model.
-
-    Returns
-    -------
-    Series of float, shape (n_tickers,)
-        Fractions of equity, 0 for a name that is not held; all NaN for no rebalance.
-    """
-    return decided_book(spec, panel, checkpoint).weights.iloc[-1]
-
-
-def decided_book(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> Book:
-    """Return the decisions of every session after the checkpoint's validation span; see ``decide``."""
-    windows = build_windows(
-        model_features(spec, panel),
-        targets=forward_returns(panel, spec.execution, horizon=HORIZON),
-        universe=tradable(panel),
-        scaler=checkpoint.model.scaler,
-        lookback=spec.model.lookback,
-    )
-    scores = scores_of(checkpoint, windows, sessions=test_sessions(panel, checkpoint))
-    return build_book(scores, panel, spec.portfolio, costs=spec.costs)
 
 
 def _open_folder(spec: StrategySpec, panel: Panel, options: RunOptions) -> RunFolder:

@@ -7,23 +7,31 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["code_fingerprint", "commit", "environment"]
+from strategy.closure import ROOT, closure_hash, decision_closure
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("market", "signals", "models", "portfolio", "backtests", "strategy")
+__all__ = ["code_fingerprint", "commit", "dependencies", "environment", "machine"]
+
+# Libraries that a number passes through; those that only draw or print are left out.
+DECIDING = (
+    "exchange-calendars",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "vectorbt",
+    "vectorbt-rust",
+)
 LIBRARIES = ("numpy", "pandas", "scipy", "torch", "vectorbt", "pyarrow", "scikit-learn", "safetensors", "quantstats")
-# Code that draws or prints decides nothing: a run may resume after it changed.
-UNDECIDING = ("backtests/report/", "backtests/tearsheet.py", "strategy/cli", "strategy/console.py")
 
 
 @cache
 def code_fingerprint() -> str:
     """Return the sha256 of all sources that decide a number, newline-normalised, in hexadecimal."""
-    digest = hashlib.sha256()
-    for name in _deciding_sources():
-        digest.update(name.encode() + b"\0")
-        digest.update((ROOT / name).read_bytes().replace(b"\r\n", b"\n") + b"\0")
-    return digest.hexdigest()
+    return closure_hash(decision_closure())
 
 
 def commit() -> str | None:
@@ -49,9 +57,30 @@ def environment() -> dict[str, str]:
     }
 
 
-def _deciding_sources() -> list[str]:
-    names = [path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return sorted(name for name in names if not name.startswith(UNDECIDING))
+def dependencies() -> dict[str, str]:
+    """Return the versions of the interpreter and of the libraries that a number passes through."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in DECIDING}
+
+
+def machine() -> dict[str, str]:
+    """Return what the last bits of a floating-point sum may depend on: system, processor and its instructions."""
+    facts = _processor_facts()
+    instructions = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:12]
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": facts.get("model name") or platform.processor() or "unknown",
+        "instructions": instructions,
+        "processors": str(os.cpu_count()),
+    }
+
+
+def _processor_facts() -> dict[str, str]:
+    listing = Path("/proc/cpuinfo")
+    if not listing.is_file():
+        return {}
+    first = listing.read_text(encoding="utf-8").split("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _packed_commit(git: Path, reference: str) -> str | None:

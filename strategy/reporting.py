@@ -1,18 +1,31 @@
 """Reporting: an outcome as files: metrics, frames, the HTML report and the tearsheet."""
 
-from dataclasses import asdict
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from backtests.contest import Wall, wall_sentence
+from backtests.gates import Gate, reference_gates
 from market.errors import RunError
 from market.universe import survivorship
 from strategy.definition import BOOK_RULES
 from strategy.outcome import MODEL, Outcome
 from strategy.provenance import commit
 from strategy.runs import RunFolder
-from strategy.verdict import finite_or_none, headline, verdict_sentence, verdict_word
+from strategy.shorts import short_leg_note
+from strategy.standing import Standing
+from strategy.verdict import (
+    deflation_sentence,
+    finite_or_none,
+    grounds_of,
+    headline,
+    verdict_sentence,
+    verdict_word,
+)
 
 if TYPE_CHECKING:
     from backtests.report import ReportInput, Stamp, TrainingReport
@@ -20,9 +33,25 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_tearsheet", "find_report", "save_outcome"]
 
+SEVERITY: Mapping[str, Literal["alarm", "caution", "note"]] = {
+    "NOT EVIDENCE": "alarm",
+    "WEAK": "caution",
+    "EVIDENCE": "note",
+}
 
-def save_outcome(folder: RunFolder, outcome: Outcome, *, checkpoint: "Checkpoint", trials: int) -> None:
-    """Write scores, weights, trades, returns, metrics and report into the run's folder; metrics last."""
+
+def save_outcome(
+    folder: RunFolder,
+    outcome: Outcome,
+    *,
+    checkpoint: "Checkpoint | None",
+    standing: Standing,
+    notes: tuple[str, ...] = (),
+) -> None:
+    """Write scores, weights, trades, returns, metrics and report into the run's folder; metrics last.
+
+    ``checkpoint`` is None for scores that came without a model; ``notes`` join the report's.
+    """
     from backtests.report import write_report
 
     folder.write_frame("scores", outcome.scores, csv=True)
@@ -35,8 +64,9 @@ def save_outcome(folder: RunFolder, outcome: Outcome, *, checkpoint: "Checkpoint
         folder.write_frame(f"diagnostics{suffix}", book.diagnostics.loc[outcome.scores.index])
     folder.write_frame("returns", _returns(outcome), csv=True)
     folder.write_frame("ic", pd.DataFrame(dict(outcome.signal.ic)), csv=True)
-    write_report(report_input(folder, outcome, checkpoint=checkpoint, trials=trials), folder.path / "report.html")
-    folder.write_metrics(_metrics(outcome, checkpoint, trials))
+    page = report_input(folder, outcome, checkpoint=checkpoint, standing=standing, notes=notes)
+    write_report(page, folder.path / "report.html")
+    folder.write_metrics(_metrics(outcome, checkpoint, standing))
 
 
 def find_report(folder: RunFolder) -> Path:
@@ -65,7 +95,14 @@ def draw_tearsheet(folder: RunFolder) -> Path:
     return path
 
 
-def report_input(folder: RunFolder, outcome: Outcome, *, checkpoint: "Checkpoint", trials: int) -> "ReportInput":
+def report_input(
+    folder: RunFolder,
+    outcome: Outcome,
+    *,
+    checkpoint: "Checkpoint | None",
+    standing: Standing,
+    notes: tuple[str, ...] = (),
+) -> "ReportInput":
     """Return everything that the report shows."""
     from backtests.report import Fingerprints, ReportInput, book_report, signal_report
 
@@ -76,15 +113,17 @@ def report_input(folder: RunFolder, outcome: Outcome, *, checkpoint: "Checkpoint
             outcome.books[name].diagnostics,
             market=outcome.market,
             rule=BOOK_RULES.get(name, spec.summary),
+            vix=outcome.inputs.vix,
         )
         for name in outcome.books
     }
+    books = {name: replace(book, study=outcome.studies[name]) for name, book in books.items()}
     signal = outcome.signal
     identity = record["identity"]
     return ReportInput(
         title=spec.title,
         strategy=spec.name,
-        verdict=verdict_sentence(outcome),
+        verdict=verdict_sentence(outcome, standing),
         books=books,
         signal=signal_report(
             MODEL, signal.ic, decay=signal.decay, quantiles=signal.quantiles, recovery=signal.recovery
@@ -103,11 +142,47 @@ def report_input(folder: RunFolder, outcome: Outcome, *, checkpoint: "Checkpoint
             (section, key, str(value)) for section, keys in spec.sections().items() for key, value in keys.items()
         ),
         command=record["command"],
-        n_trials=trials,
+        n_trials=standing.recorded,
         n_tickers=len(panel.tickers),
-        training=_training(checkpoint),
-        stamps=_stamps(outcome),
-        notes=_notes(checkpoint),
+        training=None if checkpoint is None else _training(checkpoint),
+        stamps=_stamps(folder, outcome, standing),
+        notes=(
+            _trials_note(outcome, standing),
+            *(() if checkpoint is None else _notes(checkpoint)),
+            *_short_leg_notes(outcome),
+            *notes,
+        ),
+        wall=outcome.wall,
+        signal_study=signal.study,
+        model_study=outcome.model,
+        shorts=outcome.shorts,
+        gates=_gates(outcome, checkpoint),
+    )
+
+
+def _trials_note(outcome: Outcome, standing: Standing) -> str:
+    found = grounds_of(outcome, standing)
+    parts = [deflation_sentence(found.confidence, standing)]
+    if math.isfinite(found.confidence.sessions_needed):
+        needed, judged = math.ceil(found.confidence.sessions_needed), found.confidence.sessions
+        parts.append(f"minimum track record at 95 %: {needed:,} sessions, {judged:,} judged")
+    if math.isfinite(found.overfitting):
+        parts.append(f"probability of backtest overfitting: {found.overfitting:.2f}")
+    return "; ".join(parts) + "."
+
+
+def _short_leg_notes(outcome: Outcome) -> tuple[str, ...]:
+    notes = (short_leg_note(name, book.diagnostics) for name, book in outcome.books.items())
+    return tuple(note for note in notes if note and outcome.spec.portfolio.short > 0)
+
+
+def _gates(outcome: Outcome, checkpoint: "Checkpoint | None") -> tuple[Gate, ...]:
+    best = None if checkpoint is None else checkpoint.model.best
+    return reference_gates(
+        outcome.performance(outcome.spec.name),
+        accuracy=outcome.signal.study.sign.accuracy,
+        train_loss=math.nan if best is None else best.train_loss,
+        validation_loss=math.nan if best is None else best.validation_loss,
     )
 
 
@@ -122,7 +197,7 @@ def _returns(outcome: Outcome) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _metrics(outcome: Outcome, checkpoint: "Checkpoint", trials: int) -> dict[str, Any]:
+def _metrics(outcome: Outcome, checkpoint: "Checkpoint | None", standing: Standing) -> dict[str, Any]:
     from backtests.trading import trading_summary
 
     signal = outcome.signal
@@ -130,23 +205,41 @@ def _metrics(outcome: Outcome, checkpoint: "Checkpoint", trials: int) -> dict[st
     metrics = {
         "strategy": outcome.spec.name,
         "synthetic": outcome.inputs.panel.facts.synthetic,
-        "headline": headline(outcome, trials=trials),
+        "headline": headline(outcome, standing=standing),
         "signal": asdict(signal.summary(MODEL)),
         "baselines": {
             name: {"ic": asdict(signal.summary(name)), "model_minus_baseline": asdict(signal.difference(name))}
             for name in names[1:]
         },
         "decay": {str(h): row for h, row in signal.decay.single.to_dict(orient="index").items()},
+        "wall": _wall_numbers(outcome.wall),
+        "gates": [asdict(gate) for gate in _gates(outcome, checkpoint)],
+        "sign": {"absolute": asdict(signal.study.sign), "relative": asdict(signal.study.relative_sign)},
+        "shorts": {} if outcome.shorts is None else outcome.shorts.to_dict(orient="index"),
         "recovery": {name: asdict(found) for name, found in signal.recovery.items()},
         "books": {
             name: {**outcome.performance(name).as_dict(), **trading_summary(result).as_dict()}
             for name, result in outcome.results.items()
         },
-        "calibration": checkpoint.calibration.as_card(),
-        "training": {"best_epoch": checkpoint.model.best_epoch, "epochs": len(checkpoint.model.history)},
     }
+    if checkpoint is not None:
+        metrics["calibration"] = checkpoint.calibration.as_card()
+        metrics["training"] = {"best_epoch": checkpoint.model.best_epoch, "epochs": len(checkpoint.model.history)}
     plain: dict[str, Any] = finite_or_none(metrics)
     return plain
+
+
+def _wall_numbers(wall: Wall) -> dict[str, Any]:
+    rivals = {
+        name: {
+            "sharpe": rival.sharpe,
+            "sharpe_gap": rival.sharpe_gap._asdict(),
+            "return_gap": rival.return_gap._asdict(),
+        }
+        for name, rival in wall.rivals.items()
+    }
+    luck = None if wall.random is None else {"sharpe": wall.random.range()._asdict(), "p_value": wall.random.p_value}
+    return {"sentence": wall_sentence(wall), "rivals": rivals, "random": luck}
 
 
 def _survivorship_stamp(outcome: Outcome) -> "Stamp":
@@ -154,27 +247,31 @@ def _survivorship_stamp(outcome: Outcome) -> "Stamp":
 
     found = survivorship(outcome.inputs.panel)
     declared = found.stamp == "DECLARED POINT-IN-TIME"
-    return Stamp(label=found.stamp, severity="note" if declared else "caution", sentence=found.evidence)
+    label = "SURVIVORSHIP UNKNOWN" if found.stamp == "UNKNOWN" else found.stamp
+    return Stamp(label=label, severity="note" if declared else "caution", sentence=found.evidence)
 
 
-def _stamps(outcome: Outcome) -> tuple["Stamp", ...]:
+def _stamps(folder: RunFolder, outcome: Outcome, standing: Standing) -> tuple["Stamp", ...]:
     from backtests.report import Stamp
+    from strategy.prove.standing import proof_stamp
 
-    word = verdict_word(outcome)
+    word = verdict_word(outcome, standing)
     verdict = Stamp(
         label=word,
-        severity="alarm" if word == "NOT EVIDENCE" else "caution",
-        sentence="What these numbers allow; the sentence above says why.",
+        severity=SEVERITY[word],
+        sentence="What these numbers allow; the verdict under these stamps says why.",
     )
-    unproven = Stamp(
-        label="UNPROVEN", severity="caution", sentence="No look-ahead proof has been run on this pipeline."
-    )
-    return (verdict, unproven)
+    named = [Stamp(label=label, severity="alarm", sentence=sentence) for label, sentence in standing.stamps]
+    opened = [Stamp(label="HOLD-OUT OPENED", severity="caution", sentence=f"{each}.") for each in standing.openings]
+    return (verdict, proof_stamp(folder), *named, *opened)
 
 
-def _spans(outcome: Outcome, checkpoint: "Checkpoint") -> Any:
+def _spans(outcome: Outcome, checkpoint: "Checkpoint | None") -> Any:
     from backtests.report import Span, Spans
 
+    if checkpoint is None:  # nothing was fitted here: all scored sessions are judged
+        scored = outcome.scores.index
+        return Spans(test=Span(first=scored[0], last=scored[-1], sessions=len(scored)))
     sessions = outcome.inputs.panel.sessions
     split = checkpoint.provenance.spec["split"]
     trained = sessions[sessions <= pd.Timestamp(split["train_end"])]

@@ -41,6 +41,8 @@ class RunRequest:
         File of a benchmark series.
     point_in_time : bool
         The user declares that the bars hold dead names too.
+    vix : str or None
+        File of the VIX.
     """
 
     bars: str = "builtin"
@@ -49,6 +51,7 @@ class RunRequest:
     end: str | None = None
     benchmark: str | None = None
     point_in_time: bool = False
+    vix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,8 @@ class RunFolder:
         """
         try:
             with FileLock(self.path / ".lock", timeout=0):
+                for left in self.path.rglob(".*.partial"):  # of a process that was killed while writing
+                    left.unlink()
                 yield self
         except Timeout as error:
             raise RunError(f"run {self.run_id} is being written by another process: wait for it to end") from error
@@ -220,12 +225,6 @@ class RunStore:
             raise RunError(f"{len(matching)} runs match {run!r}: `quintile runs` lists the ids")
         return (exact or matching)[0]
 
-    def trials(self, identity: dict[str, str]) -> int:
-        """Return how many distinct strategies have been run to the end on the same bars, this one included."""
-        records = [folder.record for folder in self.folders()]
-        seen = {r["identity"]["spec"] for r in records if r["finished"] and _same_bars(r["identity"], identity)}
-        return len(seen | {identity["spec"]})
-
     def _new_path(self, strategy: str) -> Path:
         path = self.root / strategy / f"{_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         try:
@@ -239,10 +238,6 @@ class RunStore:
 def identity_of(spec: StrategySpec, panel: str) -> dict[str, str]:
     """Return the fingerprints of spec, bars and code that together decide every number of a run."""
     return {"spec": spec.fingerprint(), "panel": panel, "code": code_fingerprint()}
-
-
-def _same_bars(left: dict[str, str], right: dict[str, str]) -> bool:
-    return left["panel"] == right["panel"]
 
 
 def _now() -> datetime:

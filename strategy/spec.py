@@ -15,6 +15,7 @@ from market.returns import Execution
 from market.settings import Settings
 from models.settings import LossSettings, NetworkSettings, SplitSettings, TrainingSettings
 from portfolio.settings import BookSettings
+from strategy.holdout import HoldoutSettings
 
 __all__ = ["DEFAULT_STRATEGY", "FeatureSettings", "StrategySpec", "load_spec", "override", "shipped_strategies"]
 
@@ -48,6 +49,8 @@ class StrategySpec(Settings):
         For people; not part of the fingerprint.
     features, model, loss, training, split, execution, portfolio, costs
         Sections, each a frozen value of the package that uses it.
+    holdout : HoldoutSettings or None
+        A last span that no run reads.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
@@ -61,10 +64,12 @@ class StrategySpec(Settings):
     execution: Execution = Execution()
     portfolio: BookSettings = BookSettings()
     costs: Costs = Costs()
+    holdout: HoldoutSettings | None = None
 
     def fingerprint(self) -> str:
         """Return the sha256 of every deciding number, in hexadecimal; title and summary do not decide."""
-        deciding = self.model_dump(mode="json", exclude={"title", "summary"})
+        unset = {"holdout"} if self.holdout is None else set()
+        deciding = self.model_dump(mode="json", exclude={"title", "summary", *unset})
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def sections(self) -> dict[str, dict[str, Any]]:

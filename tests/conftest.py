@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,3 +21,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no recorded market data beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a small finished run with its bars, and a folder for versions; copy before changing anything in it."""
+    from tests.frozen_market import bench as small_bench
+
+    return small_bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="session")
+def frozen(bench: Any) -> Any:
+    """Return the small run frozen with its bars; copy before changing anything in it."""
+    return bench.freeze("filter_negative@1.0.0")

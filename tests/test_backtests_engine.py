@@ -156,6 +156,13 @@ def test_a_borrowed_book_is_refused_by_session_and_net():
         backtest(panel, weights)
 
 
+def test_a_full_book_before_a_borrowed_one_is_not_blamed():
+    flat = np.full((3, 2), 10.0)
+    panel = panel_of(flat, flat)
+    with pytest.raises(UnsupportedBookError, match=r"decided on 2015-01-05 is 1\.2000"):
+        backtest(panel, decided(panel, [0.5, 0.5], [0.6, 0.6], [NAN, NAN]))
+
+
 def test_a_book_that_cannot_pay_its_fees_is_refused():
     flat = np.full((3, 2), 10.0)
     panel = panel_of(flat, flat)

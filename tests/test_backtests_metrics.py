@@ -150,6 +150,12 @@ def test_value_at_risk_is_the_historical_quantile_and_shortfall_the_mean_below()
     assert metrics.value_at_risk(returns, level=0.99) == pytest.approx(-0.049)
 
 
+def test_a_return_at_the_quantile_itself_belongs_to_the_shortfall():
+    returns = series([-0.05, -0.03, *[0.01] * 19])  # of 21, the 5 % quantile is the second lowest
+    assert metrics.value_at_risk(returns) == pytest.approx(-0.03)
+    assert metrics.expected_shortfall(returns) == pytest.approx(-0.04)
+
+
 def test_the_market_fit_is_ordinary_least_squares():
     market, own = noise(1), noise(2)
     returns = 0.7 * market + own

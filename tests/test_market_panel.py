@@ -189,6 +189,13 @@ def test_execution_names_its_clock_and_refuses_impossible_values() -> None:
         forward_returns(panel, Execution(), first=-1)
 
 
+def test_nothing_is_delayed_unless_asked_and_at_most_a_month() -> None:
+    assert Execution().extra_delay == Execution(extra_delay=0).extra_delay == 0
+    assert Execution(extra_delay=21).delay == 22
+    with pytest.raises(ValidationError):
+        Execution(extra_delay=22)
+
+
 def test_a_name_is_listed_from_its_first_print_until_patience_runs_out() -> None:
     panel = panel_of({"A": [NAN, 5, NAN, 5, NAN, NAN, NAN, 5], "B": [1.0] * 8})
     assert listed(panel, patience=3)["A"].tolist() == [False, True, True, True, True, True, False, True]

@@ -49,17 +49,6 @@ def test_a_changed_identity_cannot_resume(part: str, tmp_path: Path) -> None:
         folder.check_identity(identity | {part: "other"})
 
 
-def test_only_finished_distinct_strategies_on_the_same_bars_are_trials(tmp_path: Path) -> None:
-    store = RunStore(tmp_path / "runs")
-    same = [new_run(store), new_run(store)]
-    new_run(store, overrides="quintile_long_short")
-    elsewhere = new_run(store, panel="q" * 64)
-    for folder in (*same, elsewhere):
-        folder.finish()
-    assert store.trials(same[0].record["identity"]) == 1
-    assert store.trials(same[0].record["identity"] | {"spec": "another"}) == 2
-
-
 def test_a_second_process_cannot_write_a_run(tmp_path: Path) -> None:
     folder = new_run(RunStore(tmp_path / "runs"))
     with folder.locked(), pytest.raises(RunError, match="another process"), RunFolder(folder.path).locked():

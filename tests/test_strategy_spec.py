@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from strategy.definition import MEANING, render_definition
-from strategy.spec import DEFAULT_STRATEGY, StrategySpec, load_spec, override, shipped_strategies
-
-ROOT = Path(__file__).resolve().parent.parent
+from strategy.definition import MEANING
+from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
 
 
 @pytest.mark.parametrize("name", shipped_strategies())
@@ -67,11 +65,6 @@ def test_a_broken_strategy_file_is_one_clear_line(content: bytes, tmp_path: Path
     broken.write_bytes(content)
     with pytest.raises(ValueError, match=r"broken\.toml"):
         load_spec(broken)
-
-
-def test_the_definition_in_the_repository_is_the_default_strategy() -> None:
-    rendered = (ROOT / "STRATEGY_DEFINITION.md").read_text(encoding="utf-8")
-    assert rendered == render_definition(load_spec(DEFAULT_STRATEGY)), "run `make definition`"
 
 
 def test_every_number_of_a_spec_has_a_meaning_in_words() -> None:

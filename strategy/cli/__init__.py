@@ -3,12 +3,24 @@
 Heavy libraries are imported inside the commands, so that ``quintile --help`` answers at once.
 """
 
+import errno
+import os
 import sys
 
 import typer
 
+from strategy.cli.doors import (
+    DECIDE_EXAMPLES,
+    EVALUATE_EXAMPLES,
+    NEW_EXAMPLES,
+    decide_command,
+    evaluate_command,
+    new_command,
+)
 from strategy.cli.looking import definition_command, report_command, runs_command, show_command, tearsheet_command
+from strategy.cli.proving import PROVE_EXAMPLES, prove_command
 from strategy.cli.running import RUN_EXAMPLES, run_command
+from strategy.cli.versioning import add_versioning_commands
 
 __all__ = ["app", "main"]
 
@@ -33,6 +45,10 @@ def _examples(*lines: str) -> str:
 
 
 app.command("run", epilog=RUN_EXAMPLES)(run_command)
+app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
+app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
+app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
+app.command("new", epilog=NEW_EXAMPLES)(new_command)
 app.command("runs", epilog=_examples("quintile runs", "quintile runs --out DIR --json"))(runs_command)
 app.command("show", epilog=_examples("quintile show", "quintile show 20261121 --json"))(show_command)
 app.command("report", epilog=_examples("quintile report", "quintile report latest --open"))(report_command)
@@ -40,6 +56,8 @@ app.command("tearsheet", epilog=_examples("quintile tearsheet latest --open"))(t
 app.command("definition", epilog=_examples("quintile definition filter_negative --out STRATEGY_DEFINITION.md"))(
     definition_command
 )
+
+add_versioning_commands(app)
 
 
 def main() -> None:
@@ -49,8 +67,21 @@ def main() -> None:
     except _expected_errors() as error:
         if "--verbose" in sys.argv:
             raise
-        print(f"quintile: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"quintile: {' '.join(_told(error).split())}", file=sys.stderr)
         sys.exit(1)
+
+
+def _told(error: Exception) -> str:
+    """Return an error in words; what the system says of a file lacks the remedy."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    where = "" if error.filename is None else f" ({error.filename})"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk is full{where}: free some space and repeat; nothing half-written was left, and an unfinished "
+            "run goes on with `quintile run --resume latest`"
+        )
+    return f"{os.strerror(error.errno).lower()}{where}: give another path, or change its permissions"
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strategy.cli.options import Json, Out, Quiet, Verbose, run_store, show_run
+from strategy.cli.versioning import Versions, run_frozen_command
 
 if TYPE_CHECKING:
     from strategy.pipeline import RunOptions
     from strategy.runs import RunFolder, RunRequest
     from strategy.spec import StrategySpec
 
-__all__ = ["RUN_EXAMPLES", "run_command"]
+__all__ = ["RUN_EXAMPLES", "Bars", "command_line", "request_of", "run_command", "spec_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Bars:
     start: str | None
     end: str | None
     benchmark: Path | None
+    vix: Path | None
     point_in_time: bool
 
 
@@ -36,6 +38,7 @@ Examples:
   quintile run filter_negative --bars bars.parquet --universe top400 --split 2016-06-30,2016-12-31
   quintile run quintile_long_short --bars yfinance:AAPL,MSFT,NVDA --start 2015-01-01
   quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
+  quintile run filter_negative@1.0.0 --bars newer.parquet
   quintile run --resume latest"""
 
 
@@ -49,28 +52,47 @@ def run_command(
     benchmark: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Benchmark prices, drawn beside the book.")
     ] = None,
+    vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
     point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished run.")] = None,
+    versions: Versions = None,
+    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="A version may run with changed code.")] = False,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run a strategy: bars, features, model, signal, books, backtests, report."""
+    """Run a strategy: bars, features, model, signal, books, backtests, report; NAME@VERSION runs frozen weights."""
     from strategy.pipeline import RunOptions
+
+    if "@" in strategy:
+        if split or set_ or resume:
+            raise ValueError(f"{strategy} is frozen: --split, --set and --resume do not go with a version")
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time))
+        run_frozen_command(
+            strategy,
+            request,
+            versions=versions,
+            allow_drift=allow_drift,
+            out=out,
+            quiet=quiet or as_json,
+            as_json=as_json,
+            verbose=verbose,
+        )
+        return
 
     store = run_store(out)
     if resume is None:
-        spec, folder = _spec(strategy, split, set_ or []), None
-        request = _request(Bars(bars, universe, start, end, benchmark, point_in_time))
+        spec, folder = spec_of(strategy, split, set_ or []), None
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time))
     else:
         folder = store.find(resume)
         spec, request = folder.spec, folder.request
-    options = RunOptions(store=store, folder=folder, request=request, device=device, command=_command_line())
+    options = RunOptions(store=store, folder=folder, request=request, device=device, command=command_line())
     finished = _execute(spec, options, quiet=quiet or as_json)
     show_run(finished, as_json=as_json, verbose=verbose)
 
@@ -82,7 +104,7 @@ def _execute(spec: "StrategySpec", options: "RunOptions", *, quiet: bool) -> "Ru
 
     try:
         with progress_bars(quiet=quiet) as progress:
-            inputs = load_inputs(options.request)
+            inputs = load_inputs(options.request, holdout=spec.holdout)
             return run(spec, inputs, options=replace(options, progress=progress)).folder
     except KeyboardInterrupt as interrupt:
         left = [folder for folder in options.store.folders() if not folder.is_complete]
@@ -91,7 +113,8 @@ def _execute(spec: "StrategySpec", options: "RunOptions", *, quiet: bool) -> "Ru
         raise typer.Exit(130) from interrupt
 
 
-def _spec(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
+def spec_of(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
+    """Return the strategy with the options that change its spec."""
     from strategy.spec import load_spec, override
 
     spec = override(load_spec(strategy), assignments)
@@ -105,7 +128,8 @@ def _spec(strategy: str, split: str | None, assignments: list[str]) -> "Strategy
     return override(spec, [f'split.train_end="{ends[0]}"', f'split.validation_end="{ends[1]}"'])
 
 
-def _request(chosen: Bars) -> "RunRequest":
+def request_of(chosen: Bars) -> "RunRequest":
+    """Return the request of the options, files by absolute path."""
     from strategy.runs import RunRequest
 
     return RunRequest(
@@ -115,10 +139,12 @@ def _request(chosen: Bars) -> "RunRequest":
         end=chosen.end,
         benchmark=None if chosen.benchmark is None else str(chosen.benchmark.resolve()),
         point_in_time=chosen.point_in_time,
+        vix=None if chosen.vix is None else str(chosen.vix.resolve()),
     )
 
 
-def _command_line() -> str:
+def command_line() -> str:
+    """Return the words that the user typed."""
     return shlex.join(["quintile", *sys.argv[1:]])
 
 

@@ -1,0 +1,49 @@
+"""Explaining: what the trained network reads, as frames that the report can show."""
+
+import pandas as pd
+
+from backtests.studies import ModelStudy
+from models.checkpoint import Checkpoint
+from models.importance import duplicate_features, integrated_gradients, permutation_importance
+from models.windows import Windows
+from signals.distribution import rank_stability
+from signals.rows import row_varies
+
+__all__ = ["explain"]
+
+
+def explain(checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex) -> ModelStudy:
+    """Return importance of features and positions on a seeded sample, and how fast the features' ranks move.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Model and calibration.
+    windows : Windows
+        Built with the model's scaler and lookback.
+    sessions : DatetimeIndex
+        Sessions judged.
+    """
+    gradients = integrated_gradients(checkpoint.model, windows, sessions=sessions)
+    return ModelStudy(
+        permutation=permutation_importance(checkpoint.model, windows, sessions=sessions),
+        shares=gradients.shares,
+        completeness_error=gradients.completeness_error,
+        n_windows=gradients.n_windows,
+        feature_stability=_feature_stability(windows, sessions),
+        level_error=checkpoint.calibration.level_se,
+    )
+
+
+def _feature_stability(windows: Windows, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return the mean rank autocorrelation by feature and lag; duplicates stand once, under both names."""
+    rows = windows.sessions.get_indexer(sessions)
+    present = pd.DataFrame(windows.present.cpu().numpy()[rows], index=sessions, columns=windows.tickers)
+    values = windows.x.cpu().numpy()[rows]
+    found = {}
+    for group in duplicate_features(windows):
+        frame = pd.DataFrame(values[:, :, group[0]], index=sessions, columns=windows.tickers).where(present)
+        name = " = ".join(windows.scaler.names[place] for place in group)
+        shared = not row_varies(frame.to_numpy(dtype=float)).any()
+        found[name] = rank_stability(frame)["mean"] * (float("nan") if shared else 1.0)
+    return pd.DataFrame(found).T.rename_axis("feature")

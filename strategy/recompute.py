@@ -1,0 +1,105 @@
+"""Recompute: the whole way from bars and given weights to what is held and earned; nothing is trained here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from backtests.engine import run_backtest
+from backtests.result import BacktestResult
+from market.panel import Panel
+from market.returns import forward_returns
+from models.checkpoint import Checkpoint
+from models.windows import build_windows
+from portfolio.book import Book, build_book
+from strategy.console import ProgressCallback, silent
+from strategy.learning import HORIZON, model_features, scores_of, test_sessions, tradable
+from strategy.spec import StrategySpec
+
+__all__ = ["Recomputed", "decide", "decided_book", "frozen_scores", "recompute"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recomputed:
+    """Every stage of a trained strategy, one after the other.
+
+    Parameters
+    ----------
+    features : mapping of str to DataFrame
+        What the model saw, all sessions of the bars.
+    scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
+        Expected returns, known at each close.
+    book : Book
+        Decided weights and how they came about.
+    result : BacktestResult
+        What they earned.
+    """
+
+    features: Mapping[str, pd.DataFrame]
+    scores: pd.DataFrame
+    book: Book
+    result: BacktestResult
+
+
+def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> pd.Series:
+    """Return what the strategy would hold after the close of the panel's last session.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy that the checkpoint was trained for.
+    panel : Panel
+        Bars up to the decision, reaching past the checkpoint's validation span.
+    checkpoint : Checkpoint
+        Trained and calibrated model.
+
+    Returns
+    -------
+    Series of float, shape (n_tickers,)
+        Fractions of equity, 0 for a name that is not held; all NaN for no rebalance.
+    """
+    return decided_book(spec, panel, checkpoint).weights.iloc[-1]
+
+
+def decided_book(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> Book:
+    """Return the decisions of every session after the checkpoint's validation span; see ``decide``."""
+    scores = _scores(spec, panel, checkpoint, features=model_features(spec, panel), device="auto")
+    return build_book(scores, panel, spec.portfolio, costs=spec.costs)
+
+
+def recompute(
+    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, progress: ProgressCallback = silent
+) -> Recomputed:
+    """Go the whole way from bars to returns, on the processor: its last bits are the ones a version keeps."""
+    features = model_features(spec, panel)
+    scores = _scores(spec, panel, checkpoint, features=features, device="cpu", progress=progress)
+    book = build_book(scores, panel, spec.portfolio, costs=spec.costs)
+    result = run_backtest(panel, book.weights, execution=spec.execution, costs=spec.costs)
+    return Recomputed(features=features, scores=scores, book=book, result=result)
+
+
+def frozen_scores(
+    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, progress: ProgressCallback = silent
+) -> pd.DataFrame:
+    """Return the scores of every session after the checkpoint's validation span, on the processor."""
+    features = model_features(spec, panel)
+    return _scores(spec, panel, checkpoint, features=features, device="cpu", progress=progress)
+
+
+def _scores(
+    spec: StrategySpec,
+    panel: Panel,
+    checkpoint: Checkpoint,
+    *,
+    features: Mapping[str, pd.DataFrame],
+    device: str,
+    progress: ProgressCallback = silent,
+) -> pd.DataFrame:
+    windows = build_windows(
+        features,
+        targets=forward_returns(panel, spec.execution, horizon=HORIZON),
+        universe=tradable(panel),
+        scaler=checkpoint.model.scaler,
+        lookback=spec.model.lookback,
+    )
+    return scores_of(checkpoint, windows, sessions=test_sessions(panel, checkpoint), device=device, progress=progress)

@@ -1,0 +1,116 @@
+"""Wall: the strategy's book beside those of simple ideas, built, filled and charged in the same way.
+
+A baseline has an order and no level, so that a rule such as "short below zero" would mean something else for each.
+Every baseline is therefore given the judged scores of the session, dealt out in the baseline's order: the books differ
+in who is held and in nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from backtests.contest import Wall, build_wall
+from backtests.many_books import net_returns_of
+from market.listing import PATIENCE, listed
+from market.panel import Panel, aligned_frame
+from portfolio.book import build_book
+from signals.baselines import PRICE_BASELINES, random_ranks
+from strategy.inputs import Inputs
+from strategy.spec import StrategySpec
+
+__all__ = ["EQUAL_WEIGHT", "N_RANDOM", "baseline_wall", "dealt_in_order", "price_baselines", "traded_part"]
+
+EQUAL_WEIGHT = "equal-weight universe"
+BENCHMARK = "benchmark"
+N_RANDOM = 200
+
+
+def baseline_wall(
+    spec: StrategySpec,
+    inputs: Inputs,
+    *,
+    scores: pd.DataFrame,
+    baselines: Mapping[str, pd.DataFrame],
+    net_returns: pd.Series,
+    n_random: int = N_RANDOM,
+) -> Wall:
+    """Compare the strategy's book with those of other scores, of random ranks, of the universe and of the benchmark.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Book, clock and costs of every book.
+    inputs : Inputs
+        Bars, and the benchmark where there is one; the benchmark is a series without costs.
+    scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
+        The judged scores.
+    baselines : mapping of str to DataFrame
+        Other scores of the same sessions, on any scale.
+    net_returns : Series of float
+        Of the strategy's own book.
+    n_random : int
+        Books on random ranks, seeds 0, 1, and so on.
+    """
+    panel = traded_part(inputs.panel, scores)
+    weights = {name: _decided(spec, panel, dealt_in_order(scores, order)) for name, order in baselines.items()}
+    weights[EQUAL_WEIGHT] = _equal_weights(spec, panel, pd.DatetimeIndex(scores.index))
+    rivals = net_returns_of(panel, weights, execution=spec.execution, costs=spec.costs)
+    random = net_returns_of(
+        panel, _random_weights(spec, panel, scores, n_random), execution=spec.execution, costs=spec.costs
+    )
+    named = {name: rivals[name] for name in weights}
+    if inputs.benchmark is not None:
+        named[BENCHMARK] = inputs.benchmark
+    return build_wall(spec.name, net_returns, rivals=named, random=random)
+
+
+def price_baselines(panel: Panel, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the scores of the price baselines for the sessions and names that are scored."""
+    known = scores.notna()
+    return {name: rule(panel).loc[scores.index].where(known) for name, rule in PRICE_BASELINES.items()}
+
+
+def traded_part(panel: Panel, scores: pd.DataFrame) -> Panel:
+    """Return the panel from shortly before the first score: as much as listing, and so every book, depends on."""
+    first = int(panel.sessions.searchsorted(scores.index[0]))
+    return panel.between(panel.sessions[max(0, first - PATIENCE - 1)], None)
+
+
+def dealt_in_order(scores: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
+    """Return each session's scores dealt out in another order: its highest number to the name highest in ``order``.
+
+    Parameters
+    ----------
+    scores : DataFrame of float, shape (n_sessions, n_tickers)
+        The numbers to deal.
+    order : DataFrame of float
+        Covers the axes of scores; equal ones are told apart by ticker. A name without an order gets no score and takes
+        its own number out of the deal.
+    """
+    by_ticker = np.argsort(scores.columns.to_numpy(dtype=object), kind="stable")
+    numbers = scores.to_numpy()[:, by_ticker]
+    wanted = order.reindex(index=scores.index, columns=scores.columns).to_numpy()[:, by_ticker]
+    known = ~np.isnan(numbers) & ~np.isnan(wanted)
+    receivers = np.argsort(np.where(known, wanted, np.inf), axis=1, kind="stable")
+    dealt = np.full(numbers.shape, np.nan)
+    np.put_along_axis(dealt, receivers, np.sort(np.where(known, numbers, np.nan), axis=1), axis=1)  # NaN last in both
+    placed = np.empty_like(dealt)
+    placed[:, by_ticker] = dealt
+    return aligned_frame(placed, pd.DatetimeIndex(scores.index), scores.columns)
+
+
+def _decided(spec: StrategySpec, panel: Panel, scores: pd.DataFrame) -> pd.DataFrame:
+    return build_book(scores, panel, spec.portfolio, costs=spec.costs).weights
+
+
+def _random_weights(spec: StrategySpec, panel: Panel, scores: pd.DataFrame, count: int) -> Iterator[pd.DataFrame]:
+    for seed in range(count):
+        yield _decided(spec, panel, dealt_in_order(scores, random_ranks(panel, seed=seed)))
+
+
+def _equal_weights(spec: StrategySpec, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return equal weights of every eligible name, the cash buffer kept, decided anew at each close."""
+    eligible = (panel.universe & listed(panel)).loc[sessions].astype(float)
+    count = eligible.sum(axis=1)
+    return eligible.mul(1.0 - spec.portfolio.cash_buffer).div(count.where(count > 0), axis=0)

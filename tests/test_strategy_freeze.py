@@ -1,0 +1,195 @@
+"""Freeze: what may become a version, what the lock says, and that a kill leaves no version or a whole one."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from market.errors import RunError
+from market.files import read_json, write_json
+from strategy.definition import render_definition
+from strategy.freeze import publish
+from strategy.history import DEFINITION, render_newest, render_version
+from strategy.keeping import panel_files, read_kept, read_panel
+from strategy.replay import frozen_spec
+from strategy.runs import RunFolder, RunStore
+from strategy.spec import DEFAULT_STRATEGY, load_spec
+from strategy.trials import TrialLog
+from strategy.verify import FORMAT, verify
+from strategy.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
+from tests.frozen_market import Bench, small_spec
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def own(bench: Bench, tmp_path: Path) -> Bench:
+    """Return a copy of the bench that may be changed."""
+    shutil.copytree(bench.store.root, tmp_path / "runs")
+    store = RunStore(tmp_path / "runs")
+    run = RunFolder(store.root / bench.run.path.parent.name / bench.run.run_id)
+    return Bench(store=store, run=run, bars=bench.bars, versions=tmp_path / "versions")
+
+
+def test_a_version_holds_what_it_promises(frozen: VersionFolder) -> None:
+    body = frozen.body
+    promised = {"spec.toml", "model.safetensors", "model.json", DEFINITION, "expected/scores.parquet"}
+    promised |= {"expected/weights.parquet", "expected/returns.parquet"}
+    assert promised <= body["files"].keys()
+    assert body["closure"].keys() >= {"strategy/recompute.py", "portfolio/book.py", "models/networks/lstm.py"}
+    assert not [name for name in body["closure"] if name.startswith(("strategy/versions", "backtests/report"))]
+    assert body["dependencies"]["torch"]
+    assert body["machine"]["threads"] == "1"
+    assert body["seeds"] == {"training": 1}
+    assert body["chain"]["length"] >= 2
+    assert body["previous"] is None
+
+
+def test_the_expected_numbers_are_those_of_the_run(bench: Bench, frozen: VersionFolder) -> None:
+    kept = read_kept(frozen.path)
+    np.testing.assert_allclose(kept["scores"], bench.run.read_frame("scores"), atol=1e-7, equal_nan=True)
+    np.testing.assert_allclose(kept["weights"], bench.run.read_frame("weights"), atol=1e-9)
+    shown = bench.run.read_frame("returns")["filter_negative net"]
+    np.testing.assert_allclose(kept["returns"]["net"], shown, atol=1e-9)
+
+
+def test_the_definition_is_rendered_from_what_is_hashed(frozen: VersionFolder) -> None:
+    rendered = (frozen.path / DEFINITION).read_text(encoding="utf-8")
+    spec = frozen_spec(frozen)
+    assert rendered == render_version(spec, frozen.body)
+    assert rendered.startswith(render_definition(spec))
+
+
+def test_freezing_is_logged_and_remembered(bench: Bench, frozen: VersionFolder) -> None:
+    (entry,) = [entry for entry in TrialLog(bench.store.root).entries() if entry.facts.get("lock") == frozen.sha256]
+    assert (entry.kind, entry.facts["version"]) == ("freeze", "filter_negative@1.0.0")
+
+
+def test_versions_rise_and_are_never_replaced(own: Bench) -> None:
+    first, second = own.freeze("filter_negative@1.0.0", with_bars=False), own.freeze("filter_negative@1.1.0")
+    assert second.body["previous"] == {"version": "1.0.0", "sha256": first.sha256}
+    assert verify(second).exit_code == 0
+    for number in ("1.0.0", "1.1.0", "1.0.5", "0.9.0"):
+        with pytest.raises(RunError, match="does not rise above"):
+            own.freeze(f"filter_negative@{number}")
+    page = render_newest(own.versions)
+    assert page.startswith((second.path / DEFINITION).read_text(encoding="utf-8"))
+    assert page.index(second.sha256) < page.index(first.sha256)
+
+
+def test_a_standing_folder_is_refused_whoever_comes_second(tmp_path: Path) -> None:
+    target = tmp_path / "versions" / "any" / "1.0.0"
+    publish({"a": b"1"}, target)
+    with pytest.raises(RunError, match=r"any@1\.0\.0 is frozen already"):
+        publish({"a": b"2"}, target)
+    assert (target / "a").read_bytes() == b"1"
+    assert [path.name for path in (tmp_path / "versions").iterdir()] == ["any"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"finished": None}, "it has not finished"),
+        ({"strategy": "another"}, "its strategy is another"),
+        ({"identity": {"spec": "s", "panel": "p", "code": "other"}}, "code changed since"),
+        ({"version": {}}, "run of a version already"),
+    ],
+)
+def test_a_run_that_cannot_be_frozen_says_why(change: dict[str, Any], message: str, own: Bench) -> None:
+    write_json(own.run.path / "run.json", own.run.record | change)
+    with pytest.raises(RunError, match=message):
+        own.freeze("filter_negative@1.0.0")
+    assert not own.versions.exists()
+
+
+def test_a_run_that_shows_other_returns_than_its_weights_give_is_refused(own: Bench) -> None:
+    shown = own.run.read_frame("returns")
+    shown.iloc[40, 0] += 0.01
+    own.run.write_frame("returns", shown)
+    with pytest.raises(RunError, match="does not recompute: first difference in returns"):
+        own.freeze("filter_negative@1.0.0")
+
+
+def test_a_run_that_the_log_does_not_know_is_refused(own: Bench) -> None:
+    claim = read_json(own.run.path / "trials.json")
+    write_json(own.run.path / "trials.json", claim | {"length": 99})
+    with pytest.raises(RunError, match="it was cut"):
+        own.freeze("filter_negative@1.0.0")
+
+
+def test_bars_come_back_bit_for_bit(frozen: VersionFolder, tmp_path: Path) -> None:
+    panel = read_panel(frozen.path)
+    assert panel.fingerprint() == frozen.body["panel"]
+    for name, content in panel_files(panel).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    assert read_panel(tmp_path).facts == panel.facts
+
+
+def write_forever(versions: str, files: dict[str, bytes], ready: Any) -> None:
+    ready.set()
+    for number in range(1_000_000):
+        publish(files, Path(versions) / "any" / f"1.0.{number}")
+
+
+def test_a_kill_at_any_moment_leaves_no_version_or_a_whole_one(frozen: VersionFolder, tmp_path: Path) -> None:
+    rng, versions = np.random.default_rng(0), tmp_path / "versions"
+    files = {name: (frozen.path / name).read_bytes() for name in frozen.body["files"]}
+    files[LOCK] = (frozen.path / LOCK).read_bytes()
+    context, left_half = multiprocessing.get_context("fork"), 0
+    for moment in rng.uniform(0.0, 0.25, size=20):
+        ready = context.Event()
+        process = context.Process(target=write_forever, args=(str(versions), files, ready))
+        process.start()
+        ready.wait()
+        time.sleep(moment)
+        os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        left_half += len(list(versions.glob(".*.partial")))
+        for found in list_versions(versions):
+            assert {path.relative_to(found.path).as_posix() for path in found.path.rglob("*") if path.is_file()} == set(
+                files
+            )
+            assert all((found.path / name).read_bytes() == content for name, content in files.items())
+        shutil.rmtree(versions, ignore_errors=True)
+    assert left_half, "no kill came while a version was being written"
+
+
+def test_what_a_kill_left_behind_is_cleared_by_the_next_freezing(own: Bench) -> None:
+    left = own.versions / ".filter_negative-1.0.0-abc.partial"
+    left.mkdir(parents=True)
+    assert list_versions(own.versions) == []
+    own.freeze("filter_negative@1.0.0")
+    assert not left.exists()
+
+
+def test_the_definition_at_the_root_is_the_newest_version_with_its_history() -> None:
+    rendered = (ROOT / "STRATEGY_DEFINITION.md").read_text(encoding="utf-8")
+    assert rendered == render_newest(), "run `make definition`"
+
+
+@pytest.mark.parametrize("folder", list_versions(SHIPPED), ids=str)
+def test_every_shipped_version_is_intact(folder: VersionFolder) -> None:
+    assert verify(folder).damage == ()
+
+
+def test_a_lock_in_its_one_form_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "any" / "1.0.0"
+    path.mkdir(parents=True)
+    body = {"format": FORMAT, "name": "any", "version": "1.0.0", "files": {}, "closure": {}, "dependencies": {}}
+    (path / LOCK).write_text(lock_text(body))
+    assert VersionFolder(path, Version.parse("any@1.0.0")).body == body
+
+
+def test_the_resolved_spec_names_its_dates(frozen: VersionFolder) -> None:
+    spec = frozen_spec(frozen)
+    assert spec.split.train_end is not None
+    assert spec.model_copy(update={"split": small_spec().split}) == small_spec()
+    assert frozen.body["spec"]["run"] == small_spec().fingerprint() != spec.fingerprint()
+    assert load_spec(DEFAULT_STRATEGY).holdout is None

@@ -1,0 +1,80 @@
+"""The verdict's rule: what it lets through, what it stops, and how often it errs among 200 trials."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.metrics import SESSIONS_A_YEAR
+from strategy.verdict import Confidence, Grounds, confidence, weigh
+
+SURE = Confidence(n_trials=10, probabilistic=0.99, deflated=0.96, sessions=500, sessions_needed=100.0)
+
+
+def test_what_survives_everything_is_evidence() -> None:
+    assert weigh(Grounds(confidence=SURE)) == "EVIDENCE"
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"synthetic": True}, "NOT EVIDENCE"),
+        ({"executable": False}, "NOT EVIDENCE"),
+        ({"signal_told": False}, "NOT EVIDENCE"),
+        ({"survivor_biased": True}, "WEAK"),
+        ({"capped": True}, "WEAK"),
+        ({"overfitting": 0.5}, "WEAK"),
+        ({"overfitting": 0.49}, "EVIDENCE"),
+    ],
+)
+def test_each_ground_has_its_weight(change: dict[str, object], word: str) -> None:
+    assert weigh(dataclasses.replace(Grounds(confidence=SURE), **change)) == word
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"deflated": 0.949}, "WEAK"),
+        ({"deflated": math.nan}, "WEAK"),
+        ({"probabilistic": 0.949}, "NOT EVIDENCE"),
+        ({"probabilistic": math.nan}, "NOT EVIDENCE"),
+        ({"n_trials": 4, "deflated": math.nan}, "EVIDENCE"),
+        ({"n_trials": 4, "deflated": math.nan, "probabilistic": 0.98}, "WEAK"),
+        ({"n_trials": 1, "deflated": math.nan, "probabilistic": 0.951}, "EVIDENCE"),
+    ],
+)
+def test_the_trials_must_be_paid_for(change: dict[str, float], word: str) -> None:
+    assert weigh(Grounds(confidence=dataclasses.replace(SURE, **change))) == word
+
+
+def test_fewer_than_five_trials_are_not_deflated() -> None:
+    returns = pd.Series(np.random.default_rng(0).normal(0.001, 0.01, size=300))
+    assert math.isnan(confidence(returns, (1.0, 0.5, 0.2, 0.1)).deflated)
+    assert 0.0 < confidence(returns, (1.0, 0.5, 0.2, 0.1, 0.0)).deflated < 1.0
+
+
+def share_called_evidence(rng: np.random.Generator, *, true_sharpe: float | None, repetitions: int = 500) -> float:
+    """Return how often, among 200 trials over five years, the best null or the one with skill is called EVIDENCE."""
+    n_sessions, n_trials, called = 5 * SESSIONS_A_YEAR, 200, 0
+    for _ in range(repetitions):
+        returns = rng.standard_normal((n_trials, n_sessions), dtype=np.float32) * 0.01
+        if true_sharpe is not None:
+            returns[0] += 0.01 * true_sharpe / math.sqrt(SESSIONS_A_YEAR)
+        sharpes = returns.mean(axis=1) / returns.std(axis=1, ddof=1) * math.sqrt(SESSIONS_A_YEAR)
+        judged = int(sharpes.argmax()) if true_sharpe is None else 0
+        found = confidence(pd.Series(returns[judged].astype(float)), tuple(sharpes.tolist()))
+        called += weigh(Grounds(confidence=found)) == "EVIDENCE"
+    return called / repetitions
+
+
+@pytest.mark.slow
+def test_the_best_of_200_null_strategies_is_hardly_ever_evidence() -> None:
+    assert share_called_evidence(np.random.default_rng(1), true_sharpe=None) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("true_sharpe", "least"), [(3.0, 0.95), (2.5, 0.80)])
+def test_skill_among_200_trials_is_called_evidence(true_sharpe: float, least: float) -> None:
+    assert share_called_evidence(np.random.default_rng(1), true_sharpe=true_sharpe) >= least

@@ -1,0 +1,182 @@
+"""The baseline wall: the same book for everyone, fair levels, seeded luck, and a sentence that says what was found."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.contest import RandomBooks, Rival, Wall, build_wall, wall_sentence
+from backtests.engine import run_backtest
+from backtests.inference import Interval
+from backtests.many_books import net_returns_of
+from backtests.metrics import sharpe_ratio
+from market.synthetic import SyntheticSettings, synthetic_market
+from portfolio.book import build_book
+from strategy.inputs import Inputs
+from strategy.shorts import short_filter_table, short_leg_note
+from strategy.spec import load_spec
+from strategy.wall import baseline_wall, dealt_in_order, price_baselines, traded_part
+
+NAN = np.nan
+
+
+def frame(values):
+    numbers = np.array(values, dtype=float)
+    sessions = pd.bdate_range("2020-01-01", periods=len(numbers), name="session")
+    return pd.DataFrame(numbers, sessions, pd.Index(list("ABCDE")[: numbers.shape[1]], name="ticker"))
+
+
+@pytest.fixture(scope="module")
+def market():
+    return synthetic_market(SyntheticSettings(n_tickers=40, n_sessions=420, planted_ic=0.1))
+
+
+@pytest.fixture(scope="module")
+def scores(market):
+    return 3e-4 + 1e-3 * market.oracle.iloc[-130:]
+
+
+@pytest.fixture(scope="module")
+def book(market, scores):
+    spec = load_spec("filter_negative")
+    weights = build_book(scores, market.panel, spec.portfolio, costs=spec.costs).weights
+    return run_backtest(market.panel, weights, execution=spec.execution, costs=spec.costs)
+
+
+@pytest.fixture(scope="module")
+def wall(market, scores, book):
+    panel = market.panel
+    benchmark = panel.close.iloc[:, 0].pct_change(fill_method=None)
+    return baseline_wall(
+        load_spec("filter_negative"),
+        Inputs(panel=panel, benchmark=benchmark),
+        scores=scores,
+        baselines={"itself": 7.0 * scores - 3.0, **price_baselines(panel, scores)},
+        net_returns=book.net_returns,
+        n_random=20,
+    )
+
+
+def test_scores_are_dealt_out_in_the_other_order():
+    dealt = dealt_in_order(frame([[1, 2, 3, 4], [1, 2, 3, NAN]]), frame([[9, 8, 7, 6], [0, NAN, -1, 5]]))
+    assert dealt.iloc[0].tolist() == [4, 3, 2, 1]
+    assert dealt.iloc[1, [0, 2]].tolist() == [3, 1]
+    assert dealt.iloc[1, [1, 3]].isna().all()
+
+
+def test_ties_of_an_order_go_by_ticker_whatever_the_columns():
+    numbers, order = frame([[1, 2, 3]]), frame([[5, 5, 5]])
+    turned = ["C", "A", "B"]
+    assert dealt_in_order(numbers, order).iloc[0].tolist() == [1, 2, 3]
+    again = dealt_in_order(numbers[turned], order[turned])
+    assert again.iloc[0][["A", "B", "C"]].tolist() == [1, 2, 3]
+
+
+def test_an_increasing_change_of_a_baseline_changes_nothing(market, scores):
+    rng = np.random.default_rng(0)
+    order = pd.DataFrame(rng.normal(size=scores.shape), scores.index, scores.columns)
+    pd.testing.assert_frame_equal(dealt_in_order(scores, order), dealt_in_order(scores, np.exp(order)))
+
+
+def test_the_models_own_order_gives_the_models_own_book(wall, book):
+    itself = wall.rivals["itself"]
+    pd.testing.assert_series_equal(itself.returns, book.net_returns, check_names=False, rtol=0, atol=1e-12)
+    assert itself.sharpe_gap == pytest.approx((0, 0, 0), abs=1e-9)
+
+
+def test_the_part_of_the_panel_that_is_traded_gives_the_same_book(market, scores, book):
+    spec = load_spec("filter_negative")
+    part = traded_part(market.panel, scores)
+    weights = build_book(scores, part, spec.portfolio, costs=spec.costs).weights
+    found = net_returns_of(part, {"a": weights}, execution=spec.execution, costs=spec.costs)["a"]
+    assert len(part.sessions) == 130 + 21
+    np.testing.assert_allclose(found.dropna(), book.net_returns, rtol=0, atol=1e-12)
+
+
+def test_the_wall_holds_every_rival_and_luck(wall):
+    prices = ["1-day reversal", "12-1 momentum", "low volatility"]
+    assert list(wall.rivals) == ["itself", *prices, "equal-weight universe", "benchmark"]
+    assert len(wall.random.sharpes) == 20
+    assert len(set(wall.random.sharpes)) == 20
+    assert np.isfinite(wall.random.sharpes).all()
+    assert wall.random.p_value >= 1 / 21
+
+
+def test_the_oracles_book_beats_luck(wall):
+    assert wall.sharpe > np.median(wall.random.sharpes)
+    assert wall.random.p_value < 0.1
+
+
+def test_the_same_inputs_give_the_same_wall(wall, market, scores, book):
+    again = baseline_wall(
+        load_spec("filter_negative"),
+        Inputs(panel=market.panel),
+        scores=scores,
+        baselines=price_baselines(market.panel, scores),
+        net_returns=book.net_returns,
+        n_random=20,
+    )
+    np.testing.assert_array_equal(again.random.sharpes, wall.random.sharpes)
+    assert again.rivals["low volatility"].sharpe_gap == wall.rivals["low volatility"].sharpe_gap
+
+
+def test_the_universe_is_charged_and_keeps_its_cash(wall, market):
+    rival = wall.rivals["equal-weight universe"]
+    assert abs(rival.returns.mean()) < 0.01
+    assert rival.returns.notna().all()
+
+
+def rival_with(low, high):
+    flat = pd.Series([0.0])
+    gap = Interval(estimate=(low + high) / 2, low=low, high=high)
+    names = ("sharpe", "standard_error", "annual_return", "max_drawdown")
+    return Rival(returns=flat, sharpe_gap=gap, return_gap=gap, **dict.fromkeys(names, 0.0))
+
+
+def test_the_sentence_says_which_it_beats_and_which_not():
+    rivals = {"a": rival_with(0.1, 1), "b": rival_with(0.2, 1), "c": rival_with(-1, 1), "d": rival_with(-2, -1)}
+    luck = RandomBooks(sharpes=np.zeros(200), annual_means=np.zeros(200), p_value=0.3)
+    wall = Wall(name="book", sharpe=1.0, rivals=rivals, random=luck)
+    wanted = "By net Sharpe ratio at 95 %, book beats a and b; it does not beat c and random ranks; it is worse than d."
+    assert wall_sentence(wall) == wanted
+
+
+def test_what_cannot_be_told_is_not_told():
+    wall = Wall(name="book", sharpe=1.0, rivals={"e": rival_with(NAN, NAN)})
+    assert wall_sentence(wall) == "book was compared with nothing; too few sessions to compare with e."
+
+
+def test_luck_does_as_well_as_luck():
+    rng = np.random.default_rng(0)
+    sessions = pd.bdate_range("2020-01-01", periods=250)
+    random = pd.DataFrame(rng.normal(0, 0.01, (250, 40)), sessions)
+    ours = random.pop(0)
+    found = build_wall("book", ours, rivals={}, random=random).random
+    better = sum(sharpe_ratio(random[column]) >= sharpe_ratio(ours) for column in random)
+    assert found.p_value == (1 + better) / 40
+    assert found.range().low < found.range().estimate < found.range().high
+
+
+def test_a_lower_level_never_shorts_fewer_names(market, scores):
+    spec = load_spec("filter_negative")
+    table = short_filter_table(spec, market.panel, spec.portfolio, scores=scores, level_error=5e-4)
+    shares = table["short_share"]
+    assert shares["below zero at a − 1 SE"] >= shares["below zero at a"] >= shares["below zero at a + 1 SE"]
+    assert shares["below zero at a − 1 SE"] > shares["below zero at a + 1 SE"]
+    relative = spec.portfolio.model_copy(update={"short_filter": "below_market"})
+    book = build_book(scores, market.panel, relative, costs=spec.costs).diagnostics.loc[scores.index]
+    assert table.loc["below market at a", "short_names"] == pytest.approx(book["n_short"].mean())
+    alone = short_filter_table(spec, market.panel, spec.portfolio, scores=scores, level_error=None)
+    assert list(alone.index) == ["below zero at a", "below market at a"]
+    pd.testing.assert_series_equal(alone.loc["below zero at a"], table.loc["below zero at a"])
+
+
+def test_the_row_at_the_level_is_the_strategys_own_book(market, scores, book):
+    spec = load_spec("filter_negative")
+    table = short_filter_table(spec, market.panel, spec.portfolio, scores=scores, level_error=None)
+    assert table.loc["below zero at a", "sharpe"] == pytest.approx(sharpe_ratio(book.net_returns))
+
+
+def test_a_book_without_shorts_in_most_sessions_is_named():
+    diagnostics = pd.DataFrame({"n_scored": [9, 9, 9, 0], "n_short": [0, 0, 2, 0]})
+    assert "no short name in 2 of 3 sessions" in short_leg_note("book", diagnostics)
+    assert short_leg_note("book", diagnostics.iloc[1:]) == ""
