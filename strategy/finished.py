@@ -85,7 +85,7 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Costs", f"{headline['trade_bps']:g} bps one way; fills at {headline['execution']}"),
         (
             "Trials",
-            f"{headline['trials']} trials recorded, {headline['comparable_trials']} on these bars and this span",
+            f"{headline['trials']} recorded, {headline['comparable_trials']} on these bars and this span",
         ),
         ("P(true Sharpe > 0)", _number(headline["probabilistic_sharpe"], ".3f")),
         ("Deflated Sharpe", _deflated(headline)),

@@ -225,7 +225,7 @@ def _against_chance(outcome: Outcome, standing: Standing) -> str:
         return "not told from zero"
     if not found.survives_trials:
         return f"above zero but not above what {found.n_trials} trials show by chance"
-    return f"beyond what {found.n_trials} trial{'s' if found.n_trials != 1 else ''} show by chance"
+    return f"beyond what {'1 trial shows' if found.n_trials == 1 else f'{found.n_trials} trials show'} by chance"
 
 
 def _against_baseline(outcome: Outcome) -> str:

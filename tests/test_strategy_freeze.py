@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -159,6 +161,26 @@ def test_a_kill_at_any_moment_leaves_no_version_or_a_whole_one(frozen: VersionFo
             assert all((found.path / name).read_bytes() == content for name, content in files.items())
         shutil.rmtree(versions, ignore_errors=True)
     assert left_half, "no kill came while a version was being written"
+
+
+@pytest.mark.slow
+def test_the_command_killed_at_twenty_random_moments_leaves_no_version_or_a_whole_one(own: Bench) -> None:
+    words = ["freeze", own.run.run_id, "--as", "filter_negative@1.0.0", "--out", str(own.store.root)]
+    command = [sys.executable, "-m", "strategy", *words, "--versions", str(own.versions), "--quiet"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    started = time.monotonic()
+    subprocess.run(command, env=environment, check=True)
+    whole, outcomes = time.monotonic() - started, []
+    for moment in np.random.default_rng(1).uniform(0.0, 1.1 * whole, size=20):
+        shutil.rmtree(own.versions, ignore_errors=True)
+        process = subprocess.Popen(command, env=environment)
+        time.sleep(moment)
+        process.kill()
+        process.wait()
+        found = list_versions(own.versions)
+        assert all(verify(folder).damage == () for folder in found)
+        outcomes.append(len(found))
+    print(f"whole command {whole:.1f} s; versions left after each kill: {outcomes}")
 
 
 def test_what_a_kill_left_behind_is_cleared_by_the_next_freezing(own: Bench) -> None:

@@ -281,7 +281,5 @@ def test_every_shipped_version_replays_within_tolerance(folder: VersionFolder) -
     assert found.difference is None, str(found.difference)
 
 
-def test_the_default_strategy_is_shipped(request: pytest.FixtureRequest) -> None:
-    if not list_versions(SHIPPED, "filter_negative"):
-        request.applymarker(pytest.mark.xfail(reason="frozen once the deciding code has settled", strict=True))
+def test_the_default_strategy_is_shipped() -> None:
     assert list_versions(SHIPPED, "filter_negative")
