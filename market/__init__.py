@@ -14,7 +14,7 @@ from market.errors import (
 from market.listing import cash_outs, listed
 from market.panel import Panel, PanelFacts
 from market.returns import Execution, fill_prices, forward_returns
-from market.settings import Settings
+from market.settings import Later, Settings
 from market.sources import load_bars
 from market.universe import choose_universe, survivorship
 
@@ -23,6 +23,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "Execution",
+    "Later",
     "Panel",
     "PanelFacts",
     "ParityError",

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from market.errors import CheckpointError, DataError
 from market.listing import listed
 from market.panel import Panel
 from market.returns import forward_returns
+from market.settings import Settings
 from models.baselines import fit_ridge, ridge_scores
 from models.calibrate import fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
@@ -146,15 +148,22 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
         If it cannot be read, or belongs to another strategy or other bars.
     """
     checkpoint = load_checkpoint(path)
-    wanted, found = spec.model_dump(mode="json"), checkpoint.provenance.spec
-    foreign = [
-        part for part in ("features", "model", "loss", "training", "execution") if found.get(part) != wanted[part]
-    ]
+    found = checkpoint.provenance.spec
+    parts = ("features", "model", "loss", "training", "execution")
+    foreign = [part for part in parts if not _same(getattr(spec, part), found.get(part))]
     if checkpoint.provenance.data_fingerprint != panel:
         foreign.append("bars")
     if foreign:
         raise CheckpointError(f"{path.name}.json belongs to another run (other {', '.join(foreign)}): restore its own")
     return checkpoint
+
+
+def _same(section: Settings, found: object) -> bool:
+    """Return whether a checkpoint's section says what the spec's does; a key younger than it has its default."""
+    try:
+        return type(section).model_validate(found) == section
+    except ValidationError:
+        return False
 
 
 def scores_of(

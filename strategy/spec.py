@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from backtests.costs import Costs
 from market.returns import Execution
-from market.settings import Settings
+from market.settings import Later, Settings
 from models.settings import LossSettings, NetworkSettings, SplitSettings, TrainingSettings
 from portfolio.settings import BookSettings
 from strategy.holdout import HoldoutSettings
@@ -64,12 +64,11 @@ class StrategySpec(Settings):
     execution: Execution = Execution()
     portfolio: BookSettings = BookSettings()
     costs: Costs = Costs()
-    holdout: HoldoutSettings | None = None
+    holdout: Later[HoldoutSettings | None] = None
 
     def fingerprint(self) -> str:
         """Return the sha256 of every deciding number, in hexadecimal; title and summary do not decide."""
-        unset = {"holdout"} if self.holdout is None else set()
-        deciding = self.model_dump(mode="json", exclude={"title", "summary", *unset})
+        deciding = {key: value for key, value in self.deciding().items() if key not in ("title", "summary")}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def sections(self) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
+from market import Later, Settings
 from strategy.definition import MEANING
 from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
 
@@ -71,3 +73,19 @@ def test_every_number_of_a_spec_has_a_meaning_in_words() -> None:
     spec = StrategySpec(name="any", title="any")
     keys = {f"{section}.{key}" for section, numbers in spec.sections().items() for key in numbers}
     assert keys <= MEANING.keys()
+
+
+def test_a_later_key_decides_nothing_until_it_leaves_its_default() -> None:
+    class Inner(Settings):
+        old: int = 1
+        fee: Later[float] = Field(default=0.0, ge=0)
+
+    class Outer(Settings):
+        inner: Inner = Inner()
+        seal: Later[Inner | None] = None
+
+    assert Outer().deciding() == {"inner": {"old": 1}}
+    assert Outer(inner=Inner(fee=2.0), seal=Inner()).deciding() == {
+        "inner": {"old": 1, "fee": 2.0},
+        "seal": {"old": 1},
+    }
