@@ -1,29 +1,21 @@
 """Inference: how sure one can be of a number that returns gave; randomness is an argument."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from backtests.blocks import draw_blocks, optimal_block_length
 from backtests.deflation import sharpe_confidence
-from backtests.metrics import SESSIONS_A_YEAR, session_sharpe, shape
+from backtests.metrics import LEAST_SESSIONS, SESSIONS_A_YEAR, session_sharpe, shape
+from signals.hac import Interval
 
 __all__ = [
-    "Interval",
-    "bootstrap_difference",
     "bootstrap_interval",
     "probabilistic_sharpe_ratio",
+    "resampled_drawdowns",
     "stationary_bootstrap_rows",
 ]
-
-
-class Interval(NamedTuple):
-    """A number and the bounds that a bootstrap gives it."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 def stationary_bootstrap_rows(
@@ -48,15 +40,10 @@ def stationary_bootstrap_rows(
     ----------
     Politis, D. N. and Romano, J. P., "The Stationary Bootstrap", Journal of the American Statistical Association, 1994.
     """
-    if mean_block < 1:
-        raise ValueError(f"mean_block must be at least 1 session, was {mean_block}")
-    starts = rng.random((n_resamples, n_sessions)) < 1.0 / mean_block
-    starts[:, 0] = True
-    position = np.arange(n_sessions)
-    block_start = np.maximum.accumulate(np.where(starts, position, 0), axis=1)
-    drawn = rng.integers(n_sessions, size=(n_resamples, n_sessions))
-    rows: np.ndarray = (np.take_along_axis(drawn, block_start, axis=1) + position - block_start) % n_sessions
-    return rows
+    blocks = draw_blocks(n_sessions, n_resamples, mean_block=mean_block, rng=rng)
+    within = np.arange(n_resamples * n_sessions) - np.repeat(np.cumsum(blocks.length) - blocks.length, blocks.length)
+    rows: np.ndarray = (np.repeat(blocks.row, blocks.length) + within) % n_sessions
+    return rows.reshape(n_resamples, n_sessions)
 
 
 def bootstrap_interval(
@@ -94,30 +81,36 @@ def bootstrap_interval(
     return Interval(estimate=float(statistic(observed)), low=float(low), high=float(high))
 
 
-def bootstrap_difference(
-    ours: pd.Series,
-    theirs: pd.Series,
-    statistic: Callable[[np.ndarray], float],
-    *,
-    rng: np.random.Generator,
-    mean_block: float = 20.0,
-    n_resamples: int = 1000,
-) -> Interval:
-    """Return a 95 % percentile interval of the difference of a statistic, both series resampled on the same sessions.
+def resampled_drawdowns(returns: pd.Series, *, rng: np.random.Generator, n_resamples: int = 1000) -> np.ndarray:
+    """Return the maximum drawdown of each of many paths that the same sessions, in blocks, could have made.
+
+    A distribution, not a confidence interval: the maximum drawdown grows with the length of a path, no smooth function
+    of means gives it, and the observed one is one draw of the kind.
 
     Parameters
     ----------
-    ours, theirs : Series of float
-        Simple return of each session; sessions that either lacks are left out.
-    statistic, rng, mean_block, n_resamples
-        As in ``bootstrap_interval``.
+    returns : Series of float
+        Simple return of each session; NaN sessions are left out.
+    rng : Generator
+        Source of randomness.
+    n_resamples : int
+        Paths drawn, each as long as the returns. The mean block is the longer one that returns and squared returns
+        ask for, since losses come in turbulent times.
+
+    Returns
+    -------
+    ndarray of float, shape (n_resamples,)
+        Negative fractions of the peak, or 0; NaN with fewer than 20 sessions.
     """
-    both = pd.concat([ours, theirs], axis=1, join="inner").dropna().to_numpy(dtype=float)
-    rows = stationary_bootstrap_rows(len(both), n_resamples, mean_block=mean_block, rng=rng)
-    drawn = [statistic(both[row, 0]) - statistic(both[row, 1]) for row in rows]
-    low, high = np.nanquantile(drawn, (0.025, 0.975)) if np.isfinite(drawn).any() else (np.nan, np.nan)
-    estimate = statistic(both[:, 0]) - statistic(both[:, 1])
-    return Interval(estimate=float(estimate), low=float(low), high=float(high))
+    observed = returns.dropna().to_numpy(dtype=float)
+    if len(observed) < LEAST_SESSIONS:
+        return np.full(n_resamples, np.nan)
+    mean_block = max(optimal_block_length(observed), optimal_block_length(observed**2))
+    rows = stationary_bootstrap_rows(len(observed), n_resamples, mean_block=mean_block, rng=rng)
+    wealth = np.cumprod(1.0 + observed[rows], axis=1)
+    peak = np.maximum.accumulate(np.maximum(wealth, 1.0), axis=1)
+    deepest: np.ndarray = (wealth / peak - 1.0).min(axis=1)
+    return deepest
 
 
 def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) -> float:

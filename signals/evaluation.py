@@ -16,7 +16,7 @@ import pandas as pd
 
 from market.panel import Panel
 from market.returns import Execution, forward_returns
-from signals.hac import hac_lags_by_rule, hac_standard_error
+from signals.hac import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
 from signals.rows import finite_numbers, row_correlation, row_count, row_ranks
 
 __all__ = [
@@ -78,6 +78,11 @@ class ICSummary:
     p75: float
     p95: float
     maximum: float
+
+    @property
+    def interval(self) -> Interval:
+        """The mean with its 95 % bounds, from the HAC error."""
+        return hac_interval(self.mean, self.standard_error, lags=self.hac_lags, n_sessions=self.n_sessions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

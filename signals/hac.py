@@ -1,9 +1,22 @@
-"""HAC errors: the standard error of a mean of autocorrelated daily numbers."""
+"""HAC errors: the standard error of a mean of autocorrelated daily numbers, and the bounds it gives."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["hac_lags_by_rule", "hac_standard_error"]
+__all__ = ["Interval", "hac_interval", "hac_lags_by_rule", "hac_standard_error"]
+
+# Kiefer and Vogelsang (2005), table 1, Bartlett kernel, 97.5 %: critical value by the share of lags counted
+FIXED_B = np.polynomial.Polynomial([1.9600, 2.9694, 0.4160, -0.5324])
+
+
+class Interval(NamedTuple):
+    """A number and the bounds that hold the true one in 95 of 100 samples; all NaN where it is not known."""
+
+    estimate: float
+    low: float
+    high: float
 
 
 def hac_lags_by_rule(n_sessions: int) -> int:
@@ -50,6 +63,27 @@ def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
     if len(numbers) < 2 * (counted + 1):
         return float("nan")
     return float(np.sqrt(_long_run_variance(numbers, counted) / (len(numbers) - 1)))
+
+
+def hac_interval(mean: float, standard_error: float, *, lags: int, n_sessions: int) -> Interval:
+    """Return a mean with its 95 % bounds: its HAC error times a critical value that allows for the lags counted.
+
+    The error is itself an estimate, the rougher the more lags it counts of few sessions: 1.96 errors are too few.
+
+    Parameters
+    ----------
+    mean, standard_error : float
+        From the same sessions; NaN gives NaN bounds.
+    lags, n_sessions : int
+        Lags in the error, and sessions behind it.
+
+    References
+    ----------
+    Kiefer, N. M. and Vogelsang, T. J., "A new asymptotic theory for heteroskedasticity-autocorrelation robust tests",
+    Econometric Theory, 2005, table 1.
+    """
+    reach = standard_error * float(FIXED_B((lags + 1) / n_sessions)) if n_sessions > lags else np.nan
+    return Interval(estimate=mean, low=mean - reach, high=mean + reach)
 
 
 def _long_run_variance(numbers: np.ndarray, lags: int) -> float:
