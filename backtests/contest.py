@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from backtests.inference import Interval, bootstrap_difference
+from backtests.intervals import mean_gap_interval, sharpe_gap_interval, sharpe_interval
 from backtests.metrics import SESSIONS_A_YEAR, annual_return, max_drawdown, sharpe_ratio, sharpe_standard_error
+from signals.hac import Interval
 
 __all__ = ["CHANCE", "RandomBooks", "Rival", "Wall", "build_wall", "wall_sentence"]
 
 CHANCE = 0.025  # one-sided, the level at which a 95 % interval lies above zero
-N_RESAMPLES = 1000
-MEAN_BLOCK = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +31,8 @@ class Rival:
         Annual, and one standard error.
     annual_return, max_drawdown : float
         Fractions.
+    sharpe_range : Interval
+        The annual Sharpe ratio with its 95 % bounds.
     sharpe_gap, return_gap : Interval
         The judged book's annual Sharpe ratio, and 252 × mean return, less the rival's: estimate and 95 % bounds.
     """
@@ -41,6 +42,7 @@ class Rival:
     standard_error: float
     annual_return: float
     max_drawdown: float
+    sharpe_range: Interval
     sharpe_gap: Interval
     return_gap: Interval
 
@@ -75,8 +77,8 @@ class Wall:
     ----------
     name : str
         The judged book.
-    sharpe : float
-        Its annual net Sharpe ratio.
+    sharpe_range : Interval
+        Its annual net Sharpe ratio with its 95 % bounds.
     rivals : mapping of str to Rival
         In the order in which they are told.
     random : RandomBooks or None
@@ -84,9 +86,14 @@ class Wall:
     """
 
     name: str
-    sharpe: float
+    sharpe_range: Interval
     rivals: Mapping[str, Rival]
     random: RandomBooks | None = field(default=None)
+
+    @property
+    def sharpe(self) -> float:
+        """Annual net Sharpe ratio of the judged book."""
+        return self.sharpe_range.estimate
 
 
 def build_wall(
@@ -110,11 +117,11 @@ def build_wall(
     References
     ----------
     Ledoit, O. and Wolf, M., "Robust performance hypothesis testing with the Sharpe ratio", Journal of Empirical
-    Finance, 2008; the stationary bootstrap of Politis and Romano (1994) stands in for their studentised one.
+    Finance, 2008; the arithmetic is in ``backtests.intervals``.
     """
     faced = {rival: _faced(ours, returns.reindex(ours.index), seed) for rival, returns in rivals.items()}
     lucky = None if random is None else _random_books(sharpe_ratio(ours), random.reindex(ours.index))
-    return Wall(name=name, sharpe=sharpe_ratio(ours), rivals=faced, random=lucky)
+    return Wall(name=name, sharpe_range=sharpe_interval(ours, seed=seed), rivals=faced, random=lucky)
 
 
 def wall_sentence(wall: Wall) -> str:
@@ -134,25 +141,15 @@ def wall_sentence(wall: Wall) -> str:
 
 
 def _faced(ours: pd.Series, theirs: pd.Series, seed: int) -> Rival:
-    gaps = [
-        bootstrap_difference(
-            ours,
-            theirs,
-            statistic,
-            rng=np.random.default_rng(seed),
-            mean_block=MEAN_BLOCK,
-            n_resamples=N_RESAMPLES,
-        )
-        for statistic in (sharpe_ratio, _annual_mean)
-    ]
     return Rival(
         returns=theirs,
         sharpe=sharpe_ratio(theirs),
         standard_error=sharpe_standard_error(theirs),
         annual_return=annual_return(theirs),
         max_drawdown=max_drawdown(theirs),
-        sharpe_gap=gaps[0],
-        return_gap=gaps[1],
+        sharpe_range=sharpe_interval(theirs, seed=seed),
+        sharpe_gap=sharpe_gap_interval(ours, theirs, seed=seed),
+        return_gap=mean_gap_interval(SESSIONS_A_YEAR * ours, SESSIONS_A_YEAR * theirs, seed=seed),
     )
 
 
@@ -161,10 +158,6 @@ def _random_books(ours: float, random: pd.DataFrame) -> RandomBooks:
     as_good = int((sharpes >= ours).sum())
     p_value = math.nan if math.isnan(ours) else (1 + as_good) / (1 + len(sharpes))
     return RandomBooks(sharpes=sharpes, annual_means=random.mean().to_numpy() * SESSIONS_A_YEAR, p_value=p_value)
-
-
-def _annual_mean(returns: np.ndarray) -> float:
-    return float(returns.mean() * SESSIONS_A_YEAR)
 
 
 def _verdict(gap: Interval) -> str:

@@ -149,8 +149,8 @@ def main() -> None:
     sizes = {"n_simulations": asked.simulations, "n_sessions": asked.sessions, "phi": asked.phi}
     with progress_bars() as advance:
         shares = {name: coverage(shocks, **sizes, advance=advance) for name, shocks in PROCESSES.items()}
-    spent = time.process_time() - begun
-    print(f"{asked.simulations:,} simulations of {asked.sessions:,} sessions, φ = {asked.phi:g}; {spent:.0f} s of one core")
+    told = f"{asked.simulations:,} simulations of {asked.sessions:,} sessions, φ = {asked.phi:g}"
+    print(f"{told}; {time.process_time() - begun:.0f} s of one core")
     print(markdown(pd.DataFrame(shares)))
 
 

@@ -8,6 +8,7 @@ from signals.evaluation import (
     ScoreCorrelation,
     ic_by_quarter,
     ic_decay,
+    ic_intervals,
     information_coefficient,
     quantile_returns,
     rank_autocorrelation,
@@ -15,13 +16,14 @@ from signals.evaluation import (
     summarize_ic,
 )
 from signals.features import FEATURE_SETS, Feature, compute_features, feature_table, fill_gaps
-from signals.hac import hac_lags_by_rule, hac_standard_error
+from signals.hac import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
 
 __all__ = [
     "FEATURE_SETS",
     "Feature",
     "ICDecay",
     "ICSummary",
+    "Interval",
     "QuantileReturns",
     "ScoreCorrelation",
     "centered_rank",
@@ -29,10 +31,12 @@ __all__ = [
     "demean",
     "feature_table",
     "fill_gaps",
+    "hac_interval",
     "hac_lags_by_rule",
     "hac_standard_error",
     "ic_by_quarter",
     "ic_decay",
+    "ic_intervals",
     "information_coefficient",
     "neutralize",
     "quantile_returns",

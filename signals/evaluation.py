@@ -26,6 +26,7 @@ __all__ = [
     "ScoreCorrelation",
     "ic_by_quarter",
     "ic_decay",
+    "ic_intervals",
     "information_coefficient",
     "quantile_returns",
     "rank_autocorrelation",
@@ -213,6 +214,17 @@ def ic_by_quarter(ic: pd.Series, *, horizon: int = 1) -> pd.DataFrame:
     quarters = pd.DatetimeIndex(ic.index).to_period("Q")
     summaries = {quarter: summarize_ic(part, horizon=horizon) for quarter, part in ic.groupby(quarters)}
     return _summary_frame(summaries, "quarter")
+
+
+def ic_intervals(summaries: pd.DataFrame) -> pd.DataFrame:
+    """Return ``estimate``, ``low`` and ``high`` (95 %, HAC) of mean ICs, one row a row of ``ICSummary`` fields.
+
+    ``summaries`` is the table of ``ic_by_quarter`` or one of ``ICDecay``; bounds are NaN where the error is.
+    """
+    fields = ("mean", "standard_error", "hac_lags", "n_sessions")
+    rows = zip(*(summaries[field] for field in fields), strict=True)
+    found = [hac_interval(mean, error, lags=int(lags), n_sessions=int(n)) for mean, error, lags, n in rows]
+    return pd.DataFrame(found, index=summaries.index, columns=list(Interval._fields))
 
 
 def ic_decay(

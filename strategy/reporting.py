@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from backtests.contest import Wall, wall_sentence
@@ -66,7 +67,7 @@ def save_outcome(
     folder.write_frame("ic", pd.DataFrame(dict(outcome.signal.ic)), csv=True)
     page = report_input(folder, outcome, checkpoint=checkpoint, standing=standing, notes=notes)
     write_report(page, folder.path / "report.html")
-    folder.write_metrics(_metrics(outcome, checkpoint, standing))
+    folder.write_metrics(_metrics(outcome, checkpoint, standing) | {"intervals": _intervals(page)})
 
 
 def find_report(folder: RunFolder) -> Path:
@@ -229,10 +230,37 @@ def _metrics(outcome: Outcome, checkpoint: "Checkpoint | None", standing: Standi
     return plain
 
 
+def _intervals(page: "ReportInput") -> dict[str, Any]:
+    """Return the 95 % bounds that the report draws, and quantiles of the resampled maximum drawdowns."""
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+    signal = page.signal
+    found = {
+        "rank_ic": {
+            name: {"hac": summary.interval._asdict(), "bootstrap": signal.resampled[name]._asdict()}
+            for name, summary in signal.summaries.items()
+        },
+        "rank_ic_difference": {name: gap.interval._asdict() for name, gap in signal.differences.items()},
+        "quantile_returns": signal.quantile_ranges.to_dict(orient="index"),
+        "books": {
+            name: {
+                "sharpe": book.sharpe_range._asdict(),
+                "beta": book.beta_range._asdict(),
+                "resampled_max_drawdown": dict(
+                    zip(map(str, levels), np.quantile(book.resampled_drawdowns, levels).tolist(), strict=True)
+                ),
+            }
+            for name, book in page.books.items()
+        },
+    }
+    plain: dict[str, Any] = finite_or_none(found)
+    return plain
+
+
 def _wall_numbers(wall: Wall) -> dict[str, Any]:
     rivals = {
         name: {
             "sharpe": rival.sharpe,
+            "sharpe_range": rival.sharpe_range._asdict(),
             "sharpe_gap": rival.sharpe_gap._asdict(),
             "return_gap": rival.return_gap._asdict(),
         }

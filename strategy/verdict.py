@@ -31,7 +31,6 @@ __all__ = [
     "weigh",
 ]
 
-TWO_SIDED = 1.96  # standard errors of a 95 % interval
 BELIEF = 0.95  # probability at which a Sharpe ratio counts as told from its benchmark
 FEW_TRIALS = 5  # below, the spread of the trials says too little to deflate by
 COIN_FLIP = 0.5  # probability of overfitting from which the choice among trials is worthless
@@ -83,7 +82,7 @@ class Grounds:
     executable : bool
         The fill is one that somebody could have had.
     signal_told : bool
-        The rank IC is beyond 1.96 standard errors.
+        The 95 % range of the rank IC lies above zero.
     survivor_biased : bool
         The bars lack the names that died.
     overfitting : float
@@ -131,7 +130,7 @@ def grounds_of(outcome: Outcome, standing: Standing) -> Grounds:
         confidence=confidence(outcome.result.net_returns, standing.sharpes),
         synthetic=panel.facts.synthetic,
         executable=not outcome.spec.execution.is_optimistic,
-        signal_told=signal.mean > TWO_SIDED * signal.standard_error,
+        signal_told=signal.interval.low > 0,
         survivor_biased=survivorship(panel).stamp == "SURVIVOR-BIASED",
         overfitting=math.nan if standing.overfitting is None else standing.overfitting.probability,
         capped=bool(labels & set(CAPPING)),
@@ -232,7 +231,8 @@ def _against_baseline(outcome: Outcome) -> str:
     """Return the rank IC beside the first baseline: ridge under a model, else the first of those from prices."""
     signal, baseline = outcome.signal.summary(MODEL), next(name for name in outcome.signal.ic if name != MODEL)
     gap = outcome.signal.difference(baseline)
-    noise = "" if abs(signal.mean) > TWO_SIDED * signal.standard_error else ", not told from noise,"
+    clear = signal.interval.low > 0 or signal.interval.high < 0
+    noise = "" if clear else ", not told from noise,"
     rival = "ridge on the same features" if baseline == "ridge" else baseline
     return (
         f"the rank IC is {signal.mean:+.4f} ± {signal.standard_error:.4f}{noise} and {_compared(gap)} {rival} "
@@ -243,4 +243,4 @@ def _against_baseline(outcome: Outcome) -> str:
 def _compared(gap: ICSummary) -> str:
     if gap.minimum == gap.maximum == 0.0:
         return "is that of"
-    return "beats" if gap.mean > TWO_SIDED * gap.standard_error else "does not beat"
+    return "beats" if gap.interval.low > 0 else "does not beat"

@@ -6,8 +6,7 @@ import pytest
 
 from backtests.gates import reference_gates
 from backtests.holding import concentration, holding_table, spells
-from backtests.inference import bootstrap_difference
-from backtests.metrics import market_fit, performance_summary, rolling_beta, sharpe_ratio
+from backtests.metrics import market_fit, performance_summary, rolling_beta
 from backtests.regimes import regime_table, vix_labels
 
 NAN = np.nan
@@ -67,22 +66,6 @@ def test_vix_labels_know_the_close_before_and_no_more():
     pd.testing.assert_series_equal(vix_labels(vix.iloc[:150], warm_up=50), labels.iloc[:150], check_freq=False)
     table = regime_table(series(1, 210).set_axis(vix.index), labels)
     assert list(table.index) == ["low VIX", "medium VIX", "high VIX", "unlabelled"]
-
-
-def test_a_paired_difference_of_a_series_with_itself_is_exactly_zero():
-    found = bootstrap_difference(series(1), series(1), sharpe_ratio, rng=np.random.default_rng(0), n_resamples=50)
-    assert found == (0.0, 0.0, 0.0)
-
-
-def test_pairing_narrows_the_interval_of_books_that_move_together():
-    common = series(1, 500)
-    ours, theirs = common + 0.1 * series(2, 500), common + 0.1 * series(3, 500)
-    paired = bootstrap_difference(ours, theirs, sharpe_ratio, rng=np.random.default_rng(0), n_resamples=200)
-    apart = bootstrap_difference(ours, series(4, 500), sharpe_ratio, rng=np.random.default_rng(0), n_resamples=200)
-    assert paired.high - paired.low < 0.5 * (apart.high - apart.low)
-    assert paired.low < paired.estimate < paired.high
-    again = bootstrap_difference(ours, theirs, sharpe_ratio, rng=np.random.default_rng(0), n_resamples=200)
-    assert again == paired
 
 
 def test_gates_pass_at_the_threshold_and_fail_short_of_it():

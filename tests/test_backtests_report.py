@@ -53,7 +53,7 @@ from signals.evaluation import (
 
 EVIL = "<script>alert(1)</script>"
 TICKERS = [EVIL, *"ABCDEFGHI"]
-DECAY_FIELDS = ["mean", "standard_error", "n_sessions"]
+DECAY_FIELDS = ["mean", "standard_error", "hac_lags", "n_sessions"]
 
 
 def random_frame(sessions, rng, scale=0.02):
@@ -328,10 +328,10 @@ def test_page_one_holds_what_must_stand_beside_a_sharpe_ratio(report, parsed):
 @pytest.mark.parametrize(
     ("mean", "error", "words"),
     [
-        (0.02, 0.0101, "LSTM beats ridge: "),
-        (-0.02, 0.0101, "LSTM is worse than ridge: "),
-        (0.02, 0.0103, "LSTM does not beat ridge: "),
-        (-0.02, 0.0103, "LSTM does not beat ridge: "),
+        (0.02, 0.0094, "LSTM beats ridge: "),
+        (-0.02, 0.0094, "LSTM is worse than ridge: "),
+        (0.02, 0.0096, "LSTM does not beat ridge: "),
+        (-0.02, 0.0096, "LSTM does not beat ridge: "),
         (0.02, np.nan, "Whether LSTM beats ridge cannot be said"),
     ],
 )
@@ -476,8 +476,8 @@ def test_every_picture_leaves_its_frames_untouched():
 def test_long_runs_of_quarters_are_labelled_by_year_only():
     quarters = pd.period_range("2014Q3", periods=14, freq="Q")
     few, many = quarters[:4], quarters
-    numbers = [pd.Series(0.1, few), pd.Series(0.1, many)]
-    labels = [figures.quarter_figure(means, means).layout.xaxis.ticktext for means in numbers]
+    numbers = [pd.DataFrame(0.1, index, ["estimate", "low", "high"]) for index in (few, many)]
+    labels = [figures.quarter_figure(means).layout.xaxis.ticktext for means in numbers]
     assert labels[0] == ("Q3<br>2014", "Q4", "Q1<br>2015", "Q2")
     assert labels[1][:3] == ("", "", "2015")
 

@@ -6,11 +6,11 @@ import pytest
 
 from backtests.contest import RandomBooks, Rival, Wall, build_wall, wall_sentence
 from backtests.engine import run_backtest
-from backtests.inference import Interval
 from backtests.many_books import net_returns_of
 from backtests.metrics import sharpe_ratio
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book import build_book
+from signals.hac import Interval
 from strategy.inputs import Inputs
 from strategy.shorts import short_filter_table, short_leg_note
 from strategy.spec import load_spec
@@ -125,23 +125,26 @@ def test_the_universe_is_charged_and_keeps_its_cash(wall, market):
     assert rival.returns.notna().all()
 
 
+SHARPE = Interval(estimate=1.0, low=0.0, high=2.0)
+
+
 def rival_with(low, high):
     flat = pd.Series([0.0])
     gap = Interval(estimate=(low + high) / 2, low=low, high=high)
     names = ("sharpe", "standard_error", "annual_return", "max_drawdown")
-    return Rival(returns=flat, sharpe_gap=gap, return_gap=gap, **dict.fromkeys(names, 0.0))
+    return Rival(returns=flat, sharpe_range=gap, sharpe_gap=gap, return_gap=gap, **dict.fromkeys(names, 0.0))
 
 
 def test_the_sentence_says_which_it_beats_and_which_not():
     rivals = {"a": rival_with(0.1, 1), "b": rival_with(0.2, 1), "c": rival_with(-1, 1), "d": rival_with(-2, -1)}
     luck = RandomBooks(sharpes=np.zeros(200), annual_means=np.zeros(200), p_value=0.3)
-    wall = Wall(name="book", sharpe=1.0, rivals=rivals, random=luck)
+    wall = Wall(name="book", sharpe_range=SHARPE, rivals=rivals, random=luck)
     wanted = "By net Sharpe ratio at 95 %, book beats a and b; it does not beat c and random ranks; it is worse than d."
     assert wall_sentence(wall) == wanted
 
 
 def test_what_cannot_be_told_is_not_told():
-    wall = Wall(name="book", sharpe=1.0, rivals={"e": rival_with(NAN, NAN)})
+    wall = Wall(name="book", sharpe_range=SHARPE, rivals={"e": rival_with(NAN, NAN)})
     assert wall_sentence(wall) == "book was compared with nothing; too few sessions to compare with e."
 
 

@@ -4,7 +4,9 @@ import math
 
 import pandas as pd
 
-__all__ = ["bps", "count", "date", "percent", "plus_minus", "ratio", "scientific"]
+from signals.hac import Interval
+
+__all__ = ["bps", "count", "date", "percent", "plus_minus", "ranged", "ratio", "scientific"]
 
 MISSING = "n/a"
 TIE = "\u00a0"  # a number and its unit stay on one line
@@ -45,6 +47,12 @@ def plus_minus(number: float | None, error: float | None, digits: int = 2) -> st
     """Return an estimate and its standard error; the estimate alone where the error is not known."""
     shown, spread = ratio(number, digits), ratio(error, digits)
     return shown if MISSING in (shown, spread) else f"{shown}{TIE}±{TIE}{spread}"
+
+
+def ranged(bounds: Interval, digits: int = 2, *, scale: float = 1.0) -> str:
+    """Return the bounds of an estimate, as 0.20 to 1.30, each times ``scale``."""
+    low, high = ratio(scale * bounds.low, digits), ratio(scale * bounds.high, digits)
+    return MISSING if MISSING in (low, high) else f"{low}{TIE}to{TIE}{high}"
 
 
 def date(moment: object) -> str:

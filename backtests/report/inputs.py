@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from backtests.contest import Wall
 from backtests.gates import Gate
+from backtests.inference import resampled_drawdowns
+from backtests.intervals import beta_interval, mean_interval, sharpe_interval
 from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.regimes import named_periods, regime_table, trend_labels, vix_labels, volatility_labels
 from backtests.result import BacktestResult
@@ -19,6 +22,7 @@ from backtests.studies import BookStudy, ModelStudy, SignalStudy
 from backtests.trading import TradingSummary, trading_summary
 from market import Execution, PanelFacts
 from signals.evaluation import ICDecay, ICSummary, QuantileReturns, ScoreCorrelation, ic_by_quarter, summarize_ic
+from signals.hac import Interval
 
 __all__ = [
     "BookReport",
@@ -105,6 +109,10 @@ class BookReport:
         What the book earned, held and traded.
     net, gross : PerformanceSummary
         Of its returns after and before costs.
+    sharpe_range, beta_range : Interval
+        Net Sharpe ratio and beta with their 95 % bounds.
+    resampled_drawdowns : ndarray of float
+        Maximum drawdowns of resampled paths of the net returns: a distribution, not an interval.
     trading : TradingSummary
         Turnover, cost, exposures and parity.
     diagnostics : DataFrame, one row a decision
@@ -120,6 +128,9 @@ class BookReport:
     result: BacktestResult
     net: PerformanceSummary
     gross: PerformanceSummary
+    sharpe_range: Interval
+    beta_range: Interval
+    resampled_drawdowns: np.ndarray
     trading: TradingSummary
     diagnostics: pd.DataFrame
     regimes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -154,10 +165,14 @@ def book_report(
     vix : Series of float, optional
         Level at each close, for its regimes; the whole history.
     """
+    excess = result.net_returns - risk_free
     return BookReport(
         result=result,
         net=performance_summary(result.net_returns, market=market, risk_free=risk_free),
         gross=performance_summary(result.gross_returns, market=market, risk_free=risk_free),
+        sharpe_range=sharpe_interval(excess),
+        beta_range=beta_interval(excess, market - risk_free),
+        resampled_drawdowns=resampled_drawdowns(result.net_returns, rng=np.random.default_rng(0)),
         trading=trading_summary(result),
         diagnostics=diagnostics[diagnostics["n_scored"] > 0],
         regimes=_regimes(result.net_returns, market, vix),
@@ -188,12 +203,16 @@ class SignalReport:
         Of the same names.
     differences : mapping of str to ICSummary
         Of the model's IC minus each baseline's, paired by session.
+    resampled : mapping of str to Interval
+        Mean IC of the same names with 95 % bounds by the stationary bootstrap, beside the HAC ones of ``summaries``.
     by_quarter : DataFrame
         One ``ICSummary`` a calendar quarter, of the model.
     decay : ICDecay
         IC of the model by horizon.
     quantiles : QuantileReturns
         Realised and predicted returns by quantile of the model's scores.
+    quantile_ranges : DataFrame, columns ``estimate``, ``low`` and ``high``
+        Mean realised return of each quantile with its 95 % bounds, and last of the highest less the lowest.
     recovery : mapping of str to ScoreCorrelation
         Correlation of each name's scores with the oracle; empty where no oracle exists, which is on every real market.
     """
@@ -202,9 +221,11 @@ class SignalReport:
     ic: Mapping[str, pd.Series]
     summaries: Mapping[str, ICSummary]
     differences: Mapping[str, ICSummary]
+    resampled: Mapping[str, Interval]
     by_quarter: pd.DataFrame
     decay: ICDecay
     quantiles: QuantileReturns
+    quantile_ranges: pd.DataFrame
     recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -244,11 +265,21 @@ def signal_report(
         ic=ic,
         summaries={name: summarize_ic(series) for name, series in ic.items()},
         differences={name: summarize_ic(ic[model] - series) for name, series in ic.items() if name != model},
+        resampled={name: mean_interval(series) for name, series in ic.items()},
         by_quarter=ic_by_quarter(ic[model]),
         decay=decay,
         quantiles=quantiles,
+        quantile_ranges=_quantile_ranges(quantiles),
         recovery=recovery or {},
     )
+
+
+def _quantile_ranges(quantiles: QuantileReturns) -> pd.DataFrame:
+    labels = quantiles.by_session.columns
+    spread = {f"{labels[-1]} less {labels[0]}": quantiles.spread}
+    series = {str(label): quantiles.by_session[label] for label in labels} | spread
+    ranges = {label: mean_interval(returns)._asdict() for label, returns in series.items()}
+    return pd.DataFrame.from_dict(ranges, orient="index").rename_axis("quantile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -4,6 +4,7 @@ Each works alone in a notebook. Returns are simple; wealth starts at 1 and compo
 """
 
 from backtests.report.figures.books import (
+    drawdown_distribution_figure,
     drawdown_figure,
     exposure_figure,
     largest_weight_figure,
@@ -13,11 +14,12 @@ from backtests.report.figures.books import (
     turnover_figure,
     wealth_figure,
 )
-from backtests.report.figures.holdings import beta_figure, effective_names_figure, legs_figure
+from backtests.report.figures.holdings import beta_figure, beta_ranges_figure, effective_names_figure, legs_figure
 from backtests.report.figures.signal import (
     cumulative_ic_figure,
     decay_figure,
     ic_figure,
+    ic_ranges_figure,
     quantile_figure,
     quarter_figure,
 )
@@ -31,19 +33,22 @@ from backtests.report.figures.study import (
     spread_figure,
 )
 from backtests.report.figures.training import learning_figure, loss_figure
-from backtests.report.figures.wall import random_figure, rivals_figure
+from backtests.report.figures.wall import random_figure, rivals_figure, sharpe_ranges_figure
 
 __all__ = [
     "beta_figure",
+    "beta_ranges_figure",
     "calibration_figure",
     "cumulative_ic_figure",
     "decay_figure",
+    "drawdown_distribution_figure",
     "drawdown_figure",
     "effective_names_figure",
     "exposure_figure",
     "group_figure",
     "ic_figure",
     "ic_histogram_figure",
+    "ic_ranges_figure",
     "largest_weight_figure",
     "learning_figure",
     "legs_figure",
@@ -58,6 +63,7 @@ __all__ = [
     "random_figure",
     "regime_figure",
     "rivals_figure",
+    "sharpe_ranges_figure",
     "spread_figure",
     "turnover_figure",
     "wealth_figure",

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from backtests.report.figures.histogram import marked_histogram_figure
 from backtests.report.theme import BOOK_COLOURS, MARKET_COLOUR, blank_figure, colours, line, plain
 
 __all__ = [
+    "drawdown_distribution_figure",
     "drawdown_figure",
     "exposure_figure",
     "largest_weight_figure",
@@ -54,6 +56,12 @@ def drawdown_figure(drawdowns: pd.DataFrame) -> go.Figure:
         fill = {"fill": "tozeroy", "fillcolor": _faint(colour)}
         figure.add_trace(line(drawdowns[name], name=plain(name), line=style, **fill))
     return figure
+
+
+def drawdown_distribution_figure(depths: np.ndarray, observed: float) -> go.Figure:
+    """Draw how many resampled paths had which maximum drawdown, and the observed one as a line; fractions."""
+    names, title = ("resampled paths", "observed"), "maximum drawdown"
+    return marked_histogram_figure(depths, observed, names=names, title=title, x_format=".0%")
 
 
 def exposure_figure(exposures: pd.DataFrame) -> go.Figure:

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from backtests.report.figures.dots import dots_figure
 from backtests.report.theme import BOOK_COLOURS, GRID, MARKET_COLOUR, blank_figure, colours, line, plain
 
-__all__ = ["cumulative_ic_figure", "decay_figure", "ic_figure", "quantile_figure", "quarter_figure"]
+__all__ = ["cumulative_ic_figure", "decay_figure", "ic_figure", "ic_ranges_figure", "quantile_figure", "quarter_figure"]
 
 QUARTER = 63
 MANY_QUARTERS = 12
@@ -30,31 +31,33 @@ def cumulative_ic_figure(ic: pd.DataFrame) -> go.Figure:
     return figure.add_hline(y=0, line={"color": MARKET_COLOUR, "width": 1}).update_layout(showlegend=True)
 
 
-def quarter_figure(ic: pd.Series, standard_error: pd.Series) -> go.Figure:
-    """Draw the mean rank IC of each calendar quarter with one standard error; index the quarter, a PeriodIndex."""
-    figure = _estimates(ic, standard_error, height=280)
-    labels = [_quarter_label(quarter, place, len(ic)) for place, quarter in enumerate(pd.PeriodIndex(ic.index))]
-    ticks = {"tickmode": "array", "tickvals": [str(quarter) for quarter in ic.index], "ticktext": labels}
+def ic_ranges_figure(ranges: pd.DataFrame) -> go.Figure:
+    """Draw mean rank ICs, or differences, by name with their bounds; columns ``estimate``, ``low``, ``high``."""
+    return dots_figure(ranges, x_format=".3f")
+
+
+def quarter_figure(ranges: pd.DataFrame) -> go.Figure:
+    """Draw the mean rank IC of each calendar quarter with its bounds; index the quarters, columns as above."""
+    figure = _estimates(ranges, y_format=".3f")
+    labels = [_quarter_label(each, place, len(ranges)) for place, each in enumerate(pd.PeriodIndex(ranges.index))]
+    ticks = {"tickmode": "array", "tickvals": [str(quarter) for quarter in ranges.index], "ticktext": labels}
     return figure.update_xaxes(tickangle=0, **ticks)
 
 
-def decay_figure(ic: pd.Series, standard_error: pd.Series) -> go.Figure:
-    """Draw the mean rank IC with the h-th single session after the fill; index the horizon h."""
-    figure = _estimates(ic, standard_error, height=280)
+def decay_figure(ranges: pd.DataFrame) -> go.Figure:
+    """Draw the mean rank IC with the h-th single session after the fill and its bounds; index the horizon h."""
+    figure = _estimates(ranges, y_format=".3f")
     return figure.update_xaxes(title={"text": "session after the fill", "font": {"size": 14}})
 
 
-def quantile_figure(returns: pd.DataFrame) -> go.Figure:
-    """Draw the mean return per quantile of the scores, lowest first; a column per kind (realised, predicted)."""
-    figure = blank_figure(height=280, y_format=".2%")
-    labels = [str(quantile) for quantile in returns.index]
-    for name, colour in colours(returns.columns).items():
-        values = returns[name].to_numpy(dtype="float32")
-        figure.add_trace(go.Bar(x=labels, y=values, name=plain(name), marker={"color": colour}))
-    figure.update_layout(showlegend=True, bargap=0.3, yaxis={"zeroline": True, "zerolinecolor": GRID})
-    return figure.update_xaxes(
-        type="category", title={"text": "quantile of the scores, 1 is lowest", "font": {"size": 14}}
-    )
+def quantile_figure(ranges: pd.DataFrame) -> go.Figure:
+    """Draw the mean return per quantile of the scores, lowest first, with its bounds where they are known.
+
+    Columns ``estimate`` and, optionally, ``low`` and ``high``.
+    """
+    figure = _estimates(ranges, y_format=".2%")
+    figure.update_layout(yaxis={"zeroline": True, "zerolinecolor": GRID})
+    return figure.update_xaxes(title={"text": "quantile of the scores, 1 is lowest", "font": {"size": 14}})
 
 
 def _quarter_label(quarter: pd.Period, place: int, n_quarters: int) -> str:
@@ -64,13 +67,19 @@ def _quarter_label(quarter: pd.Period, place: int, n_quarters: int) -> str:
     return f"Q{quarter.quarter}<br>{quarter.year}" if is_first else f"Q{quarter.quarter}"
 
 
-def _estimates(means: pd.Series, standard_error: pd.Series, *, height: int) -> go.Figure:
-    figure = blank_figure(height=height, y_format=".3f")
-    values = means.to_numpy(dtype="float32")
+def _estimates(ranges: pd.DataFrame, *, y_format: str) -> go.Figure:
+    figure = blank_figure(height=280, y_format=y_format)
+    values = ranges["estimate"].to_numpy(dtype="float32")
     tint = np.where(values >= 0, BOOK_COLOURS[0], BOOK_COLOURS[1]).tolist()
-    error = {"array": standard_error.to_numpy(dtype="float32"), "color": MARKET_COLOUR, "thickness": 1.4, "width": 3}
-    figure.add_trace(
-        go.Bar(x=[plain(str(label)) for label in means.index], y=values, error_y=error, marker={"color": tint})
-    )
+    labels = [plain(str(label)) for label in ranges.index]
+    figure.add_trace(go.Bar(x=labels, y=values, error_y=_whiskers(ranges), marker={"color": tint}))
     figure.update_layout(bargap=0.35, hovermode="closest")
     return figure.update_xaxes(type="category")
+
+
+def _whiskers(ranges: pd.DataFrame) -> dict[str, object] | None:
+    if "low" not in ranges:
+        return None
+    estimate, low, high = (ranges[name].to_numpy(dtype="float32") for name in ("estimate", "low", "high"))
+    style = {"color": MARKET_COLOUR, "thickness": 1.4, "width": 3}
+    return {"array": high - estimate, "arrayminus": estimate - low, "symmetric": False} | style

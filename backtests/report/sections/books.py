@@ -2,26 +2,32 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from backtests.metrics import drawdown_table, drawdowns, exposures
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import (
     beta_figure,
+    beta_ranges_figure,
+    drawdown_distribution_figure,
     drawdown_figure,
     effective_names_figure,
     exposure_figure,
     largest_weight_figure,
     names_figure,
     paid_costs_figure,
+    sharpe_ranges_figure,
     turnover_figure,
 )
-from backtests.report.formats import count, date, percent, ratio
+from backtests.report.formats import count, date, percent, ranged, ratio
 from backtests.report.inputs import BookReport, ReportInput
 from backtests.report.sections.wording import (
+    RANGE_CONVENTION,
     RETURN_CONVENTION,
     Metric,
     by_book,
+    range_frame,
     sharpe_words,
 )
 from backtests.studies import BookStudy
@@ -29,6 +35,7 @@ from backtests.studies import BookStudy
 __all__ = ["exposure_section", "performance_section", "trading_section"]
 
 N_DEEPEST = 5
+DEPTHS = (0.05, 0.25, 0.5, 0.75, 0.95)
 SHAPE = (
     Metric(label="Total return", printed=lambda book: percent(book.net.total_return)),
     Metric(label="Sortino", printed=lambda book: ratio(book.net.sortino)),
@@ -42,6 +49,7 @@ SHAPE = (
     Metric(label="Skewness", printed=lambda book: ratio(book.net.skewness)),
     Metric(label="Kurtosis (normal is 3)", printed=lambda book: ratio(book.net.kurtosis)),
     Metric(label="Beta to the market", printed=lambda book: ratio(book.net.beta)),
+    Metric(label="Beta, 95 % range", printed=lambda book: ranged(book.beta_range)),
     Metric(label="Alpha a year", printed=lambda book: percent(book.net.alpha)),
     Metric(label="R² to the market", printed=lambda book: ratio(book.net.r_squared)),
     Metric(label="Risk-free return a year", printed=lambda book: percent(book.net.risk_free, 2)),
@@ -69,7 +77,15 @@ def performance_section(report: ReportInput) -> Section:
         slug="performance",
         title="Returns and drawdowns",
         lead="How much was lost on the way, how long it took to come back, and what else the returns look like.",
-        parts=(Part(pictures=(picture,), tables=anatomy, beside=True), Part(tables=(_shape_table(report.books),))),
+        parts=(
+            Part(pictures=(picture,), tables=anatomy, beside=True),
+            *_resampled_part(report.books),
+            Part(
+                heading="Sharpe ratio and shape",
+                pictures=(_sharpe_picture(report.books),),
+                tables=(_shape_table(report.books),),
+            ),
+        ),
     )
 
 
@@ -109,6 +125,62 @@ def trading_section(report: ReportInput) -> Section:
     )
 
 
+def _resampled_part(books: Mapping[str, BookReport]) -> tuple[Part, ...]:
+    known = {name: book for name, book in books.items() if np.isfinite(book.resampled_drawdowns).all()}
+    if not known:
+        return ()
+    pictures = tuple(_resampled_picture(name, book) for name, book in known.items())
+    tables = (_resampled_table(known),)
+    return (Part(heading="Drawdowns that the same sessions could have made", pictures=pictures, tables=tables),)
+
+
+def _resampled_picture(name: str, book: BookReport) -> Picture:
+    depths, observed = book.resampled_drawdowns, book.net.max_drawdown
+    return Picture(
+        title=f"Maximum drawdown of {name} over {count(len(depths))} resampled paths",
+        summary=f"Half of the paths fell by {percent(-np.median(depths))} or more, one in twenty by "
+        f"{percent(-np.quantile(depths, 0.05))} or more. The observed {percent(-observed)} is deeper than "
+        f"{percent((depths > observed).mean(), 0)} of them.",
+        figure=drawdown_distribution_figure(depths, observed),
+    )
+
+
+def _resampled_table(books: Mapping[str, BookReport]) -> Table:
+    rows = tuple(
+        (
+            name,
+            percent(book.net.max_drawdown),
+            *(percent(depth) for depth in np.quantile(book.resampled_drawdowns, DEPTHS)),
+        )
+        for name, book in books.items()
+    )
+    note = (
+        "A distribution, not a confidence interval: paths of the same length from blocks of the observed net returns, "
+        "drawn with replacement (stationary bootstrap, seed 0); blocks as long as returns or squared returns ask for. "
+        "What never happened in the span is in no path."
+    )
+    columns = ("Book", "Observed", "1 in 20 deeper", "1 in 4 deeper", "Median", "1 in 4 shallower", "1 in 20 shallower")
+    return Table(caption="Quantiles of the resampled maximum drawdown", columns=columns, rows=rows, note=note)
+
+
+def _sharpe_picture(books: Mapping[str, BookReport]) -> Picture:
+    words = ", ".join(f"{name} {ratio(book.net.sharpe)} ({ranged(book.sharpe_range)})" for name, book in books.items())
+    return Picture(
+        title="Net Sharpe ratio by book, with 95 % ranges",
+        summary=f"A range that crosses zero is not told from nothing: {words}.",
+        figure=sharpe_ranges_figure(range_frame({name: book.sharpe_range for name, book in books.items()})),
+    )
+
+
+def _beta_picture(books: Mapping[str, BookReport]) -> Picture:
+    words = ", ".join(f"{name} {ratio(book.net.beta)} ({ranged(book.beta_range)})" for name, book in books.items())
+    return Picture(
+        title="Beta over the whole span, with 95 % ranges",
+        summary=f"Net returns on those of the equal-weighted universe: {words}.",
+        figure=beta_ranges_figure(range_frame({name: book.beta_range for name, book in books.items()})),
+    )
+
+
 def _studies(books: Mapping[str, BookReport]) -> dict[str, BookStudy]:
     return {name: book.study for name, book in books.items() if book.study is not None}
 
@@ -126,7 +198,7 @@ def _market_part(books: Mapping[str, BookReport]) -> tuple[Part, ...]:
         summary=f"Net returns, known at each close: {words}.",
         figure=beta_figure(betas),
     )
-    return (Part(heading="Lean on the market", pictures=(picture,)),)
+    return (Part(heading="Lean on the market", pictures=(picture, _beta_picture(books))),)
 
 
 def _concentration(books: Mapping[str, BookReport]) -> Part:
@@ -198,7 +270,7 @@ def _shape_table(books: Mapping[str, BookReport]) -> Table:
         caption="Shape of the net returns",
         columns=("Measure", *books),
         rows=rows,
-        note=f"{RETURN_CONVENTION} {SHAPE_CONVENTION}",
+        note=f"{RANGE_CONVENTION} {RETURN_CONVENTION} {SHAPE_CONVENTION}",
     )
 
 

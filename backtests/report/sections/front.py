@@ -5,9 +5,10 @@ import pandas as pd
 from backtests.contest import wall_sentence
 from backtests.report.content import Card, Part, Picture, Section, Table
 from backtests.report.figures import wealth_figure
-from backtests.report.formats import count, percent, ratio, scientific
+from backtests.report.formats import count, percent, ranged, ratio, scientific
 from backtests.report.inputs import BookReport, ReportInput, SignalReport, Stamp
 from backtests.report.sections.wording import (
+    RANGE_CONVENTION,
     RETURN_CONVENTION,
     SHARPE_CONVENTION,
     Metric,
@@ -17,6 +18,7 @@ from backtests.report.sections.wording import (
     ic_words,
     sharpe_words,
 )
+from signals.hac import Interval
 
 __all__ = ["front_cards", "front_section", "front_stamps"]
 
@@ -35,6 +37,7 @@ PARITY_CONVENTION = (
 )
 METRICS = (
     Metric(label="Sharpe, net ± SE", printed=sharpe_words),
+    Metric(label="Sharpe, net, 95 % range", printed=lambda book: ranged(book.sharpe_range)),
     Metric(label="Sharpe, gross", printed=lambda book: ratio(book.gross.sharpe)),
     Metric(label="Annual return, net", printed=lambda book: percent(book.net.annual_return)),
     Metric(label="Volatility", printed=lambda book: percent(book.net.volatility)),
@@ -78,7 +81,7 @@ def front_section(report: ReportInput) -> Section:
 def _book_cards(name: str, book: BookReport) -> tuple[Card, ...]:
     net = book.net
     return (
-        _estimate("Sharpe, net", net.sharpe, net.sharpe_standard_error, f"{name}; ± one standard error", 2),
+        _estimate("Sharpe, net", net.sharpe, net.sharpe_standard_error, _range_words(book.sharpe_range, name, 2), 2),
         Card(label="Annual return, net", value=percent(net.annual_return), detail="compound, 252 sessions"),
         Card(label="Maximum drawdown", value=percent(net.max_drawdown), detail="net, from the running maximum"),
         Card(label="Cost drag", value=percent(book.trading.cost_drag, 2), detail="of equity a year, trading costs"),
@@ -91,13 +94,19 @@ def _estimate(label: str, mean: float, error: float, detail: str, digits: int) -
 
 def _signal_cards(signal: SignalReport) -> tuple[Card, ...]:
     summary = signal.summaries[signal.model]
-    cards = [_estimate("Rank IC", summary.mean, summary.standard_error, f"{signal.model}; ± HAC standard error", 4)]
+    cards = [
+        _estimate("Rank IC", summary.mean, summary.standard_error, _range_words(summary.interval, signal.model), 4)
+    ]
     for other, gap in list(signal.differences.items())[:1]:
         label = f"Rank IC above {other}"
-        cards.append(_estimate(label, gap.mean, gap.standard_error, "paired by session", 4))
+        cards.append(_estimate(label, gap.mean, gap.standard_error, _range_words(gap.interval, "paired by session"), 4))
     cards.append(Card(label="ICIR", value=ratio(summary.icir, 3), detail="mean ÷ deviation of the daily IC"))
     cards.append(Card(label="IC hit rate", value=percent(summary.hit_rate), detail="sessions with a positive IC"))
     return tuple(cards)
+
+
+def _range_words(found: Interval, rest: str, digits: int = 4) -> str:
+    return f"95 %: {ranged(found, digits)}; {rest}"
 
 
 def _wealth(report: ReportInput) -> Picture:
@@ -124,7 +133,7 @@ def _books_table(report: ReportInput) -> Table:
         caption="The books, net of costs unless said otherwise",
         columns=("Measure", *report.books),
         rows=rows,
-        note=f"{SHARPE_CONVENTION} {RETURN_CONVENTION} {PARITY_CONVENTION}",
+        note=f"{SHARPE_CONVENTION} {RANGE_CONVENTION} {RETURN_CONVENTION} {PARITY_CONVENTION}",
     )
 
 
@@ -133,7 +142,16 @@ def _comparisons(signal: SignalReport) -> tuple[str, ...]:
 
 
 def _signal_table(signal: SignalReport) -> Table:
-    columns = ("Scores", "Rank IC ± SE", "ICIR", "t, HAC", "Hit rate", "Model − baseline ± SE")
+    columns = (
+        "Scores",
+        "Rank IC ± SE",
+        "95 % range",
+        "ICIR",
+        "t, HAC",
+        "Hit rate",
+        "Model − baseline ± SE",
+        "95 % range of it",
+    )
     rows = tuple(_signal_row(signal, name) for name in signal.summaries)
     return Table(
         caption="Model beside baselines on the same features, labels and sessions",
@@ -149,8 +167,10 @@ def _signal_row(signal: SignalReport, name: str) -> tuple[str, ...]:
     return (
         name,
         ic_words(summary),
+        ranged(summary.interval, 4),
         ratio(summary.icir, 3),
         ratio(summary.t_hac, 1),
         percent(summary.hit_rate),
         "" if gap is None else ic_words(gap),
+        "" if gap is None else ranged(gap.interval, 4),
     )

@@ -9,10 +9,11 @@ from backtests.report.figures import (
     cumulative_ic_figure,
     decay_figure,
     ic_figure,
+    ic_ranges_figure,
     quantile_figure,
     quarter_figure,
 )
-from backtests.report.formats import bps, count, percent, plus_minus, ratio
+from backtests.report.formats import bps, count, percent, plus_minus, ranged, ratio
 from backtests.report.inputs import ReportInput, SignalReport
 from backtests.report.sections.study import (
     group_part,
@@ -21,7 +22,9 @@ from backtests.report.sections.study import (
     prediction_part,
     stability_table,
 )
-from backtests.report.sections.wording import TOO_FEW, ic_words
+from backtests.report.sections.wording import RANGE_CONVENTION, TOO_FEW, ic_words, range_frame
+from signals.evaluation import ic_intervals
+from signals.hac import Interval
 
 __all__ = ["signal_section"]
 
@@ -49,10 +52,40 @@ def signal_section(report: ReportInput) -> Section:
         Part(heading="By quarter and by horizon", pictures=(_quarters(signal), _decay(signal))),
         Part(tables=tables if study is None else (*tables, stability_table(study)), beside=True),
         quintiles,
+        _ranges(signal),
         *(() if study is None else (Part(tables=(leg_table(study),)), prediction_part(study), group_part(study))),
         *_recovery(signal),
     )
     return Section(slug="signal", title="What the signal knows", lead=lead, parts=parts)
+
+
+def _ranges(signal: SignalReport) -> Part:
+    own = {name: summary.interval for name, summary in signal.summaries.items()}
+    gaps = {f"less {name}": gap.interval for name, gap in signal.differences.items()}
+    pictures = [_ranges_picture("Mean rank IC by scores, with 95 % ranges", own)]
+    if gaps:
+        pictures.append(_ranges_picture(f"Rank IC of {signal.model} less each baseline's, with 95 % ranges", gaps))
+    return Part(
+        heading="How sure the mean rank IC is",
+        pictures=tuple(pictures),
+        tables=(_ranges_table(signal),),
+    )
+
+
+def _ranges_picture(title: str, ranges: dict[str, Interval]) -> Picture:
+    words = ", ".join(f"{name} {ratio(found.estimate, 4)} ({ranged(found, 4)})" for name, found in ranges.items())
+    summary = f"A range that crosses zero is not told from nothing: {words}."
+    return Picture(title=title, summary=summary, figure=ic_ranges_figure(range_frame(ranges)))
+
+
+def _ranges_table(signal: SignalReport) -> Table:
+    rows = tuple(
+        (name, ratio(summary.mean, 4), ranged(summary.interval, 4), ranged(signal.resampled[name], 4))
+        for name, summary in signal.summaries.items()
+    )
+    columns = ("Scores", "Mean rank IC", "95 % by HAC", "95 % by bootstrap")
+    note = f"{RANGE_CONVENTION} The bootstrap of a mean IC is made like that of a Sharpe ratio."
+    return Table(caption="Ranges of the mean rank IC, two ways", columns=columns, rows=rows, note=note)
 
 
 def _daily(signal: SignalReport) -> Picture:
@@ -77,36 +110,45 @@ def _cumulative(signal: SignalReport) -> Picture:
 def _quarters(signal: SignalReport) -> Picture:
     known = signal.by_quarter.dropna(subset=["standard_error"])
     return Picture(
-        title="Mean rank IC by quarter, ± one standard error",
+        title="Mean rank IC by quarter, with 95 % ranges",
         summary=f"Positive in {int((known['mean'] > 0).sum())} of {len(known)} quarters with enough sessions.",
-        figure=quarter_figure(known["mean"], known["standard_error"]),
+        figure=quarter_figure(ic_intervals(known)),
     )
 
 
 def _decay(signal: SignalReport) -> Picture:
     single = signal.decay.single
-    words = ", ".join(f"{horizon}: {ratio(mean, 4)}" for horizon, mean in single["mean"].items())
+    ranges = ic_intervals(single)
+    words = ", ".join(
+        f"{horizon}: {ratio(row.estimate, 4)} ({ranged(row, 4)})"
+        for horizon, row in zip(ranges.index, _rows(ranges), strict=True)
+    )
     return Picture(
-        title="Mean rank IC by session after the fill, ± one standard error",
+        title="Mean rank IC by session after the fill, with 95 % ranges",
         summary=f"How long the signal lives. Rank IC by horizon: {words}.",
-        figure=decay_figure(single["mean"], single["standard_error"]),
+        figure=decay_figure(ranges),
     )
 
 
 def _quantiles(signal: SignalReport) -> tuple[Picture, ...]:
-    means = signal.quantiles.summary
+    means, spread = signal.quantiles.summary, _rows(signal.quantile_ranges)[-1]
     return (
         Picture(
-            title="Realised return by quintile of the scores",
-            summary=f"Mean return of one session after the fill: {_ends(means['mean_realised'])}.",
-            figure=quantile_figure(means["mean_realised"].to_frame("realised")),
+            title="Realised return by quintile of the scores, with 95 % ranges",
+            summary=f"Mean return of one session after the fill: {_ends(means['mean_realised'])}. The highest less the "
+            f"lowest earned {bps(spread.estimate)}, at 95 % {ranged(spread, 1, scale=1e4)} bps.",
+            figure=quantile_figure(signal.quantile_ranges),
         ),
         Picture(
             title="Predicted return by quintile of the scores",
             summary=f"What the scores promised: {_ends(means['mean_predicted'])}.",
-            figure=quantile_figure(means["mean_predicted"].to_frame("predicted")),
+            figure=quantile_figure(means["mean_predicted"].to_frame("estimate")),
         ),
     )
+
+
+def _rows(ranges: pd.DataFrame) -> list[Interval]:
+    return [Interval(*row) for row in ranges.itertuples(index=False)]
 
 
 def _ends(means: pd.Series) -> str:
@@ -159,15 +201,18 @@ def _quantile_table(signal: SignalReport) -> Table:
         (
             str(quantile),
             f"{plus_minus(1e4 * row['mean_realised'], 1e4 * row['standard_error'], 1)} bps",
+            f"{ranged(found, 1, scale=1e4)} bps",
             bps(row["mean_predicted"]),
             percent(row["hit_rate"]),
             count(row["n_sessions"]),
         )
-        for quantile, row in signal.quantiles.summary.iterrows()
+        for (quantile, row), found in zip(
+            signal.quantiles.summary.iterrows(), _rows(signal.quantile_ranges)[:-1], strict=True
+        )
     )
     return Table(
         caption="Returns by quintile, 1 is the lowest",
-        columns=("Quintile", "Realised ± SE", "Predicted", "Hit rate", "Sessions"),
+        columns=("Quintile", "Realised ± SE", "95 % range", "Predicted", "Hit rate", "Sessions"),
         rows=rows,
         note="Means over sessions of the mean simple return of the quintile's names, gross of costs. Hit rate: share "
         "of names on the expected side of the session's median; the middle quintile has no expected side.",

@@ -2,23 +2,23 @@
 
 import pandas as pd
 
-from backtests.contest import N_RESAMPLES, RandomBooks, Wall, wall_sentence
-from backtests.inference import Interval
+from backtests.contest import RandomBooks, Wall, wall_sentence
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import random_figure, rivals_figure
-from backtests.report.formats import count, percent, plus_minus, ratio
+from backtests.report.figures import random_figure, rivals_figure, sharpe_ranges_figure
+from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.inputs import ReportInput
+from backtests.report.sections.wording import RANGE_CONVENTION, range_frame
+from signals.hac import Interval
 
 __all__ = ["wall_section"]
 
 CONVENTION = (
     "Every row of scores runs through the same book, clock and costs; each session's numbers are dealt out in the "
     "baseline's order, so that short filters see the same levels. The universe is an equal-weighted book of its own, "
-    "rebalanced daily and charged alike; a benchmark is a series without costs. Intervals hold 95 %: stationary block "
-    f"bootstrap, mean block 20 sessions, {N_RESAMPLES} resamples, seed 0, both books on the same drawn sessions. "
-    "Chance is counted rival by rival, not for all at once; on simulated noise about one such interval in ten misses "
-    "zero over 125 sessions and one in fourteen over 375, where one in twenty should."
+    "rebalanced daily and charged alike; a benchmark is a series without costs. Differences are paired by session. "
+    "Chance is counted rival by rival, not for all at once. "
 )
+CONVENTION += RANGE_CONVENTION
 
 
 def wall_section(report: ReportInput) -> Section | None:
@@ -26,7 +26,7 @@ def wall_section(report: ReportInput) -> Section | None:
     wall = report.wall
     if wall is None:
         return None
-    pictures = [_rivals(wall)] + ([] if wall.random is None else [_random(wall, wall.random)])
+    pictures = [_sharpes(wall), _rivals(wall)] + ([] if wall.random is None else [_random(wall, wall.random)])
     return Section(
         slug="wall",
         title="The baseline wall",
@@ -35,8 +35,18 @@ def wall_section(report: ReportInput) -> Section | None:
     )
 
 
+def _sharpes(wall: Wall) -> Picture:
+    ranges = {wall.name: wall.sharpe_range} | {name: rival.sharpe_range for name, rival in wall.rivals.items()}
+    words = ", ".join(f"{name} {ratio(found.estimate)} ({ranged(found)})" for name, found in ranges.items())
+    return Picture(
+        title=f"Net Sharpe ratio of {wall.name} and of its rivals, with 95 % ranges",
+        summary=f"Ranges that overlap say little: what moves both cancels only in the differences. {words}.",
+        figure=sharpe_ranges_figure(range_frame(ranges)),
+    )
+
+
 def _rivals(wall: Wall) -> Picture:
-    gaps = pd.DataFrame({name: rival.sharpe_gap._asdict() for name, rival in wall.rivals.items()}).T
+    gaps = range_frame({name: rival.sharpe_gap for name, rival in wall.rivals.items()})
     words = ", ".join(f"{name} {ratio(gap)}" for name, gap in gaps["estimate"].items())
     return Picture(
         title=f"Sharpe ratio of {wall.name} less each rival's, with 95 % intervals",
@@ -59,13 +69,14 @@ def _random(wall: Wall, random: RandomBooks) -> Picture:
 def _table(report: ReportInput, wall: Wall) -> Table:
     own = report.books[wall.name].net if wall.name in report.books else None
     error = None if own is None else own.sharpe_standard_error
-    first = (wall.name, plus_minus(wall.sharpe, error), "", "")
+    first = (wall.name, plus_minus(wall.sharpe, error), ranged(wall.sharpe_range), "", "")
     rows = [(*first, percent(None if own is None else own.annual_return))]
     for name, rival in wall.rivals.items():
         rows.append(
             (
                 name,
                 plus_minus(rival.sharpe, rival.standard_error),
+                ranged(rival.sharpe_range),
                 _interval(rival.sharpe_gap, 1.0),
                 f"{_interval(rival.return_gap, 100.0)} %",
                 percent(rival.annual_return),
@@ -73,14 +84,29 @@ def _table(report: ReportInput, wall: Wall) -> Table:
         )
     if wall.random is not None:
         found = wall.random.range()
-        middle = f"{ratio(found.estimate)} ({ratio(found.low)} to {ratio(found.high)})"
         luck = f"random ranks, median and 95 % of {count(len(wall.random.sharpes))}"
         mean = percent(float(pd.Series(wall.random.annual_means).median()))
-        rows.append((luck, middle, f"p = {ratio(wall.random.p_value, 3)}", "", f"{mean} (mean × 252)"))
-    columns = ("Book on", "Sharpe net ± SE", "Sharpe gap, 95 %", "Mean return gap a year, 95 %", "Annual return")
+        rows.append(
+            (
+                luck,
+                ratio(found.estimate),
+                ranged(found),
+                f"p = {ratio(wall.random.p_value, 3)}",
+                "",
+                f"{mean} (mean × 252)",
+            )
+        )
+    columns = (
+        "Book on",
+        "Sharpe net ± SE",
+        "95 % range",
+        "Sharpe gap, 95 %",
+        "Mean return gap a year, 95 %",
+        "Annual return",
+    )
     return Table(caption="The same book on other scores", columns=columns, rows=tuple(rows), note=CONVENTION)
 
 
 def _interval(gap: Interval, scale: float) -> str:
-    estimate, low, high = (ratio(scale * value, 2 if scale == 1.0 else 1) for value in gap)
-    return f"{estimate} ({low} to {high})"
+    digits = 2 if scale == 1.0 else 1
+    return f"{ratio(scale * gap.estimate, digits)} ({ranged(gap, digits, scale=scale)})"

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from backtests.report.formats import count, date, plus_minus
+from backtests.intervals import N_RESAMPLES
+from backtests.report.formats import count, date, plus_minus, ranged
 from backtests.report.inputs import BookReport, ReportInput, Span
 from market import Execution
 from signals.evaluation import ICSummary
+from signals.hac import Interval
 
 __all__ = [
+    "RANGE_CONVENTION",
     "RETURN_CONVENTION",
     "SHARPE_CONVENTION",
     "TOO_FEW",
@@ -21,6 +24,7 @@ __all__ = [
     "facts_of",
     "fill_words",
     "ic_words",
+    "range_frame",
     "sharpe_words",
     "span_words",
     "trials_words",
@@ -35,7 +39,11 @@ RETURN_CONVENTION = (
     "win rate among sessions that moved; turnover one way; cost drag is the mean cost a session × 252."
 )
 TOO_FEW = "too few sessions"
-CLEAR = 1.96  # standard errors of a 95 % interval
+RANGE_CONVENTION = (
+    "Ranges hold 95 %: of a mean IC, its HAC error × a critical value that allows for the lags (Kiefer and Vogelsang "
+    "2005); of a Sharpe ratio, a difference or a beta, its HAC error × the 95 % quantile of |t| over stationary "
+    f"bootstrap samples ({N_RESAMPLES:,} resamples, seed 0, blocks as long as Politis and White ask for)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +57,11 @@ class Metric:
 def by_book(books: Mapping[str, BookReport], field: str) -> pd.DataFrame:
     """Return one series of every book's result side by side, a column per book."""
     return pd.DataFrame({name: getattr(book.result, field) for name, book in books.items()})
+
+
+def range_frame(ranges: Mapping[str, Interval]) -> pd.DataFrame:
+    """Return estimates with their bounds as a frame for a picture, a row a name."""
+    return pd.DataFrame(list(ranges.values()), index=pd.Index(list(ranges)), columns=list(Interval._fields))
 
 
 def span_words(span: Span) -> str:
@@ -73,16 +86,15 @@ def ic_words(summary: ICSummary) -> str:
 
 def compared(gap: ICSummary, ours: str, theirs: str) -> str:
     """Return one sentence: whether the mean rank IC of ours is above theirs, beyond a 95 % interval."""
+    low, high = gap.interval.low, gap.interval.high
     measured = f"the rank IC differs by {ic_words(gap)} over {count(gap.n_sessions)} paired sessions"
-    limit = CLEAR * gap.standard_error
-    if not (math.isfinite(gap.mean) and math.isfinite(limit)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return f"Whether {ours} beats {theirs} cannot be said: too few paired sessions."
     ours = ours[:1].upper() + ours[1:]
-    if gap.mean > limit:
-        return f"{ours} beats {theirs}: {measured}, more than {CLEAR} standard errors."
-    if gap.mean < -limit:
-        return f"{ours} is worse than {theirs}: {measured}, more than {CLEAR} standard errors."
-    return f"{ours} does not beat {theirs}: {measured}, within {CLEAR} standard errors of zero."
+    shown = f"{measured}, at 95 % {ranged(gap.interval, 4)}."
+    if low > 0:
+        return f"{ours} beats {theirs}: {shown}"
+    return f"{ours} {'is worse than' if high < 0 else 'does not beat'} {theirs}: {shown}"
 
 
 def fill_words(execution: Execution) -> str:
