@@ -25,11 +25,11 @@ class Blocks(NamedTuple):
     row: np.ndarray
     length: np.ndarray
 
-    def sums(self, columns: np.ndarray) -> np.ndarray:
-        """Return the sum over each block of (n_sessions, n_columns) numbers, shape (n_blocks, n_columns)."""
-        around = np.vstack([columns, columns])
-        running = np.vstack([np.zeros((1, columns.shape[1])), around.cumsum(axis=0)])
-        total: np.ndarray = running[self.row + self.length] - running[self.row]
+    def sums(self, series: np.ndarray) -> np.ndarray:
+        """Return the sum over each block of (n_series, n_sessions) numbers, shape (n_series, n_blocks)."""
+        around = np.hstack([np.zeros((len(series), 1)), series, series])
+        running = around.cumsum(axis=1)
+        total: np.ndarray = running.take(self.row + self.length, axis=1) - running.take(self.row, axis=1)
         return total
 
     def resample(self) -> np.ndarray:

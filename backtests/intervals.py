@@ -43,15 +43,15 @@ class Smooth(NamedTuple):
 
     Parameters
     ----------
-    columns : ndarray of float, shape (n_sessions, n_moments)
+    series : ndarray of float, shape (n_moments, n_sessions)
         What the means are of.
     value : callable
-        Means (..., n_moments) to the statistic (...).
+        Means (n_moments, ...) to the statistic (...).
     slope : callable
-        Means (..., n_moments) to its gradient (..., n_moments).
+        Means (n_moments, ...) to its gradient (n_moments, ...).
     """
 
-    columns: np.ndarray
+    series: np.ndarray
     value: Callable[[np.ndarray], np.ndarray]
     slope: Callable[[np.ndarray], np.ndarray]
 
@@ -125,7 +125,7 @@ def _observed(*series: pd.Series) -> np.ndarray | None:
 
 
 def _mean(values: np.ndarray) -> Smooth:
-    return Smooth(values[:, None], lambda means: means[..., 0], np.ones_like)
+    return Smooth(values[None], lambda means: means[0], np.ones_like)
 
 
 def _sharpe(returns: np.ndarray) -> Smooth:
@@ -134,19 +134,19 @@ def _sharpe(returns: np.ndarray) -> Smooth:
     year = np.sqrt(SESSIONS_A_YEAR * (n - 1) / n)
 
     def variance(means: np.ndarray) -> np.ndarray:
-        spread: np.ndarray = means[..., 1] - (means[..., 0] - middle) ** 2
+        spread: np.ndarray = means[1] - (means[0] - middle) ** 2
         return spread
 
     def value(means: np.ndarray) -> np.ndarray:
-        ratio: np.ndarray = year * means[..., 0] / np.sqrt(variance(means))
+        ratio: np.ndarray = year * means[0] / np.sqrt(variance(means))
         return ratio
 
     def slope(means: np.ndarray) -> np.ndarray:
-        mean, spread = means[..., 0], variance(means)
+        mean, spread = means[0], variance(means)
         by_mean = spread + mean * (mean - middle)
-        return year * np.stack([by_mean, -mean / 2.0], axis=-1) / spread[..., None] ** 1.5
+        return year * np.stack([by_mean, -mean / 2.0]) / spread**1.5
 
-    return Smooth(np.column_stack([returns, (returns - middle) ** 2]), value, slope)
+    return Smooth(np.stack([returns, (returns - middle) ** 2]), value, slope)
 
 
 def _beta(returns: np.ndarray, market: np.ndarray) -> Smooth:
@@ -154,7 +154,7 @@ def _beta(returns: np.ndarray, market: np.ndarray) -> Smooth:
     r, m = returns - returns.mean(), market - market.mean()
 
     def parts(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return means[..., 2] - means[..., 0] * means[..., 1], means[..., 3] - means[..., 1] ** 2
+        return means[2] - means[0] * means[1], means[3] - means[1] ** 2
 
     def value(means: np.ndarray) -> np.ndarray:
         covariance, variance = parts(means)
@@ -163,25 +163,25 @@ def _beta(returns: np.ndarray, market: np.ndarray) -> Smooth:
     def slope(means: np.ndarray) -> np.ndarray:
         covariance, variance = parts(means)
         beta = covariance / variance
-        by_market = 2.0 * means[..., 1] * beta - means[..., 0]
-        return np.stack([-means[..., 1], by_market, np.ones_like(beta), -beta], axis=-1) / variance[..., None]
+        by_market = 2.0 * means[1] * beta - means[0]
+        return np.stack([-means[1], by_market, np.ones_like(beta), -beta]) / variance
 
-    return Smooth(np.column_stack([r, m, r * m, m**2]), value, slope)
+    return Smooth(np.stack([r, m, r * m, m**2]), value, slope)
 
 
 def _less(ours: Smooth, theirs: Smooth) -> Smooth:
-    k = ours.columns.shape[1]
+    k = len(ours.series)
     return Smooth(
-        np.hstack([ours.columns, theirs.columns]),
-        lambda means: ours.value(means[..., :k]) - theirs.value(means[..., k:]),
-        lambda means: np.concatenate([ours.slope(means[..., :k]), -theirs.slope(means[..., k:])], axis=-1),
+        np.vstack([ours.series, theirs.series]),
+        lambda means: ours.value(means[:k]) - theirs.value(means[k:]),
+        lambda means: np.concatenate([ours.slope(means[:k]), -theirs.slope(means[k:])]),
     )
 
 
 def _interval(statistic: Smooth, seed: int, mean_block: float | None) -> Interval:
-    means = statistic.columns.mean(axis=0)
+    means = statistic.series.mean(axis=1)
     estimate = float(statistic.value(means))
-    influence = (statistic.columns - means) @ statistic.slope(means)
+    influence = statistic.slope(means) @ (statistic.series - means[:, None])
     block = optimal_block_length(influence) if mean_block is None else mean_block
     blocks = draw_blocks(len(influence), N_RESAMPLES, mean_block=block, rng=np.random.default_rng(seed))
     reach = hac_standard_error(pd.Series(influence)) * _critical_value(statistic, blocks, estimate)
@@ -190,11 +190,12 @@ def _interval(statistic: Smooth, seed: int, mean_block: float | None) -> Interva
 
 def _critical_value(statistic: Smooth, blocks: Blocks, estimate: float) -> float:
     """Return the 95 % quantile of |t| over the resamples, whose errors are those of sums over their own blocks."""
-    n, of = len(statistic.columns), blocks.resample()
-    sums = blocks.sums(statistic.columns)
-    means = np.add.reduceat(sums, blocks.first) / n  # (n_resamples, n_moments)
-    centred = sums - blocks.length[:, None] * means[of]
-    spread = np.add.reduceat(np.einsum("jk,jk->j", centred, statistic.slope(means)[of]) ** 2, blocks.first)
+    n, of = statistic.series.shape[1], blocks.resample()
+    sums = blocks.sums(statistic.series)
+    means = np.add.reduceat(sums, blocks.first, axis=1) / n  # (n_moments, n_resamples)
+    centred = sums - blocks.length * means.take(of, axis=1)
+    linear = np.einsum("kj,kj->j", centred, statistic.slope(means).take(of, axis=1))
+    spread = np.add.reduceat(linear**2, blocks.first)
     apart = np.abs(statistic.value(means) - estimate) * n
     t = np.divide(apart, np.sqrt(spread), out=np.zeros_like(apart), where=apart > 0.0)
     return float(np.quantile(t, LEVEL))

@@ -115,12 +115,12 @@ def test_too_few_sessions_and_constants_have_no_bounds():
 
 
 def test_sums_of_blocks_are_those_of_the_rows_they_stand_for():
-    values = np.random.default_rng(0).normal(size=(40, 2))
+    values = np.random.default_rng(0).normal(size=(2, 40))
     for mean_block in (1, 4.5, 100):
         blocks = draw_blocks(40, 30, mean_block=mean_block, rng=np.random.default_rng(1))
         rows = stationary_bootstrap_rows(40, 30, mean_block=mean_block, rng=np.random.default_rng(1))
-        by_block = np.add.reduceat(blocks.sums(values), blocks.first)
-        np.testing.assert_allclose(by_block, values[rows].sum(axis=1), atol=1e-12)
+        by_block = np.add.reduceat(blocks.sums(values), blocks.first, axis=1)
+        np.testing.assert_allclose(by_block, values[:, rows].sum(axis=2), atol=1e-12)
         assert np.bincount(blocks.resample(), weights=blocks.length).tolist() == [40] * 30
 
 
@@ -140,10 +140,10 @@ def test_a_slope_is_what_a_small_step_of_the_means_gives():
 
     ours, theirs = noise(1).to_numpy(), noise(2).to_numpy()
     for statistic in (_sharpe(ours), _beta(ours, theirs), _less(_sharpe(ours), _sharpe(theirs))):
-        means = statistic.columns[:200].mean(axis=0)  # away from the sample's own, where terms vanish
+        means = statistic.series[:, :200].mean(axis=1)  # away from the sample's own, where terms vanish
         for place, slope in enumerate(statistic.slope(means)):
             step = np.zeros_like(means)
-            step[place] = 1e-6 * np.sqrt(np.mean(statistic.columns[:, place] ** 2))
+            step[place] = 1e-6 * np.sqrt(np.mean(statistic.series[place] ** 2))
             rise = (statistic.value(means + step) - statistic.value(means - step)) / (2 * step[place])
             assert slope == pytest.approx(rise, rel=1e-4)
 
