@@ -17,6 +17,7 @@ CONVENTION = (
     "baseline's order, so that short filters see the same levels. The universe is an equal-weighted book of its own, "
     "rebalanced daily and charged alike; a benchmark is a series without costs. Differences are paired by session. "
     "Chance is counted rival by rival, not for all at once. "
+    "Of random ranks: median, middle 95 % of the books, and mean return × 252. "
 )
 CONVENTION += RANGE_CONVENTION
 
@@ -84,7 +85,7 @@ def _table(report: ReportInput, wall: Wall) -> Table:
         )
     if wall.random is not None:
         found = wall.random.range()
-        luck = f"random ranks, median and 95 % of {count(len(wall.random.sharpes))}"
+        luck = f"random ranks, median of {count(len(wall.random.sharpes))}"
         mean = percent(float(pd.Series(wall.random.annual_means).median()))
         rows.append(
             (
