@@ -8,7 +8,6 @@ from signals.evaluation import (
     ScoreCorrelation,
     ic_by_quarter,
     ic_decay,
-    ic_intervals,
     information_coefficient,
     quantile_returns,
     rank_autocorrelation,
@@ -16,7 +15,7 @@ from signals.evaluation import (
     summarize_ic,
 )
 from signals.features import FEATURE_SETS, Feature, compute_features, feature_table, fill_gaps
-from signals.hac import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
+from signals.hac import Interval, hac_interval, hac_intervals, hac_lags_by_rule, hac_standard_error
 
 __all__ = [
     "FEATURE_SETS",
@@ -32,11 +31,11 @@ __all__ = [
     "feature_table",
     "fill_gaps",
     "hac_interval",
+    "hac_intervals",
     "hac_lags_by_rule",
     "hac_standard_error",
     "ic_by_quarter",
     "ic_decay",
-    "ic_intervals",
     "information_coefficient",
     "neutralize",
     "quantile_returns",

@@ -26,7 +26,6 @@ __all__ = [
     "ScoreCorrelation",
     "ic_by_quarter",
     "ic_decay",
-    "ic_intervals",
     "information_coefficient",
     "quantile_returns",
     "rank_autocorrelation",
@@ -47,18 +46,15 @@ class ICSummary:
     ----------
     mean, std : float
         Mean and standard deviation over sessions.
-    icir : float
-        Mean ÷ std of the daily numbers, not annualized; NaN if every session has the same IC.
-    icir_annual : float
-        ``icir`` × √252 (Grinold and Kahn, "Active Portfolio Management", 1999, chapter 6).
+    icir, icir_annual : float
+        Mean ÷ std of the daily numbers, NaN if all are the same; and the same × √252 (Grinold and Kahn, "Active
+        Portfolio Management", 1999, chapter 6).
     standard_error, t_hac : float
         HAC standard error of the mean, and mean ÷ standard error.
-    hac_lags : int
-        Lags in that error.
+    hac_lags, n_sessions : int
+        Lags in that error, and sessions with an IC.
     hit_rate : float
-        Share of sessions with an IC above 0.
-    n_sessions : int
-        Sessions with an IC.
+        Share of those sessions with one above 0.
     minimum, p05, p25, median, p75, p95, maximum : float
         Percentiles, interpolated linearly.
     """
@@ -82,7 +78,7 @@ class ICSummary:
 
     @property
     def interval(self) -> Interval:
-        """The mean with its 95 % bounds, from the HAC error."""
+        """Mean with its 95 % bounds, from the HAC error."""
         return hac_interval(self.mean, self.standard_error, lags=self.hac_lags, n_sessions=self.n_sessions)
 
 
@@ -214,17 +210,6 @@ def ic_by_quarter(ic: pd.Series, *, horizon: int = 1) -> pd.DataFrame:
     quarters = pd.DatetimeIndex(ic.index).to_period("Q")
     summaries = {quarter: summarize_ic(part, horizon=horizon) for quarter, part in ic.groupby(quarters)}
     return _summary_frame(summaries, "quarter")
-
-
-def ic_intervals(summaries: pd.DataFrame) -> pd.DataFrame:
-    """Return ``estimate``, ``low`` and ``high`` (95 %, HAC) of mean ICs, one row a row of ``ICSummary`` fields.
-
-    ``summaries`` is the table of ``ic_by_quarter`` or one of ``ICDecay``; bounds are NaN where the error is.
-    """
-    fields = ("mean", "standard_error", "hac_lags", "n_sessions")
-    rows = zip(*(summaries[field] for field in fields), strict=True)
-    found = [hac_interval(mean, error, lags=int(lags), n_sessions=int(n)) for mean, error, lags, n in rows]
-    return pd.DataFrame(found, index=summaries.index, columns=list(Interval._fields))
 
 
 def ic_decay(

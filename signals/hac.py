@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-__all__ = ["Interval", "hac_interval", "hac_lags_by_rule", "hac_standard_error"]
+__all__ = ["Interval", "hac_interval", "hac_intervals", "hac_lags_by_rule", "hac_standard_error"]
 
 # Kiefer and Vogelsang (2005), table 1, Bartlett kernel, 97.5 %: critical value by the share of lags counted
 FIXED_B = np.polynomial.Polynomial([1.9600, 2.9694, 0.4160, -0.5324])
@@ -84,6 +84,18 @@ def hac_interval(mean: float, standard_error: float, *, lags: int, n_sessions: i
     """
     reach = standard_error * float(FIXED_B((lags + 1) / n_sessions)) if n_sessions > lags else np.nan
     return Interval(estimate=mean, low=mean - reach, high=mean + reach)
+
+
+def hac_intervals(summaries: pd.DataFrame) -> pd.DataFrame:
+    """Return ``estimate``, ``low`` and ``high`` (95 %, HAC) of means, one row a row of ``summaries``.
+
+    Its columns ``mean``, ``standard_error``, ``hac_lags`` and ``n_sessions`` are those of ``signals.ICSummary``; bounds
+    are NaN where the error is.
+    """
+    fields = ("mean", "standard_error", "hac_lags", "n_sessions")
+    rows = zip(*(summaries[field] for field in fields), strict=True)
+    found = [hac_interval(mean, error, lags=int(lags), n_sessions=int(n)) for mean, error, lags, n in rows]
+    return pd.DataFrame(found, index=summaries.index, columns=list(Interval._fields))
 
 
 def _long_run_variance(numbers: np.ndarray, lags: int) -> float:

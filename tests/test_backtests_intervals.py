@@ -16,8 +16,8 @@ from backtests.intervals import (
 )
 from backtests.metrics import market_fit, max_drawdown, sharpe_ratio, sharpe_standard_error
 from benchmarks.interval_coverage import PROCESSES, coverage
-from signals.evaluation import ic_intervals, summarize_ic
-from signals.hac import hac_interval, hac_standard_error
+from signals.evaluation import summarize_ic
+from signals.hac import hac_interval, hac_intervals, hac_standard_error
 
 SINGLE = (mean_interval, sharpe_interval)
 PAIRED = (mean_gap_interval, sharpe_gap_interval, beta_interval)
@@ -197,7 +197,7 @@ def test_a_hac_interval_by_hand():
 def test_a_table_of_summaries_has_the_bounds_of_its_rows():
     summaries = [summarize_ic(noise(seed)) for seed in range(3)]
     table = pd.DataFrame([{name: getattr(each, name) for name in each.__slots__} for each in summaries], list("abc"))
-    found = ic_intervals(table)
+    found = hac_intervals(table)
     assert [tuple(row) for row in found.to_numpy()] == [tuple(each.interval) for each in summaries]
     assert list(found.index) == list("abc")
 

@@ -23,8 +23,7 @@ from backtests.report.sections.study import (
     stability_table,
 )
 from backtests.report.sections.wording import RANGE_CONVENTION, TOO_FEW, ic_words, range_frame
-from signals.evaluation import ic_intervals
-from signals.hac import Interval
+from signals.hac import Interval, hac_intervals
 
 __all__ = ["signal_section"]
 
@@ -112,13 +111,13 @@ def _quarters(signal: SignalReport) -> Picture:
     return Picture(
         title="Mean rank IC by quarter, with 95 % ranges",
         summary=f"Positive in {int((known['mean'] > 0).sum())} of {len(known)} quarters with enough sessions.",
-        figure=quarter_figure(ic_intervals(known)),
+        figure=quarter_figure(hac_intervals(known)),
     )
 
 
 def _decay(signal: SignalReport) -> Picture:
     single = signal.decay.single
-    ranges = ic_intervals(single)
+    ranges = hac_intervals(single)
     words = ", ".join(
         f"{horizon}: {ratio(row.estimate, 4)} ({ranged(row, 4)})"
         for horizon, row in zip(ranges.index, _rows(ranges), strict=True)
