@@ -30,6 +30,7 @@ BEGINNINGS = (
 NOT_DECIDING = (
     "backtests/report/",
     "backtests/tearsheet.py",
+    "strategy/chained_log.py",
     "strategy/cli/",
     "strategy/__init__.py",  # loads on first use and decides nothing
     "strategy/closure.py",

@@ -8,9 +8,10 @@ import pandas as pd
 
 from backtests.deflation import Overfitting, overfitting_probability
 from market.files import read_json, write_json
+from strategy.chained_log import Entry
 from strategy.outcome import Outcome
 from strategy.runs import RunFolder, RunStore
-from strategy.trials import Entry, TrialKey, TrialLog, comparable, distinct, trial_kind
+from strategy.trials import TrialKey, TrialLog, comparable, distinct, trial_kind
 
 __all__ = ["CHAIN_FILE", "Standing", "record_trial"]
 
