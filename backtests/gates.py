@@ -10,10 +10,11 @@ from typing import Literal
 
 from backtests.metrics import PerformanceSummary
 
-__all__ = ["Gate", "reference_gates"]
+__all__ = ["Gate", "paper_gates", "reference_gates"]
 
 Status = Literal["PASS", "FAIL", "NOT MEASURED"]
 PAPER = "paper trading has not been run"
+PAPER_SESSIONS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,37 @@ def reference_gates(
         _gate("Drawdown", "≤ 15 %", -net.max_drawdown, _at_most(0.15), "deepest, net, test span"),
         _gate("Accuracy", "≥ 58 %", accuracy, _at_least(0.58), sign),
         _gate("Train to validation gap", "< 10 %", gap, _below(0.10), split),
-        _unmeasured("Paper trading: Sharpe ratio", "> 1.0 over ≥ 60 sessions"),
-        _unmeasured("Paper trading: drawdown", "> −10 %"),
-        _unmeasured("Paper trading: kill-switch days", "< 15 %"),
+        *paper_gates(),
+    )
+
+
+def paper_gates(
+    net: PerformanceSummary | None = None, *, n_sessions: int = 0, flat_share: float = math.nan
+) -> tuple[Gate, ...]:
+    """Return the gates that the reference asks of paper trading; none is measured before 60 sessions.
+
+    Parameters
+    ----------
+    net : PerformanceSummary, optional
+        Of the scored sessions' net returns.
+    n_sessions : int
+        Sessions scored.
+    flat_share : float
+        Share of the decisions in which a kill switch held the book flat; NaN where the strategy has none.
+    """
+    if net is None or n_sessions < PAPER_SESSIONS:
+        detail = PAPER if net is None else f"{n_sessions} of {PAPER_SESSIONS} sessions scored"
+        sharpe, drawdown, flat = math.nan, math.nan, math.nan
+    else:
+        detail = f"net, {n_sessions} sessions decided before their open"
+        sharpe, drawdown, flat = net.sharpe, -net.max_drawdown, flat_share
+    switch = detail if net is None or not math.isnan(flat_share) else "the strategy has no kill switch"
+    return (
+        _gate(
+            "Paper trading: Sharpe ratio", "> 1.0 over ≥ 60 sessions", sharpe, _above(1.0), detail, is_fraction=False
+        ),
+        _gate("Paper trading: drawdown", "< 10 %", drawdown, _below(0.10), detail),
+        _gate("Paper trading: kill-switch days", "< 15 %", flat, _below(0.15), switch),
     )
 
 
@@ -80,12 +109,12 @@ def _gate(
     return Gate(name=name, asked=asked, measured=measured, status=status, detail=detail, is_fraction=is_fraction)
 
 
-def _unmeasured(name: str, asked: str) -> Gate:
-    return Gate(name=name, asked=asked, measured=math.nan, status="NOT MEASURED", detail=PAPER)
-
-
 def _at_least(threshold: float) -> Callable[[float], bool]:
     return lambda measured: measured >= threshold
+
+
+def _above(threshold: float) -> Callable[[float], bool]:
+    return lambda measured: measured > threshold
 
 
 def _at_most(threshold: float) -> Callable[[float], bool]:

@@ -22,7 +22,7 @@ from strategy.orders import ORDER_COLUMNS, plan_trades
 from strategy.recompute import decide
 from strategy.spec import StrategySpec
 
-__all__ = ["Decision", "export_decision", "next_decision"]
+__all__ = ["Decision", "export_decision", "fill_session", "next_decision"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,7 +130,7 @@ def next_decision(
     return Decision(
         strategy=spec.name,
         decided=panel.sessions[-1],
-        fills=_fill_session(panel, spec),
+        fills=fill_session(panel, spec),
         fill=spec.execution.fill,
         orders=orders,
         equity=worth,
@@ -162,7 +162,7 @@ def export_decision(decision: Decision, path: str | Path) -> Path:
     return target
 
 
-def _fill_session(panel: Panel, spec: StrategySpec) -> pd.Timestamp | None:
+def fill_session(panel: Panel, spec: StrategySpec) -> pd.Timestamp | None:
     """Return the session in which a decision of the last close fills; None for that close itself."""
     delay, last = spec.execution.delay, panel.sessions[-1]
     if delay == 0:

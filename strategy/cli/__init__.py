@@ -18,6 +18,7 @@ from strategy.cli.doors import (
     new_command,
 )
 from strategy.cli.looking import definition_command, report_command, runs_command, show_command, tearsheet_command
+from strategy.cli.papering import PAPER_EXAMPLES, paper_command
 from strategy.cli.proving import PROVE_EXAMPLES, prove_command
 from strategy.cli.running import RUN_EXAMPLES, run_command
 from strategy.cli.versioning import add_versioning_commands
@@ -48,6 +49,7 @@ app.command("run", epilog=RUN_EXAMPLES)(run_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
+app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
 app.command("new", epilog=NEW_EXAMPLES)(new_command)
 app.command("runs", epilog=_examples("quintile runs", "quintile runs --out DIR --json"))(runs_command)
 app.command("show", epilog=_examples("quintile show", "quintile show 20261121 --json"))(show_command)

@@ -1,0 +1,172 @@
+"""Paper trading: decided before the open, scored after it, never rewritten, and made again from the bars."""
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from market.errors import DataError, RunError
+from market.panel import Panel
+from strategy.inputs import load_inputs
+from strategy.paper import PaperLog, commit_decision, open_paper, paper_record, replay_paper, score_fills
+from strategy.recompute import decide
+from strategy.runs import RunRequest
+from strategy.trials import TrialLog
+from strategy.versioned import Frozen, open_frozen
+from tests.frozen_market import bench, small_bars
+
+FREEZE = 459  # row of the session on which the version is frozen
+
+
+@dataclass
+class Clock:
+    """A clock that a test sets."""
+
+    now: dt.datetime = field(default_factory=lambda: dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def after_the_close_of(self, session: pd.Timestamp) -> None:
+        self.now = dt.datetime.combine(session.date(), dt.time(22, 0), tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A version frozen in its own past, bars that go on after it, and a store."""
+
+    frozen: Frozen
+    panel: Panel
+    store: Path
+
+    def open(self, clock: Clock, name: str) -> PaperLog:
+        return open_paper(self.frozen.folder, self.store / name, clock=clock)
+
+    def trade(self, log: PaperLog, clock: Clock, rows: list[int]) -> None:
+        for row in rows:
+            clock.after_the_close_of(self.panel.sessions[row])
+            known = self.panel.until(self.panel.sessions[row])
+            commit_decision(log, self.frozen, known)
+            score_fills(log, self.frozen, known)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("paper")
+    made = bench(folder)
+    panel = load_inputs(RunRequest(bars=str(small_bars(folder / "later.parquet", n_sessions=480)))).panel
+
+    class Past(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> "Past":
+            day = panel.sessions[FREEZE]
+            return cls(day.year, day.month, day.day, 23, tzinfo=tz)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("strategy.freeze.datetime", Past)
+        version = made.freeze("filter_negative@1.0.0")
+    return Desk(frozen=open_frozen(version, TrialLog(made.store.root)), panel=panel, store=folder)
+
+
+def test_each_close_is_decided_once_and_scored_once(desk: Desk) -> None:
+    clock = Clock()
+    log = desk.open(clock, "once")
+    desk.trade(log, clock, [460, 461, 461, 462])
+    record = paper_record(log)
+    assert list(record.decisions.index) == list(desk.panel.sessions[460:463])
+    assert list(record.scores.index) == list(desk.panel.sessions[461:463])
+    assert not record.decisions["late"].any()
+    assert list(log.problems()) == []
+    committed = [entry for entry in log.entries() if entry.kind == "decision"][1].facts["weights"]
+    wanted = decide(desk.frozen.spec, desk.panel.until(desk.panel.sessions[461]), desk.frozen.checkpoint)
+    assert committed == wanted[wanted != 0].to_dict()
+
+
+def test_the_first_score_is_the_return_of_the_committed_weights_from_open_to_close(desk: Desk) -> None:
+    clock = Clock()
+    log = desk.open(clock, "hand")
+    desk.trade(log, clock, [460, 461])
+    weights = pd.Series(next(entry for entry in log.entries() if entry.kind == "decision").facts["weights"])
+    moved = (desk.panel.close.iloc[461] / desk.panel.open.iloc[461] - 1.0)[weights.index]
+    fee = desk.frozen.spec.costs.trade_bps / 1e4
+    assert paper_record(log).scores["gross"].iloc[0] == pytest.approx((weights * moved).sum(), abs=1e-12)
+    assert paper_record(log).scores["cost"].iloc[0] == pytest.approx(fee * weights.abs().sum(), abs=1e-12)
+
+
+def test_bars_that_end_before_the_freeze_or_the_last_decision_are_refused(desk: Desk) -> None:
+    clock = Clock()
+    log = desk.open(clock, "old")
+    with pytest.raises(DataError, match=r"bars end 2016-\d\d-\d\d, filter_negative@1.0.0 was frozen"):
+        commit_decision(log, desk.frozen, desk.panel.until(desk.panel.sessions[FREEZE]))
+    desk.trade(log, clock, [462])
+    with pytest.raises(DataError, match="the last decision was made"):
+        commit_decision(log, desk.frozen, desk.panel.until(desk.panel.sessions[461]))
+
+
+def test_a_decision_after_the_open_is_kept_and_never_traded(desk: Desk) -> None:
+    clock = Clock()
+    log = desk.open(clock, "late")
+    desk.trade(log, clock, [460])
+    fills = pd.Timestamp(log.entries()[-1].facts["fills"])
+    next_fills = fills + pd.offsets.BusinessDay()
+    clock.now = dt.datetime(next_fills.year, next_fills.month, next_fills.day, 14, 0, tzinfo=dt.UTC)
+    commit_decision(log, desk.frozen, desk.panel.until(desk.panel.sessions[461]))
+    record = paper_record(log)
+    assert record.decisions["late"].tolist() == [False, True]
+    score_fills(log, desk.frozen, desk.panel.until(desk.panel.sessions[463]))
+    scores = paper_record(log).scores
+    assert scores["turnover"].iloc[0] > 0
+    assert (scores["turnover"].iloc[1:] == 0).all()
+
+
+def test_the_log_replays_and_an_edited_bar_is_named(desk: Desk) -> None:
+    clock = Clock()
+    log = desk.open(clock, "replay")
+    desk.trade(log, clock, [460, 461, 462, 463])
+    assert replay_paper(log, desk.frozen, desk.panel) == []
+    close = desk.panel.close.copy()
+    held = next(entry for entry in log.entries() if entry.kind == "decision").facts["weights"]
+    close.iloc[461, close.columns.get_loc(max(held, key=lambda name: abs(held[name])))] *= 1.001
+    around = {"close": close, "high": np.maximum(desk.panel.high, close), "low": np.minimum(desk.panel.low, close)}
+    other = replace(desk.panel, **around).until(desk.panel.sessions[463])
+    differences = replay_paper(log, desk.frozen, other)
+    assert any(f"score of {desk.panel.sessions[461]:%Y-%m-%d}: net was" in line for line in differences)
+    before = paper_record(log).scores
+    score_fills(log, desk.frozen, other)
+    score_fills(log, desk.frozen, other)
+    record = paper_record(log)
+    pd.testing.assert_frame_equal(record.scores, before)
+    assert record.restated[0] == f"{desk.panel.sessions[461]:%Y-%m-%d}"
+    assert len(set(record.restated)) == len(record.restated)
+
+
+def test_gates_are_measured_after_sixty_sessions_only(desk: Desk) -> None:
+    clock = Clock()
+    log = desk.open(clock, "gates")
+    desk.trade(log, clock, [460, 461])
+    assert {gate.status for gate in paper_record(log).gates} == {"NOT MEASURED"}
+    rng = np.random.default_rng(1)
+    for day, net in enumerate(rng.normal(0.002, 0.005, 70)):
+        log.append(
+            "score",
+            session=f"{pd.Timestamp('2017-01-02') + pd.Timedelta(days=day):%Y-%m-%d}",
+            net=net,
+            gross=net,
+            turnover=0.0,
+            cost=0.0,
+        )
+    status = {gate.name: gate.status for gate in paper_record(log).gates}
+    assert status["Paper trading: Sharpe ratio"] == "PASS"
+    assert status["Paper trading: drawdown"] == "PASS"
+    assert "70" in str(paper_record(log)) or "71" in str(paper_record(log))
+
+
+def test_a_log_of_another_version_is_refused(desk: Desk, tmp_path: Path) -> None:
+    home = tmp_path / "paper" / "filter_negative-1.0.0"
+    PaperLog(home).append("version", version="filter_negative@1.0.0", lock="0" * 64)
+    with pytest.raises(RunError, match=r"begun for another filter_negative@1\.0\.0"):
+        open_paper(desk.frozen.folder, tmp_path)
