@@ -144,7 +144,8 @@ def _sharpe(returns: np.ndarray) -> Smooth:
     def slope(means: np.ndarray) -> np.ndarray:
         mean, spread = means[0], variance(means)
         by_mean = spread + mean * (mean - middle)
-        return year * np.stack([by_mean, -mean / 2.0]) / spread**1.5
+        slopes: np.ndarray = year * np.stack([by_mean, -mean / 2.0]) / spread**1.5
+        return slopes
 
     return Smooth(np.stack([returns, (returns - middle) ** 2]), value, slope)
 
@@ -158,13 +159,15 @@ def _beta(returns: np.ndarray, market: np.ndarray) -> Smooth:
 
     def value(means: np.ndarray) -> np.ndarray:
         covariance, variance = parts(means)
-        return covariance / variance
+        ratio: np.ndarray = covariance / variance
+        return ratio
 
     def slope(means: np.ndarray) -> np.ndarray:
         covariance, variance = parts(means)
         beta = covariance / variance
         by_market = 2.0 * means[1] * beta - means[0]
-        return np.stack([-means[1], by_market, np.ones_like(beta), -beta]) / variance
+        slopes: np.ndarray = np.stack([-means[1], by_market, np.ones_like(beta), -beta]) / variance
+        return slopes
 
     return Smooth(np.stack([r, m, r * m, m**2]), value, slope)
 

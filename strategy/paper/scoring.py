@@ -58,9 +58,11 @@ def paper_backtest(log: PaperLog, frozen: Frozen, panel: Panel) -> BacktestResul
 def session_facts(result: BacktestResult) -> list[dict[str, Any]]:
     """Return the numbers of each session as the log keeps them."""
     lines = (result.net_returns, result.gross_returns, result.turnover, result.cost)
-    table = pd.concat(dict(zip(NUMBERS, lines, strict=True)), axis=1)
-    rows = table.to_dict(orient="index")
-    return [{"session": f"{session:%Y-%m-%d}", **numbers} for session, numbers in rows.items()]
+    table = pd.DataFrame(dict(zip(NUMBERS, lines, strict=True)))
+    return [
+        {"session": f"{session:%Y-%m-%d}", **numbers}
+        for session, numbers in zip(table.index, table.to_dict(orient="records"), strict=True)
+    ]
 
 
 def scored(log: PaperLog) -> list[Entry]:
