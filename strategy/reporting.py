@@ -71,17 +71,23 @@ def save_outcome(
 
 
 def find_report(folder: RunFolder) -> Path:
-    """Return the path of a run's report.
+    """Return the path of a run's report, which then says what is known of its look-ahead proof.
 
     Raises
     ------
     RunError
-        If the run has not finished.
+        If the run has not finished, or its report is older than its proof and has no place for it.
     """
-    path = folder.path / "report.html"
+    from backtests.report import restate_proof
+    from strategy.prove.standing import proof_report
+
+    path, again = folder.path / "report.html", f"`quintile run --resume {folder.run_id}`"
     if not path.is_file():
-        raise RunError(f"run {folder.run_id} has no report yet: finish it with `quintile run --resume {folder.run_id}`")
-    return path
+        raise RunError(f"run {folder.run_id} has no report yet: finish it with {again}")
+    try:
+        return restate_proof(path, proof_report(folder))
+    except ValueError as error:
+        raise RunError(f"{error} with {again}") from error
 
 
 def draw_tearsheet(folder: RunFolder) -> Path:
@@ -106,6 +112,7 @@ def report_input(
 ) -> "ReportInput":
     """Return everything that the report shows."""
     from backtests.report import Fingerprints, ReportInput, book_report, signal_report
+    from strategy.prove.standing import proof_report
 
     spec, panel, record = outcome.spec, outcome.inputs.panel, folder.record
     books = {
@@ -146,7 +153,7 @@ def report_input(
         n_trials=standing.recorded,
         n_tickers=len(panel.tickers),
         training=None if checkpoint is None else _training(checkpoint),
-        stamps=_stamps(folder, outcome, standing),
+        stamps=_stamps(outcome, standing),
         notes=(
             _trials_note(outcome, standing),
             *(() if checkpoint is None else _notes(checkpoint)),
@@ -158,6 +165,7 @@ def report_input(
         model_study=outcome.model,
         shorts=outcome.shorts,
         gates=_gates(outcome, checkpoint),
+        proof=proof_report(folder),
     )
 
 
@@ -279,9 +287,8 @@ def _survivorship_stamp(outcome: Outcome) -> "Stamp":
     return Stamp(label=label, severity="note" if declared else "caution", sentence=found.evidence)
 
 
-def _stamps(folder: RunFolder, outcome: Outcome, standing: Standing) -> tuple["Stamp", ...]:
+def _stamps(outcome: Outcome, standing: Standing) -> tuple["Stamp", ...]:
     from backtests.report import Stamp
-    from strategy.prove.standing import proof_stamp
 
     word = verdict_word(outcome, standing)
     verdict = Stamp(
@@ -291,7 +298,7 @@ def _stamps(folder: RunFolder, outcome: Outcome, standing: Standing) -> tuple["S
     )
     named = [Stamp(label=label, severity="alarm", sentence=sentence) for label, sentence in standing.stamps]
     opened = [Stamp(label="HOLD-OUT OPENED", severity="caution", sentence=f"{each}.") for each in standing.openings]
-    return (verdict, proof_stamp(folder), *named, *opened)
+    return (verdict, *named, *opened)
 
 
 def _spans(outcome: Outcome, checkpoint: "Checkpoint | None") -> Any:

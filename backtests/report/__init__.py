@@ -12,11 +12,13 @@ from backtests.report.inputs import (
     book_report,
     signal_report,
 )
-from backtests.report.page import render_report, write_report
+from backtests.report.page import render_report, restate_proof, write_report
+from backtests.report.proven import ProofReport
 
 __all__ = [
     "BookReport",
     "Fingerprints",
+    "ProofReport",
     "ReportInput",
     "SignalReport",
     "Span",
@@ -25,6 +27,7 @@ __all__ = [
     "TrainingReport",
     "book_report",
     "render_report",
+    "restate_proof",
     "signal_report",
     "write_report",
 ]

@@ -17,6 +17,7 @@ from backtests.inference import resampled_drawdowns
 from backtests.intervals import beta_interval, mean_interval, sharpe_interval
 from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.regimes import named_periods, regime_table, trend_labels, vix_labels, volatility_labels
+from backtests.report.proven import ProofReport
 from backtests.result import BacktestResult
 from backtests.studies import BookStudy, ModelStudy, SignalStudy
 from backtests.trading import TradingSummary, trading_summary
@@ -353,6 +354,8 @@ class ReportInput:
         The filter-negative book under other levels and its other filter.
     gates : tuple of Gate
         The reference's thresholds.
+    proof : ProofReport or None
+        What the look-ahead checks found; None is told as UNPROVEN.
 
     Raises
     ------
@@ -385,6 +388,7 @@ class ReportInput:
     model_study: ModelStudy | None = None
     shorts: pd.DataFrame | None = None
     gates: tuple[Gate, ...] = ()
+    proof: ProofReport | None = None
 
     def __post_init__(self) -> None:
         if not self.books:

@@ -11,19 +11,22 @@ from importlib import resources
 from pathlib import Path
 
 import plotly.graph_objects as go
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 from backtests.report.content import Picture, Section
-from backtests.report.inputs import ReportInput
-from backtests.report.sections import all_sections, front_cards, front_stamps
+from backtests.report.inputs import ReportInput, Stamp
+from backtests.report.proven import ProofReport
+from backtests.report.sections import all_sections, front_cards, front_stamps, proof_section, proof_stamp
 from market.files import write_text
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["render_report", "restate_proof", "write_report"]
 
 FOOTER = (
     "Drawn by Quintile. Research, not advice; past and simulated returns say little about future ones. "
     "Every number carries its convention; n/a means not available."
 )
+SEVERITIES = ("alarm", "caution", "note")  # in the order of the stamps
 UNSAFE_IN_SCRIPTS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
@@ -52,11 +55,13 @@ def render_report(report: ReportInput) -> str:
 
     sections = all_sections(report)
     plotly_js, draw_js = get_plotlyjs(), _resource("draw.js")
-    return _template().render(
+    environment = _environment()
+    return environment.get_template("template.html").render(
         title=_title(report),
         strategy=report.strategy,
         verdict=report.verdict,
-        stamps=front_stamps(report),
+        stamps=_by_severity(front_stamps(report)),
+        proof=_proof_places(environment, report.proof),
         cards=front_cards(report),
         sections=sections,
         drawn=_drawings(sections),
@@ -80,6 +85,54 @@ def write_report(report: ReportInput, path: str | Path) -> Path:
     return Path(path)
 
 
+def restate_proof(path: str | Path, proof: ProofReport | None) -> Path:
+    """Say in a written report what a proof has found since; nothing else on the page changes.
+
+    Parameters
+    ----------
+    path : str or Path
+        A report that ``write_report`` wrote; replaced whole or not at all, and left alone where it says so already.
+    proof : ProofReport or None
+        None says UNPROVEN.
+
+    Raises
+    ------
+    ValueError
+        If the page has no place for a proof.
+    """
+    page = written = Path(path).read_text(encoding="utf-8")
+    for place, words in _proof_places(_environment(), proof).items():
+        page = _replaced(page, place, words)
+    if page != written:
+        write_text(path, page)
+    return Path(path)
+
+
+def _replaced(page: str, place: str, words: Markup) -> str:
+    opening, closing = _marks(place)  # text from files is escaped: it cannot hold a mark
+    before, opened, rest = page.partition(opening)
+    _, closed, after = rest.partition(closing)
+    if not (opened and closed):
+        raise ValueError("this report was drawn before proofs had a place in it: draw it again")
+    return f"{before}{words}{after}"
+
+
+def _proof_places(environment: Environment, proof: ProofReport | None) -> dict[str, Markup]:
+    """Return everything that the page says of its proof, between marks: the stamp at its severity, the section."""
+    macros = environment.get_template("macros.html").module
+    stamp, section = proof_stamp(proof), macros.show_section(proof_section(proof), {}, (), "")  # type: ignore[attr-defined]
+    shown = {stamp.severity: macros.show_stamp(stamp), "section": section}  # type: ignore[attr-defined]
+    return {place: Markup(shown.get(place, "")).join(map(Markup, _marks(place))) for place in (*SEVERITIES, "section")}
+
+
+def _marks(place: str) -> tuple[str, str]:
+    return f"<!-- proof: {place} -->", f"<!-- end of proof: {place} -->"
+
+
+def _by_severity(stamps: tuple[Stamp, ...]) -> list[tuple[str, list[Stamp]]]:
+    return [(severity, [stamp for stamp in stamps if stamp.severity == severity]) for severity in SEVERITIES]
+
+
 def _title(report: ReportInput) -> str:
     is_told = "SYNTHETIC" in report.title.upper()
     return report.title if is_told or not report.facts.synthetic else f"SYNTHETIC: {report.title}"
@@ -100,9 +153,11 @@ def _figure_json(figure: go.Figure) -> str:
     return shown.translate(UNSAFE_IN_SCRIPTS)
 
 
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_resource("template.html"))
+def _environment() -> Environment:
+    loader = FunctionLoader(_resource)
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
 
 
 def _resource(name: str) -> str:

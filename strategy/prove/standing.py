@@ -1,18 +1,18 @@
-"""Standing: what a proof allows page one of a report to say. Reads ``proof.json`` and nothing heavier."""
+"""Standing: what a proof allows the report of a run to say. Reads ``proof.json`` and nothing heavier."""
 
 from typing import TYPE_CHECKING
 
-from strategy.prove.proof import Proof, read_proof
+from strategy.prove.proof import CheckResult, Proof, read_proof
 from strategy.runs import RunFolder
 
 if TYPE_CHECKING:
-    from backtests.report import Stamp
+    from backtests.report import ProofReport
 
-__all__ = ["find_proof", "proof_notes", "proof_stamp"]
+__all__ = ["find_proof", "proof_report"]
 
 
 def find_proof(folder: RunFolder) -> Proof | None:
-    """Return the proof of a run: its own, or that of another run of the same spec, bars and code beside it."""
+    """Return the proof of a run: its own, or that of the same spec, bars and code beside it."""
     identity = folder.record["identity"]
     for path in (folder.path, *sorted(folder.path.parent.glob("*/"), reverse=True)):
         proof = read_proof(path)
@@ -21,24 +21,21 @@ def find_proof(folder: RunFolder) -> Proof | None:
     return None
 
 
-def proof_stamp(folder: RunFolder) -> "Stamp":
-    """Return UNPROVEN, LEAK FOUND or NO LEAK FOUND."""
-    from backtests.report import Stamp
+def proof_report(folder: RunFolder) -> "ProofReport | None":
+    """Return what the run's report says of its proof; None where there is none."""
+    from backtests.report import ProofReport
 
     proof = find_proof(folder)
     if proof is None:
-        sentence = "No look-ahead proof has been run on this pipeline."
-        return Stamp(label="UNPROVEN", severity="caution", sentence=sentence)
-    if proof.verdict == "FAIL":
-        return Stamp(label="LEAK FOUND", severity="alarm", sentence=f"{proof.first_finding}.")
-    passed = sum(check.status == "PASS" for check in proof.checks)
-    sentence = f"{passed} look-ahead checks passed in the sampled sessions; that is no guarantee for the others."
-    return Stamp(label="NO LEAK FOUND", severity="note", sentence=sentence)
+        return None
+    return ProofReport(
+        verdict=proof.verdict,
+        checks=tuple((check.check, check.status, _found(check)) for check in proof.checks),
+        offence="" if proof.first_finding is None else str(proof.first_finding),
+        is_deep=proof.deep,
+        seconds=proof.seconds,
+    )
 
 
-def proof_notes(folder: RunFolder) -> tuple[str, ...]:
-    """Return a line for each check of the run's proof, for the report's notes."""
-    proof = find_proof(folder)
-    if proof is None:
-        return ()
-    return tuple(f"Look-ahead proof, {check.check}: {check.status}, {check.note}." for check in proof.checks)
+def _found(check: CheckResult) -> str:
+    return check.note if check.finding is None else str(check.finding)

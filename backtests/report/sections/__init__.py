@@ -8,13 +8,14 @@ from backtests.report.sections.facts import facts_section, reproduce_section, sp
 from backtests.report.sections.front import front_cards, front_section, front_stamps
 from backtests.report.sections.gates import gates_section
 from backtests.report.sections.model import model_section
+from backtests.report.sections.proof import proof_section, proof_stamp
 from backtests.report.sections.regimes import regime_section
 from backtests.report.sections.shorts import shorts_section
 from backtests.report.sections.signal import signal_section
 from backtests.report.sections.training import training_section
 from backtests.report.sections.wall import wall_section
 
-__all__ = ["all_sections", "front_cards", "front_stamps"]
+__all__ = ["all_sections", "front_cards", "front_stamps", "proof_section", "proof_stamp"]
 
 
 def all_sections(report: ReportInput) -> tuple[Section, ...]:
@@ -32,6 +33,7 @@ def all_sections(report: ReportInput) -> tuple[Section, ...]:
         exposure_section(report),
         trading_section(report),
         training_section(report),
+        proof_section(report.proof),
         facts_section(report),
         spec_section(report),
         reproduce_section(report),
