@@ -22,6 +22,7 @@ from backtests.costs import Costs
 from backtests.metrics import drawdown_table, drawdowns, performance_summary
 from backtests.report import (
     Fingerprints,
+    ProofReport,
     ReportInput,
     Span,
     Spans,
@@ -31,6 +32,7 @@ from backtests.report import (
     figures,
     page,
     render_report,
+    restate_proof,
     signal_report,
     write_report,
 )
@@ -295,6 +297,40 @@ def test_a_synthetic_market_is_told_in_the_title_and_in_the_first_stamp(report, 
     assert [stamp.label for stamp in front_stamps(report)] == ["SYNTHETIC", "SURVIVOR-BIASED"]
     told = replace(report, title="SYNTHETIC market, a book")
     assert "SYNTHETIC: " not in Page(render_report(told)).text
+
+
+FAILED = ProofReport(
+    verdict="FAIL", checks=(("truncation", "FAIL", f"features: {EVIL}"), ("clock", "PASS", "")), offence=EVIL
+)
+PROVEN = ProofReport(verdict="PASS", checks=(("truncation", "PASS", "24 sessions"), ("scaler", "NOT RUN", "")))
+
+
+@pytest.mark.parametrize("proof", [None, PROVEN, FAILED])
+@pytest.mark.parametrize("before", [None, PROVEN, FAILED])
+def test_a_restated_proof_is_the_page_drawn_with_it(tmp_path, report, before, proof):
+    path = write_report(replace(report, proof=before), tmp_path / "report.html")
+    restate_proof(path, proof)
+    assert path.read_text() == render_report(replace(report, proof=proof))
+
+
+@pytest.mark.parametrize(
+    ("proof", "label", "lead"),
+    [(None, "UNPROVEN", "UNPROVEN: nobody"), (PROVEN, "PROVEN", "PROVEN: 1 PASS"), (FAILED, "PROOF FAILED", "FAILED:")],
+)
+def test_page_one_and_the_section_say_what_the_proof_found(report, proof, label, lead):
+    parsed = Page(render_report(replace(report, proof=proof)))
+    severities = [attrs["class"] for tag, attrs in parsed.tags if tag == "li" and "class" in attrs]
+    assert severities == sorted(severities, key=["alarm", "caution", "note"].index)
+    assert parsed.words.count(label) == 1
+    assert lead in parsed.text
+    assert ("#proof" in [attrs.get("href") for _, attrs in parsed.tags]) and "<script>alert" not in parsed.words
+
+
+def test_a_report_without_a_place_for_a_proof_says_so(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("<html></html>")
+    with pytest.raises(ValueError, match="draw it again"):
+        restate_proof(path, PROVEN)
 
 
 def test_fills_that_nobody_can_trade_are_stamped_optimistic(report):

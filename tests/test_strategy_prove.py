@@ -21,7 +21,7 @@ from strategy.prove.proof import CheckResult, Finding, Proof
 from strategy.prove.sampling import sample_rows
 from strategy.prove.self_test import SELF_TEST_SESSIONS, make_stand, self_test
 from strategy.prove.stages import tell_truth
-from strategy.prove.standing import proof_stamp
+from strategy.prove.standing import proof_report
 from strategy.prove.trained import find_trained, prove_run
 from strategy.prove.twins import TWINS, Stand
 from strategy.runs import RunRequest, RunStore

@@ -9,6 +9,7 @@ import typer
 
 from strategy.cli.options import Json, Out, Quiet, Verbose, run_store
 from strategy.cli.running import Bars, request_of, spec_of
+from strategy.cli.versioning import Versions, bars_request, find
 
 if TYPE_CHECKING:
     from strategy.prove.checks import ProveOptions
@@ -22,13 +23,14 @@ Examples:
   quintile prove
   quintile prove filter_negative --bars bars.parquet --universe top400
   quintile prove 20261121 --deep
+  quintile prove filter_negative@1.0.0 --out runs
   quintile prove --self-test"""
 
 
 def prove_command(
-    subject: Annotated[str, typer.Argument(help="A strategy with a finished run on these bars, or a run.")] = "latest",
-    bars: Annotated[str, typer.Option(help="Of the strategy's run.")] = "builtin",
-    universe: Annotated[str, typer.Option(help="Of the strategy's run.")] = "all",
+    subject: Annotated[str, typer.Argument(help="A strategy with a finished run, a run, or NAME@VERSION.")] = "latest",
+    bars: Annotated[str | None, typer.Option(help="Of the strategy's run; builtin, or the version's own.")] = None,
+    universe: Annotated[str | None, typer.Option(help="Of the strategy's run; all, or the version's own.")] = None,
     split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Of the strategy's run.")] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
@@ -36,6 +38,7 @@ def prove_command(
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the strategy's run.")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Four times the sessions, and label permutation.")] = False,
     self_test: Annotated[bool, typer.Option("--self-test", help="Print the catch table of seeded leaks.")] = False,
+    versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
@@ -48,11 +51,15 @@ def prove_command(
     if self_test:
         _self_test(options, as_json=as_json, quiet=quiet)
         return
-    store = run_store(out)
-    chosen = Bars(bars, universe, start, end, None, None, point_in_time)
-    folder = _trained(subject, store, chosen, split=split, assignments=set_ or [])
-    proof = _prove(folder, store, options, quiet=quiet or as_json)
-    print(json.dumps(proof.as_json(), indent=2) if as_json else f"{proof}\n  {folder.path / 'proof.json'}")
+    if "@" in subject:
+        if split or set_ or start or end or point_in_time:
+            raise ValueError(f"{subject} is frozen: of the options of a run only --bars and --universe go with it")
+        proof, path = _prove_version(subject, (bars, universe), options, versions=versions, out=out, quiet=quiet or as_json)
+    else:
+        chosen = Bars(bars or "builtin", universe or "all", start, end, None, None, point_in_time)
+        folder = _trained(subject, run_store(out), chosen, split=split, assignments=set_ or [])
+        proof, path = _prove(folder, options, quiet=quiet or as_json)
+    print(json.dumps(proof.as_json(), indent=2) if as_json else f"{proof}\n  {path}")
     if proof.verdict == "FAIL":
         raise typer.Exit(1)
 
@@ -68,18 +75,33 @@ def _trained(
     return store.find(subject)
 
 
-def _prove(folder: "RunFolder", store: "RunStore", options: "ProveOptions", *, quiet: bool) -> "Proof":
-    """Prove a run, then write its report again so that page one says what was found."""
+def _prove(folder: "RunFolder", options: "ProveOptions", *, quiet: bool) -> "tuple[Proof, Path]":
     from strategy.console import progress_bars
-    from strategy.inputs import load_inputs
-    from strategy.pipeline import RunOptions, run
+    from strategy.prove.proof import PROOF_FILE
     from strategy.prove.trained import prove_run
 
     with progress_bars(quiet=quiet) as progress:
-        proof = prove_run(folder, options=replace(options, progress=progress))
-        inputs = load_inputs(folder.request, holdout=folder.spec.holdout)
-        run(folder.spec, inputs, options=RunOptions(store=store, folder=folder, progress=progress))
-    return proof
+        return prove_run(folder, options=replace(options, progress=progress)), folder.path / PROOF_FILE
+
+
+def _prove_version(
+    version: str,
+    chosen: tuple[str | None, str | None],
+    options: "ProveOptions",
+    *,
+    versions: Path | None,
+    out: Path,
+    quiet: bool,
+) -> "tuple[Proof, Path]":
+    """Prove a frozen version on its own bars, or on the chosen bars and universe."""
+    from strategy.console import progress_bars
+    from strategy.prove.trained import prove_version
+
+    folder = find(version, versions)
+    bars, universe = chosen
+    request = None if chosen == (None, None) else bars_request(folder.body, bars, universe=universe)
+    with progress_bars(quiet=quiet) as progress:
+        return prove_version(folder, out=out, request=request, options=replace(options, progress=progress))
 
 
 def _self_test(options: "ProveOptions", *, as_json: bool, quiet: bool) -> None:

@@ -1,9 +1,9 @@
-"""Trained: the proof of a finished run, and the stamp that it earns on page one."""
+"""Trained: the proof of a finished run or of a frozen version, and what it lets their reports say."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,23 @@ from market.errors import RunError
 from market.panel import Panel
 from market.universe import choose_universe
 from models.checkpoint import Checkpoint, load_checkpoint
+from models.threads import threads
 from strategy.inputs import load_inputs
+from strategy.keeping import read_kept
+from strategy.provenance import code_fingerprint
 from strategy.prove.checks import ProveOptions, check_truth, proof_rows
 from strategy.prove.compare import first_artefact, first_difference
 from strategy.prove.pipeline_under_test import given_universe
 from strategy.prove.proof import CheckResult, Finding, Proof, write_proof
 from strategy.prove.shipped import pipeline_of
 from strategy.prove.stages import Truth, tell_truth
+from strategy.replay import frozen_spec, intact_body, version_bars
+from strategy.reporting import find_report
 from strategy.runs import RunFolder, RunRequest, RunStore, identity_of
 from strategy.spec import StrategySpec
+from strategy.versions import VersionFolder
 
-if TYPE_CHECKING:
-    from strategy.inputs import Inputs
-
-__all__ = ["Record", "find_trained", "prove_run", "prove_trained"]
+__all__ = ["Record", "find_trained", "prove_run", "prove_trained", "prove_version"]
 
 OTHER_MACHINE = 1e-4  # of a score: another processor, or a graphics card, rounds otherwise
 BOOK_ROUNDING = 1e-9
@@ -33,17 +36,14 @@ BOOK_ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Record:
-    """What a run left behind.
+    """What a run, or a version, left behind.
 
     Parameters
     ----------
-    checkpoint : Checkpoint
-        Trained and calibrated model.
     scores, weights : DataFrame of float
         Of every decided session.
     """
 
-    checkpoint: Checkpoint
     scores: pd.DataFrame
     weights: pd.DataFrame
 
@@ -68,7 +68,7 @@ def find_trained(store: RunStore, spec: StrategySpec, request: RunRequest) -> Ru
 
 
 def prove_run(folder: RunFolder, *, options: ProveOptions | None = None) -> Proof:
-    """Prove the pipeline of a finished run, and write ``proof.json`` beside its report.
+    """Prove the pipeline of a finished run, write ``proof.json`` beside its report, and say on its page what was found.
 
     Raises
     ------
@@ -80,47 +80,98 @@ def prove_run(folder: RunFolder, *, options: ProveOptions | None = None) -> Proo
     inputs = load_inputs(request, holdout=spec.holdout)
     identity = identity_of(spec, inputs.panel.fingerprint())
     folder.check_identity(identity)
-    record = Record(
-        checkpoint=load_checkpoint(folder.path / "model"),
-        scores=folder.read_frame("scores"),
-        weights=folder.read_frame("weights"),
-    )
     asked = replace(options or ProveOptions(), identity=identity)
-    proof = prove_trained(spec, inputs, record, universe=_universe_of(request), options=asked)
-    write_proof(folder.path, proof)
+    proof = prove_trained(
+        spec,
+        inputs.panel,
+        load_checkpoint(folder.path / "model"),
+        record=Record(scores=folder.read_frame("scores"), weights=folder.read_frame("weights")),
+        universe=_universe_of(request),
+        options=asked,
+    )
+    with folder.locked():
+        write_proof(folder.path, proof)
+        find_report(folder)
     return proof
+
+
+def prove_version(
+    folder: VersionFolder, *, out: Path, request: RunRequest | None = None, options: ProveOptions | None = None
+) -> tuple[Proof, Path]:
+    """Prove the frozen weights of a version with the code that is here, and write ``proof.json`` outside the version.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        The version, which stays as it is.
+    out : Path
+        Store of runs; the proof goes to ``<out>/<name>/<name@number>/``, where the reports of the version's runs on
+        the same bars find it.
+    request : RunRequest, optional
+        Other bars; by default the version's own, regenerated or read from it. Only on its own bars can what it kept be
+        compared.
+    options : ProveOptions, optional
+        How hard to try.
+
+    Returns
+    -------
+    Proof, Path
+        The proof, and the file it was written to.
+
+    Raises
+    ------
+    RunError
+        If the version is not intact or its bars are not there.
+    """
+    body, spec = intact_body(folder), frozen_spec(folder)
+    panel = version_bars(folder, body) if request is None else load_inputs(request, holdout=spec.holdout).panel
+    embedded = request is None and body["bars"] == "embedded"
+    universe = given_universe if embedded else _universe_of(request or RunRequest(**body["request"]))
+    identity = {"spec": body["spec"]["run"], "panel": panel.fingerprint(), "code": code_fingerprint()}
+    checkpoint = load_checkpoint(folder.path / "model")
+    with threads(int(body["machine"]["threads"])):
+        asked = replace(options or ProveOptions(), identity=identity)
+        record = _kept(folder) if identity["panel"] == body["panel"] else None
+        proof = prove_trained(spec, panel, checkpoint, record=record, universe=universe, options=asked)
+    proof = replace(proof, subject=str(folder.version))
+    return proof, write_proof(out / folder.version.name / str(folder.version), proof)
 
 
 def prove_trained(
     spec: StrategySpec,
-    inputs: "Inputs",
-    record: Record,
+    panel: Panel,
+    checkpoint: Checkpoint,
     *,
+    record: Record | None = None,
     universe: Callable[[Panel], pd.DataFrame] = given_universe,
     options: ProveOptions,
 ) -> Proof:
-    """Prove a trained strategy, and that what its run recorded is what the pipeline says here and now.
+    """Prove a trained strategy, and that what was recorded of it is what the pipeline says here and now.
 
     Parameters
     ----------
     spec : StrategySpec
         The strategy.
-    inputs : Inputs
-        Bars.
-    record : Record
-        What the run left behind.
+    panel : Panel
+        Bars with their universe.
+    checkpoint : Checkpoint
+        Trained and calibrated model.
+    record : Record, optional
+        What a run on these bars left behind.
     universe : callable
         How membership was chosen from bars.
     options : ProveOptions
         How hard to try.
     """
     began = time.perf_counter()
-    pipeline = pipeline_of(spec, record.checkpoint, inputs.panel, universe=universe)
-    rows = proof_rows(pipeline, inputs.panel, options)
-    truth = tell_truth(pipeline, inputs.panel, rows=rows, recorded=record.scores)
-    checked = _check_record(truth, record)
-    if not _is_bitwise(truth):  # decisions are compared bit by bit: start from scores of this machine
-        truth = tell_truth(pipeline, inputs.panel, rows=rows)
+    pipeline = pipeline_of(spec, checkpoint, panel, universe=universe)
+    rows = proof_rows(pipeline, panel, options)
+    options.progress("true bars", 0, 1, spec.name)
+    truth = tell_truth(pipeline, panel, rows=rows, recorded=None if record is None else record.scores)
+    checked = _check_record(truth, record, checkpoint)
+    if record is not None and not _is_bitwise(truth):  # decisions are compared bit by bit: score on this machine
+        truth = tell_truth(pipeline, panel, rows=rows)
+    options.progress("true bars", 1, 1, spec.name)
     return Proof(
         subject=spec.name,
         checks=(checked, *check_truth(truth, options)),
@@ -139,9 +190,17 @@ def _check_trained(folder: RunFolder) -> None:
         raise RunError(f"run {folder.run_id} has no model: prove the callables behind its scores from Python")
 
 
-def _check_record(truth: Truth, record: Record) -> CheckResult:
-    """Compare what the run wrote with what the pipeline says now."""
-    finding = _recorded_scores(truth, record) or _recorded_weights(truth, record) or _recorded_scaler(truth, record)
+def _kept(folder: VersionFolder) -> Record:
+    kept = read_kept(folder.path)
+    return Record(scores=kept["scores"], weights=kept["weights"])
+
+
+def _check_record(truth: Truth, record: Record | None, checkpoint: Checkpoint) -> CheckResult:
+    """Compare what was written with what the pipeline says now."""
+    if record is None:
+        note = "nothing was recorded on these bars: there is nothing to compare"
+        return CheckResult(check="record", status="NOT RUN", note=note)
+    finding = _recorded_scores(truth, record) or _recorded_weights(truth, record) or _recorded_scaler(truth, checkpoint)
     return CheckResult(
         check="record",
         status="PASS" if finding is None else "FAIL",
@@ -162,8 +221,8 @@ def _recorded_weights(truth: Truth, record: Record) -> Finding | None:
     return first_difference("record", told, found, rounding=BOOK_ROUNDING, because="book built again on those scores")
 
 
-def _recorded_scaler(truth: Truth, record: Record) -> Finding | None:
-    scaler = record.checkpoint.model.scaler
+def _recorded_scaler(truth: Truth, checkpoint: Checkpoint) -> Finding | None:
+    scaler = checkpoint.model.scaler
     fresh = {} if truth.pipeline.scaler is None else truth.pipeline.scaler(truth.panel)
     told = {
         f"{key} {name}": value
