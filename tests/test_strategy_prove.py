@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pandas as pd
@@ -17,15 +18,20 @@ from strategy.pipeline import RunOptions, run
 from strategy.prove import Carry, PipelineUnderTest, ProveOptions, SpanPair, prove, read_proof, write_proof
 from strategy.prove.clock import check_spans
 from strategy.prove.futures import CORRUPTIONS, corrupted, permuted, rescaled, shuffled
-from strategy.prove.proof import CheckResult, Finding, Proof
+from strategy.prove.proof import PROOF_FILE, CheckResult, Finding, Proof
+from strategy.prove.remembered import remembered
 from strategy.prove.sampling import sample_rows
 from strategy.prove.self_test import SELF_TEST_SESSIONS, make_stand, self_test
 from strategy.prove.stages import tell_truth
+from strategy.prove.shipped import pipeline_of
 from strategy.prove.standing import proof_report
-from strategy.prove.trained import find_trained, prove_run
-from strategy.prove.twins import TWINS, Stand
+from strategy.prove.trained import find_trained, prove_run, prove_version
+from strategy.prove.twins import TWINS, Stand, twin
+from strategy.reporting import find_report
 from strategy.runs import RunRequest, RunStore
 from strategy.spec import load_spec, override
+from strategy.verify import verify
+from strategy.versions import find_version
 from tests.oracles.small_panels import random_panel
 
 QUICK = ProveOptions(sessions=3)
@@ -274,20 +280,63 @@ def test_a_few_twins_are_told_apart(stand: Stand, name: str) -> None:
     assert table.is_right, str(table)
 
 
+def test_the_example_for_strangers_is_told_apart(stand: Stand) -> None:
+    source = dedent("\n".join(line for line in twin.__doc__.splitlines() if line.startswith("    ") or not line))
+    names: dict = {}
+    exec(source.partition("table = ")[0], names)
+    table = self_test(stand, [names["twin"]], options=QUICK)
+    assert table.is_right, str(table)
+    assert "truncation" in table.rows[0].by
+
+
+def test_a_remembered_stage_gives_the_same_answers_and_keeps_them_from_whoever_changes_them(stand: Stand) -> None:
+    fresh = replace(pipeline_of(stand.spec, stand.checkpoint, stand.panel), decide=None)
+    twice, cut = remembered(fresh), stand.panel.until(stand.panel.sessions[250])
+    for panel in (stand.panel, cut, stand.panel):
+        found = twice.features(panel)
+        for name, frame in fresh.features(panel).items():
+            pd.testing.assert_frame_equal(found[name], frame, check_exact=True)
+        found["ret_1d"].iloc[:] = 0.0
+    sessions = stand.panel.sessions[[200, 240]]
+    told, other = twice.features(stand.panel), twice.features(stand.panel)
+    other["ret_1d"].iloc[239] += 0.1
+    pd.testing.assert_frame_equal(twice.scores(told, stand.panel, sessions), fresh.scores(told, stand.panel, sessions))
+    moved = twice.scores(other, stand.panel, sessions)
+    pd.testing.assert_frame_equal(moved, fresh.scores(other, stand.panel, sessions))
+    assert not moved.equals(twice.scores(told, stand.panel, sessions))
+
+
 @pytest.mark.slow
 def test_a_proof_takes_unproven_off_the_report(tmp_path: Path) -> None:
     spec = override(load_spec("filter_negative"), SMALL)
     store, request = RunStore(tmp_path), RunRequest(bars="builtin", start="2015-01-02", end="2016-06-30")
     inputs = load_inputs(request, holdout=None)
     finished = run(spec, inputs, options=RunOptions(store=store, request=request)).folder
-    assert proof_stamp(finished).label == "UNPROVEN"
-    assert "UNPROVEN" in (finished.path / "report.html").read_text()
+    page = find_report(finished)
+    assert proof_report(finished) is None
+    assert "UNPROVEN" in page.read_text()
     assert find_trained(store, spec, request) == finished
     proof = prove_run(finished, options=ProveOptions(sessions=2))
     assert proof.verdict == "PASS", str(proof)
-    assert proof_stamp(finished).label == "NO LEAK FOUND"
+    proven = page.read_text()
+    assert "UNPROVEN" not in proven
+    assert "<strong>PROVEN</strong>" in proven
+    assert all(check.check in proven for check in proof.checks)
     run(spec, inputs, options=RunOptions(store=store, folder=finished))
-    assert "UNPROVEN" not in (finished.path / "report.html").read_text()
+    assert page.read_text() == proven, "a page drawn anew says what the restated one says"
+    (finished.path / PROOF_FILE).unlink()
+    assert "UNPROVEN" in find_report(finished).read_text()
+
+
+@pytest.mark.slow
+def test_a_frozen_version_is_proven_and_stays_as_it_is(tmp_path: Path) -> None:
+    folder = find_version("filter_negative@1.0.0")
+    before = verify(folder)
+    proof, path = prove_version(folder, out=tmp_path, options=ProveOptions(sessions=2))
+    assert proof.verdict == "PASS", str(proof)
+    assert path == tmp_path / "filter_negative" / "filter_negative@1.0.0" / PROOF_FILE
+    assert read_proof(path.parent) == proof
+    assert verify(folder) == before
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from strategy.console import ProgressCallback, silent
 from strategy.learning import prepare_lesson
 from strategy.prove.checks import ProveOptions, prove
 from strategy.prove.proof import Proof
+from strategy.prove.remembered import remembered
 from strategy.prove.shipped import learn_small, pipeline_of, quick_spec
 from strategy.prove.twins import TWINS, Stand, Twin
 from strategy.spec import load_spec, override
@@ -91,7 +92,7 @@ def make_stand(market: SyntheticSettings = SMALL_MARKET) -> Stand:
     spec = override(quick_spec(load_spec()), SMALL_SPEC)
     checkpoint = learn_small(spec, prepare_lesson(spec, panel))
     honest = replace(pipeline_of(spec, checkpoint, panel), decide=None)  # a twin decides by its own stages
-    return Stand(panel=panel, spec=spec, checkpoint=checkpoint, pipeline=honest)
+    return Stand(panel=panel, spec=spec, checkpoint=checkpoint, pipeline=remembered(honest))
 
 
 def self_test(
