@@ -22,8 +22,8 @@ from strategy.prove.proof import PROOF_FILE, CheckResult, Finding, Proof
 from strategy.prove.remembered import remembered
 from strategy.prove.sampling import sample_rows
 from strategy.prove.self_test import SELF_TEST_SESSIONS, make_stand, self_test
-from strategy.prove.stages import tell_truth
 from strategy.prove.shipped import pipeline_of
+from strategy.prove.stages import tell_truth
 from strategy.prove.standing import proof_report
 from strategy.prove.trained import find_trained, prove_run, prove_version
 from strategy.prove.twins import TWINS, Stand, twin

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -27,6 +28,7 @@ FOOTER = (
     "Every number carries its convention; n/a means not available."
 )
 SEVERITIES = ("alarm", "caution", "note")  # in the order of the stamps
+OPENING, CLOSING = Markup("<!-- proof: {} -->"), Markup("<!-- end of proof: {} -->")
 UNSAFE_IN_SCRIPTS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
@@ -109,9 +111,8 @@ def restate_proof(path: str | Path, proof: ProofReport | None) -> Path:
 
 
 def _replaced(page: str, place: str, words: Markup) -> str:
-    opening, closing = _marks(place)  # text from files is escaped: it cannot hold a mark
-    before, opened, rest = page.partition(opening)
-    _, closed, after = rest.partition(closing)
+    before, opened, rest = page.partition(OPENING.format(place))  # text from files is escaped: it cannot hold a mark
+    _, closed, after = rest.partition(CLOSING.format(place))
     if not (opened and closed):
         raise ValueError("this report was drawn before proofs had a place in it: draw it again")
     return f"{before}{words}{after}"
@@ -119,14 +120,13 @@ def _replaced(page: str, place: str, words: Markup) -> str:
 
 def _proof_places(environment: Environment, proof: ProofReport | None) -> dict[str, Markup]:
     """Return everything that the page says of its proof, between marks: the stamp at its severity, the section."""
-    macros = environment.get_template("macros.html").module
-    stamp, section = proof_stamp(proof), macros.show_section(proof_section(proof), {}, (), "")  # type: ignore[attr-defined]
-    shown = {stamp.severity: macros.show_stamp(stamp), "section": section}  # type: ignore[attr-defined]
-    return {place: Markup(shown.get(place, "")).join(map(Markup, _marks(place))) for place in (*SEVERITIES, "section")}
-
-
-def _marks(place: str) -> tuple[str, str]:
-    return f"<!-- proof: {place} -->", f"<!-- end of proof: {place} -->"
+    macros: Any = environment.get_template("macros.html").module
+    stamp = proof_stamp(proof)
+    shown = {stamp.severity: macros.show_stamp(stamp), "section": macros.show_section(proof_section(proof), {}, (), "")}
+    return {
+        place: OPENING.format(place) + shown.get(place, Markup("")) + CLOSING.format(place)
+        for place in (*SEVERITIES, "section")
+    }
 
 
 def _by_severity(stamps: tuple[Stamp, ...]) -> list[tuple[str, list[Stamp]]]:
@@ -155,9 +155,7 @@ def _figure_json(figure: go.Figure) -> str:
 
 def _environment() -> Environment:
     loader = FunctionLoader(_resource)
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def _resource(name: str) -> str:

@@ -54,7 +54,8 @@ def prove_command(
     if "@" in subject:
         if split or set_ or start or end or point_in_time:
             raise ValueError(f"{subject} is frozen: of the options of a run only --bars and --universe go with it")
-        proof, path = _prove_version(subject, (bars, universe), options, versions=versions, out=out, quiet=quiet or as_json)
+        chosen_bars, unseen = (bars, universe), quiet or as_json
+        proof, path = _prove_version(subject, chosen_bars, options=options, versions=versions, out=out, quiet=unseen)
     else:
         chosen = Bars(bars or "builtin", universe or "all", start, end, None, None, point_in_time)
         folder = _trained(subject, run_store(out), chosen, split=split, assignments=set_ or [])
@@ -87,8 +88,8 @@ def _prove(folder: "RunFolder", options: "ProveOptions", *, quiet: bool) -> "tup
 def _prove_version(
     version: str,
     chosen: tuple[str | None, str | None],
-    options: "ProveOptions",
     *,
+    options: "ProveOptions",
     versions: Path | None,
     out: Path,
     quiet: bool,

@@ -1,8 +1,8 @@
 """Remembered: stages that many pipelines share, each computed once for whatever it is given.
 
-The self-test puts the same questions, and so the same panels, to some sixty pipelines that differ from the honest one in
-one stage each. A stage is a pure function of what it is given: its answer may be looked up. Every answer is handed out
-as a copy, so that a pipeline that changes a frame in place changes only its own.
+The self-test puts the same questions, and so the same panels, to some sixty pipelines that differ from the honest one
+in one stage each. A stage is a pure function of what it is given: its answer may be looked up. Every answer is handed
+out as a copy, so that a pipeline that changes a frame in place changes only its own.
 """
 
 import hashlib

@@ -15,13 +15,13 @@ from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
 from strategy.inputs import load_inputs
 from strategy.keeping import read_kept
-from strategy.provenance import code_fingerprint
 from strategy.prove.checks import ProveOptions, check_truth, proof_rows
 from strategy.prove.compare import first_artefact, first_difference
 from strategy.prove.pipeline_under_test import given_universe
 from strategy.prove.proof import CheckResult, Finding, Proof, write_proof
 from strategy.prove.shipped import pipeline_of
 from strategy.prove.stages import Truth, tell_truth
+from strategy.provenance import code_fingerprint
 from strategy.replay import frozen_spec, intact_body, version_bars
 from strategy.reporting import find_report
 from strategy.runs import RunFolder, RunRequest, RunStore, identity_of

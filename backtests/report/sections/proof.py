@@ -22,8 +22,8 @@ def proof_stamp(proof: ProofReport | None) -> Stamp:
     if proof.verdict == "FAIL":
         return Stamp(label="PROOF FAILED", severity="alarm", sentence=f"{proof.offence or 'No check passed'}.")
     sentence = (
-        f"{count(proof.tally('PASS'))} look-ahead checks passed: no leak was found in the sampled sessions, which is no "
-        "guarantee for the others."
+        f"{count(proof.tally('PASS'))} look-ahead checks passed: no leak was found in the sampled sessions, which is "
+        "no guarantee for the others."
     )
     return Stamp(label="PROVEN", severity="note", sentence=sentence)
 
@@ -42,8 +42,8 @@ def _checks_table(proof: ProofReport) -> Table:
         caption="The pipeline on bars with another future",
         columns=("Check", "Status", "What was compared, or the first offence"),
         rows=proof.checks,
-        note="The same pipeline on bars cut, replaced by noise, shuffled or restated after sampled sessions. Whatever was "
-        "known at a sampled close must stay as it is, bit for bit; scores to one part in a million. WARN is a caution "
-        "that no code can mend; NOT RUN says what is missing.",
+        note="The same pipeline on bars cut, replaced by noise, shuffled or restated after sampled sessions. Whatever "
+        "was known at a sampled close must stay as it is, bit for bit; scores to one part in a million. WARN is a "
+        "caution that no code can mend; NOT RUN says what is missing.",
         wordy=True,
     )
