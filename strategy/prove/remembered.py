@@ -25,8 +25,9 @@ STAGES = ("features", "scores", "weights", "labels", "fill_equity", "scaler", "f
 
 def remembered(pipeline: PipelineUnderTest) -> PipelineUnderTest:
     """Return the pipeline with its costly stages looked up where they were given the same before."""
-    stages: dict[str, Any] = {name: getattr(pipeline, name) for name in STAGES}
-    return replace(pipeline, **{name: _once(stage) for name, stage in stages.items() if stage is not None})
+    stages = {name: getattr(pipeline, name) for name in STAGES}
+    looked_up: dict[str, Any] = {name: _once(stage) for name, stage in stages.items() if stage is not None}
+    return replace(pipeline, **looked_up)
 
 
 def _once(stage: Callable[..., Any]) -> Callable[..., Any]:
