@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pandas as pd
-
 from backtests.engine import run_backtest
 from backtests.result import BacktestResult
 from market.panel import Panel
@@ -58,10 +56,10 @@ def paper_backtest(log: PaperLog, frozen: Frozen, panel: Panel) -> BacktestResul
 def session_facts(result: BacktestResult) -> list[dict[str, Any]]:
     """Return the numbers of each session as the log keeps them."""
     lines = (result.net_returns, result.gross_returns, result.turnover, result.cost)
-    table = pd.DataFrame(dict(zip(NUMBERS, lines, strict=True)))
+    rows = zip(*(line.tolist() for line in lines), strict=True)
     return [
-        {"session": f"{session:%Y-%m-%d}", **numbers}
-        for session, numbers in zip(table.index, table.to_dict(orient="records"), strict=True)
+        {"session": f"{session:%Y-%m-%d}"} | dict(zip(NUMBERS, row, strict=True))
+        for session, row in zip(result.net_returns.index, rows, strict=True)
     ]
 
 
