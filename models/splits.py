@@ -24,7 +24,7 @@ class Split:
     train, validation : slice
         Rows whose label is known before the next span begins.
     test : slice
-        Every row after validation and its purge.
+        Rows judged, after validation and its purge; empty where what is judged lies elsewhere.
     purge : int
         Rows dropped at the end of training and of validation: label horizon + execution delay.
     """
@@ -36,9 +36,8 @@ class Split:
 
     def __post_init__(self) -> None:
         ends = (self.train, self.validation, self.test)
-        if any(span.start >= span.stop for span in ends) or any(
-            left.stop + self.purge > right.start for left, right in itertools.pairwise(ends)
-        ):
+        fitted = all(span.start < span.stop for span in ends[:2]) and self.test.start <= self.test.stop
+        if not fitted or any(left.stop + self.purge > right.start for left, right in itertools.pairwise(ends)):
             raise ValueError(f"spans must be in time order, none empty and {self.purge} rows apart, were {ends}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
@@ -12,8 +13,8 @@ from market.listing import listed
 from market.panel import Panel
 from market.returns import forward_returns
 from market.settings import Settings
-from models.baselines import fit_ridge, ridge_scores
-from models.calibrate import fit_calibration
+from models.baselines import RidgeModel, fit_ridge, ridge_scores
+from models.calibrate import Calibration, fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from models.losses import MIN_NAMES
 from models.predict import predict_scores
@@ -34,6 +35,7 @@ __all__ = [
     "HORIZON",
     "Lesson",
     "learn",
+    "learn_ridge",
     "model_features",
     "own_checkpoint",
     "prepare_lesson",
@@ -77,8 +79,21 @@ def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFram
     return fill_gaps(compute_features(panel, spec.features.set), panel, limit=spec.features.gap_limit)
 
 
-def prepare_lesson(spec: StrategySpec, panel: Panel) -> Lesson:
+def prepare_lesson(
+    spec: StrategySpec, panel: Panel, *, split: Split | None = None, barred: tuple[slice, ...] = ()
+) -> Lesson:
     """Return labels, spans and windows; scaler and target scale are fitted on training rows only.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Features, execution and lookback decide; the split does where none is given.
+    panel : Panel
+        Bars with their universe.
+    split : Split, optional
+        Purged rows of another split than the spec's.
+    barred : tuple of slice
+        Rows that are judged, or too close to one: their labels are left out, and the scaler does not see them.
 
     Raises
     ------
@@ -87,10 +102,11 @@ def prepare_lesson(spec: StrategySpec, panel: Panel) -> Lesson:
     """
     _check_size(spec, panel)
     features = model_features(spec, panel)
-    forward = forward_returns(panel, spec.execution, horizon=HORIZON)
-    split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
+    forward = _without(forward_returns(panel, spec.execution, horizon=HORIZON), barred, np.nan)
+    if split is None:
+        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
     eligible = tradable(panel)
-    scaler = fit_scaler(features, targets=forward, universe=eligible, rows=split.train)
+    scaler = fit_scaler(features, targets=forward, universe=_without(eligible, barred, False), rows=split.train)
     windows = build_windows(features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback)
     for name, rows in (("training", split.train), ("validation", split.validation)):
         usable_rows(windows, rows, span=name)  # told here, before a run has a folder
@@ -185,9 +201,14 @@ def scores_of(
 
 def ridge_baseline(lesson: Lesson) -> pd.DataFrame:
     """Return ridge scores of the test sessions, on the names the network scores."""
-    scores = ridge_scores(fit_ridge(lesson.windows, lesson.split), lesson.windows)
-    complete = pd.DataFrame(lesson.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)
-    return scores.where(complete).iloc[lesson.split.test]
+    return _ridge_scores(fit_ridge(lesson.windows, lesson.split), lesson).iloc[lesson.split.test]
+
+
+def learn_ridge(lesson: Lesson) -> tuple[RidgeModel, pd.DataFrame]:
+    """Return ridge and its expected returns of every session, calibrated on validation as a network's are."""
+    model = fit_ridge(lesson.windows, lesson.split)
+    scores = _ridge_scores(model, lesson)
+    return model, _calibration(lesson, scores.iloc[lesson.split.validation]).apply(scores)
 
 
 def test_sessions(panel: Panel, checkpoint: Checkpoint) -> pd.DatetimeIndex:
@@ -223,19 +244,42 @@ def _calibrated(
     progress: ProgressCallback,
 ) -> Checkpoint:
     """Fit level and slope on validation, and say where everything came from."""
-    windows, split = lesson.windows, lesson.split
-    known = windows.sessions[split.validation]
+    known = lesson.windows.sessions[lesson.split.validation]
 
     def show(done: int, total: int) -> None:
         progress("calibrating", done, total)
 
-    raw = predict_scores(model, windows, sessions=known, device=device, progress=show)
+    raw = predict_scores(model, lesson.windows, sessions=known, device=device, progress=show)
+    return Checkpoint(
+        model=model, calibration=_calibration(lesson, raw), provenance=_provenance(spec, lesson, identity)
+    )
+
+
+def _calibration(lesson: Lesson, raw: pd.DataFrame) -> Calibration:
+    """Fit level and slope of raw scores of the validation sessions."""
+    windows, split = lesson.windows, lesson.split
     learned = lesson.forward.iloc[split.train.start : split.validation.stop]
     universe = pd.DataFrame(windows.present.cpu().numpy(), index=windows.sessions, columns=windows.tickers)
-    calibration = fit_calibration(
-        raw, forward=lesson.forward.loc[known], universe_returns=learned.where(universe).mean(axis=1)
+    return fit_calibration(
+        raw, forward=lesson.forward.loc[raw.index], universe_returns=learned.where(universe).mean(axis=1)
     )
-    return Checkpoint(model=model, calibration=calibration, provenance=_provenance(spec, lesson, identity))
+
+
+def _ridge_scores(model: RidgeModel, lesson: Lesson) -> pd.DataFrame:
+    """Return ridge scores of every session, on the names the network scores."""
+    scores = ridge_scores(model, lesson.windows)
+    complete = pd.DataFrame(lesson.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)
+    return scores.where(complete)
+
+
+def _without(frame: pd.DataFrame, rows: tuple[slice, ...], missing: float | bool) -> pd.DataFrame:
+    """Return the frame with some rows emptied."""
+    if not rows:
+        return frame
+    emptied = frame.copy()
+    for span in rows:
+        emptied.iloc[span] = missing
+    return emptied
 
 
 def _provenance(spec: StrategySpec, lesson: Lesson, identity: Mapping[str, str]) -> Provenance:

@@ -30,6 +30,7 @@ from strategy.verdict import (
 
 if TYPE_CHECKING:
     from backtests.report import ReportInput, Stamp, TrainingReport
+    from backtests.walks import WalkStudy
     from models.checkpoint import Checkpoint
 
 __all__ = ["draw_tearsheet", "find_report", "save_outcome"]
@@ -48,10 +49,12 @@ def save_outcome(
     checkpoint: "Checkpoint | None",
     standing: Standing,
     notes: tuple[str, ...] = (),
+    walk: "WalkStudy | None" = None,
 ) -> None:
     """Write scores, weights, trades, returns, metrics and report into the run's folder; metrics last.
 
-    ``checkpoint`` is None for scores that came without a model; ``notes`` join the report's.
+    ``checkpoint`` is None for scores that came without a model; ``notes`` join the report's; ``walk`` has
+    the folds of scores that were stitched.
     """
     from backtests.report import write_report
 
@@ -66,7 +69,7 @@ def save_outcome(
     folder.write_frame("returns", _returns(outcome), csv=True)
     folder.write_frame("ic", pd.DataFrame(dict(outcome.signal.ic)), csv=True)
     page = report_input(folder, outcome, checkpoint=checkpoint, standing=standing, notes=notes)
-    write_report(page, folder.path / "report.html")
+    write_report(replace(page, walk=walk), folder.path / "report.html")
     folder.write_metrics(_metrics(outcome, checkpoint, standing) | {"intervals": _intervals(page)})
 
 

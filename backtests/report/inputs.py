@@ -21,6 +21,7 @@ from backtests.report.proven import ProofReport
 from backtests.result import BacktestResult
 from backtests.studies import BookStudy, ModelStudy, SignalStudy
 from backtests.trading import TradingSummary, trading_summary
+from backtests.walks import WalkStudy
 from market import Execution, PanelFacts
 from signals.evaluation import ICDecay, ICSummary, QuantileReturns, ScoreCorrelation, ic_by_quarter, summarize_ic
 from signals.hac import Interval
@@ -356,6 +357,8 @@ class ReportInput:
         The reference's thresholds.
     proof : ProofReport or None
         What the look-ahead checks found; None is told as UNPROVEN.
+    walk : WalkStudy or None
+        Folds and seeds of a walk-forward; None for a result that was trained once.
 
     Raises
     ------
@@ -389,6 +392,7 @@ class ReportInput:
     shorts: pd.DataFrame | None = None
     gates: tuple[Gate, ...] = ()
     proof: ProofReport | None = None
+    walk: WalkStudy | None = None
 
     def __post_init__(self) -> None:
         if not self.books:

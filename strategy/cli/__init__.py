@@ -22,6 +22,7 @@ from strategy.cli.papering import PAPER_EXAMPLES, paper_command
 from strategy.cli.proving import PROVE_EXAMPLES, prove_command
 from strategy.cli.running import RUN_EXAMPLES, run_command
 from strategy.cli.versioning import add_versioning_commands
+from strategy.cli.walking import WALK_EXAMPLES, walk_command
 
 __all__ = ["app", "main"]
 
@@ -46,6 +47,7 @@ def _examples(*lines: str) -> str:
 
 
 app.command("run", epilog=RUN_EXAMPLES)(run_command)
+app.command("walk", epilog=WALK_EXAMPLES)(walk_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)

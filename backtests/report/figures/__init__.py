@@ -33,6 +33,7 @@ from backtests.report.figures.study import (
     spread_figure,
 )
 from backtests.report.figures.training import learning_figure, loss_figure
+from backtests.report.figures.walk import folds_figure
 from backtests.report.figures.wall import random_figure, rivals_figure, sharpe_ranges_figure
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "drawdown_figure",
     "effective_names_figure",
     "exposure_figure",
+    "folds_figure",
     "group_figure",
     "ic_figure",
     "ic_histogram_figure",

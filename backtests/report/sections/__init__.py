@@ -13,6 +13,7 @@ from backtests.report.sections.regimes import regime_section
 from backtests.report.sections.shorts import shorts_section
 from backtests.report.sections.signal import signal_section
 from backtests.report.sections.training import training_section
+from backtests.report.sections.walk import walk_section
 from backtests.report.sections.wall import wall_section
 
 __all__ = ["all_sections", "front_cards", "front_stamps", "proof_section", "proof_stamp"]
@@ -22,6 +23,7 @@ def all_sections(report: ReportInput) -> tuple[Section, ...]:
     """Return the sections that this report has something to say in."""
     sections = (
         front_section(report),
+        walk_section(report),
         wall_section(report),
         gates_section(report),
         performance_section(report),

@@ -18,6 +18,7 @@ from backtests.report.sections.wording import (
     ic_words,
     sharpe_words,
 )
+from backtests.walks import WalkStudy, walk_sentence
 from signals.hac import Interval
 
 __all__ = ["front_cards", "front_section", "front_stamps"]
@@ -58,9 +59,17 @@ def front_stamps(report: ReportInput) -> tuple[Stamp, ...]:
     """Return every stamp of the front page, the gravest first."""
     own = [SYNTHETIC] if report.facts.synthetic else []
     own += [OPTIMISTIC] if report.execution.is_optimistic else []
+    own += [] if report.walk is None else [_walk_stamp(report.walk)]
     order = ("alarm", "caution", "note")
     stamps = (*own, report.survivorship, *report.stamps)
     return tuple(sorted(stamps, key=lambda stamp: order.index(stamp.severity)))
+
+
+def _walk_stamp(study: WalkStudy) -> Stamp:
+    """Return what was retrained when; splits that train on later sessions are no record."""
+    if study.paths is None:
+        return Stamp(label="WALK-FORWARD", severity="note", sentence=study.plan)
+    return Stamp(label="COMBINATORIAL", severity="caution", sentence=study.plan)
 
 
 def front_cards(report: ReportInput) -> tuple[Card, ...]:
@@ -74,7 +83,8 @@ def front_section(report: ReportInput) -> Section:
     picture = Part(pictures=(_wealth(report),))
     books = Part(sentences=(facts_of(report),), tables=(_books_table(report),))
     wall = () if report.wall is None else (wall_sentence(report.wall),)
-    signal = Part(sentences=(*wall, *_comparisons(report.signal)), tables=(_signal_table(report.signal),))
+    walk = () if report.walk is None else (walk_sentence(report.walk),)
+    signal = Part(sentences=(*walk, *wall, *_comparisons(report.signal)), tables=(_signal_table(report.signal),))
     return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
 
 

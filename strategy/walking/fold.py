@@ -1,0 +1,128 @@
+"""Fold: one retraining, from the bars it may see to the scores of what comes after; runs in a worker process.
+
+A fold's folder keeps the training state after every epoch, then the checkpoint, then the scores; ``fold.json`` is
+written last and says that the fold is done.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from market.files import atomic_path, read_json, write_json
+from market.panel import Panel
+from strategy.console import ProgressCallback
+from strategy.learning import Lesson, learn, learn_ridge, prepare_lesson, scores_of
+from strategy.runs import RunFolder
+from strategy.spec import StrategySpec
+from strategy.walking.plan import Fold, plan_folds
+from strategy.walking.settings import WalkSettings
+
+__all__ = ["FoldFiles", "run_fold", "settings_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFiles:
+    """The files of one fold of a run.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    number : int
+        Of the fold, from 1.
+    """
+
+    run: Path
+    number: int
+
+    @property
+    def path(self) -> Path:
+        """The fold's folder."""
+        return self.run / "folds" / f"{self.number:03d}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the fold was scored."""
+        return (self.path / "fold.json").is_file()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Dates, epochs and validation IC of a finished fold."""
+        record: dict[str, Any] = read_json(self.path / "fold.json")
+        return record
+
+    def write_scores(self, name: str, scores: pd.DataFrame) -> None:
+        """Write ``<name>.parquet``, whole or not at all."""
+        with atomic_path(self.path / f"{name}.parquet") as temporary:
+            scores.to_parquet(temporary, compression="zstd")
+
+    def read_scores(self, name: str) -> pd.DataFrame:
+        """Return the scores of the fold's sessions."""
+        return pd.read_parquet(self.path / f"{name}.parquet")
+
+
+def settings_of(folder: RunFolder) -> WalkSettings:
+    """Return the settings that a walk's run was begun with."""
+    return WalkSettings.model_validate(folder.record["walk"]["settings"])
+
+
+def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: ProgressCallback) -> None:
+    """Train one fold on the bars up to its last session, and leave its scores in its folder.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of one seed.
+    number : int
+        From 1.
+    panel : Panel
+        All bars of the walk; the fold is given no row after its own test span.
+    progress : callable
+        Called as work advances.
+    """
+    spec, settings = folder.spec, settings_of(folder)
+    fold = plan_folds(spec, panel.sessions, settings)[number - 1]
+    files = FoldFiles(folder.path, number)
+    seen = panel.until(panel.sessions[fold.last])
+    lesson = prepare_lesson(spec, seen, split=fold.split, barred=fold.barred)
+    sessions = fold.judged_sessions(seen.sessions)
+    if settings.learner == "ridge":
+        model, scores = learn_ridge(lesson)
+        fitted = {"validation_ic": model.validation_ic, "penalty": model.penalty}
+        files.write_scores("scores", scores.loc[sessions])
+    else:
+        identity = folder.record["identity"] | {"fold": str(number)}
+        fitted = _network(spec, lesson, sessions, files=files, identity=identity, progress=progress)
+    write_json(files.path / "fold.json", {"fold": number, **_dates(fold, seen.sessions), **fitted})
+
+
+def _network(
+    spec: StrategySpec,
+    lesson: Lesson,
+    sessions: pd.DatetimeIndex,
+    *,
+    files: FoldFiles,
+    identity: dict[str, str],
+    progress: ProgressCallback,
+) -> dict[str, Any]:
+    """Train the network and write its scores and those of ridge beside it; return what is known of the fit."""
+    checkpoint = learn(spec, lesson, folder=files.path, identity=identity, device="cpu", progress=progress)
+    scores = scores_of(checkpoint, lesson.windows, sessions=sessions, device="cpu", progress=progress)
+    files.write_scores("scores", scores)
+    files.write_scores("ridge", learn_ridge(lesson)[1].loc[sessions])
+    model = checkpoint.model
+    return {
+        "epochs": len(model.history),
+        "best_epoch": model.best_epoch,
+        "validation_ic": model.best.validation_ic,
+    }
+
+
+def _dates(fold: Fold, sessions: pd.DatetimeIndex) -> dict[str, list[str]]:
+    """Return first and last session of each span."""
+    spans = {"train": fold.split.train, "validation": fold.split.validation}
+    judged = fold.judged_sessions(sessions)
+    found = {name: [str(sessions[span.start].date()), str(sessions[span.stop - 1].date())] for name, span in spans.items()}
+    return found | {"test": [str(judged[0].date()), str(judged[-1].date())]}
