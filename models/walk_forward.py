@@ -19,6 +19,7 @@ __all__ = [
     "RetrainingSettings",
     "combinatorial_paths",
     "combinatorial_splits",
+    "group_blocks",
     "walk_forward_splits",
 ]
 
@@ -159,10 +160,15 @@ def combinatorial_splits(
         raise ValueError(f"validation must be a share of the fitted rows in (0, 1), was {validation:g}")
     if purge < 1 or embargo < 0:
         raise ValueError(f"purge must be at least 1 session and embargo at least 0, were {purge} and {embargo}")
-    edges = [round(n_sessions * k / n_groups) for k in range(n_groups + 1)]
-    blocks = [slice(*pair) for pair in itertools.pairwise(edges)]
+    blocks = group_blocks(n_sessions, n_groups)
     chosen = itertools.combinations(range(n_groups), k_test)
     return [_combination(groups, blocks, validation=validation, purge=purge, embargo=embargo) for groups in chosen]
+
+
+def group_blocks(n_sessions: int, n_groups: int) -> list[slice]:
+    """Return the rows of each group, of nearly equal length, in order."""
+    edges = [round(n_sessions * k / n_groups) for k in range(n_groups + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(edges)]
 
 
 def combinatorial_paths(n_groups: int, k_test: int) -> list[list[int]]:

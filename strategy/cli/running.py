@@ -91,6 +91,8 @@ def run_command(
         request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time))
     else:
         folder = store.find(resume)
+        if "walk" in folder.record:
+            raise ValueError(f"{folder.run_id} is part of a walk: continue it with `quintile walk --resume {folder.run_id}`")
         spec, request = folder.spec, folder.request
     options = RunOptions(store=store, folder=folder, request=request, device=device, command=command_line())
     finished = _execute(spec, options, quiet=quiet or as_json)

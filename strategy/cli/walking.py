@@ -79,6 +79,8 @@ def walk_command(
         request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time))
     else:
         folder = store.find(resume)
+        if "walk" not in folder.record:
+            raise ValueError(f"{folder.run_id} is no walk: continue it with `quintile run --resume {folder.run_id}`")
         spec, request, settings = folder.spec, folder.request, None
     options = WalkOptions(store=store, resume=folder, request=request, workers=workers, command=command_line())
     finished = _execute(spec, settings, options, quiet=quiet or as_json)

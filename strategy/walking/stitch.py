@@ -1,61 +1,129 @@
 """Stitch: from the folds' scores to one out-of-sample record of a seed, judged as any other scores are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from backtests.engine import run_backtest
 from backtests.metrics import sharpe_ratio, sharpe_standard_error
-from market.panel import aligned_frame
-from signals.evaluation import summarize_ic
+from market.panel import Panel, aligned_frame
+from market.returns import forward_returns
+from models.walk_forward import combinatorial_paths, group_blocks
+from portfolio.book import build_book
+from signals.evaluation import information_coefficient, summarize_ic
 from strategy.inputs import Inputs
 from strategy.outcome import MODEL, Outcome, judge
 from strategy.runs import RunFolder
+from strategy.spec import StrategySpec
 from strategy.walking.fold import FoldFiles
 from strategy.walking.plan import Fold
+from strategy.walking.settings import CombinatorialSettings, WalkSettings
 
-__all__ = ["fold_rows", "judge_walk", "seed_row", "stitched_scores"]
+__all__ = ["Judged", "fold_rows", "judge_walk", "path_scores", "seed_row", "stitched_scores"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """What a seed came to.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of the stitched scores; of the path with the median Sharpe ratio (the lower of two) where there are paths.
+    path_sharpes : tuple of float
+        Annual net Sharpe ratio of each path; empty for a walk forward.
+    """
+
+    outcome: Outcome
+    path_sharpes: tuple[float, ...] = ()
+
+
+def judge_walk(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], settings: WalkSettings) -> Judged:
+    """Judge the stitched scores of a seed; ridge from the same folds stands beside a network."""
+    spec, names = folder.spec, ["scores"] + (["ridge"] if settings.learner == "network" else [])
+    if settings.combinatorial is None:
+        model, *ridge = (stitched_scores(folder, folds, name=name) for name in names)
+        return Judged(outcome=judge(spec, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True))))
+    paths = [path_scores(folder, inputs.panel, settings.combinatorial, name=name) for name in names]
+    sharpes = tuple(_sharpe(spec, inputs.panel, scores) for scores in paths[0])
+    median = int(np.argsort(sharpes, kind="stable")[(len(sharpes) - 1) // 2])
+    model, *ridge = (scores[median] for scores in paths)
+    outcome = judge(spec, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True)))
+    return Judged(outcome=outcome, path_sharpes=sharpes)
 
 
 def stitched_scores(folder: RunFolder, folds: Sequence[Fold], *, name: str = "scores") -> pd.DataFrame:
     """Return the scores of every judged session, each from the one fold that judges it."""
-    parts = pd.concat([FoldFiles(folder.path, fold.number).read_scores(name) for fold in folds])
-    return aligned_frame(parts.to_numpy(), pd.DatetimeIndex(parts.index), parts.columns)
+    return _joined([FoldFiles(folder.path, fold.number).read_scores(name) for fold in folds])
 
 
-def judge_walk(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], *, with_ridge: bool) -> Outcome:
-    """Judge the stitched scores of a seed, with ridge from the same folds beside them."""
-    baselines = {"ridge": stitched_scores(folder, folds, name="ridge")} if with_ridge else {}
-    return judge(folder.spec, inputs, scores=stitched_scores(folder, folds), baselines=baselines)
+def path_scores(
+    folder: RunFolder, panel: Panel, settings: CombinatorialSettings, *, name: str = "scores"
+) -> list[pd.DataFrame]:
+    """Return the scores of each combinatorial path: every group once, from the split that the path takes it from."""
+    blocks = group_blocks(len(panel.sessions), settings.n_groups)
+    paths = combinatorial_paths(settings.n_groups, settings.k_test)
+    splits = sorted({split for path in paths for split in path})
+    scores = {split: FoldFiles(folder.path, split + 1).read_scores(name) for split in splits}
+    return [
+        _joined([scores[split].loc[panel.sessions[block]] for split, block in zip(path, blocks, strict=True)])
+        for path in paths
+    ]
 
 
 def seed_row(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
     """Return a seed's line of the table."""
-    return {"run": folder.run_id, **_measured(outcome, pd.DatetimeIndex(outcome.scores.index))}
+    net = outcome.result.net_returns
+    return {"run": folder.run_id, **_signal(outcome.signal.ic[MODEL]), **_performance(net)}
 
 
-def fold_rows(folder: RunFolder, outcome: Outcome, folds: Sequence[Fold]) -> list[dict[str, Any]]:
-    """Return a line for each fold: its dates and fit, and what the stitched record shows over its sessions."""
+def fold_rows(
+    folder: RunFolder, outcome: Outcome, folds: Sequence[Fold], settings: WalkSettings
+) -> list[dict[str, Any]]:
+    """Return a line for each fold: its dates, its fit, and what came of it over the sessions it judges.
+
+    A combinatorial split is part of several paths: it has a rank IC, and no Sharpe ratio of its own.
+    """
+    panel = outcome.inputs.panel
+    forward = forward_returns(panel, folder.spec.execution)
     rows = []
     for fold in folds:
-        told = FoldFiles(folder.path, fold.number).record
-        dates = {
-            f"{name}_{end}": told[name][place]
-            for name in ("train", "validation", "test")
-            for place, end in enumerate(("first", "last"))
-        }
-        fitted = {key: told.get(key) for key in ("epochs", "best_epoch", "validation_ic")}
-        judged = fold.judged_sessions(outcome.inputs.panel.sessions)
-        rows.append({"seed": folder.spec.training.seed, "fold": fold.number, **dates, **fitted, **_measured(outcome, judged)})
+        files, judged = FoldFiles(folder.path, fold.number), fold.judged_sessions(panel.sessions)
+        net = outcome.result.net_returns.reindex(judged if settings.combinatorial is None else judged[:0])
+        ic = information_coefficient(files.read_scores("scores"), forward.loc[judged])
+        rows.append({"seed": folder.spec.training.seed, **_fitted(files), **_signal(ic), **_performance(net)})
     return rows
 
 
-def _measured(outcome: Outcome, sessions: pd.DatetimeIndex) -> dict[str, float]:
-    signal = summarize_ic(outcome.signal.ic[MODEL].reindex(sessions))
-    net = outcome.result.net_returns.reindex(sessions).dropna()
-    return {
-        "rank_ic": signal.mean,
-        "rank_ic_standard_error": signal.standard_error,
-        "sharpe": sharpe_ratio(net),
-        "sharpe_standard_error": sharpe_standard_error(net),
-    }
+def _fitted(files: FoldFiles) -> dict[str, Any]:
+    """Return dates, epochs and validation IC of a fold, flat."""
+    told = files.record
+    spans, ends = ("train", "validation", "test"), ("first", "last")
+    dates = {f"{span}_{end}": told[span][place] for span in spans for place, end in enumerate(ends)}
+    return {"fold": told["fold"], **dates, **{key: told.get(key) for key in ("epochs", "best_epoch", "validation_ic")}}
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the parts one after the other, from the first session with a score."""
+    joined = pd.concat(parts)
+    first = int(joined.notna().any(axis=1).to_numpy().argmax())
+    kept = joined.iloc[first:]
+    return aligned_frame(kept.to_numpy(), pd.DatetimeIndex(kept.index), kept.columns)
+
+
+def _sharpe(spec: StrategySpec, panel: Panel, scores: pd.DataFrame) -> float:
+    book = build_book(scores, panel, spec.portfolio, costs=spec.costs)
+    return sharpe_ratio(run_backtest(panel, book.weights, execution=spec.execution, costs=spec.costs).net_returns)
+
+
+def _signal(ic: pd.Series) -> dict[str, float]:
+    summary = summarize_ic(ic)
+    return {"rank_ic": summary.mean, "rank_ic_standard_error": summary.standard_error}
+
+
+def _performance(net: pd.Series) -> dict[str, float]:
+    observed = net.dropna()
+    return {"sharpe": sharpe_ratio(observed), "sharpe_standard_error": sharpe_standard_error(observed)}

@@ -12,7 +12,6 @@ from market.files import write_bytes, write_json
 from market.panel import Panel
 from strategy.inputs import Inputs
 from strategy.keeping import panel_files
-from strategy.outcome import Outcome
 from strategy.reporting import save_outcome
 from strategy.runs import RunFolder, identity_of
 from strategy.spec import StrategySpec
@@ -21,7 +20,7 @@ from strategy.walking.fold import settings_of
 from strategy.walking.plan import Fold, plan_folds
 from strategy.walking.result import WalkForward, study_as_dict
 from strategy.walking.settings import WalkOptions, WalkSettings
-from strategy.walking.stitch import fold_rows, judge_walk, seed_row
+from strategy.walking.stitch import Judged, fold_rows, judge_walk, seed_row
 from strategy.walking.workers import FoldTask, run_folds
 from strategy.walking.words import plan_sentence
 
@@ -136,14 +135,14 @@ def _report(
     options: WalkOptions,
 ) -> WalkStudy:
     """Judge every seed, then write every report: each shows all seeds."""
-    outcomes = []
+    judged = []
     for folder in folders:
-        options.progress("judging", len(outcomes), len(folders))
-        outcomes.append(judge_walk(folder, inputs, folds, with_ridge=settings.learner == "network"))
-    study = _study(folders, folds, outcomes, settings)
-    for folder, outcome in zip(folders, outcomes, strict=True):
-        standing = record_trial(options.store, folder, outcome)
-        save_outcome(folder, outcome, checkpoint=None, standing=standing, walk=study)
+        options.progress("judging", len(judged), len(folders))
+        judged.append(judge_walk(folder, inputs, folds, settings))
+    study = _study(folders, folds, judged, settings)
+    for folder, each in zip(folders, judged, strict=True):
+        standing = record_trial(options.store, folder, each.outcome)
+        save_outcome(folder, each.outcome, checkpoint=None, standing=standing, walk=study)
         write_json(folder.path / "walk.json", study_as_dict(study))
         folder.finish()
     options.progress("judging", len(folders), len(folders))
@@ -151,17 +150,20 @@ def _report(
 
 
 def _study(
-    folders: Sequence[RunFolder], folds: Sequence[Fold], outcomes: Sequence[Outcome], settings: WalkSettings
+    folders: Sequence[RunFolder], folds: Sequence[Fold], judged: Sequence[Judged], settings: WalkSettings
 ) -> WalkStudy:
-    pairs = list(zip(folders, outcomes, strict=True))
-    rows = [row for folder, outcome in pairs for row in fold_rows(folder, outcome, folds)]
+    """Collect what the folds and seeds came to; paths, where there are any, over all seeds."""
+    pairs = list(zip(folders, (each.outcome for each in judged), strict=True))
+    rows = [row for folder, outcome in pairs for row in fold_rows(folder, outcome, folds, settings)]
+    sharpes = [sharpe for each in judged for sharpe in each.path_sharpes]
     seeds = pd.DataFrame(
         [seed_row(*pair) for pair in pairs],
         index=pd.Index([_seed(folder) for folder in folders], name="seed"),
         columns=list(SEED_COLUMNS),
     )
     table = pd.DataFrame(rows, columns=list(FOLD_COLUMNS)).astype({"epochs": float, "best_epoch": float})
-    return WalkStudy(folds=table, seeds=seeds, plan=plan_sentence(settings, len(folds)))
+    paths = pd.Series(sharpes, dtype=float) if sharpes else None
+    return WalkStudy(folds=table, seeds=seeds, plan=plan_sentence(settings, len(folds)), paths=paths)
 
 
 def _seed(folder: RunFolder) -> int:

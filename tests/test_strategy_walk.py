@@ -1,0 +1,176 @@
+"""A walk of a 1×8 network on a small built-in market: workers, kills, resumes and the future change no number."""
+
+import json
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from market.errors import RunError
+from market.panel import BAR_FIELDS, Panel
+from market.synthetic import SyntheticSettings, synthetic_market
+from models.walk_forward import RetrainingSettings
+from strategy.inputs import Inputs
+from strategy.runs import RunStore
+from strategy.spec import StrategySpec, load_spec, override
+from strategy.trials import TrialLog
+from strategy.walking.fold import FoldFiles, run_fold
+from strategy.walking.result import WalkForward
+from strategy.walking.settings import CombinatorialSettings, WalkOptions, WalkSettings
+from strategy.walking.walk import walk
+from tests.oracles.small_runs import assignments, quintile, refusal
+
+SMALL = ("model.hidden=8", "model.layers=1", "model.lookback=10", "training.burn_in=10", "training.max_epochs=2")
+SPANS = RetrainingSettings(train=150, test=60)
+
+
+@pytest.fixture(scope="module")
+def market():
+    return synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=260))
+
+
+@pytest.fixture(scope="module")
+def spec() -> StrategySpec:
+    return override(load_spec("filter_negative"), SMALL)
+
+
+@pytest.fixture(scope="module")
+def walked(market, spec, tmp_path_factory) -> WalkForward:
+    """Two folds, two seeds, two workers."""
+    options = WalkOptions(store=RunStore(tmp_path_factory.mktemp("two")), workers=2)
+    settings = WalkSettings(retraining=SPANS, seeds=(1, 2))
+    return walk(spec, Inputs(panel=market.panel, oracle=market.oracle), settings=settings, options=options)
+
+
+def one_seed(spec: StrategySpec, panel: Panel, store: Path, **choices: object) -> WalkForward:
+    settings = WalkSettings(retraining=SPANS, **choices)
+    return walk(spec, panel, settings=settings, options=WalkOptions(store=RunStore(store), workers=1))
+
+
+@pytest.mark.slow
+def test_one_worker_gives_the_bits_of_two(market, spec, walked, tmp_path) -> None:
+    alone = one_seed(spec, market.panel, tmp_path)
+    pd.testing.assert_frame_equal(alone.runs[0].scores, walked.runs[0].scores, check_exact=True)
+    pd.testing.assert_frame_equal(alone.study.folds, walked.study.folds.iloc[:2], check_exact=True)
+
+
+@pytest.mark.slow
+def test_the_headline_is_a_median_and_each_seed_is_one_trial(walked) -> None:
+    seeds = walked.study.seeds
+    assert f"{np.median(seeds['sharpe']):.2f} ({seeds['sharpe'].min():.2f} to {seeds['sharpe'].max():.2f})" in str(walked)
+    log = TrialLog(walked.folders[0].path.parent.parent)
+    assert [entry.kind for entry in log.entries()].count("trial") == 2
+    page = walked.runs[0].report.read_text(encoding="utf-8")
+    assert "WALK-FORWARD" in page
+    assert "Test IC ± SE" in page
+
+
+@pytest.mark.slow
+def test_the_folds_tile_the_sessions_that_are_judged(market, walked) -> None:
+    judged = walked.runs[0].scores.index
+    assert list(judged) == list(market.panel.sessions[150:])
+    assert list(walked.study.folds["test_first"].iloc[:2]) == [str(judged[0].date()), str(judged[60].date())]
+
+
+@pytest.mark.slow
+def test_nothing_after_a_folds_test_span_changes_its_scores(market, spec, walked) -> None:
+    panel, folder = market.panel, walked.folders[0]
+    later = panel.sessions > panel.sessions[150 + 59]
+    rng = np.random.default_rng(0)
+    noise = pd.DataFrame(rng.uniform(0.5, 2.0, panel.close.shape), panel.close.index, panel.close.columns)
+    changed = {name: getattr(panel, name).mask(later[:, None], getattr(panel, name) * noise) for name in BAR_FIELDS}
+    files = FoldFiles(folder.path, 1)
+    before = files.read_scores("scores")
+    for path in files.path.glob("model.*"):
+        path.unlink()
+    (files.path / "training" / "training.safetensors").unlink()
+    run_fold(folder, 1, replace(panel, **changed), progress=lambda *_: None)
+    pd.testing.assert_frame_equal(files.read_scores("scores"), before, check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_started_again_and_the_numbers_stay(market, spec, walked, tmp_path) -> None:
+    killed: list[int] = []
+
+    def kill_once() -> None:
+        for _ in range(2000):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                words = path.read_bytes().split(b"\0") if path.exists() else []
+                if b"strategy.walking.worker" in words and str(tmp_path).encode() in b"".join(words):
+                    if any(tmp_path.rglob("training.safetensors")):
+                        killed.append(int(path.parent.name))
+                        os.kill(killed[0], signal.SIGKILL)
+                        return
+            time.sleep(0.02)
+
+    hunter = threading.Thread(target=kill_once)
+    hunter.start()
+    again = one_seed(spec, market.panel, tmp_path)
+    hunter.join()
+    assert killed
+    pd.testing.assert_frame_equal(again.runs[0].scores, walked.runs[0].scores, check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_resumed_walk_skips_what_is_done_and_refuses_other_bars(market, spec, tmp_path) -> None:
+    first = one_seed(spec, market.panel, tmp_path, learner="ridge")
+    folder = first.folders[0]
+    done, undone = (FoldFiles(folder.path, number).path / "fold.json" for number in (1, 2))
+    undone.unlink()
+    stamp = done.stat().st_mtime_ns
+    options = WalkOptions(store=RunStore(tmp_path), resume=folder)
+    again = walk(spec, market.panel, options=options)
+    assert done.stat().st_mtime_ns == stamp
+    pd.testing.assert_frame_equal(again.study.folds, first.study.folds, check_exact=True)
+    assert [entry.kind for entry in TrialLog(tmp_path).entries()].count("trial") == 1
+    with pytest.raises(RunError, match="its panel changed"):
+        walk(spec, market.panel.until(market.panel.sessions[-2]), options=options)
+
+
+@pytest.mark.slow
+def test_combinatorial_paths_are_counted_as_one_trial_and_shown_as_a_distribution(market, spec, tmp_path) -> None:
+    found = one_seed(spec, market.panel, tmp_path, learner="ridge", combinatorial=CombinatorialSettings(n_groups=4))
+    assert len(found.study.folds) == 6
+    assert found.study.paths is not None
+    assert len(found.study.paths) == 3
+    assert found.study.seeds["sharpe"].iloc[0] == found.study.paths.sort_values().iloc[1]
+    assert [entry.kind for entry in TrialLog(tmp_path).entries()].count("trial") == 1
+    assert "COMBINATORIAL" in found.runs[0].report.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_fold_that_cannot_be_computed_names_itself(market, spec, tmp_path) -> None:
+    longer = override(spec, ["model.lookback=140"])
+    with pytest.raises(RunError, match="fold 1/2 seed 1 failed: no training session has"):
+        one_seed(longer, market.panel, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_command_walks_prints_json_and_says_how_to_go_on(tmp_path, monkeypatch, capsys) -> None:
+    words = ("--train", 900, "--test", 200, "--learner", "ridge", "--out", tmp_path, "--json", *assignments(SMALL))
+    told = json.loads(quintile("walk", *words, monkeypatch=monkeypatch, capsys=capsys))
+    assert len(told["folds"]) == len(list(Path(told["folders"][0]).glob("folds/*/fold.json")))
+    line = refusal("run", "--resume", "latest", "--out", tmp_path, monkeypatch=monkeypatch, capsys=capsys)
+    assert "quintile walk --resume" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seeds", "1,x"), "--seeds takes whole numbers"),
+        (("--seeds", "1,1"), "seeds must be different"),
+        (("--learner", "ridge", "--seeds", "1,2"), "ridge has no seed"),
+        (("--combinatorial", "6"), "--combinatorial takes N,K"),
+        (("--train", 1), "train: Input should be greater"),
+        (("--workers", 0), "workers must be at least 1"),
+        (("--learner", "oracle"), "learner: "),
+    ],
+)
+def test_words_that_make_no_walk_are_refused_in_one_line(words, said, tmp_path, monkeypatch, capsys) -> None:
+    assert said in refusal("walk", *words, "--out", tmp_path, monkeypatch=monkeypatch, capsys=capsys)
