@@ -119,7 +119,9 @@ def _retrained(begin: int, judged: slice, *, settings: RetrainingSettings, purge
     train, validation = slice(begin, held - gap), slice(held, judged.start - gap)
     for name, span in (("training", train), ("validation", validation)):
         if span.start >= span.stop:
-            raise DataError(f"the {name} span keeps no session of {length} after a gap of {gap}: train on more sessions")
+            raise DataError(
+                f"the {name} span keeps no session of {length} after a gap of {gap}: train on more sessions"
+            )
     return Split(train=train, validation=validation, test=judged, purge=purge)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from strategy.runs import RunFolder, RunRequest, RunStore
     from strategy.scaffold import new_strategy
     from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
+    from strategy.walking.result import WalkForward
+    from strategy.walking.settings import WalkOptions, WalkSettings
+    from strategy.walking.walk import walk
 
 __all__ = [
     "Decision",
@@ -32,6 +35,9 @@ __all__ = [
     "RunRequest",
     "RunStore",
     "StrategySpec",
+    "WalkForward",
+    "WalkOptions",
+    "WalkSettings",
     "decide",
     "decided_book",
     "evaluate",
@@ -45,6 +51,7 @@ __all__ = [
     "read_scores",
     "run",
     "shipped_strategies",
+    "walk",
 ]
 
 # Loaded on first use: torch and vectorbt take seconds, and the command line must answer at once.
@@ -58,6 +65,9 @@ HOMES = {
     "holdings": ("Holdings", "read_holdings"),
     "runs": ("RunFolder", "RunRequest", "RunStore"),
     "scaffold": ("new_strategy",),
+    "walking.result": ("WalkForward",),
+    "walking.settings": ("WalkOptions", "WalkSettings"),
+    "walking.walk": ("walk",),
     "spec": ("StrategySpec", "load_spec", "override", "shipped_strategies"),
 }
 

@@ -84,7 +84,7 @@ def find_report(folder: RunFolder) -> Path:
     from backtests.report import restate_proof
     from strategy.prove.standing import proof_report
 
-    path, again = folder.path / "report.html", f"`quintile run --resume {folder.run_id}`"
+    path, again = folder.path / "report.html", f"`{folder.resume_command}`"
     if not path.is_file():
         raise RunError(f"run {folder.run_id} has no report yet: finish it with {again}")
     try:

@@ -83,6 +83,11 @@ class RunFolder:
         return bool(self.record["finished"])
 
     @property
+    def resume_command(self) -> str:
+        """What goes on with an unfinished run, or with the walk that it is part of."""
+        return f"quintile {'walk' if 'walk' in self.record else 'run'} --resume {self.run_id}"
+
+    @property
     def request(self) -> RunRequest:
         """Where the bars came from."""
         return RunRequest(**self.record["request"])
@@ -102,9 +107,7 @@ class RunFolder:
             If the run has not finished.
         """
         if not (self.path / "metrics.json").is_file():
-            raise RunError(
-                f"run {self.run_id} has not finished: continue it with `quintile run --resume {self.run_id}`"
-            )
+            raise RunError(f"run {self.run_id} has not finished: continue it with `{self.resume_command}`")
         metrics: dict[str, Any] = read_json(self.path / "metrics.json")
         return metrics
 

@@ -1,4 +1,4 @@
-"""Walk-forward and combinatorial splits: no label crosses into what is judged, and what is judged tiles the sessions."""
+"""Walk-forward and combinatorial splits: no label crosses into what is judged, and test spans tile the sessions."""
 
 import itertools
 import math
@@ -57,7 +57,9 @@ def test_no_label_of_a_fitted_row_is_realised_in_a_later_span(walk):
 def test_test_spans_tile_the_sessions_from_the_first_judged_one(walk):
     settings, purge, first, n_sessions = walk
     splits = walk_forward_splits(n_sessions, settings, purge=purge, first=first)
-    assert [row for split in splits for row in range(split.test.start, split.test.stop)] == list(range(first, n_sessions))
+    assert [row for split in splits for row in range(split.test.start, split.test.stop)] == list(
+        range(first, n_sessions)
+    )
     assert all(split.test.stop - split.test.start == settings.test for split in splits[:-1])
 
 

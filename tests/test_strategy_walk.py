@@ -1,9 +1,6 @@
 """A walk of a 1×8 network on a small built-in market: workers, kills, resumes and the future change no number."""
 
 import json
-import os
-import signal
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +17,7 @@ from strategy.inputs import Inputs
 from strategy.runs import RunStore
 from strategy.spec import StrategySpec, load_spec, override
 from strategy.trials import TrialLog
+from strategy.walking import workers
 from strategy.walking.fold import FoldFiles, run_fold
 from strategy.walking.result import WalkForward
 from strategy.walking.settings import CombinatorialSettings, WalkOptions, WalkSettings
@@ -63,7 +61,9 @@ def test_one_worker_gives_the_bits_of_two(market, spec, walked, tmp_path) -> Non
 @pytest.mark.slow
 def test_the_headline_is_a_median_and_each_seed_is_one_trial(walked) -> None:
     seeds = walked.study.seeds
-    assert f"{np.median(seeds['sharpe']):.2f} ({seeds['sharpe'].min():.2f} to {seeds['sharpe'].max():.2f})" in str(walked)
+    assert f"{np.median(seeds['sharpe']):.2f} ({seeds['sharpe'].min():.2f} to {seeds['sharpe'].max():.2f})" in str(
+        walked
+    )
     log = TrialLog(walked.folders[0].path.parent.parent)
     assert [entry.kind for entry in log.entries()].count("trial") == 2
     page = walked.runs[0].report.read_text(encoding="utf-8")
@@ -94,27 +94,41 @@ def test_nothing_after_a_folds_test_span_changes_its_scores(market, spec, walked
     pd.testing.assert_frame_equal(files.read_scores("scores"), before, check_exact=True)
 
 
+def kill_workers(monkeypatch, *, after: str, times: int) -> list[int]:
+    """Kill so many workers once they have left a file of this name; return the list that their numbers go to."""
+    start, killed = workers._start, list[int]()
+
+    def start_and_kill(task, bars):
+        worker = start(task, bars)
+        while len(killed) < times and worker.process.poll() is None:
+            if any(task.files.path.rglob(after)):
+                worker.process.kill()
+                killed.append(worker.process.pid)
+                break
+            time.sleep(0.01)
+        return worker
+
+    monkeypatch.setattr(workers, "_start", start_and_kill)
+    return killed
+
+
 @pytest.mark.slow
-def test_a_killed_worker_is_started_again_and_the_numbers_stay(market, spec, walked, tmp_path) -> None:
-    killed: list[int] = []
-
-    def kill_once() -> None:
-        for _ in range(2000):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                words = path.read_bytes().split(b"\0") if path.exists() else []
-                if b"strategy.walking.worker" in words and str(tmp_path).encode() in b"".join(words):
-                    if any(tmp_path.rglob("training.safetensors")):
-                        killed.append(int(path.parent.name))
-                        os.kill(killed[0], signal.SIGKILL)
-                        return
-            time.sleep(0.02)
-
-    hunter = threading.Thread(target=kill_once)
-    hunter.start()
+def test_a_killed_worker_is_started_again_and_the_numbers_stay(market, spec, walked, tmp_path, monkeypatch) -> None:
+    killed = kill_workers(monkeypatch, after="training.safetensors", times=1)
     again = one_seed(spec, market.panel, tmp_path)
-    hunter.join()
-    assert killed
+    assert len(killed) == 1
     pd.testing.assert_frame_equal(again.runs[0].scores, walked.runs[0].scores, check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_fold_that_is_killed_four_times_is_given_up_and_the_others_are_kept(
+    market, spec, tmp_path, monkeypatch
+) -> None:
+    killed = kill_workers(monkeypatch, after="worker.log", times=5)
+    with pytest.raises(RunError, match=r"fold . of 2, seed 1, was killed 4 times.*quintile walk --resume"):
+        one_seed(spec, market.panel, tmp_path, learner="ridge")
+    assert len(killed) == 5
+    assert len(list(tmp_path.rglob("fold.json"))) == 1
 
 
 @pytest.mark.slow
@@ -147,7 +161,7 @@ def test_combinatorial_paths_are_counted_as_one_trial_and_shown_as_a_distributio
 @pytest.mark.slow
 def test_a_fold_that_cannot_be_computed_names_itself(market, spec, tmp_path) -> None:
     longer = override(spec, ["model.lookback=140"])
-    with pytest.raises(RunError, match="fold 1/2 seed 1 failed: no training session has"):
+    with pytest.raises(RunError, match="fold 1 of 2, seed 1, failed: no training session has"):
         one_seed(longer, market.panel, tmp_path)
 
 

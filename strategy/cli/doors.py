@@ -125,7 +125,7 @@ def _checkpoint(folder: "RunFolder") -> "Checkpoint":
 
     if "scores" in folder.record:
         raise RunError(
-            f"run {folder.run_id} judged given scores and has no model: decide needs a run of `quintile run`"
+            f"run {folder.run_id} judged scores and has no model of its own: decide needs a run of `quintile run`"
         )
     if not folder.is_complete:
         raise RunError(

@@ -92,7 +92,7 @@ def run_command(
     else:
         folder = store.find(resume)
         if "walk" in folder.record:
-            raise ValueError(f"{folder.run_id} is part of a walk: continue it with `quintile walk --resume {folder.run_id}`")
+            raise ValueError(f"{folder.run_id} is part of a walk: continue it with `{folder.resume_command}`")
         spec, request = folder.spec, folder.request
     options = RunOptions(store=store, folder=folder, request=request, device=device, command=command_line())
     finished = _execute(spec, options, quiet=quiet or as_json)
@@ -110,7 +110,7 @@ def _execute(spec: "StrategySpec", options: "RunOptions", *, quiet: bool) -> "Ru
             return run(spec, inputs, options=replace(options, progress=progress)).folder
     except KeyboardInterrupt as interrupt:
         left = [folder for folder in options.store.folders() if not folder.is_complete]
-        hint = f"continue with `quintile run --resume {left[-1].run_id}`" if left else "nothing was started"
+        hint = f"continue with `{left[-1].resume_command}`" if left else "nothing was started"
         print(f"quintile: interrupted; {hint}", file=sys.stderr)
         raise typer.Exit(130) from interrupt
 

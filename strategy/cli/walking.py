@@ -80,7 +80,7 @@ def walk_command(
     else:
         folder = store.find(resume)
         if "walk" not in folder.record:
-            raise ValueError(f"{folder.run_id} is no walk: continue it with `quintile run --resume {folder.run_id}`")
+            raise ValueError(f"{folder.run_id} is no walk: continue it with `{folder.resume_command}`")
         spec, request, settings = folder.spec, folder.request, None
     options = WalkOptions(store=store, resume=folder, request=request, workers=workers, command=command_line())
     finished = _execute(spec, settings, options, quiet=quiet or as_json)
@@ -99,8 +99,8 @@ def _execute(
             inputs = load_inputs(options.request, holdout=spec.holdout)
             return walk(spec, inputs, settings=settings, options=replace(options, progress=progress))
     except KeyboardInterrupt as interrupt:
-        left = [folder for folder in options.store.folders() if not folder.is_complete and "walk" in folder.record]
-        hint = f"continue with `quintile walk --resume {left[-1].run_id}`" if left else "nothing was started"
+        left = [folder for folder in options.store.folders() if not folder.is_complete]
+        hint = f"continue with `{left[-1].resume_command}`" if left else "nothing was started"
         print(f"quintile: interrupted; {hint}", file=sys.stderr)
         raise typer.Exit(130) from interrupt
 
@@ -127,7 +127,9 @@ def _settings(
     except ValidationError as error:
         problem = error.errors()[0]
         option = str(problem["loc"][-1] if problem["loc"] else "a walk").replace("_", "-")
-        raise ValueError(f"{option}: {problem['msg'].removeprefix('Value error, ')}, was {problem['input']!r}") from error
+        raise ValueError(
+            f"{option}: {problem['msg'].removeprefix('Value error, ')}, was {problem['input']!r}"
+        ) from error
 
 
 def _numbers(option: str, text: str | None) -> tuple[int, ...]:

@@ -83,7 +83,7 @@ def seed_table(study: WalkStudy) -> list[tuple[str, ...]]:
 
 def fold_table(study: WalkStudy) -> list[tuple[str, ...]]:
     """Return the lines of the folds, printed."""
-    several = study.folds["seed"].nunique() > 1
+    several = len(study.seeds) > 1
     return [
         (
             f"{row['fold']} (seed {row['seed']})" if several else str(row["fold"]),
@@ -104,4 +104,7 @@ def _plus_minus(value: float, error: float, digits: int) -> str:
 
 def _aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(line[place]) for line in (headings, *rows)) for place in range(len(headings))]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in (headings, *rows)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (headings, *rows)
+    ]

@@ -21,8 +21,8 @@ from strategy.walking.plan import Fold, plan_folds
 from strategy.walking.result import WalkForward, study_as_dict
 from strategy.walking.settings import WalkOptions, WalkSettings
 from strategy.walking.stitch import Judged, fold_rows, judge_walk, seed_row
-from strategy.walking.workers import FoldTask, run_folds
 from strategy.walking.words import plan_sentence
+from strategy.walking.workers import FoldTask, run_folds
 
 __all__ = ["walk"]
 
@@ -110,7 +110,7 @@ def _describe(folder: RunFolder, folders: Sequence[RunFolder], settings: WalkSet
 def _compute(folders: Sequence[RunFolder], folds: Sequence[Fold], panel: Panel, options: WalkOptions) -> None:
     """Compute the folds that are not done yet; the bars lie beside them meanwhile."""
     tasks = [
-        FoldTask(folder=folder, number=fold.number, name=f"fold {fold.number}/{len(folds)} seed {_seed(folder)}")
+        FoldTask(folder=folder, number=fold.number, name=f"fold {fold.number} of {len(folds)}, seed {_seed(folder)},")
         for folder in folders
         for fold in folds
     ]

@@ -45,7 +45,9 @@ def main(words: list[str]) -> int:
     files.path.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(files.path / ".lock"):  # of a worker that outlived its walk: it ends after its epoch
-            run_fold(folder, int(number), read_panel(Path(bars)), progress=Teller(files.path / PROGRESS_FILE, int(parent)))
+            run_fold(
+                folder, int(number), read_panel(Path(bars)), progress=Teller(files.path / PROGRESS_FILE, int(parent))
+            )
     except (QuintileError, ValueError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""Workers: folds in processes of one thread each, so that their number changes no bit; a killed one is started again."""
+"""Workers: folds in processes of one thread each, so that their number changes no bit; a killed one starts again."""
 
 import os
 import subprocess
@@ -68,26 +68,37 @@ def run_folds(tasks: Sequence[FoldTask], *, bars: Path, workers: int, progress: 
     starts, lost = Counter[FoldTask](), list[FoldTask]()
     try:
         while waiting or running:
-            progress("folds", len(tasks) - len(waiting) - len(running), len(tasks))
             for slot in range(1, workers + 1):
                 if slot not in running and waiting:
                     running[slot] = _start(waiting.popleft(), bars)
                     starts[running[slot].task] += 1
+            progress("folds", sum(task.files.is_complete for task in tasks), len(tasks))
             time.sleep(EVERY)
-            for slot, worker in list(running.items()):
-                _show(slot, worker.task, progress)
-                if worker.process.poll() is not None:
-                    del running[slot]
-                    if not _is_done(worker):
-                        (waiting if starts[worker.task] < MOST_STARTS else lost).append(worker.task)
+            for task in _killed(running, progress):
+                if starts[task] < MOST_STARTS:
+                    waiting.appendleft(task)
+                else:
+                    lost.append(task)
     finally:
         _stop(running)
     progress("folds", len(tasks) - len(lost), len(tasks))
     if lost:
         raise RunError(
             f"{lost[0].name} was killed {MOST_STARTS} times, most likely for memory: free some or use fewer workers, "
-            f"then continue with `quintile walk --resume {lost[0].folder.run_id}`"
+            f"then continue with `{lost[0].folder.resume_command}`"
         )
+
+
+def _killed(running: dict[int, _Worker], progress: ProgressCallback) -> list[FoldTask]:
+    """Show how far the workers are, take those that have ended out, and return the tasks of the killed ones."""
+    killed = []
+    for slot, worker in list(running.items()):
+        _show(slot, worker.task, progress)
+        if worker.process.poll() is not None:
+            del running[slot]
+            if not _is_done(worker):
+                killed.append(worker.task)
+    return killed
 
 
 def _start(task: FoldTask, bars: Path) -> _Worker:
@@ -125,7 +136,7 @@ def _show(slot: int, task: FoldTask, progress: ProgressCallback) -> None:
     path = task.files.path / PROGRESS_FILE
     if path.is_file():
         told = read_json(path)
-        progress(f"worker {slot}", told["done"], told["total"], f"{task.name} · {told['stage']} {told['note']}".strip())
+        progress(f"worker {slot}", told["done"], told["total"], f"{task.name} {told['stage']} {told['note']}".strip())
 
 
 def _stop(running: dict[int, _Worker]) -> None:

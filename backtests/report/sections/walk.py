@@ -12,8 +12,8 @@ __all__ = ["walk_section"]
 
 CLEAR = 1.96  # standard errors of a 95 % interval
 CONVENTION = (
-    "The stitched book runs through all folds and is cut at their bounds; rank IC ± HAC standard error, net Sharpe ratio "
-    "± standard error, both of the fold's own sessions, 252 a year. Epochs: kept of trained. Nothing here chose a seed."
+    "The stitched book runs through all folds and is cut at their bounds; rank IC ± HAC standard error, net "
+    "Sharpe ratio ± standard error, both of the fold's own sessions, 252 a year. Epochs: kept of trained. Nothing here chose a seed."
 )
 
 
@@ -37,14 +37,14 @@ def _picture(study: WalkStudy) -> Picture:
         title="Rank IC of each fold's test span, with 95 % intervals",
         summary=f"{count(int((known > 0).sum()))} of {count(len(known))} folds are above zero; an interval that "
         f"crosses zero is no evidence. Mean of the folds {ratio(float(known.mean()), 4)}.",
-        figure=folds_figure(_estimates(study.folds)),
+        figure=folds_figure(_estimates(study)),
     )
 
 
-def _estimates(folds: pd.DataFrame) -> pd.DataFrame:
+def _estimates(study: WalkStudy) -> pd.DataFrame:
+    folds, several = study.folds, len(study.seeds) > 1
     reach = CLEAR * folds["rank_ic_standard_error"].astype(float)
     middle = folds["rank_ic"].astype(float)
-    several = folds["seed"].nunique() > 1
     names = [
         f"{row['test_first']} to {row['test_last']}" + (f", seed {row['seed']}" if several else "")
         for _, row in folds.iterrows()
