@@ -13,7 +13,8 @@ __all__ = ["walk_section"]
 CLEAR = 1.96  # standard errors of a 95 % interval
 CONVENTION = (
     "The stitched book runs through all folds and is cut at their bounds; rank IC ± HAC standard error, net "
-    "Sharpe ratio ± standard error, both of the fold's own sessions, 252 a year. Epochs: kept of trained. Nothing here chose a seed."
+    "Sharpe ratio ± standard error, both of the fold's own sessions, 252 a year. Epochs: kept of trained. Nothing here "
+    "chose a seed."
 )
 
 
