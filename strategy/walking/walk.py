@@ -135,7 +135,7 @@ def _report(
     options: WalkOptions,
 ) -> WalkStudy:
     """Judge every seed, then write every report: each shows all seeds."""
-    judged = []
+    judged = list[Judged]()
     for folder in folders:
         options.progress("judging", len(judged), len(folders))
         judged.append(judge_walk(folder, inputs, folds, settings))
