@@ -11,7 +11,9 @@ from backtests.result import BacktestResult
 from market import Execution, Panel, cash_outs
 from market.panel import aligned_frame
 
-__all__ = ["Terms", "settle_accounts"]
+__all__ = ["COST_PARTS", "Terms", "settle_accounts"]
+
+COST_PARTS = ("trade", "impact", "borrow", "interest")
 
 
 class Terms(NamedTuple):
@@ -26,40 +28,50 @@ class Terms(NamedTuple):
 def settle_accounts(
     run: LedgerRun, panel: Panel, due: pd.DataFrame, *, terms: Terms, parity: float, engine: str
 ) -> BacktestResult:
-    """Return the result of a ledger run from the session of its first fill on."""
-    span = panel.sessions[terms.start :]
-    equity, cost = (pd.Series(line[terms.start :], index=span) for line in (run.equity, run.cost))
+    """Return the result of a ledger run from the session of its first fill to its end or its stop."""
+    rows = slice(terms.start, None if run.stop < 0 else run.stop + 1)
+    span = panel.sessions[rows]
+    equity = pd.Series(run.equity[rows], index=span)
     before = equity.shift(1, fill_value=terms.capital)
-    net, cost_fraction = equity / before - 1.0, cost / before
+    parts = pd.DataFrame({name: getattr(run, name)[rows] for name in COST_PARTS}, index=span).div(before, axis=0)
+    net, cost = equity / before - 1.0, pd.Series(run.cost[rows], index=span) / before
     notional = np.abs(run.traded * run.fill_prices).sum(axis=1, where=run.traded != 0.0)
-    traded = pd.Series((notional / run.fill_equity)[terms.start :], index=span)
+    traded = pd.Series((notional / run.fill_equity)[rows], index=span)
     return BacktestResult(
         execution=terms.execution,
         costs=terms.costs,
         capital=terms.capital,
         equity=equity.rename("equity"),
         net_returns=net.rename("net_return"),
-        gross_returns=(net + cost_fraction).rename("gross_return"),
-        held_weights=_held_weights(run, panel, terms.start),
+        gross_returns=(net + cost).rename("gross_return"),
+        held_weights=_held_weights(run, panel, rows),
         trades=_trades(run, panel, terms.costs),
         traded=traded.rename("traded"),
         turnover=(traded / 2.0).rename("turnover"),
-        cost=cost_fraction.rename("cost"),
+        cost=cost.rename("cost"),
+        cost_parts=parts,
         unfilled=_unfilled(run, panel, due, terms.execution),
         cash_outs=_cash_outs(run, panel),
+        margin_events=_margin_events(run, panel),
         parity=parity,
         engine=engine,
     )
 
 
-def _held_weights(run: LedgerRun, panel: Panel, start: int) -> pd.DataFrame:
+def _held_weights(run: LedgerRun, panel: Panel, rows: slice) -> pd.DataFrame:
     value = np.where(run.shares == 0.0, 0.0, run.shares * run.marks) / run.equity[:, None]
-    return aligned_frame(value[start:], panel.sessions[start:], panel.tickers)
+    return aligned_frame(value[rows], panel.sessions[rows], panel.tickers)
 
 
 def _trades(run: LedgerRun, panel: Panel, costs: Costs) -> pd.DataFrame:
     rows, columns = np.nonzero(run.traded)
     shares, price = run.traded[rows, columns], run.fill_prices[rows, columns]
+    impact = run.trade_impact[rows, columns] if run.trade_impact.size else 0.0
+    cost = np.abs(shares * price) * costs.trade_fraction + impact
+    out = np.flatnonzero(run.closed)
+    rows = np.concatenate([rows, np.full(len(out), run.stop)])
+    columns, shares = np.concatenate([columns, out]), np.concatenate([shares, -run.closed[out]])
+    price = np.concatenate([price, run.marks[run.stop, out]])
     return pd.DataFrame(
         {
             "session": panel.sessions[rows],
@@ -67,7 +79,22 @@ def _trades(run: LedgerRun, panel: Panel, costs: Costs) -> pd.DataFrame:
             "shares": shares,
             "price": price,
             "notional": shares * price,
-            "cost": np.abs(shares * price) * costs.trade_fraction,
+            "cost": np.concatenate([cost, np.zeros(len(out))]),
+        }
+    )
+
+
+def _margin_events(run: LedgerRun, panel: Panel) -> pd.DataFrame:
+    """Return cuts before calls of the same session, as they happen."""
+    found = [(row, run.cut[row], "cut") for row in np.flatnonzero(~np.isnan(run.cut))]
+    called = np.flatnonzero(~np.isnan(run.called))
+    found += [(row, run.called[row], "closed out" if row == run.stop else "called") for row in called]
+    rows = sorted(found, key=lambda event: event[0])
+    return pd.DataFrame(
+        {
+            "session": panel.sessions[[row for row, _, _ in rows]],
+            "level": pd.Series([level for _, level, _ in rows], dtype=float),
+            "action": pd.Series([action for _, _, action in rows], dtype="str"),
         }
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from backtests.costs import Costs
@@ -26,26 +27,32 @@ class BacktestResult:
     net_returns : Series
         Close-to-close simple returns of ``equity``; the first one starts from ``capital``.
     gross_returns : Series
-        ``net_returns + cost``: the same trades without their cost.
+        ``net_returns + cost``: the same trades and positions without their cost.
     held_weights : DataFrame, sessions × tickers
         Value held at each close as a fraction of equity, drift included.
     trades : DataFrame
-        ``session``, ``ticker``, ``shares`` (signed), ``price``, ``notional`` (signed), ``cost``.
+        ``session``, ``ticker``, ``shares`` (signed), ``price``, ``notional`` (signed), ``cost`` (impact included). What
+        an insolvent account held is closed out at the last known price and a cost of 0.
     traded : Series
         Two-way traded notional as a fraction of equity at the fill.
     turnover : Series
         ``traded`` ÷ 2, one way.
     cost : Series
-        Cost as a fraction of equity at the start of the session.
+        Everything charged for the session, as a fraction of equity at its start: the sum of ``cost_parts``.
+    cost_parts : DataFrame, columns ``trade``, ``impact``, ``borrow`` and ``interest``
+        Where the cost comes from; interest is negative where free cash and rebates earn more than borrowing costs.
     unfilled : DataFrame
         One row for each session in which an order found no price: ``session``, ``ticker``, ``target_weight``,
         ``reason``, ``carried`` (the order was decided for an earlier session).
     cash_outs : DataFrame
         Pay-outs of names that left: ``session``, ``ticker``, ``shares``, ``price``, ``proceeds``, ``delisting_return``.
+    margin_events : DataFrame
+        ``session``, ``level`` (equity ÷ gross exposure) and ``action``: ``"called"`` at a close, ``"cut"`` at a fill,
+        before its trades, and ``"closed out"`` in the last session of an insolvent account.
     parity : float
-        Largest equity difference of the two engines ÷ ``capital``.
+        Largest equity difference of the two engines ÷ ``capital``; NaN where vectorbt cannot express the book.
     engine : str
-        Engine that the ledger was compared with.
+        Engine that the ledger was compared with, or ``"ledger only: …"`` and why.
     """
 
     execution: Execution
@@ -59,8 +66,10 @@ class BacktestResult:
     traded: pd.Series
     turnover: pd.Series
     cost: pd.Series
+    cost_parts: pd.DataFrame
     unfilled: pd.DataFrame
     cash_outs: pd.DataFrame
+    margin_events: pd.DataFrame
     parity: float
     engine: str
 
@@ -73,11 +82,20 @@ class BacktestResult:
             (
                 f"Backtest {first:%Y-%m-%d} to {last:%Y-%m-%d}, {len(self.equity)} sessions, {clock}{optimistic}",
                 f"  equity        {self.capital:,.0f} to {self.equity.iloc[-1]:,.0f}",
-                f"  Sharpe        {ratio:.2f} ± {error:.2f} net of {self.costs.trade_bps:g} bps, "
+                f"  Sharpe        {ratio:.2f} ± {error:.2f} net of {self.costs.trade_bps:g} bps{self._other_costs()}, "
                 f"{sharpe_ratio(self.gross_returns):.2f} gross (252 sessions, risk-free 0)",
                 f"  drawdown      {max_drawdown(self.net_returns):.1%}",
                 f"  turnover      {self.turnover.mean():.1%} a session, one way",
                 f"  unfilled      {len(self.unfilled)} orders, {len(self.cash_outs)} pay-outs",
-                f"  parity        {self.parity:.1e} of capital against {self.engine}",
+                *([f"  margin        {len(self.margin_events)} events"] if len(self.margin_events) else []),
+                f"  parity        {self._parity_words()}",
             )
         )
+
+    def _other_costs(self) -> str:
+        parts = [name for name in ("impact", "borrow", "interest") if self.cost_parts[name].any()]
+        return f" and {', '.join(parts)}" if parts else ""
+
+    def _parity_words(self) -> str:
+        checked = f"{self.parity:.1e} of capital against {self.engine}"
+        return self.engine if np.isnan(self.parity) else checked

@@ -11,7 +11,9 @@ __all__ = ["due_weights", "first_due"]
 ROUNDING = 1e-9  # a net exposure of 1 may miss it by this much
 
 
-def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution) -> pd.DataFrame:
+def due_weights(
+    panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool = False
+) -> pd.DataFrame:
     """Return the weights that come due in each session of the panel.
 
     Parameters
@@ -23,6 +25,8 @@ def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution) -> pd
         panel, on some or all of its sessions.
     execution : Execution
         Sessions between decision and fill.
+    may_borrow : bool
+        Whether net exposure may be above 1.
 
     Returns
     -------
@@ -34,10 +38,10 @@ def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution) -> pd
     ValueError
         If tickers or sessions are unknown, a row is partly NaN, a weight is infinite, or nothing ever comes due.
     UnsupportedBookError
-        If a decided net exposure is above 1.
+        If a decided net exposure is above 1 and the book may not borrow.
     """
     _check_axes(panel, weights)
-    _check_rows(weights)
+    _check_rows(weights, may_borrow=may_borrow)
     placed = weights.reindex(index=panel.sessions, columns=panel.tickers).shift(execution.delay)
     if placed.isna().to_numpy().all():
         raise ValueError(f"weights hold no decision that comes due within the bars: {len(weights)} rows were given")
@@ -64,7 +68,7 @@ def _check_axes(panel: Panel, weights: pd.DataFrame) -> None:
         )
 
 
-def _check_rows(weights: pd.DataFrame) -> None:
+def _check_rows(weights: pd.DataFrame, *, may_borrow: bool) -> None:
     values = weights.to_numpy(dtype=float)
     missing = np.isnan(values)
     partly = missing.any(axis=1) & ~missing.all(axis=1)
@@ -77,9 +81,9 @@ def _check_rows(weights: pd.DataFrame) -> None:
     if np.isinf(values).any():
         raise ValueError("weights must be finite, some are infinite: look at the rule that sized them")
     net = np.where(missing.all(axis=1), 0.0, values.sum(axis=1))
-    if (net > 1.0 + ROUNDING).any():
+    if not may_borrow and (net > 1.0 + ROUNDING).any():
         row = int(np.argmax(net > 1.0 + ROUNDING))
         raise UnsupportedBookError(
             f"net exposure decided on {weights.index[row]:%Y-%m-%d} is {net[row]:.4f} of equity: "
-            "borrowed books above 1 are not supported, lower the long leg or raise the short one"
+            "it needs borrowed cash, set costs.borrowing_bps, lower the long leg or raise the short one"
         )

@@ -42,7 +42,7 @@ def test_batches_change_nothing(monkeypatch):
     panel = random_panel(rng, n_sessions=40, n_tickers=6)
     weights = [random_weights(rng, panel) for _ in range(5)]
     whole = net_returns_of(panel, weights, execution=Execution(), costs=Costs())
-    monkeypatch.setattr(many_books, "MEMORY", 2 * 8 * panel.close.size)
+    monkeypatch.setattr(many_books, "THREADS", 3)
     cut = net_returns_of(panel, iter(weights), execution=Execution(), costs=Costs())
     pd.testing.assert_frame_equal(whole, cut)
     assert list(whole.columns) == [0, 1, 2, 3, 4]
