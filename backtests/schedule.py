@@ -11,9 +11,7 @@ __all__ = ["due_weights", "first_due"]
 ROUNDING = 1e-9  # a net exposure of 1 may miss it by this much
 
 
-def due_weights(
-    panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool = False
-) -> pd.DataFrame:
+def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool = False) -> pd.DataFrame:
     """Return the weights that come due in each session of the panel.
 
     Parameters

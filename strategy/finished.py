@@ -82,7 +82,7 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Rank IC", _plus_minus(headline, "rank_ic", "rank_ic_standard_error", 4)),
         ("Period", f"{first} to {last}, {headline['sessions']} sessions, out of sample"),
         ("Universe", f"{headline['source']}; {headline['universe']}; {headline['survivorship']}"),
-        ("Costs", f"{headline['trade_bps']:g} bps one way; fills at {headline['execution']}"),
+        ("Costs", f"{_costs(headline)}; fills at {headline['execution']}"),
         (
             "Trials",
             f"{headline['trials']} recorded, {headline['comparable_trials']} on these bars and this span",
@@ -90,8 +90,18 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("P(true Sharpe > 0)", _number(headline["probabilistic_sharpe"], ".3f")),
         ("Deflated Sharpe", _deflated(headline)),
         ("Track record", f"{_number(headline['sessions_needed'], ',.0f')} sessions needed at 95 %"),
-        ("Engine parity", _number(headline["parity"], ".1e")),
+        ("Engine parity", _parity(headline)),
     ]
+
+
+def _costs(headline: dict[str, Any]) -> str:
+    told: str = headline.get("costs", f"{headline['trade_bps']:g} bps one way")  # older runs kept one number
+    return told
+
+
+def _parity(headline: dict[str, Any]) -> str:
+    told: str = headline.get("engine", "n/a") if headline["parity"] is None else _number(headline["parity"], ".1e")
+    return told
 
 
 def _deflated(headline: dict[str, Any]) -> str:

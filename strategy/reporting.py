@@ -144,7 +144,7 @@ def report_input(
         facts=panel.facts,
         survivorship=_survivorship_stamp(outcome),
         execution=spec.execution,
-        costs=f"{spec.costs.trade_bps:g} bps one way on traded notional",
+        costs=str(spec.costs),
         spans=_spans(outcome, checkpoint),
         fingerprints=Fingerprints(
             spec=identity["spec"], panel=identity["panel"], code=identity["code"], commit=commit() or ""

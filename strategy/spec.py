@@ -72,9 +72,11 @@ class StrategySpec(Settings):
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        """Return the numbers by section, in reading order; unset optional ones are left out."""
-        dumped = self.model_dump(mode="json", exclude_none=True)
-        return {key: value for key, value in dumped.items() if isinstance(value, dict)}
+        """Return the deciding numbers by section, in reading order; unset optional ones are left out."""
+        sections = {key: value for key, value in self.deciding().items() if isinstance(value, dict)}
+        return {
+            key: {name: item for name, item in value.items() if item is not None} for key, value in sections.items()
+        }
 
     def to_toml(self) -> str:
         """Return the spec as TOML, which ``load_spec`` reads back to an equal value."""

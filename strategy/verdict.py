@@ -170,6 +170,7 @@ def headline(outcome: Outcome, *, standing: Standing) -> dict[str, Any]:
         "survivorship": survivorship(panel).stamp,
         "execution": outcome.spec.execution.fill,
         "trade_bps": outcome.spec.costs.trade_bps,
+        "costs": str(outcome.spec.costs),
         "trials": standing.recorded,
         "comparable_trials": found.confidence.n_trials,
         "probabilistic_sharpe": found.confidence.probabilistic,
@@ -186,6 +187,7 @@ def headline(outcome: Outcome, *, standing: Standing) -> dict[str, Any]:
         "rank_ic": signal.mean,
         "rank_ic_standard_error": signal.standard_error,
         "parity": result.parity,
+        "engine": result.engine,
         "stamps": [label for label, _ in standing.stamps],
         "holdout_openings": list(standing.openings),
     }

@@ -200,7 +200,7 @@ def test_order_types_are_those_of_vectorbt():
 
 
 def test_importing_backtests_imports_nothing_heavy():
-    program = "import sys, backtests; print(*{'vectorbt', 'quantstats', 'plotly', 'torch', 'scipy'} & set(sys.modules))"
+    program = "import sys, backtests; print(*{'vectorbt', 'numba', 'quantstats', 'plotly', 'torch', 'scipy'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert answer.stdout.strip() == ""
 

@@ -80,8 +80,10 @@ def random_result(sessions, rng, returns=None):
         traded=traded,
         turnover=traded / 2,
         cost=cost,
+        cost_parts=pd.DataFrame({"trade": cost, "impact": 0.0, "borrow": 0.0, "interest": 0.0}),
         unfilled=pd.DataFrame({"ticker": TICKERS[:3]}),
         cash_outs=pd.DataFrame(),
+        margin_events=pd.DataFrame(),
         parity=2.5e-13,
         engine="vectorbt",
     )

@@ -66,6 +66,7 @@ def _data_rows(report: ReportInput) -> tuple[tuple[str, str], ...]:
         ("Test, judged here", span_words(report.spans.test)),
         ("Fills", fill_words(report.execution)),
         ("Costs", report.costs),
+        *((f"Engine, {name}", book.result.engine) for name, book in report.books.items()),
         ("Trials counted", trials_words(report.n_trials)),
     )
 

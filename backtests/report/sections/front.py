@@ -1,5 +1,7 @@
 """Page one: stamps, the big numbers of the main book, wealth, the table of books, model against baselines."""
 
+import math
+
 import pandas as pd
 
 from backtests.contest import wall_sentence
@@ -51,8 +53,13 @@ METRICS = (
         label="Orders filled, carried",
         printed=lambda book: f"{count(book.trading.n_trades)}, {count(book.trading.n_unfilled)}",
     ),
-    Metric(label="Engine parity", printed=lambda book: scientific(book.trading.parity)),
+    Metric(label="Engine parity", printed=lambda book: parity_words(book.trading.parity)),
 )
+
+
+def parity_words(parity: float) -> str:
+    """Return the parity of the two engines, or that only the ledger could keep the book."""
+    return "ledger only" if math.isnan(parity) else scientific(parity)
 
 
 def front_stamps(report: ReportInput) -> tuple[Stamp, ...]:
