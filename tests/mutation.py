@@ -34,7 +34,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "models/losses.py": ("test_models_losses.py",),
     "backtests/metrics.py": ("test_backtests_metrics.py", "test_backtests_holding.py"),
     "backtests/schedule.py": ("test_backtests_engine.py", "test_backtests_ledger.py"),
-    "backtests/ledger.py": ("test_backtests_ledger.py", "test_backtests_engine.py"),
+    "backtests/ledger.py": ("test_backtests_ledger.py", "test_backtests_frictions.py", "test_backtests_engine.py"),
+    "backtests/kernel.py": ("test_backtests_ledger.py", "test_backtests_frictions.py"),
+    "backtests/frictions.py": ("test_backtests_frictions.py",),
     "backtests/vectorbt_engine.py": ("test_backtests_engine.py",),
 }
 
@@ -222,6 +224,7 @@ def preload() -> None:
     """Import the libraries once, and nothing of ours: each child imports that from its own mutated tree."""
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() not in (ROOT, ROOT / "tests")]
     sys.dont_write_bytecode = True
+    os.environ["NUMBA_DISABLE_JIT"] = "1"  # a mutated kernel runs as it is written, and nothing is compiled or kept
     for name in LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

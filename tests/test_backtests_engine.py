@@ -200,7 +200,8 @@ def test_order_types_are_those_of_vectorbt():
 
 
 def test_importing_backtests_imports_nothing_heavy():
-    program = "import sys, backtests; print(*{'vectorbt', 'numba', 'quantstats', 'plotly', 'torch', 'scipy'} & set(sys.modules))"
+    heavy = {"vectorbt", "numba", "quantstats", "plotly", "torch", "scipy"}
+    program = f"import sys, backtests; print(*{heavy} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert answer.stdout.strip() == ""
 

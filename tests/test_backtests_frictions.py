@@ -151,8 +151,8 @@ def test_a_ledger_by_hand_with_every_friction_is_right_to_the_cent():
     rows.append((equity, trade, impact, borrow, interest))
     assert a * 11 + b * 10 - c * 14 - d * 10 == pytest.approx(2 * at_fill)
 
-    # Thursday: D fell to 8, which leaves some 27,000 of free cash: it earns 180 bps, the collateral 90. D is paid out at
-    # 8 x (1 - 0.5), for nothing; then the small book of Wednesday's close.
+    # Thursday: D fell to 8, which leaves some 27,000 of free cash: it earns 180 bps, the collateral 90. D is paid out
+    # at 8 x (1 - 0.5), for nothing; then the small book of Wednesday's close.
     borrow = -c * 14 * 0.036 / 360 - d * 8 * 0.072 / 360
     interest = -(cash + c * 14 + d * 8) * 0.018 / 360 + (c * 14 + d * 8) * 0.009 / 360
     assert 0 < cash + c * 14 + d * 8 < 27_000
