@@ -238,10 +238,10 @@ def section(chosen: argparse.Namespace) -> str:
     )
     notes = (
         f"{N_SESSIONS:,} sessions × {N_NAMES} names, every name traded every session, 50/50, 5 bps. Largest equity "
-        f"difference of ledger and vectorbt: {difference():.0e} of capital. *Arrays* is the simulation alone, *call* goes "
-        "from frames to equity. *Every friction* is root impact, borrow fees, interest, rebate and margin.\n\n"
-        f"Net returns of {chosen.books:,} books of that size (`net_returns_of`, two threads): {clock:,.1f} s by the clock, "
-        f"{busy:,.1f} s of processor time, {added:,.0f} MB."
+        f"difference of ledger and vectorbt: {difference():.0e} of capital. *Arrays* is the simulation alone, *call* "
+        "goes from frames to equity. *Every friction* is root impact, borrow fees, interest, rebate and margin.\n\n"
+        f"Net returns of {chosen.books:,} books of that size (`net_returns_of`, two threads): {clock:,.1f} s by the "
+        f"clock, {busy:,.1f} s of processor time, {added:,.0f} MB."
     )
     return "\n\n".join([HEADING, "`python -m benchmarks.ledger`: " + facts, notes, "\n".join(lines)]) + "\n"
 

@@ -4,8 +4,8 @@
 
 PYTHON is the interpreter of an environment with cvxportfolio, which is no dependency. Both hold the same daily weights
 of 8 names over 60 calendar days; prices move overnight only and dollar volumes are constant, so that both clocks and
-both volumes agree. cvxportfolio's impact is b σ |trade|^1.5 ÷ √volume; b is the impact at participation 1 and σ is 1. Its
-fee compounds over a year of 365.24 days; it is given the one that makes the same basis points a night.
+both volumes agree. cvxportfolio's impact is b σ |trade|^1.5 ÷ √volume; b is the impact at participation 1 and σ is 1.
+Its fee compounds over a year of 365.24 days; it is given the one that makes the same basis points a night.
 """
 
 import argparse
