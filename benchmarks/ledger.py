@@ -31,7 +31,7 @@ from backtests.ledger import LINES, TABLES, keep_ledger, ledger_bars, ledger_ter
 from backtests.many_books import net_returns_of
 from backtests.schedule import due_weights
 from backtests.vectorbt_engine import OrderFrames, _simulate, order_frames, vectorbt_equity
-from benchmarks.soft_rank import high_water, processor
+from benchmarks.soft_rank import high_water, processor, write
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
 
@@ -245,14 +245,6 @@ def section(chosen: argparse.Namespace) -> str:
     return "\n\n".join([HEADING, "`python -m benchmarks.ledger`: " + facts, notes, "\n".join(lines)]) + "\n"
 
 
-def write(text: str) -> None:
-    """Put the section into the README in place of its last edition, and leave the other sections alone."""
-    page = README.read_text(encoding="utf-8")
-    before, _, rest = page.partition(HEADING)
-    after = rest.partition("\n## ")
-    README.write_text(before.rstrip() + "\n\n" + text + (f"\n## {after[2]}" if after[1] else ""), encoding="utf-8")
-
-
 def main() -> None:
     """Measure, print and write, or print one peak."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -267,7 +259,7 @@ def main() -> None:
         return
     text = section(chosen)
     print("\n" + text)
-    write(text)
+    write(text, HEADING)
 
 
 if __name__ == "__main__":

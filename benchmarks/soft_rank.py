@@ -168,10 +168,10 @@ def section(rounds: int, memory: bool) -> str:
     return "\n\n".join([HEADING, "`python -m benchmarks.soft_rank`: " + facts, notes, "\n".join(lines)]) + "\n"
 
 
-def write(text: str) -> None:
-    """Put the section into the README in place of its last edition, and leave the other sections alone."""
+def write(text: str, heading: str = HEADING) -> None:
+    """Put the section of a heading into the README in place of its last edition, and leave the other sections alone."""
     page = README.read_text(encoding="utf-8") if README.exists() else "# Benchmarks\n"
-    before, _, rest = page.partition(HEADING)
+    before, _, rest = page.partition(heading)
     after = rest.partition("\n## ")
     README.write_text(before.rstrip() + "\n\n" + text + (f"\n## {after[2]}" if after[1] else ""), encoding="utf-8")
 

@@ -109,7 +109,7 @@ def artefacts_of(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def equity_at_fills(weights: pd.DataFrame, panel: Panel, execution: Execution) -> pd.Series:
     """Return the cost-free equity of a book just before the fills of each session."""
-    due = due_weights(panel, weights, execution)
+    due = due_weights(panel, weights, execution, may_borrow=True)
     run = keep_ledger(panel, due, execution=execution, costs=Costs(trade_bps=0.0), capital=1e6)
     return pd.Series(run.fill_equity, index=panel.sessions)
 
