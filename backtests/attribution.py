@@ -38,8 +38,9 @@ def leg_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
     left = _by_name(result.cash_outs, "shares", result.held_weights) != 0.0  # a total loss pays nothing
     night = np.where(left, paid - opened, night)
     day = held - (opened + night + _by_name(result.trades, "notional", result.held_weights) - paid)
+    by_day = np.where(held == 0.0, opened, held)  # what was closed out at the close earned until then
     sides = {
-        side: (night * (sign * opened > 0) + day * (sign * held > 0)).sum(axis=1) / before
+        side: (night * (sign * opened > 0) + day * (sign * by_day > 0)).sum(axis=1) / before
         for side, sign in (("long", 1.0), ("short", -1.0))
     }
     return pd.DataFrame({**sides, "costs": -result.cost.to_numpy()}, index=sessions)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from backtests import Costs, run_backtest
+from backtests.attribution import leg_returns
 from backtests.ledger import keep_ledger
 from backtests.many_books import net_returns_of
+from backtests.report.sections.front import parity_words
 from backtests.schedule import due_weights
 from market import Execution, UnsupportedBookError
 from market.panel import aligned_frame
@@ -226,6 +228,27 @@ def test_gross_returns_less_the_parts_of_the_cost_are_net_returns(seed, leverage
     traded = (result.cost_parts["trade"] + result.cost_parts["impact"]) * before
     paid = result.trades.groupby("session")["cost"].sum().reindex(result.equity.index, fill_value=0.0)
     np.testing.assert_allclose(paid, traded, rtol=1e-9, atol=1e-6)
+
+
+@settings(max_examples=10)
+@given(seed=SEEDS, leverage=st.sampled_from([0.8, 2.5]))
+def test_both_sides_and_the_costs_add_up_to_net_returns(seed, leverage):
+    panel, weights, fees = troubled_case(seed, long=0.6 * leverage, short=0.4 * leverage)
+    result = run_backtest(panel, weights, execution=Execution(), costs=TWINS["margin"], borrow_fees=fees)
+    legs = leg_returns(result, panel)
+    np.testing.assert_allclose(legs.sum(axis=1), result.net_returns, rtol=0, atol=1e-12)
+
+
+def test_a_position_closed_out_at_the_close_belongs_to_its_side():
+    panel = panel_of(np.array([[10.0], [10], [10]]), np.array([[10.0], [10], [35]]))
+    costs = Costs(trade_bps=0, **MARGIN)
+    result = run_backtest(panel, decided(panel, [-0.9], [NAN], [NAN]), execution=Execution(), costs=costs)
+    assert leg_returns(result, panel)["short"].tolist() == pytest.approx([0.0, -2.25])
+
+
+@pytest.mark.parametrize(("parity", "told"), [(NAN, "ledger only"), (2e-13, "2.0e−13")])
+def test_a_report_says_where_only_the_ledger_kept_the_book(parity, told):
+    assert parity_words(parity) == told
 
 
 @pytest.mark.parametrize("shape", ["linear", "square_root"])
