@@ -23,6 +23,7 @@ def render_version(spec: StrategySpec, body: dict[str, Any]) -> str:
         The lock's body; neither its files nor its hash are read.
     """
     headline, figures = body["headline"], body["figures"]
+    costs = headline.get("costs", f"{headline['trade_bps']:g} bps one way")  # the first versions kept one number
     first, last = body["test_span"]
     rows = [
         ("version", f"`{body['name']}@{body['version']}`, frozen {body['frozen'][:10]}"),
@@ -30,7 +31,7 @@ def render_version(spec: StrategySpec, body: dict[str, Any]) -> str:
         ("test span", f"{first} to {last}, {headline['sessions']} sessions, out of sample"),
         ("decision closure", f"{len(body['closure'])} modules, sha256 `{body['closure_sha256']}`"),
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in body["seeds"].items())),
-        ("costs and fills", f"{headline['trade_bps']:g} bps one way; {headline['execution']}"),
+        ("costs and fills", f"{costs}; {headline['execution']}"),
         (
             "Sharpe, net",
             f"{_number(figures['sharpe_net'], '.2f')} ± {_number(headline['sharpe_standard_error'], '.2f')}",
