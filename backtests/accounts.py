@@ -92,7 +92,7 @@ def _margin_events(run: LedgerRun, panel: Panel) -> pd.DataFrame:
     rows = sorted(found, key=lambda event: event[0])
     return pd.DataFrame(
         {
-            "session": panel.sessions[[row for row, _, _ in rows]],
+            "session": panel.sessions[np.array([row for row, _, _ in rows], dtype=int)],
             "level": pd.Series([level for _, level, _ in rows], dtype=float),
             "action": pd.Series([action for _, _, action in rows], dtype="str"),
         }

@@ -6,7 +6,7 @@ compiled together stays in this file: the machine code kept on disk is only rene
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -19,12 +19,11 @@ BLOCK = 128  # numbers that numpy adds without splitting
 
 def compiled(function: Kernel) -> Kernel:
     """Compile at the first call; the machine code is kept on disk where a folder for it can be written."""
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        kernel: Kernel = numba.njit(cache=True, **options)(function)
+        kernel = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # neither the sources' folder nor the user's can be written
-        kernel = numba.njit(**options)(function)
-    return kernel
+        kernel = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast("Kernel", kernel)
 
 
 class Bars(NamedTuple):
@@ -227,13 +226,15 @@ def _cut(book: Book, equity: float, initial: float) -> float:
         for i in range(book.shares.size):
             if book.shares[i] != 0.0 or book.pending[i] == book.pending[i]:
                 book.pending[i] = _target(book, i, equity) / (wanted * initial)
-    return equity / gross if gross > 0.0 else np.nan
+    level: float = equity / gross if gross > 0.0 else np.nan
+    return level
 
 
 @compiled
 def _target(book: Book, i: int, equity: float) -> float:
     """Weight that the name is ordered to, or has where no order waits."""
-    return book.pending[i] if book.pending[i] == book.pending[i] else book.value[i] / equity
+    weight: float = book.pending[i] if book.pending[i] == book.pending[i] else book.value[i] / equity
+    return weight
 
 
 @compiled

@@ -81,7 +81,8 @@ class LedgerRun:
     @property
     def cost(self) -> np.ndarray:
         """Everything charged for a session, less what was earned; shape (n_sessions,)."""
-        return self.trade + self.impact + self.borrow + self.interest
+        total: np.ndarray = self.trade + self.impact + self.borrow + self.interest
+        return total
 
 
 def keep_ledger(

@@ -88,6 +88,6 @@ def _net_returns(bars: "Bars", due: pd.DataFrame, terms: "Terms") -> np.ndarray:
     record = Record(**lines, **tables, closed=np.empty(0))
     keep_books(bars, np.ascontiguousarray(due.to_numpy()), terms, record)
     equity = np.where(np.minimum.accumulate(record.equity) > 0, record.equity, np.nan)
-    returns = equity / np.concatenate([[1.0], equity[:-1]]) - 1.0
+    returns: np.ndarray = equity / np.concatenate([[1.0], equity[:-1]]) - 1.0
     returns[: terms.start] = np.nan
     return returns
