@@ -1,10 +1,12 @@
 """Book: the whole way from scores to decided weights, with every stage and a diagnosis of each session.
 
-Target → smoothing → position limit → cash buffer. Row *t* is decided at the close of *t*; nothing is shifted here.
+Target → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at the close of
+*t*; nothing is shifted here. Overlays need what the book earned, which only a ledger knows: ``plan_book`` goes as far as
+one can without, ``finish_book`` from there to the end.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -12,13 +14,18 @@ import pandas as pd
 
 from market import Panel, listed
 from market.panel import aligned_frame
-from portfolio.builders import Selection, select_sides, target_weights
+from portfolio.builders import target_weights
 from portfolio.constraints import keep_cash, limit_positions, position_limits
+from portfolio.gate import gate_by_rank
+from portfolio.neutral import level_beta, level_legs, level_sectors
+from portfolio.selection import Selection, select_sides
 from portfolio.settings import BookSettings
 from portfolio.smoothing import smooth_weights
+from portfolio.trailing import trailing_beta, trailing_volatility
 
-__all__ = ["THIN_LEG", "Book", "TradeCosts", "build_book"]
+__all__ = ["STAGES", "THIN_LEG", "Book", "Overlays", "Plan", "TradeCosts", "build_book", "finish_book", "plan_book"]
 
+STAGES = ("target", "smoothed", "gated", "neutral", "vol_scaled", "switched", "limited")
 THIN_LEG = 5  # names; a leg with fewer is reported as thin
 
 
@@ -28,6 +35,55 @@ class TradeCosts(Protocol):
     @property
     def trade_bps(self) -> float:
         """Cost of one trade, one way, in basis points of traded notional."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Overlays:
+    """What overlays made of the planned weights.
+
+    Parameters
+    ----------
+    stages : Mapping of str to DataFrame
+        ``"vol_scaled"`` and ``"switched"``, those that are on.
+    scale : Series of float or None
+        Factor of the volatility target at each close.
+    out : Series of bool or None
+        Sessions at whose close a kill switch keeps the book flat.
+    events : DataFrame or None
+        ``portfolio.risk.Switches.events``; None without a switch.
+    """
+
+    stages: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    scale: pd.Series | None = None
+    out: pd.Series | None = None
+    events: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """A book up to where its own past returns are needed.
+
+    Parameters
+    ----------
+    settings : BookSettings
+        Of the book.
+    stages : Mapping of str to DataFrame
+        ``"target"``, ``"smoothed"`` and, where they are on, ``"gated"`` and ``"neutral"``.
+    selection : Selection
+        Names picked at each close.
+    listed : DataFrame of bool
+        Names that can still be traded after each close.
+    """
+
+    settings: BookSettings
+    stages: Mapping[str, pd.DataFrame]
+    selection: Selection
+    listed: pd.DataFrame
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """The last stage."""
+        return list(self.stages.values())[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,18 +98,40 @@ class Book:
         ``n_scored``, ``names_a_side``; ``n_long``, ``n_short`` (names of the target); ``empty_leg``, ``thin_leg`` (a
         leg with gross has no name, or fewer than five); ``gross``, ``net``, ``largest_weight`` of the decided weights;
         ``limit_long``, ``limit_short``, ``cut_by_limit`` (gross that the limit took away); ``cash_scale`` (factor that
-        kept the cash buffer). Floats are NaN where nothing was decided.
+        kept the cash buffer); with overlays ``scale`` and ``out``. Floats are NaN where nothing was decided.
     stages : Mapping of str to DataFrame
-        ``"target"``, ``"smoothed"`` and ``"limited"`` weights, in that order.
+        Those of ``STAGES`` that are on, in that order: ``"target"``, ``"smoothed"`` and ``"limited"`` always.
+    events : DataFrame or None
+        Log of the kill switches; None where there is none.
     """
 
     weights: pd.DataFrame
     diagnostics: pd.DataFrame
     stages: Mapping[str, pd.DataFrame]
+    events: pd.DataFrame | None = None
 
 
-def build_book(scores: pd.DataFrame, panel: Panel, settings: BookSettings, *, costs: TradeCosts | None = None) -> Book:
-    """Turn scores into the weights decided at each close.
+def build_book(
+    scores: pd.DataFrame,
+    panel: Panel,
+    settings: BookSettings,
+    *,
+    costs: TradeCosts | None = None,
+    sectors: pd.Series | None = None,
+) -> Book:
+    """Turn scores into the weights decided at each close, without overlays; see ``plan_book``."""
+    return finish_book(plan_book(scores, panel, settings, costs=costs, sectors=sectors))
+
+
+def plan_book(
+    scores: pd.DataFrame,
+    panel: Panel,
+    settings: BookSettings,
+    *,
+    costs: TradeCosts | None = None,
+    sectors: pd.Series | None = None,
+) -> Plan:
+    """Turn scores into weights up to neutrality.
 
     Parameters
     ----------
@@ -63,34 +141,82 @@ def build_book(scores: pd.DataFrame, panel: Panel, settings: BookSettings, *, co
     panel : Panel
         Bars; a name is eligible while it is in ``panel.universe`` and listed.
     settings : BookSettings
-        Builder, legs, smoothing and limits.
+        Builder, legs, smoothing, gate and neutrality.
     costs : TradeCosts, optional
         One-way trading cost, needed by ``short_filter="below_market"`` alone.
+    sectors : Series of str, optional
+        Sector by ticker, needed by ``neutral="sector"`` alone.
 
     Returns
     -------
-    Book
-        On all sessions of the panel. Smoothing remembers the smoothed weights, not the limited ones.
+    Plan
+        On all sessions of the panel. Smoothing remembers the smoothed weights, the gate its own.
 
     Raises
     ------
     ValueError
-        If scores and panel differ in tickers, a scored session is unknown to the panel, a score is infinite, or costs
-        are needed and missing.
+        If scores and panel differ in tickers, a scored session is unknown to the panel, a score is infinite, costs or
+        sectors are needed and missing, or the hedge is no ticker of the bars or may be held for its score.
     """
     alive = listed(panel)
     eligible = _on_panel(scores, panel).where(panel.universe & alive)
-    selection = select_sides(eligible, settings.k)
-    target = target_weights(eligible, settings, round_trip=_round_trip(settings, costs))
-    smoothed = smooth_weights(target, alive, weight=settings.smoothing)
-    limits = position_limits(selection.count, panel.sessions, settings)
-    limited = limit_positions(smoothed, limits)
-    weights = keep_cash(limited, buffer=settings.cash_buffer)
-    stages = {"target": target, "smoothed": smoothed, "limited": limited}
-    diagnostics = pd.concat(
-        [_leg_diagnostics(target, selection, settings), _size_diagnostics(weights, stages, limits)], axis=1
+    target = target_weights(
+        eligible,
+        settings,
+        round_trip=_round_trip(settings, costs),
+        volatility=trailing_volatility(panel, settings.volatility_sessions) if settings.weighs_volatility else None,
+        hedge=_hedge(panel, alive, settings) if settings.builder == "index_hedged" else None,
     )
-    return Book(weights=weights, diagnostics=diagnostics, stages=stages)
+    stages = {"target": target, "smoothed": smooth_weights(target, alive, weight=settings.smoothing)}
+    if settings.rank_gate > 0:
+        stages["gated"] = gate_by_rank(stages["smoothed"], eligible, alive, threshold=settings.rank_gate)
+    if settings.neutral != "none":
+        stages["neutral"] = _neutral(stages, panel, settings, sectors)
+    selection = select_sides(eligible, settings.k)
+    return Plan(settings=settings, stages=stages, selection=selection, listed=alive)
+
+
+def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
+    """Limit the positions of a plan, or of what overlays made of it, keep the cash buffer and diagnose the book."""
+    overlays, settings = overlays or Overlays(), plan.settings
+    stages = {**plan.stages, **overlays.stages}
+    wanted, sessions = list(stages.values())[-1], pd.DatetimeIndex(plan.weights.index)
+    limits = position_limits(plan.selection.count, sessions, settings)
+    stages["limited"] = limit_positions(wanted, limits, exempt=settings.hedge_ticker)
+    weights = keep_cash(stages["limited"], buffer=settings.cash_buffer)
+    tables = [
+        _leg_diagnostics(plan.stages["target"], plan.selection, settings),
+        _size_diagnostics(weights, wanted, stages["limited"], limits),
+        *(line.rename(name) for name, line in (("scale", overlays.scale), ("out", overlays.out)) if line is not None),
+    ]
+    return Book(weights=weights, diagnostics=pd.concat(tables, axis=1), stages=stages, events=overlays.events)
+
+
+def _hedge(panel: Panel, alive: pd.DataFrame, settings: BookSettings) -> pd.DataFrame:
+    """Return what is sold against the longs, weights that sum to 1 in every session that has any."""
+    ticker = settings.hedge_ticker
+    if ticker is None:
+        members = panel.universe & alive
+        return members.div(members.sum(axis=1).where(lambda count: count > 0), axis=0).fillna(0.0)
+    if ticker not in panel.tickers:
+        raise ValueError(f"hedge {ticker} is no ticker of the bars: add its bars, or hedge with the universe")
+    if panel.universe[ticker].any():
+        raise ValueError(f"hedge {ticker} is in the universe: give a universe without it, it is never held by score")
+    only = (panel.tickers == ticker) & alive.to_numpy()
+    return aligned_frame(only.astype(float), panel.sessions, panel.tickers)
+
+
+def _neutral(
+    stages: Mapping[str, pd.DataFrame], panel: Panel, settings: BookSettings, sectors: pd.Series | None
+) -> pd.DataFrame:
+    weights = list(stages.values())[-1]
+    if settings.neutral == "legs":
+        return level_legs(weights, stages["smoothed"])
+    if settings.neutral == "beta":
+        return level_beta(weights, trailing_beta(panel, settings.beta_sessions))
+    if sectors is None:
+        raise ValueError("sectors are missing: neutral sector needs the sector of every ticker")
+    return level_sectors(weights, panel.universe & listed(panel), sectors)
 
 
 def _on_panel(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
@@ -119,7 +245,7 @@ def _round_trip(settings: BookSettings, costs: TradeCosts | None) -> float:
 def _leg_diagnostics(target: pd.DataFrame, selection: Selection, settings: BookSettings) -> pd.DataFrame:
     decided = selection.n_scored > 0
     names = {"long": (target > 0).sum(axis=1), "short": (target < 0).sum(axis=1)}
-    legs = [names[leg] for leg, gross in (("long", settings.long), ("short", settings.short)) if gross > 0]
+    legs = [names[leg] for leg, gross in settings.legs.items() if gross > 0]
     fewest = pd.concat(legs, axis=1).min(axis=1)
     return pd.DataFrame(
         {
@@ -133,16 +259,18 @@ def _leg_diagnostics(target: pd.DataFrame, selection: Selection, settings: BookS
     )
 
 
-def _size_diagnostics(weights: pd.DataFrame, stages: Mapping[str, pd.DataFrame], limits: pd.DataFrame) -> pd.DataFrame:
-    gross = {name: frame.abs().sum(axis=1, min_count=1) for name, frame in (*stages.items(), ("final", weights))}
+def _size_diagnostics(
+    weights: pd.DataFrame, wanted: pd.DataFrame, limited: pd.DataFrame, limits: pd.DataFrame
+) -> pd.DataFrame:
+    gross, before, after = (frame.abs().sum(axis=1, min_count=1) for frame in (weights, wanted, limited))
     return pd.DataFrame(
         {
-            "gross": gross["final"],
+            "gross": gross,
             "net": weights.sum(axis=1, min_count=1),
             "largest_weight": weights.abs().max(axis=1),
             "limit_long": limits["long"],
             "limit_short": limits["short"],
-            "cut_by_limit": gross["smoothed"] - gross["limited"],
-            "cash_scale": (gross["final"] / gross["limited"]).where(gross["limited"] > 0),
+            "cut_by_limit": before - after,
+            "cash_scale": (gross / after).where(after > 0),
         }
     )

@@ -1,63 +1,39 @@
 """Builders: the scores of one close to the target weights decided at that close.
 
-Each session stands alone here; nothing is remembered. Equal scores are told apart by ticker name, so a book does not
-depend on the order of its columns.
+Each session stands alone here; nothing is remembered. Every builder is a pure function of what is known at the close.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from market.panel import aligned_frame
+from portfolio.selection import Selection, select_sides
 from portfolio.settings import BookSettings
 
-__all__ = ["Selection", "select_sides", "target_weights"]
+__all__ = ["target_weights"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Selection:
-    """Names picked at each close, before any filter.
+class _Close(NamedTuple):
+    """What a builder sees at each close; arrays of shape (n_sessions, n_tickers)."""
 
-    Parameters
-    ----------
-    top, bottom : ndarray of bool, shape (n_sessions, n_tickers)
-        The ``k`` highest and the ``k`` lowest scores; never the same name.
-    count : ndarray of int, shape (n_sessions,)
-        Names a side; 0 where fewer than two names have a score.
-    n_scored : ndarray of int, shape (n_sessions,)
-        Names with a score.
-    """
-
-    top: np.ndarray
-    bottom: np.ndarray
-    count: np.ndarray
-    n_scored: np.ndarray
+    scores: np.ndarray
+    selection: Selection
+    round_trip: float
+    volatility: np.ndarray | None
+    hedge: np.ndarray | None
 
 
-def select_sides(scores: pd.DataFrame, k: int | float) -> Selection:
-    """Pick the ``k`` highest and lowest scores of each session.
-
-    Parameters
-    ----------
-    scores : DataFrame of float, shape (n_sessions, n_tickers)
-        Known at the close of each session, higher is better; NaN is not eligible.
-    k : int or float
-        Names a side. A fraction is taken of the session's scored names and rounded to the nearest count (halves up), at
-        least 1; either way at most half of the scored names.
-    """
-    place = _ascending_place(scores)
-    n_scored = scores.notna().sum(axis=1).to_numpy()
-    wanted = np.floor(k * n_scored + 0.5).astype(int) if isinstance(k, float) else np.full(len(scores), k)
-    count = np.minimum(np.maximum(wanted, 1), n_scored // 2)
-    scored = scores.notna().to_numpy()
-    bottom = scored & (place < count[:, None])
-    top = scored & (place >= (n_scored - count)[:, None])
-    return Selection(top=top, bottom=bottom, count=count, n_scored=n_scored)
-
-
-def target_weights(scores: pd.DataFrame, settings: BookSettings, *, round_trip: float = 0.0) -> pd.DataFrame:
+def target_weights(
+    scores: pd.DataFrame,
+    settings: BookSettings,
+    *,
+    round_trip: float = 0.0,
+    volatility: pd.DataFrame | None = None,
+    hedge: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the weights that the builder wants at each close, before smoothing and limits.
 
     Parameters
@@ -65,67 +41,129 @@ def target_weights(scores: pd.DataFrame, settings: BookSettings, *, round_trip: 
     scores : DataFrame of float, shape (n_sessions, n_tickers)
         Expected next-session return of the eligible names, known at the close of each session; NaN elsewhere.
     settings : BookSettings
-        Builder, ``k``, legs and short filter.
+        Builder, ``k``, legs and short rules.
     round_trip : float
         Cost of buying and selling, a fraction of notional, for the ``"below_market"`` filter.
+    volatility : DataFrame of float, optional
+        Trailing volatility known at each close, for ``"inverse_volatility"``; a name with none gets its leg's mean.
+    hedge : DataFrame of float, optional
+        What ``"index_hedged"`` sells, weights that sum to 1 in each session; by default all scored names alike.
 
     Returns
     -------
     DataFrame of float, shape (n_sessions, n_tickers)
         Fractions of equity, 0 for names not held. A session without a score is a row of NaN (no rebalance); one with a
         single score is flat.
+
+    Raises
+    ------
+    ValueError
+        If short names are to be sized by volatility and none is given.
     """
     selection = select_sides(scores, settings.k)
-    weights = BUILDERS[settings.builder](scores, selection, settings, round_trip)
+    known = _Close(
+        scores=scores.to_numpy(),
+        selection=selection,
+        round_trip=round_trip,
+        volatility=None if volatility is None else volatility.to_numpy(),
+        hedge=None if hedge is None else hedge.to_numpy(),
+    )
+    weights = BUILDERS[settings.builder](known, settings)
     weights[selection.n_scored == 0] = np.nan
     return aligned_frame(weights, pd.DatetimeIndex(scores.index), scores.columns)
 
 
-def _ascending_place(scores: pd.DataFrame) -> np.ndarray:
-    """Place of each name in its session from the lowest score (0) up, names without a score last."""
-    by_name = np.argsort(scores.columns.to_numpy(dtype=object), kind="stable")
-    order = by_name[np.argsort(scores.to_numpy()[:, by_name], axis=1, kind="stable")]
-    place: np.ndarray = np.empty_like(order)
-    np.put_along_axis(place, order, np.arange(scores.shape[1])[None, :], axis=1)
-    return place
-
-
-def _quintile_long_short(
-    _scores: pd.DataFrame, selection: Selection, settings: BookSettings, _round_trip: float
-) -> np.ndarray:
+def _quintile_long_short(known: _Close, settings: BookSettings) -> np.ndarray:
     """Equal weights in both legs, whatever the scores say beyond their order."""
-    return _signed_legs(selection.top, selection.bottom, settings, selection.count)
+    count = known.selection.count
+    return _equal_longs(known, settings) - known.selection.bottom * _per_name(settings.short, count)
 
 
-def _filter_negative(
-    scores: pd.DataFrame, selection: Selection, settings: BookSettings, round_trip: float
-) -> np.ndarray:
+def _bottom_k(known: _Close, settings: BookSettings) -> np.ndarray:
+    """Top ``k`` long, bottom ``k`` short, the short names sized by the short rule."""
+    return _equal_longs(known, settings) - _sized_shorts(known.selection.bottom, known, settings)
+
+
+def _filter_negative(known: _Close, settings: BookSettings) -> np.ndarray:
     """Top ``k`` long; of the bottom ``k``, only the names that pass the short filter."""
-    short = selection.bottom & _passes_short_filter(scores, settings, round_trip)
-    sized_by = selection.count if settings.short_sizing == "fixed" else short.sum(axis=1)
-    return _signed_legs(selection.top, short, settings, sized_by)
+    short = known.selection.bottom & _passes_short_filter(known, settings)
+    return _equal_longs(known, settings) - _sized_shorts(short, known, settings)
 
 
-def _passes_short_filter(scores: pd.DataFrame, settings: BookSettings, round_trip: float) -> np.ndarray:
-    if settings.short_filter == "below_zero":
-        level, bar = np.zeros(len(scores)), 0.0
-    else:
-        level, bar = scores.mean(axis=1).to_numpy(), -round_trip
-    passes: np.ndarray = scores.to_numpy() - level[:, None] < bar
+def _confidence(known: _Close, settings: BookSettings) -> np.ndarray:
+    """Top and bottom ``k``, each name in proportion to the size of its score; a leg of zeros stays empty."""
+    size = np.where(np.isnan(known.scores), 0.0, np.abs(known.scores))
+    long, short = size * known.selection.top, size * known.selection.bottom
+    return long * _per_name(settings.long, long.sum(axis=1)) - short * _per_name(settings.short, short.sum(axis=1))
+
+
+def _index_hedged(known: _Close, settings: BookSettings) -> np.ndarray:
+    """Top ``k`` long against the hedge; a long name that the hedge holds too is sold by its part of it."""
+    scored = ~np.isnan(known.scores)
+    hedge = scored * _per_name(1.0, known.selection.n_scored) if known.hedge is None else known.hedge
+    traded = (known.selection.count > 0)[:, None]
+    return _equal_longs(known, settings) - settings.short * np.where(traded, hedge, 0.0)
+
+
+def _long_only(known: _Close, settings: BookSettings) -> np.ndarray:
+    """Top ``k`` long and nothing short."""
+    return _equal_longs(known, settings)
+
+
+def _equal_longs(known: _Close, settings: BookSettings) -> np.ndarray:
+    top = known.selection.top
+    longs: np.ndarray = top * _per_name(settings.long, top.sum(axis=1))
+    return longs
+
+
+def _passes_short_filter(known: _Close, settings: BookSettings) -> np.ndarray:
+    level, bar = np.zeros(len(known.scores)), 0.0
+    if settings.short_filter == "below_market":
+        level, bar = _session_means(known.scores), -known.round_trip
+    elif settings.short_filter == "below_threshold":
+        bar = settings.short_threshold
+    passes: np.ndarray = known.scores - level[:, None] < bar
     return passes
 
 
-def _signed_legs(long: np.ndarray, short: np.ndarray, settings: BookSettings, n_short: np.ndarray) -> np.ndarray:
-    """Give every long name its share of the long leg, and every short name ``1 / n_short`` of the short one."""
-    weights: np.ndarray = long * _per_name(settings.long, long.sum(axis=1)) - short * _per_name(settings.short, n_short)
-    return weights
+def _session_means(scores: np.ndarray) -> np.ndarray:
+    return pd.DataFrame(scores).mean(axis=1).to_numpy()
+
+
+def _sized_shorts(short: np.ndarray, known: _Close, settings: BookSettings) -> np.ndarray:
+    """Return the positive weight of every short name."""
+    count = short.sum(axis=1)
+    per_name = _per_name(settings.short, count if settings.short_sizing == "fill_leg" else known.selection.count)
+    sized: np.ndarray = short * per_name
+    if settings.short_sizing == "inverse_volatility":
+        sized = sized * _calm(short, known.volatility)
+    return sized
+
+
+def _calm(short: np.ndarray, volatility: np.ndarray | None) -> np.ndarray:
+    """Return each short name's inverse volatility ÷ the mean of its leg, so that the leg keeps its gross."""
+    if volatility is None:
+        raise ValueError("volatility is missing: short_sizing inverse_volatility weighs names by it")
+    known = short & (volatility > 0)
+    inverse = np.divide(1.0, volatility, out=np.zeros(short.shape), where=known)
+    count = known.sum(axis=1)
+    mean = np.divide(inverse.sum(axis=1), count, out=np.ones(len(count)), where=count > 0)[:, None]
+    relative: np.ndarray = np.where(known, inverse / mean, 1.0)
+    return relative
 
 
 def _per_name(leg: float, count: np.ndarray) -> np.ndarray:
-    """Weight of one name, shape (n_sessions, 1); 0 where the leg has no name."""
+    """Weight of one name or unit, shape (n_sessions, 1); 0 where the leg has none."""
     weight: np.ndarray = np.divide(leg, count, out=np.zeros(len(count)), where=count > 0)
     return weight.reshape(-1, 1)
 
 
-Builder = Callable[[pd.DataFrame, Selection, BookSettings, float], np.ndarray]
-BUILDERS: Mapping[str, Builder] = {"quintile_long_short": _quintile_long_short, "filter_negative": _filter_negative}
+Builder = Callable[[_Close, BookSettings], np.ndarray]
+BUILDERS: Mapping[str, Builder] = {
+    "quintile_long_short": _quintile_long_short,
+    "bottom_k": _bottom_k,
+    "filter_negative": _filter_negative,
+    "confidence": _confidence,
+    "index_hedged": _index_hedged,
+    "long_only": _long_only,
+}

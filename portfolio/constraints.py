@@ -30,7 +30,7 @@ def position_limits(count: np.ndarray, sessions: pd.DatetimeIndex, settings: Boo
     DataFrame of float, columns ``long`` and ``short``
         Positive fractions of equity.
     """
-    legs = {"long": settings.long, "short": settings.short}
+    legs = settings.legs
     names = np.maximum(count, 1)
     if settings.max_position is not None:
         limits = {leg: np.full(len(names), settings.max_position) for leg in legs}
@@ -39,11 +39,17 @@ def position_limits(count: np.ndarray, sessions: pd.DatetimeIndex, settings: Boo
     return pd.DataFrame(limits, index=pd.DatetimeIndex(sessions, name="session"))
 
 
-def limit_positions(weights: pd.DataFrame, limits: pd.DataFrame) -> pd.DataFrame:
-    """Return ``weights`` cut to the session's limits; what is cut stays in cash, and rows of NaN stay NaN."""
+def limit_positions(weights: pd.DataFrame, limits: pd.DataFrame, *, exempt: str | None = None) -> pd.DataFrame:
+    """Return ``weights`` cut to the session's limits; what is cut stays in cash, and rows of NaN stay NaN.
+
+    An ``exempt`` ticker, a whole index in one instrument, is not cut.
+    """
     short = -limits["short"].to_numpy()[:, None]
     clipped = np.clip(weights.to_numpy(), short, limits["long"].to_numpy()[:, None])
-    return aligned_frame(clipped, pd.DatetimeIndex(weights.index), weights.columns)
+    kept = (weights.columns == exempt)[None, :]
+    return aligned_frame(
+        np.where(kept, weights.to_numpy(), clipped), pd.DatetimeIndex(weights.index), weights.columns
+    )
 
 
 def keep_cash(weights: pd.DataFrame, *, buffer: float) -> pd.DataFrame:

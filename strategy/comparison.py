@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from portfolio.builders import select_sides
+from portfolio.selection import select_sides
 from portfolio.settings import BookSettings
 
 __all__ = ["StageDifference", "compare_bits", "compare_returns", "compare_scores", "compare_weights"]
