@@ -16,6 +16,7 @@ from market.files import atomic_path, write_json
 from market.panel import Panel
 from models.checkpoint import Checkpoint
 from strategy.holdings import Holdings
+from strategy.inputs import Inputs
 from strategy.learning import test_sessions
 from strategy.obstacles import EXCHANGE, Obstacles, find_obstacles
 from strategy.orders import ORDER_COLUMNS, plan_trades
@@ -89,7 +90,7 @@ class Decision:
 
 def next_decision(
     spec: StrategySpec,
-    panel: Panel,
+    bars: Panel | Inputs,
     checkpoint: Checkpoint,
     *,
     holdings: Holdings | None = None,
@@ -102,8 +103,9 @@ def next_decision(
     ----------
     spec : StrategySpec
         The strategy that the checkpoint was trained for.
-    panel : Panel
-        The latest bars, with history: the book's smoothing starts at the first session that can be scored.
+    bars : Panel or Inputs
+        The latest bars, with history: the book's smoothing starts at the first session that can be scored. ``Inputs``
+        adds sectors.
     checkpoint : Checkpoint
         Trained and calibrated model.
     holdings, equity
@@ -116,10 +118,12 @@ def next_decision(
     DataError
         If the bars end before the test span, or no name has a full window at the last close.
     """
+    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
+    panel = inputs.panel
     if len(test_sessions(panel, checkpoint)) == 0:
         end = checkpoint.provenance.spec["split"]["validation_end"]
         raise DataError(f"the bars end {panel.sessions[-1]:%Y-%m-%d}, the model learned until {end}: load later bars")
-    weights = decide(spec, panel, checkpoint)
+    weights = decide(spec, panel, checkpoint, sectors=inputs.sectors)
     if weights.isna().all():
         raise DataError(
             f"no name has a full window of {spec.model.lookback} sessions at the close of "

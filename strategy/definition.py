@@ -9,6 +9,10 @@ __all__ = ["BOOK_RULES", "CONVENTIONS", "MEANING", "render_definition"]
 BOOK_RULES: Mapping[str, str] = {
     "filter_negative": "Long the top k; short those of the bottom k whose expected return passes the short filter.",
     "quintile_long_short": "Long the top k and short the bottom k, equal weights within each leg.",
+    "bottom_k": "Long the top k and short the bottom k, the short names sized by the short rule.",
+    "confidence": "Long the top k and short the bottom k, each name in proportion to the size of its score.",
+    "index_hedged": "Long the top k; short the hedge, all eligible names alike or one instrument.",
+    "long_only": "Long the top k and nothing short.",
 }
 
 MEANING: Mapping[str, str] = {
@@ -33,6 +37,24 @@ MEANING: Mapping[str, str] = {
     "portfolio.short_sizing": "fixed: leg ÷ k a name; fill_leg: leg ÷ names that qualify",
     "portfolio.max_position": "largest weight of a name, fraction of equity",
     "portfolio.cash_buffer": "equity kept in cash for trading costs",
+    "portfolio.short_threshold": "predicted return of a session below which below_threshold shorts a name",
+    "portfolio.volatility_sessions": "sessions of the volatility that inverse_volatility sizes by",
+    "portfolio.hedge": "what index_hedged sells: universe, or a ticker of the bars outside the universe",
+    "portfolio.rank_gate": "rank change, fraction of the cross-section, below which a name keeps its weight; 0 is off",
+    "portfolio.neutral": "levelled after smoothing and gate: nothing, leg gross, sector net or beta",
+    "portfolio.beta_sessions": "sessions of the beta that neutral beta removes",
+    "risk.volatility_target": "annual volatility that the book is scaled to; unset is off",
+    "risk.target_sessions": "sessions of the volatility measured",
+    "risk.least_scale": "smallest factor of the volatility target",
+    "risk.largest_scale": "largest factor of the volatility target",
+    "risk.loss_sigmas": "standard deviations of a session's loss that empty the book; unset is off",
+    "risk.loss_sessions": "sessions of that standard deviation",
+    "risk.loss_rest": "sessions that the book stays empty after such a loss",
+    "risk.drawdown_limit": "drawdown that empties the book; unset is off",
+    "risk.drawdown_reentry": "drawdown below which the book is held again",
+    "risk.sharpe_floor": "annual Sharpe ratio below which the book is emptied; unset is off",
+    "risk.sharpe_sessions": "sessions of that ratio",
+    "risk.sharpe_reentry": "ratio above which the book is held again",
     "costs.trade_bps": "half-spread and commission, one way, basis points of traded notional",
     "costs.impact": "growth of impact with a trade's share of the average daily dollar volume",
     "costs.impact_bps": "impact of a trade of one average day, basis points of traded notional",
@@ -68,7 +90,8 @@ CONVENTIONS = """\
 - A decision of the close of *t* fills at `execution`; labels and fills share that one value.
 - Targets are hard average ranks within one session; one sample is one session's whole cross-section.
 - Scaler, winsor bounds and target scale are fitted on training rows, the calibration on validation rows.
-- Order of the book: target, EWMA smoothing, position limit, trade.
+- Order of the book: target, EWMA smoothing, rank gate, neutrality, volatility target, kill switches, position limit,
+  cash buffer, trade. Overlays read the book's own past net returns and act on the weights decided at the same close.
 - Simple returns, `ddof = 1`, 252 sessions a year, drawdown counts the starting wealth.
 """
 

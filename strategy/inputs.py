@@ -7,6 +7,7 @@ import pandas as pd
 from market.panel import Panel
 from market.sources import load_bars
 from market.sources.benchmark import load_benchmark, load_levels
+from market.sources.sectors import load_sectors
 from market.universe import choose_universe
 from strategy.holdout import HoldoutSettings, readable
 from strategy.runs import RunRequest
@@ -53,6 +54,8 @@ def load_inputs(request: RunRequest, *, holdout: HoldoutSettings | None = None) 
         panel = load_bars(request.bars, start=request.start, end=request.end, point_in_time=request.point_in_time)
     if not (request.bars == "builtin" and request.universe == "all"):
         panel = choose_universe(panel, request.universe)
+    if request.sectors is not None:
+        sectors = load_sectors(request.sectors, panel.tickers)
     benchmark = None if request.benchmark is None else load_benchmark(request.benchmark, panel.sessions)
     vix = None if request.vix is None else load_levels(request.vix, panel.sessions)
     return Inputs(panel=panel, oracle=oracle, benchmark=benchmark, sectors=sectors, vix=vix)

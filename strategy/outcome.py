@@ -13,7 +13,7 @@ from backtests.result import BacktestResult
 from backtests.studies import BookStudy, ModelStudy, SignalStudy, book_study, signal_study
 from market.panel import Panel
 from market.returns import forward_returns
-from portfolio.book import Book, build_book
+from portfolio.book import Book
 from portfolio.settings import BookSettings
 from signals.evaluation import (
     ICDecay,
@@ -26,8 +26,9 @@ from signals.evaluation import (
     score_correlation,
     summarize_ic,
 )
+from strategy.books import decide_book, with_book
 from strategy.inputs import Inputs
-from strategy.shorts import short_filter_table
+from strategy.shorts import short_filter_table, unfiltered_returns
 from strategy.spec import StrategySpec, load_spec, shipped_strategies
 from strategy.wall import baseline_wall, price_baselines
 
@@ -93,6 +94,8 @@ class Outcome:
         Where each book's return came from.
     shorts : DataFrame or None
         ``short_filter_table`` of the filter-negative book; None where there is none.
+    unfiltered : DataFrame or None
+        ``unfiltered_returns`` of the same book.
     model : ModelStudy or None
         What the network reads; None for scores without a model.
     """
@@ -107,6 +110,7 @@ class Outcome:
     wall: Wall
     studies: Mapping[str, BookStudy]
     shorts: pd.DataFrame | None = None
+    unfiltered: pd.DataFrame | None = None
     model: ModelStudy | None = None
 
     @property
@@ -145,7 +149,11 @@ def judge(
     panel = inputs.panel
     others = {**baselines, **price_baselines(panel, scores)}
     settings = {spec.name: spec.portfolio} | _companions(spec)
-    books = {name: build_book(scores, panel, book, costs=spec.costs) for name, book in settings.items()}
+    filtered = next((book for book in settings.values() if book.builder == "filter_negative"), None)
+    books = {
+        name: decide_book(with_book(spec, book), panel, scores, sectors=inputs.sectors)
+        for name, book in settings.items()
+    }
     results = {
         name: run_backtest(panel, book.weights, execution=spec.execution, costs=spec.costs)
         for name, book in books.items()
@@ -165,17 +173,17 @@ def judge(
             name: book_study(results[name], panel, target=book.stages["target"], market=market)
             for name, book in books.items()
         },
-        shorts=_shorts(spec, panel, scores, model),
+        shorts=None if filtered is None else _shorts(spec, inputs, filtered, scores=scores, model=model),
+        unfiltered=None if filtered is None else unfiltered_returns(spec, inputs, filtered, scores=scores),
         model=model,
     )
 
 
-def _shorts(spec: StrategySpec, panel: Panel, scores: pd.DataFrame, model: ModelStudy | None) -> pd.DataFrame | None:
-    filtered = [book for book in (spec.portfolio, *_companions(spec).values()) if book.builder == "filter_negative"]
-    if not filtered:
-        return None
+def _shorts(
+    spec: StrategySpec, inputs: Inputs, book: BookSettings, *, scores: pd.DataFrame, model: ModelStudy | None
+) -> pd.DataFrame:
     error = None if model is None else model.level_error
-    return short_filter_table(spec, panel, filtered[0], scores=scores, level_error=error)
+    return short_filter_table(spec, inputs, book, scores=scores, level_error=error)
 
 
 def _signal(

@@ -11,7 +11,8 @@ from market.panel import Panel
 from market.returns import forward_returns
 from models.checkpoint import Checkpoint
 from models.windows import build_windows
-from portfolio.book import Book, build_book
+from portfolio.book import Book
+from strategy.books import decide_book
 from strategy.console import ProgressCallback, silent
 from strategy.learning import HORIZON, model_features, scores_of, test_sessions, tradable
 from strategy.spec import StrategySpec
@@ -41,7 +42,9 @@ class Recomputed:
     result: BacktestResult
 
 
-def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> pd.Series:
+def decide(
+    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None
+) -> pd.Series:
     """Return what the strategy would hold after the close of the panel's last session.
 
     Parameters
@@ -52,28 +55,37 @@ def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> pd.Serie
         Bars up to the decision, reaching past the checkpoint's validation span.
     checkpoint : Checkpoint
         Trained and calibrated model.
+    sectors : Series of str, optional
+        Sector by ticker, for a sector-neutral book.
 
     Returns
     -------
     Series of float, shape (n_tickers,)
         Fractions of equity, 0 for a name that is not held; all NaN for no rebalance.
     """
-    return decided_book(spec, panel, checkpoint).weights.iloc[-1]
+    return decided_book(spec, panel, checkpoint, sectors=sectors).weights.iloc[-1]
 
 
-def decided_book(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> Book:
+def decided_book(
+    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None
+) -> Book:
     """Return the decisions of every session after the checkpoint's validation span; see ``decide``."""
     scores = _scores(spec, panel, checkpoint, features=model_features(spec, panel), device="auto")
-    return build_book(scores, panel, spec.portfolio, costs=spec.costs)
+    return decide_book(spec, panel, scores, sectors=sectors)
 
 
 def recompute(
-    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, progress: ProgressCallback = silent
+    spec: StrategySpec,
+    panel: Panel,
+    checkpoint: Checkpoint,
+    *,
+    sectors: pd.Series | None = None,
+    progress: ProgressCallback = silent,
 ) -> Recomputed:
     """Go the whole way from bars to returns, on the processor: its last bits are the ones a version keeps."""
     features = model_features(spec, panel)
     scores = _scores(spec, panel, checkpoint, features=features, device="cpu", progress=progress)
-    book = build_book(scores, panel, spec.portfolio, costs=spec.costs)
+    book = decide_book(spec, panel, scores, sectors=sectors)
     result = run_backtest(panel, book.weights, execution=spec.execution, costs=spec.costs)
     return Recomputed(features=features, scores=scores, book=book, result=result)
 

@@ -43,6 +43,8 @@ class RunRequest:
         The user declares that the bars hold dead names too.
     vix : str or None
         File of the VIX.
+    sectors : str or None
+        File with the sector of each ticker.
     """
 
     bars: str = "builtin"
@@ -52,6 +54,7 @@ class RunRequest:
     benchmark: str | None = None
     point_in_time: bool = False
     vix: str | None = None
+    sectors: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,25 @@ import pandas as pd
 
 from backtests.many_books import net_returns_of
 from backtests.metrics import annual_return, sharpe_ratio, sharpe_standard_error
-from market.panel import Panel
-from portfolio.book import build_book
 from portfolio.settings import BookSettings
+from strategy.books import decide_book, traded_part, with_book
+from strategy.inputs import Inputs
 from strategy.spec import StrategySpec
-from strategy.wall import traded_part
 
-__all__ = ["short_filter_table", "short_leg_note"]
+__all__ = ["short_filter_table", "short_leg_note", "unfiltered_returns"]
 
 
 def short_filter_table(
-    spec: StrategySpec, panel: Panel, settings: BookSettings, *, scores: pd.DataFrame, level_error: float | None
+    spec: StrategySpec, inputs: Inputs, settings: BookSettings, *, scores: pd.DataFrame, level_error: float | None
 ) -> pd.DataFrame:
     """Return the filter-negative book with the calibration level one standard error lower and higher, and by market.
 
     Parameters
     ----------
     spec : StrategySpec
-        Clock and costs.
-    panel : Panel
-        Bars.
+        Clock, costs and overlays.
+    inputs : Inputs
+        Bars and sectors.
     settings : BookSettings
         A filter-negative book.
     scores : DataFrame of float
@@ -43,13 +42,35 @@ def short_filter_table(
         shifts = {"below zero at a − 1 SE": -level_error} | shifts | {"below zero at a + 1 SE": level_error}
     literal = settings.model_copy(update={"short_filter": "below_zero"})
     relative = settings.model_copy(update={"short_filter": "below_market"})
-    cut = traded_part(panel, scores)
-    books = {name: build_book(scores + shift, cut, literal, costs=spec.costs) for name, shift in shifts.items()}
-    books["below market at a"] = build_book(scores, cut, relative, costs=spec.costs)
+    cut = traded_part(inputs.panel, scores, book=settings)
+    books = {
+        name: decide_book(with_book(spec, literal), cut, scores + shift, sectors=inputs.sectors)
+        for name, shift in shifts.items()
+    }
+    books["below market at a"] = decide_book(with_book(spec, relative), cut, scores, sectors=inputs.sectors)
     weights = {name: book.weights for name, book in books.items()}
     returns = net_returns_of(cut, weights, execution=spec.execution, costs=spec.costs)
     rows = {name: _row(book.diagnostics, returns[name]) for name, book in books.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("book")
+
+
+def unfiltered_returns(
+    spec: StrategySpec, inputs: Inputs, settings: BookSettings, *, scores: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the net returns of a filter-negative book and of what it would be if it shorted all of the bottom k.
+
+    Returns
+    -------
+    DataFrame of float, columns ``"with the filter"`` and ``"without the filter"``
+        Net simple returns of each session, same legs, clock, costs and overlays.
+    """
+    cut = traded_part(inputs.panel, scores, book=settings)
+    rules = {"with the filter": settings, "without the filter": settings.model_copy(update={"builder": "bottom_k"})}
+    weights = {
+        name: decide_book(with_book(spec, book), cut, scores, sectors=inputs.sectors).weights
+        for name, book in rules.items()
+    }
+    return net_returns_of(cut, weights, execution=spec.execution, costs=spec.costs)
 
 
 def short_leg_note(name: str, diagnostics: pd.DataFrame) -> str:

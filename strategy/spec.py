@@ -14,7 +14,7 @@ from backtests.costs import Costs
 from market.returns import Execution
 from market.settings import Later, Settings
 from models.settings import LossSettings, NetworkSettings, SplitSettings, TrainingSettings
-from portfolio.settings import BookSettings
+from portfolio.settings import BookSettings, RiskSettings
 from strategy.holdout import HoldoutSettings
 
 __all__ = ["DEFAULT_STRATEGY", "FeatureSettings", "StrategySpec", "load_spec", "override", "shipped_strategies"]
@@ -51,6 +51,8 @@ class StrategySpec(Settings):
         Sections, each a frozen value of the package that uses it.
     holdout : HoldoutSettings or None
         A last span that no run reads.
+    risk : RiskSettings
+        Overlays on the whole book, all off by default.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
@@ -65,6 +67,7 @@ class StrategySpec(Settings):
     portfolio: BookSettings = BookSettings()
     costs: Costs = Costs()
     holdout: Later[HoldoutSettings | None] = None
+    risk: Later[RiskSettings] = RiskSettings()
 
     def fingerprint(self) -> str:
         """Return the sha256 of every deciding number, in hexadecimal; title and summary do not decide."""

@@ -6,20 +6,22 @@ in who is held and in nothing else.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from backtests.contest import Wall, build_wall
 from backtests.many_books import net_returns_of
-from market.listing import PATIENCE, listed
+from market.listing import listed
 from market.panel import Panel, aligned_frame
-from portfolio.book import build_book
 from signals.baselines import PRICE_BASELINES, random_ranks
+from strategy.books import decide_book, traded_part
 from strategy.inputs import Inputs
 from strategy.spec import StrategySpec
 
-__all__ = ["EQUAL_WEIGHT", "N_RANDOM", "baseline_wall", "dealt_in_order", "price_baselines", "traded_part"]
+__all__ = ["EQUAL_WEIGHT", "N_RANDOM", "baseline_wall", "dealt_in_order", "price_baselines"]
 
 EQUAL_WEIGHT = "equal-weight universe"
 BENCHMARK = "benchmark"
@@ -52,13 +54,11 @@ def baseline_wall(
     n_random : int
         Books on random ranks, seeds 0, 1, and so on.
     """
-    panel = traded_part(inputs.panel, scores)
-    weights = {name: _decided(spec, panel, dealt_in_order(scores, order)) for name, order in baselines.items()}
-    weights[EQUAL_WEIGHT] = _equal_weights(spec, panel, pd.DatetimeIndex(scores.index))
-    rivals = net_returns_of(panel, weights, execution=spec.execution, costs=spec.costs)
-    random = net_returns_of(
-        panel, _random_weights(spec, panel, scores, n_random), execution=spec.execution, costs=spec.costs
-    )
+    part = replace(inputs, panel=traded_part(inputs.panel, scores, book=spec.portfolio))
+    weights = {name: _decided(spec, part, dealt_in_order(scores, order)) for name, order in baselines.items()}
+    weights[EQUAL_WEIGHT] = _equal_weights(spec, part.panel, pd.DatetimeIndex(scores.index))
+    returns_of = partial(net_returns_of, part.panel, execution=spec.execution, costs=spec.costs)
+    rivals, random = returns_of(weights), returns_of(_random_weights(spec, part, scores, n_random))
     named = {name: rivals[name] for name in weights}
     if inputs.benchmark is not None:
         named[BENCHMARK] = inputs.benchmark
@@ -69,12 +69,6 @@ def price_baselines(panel: Panel, scores: pd.DataFrame) -> dict[str, pd.DataFram
     """Return the scores of the price baselines for the sessions and names that are scored."""
     known = scores.notna()
     return {name: rule(panel).loc[scores.index].where(known) for name, rule in PRICE_BASELINES.items()}
-
-
-def traded_part(panel: Panel, scores: pd.DataFrame) -> Panel:
-    """Return the panel from shortly before the first score: as much as listing, and so every book, depends on."""
-    first = int(panel.sessions.searchsorted(scores.index[0]))
-    return panel.between(panel.sessions[max(0, first - PATIENCE - 1)], None)
 
 
 def dealt_in_order(scores: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
@@ -100,13 +94,13 @@ def dealt_in_order(scores: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
     return aligned_frame(placed, pd.DatetimeIndex(scores.index), scores.columns)
 
 
-def _decided(spec: StrategySpec, panel: Panel, scores: pd.DataFrame) -> pd.DataFrame:
-    return build_book(scores, panel, spec.portfolio, costs=spec.costs).weights
+def _decided(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> pd.DataFrame:
+    return decide_book(spec, inputs.panel, scores, sectors=inputs.sectors).weights
 
 
-def _random_weights(spec: StrategySpec, panel: Panel, scores: pd.DataFrame, count: int) -> Iterator[pd.DataFrame]:
+def _random_weights(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, count: int) -> Iterator[pd.DataFrame]:
     for seed in range(count):
-        yield _decided(spec, panel, dealt_in_order(scores, random_ranks(panel, seed=seed)))
+        yield _decided(spec, inputs, dealt_in_order(scores, random_ranks(inputs.panel, seed=seed)))
 
 
 def _equal_weights(spec: StrategySpec, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:

@@ -11,10 +11,11 @@ from backtests.metrics import sharpe_ratio
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book import build_book
 from signals.hac import Interval
+from strategy.books import traded_part
 from strategy.inputs import Inputs
 from strategy.shorts import short_filter_table, short_leg_note
 from strategy.spec import load_spec
-from strategy.wall import baseline_wall, dealt_in_order, price_baselines, traded_part
+from strategy.wall import baseline_wall, dealt_in_order, price_baselines
 
 NAN = np.nan
 
@@ -161,21 +162,21 @@ def test_luck_does_as_well_as_luck():
 
 def test_a_lower_level_never_shorts_fewer_names(market, scores):
     spec = load_spec("filter_negative")
-    table = short_filter_table(spec, market.panel, spec.portfolio, scores=scores, level_error=5e-4)
+    table = short_filter_table(spec, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=5e-4)
     shares = table["short_share"]
     assert shares["below zero at a − 1 SE"] >= shares["below zero at a"] >= shares["below zero at a + 1 SE"]
     assert shares["below zero at a − 1 SE"] > shares["below zero at a + 1 SE"]
     relative = spec.portfolio.model_copy(update={"short_filter": "below_market"})
     book = build_book(scores, market.panel, relative, costs=spec.costs).diagnostics.loc[scores.index]
     assert table.loc["below market at a", "short_names"] == pytest.approx(book["n_short"].mean())
-    alone = short_filter_table(spec, market.panel, spec.portfolio, scores=scores, level_error=None)
+    alone = short_filter_table(spec, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=None)
     assert list(alone.index) == ["below zero at a", "below market at a"]
     pd.testing.assert_series_equal(alone.loc["below zero at a"], table.loc["below zero at a"])
 
 
 def test_the_row_at_the_level_is_the_strategys_own_book(market, scores, book):
     spec = load_spec("filter_negative")
-    table = short_filter_table(spec, market.panel, spec.portfolio, scores=scores, level_error=None)
+    table = short_filter_table(spec, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=None)
     assert table.loc["below zero at a", "sharpe"] == pytest.approx(sharpe_ratio(book.net_returns))
 
 

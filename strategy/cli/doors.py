@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, RunId, Verbose, print_path, run_store, show_run
+from strategy.cli.options import Json, Out, Quiet, RunId, Sectors, Verbose, print_path, run_store, show_run
 from strategy.cli.running import Bars, command_line, request_of
 
 if TYPE_CHECKING:
-    from market.panel import Panel
     from models.checkpoint import Checkpoint
     from strategy.deciding import Decision
+    from strategy.inputs import Inputs
     from strategy.runs import RunFolder
 
 __all__ = ["DECIDE_EXAMPLES", "EVALUATE_EXAMPLES", "NEW_EXAMPLES", "decide_command", "evaluate_command", "new_command"]
@@ -49,6 +49,7 @@ def evaluate_command(
     start: Start = None,
     end: End = None,
     benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
+    sectors: Sectors = None,
     point_in_time: PointInTime = False,
     out: Out = Path("runs"),
     as_json: Json = False,
@@ -63,7 +64,7 @@ def evaluate_command(
 
     spec = override(load_spec(strategy), [f'execution.fill="{execution}"', *(set_ or [])])
     read_scores(scores)  # a wrong file is told before the bars are loaded
-    request = request_of(Bars(bars, universe, start, end, benchmark, None, point_in_time))
+    request = request_of(Bars(bars, universe, start, end, benchmark, None, point_in_time, sectors))
     finished = evaluate(
         scores, load_inputs(request), spec=spec, store=run_store(out), request=request, command=command_line()
     )
@@ -97,8 +98,8 @@ def decide_command(
     folder = run_store(out).find(run)
     checkpoint = _checkpoint(folder)
     held = None if holdings is None else read_holdings(holdings)
-    panel = _latest(folder, bars, universe)
-    decision = next_decision(folder.spec, panel, checkpoint, holdings=held, equity=equity, as_of=as_of)
+    inputs = _latest(folder, bars, universe)
+    decision = next_decision(folder.spec, inputs, checkpoint, holdings=held, equity=equity, as_of=as_of)
     paths = [export_decision(decision, path) for path in export or _default_exports(folder, decision)]
     print(json.dumps(decision.as_dict(), indent=2) if as_json else decision)
     if not as_json and not quiet:
@@ -134,13 +135,14 @@ def _checkpoint(folder: "RunFolder") -> "Checkpoint":
     return own_checkpoint(folder.path / "model", folder.spec, panel=folder.record["identity"]["panel"])
 
 
-def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Panel":
+def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Inputs":
     from dataclasses import replace
 
     from strategy.inputs import load_inputs
 
     request = request_of(Bars(bars, universe or folder.request.universe, None, None, None, None, False))
-    return load_inputs(replace(request, point_in_time=folder.request.point_in_time)).panel
+    asked = folder.request
+    return load_inputs(replace(request, point_in_time=asked.point_in_time, sectors=asked.sectors))
 
 
 def _default_exports(folder: "RunFolder", decision: "Decision") -> list[Path]:

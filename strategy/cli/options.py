@@ -9,13 +9,14 @@ import typer
 if TYPE_CHECKING:
     from strategy.runs import RunFolder, RunStore
 
-__all__ = ["Json", "Open", "Out", "Quiet", "RunId", "Verbose", "print_path", "run_store", "show_run"]
+__all__ = ["Json", "Open", "Out", "Quiet", "RunId", "Sectors", "Verbose", "print_path", "run_store", "show_run"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="More detail; a traceback with an error.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
 Open = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
+Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Sector of each ticker, as of today.")]
 RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest.")]
 
 

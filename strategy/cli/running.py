@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Verbose, run_store, show_run
+from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, run_store, show_run
 from strategy.cli.versioning import Versions, run_frozen_command
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Bars:
     benchmark: Path | None
     vix: Path | None
     point_in_time: bool
+    sectors: Path | None = None
 
 
 RUN_EXAMPLES = """\b
@@ -53,6 +54,7 @@ def run_command(
         Path | None, typer.Option(metavar="FILE", help="Benchmark prices, drawn beside the book.")
     ] = None,
     vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
+    sectors: Sectors = None,
     point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
@@ -72,7 +74,7 @@ def run_command(
     if "@" in strategy:
         if split or set_ or resume:
             raise ValueError(f"{strategy} is frozen: --split, --set and --resume do not go with a version")
-        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time))
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors))
         run_frozen_command(
             strategy,
             request,
@@ -88,7 +90,7 @@ def run_command(
     store = run_store(out)
     if resume is None:
         spec, folder = spec_of(strategy, split, set_ or []), None
-        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time))
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors))
     else:
         folder = store.find(resume)
         if "walk" in folder.record:
@@ -142,6 +144,7 @@ def request_of(chosen: Bars) -> "RunRequest":
         benchmark=None if chosen.benchmark is None else str(chosen.benchmark.resolve()),
         point_in_time=chosen.point_in_time,
         vix=None if chosen.vix is None else str(chosen.vix.resolve()),
+        sectors=None if chosen.sectors is None else str(chosen.sectors.resolve()),
     )
 
 

@@ -17,7 +17,7 @@ from market.returns import Execution, forward_returns
 from models.checkpoint import Checkpoint
 from models.splits import resolve_split
 from models.windows import build_windows, fit_scaler
-from portfolio.book import build_book
+from strategy.books import decide_book
 from strategy.learning import HORIZON, Lesson, learn, model_features, prepare_lesson, scores_of, test_sessions, tradable
 from strategy.prove.pipeline_under_test import Features, PipelineUnderTest, SpanPair, given_universe
 from strategy.recompute import decide
@@ -36,6 +36,7 @@ def pipeline_of(
     panel: Panel,
     *,
     universe: Callable[[Panel], pd.DataFrame] = given_universe,
+    sectors: pd.Series | None = None,
 ) -> PipelineUnderTest:
     """Return the stages of a trained strategy.
 
@@ -49,6 +50,8 @@ def pipeline_of(
         Bars that the proof will run on; only their sessions are read.
     universe : callable
         Panel to the names eligible at each close, where membership was chosen from the bars.
+    sectors : Series of str, optional
+        Sector by ticker, for a sector-neutral book.
     """
     split = checkpoint.provenance.spec["split"]
     dated = override(spec, [f'split.{key}="{split[key]}"' for key in ("train_end", "validation_end")])
@@ -68,7 +71,7 @@ def pipeline_of(
         name=spec.name,
         features=lambda panel: model_features(spec, panel),
         scores=scores,
-        weights=lambda scores, panel: build_book(scores, panel, spec.portfolio, costs=spec.costs).weights,
+        weights=lambda scores, panel: decide_book(spec, panel, scores, sectors=sectors).weights,
         first_decision=test_sessions(panel, checkpoint)[0],
         execution=spec.execution,
         universe=universe,
@@ -78,7 +81,9 @@ def pipeline_of(
         scaler=lambda panel: _scaler(dated, panel),
         fit=lambda panel: artefacts_of(learn_small(quick_spec(dated), prepare_lesson(quick_spec(dated), panel))),
         relearn=lambda panel, labels: _relearned(quick_spec(dated), panel, labels),
-        decide=lambda panel: decide(spec, panel.with_universe(universe(panel), described=""), checkpoint),
+        decide=lambda panel: decide(
+            spec, panel.with_universe(universe(panel), described=""), checkpoint, sectors=sectors
+        ),
         horizon=HORIZON,
         sealed_from=None if spec.holdout is None else pd.Timestamp(spec.holdout.start),
         feature_warm_up=memory,

@@ -1,0 +1,101 @@
+"""Books: scores to the weights that are really decided, overlays included; the one way that every command goes.
+
+``portfolio`` knows no ledger, so the loop is here: the plan is traded as it stands and its past net returns set the
+volatility scale; the scaled book is traded with no switch and its past net returns drive the switches. Returns known at
+the close of *t* act on the weights decided at that close, so a book on the bars so far is the book on all bars.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.many_books import net_returns_of
+from market.listing import PATIENCE
+from market.panel import Panel
+from portfolio.book import Book, Overlays, Plan, finish_book, plan_book
+from portfolio.risk import kill_switches, scale_weights, switch_off, volatility_scale
+from portfolio.settings import BookSettings
+from strategy.spec import StrategySpec
+
+__all__ = ["decide_book", "traded_part", "with_book"]
+
+
+def decide_book(
+    spec: StrategySpec, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None
+) -> Book:
+    """Return the decided weights of scores: builder, smoothing, gate, neutrality, overlays and limits.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Portfolio, risk, execution and costs decide.
+    panel : Panel
+        Bars; later rows than a decision are not read for it.
+    scores : DataFrame of float, shape (n_scored_sessions, n_tickers)
+        Expected returns, known at each close.
+    sectors : Series of str, optional
+        Sector by ticker, for ``neutral="sector"``.
+
+    Raises
+    ------
+    ValueError
+        If scores do not fit the panel, or sectors are needed and missing.
+    UnsupportedBookError
+        If a volatility target or a kill switch is on and the book's net exposure is above 1.
+    """
+    plan = plan_book(scores, panel, spec.portfolio, costs=spec.costs, sectors=sectors)
+    overlays = Overlays()
+    if spec.risk.scales:
+        overlays = _scaled(spec, panel, plan)
+    if spec.risk.switches:
+        overlays = _switched(spec, panel, plan, overlays)
+    return finish_book(plan, overlays)
+
+
+def traded_part(panel: Panel, scores: pd.DataFrame, *, book: BookSettings | None = None) -> Panel:
+    """Return the panel from shortly before the first score: as much as listing, and so every book, depends on.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars.
+    scores : DataFrame of float
+        Of the sessions traded.
+    book : BookSettings, optional
+        Whose sizes and neutrality may read further back.
+    """
+    first = int(panel.sessions.searchsorted(scores.index[0]))
+    memory = max(PATIENCE + 1, 0 if book is None else book.memory)
+    return panel.between(panel.sessions[max(0, first - memory)], None)
+
+
+def with_book(spec: StrategySpec, book: BookSettings) -> StrategySpec:
+    """Return the strategy with another book: the same scores, clock, costs and overlays."""
+    return spec.model_copy(update={"portfolio": book})
+
+
+def _scaled(spec: StrategySpec, panel: Panel, plan: Plan) -> Overlays:
+    wanted = volatility_scale(_past_returns(spec, panel, finish_book(plan)), spec.risk)
+    weights, scale = scale_weights(plan.weights, wanted, largest_net=1.0 - spec.portfolio.cash_buffer)
+    return Overlays(stages={"vol_scaled": weights}, scale=scale)
+
+
+def _switched(spec: StrategySpec, panel: Panel, plan: Plan, overlays: Overlays) -> Overlays:
+    shadow = finish_book(plan, overlays)
+    found = kill_switches(_past_returns(spec, panel, shadow), spec.risk)
+    weights = switch_off(overlays.stages.get("vol_scaled", plan.weights), found.out, plan.listed)
+    stages = {**overlays.stages, "switched": weights}
+    return replace(overlays, stages=stages, out=found.out, events=found.events)
+
+
+def _past_returns(spec: StrategySpec, panel: Panel, book: Book) -> pd.Series:
+    """Return the book's net returns on the panel's sessions, NaN before its first fill."""
+    delay = spec.execution.delay
+    filled = book.weights.iloc[: len(book.weights) - delay].dropna(how="all")
+    if filled.empty:
+        return pd.Series(np.nan, index=panel.sessions)
+    part = traded_part(panel, filled)
+    decided = book.weights.loc[filled.index[0] :]
+    returns = net_returns_of(part, {"book": decided}, execution=spec.execution, costs=spec.costs)
+    return returns["book"].reindex(panel.sessions)
