@@ -36,8 +36,8 @@ def level_sectors(weights: pd.DataFrame, eligible: pd.DataFrame, sectors: pd.Ser
         which a small one may change its sign. A sector without a held name stays empty and has no share.
     """
     values, held = weights.to_numpy(), weights.fillna(0.0).to_numpy() != 0
-    groups = sectors.reindex(weights.columns).fillna("").astype(str)
-    member = (groups.to_numpy()[:, None] == groups.unique()[None, :]).astype(float)  # (n_tickers, n_sectors)
+    groups = sectors.reindex(weights.columns).fillna("").to_numpy(dtype=object)
+    member = (groups[:, None] == np.unique(groups)[None, :]).astype(float)  # (n_tickers, n_sectors)
     count, net = held @ member, np.nan_to_num(values) @ member
     share = np.where(count > 0, eligible.to_numpy() @ member, 0.0)
     total = share.sum(axis=1, keepdims=True)
