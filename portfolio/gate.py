@@ -8,6 +8,8 @@ from portfolio.selection import ascending_place
 
 __all__ = ["gate_by_rank"]
 
+ROUNDING = 1e-12  # a rank that moved by the threshold may miss it by this much
+
 
 def gate_by_rank(
     weights: pd.DataFrame, scores: pd.DataFrame, listed: pd.DataFrame, *, threshold: float
@@ -34,7 +36,7 @@ def gate_by_rank(
     rank, gated = np.ascontiguousarray(_rank(scores)), np.full(weights.shape, np.nan)
     held, moved_at = np.zeros(weights.shape[1]), np.full(weights.shape[1], np.nan)
     for row in np.flatnonzero(~np.isnan(wanted).all(axis=1)):
-        frozen = alive[row] & (np.abs(rank[row] - moved_at) < threshold)  # NaN compares False
+        frozen = alive[row] & (np.abs(rank[row] - moved_at) < threshold - ROUNDING)  # NaN compares False
         held = np.where(frozen, held, wanted[row])
         moved_at = np.where(frozen, moved_at, rank[row])
         gated[row] = held

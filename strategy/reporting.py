@@ -66,6 +66,8 @@ def save_outcome(
         folder.write_frame(f"trades{suffix}", outcome.results[name].trades, csv=True)
         folder.write_frame(f"unfilled{suffix}", outcome.results[name].unfilled, csv=True)
         folder.write_frame(f"diagnostics{suffix}", book.diagnostics.loc[outcome.scores.index])
+        if book.events is not None:
+            folder.write_frame(f"events{suffix}", book.events, csv=True)
     folder.write_frame("returns", _returns(outcome), csv=True)
     folder.write_frame("ic", pd.DataFrame(dict(outcome.signal.ic)), csv=True)
     page = report_input(folder, outcome, checkpoint=checkpoint, standing=standing, notes=notes)
@@ -128,7 +130,10 @@ def report_input(
         )
         for name in outcome.books
     }
-    books = {name: replace(book, study=outcome.studies[name]) for name, book in books.items()}
+    books = {
+        name: replace(book, study=outcome.studies[name], events=outcome.books[name].events)
+        for name, book in books.items()
+    }
     signal = outcome.signal
     identity = record["identity"]
     return ReportInput(
@@ -167,6 +172,7 @@ def report_input(
         signal_study=signal.study,
         model_study=outcome.model,
         shorts=outcome.shorts,
+        unfiltered=outcome.unfiltered,
         gates=_gates(outcome, checkpoint),
         proof=proof_report(folder),
     )
@@ -301,7 +307,16 @@ def _stamps(outcome: Outcome, standing: Standing) -> tuple["Stamp", ...]:
     )
     named = [Stamp(label=label, severity="alarm", sentence=sentence) for label, sentence in standing.stamps]
     opened = [Stamp(label="HOLD-OUT OPENED", severity="caution", sentence=f"{each}.") for each in standing.openings]
-    return (verdict, *named, *opened)
+    return (verdict, *named, *opened, *_sector_stamp(outcome))
+
+
+def _sector_stamp(outcome: Outcome) -> tuple["Stamp", ...]:
+    from backtests.report import Stamp
+
+    if outcome.spec.portfolio.neutral != "sector" or outcome.inputs.panel.facts.synthetic:
+        return ()
+    sentence = "The book is level in sectors as one list tells them; on past sessions that list was not known yet."
+    return (Stamp(label="TODAY'S SECTORS", severity="caution", sentence=sentence),)
 
 
 def _spans(outcome: Outcome, checkpoint: "Checkpoint | None") -> Any:

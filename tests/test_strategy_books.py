@@ -164,7 +164,8 @@ def test_a_switch_that_fires_empties_what_is_held_in_the_next_session(book, mark
     for session in book.events.loc[book.events["action"] == "flat", "session"]:
         after = sessions[sessions.get_loc(session) + 1 :]
         if len(after):
-            assert result.held_weights.loc[after[0]].abs().sum() == 0.0
+            traded = market.panel.open.loc[after[0]].notna()  # a name without a print cannot be sold yet
+            assert result.held_weights.loc[after[0], traded].abs().sum() == 0.0
     assert result.cost[book.diagnostics["out"].shift(1, fill_value=False).reindex(result.cost.index)].sum() > 0.0
 
 

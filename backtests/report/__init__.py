@@ -1,5 +1,6 @@
 """The report: frames and measured numbers in, one self-contained HTML page out."""
 
+from backtests.report.comparison import ComparedBooks, render_compared_books, write_compared_books
 from backtests.report.inputs import (
     BookReport,
     Fingerprints,
@@ -14,9 +15,13 @@ from backtests.report.inputs import (
 )
 from backtests.report.page import render_report, restate_proof, write_report
 from backtests.report.proven import ProofReport
+from backtests.report.sections.front import OPTIMISTIC, SYNTHETIC
 
 __all__ = [
+    "OPTIMISTIC",
+    "SYNTHETIC",
     "BookReport",
+    "ComparedBooks",
     "Fingerprints",
     "ProofReport",
     "ReportInput",
@@ -26,8 +31,10 @@ __all__ = [
     "Stamp",
     "TrainingReport",
     "book_report",
+    "render_compared_books",
     "render_report",
     "restate_proof",
     "signal_report",
+    "write_compared_books",
     "write_report",
 ]

@@ -125,6 +125,8 @@ class BookReport:
         How the book is built, in one sentence.
     study : BookStudy or None
         Where its return came from and what it held.
+    events : DataFrame or None
+        ``portfolio.Book.events``, the log of the kill switches; None without one.
     """
 
     result: BacktestResult
@@ -138,6 +140,7 @@ class BookReport:
     regimes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     rule: str = ""
     study: BookStudy | None = None
+    events: pd.DataFrame | None = None
 
 
 def book_report(
@@ -353,6 +356,8 @@ class ReportInput:
         The scores from several sides, and what their model reads.
     shorts : DataFrame or None
         The filter-negative book under other levels and its other filter.
+    unfiltered : DataFrame or None
+        Net returns of that book and of the same without its filter, a column each.
     gates : tuple of Gate
         The reference's thresholds.
     proof : ProofReport or None
@@ -390,6 +395,7 @@ class ReportInput:
     signal_study: SignalStudy | None = None
     model_study: ModelStudy | None = None
     shorts: pd.DataFrame | None = None
+    unfiltered: pd.DataFrame | None = None
     gates: tuple[Gate, ...] = ()
     proof: ProofReport | None = None
     walk: WalkStudy | None = None

@@ -6,7 +6,8 @@ and the page's own policy lets no other script run and nothing be fetched.
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from backtests.report.content import Picture, Section
+from backtests.report.content import Card, Picture, Section
 from backtests.report.inputs import ReportInput, Stamp
 from backtests.report.proven import ProofReport
 from backtests.report.sections import all_sections, front_cards, front_stamps, proof_section, proof_stamp
 from market.files import write_text
 
-__all__ = ["render_report", "restate_proof", "write_report"]
+__all__ = ["Page", "render_page", "render_report", "restate_proof", "write_report"]
 
 FOOTER = (
     "Drawn by Quintile. Research, not advice; past and simulated returns say little about future ones. "
@@ -40,6 +41,36 @@ class Drawing:
     json: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Page:
+    """What a page holds, plain text until it is rendered.
+
+    Parameters
+    ----------
+    title, strategy, verdict : str
+        Headline, the name over it and the sentence under it.
+    sections : tuple of Section
+        In the order of the page.
+    stamps : tuple of Stamp
+        The gravest first.
+    cards : tuple of Card
+        The big numbers.
+    command : str
+        What makes the page again.
+    proof : mapping of str to Markup
+        Marked places of a proof: one for each severity of stamps, and its section; none by default.
+    """
+
+    title: str
+    strategy: str
+    verdict: str
+    sections: tuple[Section, ...]
+    stamps: tuple[Stamp, ...] = ()
+    cards: tuple[Card, ...] = ()
+    command: str = ""
+    proof: Mapping[str, Markup] = field(default_factory=lambda: dict.fromkeys((*SEVERITIES, "section"), Markup("")))
+
+
 def render_report(report: ReportInput) -> str:
     """Return the report as one HTML page.
 
@@ -53,25 +84,43 @@ def render_report(report: ReportInput) -> str:
     str
         UTF-8 HTML of about 5 MB, most of it plotly.js, which works offline and makes no request.
     """
+    return render_page(
+        Page(
+            title=_title(report),
+            strategy=report.strategy,
+            verdict=report.verdict,
+            sections=all_sections(report),
+            stamps=front_stamps(report),
+            cards=front_cards(report),
+            command=report.command,
+            proof=_proof_places(_environment(), report.proof),
+        )
+    )
+
+
+def render_page(page: Page) -> str:
+    """Return a page as HTML that works offline and makes no request; every word of it is escaped."""
     from plotly.offline import get_plotlyjs
 
-    sections = all_sections(report)
     plotly_js, draw_js = get_plotlyjs(), _resource("draw.js")
-    environment = _environment()
-    return environment.get_template("template.html").render(
-        title=_title(report),
-        strategy=report.strategy,
-        verdict=report.verdict,
-        stamps=_by_severity(front_stamps(report)),
-        proof=_proof_places(environment, report.proof),
-        cards=front_cards(report),
-        sections=sections,
-        drawn=_drawings(sections),
-        command=report.command,
-        footer=FOOTER,
-        plotly_js=plotly_js,
-        draw_js=draw_js,
-        script_sources=" ".join(_source_hash(script) for script in (plotly_js, draw_js)),
+    return (
+        _environment()
+        .get_template("template.html")
+        .render(
+            title=page.title,
+            strategy=page.strategy,
+            verdict=page.verdict,
+            stamps=_by_severity(page.stamps),
+            proof=page.proof,
+            cards=page.cards,
+            sections=page.sections,
+            drawn=_drawings(page.sections),
+            command=page.command,
+            footer=FOOTER,
+            plotly_js=plotly_js,
+            draw_js=draw_js,
+            script_sources=" ".join(_source_hash(script) for script in (plotly_js, draw_js)),
+        )
     )
 
 

@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from strategy.cli.comparing import COMPARE_EXAMPLES, compare_books_command
 from strategy.cli.doors import (
     DECIDE_EXAMPLES,
     EVALUATE_EXAMPLES,
@@ -49,6 +50,7 @@ def _examples(*lines: str) -> str:
 app.command("run", epilog=RUN_EXAMPLES)(run_command)
 app.command("walk", epilog=WALK_EXAMPLES)(walk_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
+app.command("compare-books", epilog=COMPARE_EXAMPLES)(compare_books_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
 app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)

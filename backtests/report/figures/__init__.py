@@ -15,6 +15,7 @@ from backtests.report.figures.books import (
     wealth_figure,
 )
 from backtests.report.figures.holdings import beta_figure, beta_ranges_figure, effective_names_figure, legs_figure
+from backtests.report.figures.curves import curves_figure, scale_figure, switches_figure
 from backtests.report.figures.signal import (
     cumulative_ic_figure,
     decay_figure,
@@ -41,6 +42,7 @@ __all__ = [
     "beta_ranges_figure",
     "calibration_figure",
     "cumulative_ic_figure",
+    "curves_figure",
     "decay_figure",
     "drawdown_distribution_figure",
     "drawdown_figure",
@@ -66,7 +68,9 @@ __all__ = [
     "regime_figure",
     "rivals_figure",
     "sharpe_ranges_figure",
+    "scale_figure",
     "spread_figure",
+    "switches_figure",
     "turnover_figure",
     "wealth_figure",
 ]

@@ -8,6 +8,7 @@ from backtests.report.sections.facts import facts_section, reproduce_section, sp
 from backtests.report.sections.front import front_cards, front_section, front_stamps
 from backtests.report.sections.gates import gates_section
 from backtests.report.sections.model import model_section
+from backtests.report.sections.overlays import overlays_section
 from backtests.report.sections.proof import proof_section, proof_stamp
 from backtests.report.sections.regimes import regime_section
 from backtests.report.sections.shorts import shorts_section
@@ -32,6 +33,7 @@ def all_sections(report: ReportInput) -> tuple[Section, ...]:
         signal_section(report),
         model_section(report),
         shorts_section(report),
+        overlays_section(report),
         exposure_section(report),
         trading_section(report),
         training_section(report),

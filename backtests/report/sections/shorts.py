@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-from backtests.report.content import Part, Section, Table
+from backtests.metrics import sharpe_ratio, sharpe_standard_error
+from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.figures import curves_figure
 from backtests.report.formats import bps, count, percent, plus_minus, ratio
 from backtests.report.inputs import ReportInput
 
@@ -18,7 +20,7 @@ def shorts_section(report: ReportInput) -> Section | None:
         slug="shorts",
         title="The short leg",
         lead=_lead(shorts),
-        parts=(Part(sentences=_sentences(report), tables=(_table(shorts),)),),
+        parts=(Part(sentences=_sentences(report), pictures=_counterfactual(report), tables=(_table(shorts),)),),
     )
 
 
@@ -40,6 +42,21 @@ def _sentences(report: ReportInput) -> tuple[str, ...]:
     if study is None:
         return ()
     return (f"The level a of the calibration is known to ± {bps(study.level_error)} a session (one standard error).",)
+
+
+def _counterfactual(report: ReportInput) -> tuple[Picture, ...]:
+    returns = report.unfiltered
+    if returns is None:
+        return ()
+    told = ", ".join(
+        f"{name} {plus_minus(sharpe_ratio(path), sharpe_standard_error(path))}" for name, path in returns.items()
+    )
+    picture = Picture(
+        title="The filter-negative book, and the same book without its filter",
+        summary=f"Net of costs, same legs, clock and overlays. Sharpe ratio ± SE: {told}.",
+        figure=curves_figure(returns, report.market_returns.reindex(returns.index)),
+    )
+    return (picture,)
 
 
 def _table(shorts: pd.DataFrame) -> Table:

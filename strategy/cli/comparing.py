@@ -1,0 +1,120 @@
+"""``quintile compare-books``: every builder on the same scores, in one pass."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, run_store
+from strategy.cli.running import Bars, command_line, request_of, spec_of
+
+if TYPE_CHECKING:
+    from strategy.compare_books import BookComparison
+    from strategy.console import ProgressCallback
+    from strategy.inputs import Inputs
+    from strategy.runs import RunFolder, RunRequest, RunStore
+    from strategy.spec import StrategySpec
+
+__all__ = ["COMPARE_EXAMPLES", "compare_books_command"]
+
+COMPARE_EXAMPLES = """\b
+Examples:
+  quintile compare-books
+  quintile compare-books filter_negative --bars bars.parquet --universe top400
+  quintile compare-books filter_negative 20261121
+  quintile compare-books filter_negative latest --json"""
+
+SHOWN = (
+    "sharpe",
+    "standard_error",
+    "sharpe_gross",
+    "verdict",
+    "deflated",
+    "max_drawdown",
+    "turnover",
+    "beta",
+    "gross",
+    "net",
+)
+SHARES = ("annual_return", "volatility", "max_drawdown", "turnover", "cost_drag", "gross", "net", "long", "short")
+
+
+def compare_books_command(
+    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A finished run of it; without one, the model runs once.")
+    ] = None,
+    bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
+    universe: Annotated[str, typer.Option(help="all, topN (by trailing dollar volume) or a member file.")] = "all",
+    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    sectors: Sectors = None,
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. risk.volatility_target=0.08.")
+    ] = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Score every builder on the same scores: a table, a page with equity curves, each book counted as a trial."""
+    from strategy.compare_books import compare_books, write_comparison
+    from strategy.console import progress_bars
+
+    store = run_store(out)
+    with progress_bars(quiet=quiet or as_json) as progress:
+        if run is None:
+            request = request_of(Bars(bars, universe, start, end, None, None, point_in_time, sectors))
+            folder, inputs = _learned(spec_of(strategy, split, set_ or []), request, store, progress)
+        elif set_ or split:
+            raise ValueError(f"run {run} is finished: --set and --split do not go with a run")
+        else:
+            folder, inputs = _finished(store, run, strategy), None
+        comparison = compare_books(folder, store=store, inputs=inputs, progress=progress)
+    page = write_comparison(comparison, folder, command=command_line())
+    if as_json:
+        print(json.dumps(comparison.as_dict() | {"run": folder.run_id, "page": str(page)}, indent=2))
+    else:
+        _print(comparison, verbose=verbose)
+        print(f"page  {page}")
+
+
+def _learned(
+    spec: "StrategySpec", request: "RunRequest", store: "RunStore", progress: "ProgressCallback"
+) -> tuple["RunFolder", "Inputs"]:
+    from strategy.inputs import load_inputs
+    from strategy.pipeline import RunOptions, run
+
+    inputs = load_inputs(request, holdout=spec.holdout)
+    options = RunOptions(store=store, request=request, command=command_line(), progress=progress)
+    return run(spec, inputs, options=options).folder, inputs
+
+
+def _finished(store: "RunStore", run: str, strategy: str) -> "RunFolder":
+    folder = store.find(run)
+    if folder.spec.name != Path(strategy).stem:
+        raise ValueError(f"run {folder.run_id} is one of {folder.spec.name}, not of {strategy}: name its strategy")
+    return folder
+
+
+def _print(comparison: "BookComparison", *, verbose: bool) -> None:
+    from strategy.console import table
+
+    print(comparison.sentence)
+    shown = comparison.table if verbose else comparison.table[list(SHOWN)]
+    rows = [[str(name), *[_cell(key, value) for key, value in row.items()]] for name, row in shown.iterrows()]
+    table("", ["book", *(key.replace("_", " ") for key in shown.columns)], rows)
+    print(comparison.conditions)
+    for name, why in comparison.refused.items():
+        print(f"{name} was refused: {why}")
+
+
+def _cell(key: object, value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if value != value:
+        return "n/a"
+    return f"{value:.1%}" if key in SHARES else f"{value:.2f}"

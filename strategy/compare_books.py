@@ -1,0 +1,302 @@
+"""Compare books: every builder on the same scores in one pass, each counted as a trial, none chosen in silence."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine import run_backtest
+from backtests.metrics import performance_summary, sharpe_ratio
+from backtests.result import BacktestResult
+from backtests.trading import trading_summary
+from market.equal_weight import equal_weight_market
+from market.errors import RunError, UnsupportedBookError
+from market.panel import Panel
+from market.universe import survivorship
+from portfolio.book import Book
+from portfolio.settings import BookSettings
+from strategy.books import decide_book, with_book
+from strategy.console import ProgressCallback, silent
+from strategy.inputs import Inputs, load_inputs
+from strategy.runs import RunFolder, RunStore
+from strategy.spec import StrategySpec
+from strategy.trials import TrialKey, TrialLog, comparable, trial_kind
+from strategy.verdict import TWO_SIDED, Grounds, confidence, finite_or_none, weigh
+
+if TYPE_CHECKING:
+    from backtests.report import Stamp
+
+__all__ = ["BookComparison", "book_lineup", "compare_books", "score_books", "write_comparison"]
+
+PAGE = "books.html"
+TEXT_LEGS = {"long": 0.65, "short": 0.35}
+RAN_LEGS = {"long": 1.30, "short": 0.70}
+LINEUP: Mapping[str, Mapping[str, Any]] = {
+    "quintile 50/50": {"builder": "quintile_long_short", "long": 0.5, "short": 0.5},
+    "S1 bottom-k 65/35": {"builder": "bottom_k", **TEXT_LEGS},
+    "S1 bottom-k 130/70": {"builder": "bottom_k", **RAN_LEGS},
+    "S2 filter-negative, fixed": {"builder": "filter_negative", **TEXT_LEGS},
+    "S2 filter-negative, fill leg": {"builder": "filter_negative", "short_sizing": "fill_leg", **TEXT_LEGS},
+    "S3 below threshold": {"builder": "filter_negative", "short_filter": "below_threshold", **TEXT_LEGS},
+    "S3 volatility-scaled shorts": {"builder": "bottom_k", "short_sizing": "inverse_volatility", **TEXT_LEGS},
+    "S4 confidence": {"builder": "confidence", **TEXT_LEGS},
+    "S4 hedged with the universe": {"builder": "index_hedged", "hedge": "universe", **TEXT_LEGS},
+    "S5 long-only": {"builder": "long_only", "long": 1.0, "neutral": "none"},
+}
+PLAIN = {"short_filter": "below_zero", "short_sizing": "fixed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BookComparison:
+    """Books on the same scores, bars, clock and costs; it prints.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Whose scores, smoothing, limits, overlays, clock and costs all books share.
+    table : DataFrame
+        Index the book: ``sharpe`` ± ``standard_error`` and ``sharpe_gross``, ``annual_return``, ``volatility``,
+        ``max_drawdown``, ``turnover`` (a session, one way), ``cost_drag`` (a year), ``beta``, mean ``gross``, ``net``,
+        ``long`` and ``short`` exposure, ``short_names``; ``verdict``, ``probabilistic`` and ``deflated`` Sharpe ratio.
+    returns : DataFrame of float, shape (n_sessions, n_books)
+        Net simple returns.
+    market : Series of float
+        Of the equal-weighted universe, the same sessions.
+    n_trials : int
+        Distinct trials on these bars and an overlapping span, these books included.
+    facts : tuple of str
+        Source, universe and survivorship of the bars.
+    synthetic : bool
+        The bars are the built-in market's.
+    refused : Mapping of str to str
+        Books that could not be held, and why.
+    """
+
+    spec: StrategySpec
+    table: pd.DataFrame
+    returns: pd.DataFrame
+    market: pd.Series
+    n_trials: int
+    facts: tuple[str, ...]
+    synthetic: bool
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """What a sceptical reader may take from the table."""
+        best = self.table["sharpe"].idxmax()
+        row, words = self.table.loc[best], self.table["verdict"].value_counts()
+        told = ", ".join(f"{count} {word}" for word, count in words.items())
+        return (
+            f"{len(self.table)} books on the same scores over {len(self.returns)} sessions: {told}. The highest net "
+            f"Sharpe ratio is {row['sharpe']:.2f} ± {row['standard_error']:.2f} ({best}), the best of "
+            f"{self.n_trials} trials: picking it afterwards is a choice that the deflated figure pays for."
+        )
+
+    @property
+    def conditions(self) -> str:
+        """Period, bars, clock, costs and trials, which must stand beside every number."""
+        first, last = self.returns.index[0], self.returns.index[-1]
+        costs, execution = self.spec.costs, self.spec.execution
+        return (
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, out of sample; {'; '.join(self.facts)}; {costs.trade_bps:g} bps one "
+            f"way; fills at {execution.fill}, delay {execution.delay}; {self.n_trials} trials; 252 sessions, risk-free 0"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the paths as plain JSON values; NaN is None."""
+        rows = {name: finite_or_none(row.to_dict()) for name, row in self.table.iterrows()}
+        head = {"strategy": self.spec.name, "sentence": self.sentence, "conditions": self.conditions}
+        return {**head, "trials": self.n_trials, "books": rows, "refused": dict(self.refused)}
+
+    def __str__(self) -> str:
+        shown = self.table.to_string(float_format=lambda number: f"{number:.3f}")
+        refused = [f"{name} was refused: {why}" for name, why in self.refused.items()]
+        return "\n".join([self.sentence, self.conditions, "", shown, *refused])
+
+
+def book_lineup(spec: StrategySpec) -> dict[str, BookSettings]:
+    """Return every book of the comparison: a builder with its legs, all else as in the strategy's own book."""
+    own = spec.portfolio.model_dump()
+    return {name: BookSettings.model_validate(own | PLAIN | dict(changes)) for name, changes in LINEUP.items()}
+
+
+def score_books(
+    spec: StrategySpec,
+    inputs: Inputs,
+    scores: pd.DataFrame,
+    *,
+    books: Mapping[str, BookSettings] | None = None,
+    progress: ProgressCallback = silent,
+) -> tuple[dict[str, tuple[Book, BacktestResult]], dict[str, str]]:
+    """Decide and backtest every book on the same scores.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Overlays, clock and costs of all.
+    inputs : Inputs
+        Bars and sectors.
+    scores : DataFrame of float
+        Expected returns, known at each close, out of sample.
+    books : mapping of str to BookSettings, optional
+        By default ``book_lineup``.
+    progress : callable
+        Called after every book.
+
+    Returns
+    -------
+    tuple of dict
+        Book and backtest by name, and by name why a book could not be held.
+    """
+    lineup = book_lineup(spec) if books is None else books
+    held: dict[str, tuple[Book, BacktestResult]] = {}
+    refused: dict[str, str] = {}
+    for done, (name, settings) in enumerate(lineup.items()):
+        progress("books", done, len(lineup), name)
+        try:
+            book = decide_book(with_book(spec, settings), inputs.panel, scores, sectors=inputs.sectors)
+            result = run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs)
+            held[name] = (book, result)
+        except UnsupportedBookError as error:  # a book that needs borrowed cash or loses it all is a finding
+            refused[name] = str(error)
+    progress("books", len(lineup), len(lineup), "done")
+    return held, refused
+
+
+def compare_books(
+    folder: RunFolder, *, store: RunStore, inputs: Inputs | None = None, progress: ProgressCallback = silent
+) -> BookComparison:
+    """Score every builder on a finished run's scores, and count each as a trial before it is shown.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A finished run.
+    store : RunStore
+        Its log counts.
+    inputs : Inputs, optional
+        The run's bars; by default loaded again.
+    progress : callable
+        Called after every book.
+
+    Raises
+    ------
+    RunError
+        If the run has not finished, its bars changed, or none of the books can be held.
+    """
+    spec, signal = folder.spec, folder.metrics["signal"]
+    given = load_inputs(folder.request, holdout=spec.holdout) if inputs is None else inputs
+    if given.panel.fingerprint() != folder.record["identity"]["panel"]:
+        raise RunError(f"the bars of run {folder.run_id} have changed: run the strategy again on them")
+    held, refused = score_books(spec, given, folder.read_frame("scores"), progress=progress)
+    if not held:
+        raise RunError(f"no book could be held, the first because {next(iter(refused.values()))}")
+    market = equal_weight_market(given.panel)
+    trials = _counted(folder, store, {name: result for name, (_, result) in held.items()})
+    grounds = partial(
+        Grounds,
+        synthetic=given.panel.facts.synthetic,
+        executable=not spec.execution.is_optimistic,
+        signal_told=(signal["mean"] or 0.0) > TWO_SIDED * (signal["standard_error"] or np.inf),
+        survivor_biased=survivorship(given.panel).stamp == "SURVIVOR-BIASED",
+    )
+    rows = {}
+    for name, (book, result) in held.items():
+        found = confidence(result.net_returns, trials)
+        told = {"probabilistic": found.probabilistic, "deflated": found.deflated}
+        rows[name] = {**_figures(book, result, market), "verdict": weigh(grounds(confidence=found)), **told}
+    returns = pd.DataFrame({name: result.net_returns for name, (_, result) in held.items()})
+    return BookComparison(
+        spec=spec,
+        table=pd.DataFrame.from_dict(rows, orient="index").rename_axis("book"),
+        returns=returns,
+        market=market.reindex(returns.index),
+        n_trials=len(trials),
+        facts=_facts(given.panel),
+        synthetic=given.panel.facts.synthetic,
+        refused=refused,
+    )
+
+
+def write_comparison(comparison: BookComparison, folder: RunFolder, *, command: str = "") -> Path:
+    """Write the comparison as one HTML page into the run's folder and return its path."""
+    from backtests.report import ComparedBooks, write_compared_books
+
+    page = ComparedBooks(
+        strategy=comparison.spec.name,
+        title=f"Books of {comparison.spec.title}",
+        verdict=comparison.sentence,
+        conditions=comparison.conditions,
+        table=comparison.table,
+        returns=comparison.returns,
+        market=comparison.market,
+        stamps=_stamps(comparison),
+        refused=comparison.refused,
+        command=command,
+    )
+    return write_compared_books(page, folder.path / PAGE)
+
+
+def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str, Any]:
+    net, trading = performance_summary(result.net_returns, market=market), trading_summary(result)
+    decided = book.diagnostics[book.diagnostics["n_scored"] > 0]
+    return {
+        "sharpe": net.sharpe,
+        "standard_error": net.sharpe_standard_error,
+        "sharpe_gross": sharpe_ratio(result.gross_returns),
+        "annual_return": net.annual_return,
+        "volatility": net.volatility,
+        "max_drawdown": net.max_drawdown,
+        "turnover": trading.mean_turnover,
+        "cost_drag": trading.cost_drag,
+        "beta": net.beta,
+        "gross": trading.mean_gross,
+        "net": trading.mean_net,
+        "long": trading.mean_long,
+        "short": trading.mean_short,
+        "short_names": float(decided["n_short"].mean()),
+    }
+
+
+def _counted(folder: RunFolder, store: RunStore, results: Mapping[str, BacktestResult]) -> tuple[float, ...]:
+    """Log every book, and return the Sharpe ratios of all comparable trials, these included."""
+    log, lineup = TrialLog(store.root), book_lineup(folder.spec)
+    own: dict[TrialKey, float] = {}
+    for name, result in results.items():
+        key, sharpe = _key(folder, with_book(folder.spec, lineup[name]), result), sharpe_ratio(result.net_returns)
+        facts = {"sharpe": sharpe if np.isfinite(sharpe) else None, "sessions": len(result.net_returns)}
+        run = f"{folder.run_id} ({name})"
+        log.append(trial_kind(), strategy=folder.spec.name, run=run, key=asdict(key), **facts)
+        own[key] = sharpe
+    entries = log.entries()
+    alike = {key: entry.facts["sharpe"] for each in own for key, entry in comparable(entries, each).items()}
+    return tuple(np.nan if sharpe is None else float(sharpe) for sharpe in (alike | own).values())
+
+
+def _key(folder: RunFolder, spec: StrategySpec, result: BacktestResult) -> TrialKey:
+    identity, judged = folder.record["identity"], result.net_returns.index
+    return TrialKey(
+        spec=":".join(filter(None, (spec.fingerprint(), identity.get("scores")))),
+        panel=identity["panel"],
+        first=f"{judged[0]:%Y-%m-%d}",
+        last=f"{judged[-1]:%Y-%m-%d}",
+    )
+
+
+def _facts(panel: Panel) -> tuple[str, ...]:
+    return (panel.facts.source, panel.facts.universe, survivorship(panel).stamp)
+
+
+def _stamps(comparison: BookComparison) -> tuple["Stamp", ...]:
+    from backtests.report import OPTIMISTIC, SYNTHETIC, Stamp
+
+    own = [SYNTHETIC] if comparison.synthetic else []
+    own += [OPTIMISTIC] if comparison.spec.execution.is_optimistic else []
+    biased = comparison.facts[-1]
+    sentence = "What is known about the names that died; the run's own report gives the evidence."
+    return (*own, Stamp(label=biased, severity="caution", sentence=sentence))

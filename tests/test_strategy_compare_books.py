@@ -1,0 +1,127 @@
+"""Every builder on the same scores: the line-up, what is counted, the table, the page and the command."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests import net_returns_of
+from backtests.metrics import sharpe_ratio
+from market.errors import RunError
+from market.synthetic import SyntheticSettings, synthetic_market
+from strategy.books import decide_book, with_book
+from strategy.compare_books import book_lineup, compare_books, score_books, write_comparison
+from strategy.evaluating import evaluate
+from strategy.inputs import Inputs
+from strategy.runs import RunStore
+from strategy.spec import load_spec, override
+from strategy.trials import TrialLog, distinct
+from strategy.wall import baseline_wall
+
+
+@pytest.fixture(scope="module")
+def market():
+    return synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=300, planted_ic=0.05))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return RunStore(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def folder(market, store):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=3))
+        scores = 1e-3 * market.oracle.iloc[-90:]
+        return evaluate(scores, market.panel, spec=load_spec("filter_negative"), store=store).folder
+
+
+@pytest.fixture(scope="module")
+def compared(folder, store, market):
+    return compare_books(folder, store=store, inputs=Inputs(panel=market.panel))
+
+
+def test_the_line_up_holds_every_rule_of_the_reference():
+    lineup = book_lineup(load_spec("filter_negative"))
+    for words in ("quintile", "S1", "S2", "S3", "S4", "S5", "65/35", "130/70", "fill leg", "hedged", "volatility"):
+        assert any(words in name for name in lineup), words
+    assert lineup["S2 filter-negative, fixed"] == load_spec("filter_negative").portfolio
+    assert len({json.dumps(book.model_dump()) for book in lineup.values()}) == len(lineup)
+
+
+def test_what_a_rule_does_not_say_stays_as_in_the_strategy():
+    spec = override(load_spec("filter_negative"), ["portfolio.k=0.1", "portfolio.neutral=sector"])
+    lineup = book_lineup(spec)
+    assert {book.k for book in lineup.values()} == {0.1}
+    assert {name for name, book in lineup.items() if book.neutral == "none"} == {"S5 long-only"}
+
+
+def test_every_book_can_be_held_without_borrowing(compared):
+    assert dict(compared.refused) == {}
+    assert compared.table.loc["S1 bottom-k 130/70", "net"] == pytest.approx(0.6, abs=0.05)
+    assert compared.table.loc["S1 bottom-k 130/70", "gross"] == pytest.approx(2.0, abs=0.1)
+    assert compared.table.loc["S5 long-only", "net"] == pytest.approx(0.99, abs=0.02)
+
+
+def test_a_row_is_what_the_ledger_alone_says_of_the_book(compared, folder, market):
+    scores = folder.read_frame("scores")
+    spec = with_book(folder.spec, book_lineup(folder.spec)["S4 confidence"])
+    weights = decide_book(spec, market.panel, scores).weights
+    net = net_returns_of(market.panel, {"a": weights}, execution=spec.execution, costs=spec.costs)["a"]
+    assert compared.table.loc["S4 confidence", "sharpe"] == pytest.approx(sharpe_ratio(net), rel=1e-6)
+
+
+def test_each_book_is_one_trial_and_the_runs_own_is_not_counted_twice(compared, folder, store, market):
+    names = set(compared.table.index)
+    assert compared.n_trials == len(distinct(TrialLog(store.root).entries())) == len(names)
+    again = compare_books(folder, store=store, inputs=Inputs(panel=market.panel))
+    assert again.n_trials == compared.n_trials
+    pd.testing.assert_frame_equal(again.table, compared.table)
+
+
+def test_no_verdict_of_a_synthetic_market_is_evidence(compared):
+    assert set(compared.table["verdict"]) == {"NOT EVIDENCE"}
+    assert compared.table["deflated"].between(0, 1).all()
+
+
+def test_it_prints_what_must_stand_beside_a_sharpe_ratio(compared):
+    printed = str(compared)
+    for words in ("±", "trials", "out of sample", "bps one way", "built-in synthetic market", "S5 long-only"):
+        assert words in printed
+
+
+def test_the_page_has_curves_table_and_stamps_and_escapes_names(compared, folder):
+    path = write_comparison(compared, folder, command="quintile compare-books <b>")
+    html = path.read_text(encoding="utf-8")
+    for words in ("SYNTHETIC", "S3 below threshold", "Deflated Sharpe", "data-plot", "compare-books &lt;b&gt;"):
+        assert words in html
+    assert "http-equiv=\"Content-Security-Policy\"" in html
+
+
+def test_a_book_that_would_borrow_is_refused_by_name_and_the_others_stand(market, folder):
+    lineup = book_lineup(folder.spec)
+    borrowed = {"borrowed": lineup["S1 bottom-k 65/35"].model_copy(update={"long": 1.6, "short": 0.1})}
+    scores = folder.read_frame("scores").iloc[-30:]
+    held, refused = score_books(folder.spec, Inputs(panel=market.panel), scores, books=borrowed)
+    assert held == {}
+    assert "net exposure" in refused["borrowed"]
+
+
+def test_other_bars_than_the_runs_are_refused(folder, store, market):
+    other = market.panel.until(market.panel.sessions[-2])
+    with pytest.raises(RunError, match="bars of run .* have changed"):
+        compare_books(folder, store=store, inputs=Inputs(panel=other))
+
+
+def test_scores_of_a_later_day_change_no_return_before_it(market, folder):
+    scores = folder.read_frame("scores")
+    lineup = {name: book for name, book in book_lineup(folder.spec).items() if name.startswith(("S3", "S4"))}
+    cut = Inputs(panel=market.panel.until(scores.index[60]))
+    whole, _ = score_books(folder.spec, Inputs(panel=market.panel), scores, books=lineup)
+    early, _ = score_books(folder.spec, cut, scores.iloc[:61], books=lineup)
+    for name, (_, result) in early.items():
+        later = whole[name][1].net_returns.loc[result.net_returns.index]
+        np.testing.assert_allclose(result.net_returns.to_numpy(), later.to_numpy(), atol=1e-12)
