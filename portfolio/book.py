@@ -1,8 +1,8 @@
 """Book: the whole way from scores to decided weights, with every stage and a diagnosis of each session.
 
-Target → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at the close of
-*t*; nothing is shifted here. Overlays need what the book earned, which only a ledger knows: ``plan_book`` goes as far as
-one can without, ``finish_book`` from there to the end.
+Target → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at the close
+of *t*; nothing is shifted here. Overlays need what the book earned, which only a ledger knows: ``plan_book`` goes as
+far as one can without, ``finish_book`` from there to the end.
 """
 
 from collections.abc import Mapping

@@ -47,9 +47,7 @@ def limit_positions(weights: pd.DataFrame, limits: pd.DataFrame, *, exempt: str 
     short = -limits["short"].to_numpy()[:, None]
     clipped = np.clip(weights.to_numpy(), short, limits["long"].to_numpy()[:, None])
     kept = (weights.columns == exempt)[None, :]
-    return aligned_frame(
-        np.where(kept, weights.to_numpy(), clipped), pd.DatetimeIndex(weights.index), weights.columns
-    )
+    return aligned_frame(np.where(kept, weights.to_numpy(), clipped), pd.DatetimeIndex(weights.index), weights.columns)
 
 
 def keep_cash(weights: pd.DataFrame, *, buffer: float) -> pd.DataFrame:

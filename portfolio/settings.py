@@ -8,9 +8,7 @@ from market.settings import Later, Settings
 
 __all__ = ["BookSettings", "RiskSettings"]
 
-Builder = Literal[
-    "quintile_long_short", "filter_negative", "bottom_k", "confidence", "index_hedged", "long_only"
-]
+Builder = Literal["quintile_long_short", "filter_negative", "bottom_k", "confidence", "index_hedged", "long_only"]
 
 
 class BookSettings(Settings):
@@ -20,7 +18,7 @@ class BookSettings(Settings):
     ----------
     builder : {"quintile_long_short", "filter_negative", "bottom_k", "confidence", "index_hedged", "long_only"}
         Rule that picks names: the top and bottom ``k`` alike; the same with shorts only where the score is low enough,
-        or sized by a short rule; in proportion to the size of the score; the top ``k`` against a hedge; the top ``k`` alone.
+        or sized by a short rule; in proportion to the size of the score; the top ``k`` against a hedge; or alone.
     k : float or int
         Names a side: a fraction of the session's scored names in (0, 0.5], such as 1 ÷ the number of quantiles, or a
         count of at least 1.

@@ -1,4 +1,4 @@
-"""Trailing: what a book reads of each name's past, its volatility and its beta; row *t* is known at the close of *t*."""
+"""Trailing: volatility and beta that a book reads of each name's past; row *t* is known at the close of *t*."""
 
 import numpy as np
 import pandas as pd

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strategy.comparing import BookComparison, compare_books, write_comparison
     from strategy.deciding import Decision, export_decision, next_decision
     from strategy.evaluating import evaluate
     from strategy.finished import Run
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from strategy.walking.walk import walk
 
 __all__ = [
+    "BookComparison",
     "Decision",
     "Holdings",
     "Inputs",
@@ -38,6 +40,7 @@ __all__ = [
     "WalkForward",
     "WalkOptions",
     "WalkSettings",
+    "compare_books",
     "decide",
     "decided_book",
     "evaluate",
@@ -52,12 +55,14 @@ __all__ = [
     "run",
     "shipped_strategies",
     "walk",
+    "write_comparison",
 ]
 
 # Loaded on first use: torch and vectorbt take seconds, and the command line must answer at once.
 HOMES = {
     "inputs": ("Inputs", "load_inputs"),
     "pipeline": ("RunOptions", "decide", "decided_book", "run"),
+    "comparing": ("BookComparison", "compare_books", "write_comparison"),
     "deciding": ("Decision", "export_decision", "next_decision"),
     "evaluating": ("evaluate",),
     "finished": ("Run",),

@@ -21,9 +21,7 @@ from strategy.spec import StrategySpec
 __all__ = ["decide_book", "traded_part", "with_book"]
 
 
-def decide_book(
-    spec: StrategySpec, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None
-) -> Book:
+def decide_book(spec: StrategySpec, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None) -> Book:
     """Return the decided weights of scores: builder, smoothing, gate, neutrality, overlays and limits.
 
     Parameters

@@ -11,7 +11,6 @@ from backtests.engine import run_backtest
 from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.result import BacktestResult
 from backtests.studies import BookStudy, ModelStudy, SignalStudy, book_study, signal_study
-from market.panel import Panel
 from market.returns import forward_returns
 from portfolio.book import Book
 from portfolio.settings import BookSettings

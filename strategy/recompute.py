@@ -42,9 +42,7 @@ class Recomputed:
     result: BacktestResult
 
 
-def decide(
-    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None
-) -> pd.Series:
+def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None) -> pd.Series:
     """Return what the strategy would hold after the close of the panel's last session.
 
     Parameters
@@ -66,9 +64,7 @@ def decide(
     return decided_book(spec, panel, checkpoint, sectors=sectors).weights.iloc[-1]
 
 
-def decided_book(
-    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None
-) -> Book:
+def decided_book(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None) -> Book:
     """Return the decisions of every session after the checkpoint's validation span; see ``decide``."""
     scores = _scores(spec, panel, checkpoint, features=model_features(spec, panel), device="auto")
     return decide_book(spec, panel, scores, sectors=sectors)

@@ -12,7 +12,7 @@ from backtests.metrics import sharpe_ratio
 from market.errors import RunError
 from market.synthetic import SyntheticSettings, synthetic_market
 from strategy.books import decide_book, with_book
-from strategy.compare_books import book_lineup, compare_books, score_books, write_comparison
+from strategy.comparing import book_lineup, compare_books, score_books, write_comparison
 from strategy.evaluating import evaluate
 from strategy.inputs import Inputs
 from strategy.runs import RunStore
@@ -98,7 +98,7 @@ def test_the_page_has_curves_table_and_stamps_and_escapes_names(compared, folder
     html = path.read_text(encoding="utf-8")
     for words in ("SYNTHETIC", "S3 below threshold", "Deflated Sharpe", "data-plot", "compare-books &lt;b&gt;"):
         assert words in html
-    assert "http-equiv=\"Content-Security-Policy\"" in html
+    assert 'http-equiv="Content-Security-Policy"' in html
 
 
 def test_a_book_that_would_borrow_is_refused_by_name_and_the_others_stand(market, folder):
@@ -112,7 +112,7 @@ def test_a_book_that_would_borrow_is_refused_by_name_and_the_others_stand(market
 
 def test_other_bars_than_the_runs_are_refused(folder, store, market):
     other = market.panel.until(market.panel.sessions[-2])
-    with pytest.raises(RunError, match="bars of run .* have changed"):
+    with pytest.raises(RunError, match=r"bars of run .* have changed"):
         compare_books(folder, store=store, inputs=Inputs(panel=other))
 
 

@@ -31,8 +31,8 @@ COLUMNS = (
     "Short names",
 )
 CONVENTION = (
-    "Every book shares scores, bars, universe, smoothing, limits, overlays, clock and costs. The verdict weighs each book "
-    "as the run's report does, with all books counted as trials; n/a: fewer than five trials cannot deflate. Exposures "
+    "Every book shares scores, bars, universe, smoothing, limits, overlays, clock and costs. The verdict weighs each "
+    "book as the run's report does, with all books counted as trials; n/a: fewer than five trials cannot deflate. Exposures "
     "are means after fills, fractions of equity."
 )
 
@@ -48,7 +48,7 @@ class ComparedBooks:
     conditions : str
         Period, bars, clock, costs and trials of every number.
     table : DataFrame
-        One row a book, the columns of ``strategy.compare_books.BookComparison.table``.
+        One row a book, the columns of ``strategy.comparing.BookComparison.table``.
     returns : DataFrame of float, shape (n_sessions, n_books)
         Net simple returns.
     market : Series of float

@@ -10,7 +10,7 @@ from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, run_store
 from strategy.cli.running import Bars, command_line, request_of, spec_of
 
 if TYPE_CHECKING:
-    from strategy.compare_books import BookComparison
+    from strategy.comparing import BookComparison
     from strategy.console import ProgressCallback
     from strategy.inputs import Inputs
     from strategy.runs import RunFolder, RunRequest, RunStore
@@ -61,7 +61,7 @@ def compare_books_command(
     verbose: Verbose = False,
 ) -> None:
     """Score every builder on the same scores: a table, a page with equity curves, each book counted as a trial."""
-    from strategy.compare_books import compare_books, write_comparison
+    from strategy.comparing import compare_books, write_comparison
     from strategy.console import progress_bars
 
     store = run_store(out)

@@ -103,8 +103,9 @@ class BookComparison:
         first, last = self.returns.index[0], self.returns.index[-1]
         costs, execution = self.spec.costs, self.spec.execution
         return (
-            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, out of sample; {'; '.join(self.facts)}; {costs.trade_bps:g} bps one "
-            f"way; fills at {execution.fill}, delay {execution.delay}; {self.n_trials} trials; 252 sessions, risk-free 0"
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, out of sample; {'; '.join(self.facts)}; {costs.trade_bps:g} bps "
+            f"one way; fills at {execution.fill}, delay {execution.delay}; {self.n_trials} trials; 252 sessions, "
+            "risk-free 0"
         )
 
     def as_dict(self) -> dict[str, Any]:
