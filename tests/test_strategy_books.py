@@ -1,5 +1,7 @@
 """Overlays: state machines by hand, and the laws that hold for the book they act on."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,11 @@ from backtests.many_books import net_returns_of
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio import RiskSettings, build_book, kill_switches, scale_weights, switch_off, volatility_scale
 from strategy.books import decide_book, traded_part
+from strategy.evaluating import evaluate
+from strategy.inputs import Inputs
+from strategy.runs import RunStore
 from strategy.spec import load_spec, override
+from strategy.wall import baseline_wall
 
 FLAT, BACK = ("flat", "flat already"), ("re-enter", "still flat")
 OVERLAYS = (
@@ -250,3 +256,21 @@ def test_overlays_that_are_off_leave_the_fingerprint_and_any_other_value_moves_i
 def test_re_entry_rules_that_cannot_hold_are_refused(assignments, words):
     with pytest.raises(ValueError, match=words):
         override(load_spec(), assignments)
+
+
+def test_a_report_draws_and_lists_what_the_overlays_did_and_the_book_without_its_filter(
+    market, scores, spec, book, tmp_path
+):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=2))
+        given_spec = override(spec, ["portfolio.neutral=legs"])
+        finished = evaluate(scores, Inputs(panel=market.panel), spec=given_spec, store=RunStore(tmp_path))
+    html = finished.report.read_text(encoding="utf-8")
+    for words in ("Risk overlays", "every event of the kill switches", "factor of the volatility target"):
+        assert words in html
+    assert "the same book without its filter" in html
+    events = finished.folder.read_frame("events")
+    assert list(events.columns) == ["session", "rule", "value", "threshold", "action", "sessions_out"]
+    assert {"scale", "out"} <= set(finished.folder.read_frame("diagnostics").columns)
+    expected = decide_book(given_spec, market.panel, finished.scores).weights.loc[finished.weights.index]
+    pd.testing.assert_frame_equal(finished.weights, expected, check_freq=False, check_exact=True)

@@ -32,8 +32,8 @@ COLUMNS = (
 )
 CONVENTION = (
     "Every book shares scores, bars, universe, smoothing, limits, overlays, clock and costs. The verdict weighs each "
-    "book as the run's report does, with all books counted as trials; n/a: fewer than five trials cannot deflate. Exposures "
-    "are means after fills, fractions of equity."
+    "book as the run's report does, with all books counted as trials; n/a: fewer than five trials cannot deflate. "
+    "Exposures are means after fills, fractions of equity."
 )
 
 
