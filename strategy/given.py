@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import parquet
 
 from market.errors import DataError, SourceError
 from market.listing import listed
 from market.panel import Panel, aligned_frame
 from market.sources.columns import SPELLINGS, plain_name
-from market.sources.csv import read_csv
 from market.sources.dates import check_single_zone, local_dates
+from market.sources.files import read_whole_table
 
 __all__ = ["align_scores", "read_scores"]
 
@@ -40,7 +39,7 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         If a date or number cannot be read, zones are mixed, or a key repeats.
     """
     path = Path(path)
-    table = _table(path)
+    table = read_whole_table(path, what="scores")
     if table.num_rows == 0:
         raise SourceError(f"{path.name} holds no rows: it needs at least one session of scores")
     plain = [plain_name(name) for name in table.schema.names]
@@ -86,20 +85,6 @@ def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     if len(rows) == 0:
         raise DataError("no session has scores of two names of the universe: score the names that may be held")
     return kept.iloc[rows[0] : rows[-1] + 1]
-
-
-def _table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise SourceError(f"no scores at {path}: give a .parquet or .csv file")
-    if path.suffix.lower() == ".csv":
-        return read_csv(path)
-    if path.suffix.lower() not in (".parquet", ".pq"):
-        raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
-    try:
-        return parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{path.name} is not a readable parquet file: {reason}") from error
 
 
 def _column(table: pa.Table, spellings: tuple[str, ...]) -> str | None:

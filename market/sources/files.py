@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pyarrow as pa
+from pyarrow import parquet
 
 from market.errors import BarsError, SourceError
 from market.sources.csv import read_csv
 from market.sources.long_form import LongBars, join_bars, long_bars
 from market.sources.parquet import read_parquet
 
-__all__ = ["bars_from_path", "read_table"]
+__all__ = ["bars_from_path", "read_table", "read_whole_table"]
 
 READERS = {".parquet": read_parquet, ".pq": read_parquet, ".csv": read_csv}
 
@@ -45,6 +46,27 @@ def read_table(path: Path) -> pa.Table:
     if reader is None:
         raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
     return reader(path)
+
+
+def read_whole_table(path: Path, *, what: str) -> pa.Table:
+    """Return every column of a parquet or CSV file that holds something else than bars.
+
+    Raises
+    ------
+    SourceError
+        If it is missing, neither, or cannot be read; ``what`` says what was looked for.
+    """
+    if not path.is_file():
+        raise SourceError(f"no {what} at {path}: give a .parquet or .csv file")
+    if path.suffix.lower() == ".csv":
+        return read_csv(path)
+    if path.suffix.lower() not in READERS:
+        raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
+    try:
+        return parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path.name} is not a readable parquet file: {reason}") from error
 
 
 def _folder(path: Path) -> LongBars:

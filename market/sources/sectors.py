@@ -6,7 +6,7 @@ import pandas as pd
 
 from market.errors import BarsError, SourceError
 from market.sources.columns import plain_name
-from market.sources.files import read_table
+from market.sources.files import read_whole_table
 
 __all__ = ["load_sectors"]
 
@@ -34,7 +34,7 @@ def load_sectors(source: str | Path, tickers: pd.Index) -> pd.Series:
     BarsError
         If a column is missing or a ticker has two sectors.
     """
-    table = read_table(Path(source))
+    table = read_whole_table(Path(source), what="sectors")
     columns = {plain_name(name): name for name in reversed(table.schema.names)}
     if not {"ticker", "sector"} <= columns.keys():
         raise BarsError(f"{Path(source).name} needs the columns ticker and sector, found {table.schema.names[:8]}")
