@@ -99,8 +99,9 @@ def _near_cut(scores: pd.DataFrame, book: BookSettings, round_trip: float) -> np
         _between(np.where(scored & ~sides.bottom, values, np.inf), np.where(sides.bottom, values, -np.inf)),
     ]
     if book.builder == "filter_negative":
-        below_zero = book.short_filter == "below_zero"
-        borders.append(np.zeros(len(scores)) if below_zero else scores.mean(axis=1).to_numpy() - round_trip)
+        level = {"below_zero": 0.0, "below_threshold": book.short_threshold}
+        relative = scores.mean(axis=1).to_numpy() - round_trip
+        borders.append(np.full(len(scores), level[book.short_filter]) if book.short_filter in level else relative)
     allowed = SCORE_TOLERANCE * scores.std(axis=1, ddof=1).to_numpy()[:, None]
     near: np.ndarray = np.any([np.abs(values - border[:, None]) <= allowed for border in borders], axis=0)
     return near

@@ -137,7 +137,7 @@ def _notes(spec: StrategySpec, scores: pd.DataFrame, rank_ic: float) -> tuple[st
 
 
 def _reads_levels(book: BookSettings) -> bool:
-    return book.builder == "filter_negative"
+    return book.builder in ("filter_negative", "confidence")
 
 
 def _fingerprint(scores: pd.DataFrame) -> str:

@@ -191,7 +191,7 @@ def _trials_note(outcome: Outcome, standing: Standing) -> str:
 
 def _short_leg_notes(outcome: Outcome) -> tuple[str, ...]:
     notes = (short_leg_note(name, book.diagnostics) for name, book in outcome.books.items())
-    return tuple(note for note in notes if note and outcome.spec.portfolio.short > 0)
+    return tuple(note for note in notes if note and outcome.spec.portfolio.legs["short"] > 0)
 
 
 def _gates(outcome: Outcome, checkpoint: "Checkpoint | None") -> tuple[Gate, ...]:
