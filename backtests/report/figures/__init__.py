@@ -14,8 +14,8 @@ from backtests.report.figures.books import (
     turnover_figure,
     wealth_figure,
 )
-from backtests.report.figures.holdings import beta_figure, beta_ranges_figure, effective_names_figure, legs_figure
 from backtests.report.figures.curves import curves_figure, scale_figure, switches_figure
+from backtests.report.figures.holdings import beta_figure, beta_ranges_figure, effective_names_figure, legs_figure
 from backtests.report.figures.signal import (
     cumulative_ic_figure,
     decay_figure,
@@ -67,8 +67,8 @@ __all__ = [
     "random_figure",
     "regime_figure",
     "rivals_figure",
-    "sharpe_ranges_figure",
     "scale_figure",
+    "sharpe_ranges_figure",
     "spread_figure",
     "switches_figure",
     "turnover_figure",
