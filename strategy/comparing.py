@@ -30,7 +30,7 @@ from strategy.verdict import TWO_SIDED, Grounds, confidence, finite_or_none, wei
 if TYPE_CHECKING:
     from backtests.report import Stamp
 
-__all__ = ["BookComparison", "book_lineup", "compare_books", "score_books", "write_comparison"]
+__all__ = ["LINEUP", "BookComparison", "book_lineup", "compare_books", "score_books", "write_comparison"]
 
 PAGE = "books.html"
 TEXT_LEGS = {"long": 0.65, "short": 0.35}
@@ -206,7 +206,7 @@ def compare_books(
         signal_told=(signal["mean"] or 0.0) > TWO_SIDED * (signal["standard_error"] or np.inf),
         survivor_biased=survivorship(given.panel).stamp == "SURVIVOR-BIASED",
     )
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name, (book, result) in held.items():
         found = confidence(result.net_returns, trials)
         told = {"probabilistic": found.probabilistic, "deflated": found.deflated}

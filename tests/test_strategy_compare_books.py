@@ -10,15 +10,17 @@ import pytest
 from backtests import net_returns_of
 from backtests.metrics import sharpe_ratio
 from market.errors import RunError
+from market.sources import load_bars
 from market.synthetic import SyntheticSettings, synthetic_market
 from strategy.books import decide_book, with_book
-from strategy.comparing import book_lineup, compare_books, score_books, write_comparison
+from strategy.comparing import LINEUP, book_lineup, compare_books, score_books, write_comparison
 from strategy.evaluating import evaluate
 from strategy.inputs import Inputs
-from strategy.runs import RunStore
+from strategy.runs import RunRequest, RunStore
 from strategy.spec import load_spec, override
 from strategy.trials import TrialLog, distinct
 from strategy.wall import baseline_wall
+from tests.oracles.small_runs import long_bars, quintile, refusal
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +127,37 @@ def test_scores_of_a_later_day_change_no_return_before_it(market, folder):
     for name, (_, result) in early.items():
         later = whole[name][1].net_returns.loc[result.net_returns.index]
         np.testing.assert_allclose(result.net_returns.to_numpy(), later.to_numpy(), atol=1e-12)
+
+
+def test_the_command_reads_a_runs_scores_prints_the_table_and_says_where_the_page_is(
+    market, tmp_path, monkeypatch, capsys
+):
+    bars = tmp_path / "bars.parquet"
+    long_bars(market.panel).to_parquet(bars)
+    panel, store = load_bars(bars), RunStore(tmp_path / "runs")
+    monkeypatch.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=2))
+    monkeypatch.setattr(
+        "strategy.comparing.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
+    )
+    scores = 1e-3 * market.oracle.iloc[-60:]
+    run = evaluate(scores, panel, store=store, request=RunRequest(bars=str(bars))).folder.run_id
+    words = partial(quintile, monkeypatch=monkeypatch, capsys=capsys)
+    printed = words("compare-books", "given_scores", run, "--out", store.root, "--quiet")
+    for part in ("2 books on the same scores", "S5 long-only", "out of sample", "books.html"):
+        assert part in printed
+    told = json.loads(words("compare-books", "given_scores", run, "--out", store.root, "--json"))
+    assert set(told["books"]) == {"quintile 50/50", "S5 long-only"}
+    assert "is one of given_scores" in refusal(
+        "compare-books", "filter_negative", run, "--out", store.root, monkeypatch=monkeypatch, capsys=capsys
+    )
+    assert "do not go with a run" in refusal(
+        "compare-books",
+        "given_scores",
+        run,
+        "--set",
+        "portfolio.k=0.1",
+        "--out",
+        store.root,
+        monkeypatch=monkeypatch,
+        capsys=capsys,
+    )
