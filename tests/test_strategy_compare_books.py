@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests import net_returns_of
+from backtests.many_books import net_returns_of
 from backtests.metrics import sharpe_ratio
 from market.errors import RunError
 from market.sources import load_bars
