@@ -19,13 +19,15 @@ from market.panel import Panel
 from market.universe import survivorship
 from portfolio.book import Book
 from portfolio.settings import BookSettings
+from signals.evaluation import summarize_ic
 from strategy.books import decide_book, with_book
 from strategy.console import ProgressCallback, silent
 from strategy.inputs import Inputs, load_inputs
+from strategy.outcome import MODEL
 from strategy.runs import RunFolder, RunStore
 from strategy.spec import StrategySpec
 from strategy.trials import TrialKey, TrialLog, comparable, trial_kind
-from strategy.verdict import TWO_SIDED, Grounds, confidence, finite_or_none, weigh
+from strategy.verdict import Grounds, confidence, finite_or_none, weigh
 
 if TYPE_CHECKING:
     from backtests.report import Stamp
@@ -190,7 +192,11 @@ def compare_books(
     RunError
         If the run has not finished, its bars changed, or none of the books can be held.
     """
-    spec, signal = folder.spec, folder.metrics["signal"]
+    if not folder.is_complete:
+        raise RunError(
+            f"run {folder.run_id} has not finished: continue it with `quintile run --resume {folder.run_id}`"
+        )
+    spec, signal = folder.spec, summarize_ic(folder.read_frame("ic")[MODEL])
     given = load_inputs(folder.request, holdout=spec.holdout) if inputs is None else inputs
     if given.panel.fingerprint() != folder.record["identity"]["panel"]:
         raise RunError(f"the bars of run {folder.run_id} have changed: run the strategy again on them")
@@ -203,7 +209,7 @@ def compare_books(
         Grounds,
         synthetic=given.panel.facts.synthetic,
         executable=not spec.execution.is_optimistic,
-        signal_told=(signal["mean"] or 0.0) > TWO_SIDED * (signal["standard_error"] or np.inf),
+        signal_told=signal.interval.low > 0,
         survivor_biased=survivorship(given.panel).stamp == "SURVIVOR-BIASED",
     )
     rows: dict[str, dict[str, Any]] = {}
