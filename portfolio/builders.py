@@ -75,26 +75,27 @@ def target_weights(
 
 def _quintile_long_short(known: _Close, settings: BookSettings) -> np.ndarray:
     """Equal weights in both legs, whatever the scores say beyond their order."""
-    count = known.selection.count
-    return _equal_longs(known, settings) - known.selection.bottom * _per_name(settings.short, count)
+    shorts = known.selection.bottom * _per_name(settings.short, known.selection.count)
+    return _against(_equal_longs(known, settings), shorts)
 
 
 def _bottom_k(known: _Close, settings: BookSettings) -> np.ndarray:
     """Top ``k`` long, bottom ``k`` short, the short names sized by the short rule."""
-    return _equal_longs(known, settings) - _sized_shorts(known.selection.bottom, known, settings)
+    return _against(_equal_longs(known, settings), _sized_shorts(known.selection.bottom, known, settings))
 
 
 def _filter_negative(known: _Close, settings: BookSettings) -> np.ndarray:
     """Top ``k`` long; of the bottom ``k``, only the names that pass the short filter."""
     short = known.selection.bottom & _passes_short_filter(known, settings)
-    return _equal_longs(known, settings) - _sized_shorts(short, known, settings)
+    return _against(_equal_longs(known, settings), _sized_shorts(short, known, settings))
 
 
 def _confidence(known: _Close, settings: BookSettings) -> np.ndarray:
     """Top and bottom ``k``, each name in proportion to the size of its score; a leg of zeros stays empty."""
     size = np.where(np.isnan(known.scores), 0.0, np.abs(known.scores))
     long, short = size * known.selection.top, size * known.selection.bottom
-    return long * _per_name(settings.long, long.sum(axis=1)) - short * _per_name(settings.short, short.sum(axis=1))
+    long_unit, short_unit = _per_name(settings.long, long.sum(axis=1)), _per_name(settings.short, short.sum(axis=1))
+    return _against(long * long_unit, short * short_unit)
 
 
 def _index_hedged(known: _Close, settings: BookSettings) -> np.ndarray:
@@ -102,12 +103,18 @@ def _index_hedged(known: _Close, settings: BookSettings) -> np.ndarray:
     scored = ~np.isnan(known.scores)
     hedge = scored * _per_name(1.0, known.selection.n_scored) if known.hedge is None else known.hedge
     traded = (known.selection.count > 0)[:, None]
-    return _equal_longs(known, settings) - settings.short * np.where(traded, hedge, 0.0)
+    return _against(_equal_longs(known, settings), settings.short * np.where(traded, hedge, 0.0))
 
 
 def _long_only(known: _Close, settings: BookSettings) -> np.ndarray:
     """Top ``k`` long and nothing short."""
     return _equal_longs(known, settings)
+
+
+def _against(long: np.ndarray, short: np.ndarray) -> np.ndarray:
+    """Return signed weights of two legs, each given as positive ones."""
+    weights: np.ndarray = long - short
+    return weights
 
 
 def _equal_longs(known: _Close, settings: BookSettings) -> np.ndarray:

@@ -80,4 +80,5 @@ def _scaled(leg: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Return part ÷ whole, and 0 where the whole is nothing."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    quotient: np.ndarray = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    return quotient

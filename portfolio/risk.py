@@ -211,9 +211,9 @@ def _walk(switch: _Switch) -> np.ndarray:
 
 def _events(switch: _Switch, states: np.ndarray, place: int) -> Iterator[tuple[object, ...]]:
     """Yield a row for each session in which the switch turned, and what that did to the book."""
-    own, flat = states[:, place], states.any(axis=1)
+    own, flat = states[:, place], np.asarray(states.any(axis=1))
     began = 0
-    for row in np.flatnonzero(np.diff(own.astype(int), prepend=0)):
+    for row in np.flatnonzero(np.diff(own.astype(int), prepend=0)).tolist():
         if own[row]:
             began, action = row, "flat already" if row and flat[row - 1] else "flat"
             yield row, switch.rule, switch.value[row], switch.threshold[row], action, 0
