@@ -75,7 +75,8 @@ def with_book(spec: StrategySpec, book: BookSettings) -> StrategySpec:
 
 def _scaled(spec: StrategySpec, panel: Panel, plan: Plan) -> Overlays:
     wanted = volatility_scale(_past_returns(spec, panel, finish_book(plan)), spec.risk)
-    weights, scale = scale_weights(plan.weights, wanted, largest_net=1.0 - spec.portfolio.cash_buffer)
+    largest_net = np.inf if spec.costs.borrowing_bps is not None else 1.0 - spec.portfolio.cash_buffer
+    weights, scale = scale_weights(plan.weights, wanted, largest_net=largest_net)
     return Overlays(stages={"vol_scaled": weights}, scale=scale)
 
 

@@ -12,8 +12,8 @@ from backtests.metrics import sharpe_ratio, sharpe_standard_error
 from market.panel import Panel, aligned_frame
 from market.returns import forward_returns
 from models.walk_forward import combinatorial_paths, group_blocks
-from portfolio.book import build_book
 from signals.evaluation import information_coefficient, summarize_ic
+from strategy.books import decide_book
 from strategy.inputs import Inputs
 from strategy.outcome import MODEL, Outcome, judge
 from strategy.runs import RunFolder
@@ -48,7 +48,7 @@ def judge_walk(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], setting
         model, *ridge = (stitched_scores(folder, folds, name=name) for name in names)
         return Judged(outcome=judge(spec, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True))))
     paths = [path_scores(folder, inputs.panel, settings.combinatorial, name=name) for name in names]
-    sharpes = tuple(_sharpe(spec, inputs.panel, scores) for scores in paths[0])
+    sharpes = tuple(_sharpe(spec, inputs, scores) for scores in paths[0])
     median = int(np.argsort(sharpes, kind="stable")[(len(sharpes) - 1) // 2])
     model, *ridge = (scores[median] for scores in paths)
     outcome = judge(spec, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True)))
@@ -114,9 +114,11 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return aligned_frame(kept.to_numpy(), pd.DatetimeIndex(kept.index), kept.columns)
 
 
-def _sharpe(spec: StrategySpec, panel: Panel, scores: pd.DataFrame) -> float:
-    book = build_book(scores, panel, spec.portfolio, costs=spec.costs)
-    return sharpe_ratio(run_backtest(panel, book.weights, execution=spec.execution, costs=spec.costs).net_returns)
+def _sharpe(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> float:
+    book = decide_book(spec, inputs.panel, scores, sectors=inputs.sectors)
+    return sharpe_ratio(
+        run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs).net_returns
+    )
 
 
 def _signal(ic: pd.Series) -> dict[str, float]:

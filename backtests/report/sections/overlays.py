@@ -55,7 +55,7 @@ def _pictures(name: str, book: BookReport) -> Iterator[Picture]:
         yield Picture(
             title=f"{name}: factor of the volatility target",
             summary=f"Mean {ratio(scale.mean())}, from {ratio(scale.min())} to {ratio(scale.max())}; 1 until there is "
-            "enough history, and never so high that cash would have to be borrowed.",
+            "enough history, and never so high that cash is borrowed without a rate for it.",
             figure=scale_figure(scale),
         )
 
