@@ -208,3 +208,10 @@ def test_95_percent_intervals_hold_the_truth_in_92_to_98_of_100_simulations(proc
     shares = coverage(PROCESSES[process], n_simulations=2000, n_sessions=1000, phi=0.2)
     print(shares.to_string())
     assert shares.between(0.92, 0.98).all()
+
+
+def test_a_resample_of_one_block_is_the_sample_and_never_divides_by_nothing() -> None:
+    rng = np.random.default_rng(3)
+    for n in range(20, 45):
+        found = mean_interval(pd.Series(rng.normal(size=n)), mean_block=n / 2)
+        assert found.low < found.estimate < found.high

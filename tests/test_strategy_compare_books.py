@@ -25,7 +25,7 @@ from tests.oracles.small_runs import long_bars, quintile, refusal
 
 @pytest.fixture(scope="module")
 def market():
-    return synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=300, planted_ic=0.05))
+    return synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=330, planted_ic=0.05))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def store(tmp_path_factory):
 def folder(market, store):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=3))
-        scores = 1e-3 * market.oracle.iloc[-90:]
+        scores = 1e-3 * market.oracle.iloc[-200:]
         return evaluate(scores, market.panel, spec=load_spec("filter_negative"), store=store).folder
 
 
@@ -137,8 +137,9 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
     monkeypatch.setattr(
         "strategy.comparing.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
     )
-    scores = 1e-3 * market.oracle.iloc[-60:]
-    run = evaluate(scores, panel, store=store, request=RunRequest(bars=str(bars))).folder.run_id
+    scores = 1e-3 * market.oracle.iloc[-200:]
+    spec, request = load_spec("filter_negative"), RunRequest(bars=str(bars))
+    run = evaluate(scores, panel, spec=spec, store=store, request=request).folder.run_id
     words = partial(quintile, monkeypatch=monkeypatch, capsys=capsys)
     printed = words("compare-books", "given_scores", run, "--out", store.root, "--quiet")
     for part in ("2 books on the same scores", "S5 long-only", "out of sample", "books.html"):
