@@ -90,7 +90,7 @@ class BookComparison:
     @property
     def sentence(self) -> str:
         """What a sceptical reader may take from the table."""
-        best = self.table["sharpe"].idxmax()
+        best = str(self.table["sharpe"].idxmax())
         row, words = self.table.loc[best], self.table["verdict"].value_counts()
         told = ", ".join(f"{count} {word}" for word, count in words.items())
         return (

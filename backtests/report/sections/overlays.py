@@ -1,6 +1,7 @@
 """Section on risk overlays: the factor of the volatility target, and every event of the kill switches."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -66,19 +67,20 @@ def _table(name: str, events: pd.DataFrame) -> Table:
     return Table(
         caption=f"{name}: every event of the kill switches",
         columns=("Session", "Rule", "Value", "Threshold", "Action", "Sessions out"),
-        rows=tuple(
-            (
-                date(event.session),
-                str(event.rule),
-                _measured(event.rule, event.value),
-                _measured(event.rule, event.threshold),
-                str(event.action),
-                count(event.sessions_out),
-            )
-            for event in shown.itertuples()
-        ),
+        rows=tuple(_row(event) for event in shown.to_dict(orient="records")),
         note=CONVENTION + cut,
         folded=len(shown) > 20,
+    )
+
+
+def _row(event: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    return (
+        date(event["session"]),
+        str(event["rule"]),
+        _measured(event["rule"], event["value"]),
+        _measured(event["rule"], event["threshold"]),
+        str(event["action"]),
+        count(event["sessions_out"]),
     )
 
 
