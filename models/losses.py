@@ -35,7 +35,7 @@ class SessionLosses:
     total : Tensor of float
         rank_weight × rank + (1 − rank_weight) × huber.
     rank : Tensor of float
-        1 − soft Spearman, in [0, 2].
+        1 − soft Spearman (1 − Pearson where the settings say so), in [0, 2].
     huber : Tensor of float
         Mean Huber loss over the session's names.
     counted : Tensor of bool
@@ -58,6 +58,7 @@ def session_losses(
     predictions are all equal has no order to improve: its rank term is the constant 1 and the Huber term alone moves
     it. A network's random initial weights do not give equal predictions, so this is a guard and not the usual start.
     ``rank_scale="raw"`` is the literal reference: soft ranks of raw predictions and raw targets, Huber on raw returns.
+    ``correlation="pearson"`` correlates predictions with targets as they are; z-scoring either would change nothing.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def session_losses(
     scores = torch.where(mask, predictions, 0.0)
     returns = torch.where(mask, targets, 0.0)
     counted = mask.sum(dim=1) >= MIN_NAMES
-    rank = torch.where(counted, 1.0 - _soft_spearman(scores, returns, mask, settings=settings), 0.0)
+    rank = torch.where(counted, 1.0 - _correlation(scores, returns, mask, settings=settings), 0.0)
     unit = 1.0 if settings.rank_scale == "raw" else target_sd
     huber = _huber(scores, returns / unit, mask, delta=settings.huber_delta / unit)
     huber = torch.where(counted, huber, 0.0)
@@ -119,9 +120,11 @@ def rank_correlations(scores: torch.Tensor, targets: torch.Tensor, mask: torch.T
     return torch.where(known, _pearson(ranks, wanted, mask), torch.nan)
 
 
-def _soft_spearman(
+def _correlation(
     scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, settings: LossSettings
 ) -> torch.Tensor:
+    if settings.correlation == "pearson":
+        return _pearson(scores, returns, mask)
     if settings.rank_scale == "raw":
         ranks = _soft_ranks(scores, mask, settings.temperature)
         wanted = _soft_ranks(returns, mask, settings.temperature)

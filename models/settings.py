@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from market import Settings
+from market.settings import Later
 
 __all__ = ["LossSettings", "ModelSettings", "NetworkSettings", "SplitSettings", "TrainingSettings"]
 
@@ -45,12 +46,16 @@ class LossSettings(Settings):
     rank_scale : {"zscore", "raw"}
         ``"zscore"`` ranks z-scored predictions against hard average ranks of the targets and divides the Huber term's
         targets and δ by the training span's cross-sectional sd; ``"raw"`` is the literal loss on unscaled numbers.
+    correlation : {"soft_rank", "pearson"}
+        What the correlation term correlates: soft ranks of the predictions with ranks of the targets, or the values
+        themselves, without ranks, temperature or scale.
     """
 
     temperature: float = Field(default=0.05, gt=0.0)
     rank_weight: float = Field(default=0.7, ge=0.0, le=1.0)
     huber_delta: float = Field(default=0.05, gt=0.0)
     rank_scale: Literal["zscore", "raw"] = "zscore"
+    correlation: Later[Literal["soft_rank", "pearson"]] = "soft_rank"
 
 
 class TrainingSettings(Settings):

@@ -26,6 +26,7 @@ MEANING: Mapping[str, str] = {
     "loss.rank_weight": "weight of 1 − soft Spearman; the rest is Huber",
     "loss.huber_delta": "Huber threshold, as a raw next-session return",
     "loss.rank_scale": "predictions are z-scored within the session before τ, or taken raw",
+    "loss.correlation": "what the correlation term correlates: soft ranks, or the values themselves (pearson)",
     "execution.fill": "where a decision of the close of t fills",
     "execution.extra_delay": "further sessions between decision and fill",
     "portfolio.builder": "how scores become target weights",

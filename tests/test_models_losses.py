@@ -34,14 +34,19 @@ def gradient_of(predictions, targets, mask, **settings):
     return leaf.grad
 
 
+CORRELATIONS = pytest.mark.parametrize("correlation", ["soft_rank", "pearson"])
+
+
 @pytest.mark.parametrize("temperature", [0.01, 0.05, 1.0])
 @pytest.mark.parametrize("rank_scale", ["zscore", "raw"])
 @pytest.mark.parametrize("scale", [0.02, 1.0, 30.0])
 @pytest.mark.parametrize("ties", [False, True])
-def test_every_session_equals_the_float64_oracle(temperature, rank_scale, scale, ties):
+@CORRELATIONS
+def test_every_session_equals_the_float64_oracle(temperature, rank_scale, scale, ties, correlation):
     predictions, targets, mask = sessions(4, scale=scale, ties=ties)
-    found = losses_of(predictions, targets, mask, temperature=temperature, rank_scale=rank_scale)
-    settings = LossSettings(temperature=temperature, rank_scale=rank_scale).model_dump() | {"target_sd": TARGET_SD}
+    chosen = {"temperature": temperature, "rank_scale": rank_scale, "correlation": correlation}
+    found = losses_of(predictions, targets, mask, **chosen)
+    settings = LossSettings(**chosen).model_dump() | {"target_sd": TARGET_SD}
     for k in range(3):
         total, rank, huber = rank_loss.session_loss(
             predictions[k][mask[k]].numpy(), targets[k][mask[k]].numpy(), **settings
@@ -52,10 +57,12 @@ def test_every_session_equals_the_float64_oracle(temperature, rank_scale, scale,
 
 
 @pytest.mark.parametrize("rank_scale", ["zscore", "raw"])
-def test_the_gradient_equals_the_oracles_central_differences(rank_scale):
+@CORRELATIONS
+def test_the_gradient_equals_the_oracles_central_differences(rank_scale, correlation):
     predictions, targets, mask = sessions(5)
-    found = gradient_of(predictions, targets, mask, temperature=0.5, rank_scale=rank_scale)
-    settings = LossSettings(temperature=0.5, rank_scale=rank_scale).model_dump() | {"target_sd": TARGET_SD}
+    chosen = {"temperature": 0.5, "rank_scale": rank_scale, "correlation": correlation}
+    found = gradient_of(predictions, targets, mask, **chosen)
+    settings = LossSettings(**chosen).model_dump() | {"target_sd": TARGET_SD}
     for k in range(3):
         wanted = rank_loss.session_gradient(predictions[k][mask[k]].numpy(), targets[k][mask[k]].numpy(), **settings)
         np.testing.assert_allclose(found[k][mask[k]], wanted, rtol=1e-5, atol=1e-8)
@@ -71,12 +78,13 @@ def test_soft_ranks_pass_gradcheck_with_masks_ties_and_blocks(ties, block):
 
 
 @pytest.mark.parametrize("rank_scale", ["zscore", "raw"])
-def test_the_whole_loss_passes_gradcheck(rank_scale):
+@CORRELATIONS
+def test_the_whole_loss_passes_gradcheck(rank_scale, correlation):
     predictions, targets, mask = sessions(7)
     predictions.requires_grad_()
 
     def total(x):
-        return losses_of(x, targets, mask, temperature=0.5, rank_scale=rank_scale).total
+        return losses_of(x, targets, mask, temperature=0.5, rank_scale=rank_scale, correlation=correlation).total
 
     assert torch.autograd.gradcheck(total, (predictions,))
 
@@ -216,6 +224,29 @@ def test_the_huber_term_is_quadratic_inside_delta_and_linear_outside():
     delta = 0.05 / TARGET_SD
     wanted = (4 * 0.5 + delta * (9 - 0.5 * delta)) / 5
     assert losses_of(predictions, targets, mask).huber.item() == pytest.approx(wanted)
+
+
+def test_the_pearson_term_of_a_small_case_by_hand():
+    targets = torch.tensor([[-0.02, -0.01, 0.0, 0.01, 0.02]], dtype=torch.float64)
+    predictions = torch.tensor([[0.0, 0.0, 0.0, 0.0, 5.0]], dtype=torch.float64)
+    mask = torch.ones_like(targets, dtype=torch.bool)
+    found = losses_of(predictions, targets, mask, correlation="pearson")
+    # centred: (−1, −1, −1, −1, 4) · (−2, −1, 0, 1, 2)/100 = 0.10; norms √20 and √0.001
+    assert found.rank.item() == pytest.approx(1.0 - 0.10 / math.sqrt(20 * 0.001))
+
+
+def test_the_pearson_term_sees_the_size_of_the_targets_where_ranks_do_not():
+    predictions, targets, mask = sessions(8)
+    stretched = targets.exp() ** 40
+    soft, pearson = (
+        (
+            losses_of(predictions, targets, mask, correlation=kind),
+            losses_of(predictions, stretched, mask, correlation=kind),
+        )
+        for kind in ("soft_rank", "pearson")
+    )
+    torch.testing.assert_close(soft[0].rank, soft[1].rank)
+    assert (pearson[0].rank - pearson[1].rank).abs().min() > 0.01
 
 
 def test_float32_agrees_with_float64_on_a_wide_cross_section():

@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from strategy.cli.calibrating import CALIBRATE_EXAMPLES, calibrate_command
 from strategy.cli.comparing import COMPARE_EXAMPLES, compare_books_command
 from strategy.cli.doors import (
     DECIDE_EXAMPLES,
@@ -52,6 +53,7 @@ app.command("walk", epilog=WALK_EXAMPLES)(walk_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
 app.command("compare-books", epilog=COMPARE_EXAMPLES)(compare_books_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
+app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
 app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
 app.command("new", epilog=NEW_EXAMPLES)(new_command)

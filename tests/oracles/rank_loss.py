@@ -15,9 +15,11 @@ def soft_ranks(values, temperature):
     return np.array([sum(_sigmoid((x - v) / temperature) for v in values) for x in values])
 
 
-def session_loss(predictions, targets, *, temperature, rank_weight, huber_delta, rank_scale, target_sd):
+def session_loss(predictions, targets, *, temperature, rank_weight, huber_delta, rank_scale, correlation, target_sd):
     """Return (total, rank term, Huber term) of one session."""
-    if rank_scale == "raw":
+    if correlation == "pearson":
+        ranks, wanted, unit = predictions, targets, 1.0 if rank_scale == "raw" else target_sd
+    elif rank_scale == "raw":
         ranks, wanted, unit = soft_ranks(predictions, temperature), soft_ranks(targets, temperature), 1.0
     else:
         z = (predictions - predictions.mean()) / predictions.std()

@@ -1,0 +1,11 @@
+"""Instrument: what the pipeline can find, measured on markets with a known answer.
+
+Planted markets say how much of an alpha of known strength each learner recovers; null markets, how often it is fooled;
+the temperature study, what the soft rank's τ does. Nothing here enters a trial log.
+"""
+
+from strategy.instrument.calibration import Calibration, calibrate_market, save_calibration
+from strategy.instrument.settings import InstrumentSettings
+from strategy.instrument.workers import Effort
+
+__all__ = ["Calibration", "Effort", "InstrumentSettings", "calibrate_market", "save_calibration"]

@@ -1,0 +1,111 @@
+"""Calibrate the market: run the studies asked for, and keep their tables, figures and page."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from market.files import write_json
+from strategy.instrument.cells import CellCache
+from strategy.instrument.null import NullTable, measure_null
+from strategy.instrument.planted import PlantedTable, measure_planted
+from strategy.instrument.settings import InstrumentSettings
+from strategy.instrument.temperature import TemperatureTable, measure_temperature
+from strategy.instrument.workers import Effort
+from strategy.runs import RunRequest
+from strategy.verdict import finite_or_none
+
+__all__ = ["STUDIES", "Calibration", "Study", "calibrate_market", "save_calibration"]
+
+Study = Literal["planted", "null", "temperature"]
+STUDIES: tuple[Study, ...] = ("planted", "null", "temperature")
+CELLS = "cells"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What the pipeline finds on markets with a known answer; a study that was not asked for is None.
+
+    Parameters
+    ----------
+    settings : InstrumentSettings
+        What was measured.
+    planted : PlantedTable or None
+        Measured IC, recovery and Sharpe ratio by planted IC and learner.
+    null : NullTable or None
+        Counts over the null markets.
+    temperature : tuple of TemperatureTable
+        On planted markets and, where given, on real bars.
+    """
+
+    settings: InstrumentSettings
+    planted: PlantedTable | None = None
+    null: NullTable | None = None
+    temperature: tuple[TemperatureTable, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return settings and tables as plain values; NaN is None."""
+        found: dict[str, Any] = {
+            "settings": self.settings.as_json(),
+            "planted": None if self.planted is None else [asdict(row) for row in self.planted.rows],
+            "null": None if self.null is None else asdict(self.null),
+            "temperature": [asdict(table) for table in self.temperature],
+        }
+        told: dict[str, Any] = finite_or_none(found)
+        return told
+
+
+def calibrate_market(
+    settings: InstrumentSettings | None = None,
+    *,
+    studies: tuple[Study, ...] = STUDIES,
+    out: Path = Path("calibration"),
+    request: RunRequest | None = None,
+    effort: Effort | None = None,
+) -> Calibration:
+    """Measure what the pipeline finds of an alpha of known strength, and what it finds where there is none.
+
+    Cells already in ``out`` are read, not measured again. Nothing enters a trial log: the markets are synthetic, and no
+    strategy is chosen by them.
+
+    Parameters
+    ----------
+    settings : InstrumentSettings, optional
+        Size, strengths, learners and seeds.
+    studies : tuple of {"planted", "null", "temperature"}
+        Which to run.
+    out : Path
+        Folder that keeps the cells.
+    request : RunRequest, optional
+        Real bars for the temperature study, beside the planted markets.
+    effort : Effort, optional
+        Workers and progress.
+
+    Raises
+    ------
+    DataError
+        If the bars cannot carry the strategy.
+    RunError
+        If a worker was killed.
+    """
+    settings, effort, cache = settings or InstrumentSettings(), effort or Effort(), CellCache(out / CELLS)
+    unknown = set(studies) - set(STUDIES)
+    if unknown:
+        raise ValueError(f"studies are {list(STUDIES)}, was {sorted(unknown)[0]!r}")
+    asked = (None,) if request is None else (None, request)
+    return Calibration(
+        settings=settings,
+        planted=measure_planted(settings, cache=cache, effort=effort) if "planted" in studies else None,
+        null=measure_null(settings, cache=cache, effort=effort) if "null" in studies else None,
+        temperature=tuple(
+            measure_temperature(settings, cache=cache, effort=effort, request=bars)
+            for bars in asked
+            if "temperature" in studies
+        ),
+    )
+
+
+def save_calibration(calibration: Calibration, folder: Path) -> Path:
+    """Write ``calibration.json``; return its path."""
+    path = folder / "calibration.json"
+    write_json(path, calibration.as_json())
+    return path

@@ -1,0 +1,123 @@
+"""Temperature: what the soft rank's τ does to what is learned, for raw and for z-scored predictions."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backtests.inference import Interval
+from strategy.inputs import load_inputs
+from strategy.instrument.cells import Cell, CellCache, Numbers
+from strategy.instrument.intervals import seed_interval
+from strategy.instrument.settings import InstrumentSettings, planted_market
+from strategy.instrument.workers import Effort, measured
+from strategy.runs import RunRequest
+
+__all__ = ["TemperatureRow", "TemperatureTable", "measure_temperature", "temperature_cells", "temperature_table"]
+
+Key = tuple[str, float, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemperatureRow:
+    """One scale and τ; intervals over seeds, 95 %.
+
+    Parameters
+    ----------
+    rank_scale : str
+        ``"raw"`` or ``"zscore"``.
+    temperature : float
+        τ.
+    validation_ic, test_ic : Interval
+        Mean daily rank IC of either span.
+    validation_error, test_error : float
+        HAC standard error within a seed, mean over seeds.
+    rank_gradient, huber_gradient : float
+        Norm of each term's weighted gradient with respect to a batch's scores, mean over epochs and seeds.
+    """
+
+    rank_scale: str
+    temperature: float
+    validation_ic: Interval
+    validation_error: float
+    test_ic: Interval
+    test_error: float
+    rank_gradient: float
+    huber_gradient: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemperatureTable:
+    """All rows on one market.
+
+    Parameters
+    ----------
+    market : str
+        Where they were measured.
+    rows : tuple of TemperatureRow
+        Scale by scale.
+    seeds : tuple of int
+        Over which intervals are taken.
+    """
+
+    market: str
+    rows: tuple[TemperatureRow, ...]
+    seeds: tuple[int, ...]
+
+
+def measure_temperature(
+    settings: InstrumentSettings, *, cache: CellCache, effort: Effort, request: RunRequest | None = None
+) -> TemperatureTable:
+    """Measure every cell of the temperature study on planted markets, or on the bars of a request."""
+    cells = temperature_cells(settings, request=request)
+    market = f"built-in markets with a planted IC of {settings.temperature_level:g}" if request is None else "real bars"
+    stage = "temperature, planted" if request is None else "temperature, real"
+    numbers = measured(list(cells.values()), cache=cache, effort=effort, stage=stage)
+    return temperature_table(settings, dict(zip(cells, numbers, strict=True)), market=market)
+
+
+def temperature_cells(settings: InstrumentSettings, *, request: RunRequest | None = None) -> dict[Key, Cell]:
+    """Return the cells by (scale, τ, seed)."""
+    bars = "" if request is None else load_inputs(request).panel.fingerprint()
+    return {
+        (scale, temperature, seed): Cell(
+            name=f"{'planted' if request is None else 'real'}, {scale}, τ {temperature:g}, seed {seed}",
+            market=request or planted_market(settings, seed=seed, level=settings.temperature_level),
+            bars=bars,
+            spec=settings.spec(
+                f'loss.rank_scale="{scale}"', f"loss.temperature={temperature}", f"training.seed={seed}"
+            ),
+            learner="network",
+        )
+        for scale in settings.rank_scales
+        for temperature in settings.temperatures
+        for seed in settings.seeds
+    }
+
+
+def temperature_table(settings: InstrumentSettings, numbers: Mapping[Key, Numbers], *, market: str) -> TemperatureTable:
+    """Return the table of measured cells."""
+    rows = tuple(
+        _row(scale, temperature, [numbers[scale, temperature, seed] for seed in settings.seeds])
+        for scale in settings.rank_scales
+        for temperature in settings.temperatures
+    )
+    return TemperatureTable(market=market, rows=rows, seeds=settings.seeds)
+
+
+def _row(scale: str, temperature: float, found: list[Numbers]) -> TemperatureRow:
+    def over_seeds(name: str) -> list[float]:
+        return [math.nan if (value := one[name]) is None else value for one in found]
+
+    def mean(name: str) -> float:
+        return seed_interval(over_seeds(name)).estimate
+
+    return TemperatureRow(
+        rank_scale=scale,
+        temperature=temperature,
+        validation_ic=seed_interval(over_seeds("validation_ic")),
+        validation_error=mean("validation_error"),
+        test_ic=seed_interval(over_seeds("ic")),
+        test_error=mean("ic_error"),
+        rank_gradient=mean("rank_gradient"),
+        huber_gradient=mean("huber_gradient"),
+    )
