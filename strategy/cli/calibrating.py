@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Quiet, Verbose
+from strategy.cli.options import Json, Quiet, Verbose, run_store
 from strategy.cli.running import Bars, request_of
 
 if TYPE_CHECKING:
@@ -23,21 +23,22 @@ Examples:
   quintile calibrate-market --full --out calibration-full
   quintile calibrate-market --study all --docs docs
 
-A call that was stopped goes on where it was when repeated: finished cells are kept in --out.
-Nothing here enters the trial log of your runs: the markets are synthetic."""
+A call that was stopped goes on where it was when repeated: finished cells are kept in --out. Results on synthetic
+markets enter no trial log; every setting of the temperature study on --bars is a trial and is logged in --runs."""
 
 
 def calibrate_command(
     study: Annotated[str, typer.Option(help="planted, null, temperature or all.")] = "planted",
-    full: Annotated[
-        bool, typer.Option("--full", help="The shipped 2×128 network, 90 sessions; hours to days.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="The shipped 2×128 network, 90 sessions: days.")] = False,
     seeds: Annotated[str, typer.Option(metavar="LIST", help="Markets and trainings, two at least.")] = "1,2,3",
     bars: Annotated[str | None, typer.Option(help="Real bars for the temperature study.")] = None,
     universe: Annotated[str, typer.Option(help="Of those bars: all, topN or a member file.")] = "all",
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the network.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Cells and results.")] = Path("calibration"),
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of runs whose log counts trials on --bars.")] = Path(
+        "runs"
+    ),
     docs: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the page and its figures here too.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -48,13 +49,15 @@ def calibrate_command(
     from strategy.instrument.calibration import calibrate_market, save_calibration
     from strategy.instrument.page import write_page
     from strategy.instrument.tables import text_tables
+    from strategy.instrument.temperature import RealBars
     from strategy.instrument.workers import Effort
 
     request = None if bars is None else request_of(Bars(bars, universe, None, None, None, None, False))
+    real = None if request is None else RealBars(request=request, store=run_store(runs))
     settings, studies = _settings(full, seeds, set_ or []), _studies(study)
     with progress_bars(quiet=quiet or as_json) as progress:
         effort = Effort(workers=workers, progress=progress)
-        found = calibrate_market(settings, studies=studies, out=out, request=request, effort=effort)
+        found = calibrate_market(settings, studies=studies, out=out, real=real, effort=effort)
     paths = [save_calibration(found, out), *write_page(found, out)]
     if docs is not None:
         paths += write_page(found, docs)

@@ -1,11 +1,12 @@
 """Instrument: what the pipeline can find, measured on markets with a known answer.
 
 Planted markets say how much of an alpha of known strength each learner recovers; null markets, how often it is fooled;
-the temperature study, what the soft rank's τ does. Nothing here enters a trial log.
+the temperature study, what the soft rank's τ does. Nothing measured on a synthetic market enters a trial log.
 """
 
 from strategy.instrument.calibration import Calibration, calibrate_market, save_calibration
 from strategy.instrument.settings import InstrumentSettings
+from strategy.instrument.temperature import RealBars
 from strategy.instrument.workers import Effort
 
-__all__ = ["Calibration", "Effort", "InstrumentSettings", "calibrate_market", "save_calibration"]
+__all__ = ["Calibration", "Effort", "InstrumentSettings", "RealBars", "calibrate_market", "save_calibration"]

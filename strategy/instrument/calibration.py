@@ -9,9 +9,8 @@ from strategy.instrument.cells import CellCache
 from strategy.instrument.null import NullTable, measure_null
 from strategy.instrument.planted import PlantedTable, measure_planted
 from strategy.instrument.settings import InstrumentSettings
-from strategy.instrument.temperature import TemperatureTable, measure_temperature
+from strategy.instrument.temperature import RealBars, TemperatureTable, measure_temperature
 from strategy.instrument.workers import Effort
-from strategy.runs import RunRequest
 from strategy.verdict import finite_or_none
 
 __all__ = ["STUDIES", "Calibration", "Study", "calibrate_market", "save_calibration"]
@@ -59,13 +58,13 @@ def calibrate_market(
     *,
     studies: tuple[Study, ...] = STUDIES,
     out: Path = Path("calibration"),
-    request: RunRequest | None = None,
+    real: RealBars | None = None,
     effort: Effort | None = None,
 ) -> Calibration:
     """Measure what the pipeline finds of an alpha of known strength, and what it finds where there is none.
 
-    Cells already in ``out`` are read, not measured again. Nothing enters a trial log: the markets are synthetic, and no
-    strategy is chosen by them.
+    Cells already in ``out`` are read, not measured again. Nothing measured on a synthetic market enters a trial log: no
+    strategy is chosen by it. Every setting tried on real bars does.
 
     Parameters
     ----------
@@ -75,8 +74,8 @@ def calibrate_market(
         Which to run.
     out : Path
         Folder that keeps the cells.
-    request : RunRequest, optional
-        Real bars for the temperature study, beside the planted markets.
+    real : RealBars, optional
+        For the temperature study, beside the planted markets.
     effort : Effort, optional
         Workers and progress.
 
@@ -91,13 +90,13 @@ def calibrate_market(
     unknown = set(studies) - set(STUDIES)
     if unknown:
         raise ValueError(f"studies are {list(STUDIES)}, was {sorted(unknown)[0]!r}")
-    asked = (None,) if request is None else (None, request)
+    asked = (None,) if real is None else (None, real)
     return Calibration(
         settings=settings,
         planted=measure_planted(settings, cache=cache, effort=effort) if "planted" in studies else None,
         null=measure_null(settings, cache=cache, effort=effort) if "null" in studies else None,
         temperature=tuple(
-            measure_temperature(settings, cache=cache, effort=effort, request=bars)
+            measure_temperature(settings, cache=cache, effort=effort, real=bars)
             for bars in asked
             if "temperature" in studies
         ),

@@ -1,7 +1,6 @@
 """Measure: what one cell comes to. Every learner is judged on the same names and the same test sessions.
 
-The names are those for which the network has a complete window and, on a built-in market, the oracle a score. Nothing
-here is shown to anyone as a result of a strategy, and nothing enters a trial log.
+The names are those for which the network has a complete window and, on a built-in market, the oracle a score.
 """
 
 import time
@@ -36,22 +35,22 @@ def measure(cell: Cell) -> Numbers:
         ``ic`` and ``ic_error`` (mean daily rank IC of the test span and its HAC standard error), ``validation_ic`` and
         ``validation_error``, ``sharpe`` (annual, net), ``psr`` (probability that the true Sharpe ratio is above 0),
         ``sessions`` (with a return), ``oracle_correlation`` (mean within-session correlation with the oracle scores),
-        ``seconds``; for a network also ``epochs``, ``best_epoch``, ``rank_gradient`` and ``huber_gradient`` (means over
-        its epochs of the norms that training logs).
+        ``seconds`` of one processor; for a network also ``epochs``, ``best_epoch``, ``rank_gradient`` and
+        ``huber_gradient`` (means over its epochs of the norms that training logs).
 
     Raises
     ------
     DataError
         If the bars cannot carry the strategy.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     with threads(1):
         inputs = _inputs(cell.market)
         lesson = prepare_lesson(cell.spec, inputs.panel)
         scores, training = _scores(cell, lesson, inputs)
         scores = scores.where(_judged(lesson, inputs))
         numbers = _signal(scores, lesson, inputs) | _book(cell, scores.iloc[lesson.split.test], inputs) | training
-    told: Numbers = finite_or_none(numbers | {"seconds": time.perf_counter() - started})
+    told: Numbers = finite_or_none(numbers | {"seconds": time.process_time() - started})
     return told
 
 

@@ -1,20 +1,50 @@
-"""Temperature: what the soft rank's τ does to what is learned, for raw and for z-scored predictions."""
+"""Temperature: what the soft rank's τ does to what is learned, for raw and for z-scored predictions.
+
+On real bars every setting whose test span is looked at is a trial, and is logged as one before the table is shown.
+"""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from backtests.inference import Interval
+from market.panel import Panel
+from models.splits import resolve_split
 from strategy.inputs import load_inputs
 from strategy.instrument.cells import Cell, CellCache, Numbers
 from strategy.instrument.intervals import seed_interval
 from strategy.instrument.settings import InstrumentSettings, planted_market
 from strategy.instrument.workers import Effort, measured
-from strategy.runs import RunRequest
+from strategy.learning import HORIZON
+from strategy.runs import RunRequest, RunStore
+from strategy.trials import TrialKey, TrialLog, distinct, trial_kind
 
-__all__ = ["TemperatureRow", "TemperatureTable", "measure_temperature", "temperature_cells", "temperature_table"]
+__all__ = [
+    "RealBars",
+    "TemperatureRow",
+    "TemperatureTable",
+    "measure_temperature",
+    "temperature_cells",
+    "temperature_table",
+]
 
 Key = tuple[str, float, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealBars:
+    """Bars of a real market, and the store whose trial log counts what is tried on them.
+
+    Parameters
+    ----------
+    request : RunRequest
+        Where they come from.
+    store : RunStore
+        Of the user's runs.
+    """
+
+    request: RunRequest
+    store: RunStore = field(default_factory=RunStore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +95,26 @@ class TemperatureTable:
 
 
 def measure_temperature(
-    settings: InstrumentSettings, *, cache: CellCache, effort: Effort, request: RunRequest | None = None
+    settings: InstrumentSettings, *, cache: CellCache, effort: Effort, real: RealBars | None = None
 ) -> TemperatureTable:
-    """Measure every cell of the temperature study on planted markets, or on the bars of a request."""
-    cells = temperature_cells(settings, request=request)
-    market = f"built-in markets with a planted IC of {settings.temperature_level:g}" if request is None else "real bars"
-    stage = "temperature, planted" if request is None else "temperature, real"
-    numbers = measured(list(cells.values()), cache=cache, effort=effort, stage=stage)
+    """Measure every cell of the temperature study on planted markets, or on real bars."""
+    if real is None:
+        cells = temperature_cells(settings)
+        market = f"built-in markets, planted IC {settings.temperature_level:g} (SYNTHETIC)"
+        numbers = measured(list(cells.values()), cache=cache, effort=effort, stage="temperature, planted")
+        return temperature_table(settings, dict(zip(cells, numbers, strict=True)), market=market)
+    panel = load_inputs(real.request).panel
+    cells = temperature_cells(settings, request=real.request, bars=panel.fingerprint())
+    numbers = measured(list(cells.values()), cache=cache, effort=effort, stage="temperature, real")
+    _count_trials(list(zip(cells.values(), numbers, strict=True)), panel, TrialLog(real.store.root))
+    market = f"{panel.facts.source} (universe: {panel.facts.universe})"
     return temperature_table(settings, dict(zip(cells, numbers, strict=True)), market=market)
 
 
-def temperature_cells(settings: InstrumentSettings, *, request: RunRequest | None = None) -> dict[Key, Cell]:
-    """Return the cells by (scale, τ, seed)."""
-    bars = "" if request is None else load_inputs(request).panel.fingerprint()
+def temperature_cells(
+    settings: InstrumentSettings, *, request: RunRequest | None = None, bars: str = ""
+) -> dict[Key, Cell]:
+    """Return the cells by (scale, τ, seed), on planted markets or on the bars of a request with that fingerprint."""
     return {
         (scale, temperature, seed): Cell(
             name=f"{'planted' if request is None else 'real'}, {scale}, τ {temperature:g}, seed {seed}",
@@ -92,6 +129,19 @@ def temperature_cells(settings: InstrumentSettings, *, request: RunRequest | Non
         for temperature in settings.temperatures
         for seed in settings.seeds
     }
+
+
+def _count_trials(found: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog) -> None:
+    """Log every setting that looked at a test span of real bars; one that the log knows is not logged again."""
+    for cell, numbers in found:
+        spec = cell.spec
+        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
+        tested = panel.sessions[split.test]
+        first, last = f"{tested[0]:%Y-%m-%d}", f"{tested[-1]:%Y-%m-%d}"
+        key = TrialKey(spec=spec.fingerprint(), panel=cell.bars, first=first, last=last)
+        if key not in distinct(log.entries()):
+            facts = {"sharpe": numbers["sharpe"], "sessions": int(numbers["sessions"] or 0)}
+            log.append(trial_kind(), strategy=spec.name, run="calibrate-market", key=asdict(key), **facts)
 
 
 def temperature_table(settings: InstrumentSettings, numbers: Mapping[Key, Numbers], *, market: str) -> TemperatureTable:
