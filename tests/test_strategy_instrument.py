@@ -16,8 +16,11 @@ from strategy.instrument.null import null_table
 from strategy.instrument.page import render_page, write_page
 from strategy.instrument.planted import planted_cells, planted_table
 from strategy.instrument.settings import LEARNERS, InstrumentSettings
-from strategy.instrument.temperature import temperature_cells, temperature_table
+from strategy.instrument.temperature import count_trials, temperature_cells, temperature_table
 from strategy.instrument.workers import Effort, measured
+from strategy.runs import RunRequest
+from strategy.trials import TrialLog, distinct
+from tests.oracles.small_panels import random_panel
 
 TINY_NETWORK = (
     "model.hidden=4",
@@ -38,10 +41,6 @@ TINY = InstrumentSettings(
     assignments=TINY_NETWORK,
 )
 CHEAP = TINY.model_copy(update={"learners": ("ridge", "oracle"), "levels": (0.1,)})
-
-
-def silently(_: object) -> None:
-    return None
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +222,18 @@ def test_every_scale_and_temperature_is_a_cell() -> None:
         ("raw", 0.05),
         ("zscore", 0.05),
     }
+
+
+def test_every_setting_tried_on_real_bars_is_a_trial_and_logged_once(tmp_path: Path) -> None:
+    cells = temperature_cells(TINY, request=RunRequest(bars="bars.parquet"), bars="f" * 64)
+    found = [(cell, {"sharpe": 0.5, "sessions": 60.0}) for cell in cells.values()]
+    panel, log = random_panel(seed=1, n_sessions=300), TrialLog(tmp_path)
+    count_trials(found, panel, log)
+    count_trials(found, panel, log)
+    assert len(distinct(log.entries())) == len(cells) == 4
+    assert sum(entry.kind == "trial" for entry in log.entries()) == 4
+    assert {key.panel for key in distinct(log.entries())} == {"f" * 64}
+    assert list(log.problems()) == []
 
 
 def test_all_studies_run_on_a_tiny_market_and_make_a_page(tmp_path: Path) -> None:

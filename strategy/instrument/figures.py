@@ -47,7 +47,7 @@ def _planted_figure(table: PlantedTable) -> "Figure":
     width = min((b - a for a, b in pairwise(levels)), default=0.01) / (2 * len(learners))
     for position, learner in enumerate(learners):
         rows = [row for row in table.rows if row.learner == learner]
-        places = [row.level + (position - len(learners) / 2) * width for row in rows]
+        places = [row.level + (position - (len(learners) - 1) / 2) * width for row in rows]
         _whiskers(left, places, [row.ic for row in rows], label=learner)
         _whiskers(right, places, [row.sharpe for row in rows], label=learner)
     left.plot(levels, levels, color="black", linewidth=0.8, linestyle=":", label="planted = measured")

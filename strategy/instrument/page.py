@@ -15,8 +15,8 @@ __all__ = ["PAGE", "render_page", "write_page"]
 PAGE = "planted_alpha.md"
 
 CONVENTIONS = """\
-- SYNTHETIC: every market here is built in (`docs/synthetic_market.md`) unless a table says real bars. The tables say
-  what the machinery can find, never that a strategy works. They enter no trial log: no strategy is chosen by them.
+- SYNTHETIC: a table that says so is of built-in markets (`docs/synthetic_market.md`). It tells what the machinery can
+  find, never that a strategy works, and enters no trial log. A setting tried on real bars is a trial and is logged.
 - IC: mean over the test sessions of the within-session rank correlation with the forward return (fill at the next
   open, one session held), on names with a full window and an oracle score; the same names for every learner.
 - Intervals: Student's t over seeds, 95 %. A seed is a market and, on it, a training, so an interval counts the luck of

@@ -106,7 +106,7 @@ def measure_temperature(
     panel = load_inputs(real.request).panel
     cells = temperature_cells(settings, request=real.request, bars=panel.fingerprint())
     numbers = measured(list(cells.values()), cache=cache, effort=effort, stage="temperature, real")
-    _count_trials(list(zip(cells.values(), numbers, strict=True)), panel, TrialLog(real.store.root))
+    count_trials(list(zip(cells.values(), numbers, strict=True)), panel, TrialLog(real.store.root))
     market = f"{panel.facts.source} (universe: {panel.facts.universe})"
     return temperature_table(settings, dict(zip(cells, numbers, strict=True)), market=market)
 
@@ -131,8 +131,18 @@ def temperature_cells(
     }
 
 
-def _count_trials(found: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog) -> None:
-    """Log every setting that looked at a test span of real bars; one that the log knows is not logged again."""
+def count_trials(found: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog) -> None:
+    """Log every setting that looked at the test span of real bars; one that the log knows is not logged again.
+
+    Parameters
+    ----------
+    found : list of (Cell, Numbers)
+        Measured cells of the bars.
+    panel : Panel
+        The bars.
+    log : TrialLog
+        Of the user's store.
+    """
     for cell, numbers in found:
         spec = cell.spec
         split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
