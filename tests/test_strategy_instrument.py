@@ -198,6 +198,7 @@ def test_the_null_table_counts_and_weighs_by_the_written_rule() -> None:
     )
     assert (found.seeds, found.within) == (4, 2)
     assert found.verdicts == {"EVIDENCE": 1, "WEAK": 0, "NOT EVIDENCE": 3}
+    assert found.evidence == 0
     assert found.mean_ic == pytest.approx(0.004925)
 
 
@@ -251,6 +252,7 @@ def test_all_studies_run_on_a_tiny_market_and_make_a_page(tmp_path: Path) -> Non
     assert not list(tmp_path.rglob("trials.sqlite"))
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_numbers_of_one(own: CellCache, tmp_path: Path) -> None:
     cells = list(planted_cells(CHEAP).values())
     found = measured(cells, cache=CellCache(tmp_path / "two"), effort=Effort(workers=2), stage="cells")

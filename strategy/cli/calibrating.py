@@ -1,6 +1,7 @@
 """``quintile calibrate-market``: what the pipeline finds where the answer is known."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,9 +56,13 @@ def calibrate_command(
     request = None if bars is None else request_of(Bars(bars, universe, None, None, None, None, False))
     real = None if request is None else RealBars(request=request, store=run_store(runs))
     settings, studies = _settings(full, seeds, set_ or []), _studies(study)
-    with progress_bars(quiet=quiet or as_json) as progress:
-        effort = Effort(workers=workers, progress=progress)
-        found = calibrate_market(settings, studies=studies, out=out, real=real, effort=effort)
+    try:
+        with progress_bars(quiet=quiet or as_json) as progress:
+            effort = Effort(workers=workers, progress=progress)
+            found = calibrate_market(settings, studies=studies, out=out, real=real, effort=effort)
+    except KeyboardInterrupt as interrupt:
+        print(f"quintile: interrupted; repeat the command to go on, finished cells are in {out}", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
     paths = [save_calibration(found, out), *write_page(found, out)]
     if docs is not None:
         paths += write_page(found, docs)

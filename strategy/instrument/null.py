@@ -32,6 +32,8 @@ class NullTable:
         Mean IC over markets, and its standard error from their spread.
     mean_sharpe : float
         Mean annual net Sharpe ratio; costs put it below zero.
+    evidence : int
+        How many ended in EVIDENCE by the rule as written, under which no synthetic market can.
     verdicts : mapping of str to int
         How many ended in each word of the written rule, all grounds but "the market is synthetic" weighed.
     """
@@ -41,6 +43,7 @@ class NullTable:
     mean_ic: float
     ic_error: float
     mean_sharpe: float
+    evidence: int
     verdicts: Mapping[str, int]
 
 
@@ -71,18 +74,19 @@ def null_table(numbers: Mapping[int, Numbers]) -> NullTable:
     coefficients = [one["ic"] for one in found]
     mean, count = sum(coefficients) / len(found), len(found)
     spread = sum((value - mean) ** 2 for value in coefficients) / (count - 1) if count > 1 else math.nan
-    words = [_word(one) for one in found]
+    words = [_word(one, synthetic=False) for one in found]
     return NullTable(
         seeds=count,
         within=sum(abs(one["ic"]) <= WITHIN * one["ic_error"] for one in found),
         mean_ic=mean,
         ic_error=math.sqrt(spread / count),
         mean_sharpe=sum(one["sharpe"] for one in found) / count,
+        evidence=sum(_word(one, synthetic=True) == "EVIDENCE" for one in found),
         verdicts={word: words.count(word) for word in ("EVIDENCE", "WEAK", "NOT EVIDENCE")},
     )
 
 
-def _word(numbers: Mapping[str, float]) -> str:
+def _word(numbers: Mapping[str, float], *, synthetic: bool) -> str:
     alone = Confidence(
         n_trials=1,
         probabilistic=numbers["psr"],
@@ -90,4 +94,5 @@ def _word(numbers: Mapping[str, float]) -> str:
         sessions=int(numbers["sessions"]),
         sessions_needed=math.nan,
     )
-    return weigh(Grounds(confidence=alone, signal_told=numbers["ic"] > TWO_SIDED * numbers["ic_error"]))
+    told = numbers["ic"] > TWO_SIDED * numbers["ic_error"]
+    return weigh(Grounds(confidence=alone, synthetic=synthetic, signal_told=told))

@@ -94,6 +94,6 @@ def _least_found(table: PlantedTable, learner: str) -> str:
 def _null_finding(table: NullTable) -> str:
     return (
         f"Ridge on {table.seeds} null markets: {table.within} within two standard errors of zero, "
-        f"{table.verdicts['EVIDENCE']} called EVIDENCE by the rule of `docs/verdict.md` with the market's being "
-        f"synthetic set aside (counting it, none can be)."
+        f"{table.evidence} called EVIDENCE by the rule of `docs/verdict.md`, {table.verdicts['EVIDENCE']} with the "
+        f"market's being synthetic set aside."
     )

@@ -48,6 +48,7 @@ def _null(table: NullTable) -> TextTable:
         ["|IC| within two HAC standard errors of zero", f"{table.within} of {table.seeds}"],
         ["mean IC ± standard error over markets", f"{table.mean_ic:+.4f} ± {table.ic_error:.4f}"],
         ["mean net Sharpe ratio", f"{table.mean_sharpe:+.2f}"],
+        ["verdict EVIDENCE by the rule as written", f"{table.evidence}"],
         *[[f"verdict {word}, the market's being synthetic set aside", f"{n}"] for word, n in table.verdicts.items()],
     ]
     return TextTable(f"Ridge on {table.seeds} null markets (SYNTHETIC)", ["", "markets"], rows)

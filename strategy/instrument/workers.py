@@ -60,8 +60,7 @@ def measured(cells: Sequence[Cell], *, cache: CellCache, effort: Effort, stage: 
     for count, cell in enumerate(_finished(waiting, cache, effort.workers), start=1):
         left = (time.perf_counter() - started) / count * (len(waiting) - count)
         effort.progress(stage, done + count, len(cells), f"{cell.name} · {_duration(left)} left")
-    found = [cache.read(cell) for cell in cells]
-    return [numbers for numbers in found if numbers is not None]
+    return [_kept(cell, cache) for cell in cells]
 
 
 def _finished(cells: Sequence[Cell], cache: CellCache, workers: int) -> Iterator[Cell]:
@@ -86,6 +85,13 @@ def _finished(cells: Sequence[Cell], cache: CellCache, workers: int) -> Iterator
 
 def _keep(cell: Cell, cache: CellCache) -> None:
     cache.write(cell, measure(cell))
+
+
+def _kept(cell: Cell, cache: CellCache) -> Numbers:
+    numbers = cache.read(cell)
+    if numbers is None:
+        raise RunError(f"{cache.path(cell).name} was changed by another process: repeat the command")
+    return numbers
 
 
 def _duration(seconds: float) -> str:
