@@ -184,7 +184,7 @@ def test_the_table_tells_an_oracle_that_misses_and_a_learner_that_knows_too_much
 
 
 def null_numbers(ic: float, psr: float) -> Numbers:
-    return {"ic": ic, "ic_error": 0.01, "psr": psr, "sharpe": 0.2, "sessions": 250.0}
+    return {"ic": ic, "ic_error": 0.01, "ic_low": ic - 0.0196, "psr": psr, "sharpe": 0.2, "sessions": 250.0}
 
 
 def test_the_null_table_counts_and_weighs_by_the_written_rule() -> None:

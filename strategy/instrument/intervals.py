@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backtests.inference import Interval
+from signals.hac import Interval
 
 __all__ = ["ratio_interval", "seed_interval"]
 

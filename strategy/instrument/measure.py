@@ -32,11 +32,11 @@ def measure(cell: Cell) -> Numbers:
     Returns
     -------
     dict of str to float or None
-        ``ic`` and ``ic_error`` (mean daily rank IC of the test span and its HAC standard error), ``validation_ic`` and
-        ``validation_error``, ``sharpe`` (annual, net), ``psr`` (probability that the true Sharpe ratio is above 0),
-        ``sessions`` (with a return), ``oracle_correlation`` (mean within-session correlation with the oracle scores),
-        ``seconds`` of one processor; for a network also ``epochs``, ``best_epoch``, ``rank_gradient`` and
-        ``huber_gradient`` (means over its epochs of the norms that training logs).
+        ``ic``, ``ic_error`` and ``ic_low`` (mean daily rank IC of the test span, its HAC standard error and lower 95 %
+        bound), ``validation_ic`` and ``validation_error``, ``sharpe`` (annual, net), ``psr`` (probability that the true
+        Sharpe ratio is above 0), ``sessions`` (with a return), ``oracle_correlation`` (mean within-session correlation
+        with the oracle scores), ``seconds`` of one processor; for a network also ``epochs``, ``best_epoch``,
+        ``rank_gradient`` and ``huber_gradient`` (means over its epochs of the norms that training logs).
 
     Raises
     ------
@@ -89,14 +89,15 @@ def _judged(lesson: Lesson, inputs: Inputs) -> pd.DataFrame:
 
 
 def _signal(scores: pd.DataFrame, lesson: Lesson, inputs: Inputs) -> Numbers:
-    spans = {"": lesson.split.test, "validation_": lesson.split.validation}
-    numbers: Numbers = {}
-    for prefix, rows in spans.items():
-        found = summarize_ic(information_coefficient(scores.iloc[rows], lesson.forward.iloc[rows]))
-        numbers |= {f"{prefix}ic": found.mean, f"{prefix or 'ic_'}error": found.standard_error}
+    tested, validated = (
+        summarize_ic(information_coefficient(scores.iloc[rows], lesson.forward.iloc[rows]))
+        for rows in (lesson.split.test, lesson.split.validation)
+    )
+    numbers: Numbers = {"ic": tested.mean, "ic_error": tested.standard_error, "ic_low": tested.interval.low}
+    numbers |= {"validation_ic": validated.mean, "validation_error": validated.standard_error}
     if inputs.oracle is not None:
-        tested = lesson.split.test
-        numbers["oracle_correlation"] = score_correlation(scores.iloc[tested], inputs.oracle.iloc[tested]).pearson
+        rows = lesson.split.test
+        numbers["oracle_correlation"] = score_correlation(scores.iloc[rows], inputs.oracle.iloc[rows]).pearson
     return numbers
 
 

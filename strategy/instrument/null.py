@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from strategy.instrument.cells import Cell, CellCache, Numbers
 from strategy.instrument.settings import InstrumentSettings, planted_market
 from strategy.instrument.workers import Effort, measured
-from strategy.verdict import TWO_SIDED, Confidence, Grounds, weigh
+from strategy.verdict import Confidence, Grounds, weigh
 
 __all__ = ["NullTable", "measure_null", "null_cells", "null_table"]
 
@@ -94,5 +94,4 @@ def _word(numbers: Mapping[str, float], *, synthetic: bool) -> str:
         sessions=int(numbers["sessions"]),
         sessions_needed=math.nan,
     )
-    told = numbers["ic"] > TWO_SIDED * numbers["ic_error"]
-    return weigh(Grounds(confidence=alone, synthetic=synthetic, signal_told=told))
+    return weigh(Grounds(confidence=alone, synthetic=synthetic, signal_told=numbers["ic_low"] > 0.0))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backtests.inference import Interval
+from signals.hac import Interval
 from strategy.instrument.cells import Cell, CellCache, Numbers
 from strategy.instrument.intervals import ratio_interval, seed_interval
 from strategy.instrument.settings import LEARNERS, NETWORKS, InstrumentSettings, planted_market

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from backtests.inference import Interval
+from signals.hac import Interval
 from strategy.instrument.calibration import Calibration
 from strategy.instrument.null import NullTable
 from strategy.instrument.planted import PlantedTable

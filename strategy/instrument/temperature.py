@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from backtests.inference import Interval
 from market.panel import Panel
 from models.splits import resolve_split
+from signals.hac import Interval
 from strategy.inputs import load_inputs
 from strategy.instrument.cells import Cell, CellCache, Numbers
 from strategy.instrument.intervals import seed_interval
