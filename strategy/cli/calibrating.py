@@ -19,7 +19,7 @@ __all__ = ["CALIBRATE_EXAMPLES", "calibrate_command"]
 CALIBRATE_EXAMPLES = """\b
 Examples:
   quintile calibrate-market
-  quintile calibrate-market --study planted --seeds 1,2,3,4,5 --workers 2
+  quintile calibrate-market --study planted --seeds 1,2,3,4,5 --workers 4
   quintile calibrate-market --study temperature --bars bars.parquet --universe top400
   quintile calibrate-market --full --out calibration-full
   quintile calibrate-market --study all --docs docs
@@ -35,7 +35,7 @@ def calibrate_command(
     bars: Annotated[str | None, typer.Option(help="Real bars for the temperature study.")] = None,
     universe: Annotated[str, typer.Option(help="Of those bars: all, topN or a member file.")] = "all",
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the network.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each; changes no number.")] = 2,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Cells and results.")] = Path("calibration"),
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of runs whose log counts trials on --bars.")] = Path(
         "runs"
