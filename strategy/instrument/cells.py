@@ -62,9 +62,11 @@ class Cell:
     @property
     def facts(self) -> dict[str, Any]:
         """Everything that decides the numbers, but the code."""
-        market = self.market.model_dump(mode="json") if isinstance(self.market, SyntheticSettings) else {}
-        where = {} if market else asdict(self.market) | {"fingerprint": self.bars}
-        return {"market": market or where, "spec": self.spec.fingerprint(), "learner": self.learner}
+        if isinstance(self.market, SyntheticSettings):
+            market = self.market.model_dump(mode="json")
+        else:
+            market = asdict(self.market) | {"fingerprint": self.bars}
+        return {"market": market, "spec": self.spec.fingerprint(), "learner": self.learner}
 
     def fingerprint(self) -> str:
         """Return the sha256 of facts and code, in hexadecimal."""

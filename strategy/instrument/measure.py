@@ -21,6 +21,7 @@ from signals.evaluation import information_coefficient, score_correlation, summa
 from strategy.inputs import Inputs, load_inputs
 from strategy.instrument.cells import Cell, Numbers
 from strategy.learning import Lesson, prepare_lesson
+from strategy.runs import RunRequest
 from strategy.verdict import finite_or_none
 
 __all__ = ["measure"]
@@ -54,7 +55,7 @@ def measure(cell: Cell) -> Numbers:
     return told
 
 
-def _inputs(market: object) -> Inputs:
+def _inputs(market: SyntheticSettings | RunRequest) -> Inputs:
     if isinstance(market, SyntheticSettings):
         made = synthetic_market(market)
         return Inputs(panel=made.panel, oracle=made.oracle)
@@ -64,6 +65,8 @@ def _inputs(market: object) -> Inputs:
 def _scores(cell: Cell, lesson: Lesson, inputs: Inputs) -> tuple[pd.DataFrame, Numbers]:
     """Return scores on the panel's axes, NaN before validation for a network, and what training logged."""
     if cell.learner == "oracle":
+        if inputs.oracle is None:
+            raise ValueError("real bars have no oracle: measure a network or ridge on them")
         return inputs.oracle, {}
     if cell.learner == "ridge":
         return ridge_scores(fit_ridge(lesson.windows, lesson.split), lesson.windows), {}
