@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from market.files import atomic_path
 from strategy.instrument.calibration import Calibration
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["figure_names", "write_figures"]
 
-STYLE = {"svg.hashsalt": "quintile", "svg.fonttype": "path", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+STYLE: dict[Any, Any] = {"svg.hashsalt": "quintile", "svg.fonttype": "path", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 SIZE = (8.0, 3.4)  # inches
 
 
