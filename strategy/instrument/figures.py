@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["figure_names", "write_figures"]
 
-STYLE: dict[Any, Any] = {"svg.hashsalt": "quintile", "svg.fonttype": "path", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "quintile",
+    "svg.fonttype": "path",
+    "font.size": 9,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
 SIZE = (8.0, 3.4)  # inches
 
 

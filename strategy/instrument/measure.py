@@ -73,7 +73,7 @@ def _scores(cell: Cell, lesson: Lesson, inputs: Inputs) -> tuple[pd.DataFrame, N
     windows, split = lesson.windows, lesson.split
     settings = ModelSettings(network=cell.spec.model, loss=cell.spec.loss, training=cell.spec.training)
     model = train_network(windows, split, settings=settings, device="cpu")
-    later = windows.sessions[split.validation].append(windows.sessions[split.test])
+    later = windows.sessions[split.validation.start : split.test.stop]
     scores = predict_scores(model, windows, sessions=later, device="cpu").reindex(windows.sessions)
     epochs = model.history
     return scores, {
