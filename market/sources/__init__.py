@@ -13,6 +13,7 @@ from market.sources.assemble import Origin, panel_from_rows
 from market.sources.files import bars_from_path
 from market.sources.long_form import LongBars
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
+from market.store import DataFolder, Version, find_version, origin_of, stored_bars
 
 __all__ = ["load_bars"]
 
@@ -29,7 +30,8 @@ def load_bars(
     source : str or Path
         ``"builtin"`` for the built-in synthetic market, ``"yfinance:AAPL,MSFT"``, a .parquet or .csv file in long form
         (date, ticker, open, high, low, close, volume and maybe adj_close, in any case) or with yfinance's wide
-        columns, or a folder with one such file per ticker.
+        columns, a folder with one such file per ticker, or the name of a stored data set (:mod:`market.store`), as
+        ``"us"`` or, for one of its versions, ``"us@3f2a"``.
     start, end : str, optional
         ISO dates; bars are cut to them, both included, before splits are inferred.
     point_in_time : bool
@@ -50,7 +52,7 @@ def load_bars(
     BarsError
         If a column is missing or a row cannot be used; the message names the row.
     ValueError
-        If start or end is not an ISO date.
+        If start or end is not an ISO date, or ``source`` names both a stored data set and a file.
     """
     first, last = _iso_date("start", start), _iso_date("end", end)
     if first is not None and last is not None and first > last:
@@ -69,9 +71,23 @@ def _real_panel(source: str | Path, first: str | None, last: str | None, point_i
     if text.startswith(YFINANCE):
         tickers = parse_tickers(text.removeprefix(YFINANCE))
         return panel_from_yahoo(tickers, start=first, end=last, point_in_time=point_in_time)
+    stored = find_version(text)
+    if stored is not None:
+        return _stored_panel(stored, first, last, point_in_time)
     path = Path(source)
     bars = _cut(bars_from_path(path), first, last, path.name)
     return panel_from_rows(bars, origin=Origin(name=path.name, point_in_time=point_in_time))
+
+
+def _stored_panel(
+    stored: tuple[DataFolder, Version], first: str | None, last: str | None, point_in_time: bool
+) -> Panel:
+    folder, version = stored
+    if Path(version.name).exists():
+        raise ValueError(f"{version.name} is a stored data set and a path: write ./{version.name} for the path, or move it")
+    origin = origin_of(version, point_in_time=point_in_time)
+    bars = _cut(stored_bars(folder, version, start=first, end=last), first, last, origin.name)
+    return panel_from_rows(bars, origin=origin)
 
 
 def _iso_date(word: str, value: str | None) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-__all__ = ["SplitEvents", "find_splits", "on_last_split_basis"]
+__all__ = ["SplitEvents", "find_splits", "nearest_simple_ratio", "on_last_split_basis"]
 
 MIN_JUMP = 1.2  # smaller moves of the factor are dividends
 TOLERANCE = 3e-4  # relative; adj_close is written with six digits, and spin-offs come close to simple ratios
@@ -52,12 +52,20 @@ def find_splits(factor: np.ndarray) -> SplitEvents:
     jump = factor / before
     columns, rows = np.nonzero(((jump >= MIN_JUMP) | (jump <= 1 / MIN_JUMP)).T)  # by ticker, then by session
     jumps = jump[rows, columns]
-    ratios = _nearest_simple(jumps)
+    ratios = nearest_simple_ratio(jumps)
     simple = np.abs(jumps / ratios - 1) <= TOLERANCE
     if simple.sum() < SHARE_OF_JUMPS * len(jumps):
         simple[:] = False
     kept = simple & ~_undone(rows, columns, jumps)
     return SplitEvents(rows=rows[kept], columns=columns[kept], ratios=ratios[kept])
+
+
+def nearest_simple_ratio(jumps: np.ndarray) -> np.ndarray:
+    """Return the split ratio (2, 3/2, 1/10 …) that lies nearest to each jump."""
+    above = np.clip(np.searchsorted(SIMPLE_RATIOS, jumps), 1, len(SIMPLE_RATIOS) - 1)
+    low, high = SIMPLE_RATIOS[above - 1], SIMPLE_RATIOS[above]
+    nearest: np.ndarray = np.where(jumps - low < high - jumps, low, high)
+    return nearest
 
 
 def on_last_split_basis(volume: np.ndarray, splits: SplitEvents) -> np.ndarray:
@@ -68,13 +76,6 @@ def on_last_split_basis(volume: np.ndarray, splits: SplitEvents) -> np.ndarray:
     later[:-1] = np.cumprod(ratios[:0:-1], axis=0)[::-1]
     on_basis: np.ndarray = volume * later
     return on_basis
-
-
-def _nearest_simple(jumps: np.ndarray) -> np.ndarray:
-    above = np.clip(np.searchsorted(SIMPLE_RATIOS, jumps), 1, len(SIMPLE_RATIOS) - 1)
-    low, high = SIMPLE_RATIOS[above - 1], SIMPLE_RATIOS[above]
-    nearest: np.ndarray = np.where(jumps - low < high - jumps, low, high)
-    return nearest
 
 
 def _undone(rows: np.ndarray, columns: np.ndarray, jumps: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from strategy.cli.looking import definition_command, report_command, runs_comman
 from strategy.cli.papering import PAPER_EXAMPLES, paper_command
 from strategy.cli.proving import PROVE_EXAMPLES, prove_command
 from strategy.cli.running import RUN_EXAMPLES, run_command
+from strategy.cli.storing import add_data_commands
 from strategy.cli.versioning import add_versioning_commands
 from strategy.cli.walking import WALK_EXAMPLES, walk_command
 
@@ -66,6 +67,7 @@ app.command("definition", epilog=_examples("quintile definition filter_negative 
 )
 
 add_versioning_commands(app)
+add_data_commands(app)
 
 
 def main() -> None:

@@ -9,7 +9,20 @@ import typer
 if TYPE_CHECKING:
     from strategy.runs import RunFolder, RunStore
 
-__all__ = ["Json", "Open", "Out", "Quiet", "RunId", "Sectors", "Verbose", "print_path", "run_store", "show_run"]
+__all__ = [
+    "Json",
+    "Open",
+    "Out",
+    "Quiet",
+    "RunId",
+    "Sectors",
+    "Verbose",
+    "absolute",
+    "located",
+    "print_path",
+    "run_store",
+    "show_run",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
@@ -18,6 +31,21 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.
 Open = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Sector of each ticker, as of today.")]
 RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest.")]
+
+
+def located(source: str) -> str:
+    """Return bars so that a later command finds the same: a stored name with its version, a path in full."""
+    from market.store import find_version
+
+    stored = find_version(source)
+    if stored is not None:
+        return f"{stored[1].name}@{stored[1].fingerprint[:12]}"
+    return absolute(source)
+
+
+def absolute(source: str) -> str:
+    """Return the whole path of what is one, and any other word as it is."""
+    return str(Path(source).resolve()) if Path(source).exists() else source
 
 
 def run_store(out: Path) -> "RunStore":

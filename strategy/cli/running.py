@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, run_store, show_run
+from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, absolute, located, run_store, show_run
 from strategy.cli.versioning import Versions, run_frozen_command
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ Examples:
   quintile run
   quintile run filter_negative --bars bars.parquet --universe top400 --split 2016-06-30,2016-12-31
   quintile run quintile_long_short --bars yfinance:AAPL,MSFT,NVDA --start 2015-01-01
+  quintile run filter_negative --bars us --universe top400
   quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
   quintile run filter_negative@1.0.0 --bars newer.parquet
   quintile run --resume latest"""
@@ -45,7 +46,7 @@ Examples:
 
 def run_command(
     strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
-    bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
+    bars: Annotated[str, typer.Option(help="builtin, a stored name, a file or folder, or yfinance:AAPL,MSFT.")] = "builtin",
     universe: Annotated[str, typer.Option(help="all, topN (by trailing dollar volume) or a member file.")] = "all",
     split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
@@ -137,8 +138,8 @@ def request_of(chosen: Bars) -> "RunRequest":
     from strategy.runs import RunRequest
 
     return RunRequest(
-        bars=_absolute(chosen.bars),
-        universe=_absolute(chosen.universe),
+        bars=located(chosen.bars),
+        universe=absolute(chosen.universe),
         start=chosen.start,
         end=chosen.end,
         benchmark=None if chosen.benchmark is None else str(chosen.benchmark.resolve()),
@@ -151,7 +152,3 @@ def request_of(chosen: Bars) -> "RunRequest":
 def command_line() -> str:
     """Return the words that the user typed."""
     return shlex.join(["quintile", *sys.argv[1:]])
-
-
-def _absolute(source: str) -> str:
-    return str(Path(source).resolve()) if Path(source).exists() else source

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Verbose, run_store, show_run
+from strategy.cli.options import Json, Out, Quiet, Verbose, absolute, located, run_store, show_run
 
 if TYPE_CHECKING:
     from strategy.runs import RunRequest
@@ -248,9 +248,9 @@ def bars_request(body: dict[str, Any], bars: str | None, *, universe: str | None
 
     chosen: dict[str, Any] = {"benchmark": None, "vix": None}
     if bars is not None:
-        chosen["bars"] = str(Path(bars).resolve()) if Path(bars).exists() else bars
+        chosen["bars"] = located(bars)
     if universe is not None:
-        chosen["universe"] = str(Path(universe).resolve()) if Path(universe).exists() else universe
+        chosen["universe"] = absolute(universe)
     return RunRequest(**body["request"] | chosen)
 
 
