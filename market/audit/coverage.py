@@ -1,0 +1,56 @@
+"""Coverage: how much of its own life each ticker printed, how many tickers each session has, and the years there are."""
+
+import pandas as pd
+
+from market.panel import Panel
+
+__all__ = ["history_summary", "session_table", "ticker_table"]
+
+SESSIONS_A_YEAR = 252
+
+
+def ticker_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each ticker: first and last print, prints, years, coverage of its own span, findings."""
+    printed = panel.printed
+    first = printed.idxmax()
+    last = printed[::-1].idxmax()
+    prints = printed.sum()
+    places = panel.sessions.get_indexer(last) - panel.sessions.get_indexer(first) + 1
+    return pd.DataFrame(
+        {
+            "first": first,
+            "last": last,
+            "prints": prints,
+            "years": (prints / SESSIONS_A_YEAR).round(2),
+            "coverage": (prints / places).round(4),
+            "findings": findings["ticker"].value_counts().reindex(panel.tickers, fill_value=0),
+        }
+    )
+
+
+def session_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each session: tickers within their span, prints, coverage, findings that begin there."""
+    printed = panel.printed
+    alive = printed.cummax() & printed[::-1].cummax()[::-1]
+    return pd.DataFrame(
+        {
+            "listed": alive.sum(axis=1),
+            "printed": printed.sum(axis=1),
+            "coverage": (printed.sum(axis=1) / alive.sum(axis=1)).round(4),
+            "findings": findings["first"].value_counts().reindex(panel.sessions, fill_value=0),
+        }
+    )
+
+
+def history_summary(panel: Panel, n_findings: int) -> pd.Series:
+    """Return the block of the reference: stocks, with 20+ years, data points, average days, status."""
+    prints = panel.printed.sum()
+    return pd.Series(
+        {
+            "stocks": len(panel.tickers),
+            "with 20+ years": int((prints >= 20 * SESSIONS_A_YEAR).sum()),
+            "data points": int(prints.sum()),
+            "average days": round(float(prints.mean()), 1),
+            "status": "clean" if n_findings == 0 else f"{n_findings:,} findings",
+        }
+    )

@@ -1,0 +1,52 @@
+"""Masking: bars that no number should rest on become missing, by what was known at their close or by hindsight.
+
+The causal rule is the one for backtests. Hindsight says what a result would have been without bad prints; it knows
+whether a move came back, and no trader did.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from market.audit.audit import audit_panel
+from market.panel import BAR_FIELDS, Panel
+
+__all__ = ["mask_outliers", "outliers"]
+
+MEMORY = 63
+LEAST = 20
+WIDE = 12.0  # times the trailing median move of the ticker
+
+
+def outliers(panel: Panel, *, hindsight: bool = False) -> pd.DataFrame:
+    """Return the bars that should be masked.
+
+    Parameters
+    ----------
+    panel : Panel
+    hindsight : bool
+        False: row *t* reads rows ≤ *t*; a bar is an outlier if its move, less the session's median, is more than
+        twelve times the trailing median move of the ticker (63 sessions before it, at least 20). Real news is
+        among them. True: repeated bars and islands of the audit, which read later rows.
+
+    Returns
+    -------
+    DataFrame of bool, shape (n_sessions, n_tickers)
+    """
+    if hindsight:
+        return audit_panel(panel).bad_prints(panel)
+    moves = panel.close / panel.close.ffill().shift(1) - 1
+    size = moves.sub(moves.median(axis=1), axis=0).abs()
+    usual = size.shift(1).rolling(MEMORY, min_periods=LEAST).median()
+    return size > WIDE * usual.where(usual > 0)
+
+
+def mask_outliers(panel: Panel, *, hindsight: bool = False) -> Panel:
+    """Return the panel with every field of an outlier missing, and how many there were in its notes."""
+    wrong = outliers(panel, hindsight=hindsight)
+    frames = {name: getattr(panel, name).mask(wrong) for name in BAR_FIELDS}
+    rule = "with hindsight" if hindsight else "by what was known at their close"
+    share = wrong.to_numpy().sum() / max(int(np.count_nonzero(panel.printed)), 1)
+    note = f"{int(wrong.to_numpy().sum()):,} bars masked {rule} ({share:.3%} of all prints)"
+    return replace(panel, **frames, facts=replace(panel.facts, notes=(*panel.facts.notes, note)))
