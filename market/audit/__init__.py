@@ -1,6 +1,21 @@
 """Audit: what is wrong with bars, what a ticker and a session look like, and bars masked before they mislead."""
 
 from market.audit.audit import BAD_PRINTS, KINDS, Audit, audit_panel
+from market.audit.fixing import fixed_rows
 from market.audit.masking import mask_outliers, outliers
+from market.audit.opening import Audited, audit_source
+from market.audit.page import render_audit, write_audit
 
-__all__ = ["BAD_PRINTS", "KINDS", "Audit", "audit_panel", "mask_outliers", "outliers"]
+__all__ = [
+    "BAD_PRINTS",
+    "KINDS",
+    "Audit",
+    "Audited",
+    "audit_panel",
+    "audit_source",
+    "fixed_rows",
+    "mask_outliers",
+    "outliers",
+    "render_audit",
+    "write_audit",
+]

@@ -42,8 +42,13 @@ def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, 
     return panel_from_rows(long_bars(table, origin=origin.name), origin=origin)
 
 
-def download_daily(tickers: list[str], *, start: str | None, end: str | None) -> pd.DataFrame | None:
-    """Return yfinance's frame with columns (field, ticker) from ``start`` to ``end``, both included."""
+def download_daily(
+    tickers: list[str], *, start: str | None, end: str | None, actions: bool = False
+) -> pd.DataFrame | None:
+    """Return yfinance's frame with columns (field, ticker) from ``start`` to ``end``, both included.
+
+    With ``actions``, dividends and splits stand beside the bars.
+    """
     import yfinance
 
     after_end = None if end is None else f"{pd.Timestamp(end) + pd.Timedelta(days=1):%Y-%m-%d}"  # its end is exclusive
@@ -52,7 +57,7 @@ def download_daily(tickers: list[str], *, start: str | None, end: str | None) ->
         start=start or FIRST_DAY,
         end=after_end,
         interval="1d",
-        actions=False,
+        actions=actions,
         auto_adjust=False,
         back_adjust=False,
         repair=False,

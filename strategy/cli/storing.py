@@ -10,6 +10,7 @@ import typer
 from strategy.cli.options import Json, Quiet, Verbose
 
 if TYPE_CHECKING:
+    from market.audit import Audit, Audited
     from market.store import DataFolder, Kept, Version
 
 __all__ = ["add_data_commands"]
@@ -82,6 +83,56 @@ def info_command(
         _print_version(folder, version, verbose=verbose)
 
 
+def fetch_command(
+    tickers: Annotated[Path, typer.Option("--tickers", metavar="FILE", help="Text file, one ticker a line.")],
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    name: Annotated[str, typer.Option("--name", help="Name of the data set.")] = "us",
+    resume: Annotated[bool, typer.Option("--resume", help="Ask only for what has not arrived.")] = False,
+    workers: Annotated[int, typer.Option(help="Batches fetched at a time.")] = 4,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch daily bars from Yahoo Finance and store them under a name."""
+    from market.sources.fetch import FetchOptions, fetch, read_tickers
+    from strategy.console import progress_bars
+
+    asked = read_tickers(tickers)
+    with progress_bars(quiet=quiet or as_json) as progress:
+        options = FetchOptions(workers=workers, progress=progress)
+        kept, fetched = fetch(asked, name=name, start=start, end=end, resume=resume, options=options)
+    _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
+    if not (quiet or as_json):
+        _print_missing(fetched.failed, fetched.ended_early)
+
+
+def audit_command(
+    source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A stored data set, or bars in a file or folder.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Where the page goes.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a new version without what leaves no doubt.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Look for everything odd in bars: findings, tables and one HTML page; nothing is altered in place."""
+    from market.audit import audit_source, write_audit
+    from market.store import find_version
+
+    if fix and find_version(source) is None:
+        raise ValueError(f"--fix writes a new version of a stored data set, {source} is none: import it first")
+    audited = audit_source(source)
+    page = Path(f"audit-{Path(source).stem}.html") if out is None else out
+    write_audit(audited.audit, page)
+    if as_json:
+        print(json.dumps({"path": str(page), "findings": audited.audit.counts().to_dict()}, indent=2))
+    elif not quiet:
+        _print_audit(audited.audit)
+        print(page)
+    if fix:
+        _print_kept(_fixed(source, audited), as_json=False, quiet=quiet or as_json, verbose=verbose)
+
+
 def add_data_commands(app: typer.Typer) -> None:
     """Register ``quintile data`` with its examples."""
     named = (
@@ -89,6 +140,17 @@ def add_data_commands(app: typer.Typer) -> None:
             "import",
             import_command,
             "quintile data import bars.parquet --name us\n  quintile data import folder_of_csv --name us --licence CC0",
+        ),
+        (
+            "audit",
+            audit_command,
+            "quintile data audit us\n  quintile data audit bars.parquet --out audit.html\n  quintile data audit us --fix",
+        ),
+        (
+            "fetch",
+            fetch_command,
+            "quintile data fetch --tickers sp500.txt --start 1998-01-01 --name us\n  "
+            "quintile data fetch --tickers sp500.txt --start 1998-01-01 --name us --resume --workers 2",
         ),
         ("info", info_command, "quintile data info\n  quintile data info us\n  quintile data info us@3f2a --json"),
         ("update", update_command, "quintile data update us\n  quintile data update us --from newer.parquet"),
@@ -102,6 +164,36 @@ def add_data_commands(app: typer.Typer) -> None:
 
 def _data() -> None:
     """Named local data sets: import, fetch, update, audit."""
+
+
+def _fixed(source: str, audited: "Audited") -> "Kept":
+    from market.audit import fixed_rows
+    from market.errors import SourceError
+    from market.store import find_version, keep_fixed, read_rows
+
+    found = find_version(source)
+    if found is None:
+        raise SourceError(f"{source} went away during the audit: import it again")
+    rows, changes = fixed_rows(audited, read_rows(*found))
+    return keep_fixed(found[0], rows, changes)
+
+
+def _print_audit(audit: "Audit") -> None:
+    from market.audit import KINDS
+
+    for fact, value in audit.summary.items():
+        print(f"{fact:<16} {value:,}" if isinstance(value, int) else f"{fact:<16} {value}")
+    print(f"{'survivorship':<16} {audit.survivorship.stamp}: {audit.survivorship.evidence}\n")
+    _print_table([{"kind": kind, "findings": int(n), "meaning": KINDS[str(kind)]} for kind, n in audit.counts().items() if n])
+
+
+def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
+    for ticker, reason in failed.items():
+        print(f"  {ticker} failed: {reason}")
+    for ticker, day in ended_early.items():
+        print(f"  {ticker} ends on {day}: delisted, or the answer was cut")
+    if failed:
+        print(f"{len(failed)} tickers failed: ask again with --resume", file=sys.stderr)
 
 
 def _print_kept(kept: "Kept", *, as_json: bool, quiet: bool, verbose: bool) -> None:

@@ -1,0 +1,104 @@
+"""Answers: what a vendor's frame holds for each ticker that was asked for, or why it holds nothing usable.
+
+An answer is taken ticker by ticker: one that is empty, cut, broken or from the future fails alone and is named.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from market.sources.columns import BAR_COLUMNS, plain_name
+from market.sources.long_form import LongBars
+
+__all__ = ["Answer", "read_answer"]
+
+FIELDS = (*BAR_COLUMNS, "adj_close")
+EVENTS = {"dividends": "dividends", "stocksplits": "splits"}
+PRICES = ("open", "high", "low", "close", "adj_close")
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+NO_BARS = "no bars came back: an unknown or delisted symbol, or a rate limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """The bars of one ticker, or None and the reason."""
+
+    ticker: str
+    bars: LongBars | None = None
+    reason: str = ""
+
+
+def read_answer(frame: pd.DataFrame | None, tickers: list[str], *, now: datetime) -> list[Answer]:
+    """Return one answer for each ticker that was asked for.
+
+    Parameters
+    ----------
+    frame : DataFrame or None
+        Columns (field, ticker), as yfinance gives them.
+    now : datetime
+        With a time zone. The exchange's own day is left out: its bar may be unfinished.
+    """
+    if frame is None or frame.empty or not isinstance(frame.columns, pd.MultiIndex):
+        return [Answer(ticker=ticker, reason=NO_BARS) for ticker in tickers]
+    held = set(frame.columns.get_level_values(1).astype(str))
+    return [
+        _one(frame.xs(ticker, axis=1, level=1), ticker, now) if ticker in held else Answer(ticker=ticker, reason=NO_BARS)
+        for ticker in tickers
+    ]
+
+
+def _one(frame: pd.DataFrame, ticker: str, now: datetime) -> Answer:
+    named = {_field(str(name)): frame[name] for name in frame.columns}
+    missing = [field for field in FIELDS if field not in named]
+    if missing:
+        return Answer(ticker=ticker, reason=f"columns changed: no {', '.join(missing)}, found {sorted(named)}")
+    if not isinstance(frame.index, pd.DatetimeIndex):
+        return Answer(ticker=ticker, reason="rows are not dated: the answer's form changed")
+    try:
+        numbers = pd.DataFrame(named).astype(float)
+    except (TypeError, ValueError):
+        return Answer(ticker=ticker, reason="text where numbers should be: the answer is broken")
+    numbers = numbers[numbers["close"].notna()]
+    today = pd.Timestamp(now.astimezone(EXCHANGE_ZONE).date())
+    numbers.index = pd.DatetimeIndex(numbers.index).tz_localize(None).normalize()
+    reason = _objection(numbers, today)
+    finished = numbers[numbers.index < today].sort_index()
+    if reason or finished.empty:
+        return Answer(ticker=ticker, reason=reason or NO_BARS)
+    return Answer(ticker=ticker, bars=_rows(finished, ticker))
+
+
+def _field(name: str) -> str:
+    plain = plain_name(name)
+    return "adj_close" if plain == "adjclose" else EVENTS.get(plain, plain)
+
+
+def _objection(numbers: pd.DataFrame, today: pd.Timestamp) -> str:
+    """Why bars are not taken, in words; nothing if they are."""
+    if numbers.empty:
+        return NO_BARS
+    if numbers.index.max() > today + pd.Timedelta(days=1):
+        return f"a bar of {numbers.index.max():%Y-%m-%d}, after today {today:%Y-%m-%d}: check this machine's clock"
+    if numbers.index.has_duplicates:
+        return f"{numbers.index[numbers.index.duplicated()][0]:%Y-%m-%d} came twice"
+    prices = numbers[list(PRICES)].to_numpy()
+    wrong = ~(np.isfinite(prices) & (prices > 0)).all(axis=1)
+    if wrong.any():
+        return f"a price that is no positive number on {numbers.index[wrong][0]:%Y-%m-%d}"
+    crossed = (numbers["high"] < numbers["low"]).to_numpy()
+    return f"high below low on {numbers.index[crossed][0]:%Y-%m-%d}" if crossed.any() else ""
+
+
+def _rows(numbers: pd.DataFrame, ticker: str) -> LongBars:
+    events = {name: numbers[name].fillna(0.0) if name in numbers else 0.0 for name in EVENTS.values()}
+    full = numbers.assign(**events)
+    return LongBars(
+        dates=full.index.to_numpy().astype("datetime64[ns]"),
+        codes=np.zeros(len(full), dtype=np.int32),
+        tickers=(ticker,),
+        numbers={name: full[name].to_numpy(dtype=float) for name in (*FIELDS, *EVENTS.values())},
+        zones=frozenset(["no zone"]),
+    )

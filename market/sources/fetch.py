@@ -1,0 +1,278 @@
+"""Fetch: many tickers from a vendor that limits, forgets and hangs, into a stored data set.
+
+Tickers go out in batches, a few at a time. Whoever did not arrive is asked again, in smaller batches, after a pause
+that doubles and is shaken by chance. Nothing that arrived is asked for twice, also after an interruption.
+"""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from market.errors import SourceError
+from market.sources.answers import Answer, read_answer
+from market.sources.ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
+from market.sources.long_form import LongBars, join_bars
+from market.sources.yahoo import download_daily
+from market.store.compare import compare
+from market.store.folder import data_folder
+from market.store.keeping import Kept, keep_rows, read_rows
+from market.store.parts import in_key_order
+from market.store.versions import Provenance
+
+__all__ = ["FetchOptions", "Fetched", "fetch", "fetch_rows", "read_tickers", "update_from_yahoo"]
+
+OVERLAP = timedelta(days=45)  # of an update with what is stored, so that restatements show
+ENDED_EARLY = timedelta(days=10)
+LONGEST_PAUSE = 120.0
+ADJUSTMENT = "auto_adjust=False: open, high, low, close and volume split adjusted by the vendor, adj_close beside"
+LICENCE = "Yahoo's terms: personal use, no redistribution"
+
+Download = Callable[..., pd.DataFrame | None]
+
+
+def _quiet(stage: str, done: int, total: int, note: str = "") -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchOptions:
+    """How a fetch behaves.
+
+    Parameters
+    ----------
+    download : callable
+        Takes tickers, start, end and actions; returns a frame with columns (field, ticker).
+    workers, batch : int
+        Batches at a time, and tickers in each at first; every further attempt halves the batch.
+    attempts : int
+        Times that a ticker is asked for.
+    pause : float
+        Seconds before the second attempt; doubled before each further one.
+    timeout : float
+        Seconds after which a call counts as hanging.
+    progress : callable
+        Called as tickers arrive.
+    sleep, now : callable
+        The clock, replaced in tests.
+    seed : int
+        Of the jitter.
+    """
+
+    download: Download = download_daily
+    workers: int = 4
+    batch: int = 40
+    attempts: int = 4
+    pause: float = 5.0
+    timeout: float = 180.0
+    progress: Any = _quiet
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "batch", "attempts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, was {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fetched:
+    """The bars that arrived, and the ledger that says what did not and why."""
+
+    rows: LongBars
+    ledger: Ledger
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Reason by ticker, for those that never arrived."""
+        return {ticker: entry.reason for ticker, entry in self.ledger.tickers.items() if entry.status == "failed"}
+
+    @property
+    def ended_early(self) -> dict[str, str]:
+        """Last date by ticker, for those that end well before the newest bar: delisted, or the answer was cut."""
+        last = pd.Series(self.rows.dates).groupby(self.rows.codes).max()
+        early = last[last < last.max() - ENDED_EARLY]
+        return {self.rows.tickers[int(str(code))]: f"{day:%Y-%m-%d}" for code, day in early.items()}
+
+
+def fetch(
+    tickers: Sequence[str],
+    *,
+    name: str,
+    start: str | None,
+    end: str | None = None,
+    resume: bool = False,
+    options: FetchOptions | None = None,
+) -> tuple[Kept, Fetched]:
+    """Fetch daily bars, dividends and splits and store them as data set ``name``.
+
+    Raises
+    ------
+    SourceError
+        If nothing arrived, or an unfinished fetch of the same name is neither resumed nor the same.
+    ValueError
+        If there is no ticker or no data set may be called so.
+    """
+    options = options or FetchOptions()
+    folder = data_folder(name)
+    waiting_room = folder.path.parent / f".fetch-{name}"
+    fetched = fetch_rows(tickers, folder=waiting_room, span=(start, end), resume=resume, options=options)
+    return keep_rows(folder, fetched.rows, _provenance(len(fetched.rows.tickers), options)), fetched
+
+
+def update_from_yahoo(name: str, *, options: FetchOptions | None = None) -> Kept:
+    """Fetch what is newer than a stored data set, and the whole history of every ticker that was restated since.
+
+    Raises
+    ------
+    SourceError
+        If the data set did not come from yfinance, or nothing arrived.
+    """
+    options, folder = options or FetchOptions(), data_folder(name)
+    version = folder.find()
+    if version.provenance.vendor != "yfinance":
+        raise SourceError(f"{name} was imported from {version.provenance.source}: update it with --from FILE")
+    stored = read_rows(folder, version)
+    room = folder.path.parent / f".update-{name}"
+    since = str((pd.Timestamp(version.span[1]) - OVERLAP).date())
+    recent = fetch_rows(list(stored.tickers), folder=room, span=(since, None), resume=False, options=options).rows
+    rebased = compare(stored, in_key_order(recent)).rebased
+    rows = recent
+    if rebased:
+        full = fetch_rows(list(rebased), folder=room, span=(version.span[0], None), resume=False, options=options).rows
+        rows = join_bars([full, _without(recent, full.tickers)]) if len(full.tickers) < len(recent.tickers) else full
+    return keep_rows(folder, rows, _provenance(version.tickers, options), extend=True)
+
+
+def fetch_rows(
+    tickers: Sequence[str],
+    *,
+    folder: Path,
+    span: tuple[str | None, str | None],
+    resume: bool,
+    options: FetchOptions,
+) -> Fetched:
+    """Return the bars of all tickers that can be had, kept in ``folder`` as they arrive.
+
+    Raises
+    ------
+    SourceError
+        If nothing arrived at all.
+    """
+    ledger = _opened(tickers, folder, span, resume)
+    shaken = random.Random(options.seed)  # noqa: S311 - jitter, not a secret
+    for attempt in range(options.attempts):
+        waiting = ledger.waiting()
+        if not waiting:
+            break
+        if attempt:
+            options.sleep(min(options.pause * 2 ** (attempt - 1), LONGEST_PAUSE) * shaken.uniform(0.5, 1.5))
+        last = attempt == options.attempts - 1
+        for answers in _asked(waiting, max(options.batch >> attempt, 1), span, options):
+            ledger = _noted(ledger, answers, folder, last=last)
+            done = len(ledger.tickers) - len(ledger.waiting())
+            options.progress("fetch", done, len(ledger.tickers), f"attempt {attempt + 1} of {options.attempts}")
+    return _collected(ledger, folder)
+
+
+def read_tickers(path: str | Path) -> list[str]:
+    """Return the tickers of a text file, one or several a line, each once; what follows a # is a comment.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    words = [word for line in lines for word in line.split("#")[0].replace(",", " ").split()]
+    if not words:
+        raise ValueError(f"{path} names no ticker: write one a line, such as AAPL")
+    return list(dict.fromkeys(words))
+
+
+def _opened(tickers: Sequence[str], folder: Path, span: tuple[str | None, str | None], resume: bool) -> Ledger:
+    """A new ledger, or the unfinished one: what is done and can be read stays done."""
+    if not tickers:
+        raise ValueError("a fetch needs at least one ticker, was given none")
+    ledger = Ledger(start=span[0], end=span[1], tickers={ticker: Entry() for ticker in tickers})
+    before = read_ledger(folder) if resume else None
+    if before is not None:
+        if (before.start, before.end) != span:
+            raise SourceError(f"the unfinished fetch is of {before.start} to {before.end}: ask for the same, or drop --resume")
+        done = {t: e for t, e in before.tickers.items() if e.status == "done" and saved_bars(folder, t) is not None}
+        ledger = ledger.model_copy(update={"tickers": {t: done.get(t, Entry()) for t in tickers}})
+    write_ledger(folder, ledger)
+    return ledger
+
+
+def _asked(
+    tickers: list[str], size: int, span: tuple[str | None, str | None], options: FetchOptions
+) -> Iterator[list[Answer]]:
+    """Answers batch by batch, several batches at a time."""
+    batches = [tickers[first : first + size] for first in range(0, len(tickers), size)]
+    with ThreadPoolExecutor(max_workers=options.workers) as pool:
+        yield from pool.map(lambda batch: _ask(batch, span, options), batches)
+
+
+def _ask(batch: list[str], span: tuple[str | None, str | None], options: FetchOptions) -> list[Answer]:
+    """One call in a thread of its own, which is left behind if it hangs."""
+    returned: queue.SimpleQueue[tuple[pd.DataFrame | None, str]] = queue.SimpleQueue()
+
+    def call() -> None:
+        try:
+            returned.put((options.download(batch, start=span[0], end=span[1], actions=True), ""))
+        except Exception as error:  # noqa: BLE001 - whatever a vendor's client raises is an answer of that vendor
+            returned.put((None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        frame, reason = returned.get(timeout=options.timeout)
+    except queue.Empty:
+        frame, reason = None, f"no answer within {options.timeout:g} s"
+    if reason:
+        return [Answer(ticker=ticker, reason=reason) for ticker in batch]
+    return read_answer(frame, batch, now=options.now())
+
+
+def _noted(ledger: Ledger, answers: list[Answer], folder: Path, *, last: bool) -> Ledger:
+    for answer in answers:
+        if answer.bars is not None:
+            save_bars(folder, answer.bars)
+            ledger = ledger.marked(answer.ticker, "done")
+        else:
+            ledger = ledger.marked(answer.ticker, "failed" if last else "waiting", answer.reason)
+    write_ledger(folder, ledger)
+    return ledger
+
+
+def _collected(ledger: Ledger, folder: Path) -> Fetched:
+    arrived = [bars for t, e in ledger.tickers.items() if e.status == "done" and (bars := saved_bars(folder, t)) is not None]
+    if not arrived:
+        reason = next(iter(ledger.tickers.values())).reason
+        raise SourceError(f"none of {len(ledger.tickers)} tickers arrived ({reason}): check network and rate limit, then --resume")
+    return Fetched(rows=in_key_order(join_bars(arrived)), ledger=ledger)
+
+
+def _without(rows: LongBars, tickers: Sequence[str]) -> LongBars:
+    dropped = [code for code, ticker in enumerate(rows.tickers) if ticker in set(tickers)]
+    return rows.select(~pd.Series(rows.codes).isin(dropped).to_numpy())
+
+
+def _provenance(n_tickers: int, options: FetchOptions) -> Provenance:
+    return Provenance(
+        source=f"Yahoo Finance through yfinance, {n_tickers} tickers",
+        adjustment=ADJUSTMENT,
+        fetched_at=options.now().astimezone(UTC).isoformat(timespec="seconds"),
+        licence=LICENCE,
+        split_adjusted=True,
+        vendor="yfinance",
+    )
