@@ -50,7 +50,7 @@ def _without_splits(audited: Audited, rows: LongBars) -> tuple[LongBars, tuple[C
         for name in numbers.keys() & {*PRICES}:
             numbers[name][before] /= ratio
         numbers["volume"][before] *= ratio
-        days = np.datetime_as_string(rows.dates[before], unit="D")
+        days = rows.dates[before].astype("datetime64[D]")
         changes.append(
             Change(
                 what="divided by an unadjusted split",
