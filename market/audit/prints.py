@@ -15,7 +15,8 @@ __all__ = ["Copies", "islands", "repeated_bars", "residual_returns", "runs", "st
 
 MIN_RANGE = 0.002  # of the close; bars of a few ticks repeat by themselves
 SAME_VOLUME = 0.02  # relative; a repeated bar mostly brings its volume along
-CLEAR_RANGE = 0.01  # of the close; a bar this wide repeats in four prices only if it is copied
+CLEAR_RANGE = 0.01  # of the close; a bar this wide and
+CLEAR_TICKS = 0.20  # in money, repeats in four prices only if it is copied
 POOLED = 3  # tickers that share both sessions before they are judged together
 ISLAND_SESSIONS = 3
 ISLAND_GAP = 0.02
@@ -134,7 +135,8 @@ def _too_wide_for_chance(panel: Panel, early: np.ndarray, late: np.ndarray, colu
     one, other = volume[early, columns], volume[late, columns]
     spread = (high - low) / close
     same_volume = np.abs(one - other) <= SAME_VOLUME * np.maximum(one, other)
-    kept: np.ndarray = (spread > CLEAR_RANGE) | ((spread > MIN_RANGE) & same_volume)
+    many_ticks = (spread > CLEAR_RANGE) & (high - low > CLEAR_TICKS)
+    kept: np.ndarray = many_ticks | ((spread > MIN_RANGE) & same_volume)
     return kept
 
 
