@@ -257,7 +257,9 @@ def test_the_splits_of_the_raw_bars_are_found_with_and_without_adj_close(shared_
     early = audited.audit.findings[audited.audit.findings["kind"] == "early volume"]
     assert {"2015-07-13", "2015-07-14"} <= set(early[early["ticker"] == "NFLX"]["first"].dt.strftime("%Y-%m-%d"))
     raw = load_bars(path)
-    factor = pd.read_parquet(path, columns=["date", "ticker", "close"]).assign(date=lambda rows: pd.to_datetime(rows["date"]))
+    factor = pd.read_parquet(path, columns=["date", "ticker", "close"]).assign(
+        date=lambda rows: pd.to_datetime(rows["date"])
+    )
     close = factor.pivot_table(index="date", columns="ticker", values="close").reindex(raw.sessions)
     scale = (close / raw.close).rename_axis(index="session")
     prices = {name: getattr(raw, name) * scale for name in ("open", "high", "low", "close")}

@@ -111,7 +111,10 @@ FOR_GOOD: dict[str, tuple[Play, str]] = {
     "all missing": (lambda told, asked, n: with_all_missing(told, "B"), "an unknown or delisted symbol"),
     "changed columns": (lambda told, asked, n: renamed(told, "B"), "columns changed: no adj_close"),
     "zero price": (lambda told, asked, n: with_cell(told, "B", "Close", 0.0), "a price that is no positive number on"),
-    "infinite price": (lambda told, asked, n: with_cell(told, "B", "High", np.inf), "a price that is no positive number"),
+    "infinite price": (
+        lambda told, asked, n: with_cell(told, "B", "High", np.inf),
+        "a price that is no positive number",
+    ),
     "high below low": (lambda told, asked, n: with_cell(told, "B", "High", 1.0), "high below low on"),
     "a date twice": (lambda told, asked, n: twice(told, asked), "came twice"),
     "a bar from the future": (lambda told, asked, n: ahead(told, asked), "check this machine's clock"),
@@ -308,7 +311,7 @@ def test_an_imported_data_set_is_not_updated_from_a_vendor(tmp_path: Path) -> No
     flat = frame(["A"]).droplevel(1, axis=1).rename_axis("date").reset_index().assign(ticker="A")
     flat.to_parquet(tmp_path / "bars.parquet")
     import_bars(tmp_path / "bars.parquet", name="mine")
-    with pytest.raises(SourceError, match="was imported from bars.parquet: update it with --from FILE"):
+    with pytest.raises(SourceError, match=r"was imported from bars\.parquet: update it with --from FILE"):
         update_from_yahoo("mine", options=options(Vendor()))
 
 

@@ -41,7 +41,9 @@ def bars(tickers: str = "ABC", *, days: int = 40, start: str = "2019-12-02", adj
     frames = []
     for number, ticker in enumerate(tickers):
         close = 50.0 + number + np.arange(days) * 0.25
-        frame = pd.DataFrame({"date": dates, "ticker": ticker, "open": close - 0.1, "high": close + 1, "low": close - 1})
+        frame = pd.DataFrame(
+            {"date": dates, "ticker": ticker, "open": close - 0.1, "high": close + 1, "low": close - 1}
+        )
         frame["close"], frame["volume"] = close, 1000.0 + np.arange(days)
         if adjusted:
             frame["adj_close"] = close * 0.5
@@ -202,7 +204,9 @@ def test_adjusted_and_unadjusted_rows_do_not_mix(tmp_path: Path) -> None:
         update_bars(save(bars(days=41, adjusted=False), tmp_path / "two.parquet"), name="us")
 
 
-@pytest.mark.parametrize("name", ["", "../us", "US", "a/b", "us.parquet", "builtin", "yfinance", "a" * 41, "1us", "us@a"])
+@pytest.mark.parametrize(
+    "name", ["", "../us", "US", "a/b", "us.parquet", "builtin", "yfinance", "a" * 41, "1us", "us@a"]
+)
 def test_a_name_is_never_a_path(name: str) -> None:
     with pytest.raises(ValueError, match="a data set needs a plain name"):
         check_name(name)
@@ -279,7 +283,11 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path: Path) -> None:
     source = save(bars(), tmp_path / "one.parquet")
     import_bars(source, name="us")
     folder = data_folder("us")
-    left = [folder.files / "orphan.parquet", folder.files / ".x.parquet.1.partial", folder.path / ".manifest.json.2.partial"]
+    left = [
+        folder.files / "orphan.parquet",
+        folder.files / ".x.parquet.1.partial",
+        folder.path / ".manifest.json.2.partial",
+    ]
     for path in (*left, folder.path / "notes.txt"):
         path.write_text("half")
     update_bars(save(bars(days=41), tmp_path / "two.parquet"), name="us")
@@ -291,8 +299,10 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path: Path) -> None:
 def test_a_writer_waits_its_turn_and_says_so(tmp_path: Path) -> None:
     import_bars(save(bars(), tmp_path / "one.parquet"), name="us")
     folder = data_folder("us")
-    with folder.locked(), pytest.raises(SourceError, match="us is being written by another process"), folder.locked(
-        patience=0.0
+    with (
+        folder.locked(),
+        pytest.raises(SourceError, match="us is being written by another process"),
+        folder.locked(patience=0.0),
     ):
         pass
 

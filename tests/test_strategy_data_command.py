@@ -85,7 +85,9 @@ def test_refusals_are_one_line(
 
 def test_every_fault_of_the_page_has_its_test() -> None:
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8").split("## Faults")[1].split("\n## ")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
     assert len(rows) - 1 >= 25
     for fault, _, lost, test in rows[1:]:

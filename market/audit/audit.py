@@ -27,7 +27,7 @@ KINDS = {
     "unadjusted split": "the price jumps by a simple ratio and volume by its inverse; nothing accounts for it",
     "split": "adj_close accounts for it; listed so that it can be checked",
     "early volume": "volume before a split that is on the basis after it",
-    "adjustment jump": "adj_close / close moves by 20 % or more on no simple ratio: a spin-off, a large dividend, or wrong",
+    "adjustment jump": "adj_close / close moves by 20 % or more on no simple ratio: a spin-off, a dividend, or wrong",
     "reused ticker": "a new price level after more than sixty sessions without a print",
     "duplicate ticker": "two tickers with the same returns",
     "missing session": "held by the exchange, absent from the bars",

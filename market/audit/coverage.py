@@ -1,4 +1,4 @@
-"""Coverage: how much of its own life each ticker printed, how many tickers each session has, and the years there are."""
+"""Coverage: how much of its life each ticker printed, how many tickers each session has, and the years."""
 
 import pandas as pd
 

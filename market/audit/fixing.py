@@ -37,7 +37,9 @@ def fixed_rows(audited: Audited, rows: LongBars) -> tuple[LongBars, tuple[Change
 
 def _removed(rows: LongBars, row: int) -> Change:
     day = str(np.datetime_as_string(rows.dates[row], unit="D"))
-    return Change(what="removed, not traded there", ticker=rows.tickers[rows.codes[row]], first=day, last=day, sessions=1)
+    return Change(
+        what="removed, not traded there", ticker=rows.tickers[rows.codes[row]], first=day, last=day, sessions=1
+    )
 
 
 def _without_splits(audited: Audited, rows: LongBars) -> tuple[LongBars, tuple[Change, ...]]:

@@ -18,10 +18,14 @@ BARS = 240  # columns of the picture
 def render_audit(audit: Audit) -> str:
     """Return the audit as one HTML page without a request; tables are cut at 2,000 rows, and say so."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files("market.audit").joinpath("page.html").read_text(encoding="utf-8"))
+    template = environment.from_string(
+        resources.files("market.audit").joinpath("page.html").read_text(encoding="utf-8")
+    )
     return template.render(
         source=audit.source,
-        summary=[(name, f"{value:,}" if isinstance(value, (int, float)) else value) for name, value in audit.summary.items()],
+        summary=[
+            (name, f"{value:,}" if isinstance(value, (int, float)) else value) for name, value in audit.summary.items()
+        ],
         stamp=audit.survivorship.stamp,
         evidence=audit.survivorship.evidence,
         kinds=[(kind, int(count), KINDS[kind]) for kind, count in audit.counts().items()],
@@ -58,10 +62,19 @@ def _cell(value: object) -> str:
 
 def _bars(findings: pd.Series) -> list[dict[str, float | str]]:
     """Findings over time: equal spans of sessions as bars of a picture 720 wide and 90 high."""
-    spans = [findings.iloc[place : place + max(len(findings) // BARS, 1)] for place in range(0, len(findings), max(len(findings) // BARS, 1))]
+    spans = [
+        findings.iloc[place : place + max(len(findings) // BARS, 1)]
+        for place in range(0, len(findings), max(len(findings) // BARS, 1))
+    ]
     most = max(max((int(span.sum()) for span in spans), default=0), 1)
     width = 720 / max(len(spans), 1)
     return [
-        {"x": round(place * width, 2), "h": round(90 * int(span.sum()) / most, 2), "w": round(width * 0.9, 2), "day": f"{span.index[0]:%Y-%m-%d}", "n": int(span.sum())}
+        {
+            "x": round(place * width, 2),
+            "h": round(90 * int(span.sum()) / most, 2),
+            "w": round(width * 0.9, 2),
+            "day": f"{span.index[0]:%Y-%m-%d}",
+            "n": int(span.sum()),
+        }
         for place, span in enumerate(spans)
     ]

@@ -109,9 +109,7 @@ def runs(marked: np.ndarray, *, least: int = 1, lead: int = 0) -> list[tuple[int
     columns, starts = np.nonzero(edges.T == 1)
     _, ends = np.nonzero(edges.T == -1)
     kept = ends - starts >= least
-    return list(
-        zip(columns[kept].tolist(), (starts[kept] - lead).tolist(), (ends[kept] - 1).tolist(), strict=True)
-    )
+    return list(zip(columns[kept].tolist(), (starts[kept] - lead).tolist(), (ends[kept] - 1).tolist(), strict=True))
 
 
 def _equal_bars(panel: Panel, factor: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ def adjusted_splits(factor: np.ndarray) -> Found:
     return list(zip(events.columns.tolist(), events.rows.tolist(), events.ratios.tolist(), strict=True))
 
 
-def unadjusted_splits(panel: Panel, *, factor: np.ndarray | None = None) -> Found:
+def unadjusted_splits(panel: Panel) -> Found:
     """Return (column, row, likely new shares for one old) of splits that the panel's prices still show.
 
     A jump that is undone, prices and money, within the next sessions is a bad print and not a split.

@@ -84,7 +84,9 @@ def _stored_panel(
 ) -> Panel:
     folder, version = stored
     if Path(version.name).exists():
-        raise ValueError(f"{version.name} is a stored data set and a path: write ./{version.name} for the path, or move it")
+        raise ValueError(
+            f"{version.name} is a stored data set and a path: write ./{version.name} for the path, or move it"
+        )
     origin = origin_of(version, point_in_time=point_in_time)
     bars = _cut(stored_bars(folder, version, start=first, end=last), first, last, origin.name)
     return panel_from_rows(bars, origin=origin)

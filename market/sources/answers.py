@@ -45,7 +45,9 @@ def read_answer(frame: pd.DataFrame | None, tickers: list[str], *, now: datetime
         return [Answer(ticker=ticker, reason=NO_BARS) for ticker in tickers]
     held = set(frame.columns.get_level_values(1).astype(str))
     return [
-        _one(frame.xs(ticker, axis=1, level=1), ticker, now) if ticker in held else Answer(ticker=ticker, reason=NO_BARS)
+        _one(frame.xs(ticker, axis=1, level=1), ticker, now)
+        if ticker in held
+        else Answer(ticker=ticker, reason=NO_BARS)
         for ticker in tickers
     ]
 

@@ -207,7 +207,9 @@ def _opened(tickers: Sequence[str], folder: Path, span: tuple[str | None, str | 
     before = read_ledger(folder) if resume else None
     if before is not None:
         if (before.start, before.end) != span:
-            raise SourceError(f"the unfinished fetch is of {before.start} to {before.end}: ask for the same, or drop --resume")
+            raise SourceError(
+                f"the unfinished fetch is of {before.start} to {before.end}: ask for the same, or drop --resume"
+            )
         done = {t: e for t, e in before.tickers.items() if e.status == "done" and saved_bars(folder, t) is not None}
         ledger = ledger.model_copy(update={"tickers": {t: done.get(t, Entry()) for t in tickers}})
     write_ledger(folder, ledger)
@@ -230,7 +232,7 @@ def _ask(batch: list[str], span: tuple[str | None, str | None], options: FetchOp
     def call() -> None:
         try:
             returned.put((options.download(batch, start=span[0], end=span[1], actions=True), ""))
-        except Exception as error:  # noqa: BLE001 - whatever a vendor's client raises is an answer of that vendor
+        except Exception as error:
             returned.put((None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
 
     threading.Thread(target=call, daemon=True).start()
@@ -255,10 +257,14 @@ def _noted(ledger: Ledger, answers: list[Answer], folder: Path, *, last: bool) -
 
 
 def _collected(ledger: Ledger, folder: Path) -> Fetched:
-    arrived = [bars for t, e in ledger.tickers.items() if e.status == "done" and (bars := saved_bars(folder, t)) is not None]
+    arrived = [
+        bars for t, e in ledger.tickers.items() if e.status == "done" and (bars := saved_bars(folder, t)) is not None
+    ]
     if not arrived:
         reason = next(iter(ledger.tickers.values())).reason
-        raise SourceError(f"none of {len(ledger.tickers)} tickers arrived ({reason}): check network and rate limit, then --resume")
+        raise SourceError(
+            f"none of {len(ledger.tickers)} tickers arrived ({reason}): check network and rate limit, then --resume"
+        )
     return Fetched(rows=in_key_order(join_bars(arrived)), ledger=ledger)
 
 

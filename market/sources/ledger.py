@@ -9,15 +9,15 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
-from pydantic import ValidationError
 from pyarrow import parquet
+from pydantic import ValidationError
 
 from market.errors import SourceError
 from market.files import atomic_path, read_json, write_json
 from market.settings import Settings
 from market.sources.long_form import LongBars
 
-__all__ = ["Entry", "Ledger", "read_ledger", "saved_bars", "save_bars", "write_ledger"]
+__all__ = ["Entry", "Ledger", "read_ledger", "save_bars", "saved_bars", "write_ledger"]
 
 LEDGER = "ledger.json"
 

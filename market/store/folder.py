@@ -93,7 +93,9 @@ class DataFolder:
                 self._sweep()
                 yield
         except Timeout as error:
-            raise SourceError(f"{self.path.name} is being written by another process: wait for it, then repeat") from error
+            raise SourceError(
+                f"{self.path.name} is being written by another process: wait for it, then repeat"
+            ) from error
 
     def known_files(self) -> dict[str, StoredFile]:
         """Return every file of every version by content."""
@@ -104,7 +106,9 @@ class DataFolder:
         """Make ``version``, whose files are written, the newest."""
         write_json(self._version_path(version.fingerprint), version.model_dump(mode="json"))
         versions = [one for one in self.fingerprints if one != version.fingerprint]
-        write_json(self.path / MANIFEST, {"format": 1, "name": version.name, "versions": [*versions, version.fingerprint]})
+        write_json(
+            self.path / MANIFEST, {"format": 1, "name": version.name, "versions": [*versions, version.fingerprint]}
+        )
 
     def _holds(self, file: StoredFile) -> bool:
         path = self.files / f"{file.content}.parquet"

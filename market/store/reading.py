@@ -28,5 +28,3 @@ def origin_of(version: Version, *, point_in_time: bool = False) -> Origin:
         point_in_time=known.point_in_time or point_in_time,
         split_adjusted=known.split_adjusted,
     )
-
-

@@ -129,7 +129,9 @@ class Version(Settings):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise SourceError(f"{origin} is not a version of a data set: restore it, or import the data again") from error
+            raise SourceError(
+                f"{origin} is not a version of a data set: restore it, or import the data again"
+            ) from error
 
 
 def fingerprint_of(parts: tuple[Part, ...], provenance: Provenance) -> str:

@@ -46,7 +46,9 @@ Examples:
 
 def run_command(
     strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
-    bars: Annotated[str, typer.Option(help="builtin, a stored name, a file or folder, or yfinance:AAPL,MSFT.")] = "builtin",
+    bars: Annotated[
+        str, typer.Option(help="builtin, a stored name, a file or folder, or yfinance:AAPL,MSFT.")
+    ] = "builtin",
     universe: Annotated[str, typer.Option(help="all, topN (by trailing dollar volume) or a member file.")] = "all",
     split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,

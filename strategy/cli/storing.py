@@ -75,7 +75,9 @@ def info_command(
     found = find_version(name)
     if found is None:
         known = ", ".join(stored_names()) or "none"
-        raise SourceError(f"no data set {name} in {store_home()} (there: {known}): make one with `quintile data import`")
+        raise SourceError(
+            f"no data set {name} in {store_home()} (there: {known}): make one with `quintile data import`"
+        )
     folder, version = found
     if as_json:
         print(json.dumps(version.model_dump(mode="json") | {"versions": folder.fingerprints}, indent=2))
@@ -144,7 +146,7 @@ def add_data_commands(app: typer.Typer) -> None:
         (
             "audit",
             audit_command,
-            "quintile data audit us\n  quintile data audit bars.parquet --out audit.html\n  quintile data audit us --fix",
+            "quintile data audit us\n  quintile data audit bars.parquet --out a.html\n  quintile data audit us --fix",
         ),
         (
             "fetch",
@@ -184,7 +186,9 @@ def _print_audit(audit: "Audit") -> None:
     for fact, value in audit.summary.items():
         print(f"{fact:<16} {value:,}" if isinstance(value, int) else f"{fact:<16} {value}")
     print(f"{'survivorship':<16} {audit.survivorship.stamp}: {audit.survivorship.evidence}\n")
-    _print_table([{"kind": kind, "findings": int(n), "meaning": KINDS[str(kind)]} for kind, n in audit.counts().items() if n])
+    _print_table(
+        [{"kind": kind, "findings": int(n), "meaning": KINDS[str(kind)]} for kind, n in audit.counts().items() if n]
+    )
 
 
 def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
@@ -271,4 +275,8 @@ def _row(version: "Version") -> dict[str, Any]:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from strategy.console import table
 
-    table("", list(rows[0]), [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row.values()] for row in rows])
+    table(
+        "",
+        list(rows[0]),
+        [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row.values()] for row in rows],
+    )
