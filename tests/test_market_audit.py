@@ -267,7 +267,7 @@ def test_the_splits_of_the_raw_bars_are_found_with_and_without_adj_close(shared_
     found = audit_panel(traded).findings
     left = found[found["kind"] == "unadjusted split"]
     assert "NFLX" in set(left["ticker"])
-    truth = set(zip(splits["ticker"], splits["first"], strict=True))
-    both = truth & set(zip(left["ticker"], left["first"], strict=True))
-    assert len(both) / len(truth) >= 0.7
-    assert len(both) / len(left) >= 0.7
+    truth = {(row.ticker, row.first): row.value for row in splits.itertuples()}
+    both = truth.keys() & set(zip(left["ticker"], left["first"], strict=True))
+    assert len(both) / len(left) >= 0.8
+    assert sum(truth[key] > 1 for key in both) >= 0.65 * sum(ratio > 1 for ratio in truth.values())

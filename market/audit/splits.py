@@ -16,7 +16,7 @@ WINDOW = 20
 LIKELY = np.array([4 / 3, 3 / 2, 2, 5 / 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100])
 RATIOS = np.sort(np.r_[LIKELY, 1 / LIKELY])
 OPEN_NEAR = 0.06  # relative distance of the open from the ratio
-QUIET = 0.10  # high over low of the session, less one
+QUIET = 0.20  # high over low of the session, less one
 MONEY = 2.5  # money traded over its median, at most and at least its inverse
 
 Found = list[tuple[int, int, float]]
