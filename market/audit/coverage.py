@@ -12,10 +12,10 @@ SESSIONS_A_YEAR = 252
 def ticker_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each ticker: first and last print, prints, years, coverage of its own span, findings."""
     printed = panel.printed
-    first = printed.idxmax()
-    last = printed[::-1].idxmax()
+    first = pd.DatetimeIndex(printed.idxmax())
+    last = pd.DatetimeIndex(printed[::-1].idxmax())
     prints = printed.sum()
-    places = panel.sessions.get_indexer(last) - panel.sessions.get_indexer(first) + 1
+    places = (panel.sessions.searchsorted(last) - panel.sessions.searchsorted(first)) + 1
     return pd.DataFrame(
         {
             "first": first,

@@ -67,7 +67,8 @@ def residual_returns(prices: np.ndarray, before: np.ndarray | None = None) -> np
     last = pd.DataFrame(prices if before is None else before).ffill().shift(1).to_numpy()
     moves = np.log(prices / last)
     middle = pd.DataFrame(moves).median(axis=1).fillna(0.0).to_numpy()
-    return moves - middle[:, None]
+    residual: np.ndarray = moves - middle[:, None]
+    return residual
 
 
 def islands(panel: Panel) -> list[tuple[int, int, int, float]]:

@@ -91,4 +91,5 @@ def _stays(close: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     """Whether five sessions later the price is still nearer to the new level than to the old."""
     last = pd.DataFrame(close).ffill()
     moved = np.log((last.shift(1) / last.shift(-5).fillna(last.iloc[-1])).to_numpy())
-    return np.abs(moved - np.log(ratio)) < 0.5 * np.abs(np.log(ratio))
+    stays: np.ndarray = np.abs(moved - np.log(ratio)) < 0.5 * np.abs(np.log(ratio))
+    return stays
