@@ -186,7 +186,8 @@ def _duplicate_rows(panel: Panel) -> list[Row]:
     """Tickers whose returns are equal in nearly all common sessions, looked for among equal sums of large moves."""
     moves = np.round(panel.close.pct_change(fill_method=None).to_numpy(), 6)
     last = len(panel.sessions) - 1
-    rows, seen = [], {}
+    rows: list[Row] = []
+    seen: dict[tuple[int, float], int] = {}
     for column in range(moves.shape[1]):
         own = moves[:, column]
         heard = np.flatnonzero(~np.isnan(own))

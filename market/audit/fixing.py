@@ -5,6 +5,7 @@ for are divided by its ratio and shares multiplied. Everything else is left to i
 """
 
 import numpy as np
+import pandas as pd
 
 from market.audit.opening import Audited
 from market.audit.splits import split_words
@@ -28,8 +29,8 @@ def fixed_rows(audited: Audited, rows: LongBars) -> tuple[LongBars, tuple[Change
     """
     rows, rescaled = _without_splits(audited, rows)
     wrong = audited.audit.bad_prints(audited.panel).to_numpy()
-    places = audited.panel.sessions.get_indexer(rows.dates)
-    columns = audited.panel.tickers.get_indexer(np.array(rows.tickers, dtype=object))[rows.codes]
+    places = audited.panel.sessions.get_indexer(pd.DatetimeIndex(rows.dates))
+    columns = audited.panel.tickers.get_indexer(pd.Index(rows.tickers, dtype="str"))[rows.codes]
     dropped = (places >= 0) & (columns >= 0) & wrong[places, columns]
     removed = tuple(_removed(rows, row) for row in np.flatnonzero(dropped).tolist())
     return rows.select(~dropped), (*rescaled, *removed)

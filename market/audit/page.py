@@ -28,7 +28,7 @@ def render_audit(audit: Audit) -> str:
         ],
         stamp=audit.survivorship.stamp,
         evidence=audit.survivorship.evidence,
-        kinds=[(kind, int(count), KINDS[kind]) for kind, count in audit.counts().items()],
+        kinds=[(kind, int(count), KINDS[str(kind)]) for kind, count in audit.counts().items()],
         bars=_bars(audit.sessions["findings"]),
         tables=[
             _table("Findings", audit.findings.sort_values(["kind", "first", "ticker"])),
