@@ -45,11 +45,14 @@ def read_answer(frame: pd.DataFrame | None, tickers: list[str], *, now: datetime
         return [Answer(ticker=ticker, reason=NO_BARS) for ticker in tickers]
     held = set(frame.columns.get_level_values(1).astype(str))
     return [
-        _one(frame.xs(ticker, axis=1, level=1), ticker, now)
-        if ticker in held
-        else Answer(ticker=ticker, reason=NO_BARS)
+        _one(_of(frame, ticker), ticker, now) if ticker in held else Answer(ticker=ticker, reason=NO_BARS)
         for ticker in tickers
     ]
+
+
+def _of(frame: pd.DataFrame, ticker: str) -> pd.DataFrame:
+    own: pd.DataFrame = frame.loc[:, frame.columns.get_level_values(1) == ticker]
+    return own.droplevel(1, axis=1)
 
 
 def _one(frame: pd.DataFrame, ticker: str, now: datetime) -> Answer:

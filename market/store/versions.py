@@ -16,8 +16,6 @@ from market.store.parts import Part
 
 __all__ = ["Change", "Provenance", "Version", "fingerprint_of"]
 
-FORMAT = 1
-
 
 class Provenance(Settings):
     """Where rows came from.
@@ -85,7 +83,7 @@ class Version(Settings):
         Against the parent: restated, added and withdrawn rows by ticker.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str
     fingerprint: str
     parent: str | None
