@@ -29,7 +29,8 @@ def listed(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
 def cash_outs(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
     """Return the sessions in which holders are paid out at last close × (1 + delisting return).
 
-    That is the session after a delisting, or the one that ends ``patience`` sessions in a row without a print.
+    That is the session after a delisting, or the one that ends ``patience`` sessions in a row without a print, whichever
+    comes first: a holder who was paid because patience ran out holds nothing when a later delisting date comes.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def cash_outs(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
         column = panel.tickers.get_loc(ticker)
         paid[:, column][panel.sessions > event["session"]] = np.nan
         after = int(panel.sessions.searchsorted(event["session"], side="right"))
-        if after < len(panel.sessions):
+        if after < len(panel.sessions) and silent[after, column] <= patience:
             paid[after, column] = event["delisting_return"]
     return aligned_frame(paid, panel.sessions, panel.tickers)
 

@@ -217,6 +217,14 @@ def test_a_delisting_date_after_the_last_print_pays_out_after_that_date() -> Non
     assert cash_outs(panel, patience=4)["A"].tolist() == pytest.approx([NAN, NAN, NAN, -1.0, NAN], nan_ok=True)
 
 
+def test_a_delisting_after_patience_ran_out_pays_nobody_again() -> None:
+    close = {"A": [5, NAN, NAN, NAN, NAN, NAN], "B": [5, NAN, NAN, 6, NAN, NAN]}
+    panel = panel_of(close, delistings=delisted({"A": ("2020-01-06", -1.0), "B": ("2020-01-07", -0.5)}))
+    paid = cash_outs(panel, patience=2)
+    assert paid["A"].tolist() == pytest.approx([NAN, NAN, 0, NAN, NAN, NAN], nan_ok=True)
+    assert paid["B"].tolist() == pytest.approx([NAN, NAN, 0, NAN, NAN, -0.5], nan_ok=True)  # it printed again between
+
+
 def test_a_delisting_in_the_last_session_is_not_paid_yet() -> None:
     panel = panel_of({"A": [5, 6], "B": [5, 6]}, delistings=delisted({"A": ("2020-01-02", -1.0)}))
     assert cash_outs(panel).isna().all().all()
