@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from market.counting import Count, counted
 from market.errors import DataError
 from models.losses import MIN_NAMES, rank_correlations
 from models.networks.lstm import RankLSTM
@@ -75,7 +76,12 @@ class SequenceImportance:
 
 
 def permutation_importance(
-    model: TrainedModel, windows: Windows, *, sessions: pd.DatetimeIndex, sample: ImportanceSample | None = None
+    model: TrainedModel,
+    windows: Windows,
+    *,
+    sessions: pd.DatetimeIndex,
+    sample: ImportanceSample | None = None,
+    progress: Count | None = None,
 ) -> pd.DataFrame:
     """Return what dealing each feature anew within the session costs.
 
@@ -89,6 +95,8 @@ def permutation_importance(
         Sessions that may be drawn, each among the windows' sessions.
     sample : ImportanceSample, optional
         How many are drawn.
+    progress : callable, optional
+        Called with the sessions done and their number.
 
     Returns
     -------
@@ -111,7 +119,7 @@ def permutation_importance(
     rng = np.random.default_rng(sample.seed)
     network, groups = model.network(torch.device("cpu")), duplicate_features(windows)
     drawn = _drawn_rows(windows, sessions, sample.n_sessions, rng)
-    found = [_permuted(network, *_sequences(windows, row, sample.n_names, rng), groups, rng) for row in drawn]
+    found = [_permuted(network, *_sequences(windows, row, sample.n_names, rng), groups, rng) for row in counted(drawn, progress)]
     lost, disorder = (np.stack(column) for column in zip(*found, strict=True))
     return pd.DataFrame(
         {
@@ -125,9 +133,15 @@ def permutation_importance(
 
 
 def integrated_gradients(
-    model: TrainedModel, windows: Windows, *, sessions: pd.DatetimeIndex, sample: ImportanceSample | None = None
+    model: TrainedModel,
+    windows: Windows,
+    *,
+    sessions: pd.DatetimeIndex,
+    sample: ImportanceSample | None = None,
+    progress: Count | None = None,
 ) -> SequenceImportance:
-    """Return shares of the attributions by feature and by third of the sequence; parameters as above.
+    """Return shares of the attributions by feature and by third of the sequence; parameters as above, progress in steps of
+    the integral.
 
     The path runs from the sequence of training means (zeros after scaling) straight to the window.
 
@@ -141,7 +155,7 @@ def integrated_gradients(
     rows = _drawn_rows(windows, sessions, sample.gradient_sessions, rng)
     blocks = [_sequences(windows, row, sample.gradient_names, rng)[0] for row in rows]
     x = torch.cat(blocks, dim=1)  # (L, all names, F)
-    attributions = _attributions(network, x)
+    attributions = _attributions(network, x, progress)
     relative = torch.cat([part - part.mean(dim=1, keepdim=True) for part in _split(attributions, blocks)], dim=1)
     sizes = relative.abs().mean(dim=1).double().numpy()  # (L, F)
     edges = position_blocks(windows.lookback)
@@ -216,11 +230,11 @@ def _permuted(
     return np.where(touched, ic[0] - ic[1:], 0.0), np.where(touched, 1.0 - order_kept[1:], 0.0)
 
 
-def _attributions(network: RankLSTM, x: torch.Tensor) -> torch.Tensor:
+def _attributions(network: RankLSTM, x: torch.Tensor, progress: Count | None) -> torch.Tensor:
     """Integrate the gradient along the straight path from zeros to ``x``, times ``x``: (L, N, F)."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     total = torch.zeros_like(x)
-    for node, weight in zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True):
+    for node, weight in counted(list(zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True)), progress):
         point = (float(node) * x).requires_grad_()
         (gradient,) = torch.autograd.grad(network(point)[-1].sum(), point)
         total += float(weight) * gradient

@@ -1,5 +1,7 @@
 """Explaining: what the trained network reads, as frames that the report can show."""
 
+from functools import partial
+
 import pandas as pd
 
 from backtests.studies import ModelStudy
@@ -8,11 +10,14 @@ from models.importance import duplicate_features, integrated_gradients, permutat
 from models.windows import Windows
 from signals.distribution import rank_stability
 from signals.rows import row_varies
+from strategy.console import ProgressCallback, silent
 
 __all__ = ["explain"]
 
 
-def explain(checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex) -> ModelStudy:
+def explain(
+    checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex, progress: ProgressCallback = silent
+) -> ModelStudy:
     """Return importance of features and positions on a seeded sample, and how fast the features' ranks move.
 
     Parameters
@@ -23,10 +28,13 @@ def explain(checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIn
         Built with the model's scaler and lookback.
     sessions : DatetimeIndex
         Sessions judged.
+    progress : callable
+        Called as work advances.
     """
-    gradients = integrated_gradients(checkpoint.model, windows, sessions=sessions)
+    model = checkpoint.model
+    gradients = integrated_gradients(model, windows, sessions=sessions, progress=partial(progress, "gradients"))
     return ModelStudy(
-        permutation=permutation_importance(checkpoint.model, windows, sessions=sessions),
+        permutation=permutation_importance(model, windows, sessions=sessions, progress=partial(progress, "permutations")),
         shares=gradients.shares,
         completeness_error=gradients.completeness_error,
         n_windows=gradients.n_windows,

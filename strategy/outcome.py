@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from backtests.engine import run_backtest
 from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.result import BacktestResult
 from backtests.studies import BookStudy, ModelStudy, SignalStudy, book_study, signal_study
+from market.counting import counted
 from market.returns import forward_returns
 from portfolio.book import Book
 from portfolio.settings import BookSettings
@@ -26,10 +28,11 @@ from signals.evaluation import (
     summarize_ic,
 )
 from strategy.books import decide_book, with_book
+from strategy.console import ProgressCallback, silent
 from strategy.inputs import Inputs
 from strategy.shorts import short_filter_table, unfiltered_returns
 from strategy.spec import StrategySpec, load_spec, shipped_strategies
-from strategy.wall import baseline_wall, price_baselines
+from strategy.wall import N_RANDOM, baseline_wall, price_baselines
 
 __all__ = ["MODEL", "Outcome", "SignalOutcome", "judge"]
 
@@ -129,6 +132,7 @@ def judge(
     scores: pd.DataFrame,
     baselines: Mapping[str, pd.DataFrame],
     model: ModelStudy | None = None,
+    progress: ProgressCallback = silent,
 ) -> Outcome:
     """Measure scores, build the strategy's book and its companion on them, and backtest both.
 
@@ -144,6 +148,8 @@ def judge(
         Other scores of the same sessions to compare with; those from prices alone are added.
     model : ModelStudy, optional
         What the network behind the scores reads.
+    progress : callable
+        Called as the books on random ranks are built.
     """
     panel = inputs.panel
     others = {**baselines, **price_baselines(panel, scores)}
@@ -158,7 +164,7 @@ def judge(
         for name, book in books.items()
     }
     market = equal_weight_market(panel)
-    net = results[spec.name].net_returns
+    net, seeds = results[spec.name].net_returns, counted(range(N_RANDOM), partial(progress, "random books"))
     return Outcome(
         spec=spec,
         inputs=inputs,
@@ -167,7 +173,7 @@ def judge(
         books=books,
         results=results,
         market=market,
-        wall=baseline_wall(spec, inputs, scores=scores, baselines=others, net_returns=net),
+        wall=baseline_wall(spec, inputs, scores=scores, baselines=others, net_returns=net, seeds=seeds),
         studies={
             name: book_study(results[name], panel, target=book.stages["target"], market=market)
             for name, book in books.items()

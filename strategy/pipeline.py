@@ -89,8 +89,9 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
         checkpoint = learn(spec, lesson, folder=folder.path, identity=identity, device=device, progress=progress)
         tested = test_sessions(inputs.panel, checkpoint)
         scores = scores_of(checkpoint, lesson.windows, sessions=tested, device=device, progress=progress)
-        read = explain(checkpoint, lesson.windows, sessions=tested)
-        outcome = judge(spec, inputs, scores=scores, baselines={"ridge": ridge_baseline(lesson)}, model=read)
+        read = explain(checkpoint, lesson.windows, sessions=tested, progress=progress)
+        ridge = {"ridge": ridge_baseline(lesson)}
+        outcome = judge(spec, inputs, scores=scores, baselines=ridge, model=read, progress=progress)
         save_outcome(folder, outcome, checkpoint=checkpoint, standing=record_trial(options.store, folder, outcome))
         folder.finish()
     return Run(folder)

@@ -5,7 +5,7 @@ Every baseline is therefore given the judged scores of the session, dealt out in
 in who is held and in nothing else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -35,7 +35,7 @@ def baseline_wall(
     scores: pd.DataFrame,
     baselines: Mapping[str, pd.DataFrame],
     net_returns: pd.Series,
-    n_random: int = N_RANDOM,
+    seeds: Iterable[int] = range(N_RANDOM),
 ) -> Wall:
     """Compare the strategy's book with those of other scores, of random ranks, of the universe and of the benchmark.
 
@@ -51,14 +51,14 @@ def baseline_wall(
         Other scores of the same sessions, on any scale.
     net_returns : Series of float
         Of the strategy's own book.
-    n_random : int
-        Books on random ranks, seeds 0, 1, and so on.
+    seeds : iterable of int
+        One book on random ranks for each; read as it goes.
     """
     part = replace(inputs, panel=traded_part(inputs.panel, scores, book=spec.portfolio))
     weights = {name: _decided(spec, part, dealt_in_order(scores, order)) for name, order in baselines.items()}
     weights[EQUAL_WEIGHT] = _equal_weights(spec, part.panel, pd.DatetimeIndex(scores.index))
     returns_of = partial(net_returns_of, part.panel, execution=spec.execution, costs=spec.costs)
-    rivals, random = returns_of(weights), returns_of(_random_weights(spec, part, scores, n_random))
+    rivals, random = returns_of(weights), returns_of(_random_weights(spec, part, scores, seeds))
     named = {name: rivals[name] for name in weights}
     if inputs.benchmark is not None:
         named[BENCHMARK] = inputs.benchmark
@@ -98,8 +98,10 @@ def _decided(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> pd.Dat
     return decide_book(spec, inputs.panel, scores, sectors=inputs.sectors).weights
 
 
-def _random_weights(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, count: int) -> Iterator[pd.DataFrame]:
-    for seed in range(count):
+def _random_weights(
+    spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, seeds: Iterable[int]
+) -> Iterator[pd.DataFrame]:
+    for seed in seeds:
         yield _decided(spec, inputs, dealt_in_order(scores, random_ranks(inputs.panel, seed=seed)))
 
 

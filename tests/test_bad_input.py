@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from market.sources import load_bars
 from strategy.pipeline import RunOptions, run
 from strategy.runs import RunStore
 from strategy.spec import load_spec, override
-from strategy.wall import baseline_wall
 from tests.oracles.small_runs import SMALL, assignments, files_under, long_bars, quintile, refusal, small_market
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +52,7 @@ def bars() -> pd.DataFrame:
 @pytest.fixture(scope="module", autouse=True)
 def few_random_books() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=5))
+        patched.setattr("strategy.outcome.N_RANDOM", 5)
         yield
 
 

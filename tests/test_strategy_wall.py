@@ -53,7 +53,7 @@ def wall(market, scores, book):
         scores=scores,
         baselines={"itself": 7.0 * scores - 3.0, **price_baselines(panel, scores)},
         net_returns=book.net_returns,
-        n_random=20,
+        seeds=range(20),
     )
 
 
@@ -114,7 +114,7 @@ def test_the_same_inputs_give_the_same_wall(wall, market, scores, book):
         scores=scores,
         baselines=price_baselines(market.panel, scores),
         net_returns=book.net_returns,
-        n_random=20,
+        seeds=range(20),
     )
     np.testing.assert_array_equal(again.random.sharpes, wall.random.sharpes)
     assert again.rivals["low volatility"].sharpe_gap == wall.rivals["low volatility"].sharpe_gap
