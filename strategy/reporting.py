@@ -347,7 +347,7 @@ def _training(checkpoint: "Checkpoint") -> "TrainingReport":
     epochs = pd.RangeIndex(1, len(model.history) + 1, name="epoch")
     count = sum(tensor.numel() for tensor in model.weights.values())
     seed = model.settings.training.seed
-    facts = (("parameters", f"{count:,}"), ("seed", str(seed)), ("mode", model.settings.training.mode))
+    facts = (("Parameters", f"{count:,}"), ("Seed", str(seed)), ("Mode", model.settings.training.mode))
     return TrainingReport(history=pd.DataFrame(columns, index=epochs), best_epoch=model.best_epoch, facts=facts)
 
 

@@ -36,7 +36,7 @@ def ic_histogram_figure(histogram: pd.DataFrame) -> go.Figure:
 
 def group_figure(groups: pd.DataFrame) -> go.Figure:
     """Draw the mean rank IC within each group of names, ± one standard error; columns ``mean``, ``standard_error``."""
-    return dots_figure(_bounds(groups["mean"], groups["standard_error"]), x_format=".2f")
+    return dots_figure(_bounds(groups["mean"], groups["standard_error"]), x_format=".3f")
 
 
 def prediction_figure(percentiles: pd.DataFrame) -> go.Figure:

@@ -1,5 +1,7 @@
 """Pictures of the fit: losses and validation rank IC by epoch, the epoch kept marked."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,20 +10,22 @@ from backtests.report.theme import BOOK_COLOURS, MARKET_COLOUR, blank_figure
 
 __all__ = ["learning_figure", "loss_figure"]
 
+TICKS = 8  # at most, so that they fit on a phone
+
 
 def loss_figure(train: pd.Series, validation: pd.Series, best_epoch: int) -> go.Figure:
     """Draw training and validation loss by epoch; index the epoch."""
     figure = blank_figure(height=280, y_format=".3f")
     for series, name, colour in ((train, "train", BOOK_COLOURS[0]), (validation, "validation", BOOK_COLOURS[1])):
         figure.add_trace(_epochs(series, name=name, colour=colour))
-    return _mark(figure, best_epoch)
+    return _by_epoch(figure, best_epoch, len(train))
 
 
 def learning_figure(rank_ic: pd.Series, best_epoch: int) -> go.Figure:
     """Draw the validation rank IC by epoch; index the epoch."""
     figure = blank_figure(height=280, y_format=".3f")
     figure.add_trace(_epochs(rank_ic, name="validation rank IC", colour=BOOK_COLOURS[2]))
-    return _mark(figure, best_epoch)
+    return _by_epoch(figure, best_epoch, len(rank_ic))
 
 
 def _epochs(series: pd.Series, *, name: str, colour: str) -> go.Scatter:
@@ -30,6 +34,7 @@ def _epochs(series: pd.Series, *, name: str, colour: str) -> go.Scatter:
     return go.Scatter(x=epochs, y=values, name=name, mode="lines+markers", line=style, marker={"size": 5})
 
 
-def _mark(figure: go.Figure, best_epoch: int) -> go.Figure:
+def _by_epoch(figure: go.Figure, best_epoch: int, n_epochs: int) -> go.Figure:
     figure.add_vline(x=best_epoch, line={"color": MARKET_COLOUR, "width": 1.4, "dash": "dash"})
-    return figure.update_xaxes(tickformat="d", rangemode="tozero").update_layout(showlegend=True)
+    whole = {"tick0": 0, "dtick": max(1, math.ceil(n_epochs / TICKS)), "tickformat": "d"}  # no half epochs
+    return figure.update_xaxes(rangemode="tozero", **whole).update_layout(showlegend=True)
