@@ -29,7 +29,7 @@ def listed(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
 def cash_outs(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
     """Return the sessions in which holders are paid out at last close × (1 + delisting return).
 
-    That is the session after a delisting, or the one that ends ``patience`` sessions in a row without a print, whichever
+    That is the session after a delisting, or the one that ends ``patience`` sessions in a row without a print, whatever
     comes first: a holder who was paid because patience ran out holds nothing when a later delisting date comes.
 
     Returns

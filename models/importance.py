@@ -119,7 +119,10 @@ def permutation_importance(
     rng = np.random.default_rng(sample.seed)
     network, groups = model.network(torch.device("cpu")), duplicate_features(windows)
     drawn = _drawn_rows(windows, sessions, sample.n_sessions, rng)
-    found = [_permuted(network, *_sequences(windows, row, sample.n_names, rng), groups, rng) for row in counted(drawn, progress)]
+    found = [
+        _permuted(network, *_sequences(windows, row, sample.n_names, rng), groups, rng)
+        for row in counted(drawn, progress)
+    ]
     lost, disorder = (np.stack(column) for column in zip(*found, strict=True))
     return pd.DataFrame(
         {
@@ -140,8 +143,9 @@ def integrated_gradients(
     sample: ImportanceSample | None = None,
     progress: Count | None = None,
 ) -> SequenceImportance:
-    """Return shares of the attributions by feature and by third of the sequence; parameters as above, progress in steps of
-    the integral.
+    """Return shares of the attributions by feature and by third of the sequence; parameters as above.
+
+    Progress counts steps of the integral.
 
     The path runs from the sequence of training means (zeros after scaling) straight to the window.
 

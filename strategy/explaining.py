@@ -34,7 +34,9 @@ def explain(
     model = checkpoint.model
     gradients = integrated_gradients(model, windows, sessions=sessions, progress=partial(progress, "gradients"))
     return ModelStudy(
-        permutation=permutation_importance(model, windows, sessions=sessions, progress=partial(progress, "permutations")),
+        permutation=permutation_importance(
+            model, windows, sessions=sessions, progress=partial(progress, "permutations")
+        ),
         shares=gradients.shares,
         completeness_error=gradients.completeness_error,
         n_windows=gradients.n_windows,

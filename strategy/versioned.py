@@ -147,9 +147,7 @@ def run_version(frozen: Frozen, inputs: Inputs, *, options: RunOptions) -> Run:
         raise DataError(f"bars end {panel.sessions[-1]:%Y-%m-%d}, before the first session to judge: load later bars")
     with threads(int(frozen.folder.body["machine"]["threads"])):
         scores = frozen_scores(spec, panel, checkpoint, progress=options.progress)
-    outcome = judge(
-        spec, inputs, scores=scores.loc[frozen.judged_from :], baselines={}, progress=options.progress
-    )
+    outcome = judge(spec, inputs, scores=scores.loc[frozen.judged_from :], baselines={}, progress=options.progress)
     stamps = (*frozen.stamps, *restatement(frozen.folder, panel, None if frozen.judged_from else outcome))
     folder = _create(frozen, panel, options, stamps)
     with folder.locked():

@@ -73,7 +73,7 @@ def prediction_part(study: SignalStudy) -> Part:
             Picture(
                 title="Predicted returns, session by session",
                 summary="Median, middle half and middle 90 % of the names' predicted returns of one session; on "
-                f"average 5{TIE}% lie below {bps(study.percentiles['p05'].mean())} and 5{TIE}% above "
+                f"average {percent(0.05, 0)} lie below {bps(study.percentiles['p05'].mean())} and {percent(0.05, 0)} above "
                 f"{bps(study.percentiles['p95'].mean())}.",
                 figure=prediction_figure(study.percentiles),
             ),
