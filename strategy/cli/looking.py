@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Json, Open, Out, Quiet, RunId, Verbose, print_path, run_store, show_run
+from strategy.cli.options import (
+    Json,
+    Open,
+    Out,
+    Quiet,
+    RunId,
+    Verbose,
+    print_path,
+    print_rows,
+    run_store,
+    show_file,
+    show_run,
+)
 
 if TYPE_CHECKING:
     from strategy.runs import RunFolder
@@ -18,16 +30,9 @@ def runs_command(
     out: Out = Path("runs"), as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
     """List all runs."""
-    from strategy.console import table
-
     rows = [_row(folder) for folder in run_store(out).folders()]
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    elif rows:
-        columns = list(rows[0]) if verbose else [key for key in rows[0] if key != "panel"]
-        table("", columns, [[_cell(row[column]) for column in columns] for row in rows])
-    elif not quiet:
-        print(f"no runs in {out}: start one with `quintile run`")
+    empty = f"no runs in {out}: start one with `quintile run`"
+    print_rows(rows, empty=empty, without=() if verbose else ("panel",), as_json=as_json, quiet=quiet)
 
 
 def show_command(
@@ -52,11 +57,7 @@ def report_command(
     """Print where a run's report is, or open it."""
     from strategy.reporting import find_report
 
-    folder = run_store(out).find(run)
-    path = find_report(folder)
-    print_path(path, as_json=as_json, quiet=quiet and open_)
-    if open_:
-        typer.launch(path.resolve().as_uri())
+    show_file(find_report(run_store(out).find(run)), open_=open_, as_json=as_json, quiet=quiet)
 
 
 def tearsheet_command(
@@ -70,11 +71,7 @@ def tearsheet_command(
     """Draw the quantstats tearsheet of a run's net returns, and print where it is."""
     from strategy.reporting import draw_tearsheet
 
-    folder = run_store(out).find(run)
-    path = draw_tearsheet(folder)
-    print_path(path, as_json=as_json, quiet=quiet and open_)
-    if open_:
-        typer.launch(path.resolve().as_uri())
+    show_file(draw_tearsheet(run_store(out).find(run)), open_=open_, as_json=as_json, quiet=quiet)
 
 
 def definition_command(
@@ -111,9 +108,3 @@ def _row(folder: "RunFolder") -> dict[str, Any]:
         "verdict": headline.get("verdict"),
         "panel": record["identity"]["panel"][:12],
     }
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

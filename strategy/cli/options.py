@@ -1,8 +1,9 @@
 """Options and printing that every command shares."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +21,9 @@ __all__ = [
     "absolute",
     "located",
     "print_path",
+    "print_rows",
     "run_store",
+    "show_file",
     "show_run",
 ]
 
@@ -71,3 +74,29 @@ def print_path(path: Path, *, as_json: bool, quiet: bool = False) -> None:
         print(json.dumps({"path": str(path)}))
     elif not quiet:
         print(path)
+
+
+def show_file(path: Path, *, open_: bool, as_json: bool, quiet: bool) -> None:
+    """Print where a file is and open it if asked to; quiet silences the path of a file that is opened."""
+    print_path(path, as_json=as_json, quiet=quiet and open_)
+    if open_:
+        typer.launch(path.resolve().as_uri())
+
+
+def print_rows(rows: list[dict[str, Any]], *, empty: str, without: Sequence[str], as_json: bool, quiet: bool) -> None:
+    """Print rows of equal keys: all of them as JSON, a table that leaves some columns out, or ``empty`` for none."""
+    from strategy.console import table
+
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    elif rows:
+        columns = [column for column in rows[0] if column not in without]
+        table("", columns, [[_cell(row[column]) for column in columns] for row in rows])
+    elif not quiet:
+        print(empty)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

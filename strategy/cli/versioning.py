@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Verbose, absolute, located, run_store, show_run
+from strategy.cli.options import Json, Out, Quiet, Verbose, absolute, located, print_rows, run_store, show_run
 
 if TYPE_CHECKING:
     from strategy.runs import RunRequest
@@ -55,7 +55,6 @@ def versions_command(
     verbose: Verbose = False,
 ) -> None:
     """List all frozen versions."""
-    from strategy.console import table
     from strategy.versions import list_versions
 
     folder = versions_folder(versions)
@@ -65,12 +64,8 @@ def versions_command(
 
         write_text(definition, render_newest(folder))
     rows = [_version_row(each) for each in list_versions(folder)]
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    elif rows:
-        table("", list(rows[0]), [["–" if cell is None else str(cell) for cell in row.values()] for row in rows])
-    elif not quiet:
-        print("no versions: freeze a finished run with `quintile freeze RUN --as NAME@1.0.0`")
+    empty = "no versions: freeze a finished run with `quintile freeze RUN --as NAME@1.0.0`"
+    print_rows(rows, empty=empty, without=(), as_json=as_json, quiet=quiet)
 
 
 def verify_command(
@@ -279,19 +274,13 @@ def _holdout() -> None:
 def _version_row(folder: "VersionFolder") -> dict[str, Any]:
     from strategy.versions import plain
 
+    row = dict.fromkeys(("version", "frozen", "Sharpe, net", "verdict", "lock")) | {"version": str(folder.version)}
     try:
         body = folder.body
     except ValueError as error:
-        return {
-            "version": str(folder.version),
-            "frozen": None,
-            "Sharpe, net": None,
-            "verdict": plain(error),
-            "lock": None,
-        }
+        return row | {"verdict": plain(error)}
     sharpe = body["figures"]["sharpe_net"]
-    return {
-        "version": str(folder.version),
+    return row | {
         "frozen": body["frozen"][:10],
         "Sharpe, net": None if sharpe is None else round(sharpe, 3),
         "verdict": body["headline"]["verdict"],

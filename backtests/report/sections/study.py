@@ -72,9 +72,9 @@ def prediction_part(study: SignalStudy) -> Part:
         pictures=(
             Picture(
                 title="Predicted returns, session by session",
-                summary="Median, middle half and middle 90 % of the names' predicted returns of one session; on "
-                f"average {percent(0.05, 0)} lie below {bps(study.percentiles['p05'].mean())} and {percent(0.05, 0)} above "
-                f"{bps(study.percentiles['p95'].mean())}.",
+                summary="Median, middle half and middle 90 % of the names' predicted returns of one session; "
+                f"on average {percent(0.05, 0)} lie below {bps(study.percentiles['p05'].mean())} and "
+                f"{percent(0.05, 0)} above {bps(study.percentiles['p95'].mean())}.",
                 figure=prediction_figure(study.percentiles),
             ),
             Picture(
