@@ -185,6 +185,7 @@ def test_a_finished_training_is_not_repeated_when_a_run_goes_on(
     )
     run(small_spec, Inputs(panel=small_market.panel, oracle=small_market.oracle), options=options)
     assert "training" not in stages
+    assert {"gradients", "permutations", "random books"} <= set(stages)
     assert (finished.folder.path / "metrics.json").read_bytes() == before
 
 
