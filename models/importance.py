@@ -121,7 +121,7 @@ def permutation_importance(
     drawn = _drawn_rows(windows, sessions, sample.n_sessions, rng)
     found = [
         _permuted(network, *_sequences(windows, row, sample.n_names, rng), groups, rng)
-        for row in counted(drawn, progress)
+        for row in counted(drawn.tolist(), progress)
     ]
     lost, disorder = (np.stack(column) for column in zip(*found, strict=True))
     return pd.DataFrame(
