@@ -200,6 +200,7 @@ def _critical_value(statistic: Smooth, blocks: Blocks, estimate: float) -> float
     linear = np.einsum("kj,kj->j", centred, statistic.slope(means).take(of, axis=1))
     spread = np.add.reduceat(linear**2, blocks.first)
     apart = np.abs(statistic.value(means) - estimate) * n
-    several = np.diff(blocks.first, append=len(blocks.length)) > 1  # one block is the sample itself, turned round
-    t = np.divide(apart, np.sqrt(spread), out=np.zeros_like(apart), where=several & (apart > 0.0))
+    # one block is the sample itself, turned round; a block drawn twice knows no error
+    known = (np.diff(blocks.first, append=len(blocks.length)) > 1) & (spread > 0.0)
+    t = np.divide(apart, np.sqrt(spread), out=np.zeros_like(apart), where=known)
     return float(np.quantile(t, LEVEL))
