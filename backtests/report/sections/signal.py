@@ -45,14 +45,15 @@ def signal_section(report: ReportInput) -> Section:
     study = report.signal_study
     daily = (_daily(signal), _cumulative(signal))
     tables = (_decay_table(signal), _quarter_table(signal))
-    quintiles = Part(heading="By quintile", pictures=_quantiles(signal), tables=(_quantile_table(signal),))
+    sides = () if study is None else (leg_table(study),)
+    quintiles = Part(heading="By quintile", pictures=_quantiles(signal), tables=(_quantile_table(signal), *sides))
     parts = (
         Part(pictures=daily if study is None else (*daily, histogram_picture(study, summary.hit_rate))),
         Part(heading="By quarter and by horizon", pictures=(_quarters(signal), _decay(signal))),
         Part(tables=tables if study is None else (*tables, stability_table(study)), beside=True),
         quintiles,
         _ranges(signal),
-        *(() if study is None else (Part(tables=(leg_table(study),)), prediction_part(study), group_part(study))),
+        *(() if study is None else (prediction_part(study), group_part(study))),
         *_recovery(signal),
     )
     return Section(slug="signal", title="What the signal knows", lead=lead, parts=parts)
