@@ -1,7 +1,5 @@
 """Overlays: state machines by hand, and the laws that hold for the book they act on."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +14,6 @@ from strategy.evaluating import evaluate
 from strategy.inputs import Inputs
 from strategy.runs import RunStore
 from strategy.spec import load_spec, override
-from strategy.wall import baseline_wall
 
 FLAT, BACK = ("flat", "flat already"), ("re-enter", "still flat")
 OVERLAYS = (
@@ -262,7 +259,7 @@ def test_a_report_draws_and_lists_what_the_overlays_did_and_the_book_without_its
     market, scores, spec, book, tmp_path
 ):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=2))
+        patched.setattr("strategy.outcome.N_RANDOM", 2)
         given_spec = override(spec, ["portfolio.neutral=legs"])
         finished = evaluate(scores, Inputs(panel=market.panel), spec=given_spec, store=RunStore(tmp_path))
     html = finished.report.read_text(encoding="utf-8")

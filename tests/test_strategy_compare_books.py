@@ -19,7 +19,6 @@ from strategy.inputs import Inputs
 from strategy.runs import RunRequest, RunStore
 from strategy.spec import load_spec, override
 from strategy.trials import TrialLog, distinct
-from strategy.wall import baseline_wall
 from tests.oracles.small_runs import long_bars, quintile, refusal
 
 
@@ -36,7 +35,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(market, store):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=3))
+        patched.setattr("strategy.outcome.N_RANDOM", 3)
         scores = 1e-3 * market.oracle.iloc[-200:]
         return evaluate(scores, market.panel, spec=load_spec("filter_negative"), store=store).folder
 
@@ -133,7 +132,7 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
     bars = tmp_path / "bars.parquet"
     long_bars(market.panel).to_parquet(bars)
     panel, store = load_bars(bars), RunStore(tmp_path / "runs")
-    monkeypatch.setattr("strategy.outcome.baseline_wall", partial(baseline_wall, n_random=2))
+    monkeypatch.setattr("strategy.outcome.N_RANDOM", 2)
     monkeypatch.setattr(
         "strategy.comparing.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
     )
