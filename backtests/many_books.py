@@ -1,12 +1,14 @@
 """Many books: the net returns of many books on the same bars, kept by the ledger's own arithmetic.
 
-For comparisons with hundreds of books, such as random ones. The books share bars, clock and costs; nothing is reported
-of them but their equity, and no second engine checks it.
+For comparisons with hundreds of books, such as random ones. The books share the bars; nothing is reported of them but
+their equity, and no second engine checks it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +22,29 @@ from market import Execution, Panel
 if TYPE_CHECKING:
     from backtests.kernel import Bars, Terms
 
-__all__ = ["net_returns_of"]
+__all__ = ["Case", "net_returns_by_case", "net_returns_of"]
 
 THREADS = 2  # books kept at a time; each holds its due weights twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """One book and what it is kept under.
+
+    Parameters
+    ----------
+    weights : DataFrame of float
+        Decided weights, as ``run_backtest`` takes them.
+    execution, costs : Execution, Costs
+        Clock and costs of its fills.
+    capital : float
+        Cash at the start; it decides nothing but impact.
+    """
+
+    weights: pd.DataFrame
+    execution: Execution
+    costs: Costs
+    capital: float = 1e6
 
 
 def net_returns_of(
@@ -33,7 +55,7 @@ def net_returns_of(
     costs: Costs,
     capital: float = 1e6,
 ) -> pd.DataFrame:
-    """Return the net returns of every book.
+    """Return the net returns of every book under the same clock and costs.
 
     Parameters
     ----------
@@ -52,31 +74,66 @@ def net_returns_of(
         Close-to-close simple returns after costs, from the session of the earliest first fill on; NaN before a book's
         own first fill, and from the session on in which it is insolvent.
     """
-    named = iter(weights.items() if isinstance(weights, Mapping) else enumerate(weights))
-    bars = ledger_bars(panel, execution, costs)
-    if bars.volume.size:
-        bars = bars._replace(volume=bars.volume / capital)  # books start from a capital of 1
+    named = weights.items() if isinstance(weights, Mapping) else enumerate(weights)
+    same = partial(Case, execution=execution, costs=costs, capital=capital)
+    return net_returns_by_case(panel, ((name, same(weights=decided)) for name, decided in named))
 
-    def kept(decided: pd.DataFrame) -> tuple[int, np.ndarray]:
-        due = due_weights(panel, decided, execution, may_borrow=costs.may_borrow)
-        start = first_due(due)
-        return start, _net_returns(bars, due, ledger_terms(costs, bars, capital=1.0, start=start))
 
+def net_returns_by_case(panel: Panel, cases: Iterable[tuple[str | int, Case]]) -> pd.DataFrame:
+    """Return the net returns of books that each have a clock, costs and a capital of their own.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars, universe and delistings.
+    cases : iterable of (name, Case)
+        Read as it goes, a few at a time.
+
+    Returns
+    -------
+    DataFrame of float, shape (n_sessions, n_cases)
+        As of ``net_returns_of``.
+    """
+    seen = _BarsSeen(panel)
     columns: dict[str | int, np.ndarray] = {}
     starts = []
     with ThreadPoolExecutor(THREADS) as pool:
-        for batch in _batches(named):
-            for name, (start, returns) in zip(dict(batch), pool.map(kept, dict(batch).values()), strict=True):
+        for batch in _batches(iter(cases)):
+            bars = [seen.by(case) for _, case in batch]
+            kept = pool.map(_kept, repeat(panel), bars, [case for _, case in batch])
+            for (name, _), (start, returns) in zip(batch, kept, strict=True):
                 columns[name] = returns
                 starts.append(start)
     return pd.DataFrame(columns, index=panel.sessions).iloc[min(starts) :]
 
 
-def _batches(
-    named: Iterator[tuple[str | int, pd.DataFrame]],
-) -> Iterator[list[tuple[str | int, pd.DataFrame]]]:
+class _BarsSeen:
+    """The arrays that cases look at, each built once."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+        self._known: dict[tuple[object, ...], "Bars"] = {}
+
+    def by(self, case: Case) -> "Bars":
+        """Return the bars of a case; volumes are told in units of its capital, because books start from 1."""
+        costs = case.costs
+        key = (case.execution, costs.impact == "none", costs.borrow_bps)
+        if key not in self._known:
+            self._known[key] = ledger_bars(self._panel, case.execution, costs)
+        bars = self._known[key]
+        return bars._replace(volume=bars.volume / case.capital) if bars.volume.size else bars
+
+
+def _batches(named: Iterator[tuple[str | int, Case]]) -> Iterator[list[tuple[str | int, Case]]]:
     while batch := list(islice(named, THREADS)):
         yield batch
+
+
+def _kept(panel: Panel, bars: "Bars", case: Case) -> tuple[int, np.ndarray]:
+    """Return the row of a book's first fill and its returns."""
+    due = due_weights(panel, case.weights, case.execution, may_borrow=case.costs.may_borrow)
+    start = first_due(due)
+    return start, _net_returns(bars, due, ledger_terms(case.costs, bars, capital=1.0, start=start))
 
 
 def _net_returns(bars: "Bars", due: pd.DataFrame, terms: "Terms") -> np.ndarray:
