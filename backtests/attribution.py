@@ -1,4 +1,6 @@
-"""Attribution: which side earned the return, to the cent."""
+"""Attribution: which side, and which sector, earned the return, to the cent."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,9 @@ from backtests.metrics import SESSIONS_A_YEAR, market_fit, sharpe_ratio
 from backtests.result import BacktestResult
 from market import Panel, fill_prices
 
-__all__ = ["attribution_table", "leg_returns"]
+__all__ = ["attribution_table", "leg_returns", "name_returns", "sector_table"]
+
+UNKNOWN = "unknown"
 
 
 def leg_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
@@ -29,8 +33,81 @@ def leg_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
         Fractions of equity at the start of the session; ``long + short`` is the gross return and ``costs`` (0 or
         negative) takes it to the net one.
     """
-    sessions = result.equity.index
     before = result.equity.shift(1, fill_value=result.capital).to_numpy()
+    earned = _earned(result, panel)
+    sides = {
+        side: (earned.night * (sign * earned.by_night > 0) + earned.day * (sign * earned.by_day > 0)).sum(axis=1)
+        / before
+        for side, sign in (("long", 1.0), ("short", -1.0))
+    }
+    return pd.DataFrame({**sides, "costs": -result.cost.to_numpy()}, index=result.equity.index)
+
+
+def name_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
+    """Return what each name added to each session's gross return.
+
+    Parameters
+    ----------
+    result : BacktestResult
+        Of these bars.
+    panel : Panel
+        Bars that the book traded on.
+
+    Returns
+    -------
+    DataFrame of float, shape (n_sessions, n_tickers)
+        Fractions of equity at the start of the session; rows sum to the gross return.
+    """
+    before = result.equity.shift(1, fill_value=result.capital).to_numpy()
+    earned = _earned(result, panel)
+    values = (earned.night + earned.day) / before[:, None]
+    return pd.DataFrame(values, index=result.equity.index, columns=result.held_weights.columns)
+
+
+def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd.DataFrame:
+    """Return what a book held in each sector and what that earned.
+
+    Parameters
+    ----------
+    result : BacktestResult
+        Of these bars.
+    panel : Panel
+        Bars that the book traded on.
+    sectors : Series of str
+        Sector by ticker, one for the whole history; names without one are ``"unknown"``.
+
+    Returns
+    -------
+    DataFrame, index sector
+        Means over sessions of ``gross``, ``net``, ``long`` and ``short`` weight (negative) at the close, ``largest``
+        absolute net weight, and ``annual``, the contribution to the gross return × 252: these add up. Sorted by gross.
+    """
+    sector = sectors.reindex(result.held_weights.columns).fillna(UNKNOWN).astype(str).to_numpy()
+    held = result.held_weights.fillna(0.0)
+    by = {
+        "gross": held.abs(),
+        "net": held,
+        "long": held.clip(lower=0.0),
+        "short": held.clip(upper=0.0),
+        "annual": name_returns(result, panel) * SESSIONS_A_YEAR,
+    }
+    summed = {column: frame.T.groupby(sector).sum().T for column, frame in by.items()}
+    table = pd.DataFrame({column: frame.mean() for column, frame in summed.items()})
+    table.insert(4, "largest", summed["net"].abs().max())
+    traded = table["gross"] > 0
+    return table[traded].sort_values("gross", ascending=False).rename_axis("sector")
+
+
+class _Earned(NamedTuple):
+    """Currency by name and session, shape (n_sessions, n_tickers): overnight and by day, and what was held meanwhile."""
+
+    night: np.ndarray
+    day: np.ndarray
+    by_night: np.ndarray
+    by_day: np.ndarray
+
+
+def _earned(result: BacktestResult, panel: Panel) -> _Earned:
     held = result.held_weights.to_numpy() * result.equity.to_numpy()[:, None]
     opened = np.vstack([np.zeros(held.shape[1]), held[:-1]])
     night = np.where(opened == 0.0, 0.0, opened * _overnight(panel, result).to_numpy())
@@ -39,11 +116,7 @@ def leg_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
     night = np.where(left, paid - opened, night)
     day = held - (opened + night + _by_name(result.trades, "notional", result.held_weights) - paid)
     by_day = np.where(held == 0.0, opened, held)  # what was closed out at the close earned until then
-    sides = {
-        side: (night * (sign * opened > 0) + day * (sign * by_day > 0)).sum(axis=1) / before
-        for side, sign in (("long", 1.0), ("short", -1.0))
-    }
-    return pd.DataFrame({**sides, "costs": -result.cost.to_numpy()}, index=sessions)
+    return _Earned(night, day, opened, by_day)
 
 
 def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from backtests.attribution import attribution_table, leg_returns
+from backtests.attribution import attribution_table, leg_returns, sector_table
+from backtests.factors import FactorFit, factor_fit
 from backtests.holding import concentration, holding_table, implied_holding
 from backtests.metrics import rolling_beta
 from backtests.result import BacktestResult
@@ -104,6 +105,10 @@ class BookStudy:
         ``herfindahl`` and ``effective_names`` at each close.
     beta : Series
         To the market, over 63 sessions.
+    sectors : DataFrame or None
+        ``sector_table``; None where sectors are not known.
+    factors : FactorFit or None
+        Of the net returns on given factors; None without, or with too few common sessions.
     """
 
     legs: pd.DataFrame
@@ -112,6 +117,8 @@ class BookStudy:
     implied_holding: float
     concentration: pd.DataFrame
     beta: pd.Series
+    sectors: pd.DataFrame | None = None
+    factors: FactorFit | None = None
 
 
 def signal_study(
@@ -149,7 +156,15 @@ def signal_study(
     )
 
 
-def book_study(result: BacktestResult, panel: Panel, *, target: pd.DataFrame, market: pd.Series) -> BookStudy:
+def book_study(
+    result: BacktestResult,
+    panel: Panel,
+    *,
+    target: pd.DataFrame,
+    market: pd.Series,
+    sectors: pd.Series | None = None,
+    factors: pd.DataFrame | None = None,
+) -> BookStudy:
     """Measure where a book's return came from and what it held.
 
     Parameters
@@ -162,6 +177,10 @@ def book_study(result: BacktestResult, panel: Panel, *, target: pd.DataFrame, ma
         Weights wanted at each close, before smoothing.
     market : Series of float
         Simple market return of each session.
+    sectors : Series of str, optional
+        Sector by ticker.
+    factors : DataFrame of float, optional
+        Simple returns of factors, and ``rf``.
     """
     legs = leg_returns(result, panel)
     return BookStudy(
@@ -171,4 +190,6 @@ def book_study(result: BacktestResult, panel: Panel, *, target: pd.DataFrame, ma
         implied_holding=implied_holding(result),
         concentration=concentration(result.held_weights),
         beta=rolling_beta(result.net_returns, market),
+        sectors=None if sectors is None else sector_table(result, panel, sectors),
+        factors=None if factors is None else factor_fit(result.net_returns, factors),
     )

@@ -28,6 +28,7 @@ BEGINNINGS = (
 # What measures for the report, draws, prints, records or compares; it reads decisions and makes none. The seal of a
 # hold-out is not here: it decides which bars are read.
 NOT_DECIDING = (
+    "backtests/gates.py",
     "backtests/report/",
     "backtests/tearsheet.py",
     "strategy/chained_log.py",

@@ -7,6 +7,7 @@ import pandas as pd
 from market.panel import Panel
 from market.sources import load_bars
 from market.sources.benchmark import load_benchmark, load_levels
+from market.sources.factors import load_factors
 from market.sources.sectors import load_sectors
 from market.universe import choose_universe
 from strategy.holdout import HoldoutSettings, readable
@@ -31,6 +32,8 @@ class Inputs:
         Sector by ticker, where known.
     vix : Series of float or None
         Level of the VIX at the close of the panel's sessions, where given.
+    factors : DataFrame of float or None
+        Simple returns of factors on the panel's sessions, and ``rf``, where given.
     """
 
     panel: Panel
@@ -38,10 +41,11 @@ class Inputs:
     benchmark: pd.Series | None = None
     sectors: pd.Series | None = None
     vix: pd.Series | None = None
+    factors: pd.DataFrame | None = None
 
 
 def load_inputs(request: RunRequest, *, holdout: HoldoutSettings | None = None) -> Inputs:
-    """Load bars, universe, oracle, sectors, benchmark and VIX; a sealed hold-out is left out."""
+    """Load bars, universe, oracle, sectors, benchmark, VIX and factors; a sealed hold-out is left out."""
     request = readable(request, holdout)
     oracle, sectors = None, None
     if request.bars == "builtin":
@@ -58,4 +62,5 @@ def load_inputs(request: RunRequest, *, holdout: HoldoutSettings | None = None) 
         sectors = load_sectors(request.sectors, panel.tickers)
     benchmark = None if request.benchmark is None else load_benchmark(request.benchmark, panel.sessions)
     vix = None if request.vix is None else load_levels(request.vix, panel.sessions)
-    return Inputs(panel=panel, oracle=oracle, benchmark=benchmark, sectors=sectors, vix=vix)
+    factors = None if request.factors is None else load_factors(request.factors, panel.sessions)
+    return Inputs(panel=panel, oracle=oracle, benchmark=benchmark, sectors=sectors, vix=vix, factors=factors)

@@ -11,6 +11,7 @@ from backtests.contest import Wall
 from backtests.engine import run_backtest
 from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.result import BacktestResult
+from backtests.sensitivity import WhatIfs
 from backtests.studies import BookStudy, ModelStudy, SignalStudy, book_study, signal_study
 from market.counting import counted
 from market.returns import forward_returns
@@ -33,6 +34,7 @@ from strategy.inputs import Inputs
 from strategy.shorts import short_filter_table, unfiltered_returns
 from strategy.spec import StrategySpec, load_spec, shipped_strategies
 from strategy.wall import N_RANDOM, baseline_wall, price_baselines
+from strategy.what_ifs import ask_what_if
 
 __all__ = ["MODEL", "Outcome", "SignalOutcome", "judge"]
 
@@ -100,6 +102,8 @@ class Outcome:
         ``unfiltered_returns`` of the same book.
     model : ModelStudy or None
         What the network reads; None for scores without a model.
+    what_ifs : WhatIfs or None
+        The strategy's own book under other costs, clocks, sizes, smoothings and stresses.
     """
 
     spec: StrategySpec
@@ -114,6 +118,7 @@ class Outcome:
     shorts: pd.DataFrame | None = None
     unfiltered: pd.DataFrame | None = None
     model: ModelStudy | None = None
+    what_ifs: WhatIfs | None = None
 
     @property
     def result(self) -> BacktestResult:
@@ -175,12 +180,22 @@ def judge(
         market=market,
         wall=baseline_wall(spec, inputs, scores=scores, baselines=others, net_returns=net, seeds=seeds),
         studies={
-            name: book_study(results[name], panel, target=book.stages["target"], market=market)
+            name: book_study(
+                results[name],
+                panel,
+                target=book.stages["target"],
+                market=market,
+                sectors=inputs.sectors,
+                factors=inputs.factors,
+            )
             for name, book in books.items()
         },
         shorts=None if filtered is None else _shorts(spec, inputs, filtered, scores=scores, model=model),
         unfiltered=None if filtered is None else unfiltered_returns(spec, inputs, filtered, scores=scores),
         model=model,
+        what_ifs=ask_what_if(
+            spec, inputs, scores=scores, weights=books[spec.name].weights, result=results[spec.name]
+        ),
     )
 
 

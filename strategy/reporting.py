@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from backtests.contest import Wall, wall_sentence
-from backtests.gates import Gate, reference_gates
+from backtests.gates import Gate, reference_gates, win_rate_interval
 from market.errors import RunError
 from market.universe import survivorship
+from signals.hac import Interval, hac_interval, hac_lags_by_rule
 from strategy.definition import BOOK_RULES
 from strategy.outcome import MODEL, Outcome
 from strategy.provenance import commit
@@ -72,7 +73,7 @@ def save_outcome(
     folder.write_frame("ic", pd.DataFrame(dict(outcome.signal.ic)), csv=True)
     page = report_input(folder, outcome, checkpoint=checkpoint, standing=standing, notes=notes)
     write_report(replace(page, walk=walk), folder.path / "report.html")
-    folder.write_metrics(_metrics(outcome, checkpoint, standing) | {"intervals": _intervals(page)})
+    folder.write_metrics(_metrics(outcome, checkpoint, standing) | _page_numbers(page))
 
 
 def find_report(folder: RunFolder) -> Path:
@@ -173,7 +174,8 @@ def report_input(
         model_study=outcome.model,
         shorts=outcome.shorts,
         unfiltered=outcome.unfiltered,
-        gates=_gates(outcome, checkpoint),
+        gates=_gates(outcome, checkpoint, books[spec.name].sharpe_range),
+        what_ifs=outcome.what_ifs,
         proof=proof_report(folder),
     )
 
@@ -194,13 +196,21 @@ def _short_leg_notes(outcome: Outcome) -> tuple[str, ...]:
     return tuple(note for note in notes if note and outcome.spec.portfolio.legs["short"] > 0)
 
 
-def _gates(outcome: Outcome, checkpoint: "Checkpoint | None") -> tuple[Gate, ...]:
+def _gates(outcome: Outcome, checkpoint: "Checkpoint | None", sharpe_range: Interval) -> tuple[Gate, ...]:
     best = None if checkpoint is None else checkpoint.model.best
+    sign, sessions = outcome.signal.study.sign, int(outcome.signal.ic[MODEL].notna().sum())
+    lags = hac_lags_by_rule(max(sessions, 1))
     return reference_gates(
         outcome.performance(outcome.spec.name),
-        accuracy=outcome.signal.study.sign.accuracy,
+        outcome.spec.gates,
+        accuracy=sign.accuracy,
         train_loss=math.nan if best is None else best.train_loss,
         validation_loss=math.nan if best is None else best.validation_loss,
+        intervals={
+            "Sharpe ratio": sharpe_range,
+            "Win rate": win_rate_interval(outcome.result.net_returns),
+            "Accuracy": hac_interval(sign.accuracy, sign.standard_error, lags=lags, n_sessions=sessions),
+        },
     )
 
 
@@ -231,7 +241,6 @@ def _metrics(outcome: Outcome, checkpoint: "Checkpoint | None", standing: Standi
         },
         "decay": {str(h): row for h, row in signal.decay.single.to_dict(orient="index").items()},
         "wall": _wall_numbers(outcome.wall),
-        "gates": [asdict(gate) for gate in _gates(outcome, checkpoint)],
         "sign": {"absolute": asdict(signal.study.sign), "relative": asdict(signal.study.relative_sign)},
         "shorts": {} if outcome.shorts is None else outcome.shorts.to_dict(orient="index"),
         "recovery": {name: asdict(found) for name, found in signal.recovery.items()},
@@ -244,6 +253,21 @@ def _metrics(outcome: Outcome, checkpoint: "Checkpoint | None", standing: Standi
         metrics["calibration"] = checkpoint.calibration.as_card()
         metrics["training"] = {"best_epoch": checkpoint.model.best_epoch, "epochs": len(checkpoint.model.history)}
     plain: dict[str, Any] = finite_or_none(metrics)
+    return plain
+
+
+def _page_numbers(page: "ReportInput") -> dict[str, Any]:
+    """Return what was measured for the page alone."""
+    gates = [asdict(gate) | {"interval": gate.interval._asdict()} for gate in page.gates]
+    numbers = {"intervals": _intervals(page), "gates": gates, "sectors": {}, "factors": {}}
+    for name, book in page.books.items():
+        if book.study is not None and book.study.sectors is not None:
+            numbers["sectors"][name] = book.study.sectors.to_dict(orient="index")
+        if book.study is not None and book.study.factors is not None:
+            numbers["factors"][name] = book.study.factors.as_dict()
+    if page.what_ifs is not None:
+        numbers["what_if"] = page.what_ifs.as_dict()
+    plain: dict[str, Any] = finite_or_none(numbers)
     return plain
 
 

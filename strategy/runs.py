@@ -45,6 +45,8 @@ class RunRequest:
         File of the VIX.
     sectors : str or None
         File with the sector of each ticker.
+    factors : str or None
+        File of factor returns.
     """
 
     bars: str = "builtin"
@@ -55,6 +57,7 @@ class RunRequest:
     point_in_time: bool = False
     vix: str | None = None
     sectors: str | None = None
+    factors: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

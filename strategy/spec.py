@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from backtests.costs import Costs
+from backtests.gates import GateSettings
 from market.returns import Execution
 from market.settings import Later, Settings
 from models.settings import LossSettings, NetworkSettings, SplitSettings, TrainingSettings
@@ -53,6 +54,8 @@ class StrategySpec(Settings):
         A last span that no run reads.
     risk : RiskSettings
         Overlays on the whole book, all off by default.
+    gates : GateSettings
+        Thresholds that the report holds the result against; written down with the strategy, before it is judged.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
@@ -68,6 +71,7 @@ class StrategySpec(Settings):
     costs: Costs = Costs()
     holdout: Later[HoldoutSettings | None] = None
     risk: Later[RiskSettings] = RiskSettings()
+    gates: Later[GateSettings] = GateSettings()
 
     def fingerprint(self) -> str:
         """Return the sha256 of every deciding number, in hexadecimal; title and summary do not decide."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from backtests.deflation import Overfitting, overfitting_probability
+from backtests.sensitivity import WhatIfs
 from market.files import read_json, write_json
 from strategy.chained_log import Entry
 from strategy.outcome import Outcome
@@ -73,6 +74,8 @@ def record_trial(
         rivals = [name for name in outcome.signal.ic if name not in ("model", "ridge")]
         if rivals:
             log.append("baseline", run=folder.run_id, names=rivals)
+        if outcome.what_ifs is not None:
+            log.append("stress", run=folder.run_id, sharpes=_what_if_sharpes(outcome.what_ifs))
         facts = {"strategy": outcome.spec.name, "run": folder.run_id, "key": _as_dict(key), **_numbers(outcome)}
         write_json(noted, log.append(trial_kind(), **facts).as_dict())
     entries = log.entries()[: read_json(noted)["length"]]
@@ -103,6 +106,10 @@ def _as_dict(key: TrialKey) -> dict[str, str]:
 def _numbers(outcome: Outcome) -> dict[str, float | int | None]:
     sharpe = outcome.performance(outcome.spec.name).sharpe
     return {"sharpe": sharpe if math.isfinite(sharpe) else None, "sessions": len(outcome.result.net_returns)}
+
+
+def _what_if_sharpes(found: WhatIfs) -> dict[str, float | None]:
+    return {name: sharpe if math.isfinite(sharpe) else None for name, sharpe in found.sharpes().items()}
 
 
 def _sharpe(entry: Entry) -> float:

@@ -19,6 +19,7 @@ from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.regimes import named_periods, regime_table, trend_labels, vix_labels, volatility_labels
 from backtests.report.proven import ProofReport
 from backtests.result import BacktestResult
+from backtests.sensitivity import WhatIfs
 from backtests.studies import BookStudy, ModelStudy, SignalStudy
 from backtests.trading import TradingSummary, trading_summary
 from backtests.walks import WalkStudy
@@ -362,6 +363,8 @@ class ReportInput:
         The reference's thresholds.
     proof : ProofReport or None
         What the look-ahead checks found; None is told as UNPROVEN.
+    what_ifs : WhatIfs or None
+        The main book under other costs, clocks, sizes, smoothings and stresses.
     walk : WalkStudy or None
         Folds and seeds of a walk-forward; None for a result that was trained once.
 
@@ -399,6 +402,7 @@ class ReportInput:
     gates: tuple[Gate, ...] = ()
     proof: ProofReport | None = None
     walk: WalkStudy | None = None
+    what_ifs: WhatIfs | None = None
 
     def __post_init__(self) -> None:
         if not self.books:

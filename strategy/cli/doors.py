@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, RunId, Sectors, Verbose, print_path, run_store, show_run
+from strategy.cli.options import Factors, Json, Out, Quiet, RunId, Sectors, Verbose, print_path, run_store, show_run
 from strategy.cli.running import Bars, command_line, request_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def evaluate_command(
     end: End = None,
     benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
     sectors: Sectors = None,
+    factors: Factors = None,
     point_in_time: PointInTime = False,
     out: Out = Path("runs"),
     as_json: Json = False,
@@ -64,7 +65,7 @@ def evaluate_command(
 
     spec = override(load_spec(strategy), [f'execution.fill="{execution}"', *(set_ or [])])
     read_scores(scores)  # a wrong file is told before the bars are loaded
-    request = request_of(Bars(bars, universe, start, end, benchmark, None, point_in_time, sectors))
+    request = request_of(Bars(bars, universe, start, end, benchmark, None, point_in_time, sectors, factors))
     finished = evaluate(
         scores, load_inputs(request), spec=spec, store=run_store(out), request=request, command=command_line()
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from strategy.runs import RunFolder, RunStore
 
 __all__ = [
+    "Factors",
     "Json",
     "Open",
     "Out",
@@ -33,6 +34,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="More detail; a traceba
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
 Open = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Sector of each ticker, as of today.")]
+Factors = Annotated[Path | None, typer.Option(metavar="FILE", help="Factor returns as fractions, to regress on.")]
 RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest.")]
 
 

@@ -241,7 +241,7 @@ def bars_request(body: dict[str, Any], bars: str | None, *, universe: str | None
     """Return a request for a version's bars or others, cut as the version's were."""
     from strategy.runs import RunRequest
 
-    chosen: dict[str, Any] = {"benchmark": None, "vix": None}
+    chosen: dict[str, Any] = {"benchmark": None, "vix": None, "factors": None}
     if bars is not None:
         chosen["bars"] = located(bars)
     if universe is not None:

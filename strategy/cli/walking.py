@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Verbose, run_store
+from strategy.cli.options import Factors, Json, Out, Quiet, Sectors, Verbose, run_store
 from strategy.cli.running import Bars, command_line, request_of, spec_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def walk_command(
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
     benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
     vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
+    sectors: Sectors = None,
+    factors: Factors = None,
     point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
@@ -76,7 +78,7 @@ def walk_command(
             combinatorial=_numbers("--combinatorial", combinatorial),
             learner=learner,
         )
-        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time))
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors))
     else:
         folder = store.find(resume)
         if "walk" not in folder.record:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.gates import Gate, paper_gates
+from backtests.gates import UNKNOWN, Gate, paper_gates
+from backtests.intervals import sharpe_interval
 from backtests.metrics import performance_summary
 from strategy.paper.decisions import PaperLog, decisions
 from strategy.paper.scoring import NUMBERS, RESTATED, scored
@@ -86,7 +87,10 @@ def paper_record(log: PaperLog) -> PaperRecord:
         scores=net,
         restated=tuple(entry.facts["session"] for entry in entries if entry.kind == RESTATED),
         gates=paper_gates(
-            performance_summary(net["net"]) if len(net) else None, n_sessions=len(net), flat_share=_flat_share(made)
+            performance_summary(net["net"]) if len(net) else None,
+            n_sessions=len(net),
+            flat_share=_flat_share(made),
+            sharpe_range=sharpe_interval(net["net"]) if len(net) else UNKNOWN,
         ),
     )
 

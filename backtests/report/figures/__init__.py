@@ -36,19 +36,31 @@ from backtests.report.figures.study import (
 from backtests.report.figures.training import learning_figure, loss_figure
 from backtests.report.figures.walk import folds_figure
 from backtests.report.figures.wall import random_figure, rivals_figure, sharpe_ranges_figure
+from backtests.report.figures.what_if import (
+    Dial,
+    dial_figure,
+    factors_figure,
+    frontier_figure,
+    sectors_figure,
+    stress_figure,
+)
 
 __all__ = [
+    "Dial",
     "beta_figure",
     "beta_ranges_figure",
     "calibration_figure",
     "cumulative_ic_figure",
     "curves_figure",
     "decay_figure",
+    "dial_figure",
     "drawdown_distribution_figure",
     "drawdown_figure",
     "effective_names_figure",
     "exposure_figure",
+    "factors_figure",
     "folds_figure",
+    "frontier_figure",
     "group_figure",
     "ic_figure",
     "ic_histogram_figure",
@@ -68,8 +80,10 @@ __all__ = [
     "regime_figure",
     "rivals_figure",
     "scale_figure",
+    "sectors_figure",
     "sharpe_ranges_figure",
     "spread_figure",
+    "stress_figure",
     "switches_figure",
     "turnover_figure",
     "wealth_figure",

@@ -16,6 +16,7 @@ from backtests.report.sections.signal import signal_section
 from backtests.report.sections.training import training_section
 from backtests.report.sections.walk import walk_section
 from backtests.report.sections.wall import wall_section
+from backtests.report.sections.what_if import what_if_section
 
 __all__ = ["all_sections", "front_cards", "front_stamps", "proof_section", "proof_stamp"]
 
@@ -29,6 +30,7 @@ def all_sections(report: ReportInput) -> tuple[Section, ...]:
         gates_section(report),
         performance_section(report),
         attribution_section(report),
+        what_if_section(report),
         regime_section(report),
         signal_section(report),
         model_section(report),

@@ -1,9 +1,12 @@
 """Section on the reference's gates and on the sign of the scores as a classifier."""
 
+import math
+
 from backtests.gates import Gate
 from backtests.report.content import Part, Section, Table
-from backtests.report.formats import count, percent, plus_minus, ratio
+from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.inputs import ReportInput
+from backtests.report.sections.wording import RANGE_CONVENTION
 from signals.classification import SignMetrics
 
 __all__ = ["gates_section"]
@@ -25,22 +28,30 @@ def gates_section(report: ReportInput) -> Section | None:
 def _lead(gates: tuple[Gate, ...]) -> str:
     tally = {status: sum(gate.status == status for gate in gates) for status in ("PASS", "FAIL", "NOT MEASURED")}
     return (
-        f"Of the reference's {count(len(gates))} gates, {count(tally['PASS'])} pass, {count(tally['FAIL'])} fail and "
-        f"{count(tally['NOT MEASURED'])} are not measured. Gates are thresholds on point estimates, not evidence."
+        f"Of {count(len(gates))} gates asked for, {count(tally['PASS'])} pass, {count(tally['FAIL'])} fail and "
+        f"{count(tally['NOT MEASURED'])} are not measured. Gates are thresholds on point estimates, not evidence; the range says how far each is known."
     )
 
 
 def _gates_table(gates: tuple[Gate, ...]) -> Table:
-    rows = tuple((gate.name, gate.asked, _measured(gate), gate.status) for gate in gates)
+    rows = tuple((gate.name, gate.asked, _measured(gate), _bounds(gate), gate.status) for gate in gates)
+    columns = ("Gate", "Asked", "Measured", "95 % range", "Status")
     details: dict[str, list[str]] = {}
     for gate in gates:
         details.setdefault(gate.detail, []).append(gate.name)
     note = " ".join(f"{', '.join(names)}: {detail}." for detail, names in details.items())
-    return Table(caption="The reference's gates", columns=("Gate", "Asked", "Measured", "Status"), rows=rows, note=note)
+    return Table(caption="Gates of the strategy", columns=columns, rows=rows, note=f"{note} {RANGE_CONVENTION}")
 
 
 def _measured(gate: Gate) -> str:
     return percent(gate.measured) if gate.is_fraction else ratio(gate.measured)
+
+
+def _bounds(gate: Gate) -> str:
+    """Return the range of what was measured; empty where there is none."""
+    if math.isnan(gate.interval.low):
+        return ""
+    return f"{ranged(gate.interval, 1, scale=100.0)} %" if gate.is_fraction else ranged(gate.interval)
 
 
 def _sign_table(calls: dict[str, SignMetrics]) -> Table:

@@ -1,0 +1,98 @@
+"""Capacity: how much money a book carries before its own trades eat what it earns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.costs import Costs
+from backtests.frictions import average_dollar_volume
+from backtests.many_books import Case
+from backtests.result import BacktestResult
+from backtests.sensitivity.scoring import score_cases
+from market import Panel
+
+__all__ = ["IMPACT_BPS", "CapacityCurve", "capacity_curve"]
+
+IMPACT_BPS = 100.0  # of a trade of one average day: about half the volatility of a stock's session
+CAPITAL = tuple(float(f"{digit}e{power}") for power in range(6, 10) for digit in (1, 3)) + (1e10,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CapacityCurve:
+    """A book at several sizes.
+
+    Parameters
+    ----------
+    table : DataFrame, index ``capital``
+        Columns of ``score_cases``; ``participation`` and ``participation_95``: median and 95th percentile over the
+        trades of notional ÷ average daily dollar volume.
+    costs : Costs
+        What was charged; where the book's own costs know no impact, one by the square root is assumed.
+    assumed : bool
+        Whether it was.
+    half : float
+        Capital at which the Sharpe ratio is half of that without impact, by interpolation in its logarithm; NaN where
+        the curve does not get there, or where there is nothing to halve.
+    """
+
+    table: pd.DataFrame
+    costs: Costs
+    assumed: bool
+    half: float
+
+
+def capacity_curve(
+    panel: Panel, base: Case, result: BacktestResult, *, capital: Iterable[float] = CAPITAL
+) -> CapacityCurve:
+    """Return how a book fares when it starts with more money.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars that the book trades on; their dollar volume is the measure.
+    base : Case
+        The book as it was traded.
+    result : BacktestResult
+        Of that book; its trades, grown in proportion to capital, tell the participation.
+    capital : iterable of float
+        Cash at the start, in the currency of the bars.
+
+    References
+    ----------
+    Almgren, R. et al., "Direct Estimation of Equity Market Impact", Risk, 2005; Tóth, B. et al., "Anomalous Price Impact
+    and the Critical Nature of Liquidity in Financial Markets", Physical Review X, 2011 (the square root).
+    """
+    assumed = base.costs.impact == "none"
+    impact = {"impact": "square_root", "impact_bps": IMPACT_BPS} if assumed else {}
+    costs = base.costs.model_copy(update=impact)
+    cases = [(float(money), replace(base, costs=costs, capital=float(money))) for money in capital]
+    free = costs.model_copy(update={"impact": "none", "impact_bps": 0.0})
+    table = score_cases(panel, [*cases, (0.0, replace(base, costs=free))])
+    without, table = float(table.loc[0.0, "sharpe"]), table.drop(index=0.0).rename_axis("capital")
+    shares = _participation(panel, result) / result.capital
+    for column, level in (("participation", 0.5), ("participation_95", 0.95)):
+        table[column] = (np.quantile(shares, level) if len(shares) else np.nan) * table.index.to_numpy(dtype=float)
+    return CapacityCurve(table=table, costs=costs, assumed=assumed, half=_capital_at(table["sharpe"], without / 2.0))
+
+
+def _participation(panel: Panel, result: BacktestResult) -> np.ndarray:
+    """Return notional ÷ average daily dollar volume of every trade in a name that has one."""
+    volume = average_dollar_volume(panel, result.execution)
+    rows = volume.index.get_indexer(pd.DatetimeIndex(result.trades["session"]))
+    columns = volume.columns.get_indexer(pd.Index(result.trades["ticker"]))
+    day = volume.to_numpy()[rows, columns]
+    notional = result.trades["notional"].abs().to_numpy(dtype=float)
+    return np.asarray(notional[day > 0] / day[day > 0])
+
+
+def _capital_at(sharpe: pd.Series, level: float) -> float:
+    """Return the capital at which the Sharpe ratio first falls to a positive level."""
+    ratios, money = sharpe.to_numpy(dtype=float), np.log(sharpe.index.to_numpy(dtype=float))
+    under = np.flatnonzero(ratios <= level)
+    if not level > 0 or len(under) == 0 or under[0] == 0:
+        return np.nan
+    low, high = under[0] - 1, under[0]
+    share = (ratios[low] - level) / (ratios[low] - ratios[high])
+    return float(np.exp(money[low] + share * (money[high] - money[low])))

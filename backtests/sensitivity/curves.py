@@ -1,0 +1,90 @@
+"""Curves: one dial turned, the decided weights and everything else as they were."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.costs import BASIS
+from backtests.many_books import Case
+from backtests.result import BacktestResult
+from backtests.sensitivity.scoring import score_cases
+from market import Execution, Panel
+
+__all__ = ["borrow_curve", "break_even_bps", "cost_curve", "delay_curve"]
+
+TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+BORROW_BPS = (0.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+DELAYS = (1, 2, 5)
+
+
+def cost_curve(panel: Panel, base: Case, *, trade_bps: Iterable[float] = TRADE_BPS) -> pd.DataFrame:
+    """Return how a book fares when half-spread and commission change.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars that the book trades on.
+    base : Case
+        The book as it was traded; its own costs join the grid, its other frictions stay.
+    trade_bps : iterable of float
+        One-way costs in basis points of traded notional.
+
+    Returns
+    -------
+    DataFrame, index ``trade_bps``, columns of ``score_cases``
+    """
+    grid = sorted({*trade_bps, base.costs.trade_bps})
+    return score_cases(panel, [(bps, _charged(base, trade_bps=bps)) for bps in grid]).rename_axis("trade_bps")
+
+
+def borrow_curve(panel: Panel, base: Case, *, borrow_bps: Iterable[float] = BORROW_BPS) -> pd.DataFrame:
+    """Return how a book fares when borrowed stock costs more or less, in basis points a year on short market value.
+
+    Parameters and columns are those of ``cost_curve``; the index is ``borrow_bps``.
+    """
+    grid = sorted({*borrow_bps, base.costs.borrow_bps})
+    return score_cases(panel, [(bps, _charged(base, borrow_bps=bps)) for bps in grid]).rename_axis("borrow_bps")
+
+
+def delay_curve(panel: Panel, base: Case, *, delays: Iterable[int] = DELAYS) -> pd.DataFrame:
+    """Return how a book fares when the same decisions fill later.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars that the book trades on.
+    base : Case
+        The book as it was traded; its own delay joins the grid.
+    delays : iterable of int
+        Sessions between decision and fill. A later fill begins later, so the span loses its first sessions.
+
+    Returns
+    -------
+    DataFrame, index ``delay``, columns of ``score_cases``
+    """
+    own = base.execution.delay
+    grid = sorted({*(delay for delay in delays if delay >= own), own})
+    cases = [(delay, replace(base, execution=_later(base.execution, delay - own))) for delay in grid]
+    return score_cases(panel, cases).rename_axis("delay")
+
+
+def break_even_bps(result: BacktestResult) -> float:
+    """Return the one-way cost in basis points at which the mean net return is 0, other frictions as they were.
+
+    The mean return before trading costs ÷ the mean two-way traded notional, both as fractions of equity: what is held
+    and traded is taken as it was. Negative where the book loses without costs; NaN where it never traded.
+    """
+    traded = float(result.traded.mean())
+    before = float((result.net_returns + result.cost_parts["trade"]).mean())
+    return BASIS * before / traded if traded > 0 else np.nan
+
+
+def _charged(base: Case, **changes: Any) -> Case:
+    return replace(base, costs=base.costs.model_copy(update=changes))
+
+
+def _later(execution: Execution, sessions: int) -> Execution:
+    return execution.model_copy(update={"extra_delay": execution.extra_delay + sessions})

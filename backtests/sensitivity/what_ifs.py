@@ -1,0 +1,75 @@
+"""What-ifs: everything that was asked of one book beyond its own settings, as the report shows it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from backtests.sensitivity.capacity import CapacityCurve
+
+__all__ = ["WhatIfs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WhatIfs:
+    """Sensitivities of one book on its own test span; nothing here may be chosen from.
+
+    Parameters
+    ----------
+    cost, delay : DataFrame
+        ``cost_curve`` and ``delay_curve`` of the decided weights.
+    borrow : DataFrame or None
+        ``borrow_curve``; None for a book without a short side.
+    break_even : float
+        ``break_even_bps`` of the backtest.
+    capacity : CapacityCurve
+        The same weights at other sizes.
+    smoothing : DataFrame, index ``smoothing``
+        The book decided anew from the same scores: columns of ``score_cases``, ``sharpe_gross`` (no friction at all)
+        and ``turnover`` (mean of a session, one way).
+    stress : DataFrame, index ``legs`` and ``stress``
+        The book decided anew: columns of ``score_cases``, and ``refused``, why there is no number, else empty.
+    trade_bps, smoothed : float
+        The book's own place on the cost and the smoothing curve.
+    delayed : int
+        And on the delay curve.
+    """
+
+    cost: pd.DataFrame
+    delay: pd.DataFrame
+    borrow: pd.DataFrame | None
+    break_even: float
+    capacity: CapacityCurve
+    smoothing: pd.DataFrame
+    stress: pd.DataFrame
+    trade_bps: float
+    smoothed: float
+    delayed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every number by name, for ``metrics.json``."""
+        curves = {"cost": self.cost, "delay": self.delay, "borrow": self.borrow, "smoothing": self.smoothing}
+        told: dict[str, Any] = {name: _rows(table) for name, table in curves.items() if table is not None}
+        money = {"rows": _rows(self.capacity.table), "costs": str(self.capacity.costs), "half": self.capacity.half}
+        stress = [{**dict(zip(self.stress.index.names, name, strict=True)), **row} for name, row in self._stressed()]
+        return told | {"break_even_bps": self.break_even, "capacity": money, "stress": stress}
+
+    def sharpes(self) -> dict[str, float]:
+        """Return the Sharpe ratio of every row by name, for the trial log."""
+        curves = {"costs": self.cost, "delay": self.delay, "borrow": self.borrow, "smoothing": self.smoothing}
+        curves |= {"capital": self.capacity.table}
+        told = {
+            f"{name} {dial:g}": float(sharpe)
+            for name, table in curves.items()
+            if table is not None
+            for dial, sharpe in table["sharpe"].items()
+        }
+        return told | {" ".join(name): float(sharpe) for name, sharpe in self.stress["sharpe"].items()}
+
+    def _stressed(self) -> list[tuple[Any, dict[str, Any]]]:
+        return list(zip(self.stress.index, self.stress.to_dict(orient="records"), strict=True))
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.reset_index().to_dict(orient="records")
+    return rows
