@@ -34,6 +34,8 @@ from strategy.spec import StrategySpec
 
 __all__ = ["LEGS", "STRESSES", "Stress", "ask_what_if", "smoothing_frontier", "stress_matrix", "stressed_spec"]
 
+TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+MOST_BPS = 250.0
 SMOOTHINGS = (0.05, 0.1, 0.15, 0.25, 0.5, 1.0)
 
 
@@ -91,11 +93,12 @@ def ask_what_if(
     """
     part = traded_part(inputs.panel, scores, book=spec.portfolio)
     base = Case(weights=weights.loc[part.sessions], execution=spec.execution, costs=spec.costs)
+    broken = break_even_bps(result)
     return WhatIfs(
-        cost=cost_curve(part, base),
+        cost=cost_curve(part, base, trade_bps=_cost_grid(broken)),
         delay=delay_curve(part, base),
         borrow=borrow_curve(part, base) if (weights < 0).any(axis=None) else None,
-        break_even=break_even_bps(result),
+        break_even=broken,
         capacity=capacity_curve(part, base, result),
         smoothing=smoothing_frontier(spec, inputs, scores=scores),
         stress=stress_matrix(spec, inputs, scores=scores),
@@ -148,13 +151,15 @@ def stress_matrix(spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame) -
     held: dict[tuple[str, str], Case] = {}
     refused: dict[tuple[str, str], str] = {}
     decided: dict[Any, pd.DataFrame] = {}
+    panels: dict[int | None, Panel] = {}
     for legs, stress in ((legs, stress) for legs in LEGS for stress in STRESSES):
         changed, largest = stressed_spec(spec, legs, stress), STRESSES[stress].largest
         key = (changed.portfolio, largest, *_read_by_book(changed))
         try:
             if key not in decided:
-                panel = _narrowed(inputs.panel, scores, changed, largest)
-                decided[key] = decide_book(changed, panel, scores, sectors=inputs.sectors).weights
+                if largest not in panels:
+                    panels[largest] = _narrowed(inputs.panel, scores, changed, largest)
+                decided[key] = decide_book(changed, panels[largest], scores, sectors=inputs.sectors).weights
             held[legs, stress] = Case(weights=decided[key], execution=changed.execution, costs=changed.costs)
         except (UniverseError, UnsupportedBookError) as error:
             refused[legs, stress] = str(error)
@@ -165,6 +170,11 @@ def stress_matrix(spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame) -
         found = score_cases(part, enumerate(held.values()))
         table.loc[list(held), list(CASE_COLUMNS)] = found.to_numpy()
     return table.assign(refused=[refused.get(name, "") for name in names])
+
+
+def _cost_grid(broken: float) -> list[float]:
+    """Return one-way costs in basis points, the break-even among them where it is worth drawing."""
+    return [*TRADE_BPS, *([round(broken, 1)] if 0.0 < broken <= MOST_BPS else [])]
 
 
 def stressed_spec(spec: StrategySpec, legs: str, stress: str) -> StrategySpec:

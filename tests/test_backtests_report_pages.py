@@ -9,16 +9,18 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from backtests.contest import build_wall
+from backtests.costs import Costs
 from backtests.gates import reference_gates
 from backtests.report import book_report, figures, render_report
 from backtests.report.sections import all_sections
+from backtests.sensitivity import CASE_COLUMNS, CapacityCurve, WhatIfs
 from backtests.studies import BookStudy, ModelStudy, book_study, signal_study
 from tests.oracles.markets import random_panel
 from tests.oracles.planted import frame
 from tests.test_backtests_attribution import result_of
 from tests.test_backtests_report import EVIL, Page, make_report, random_diagnostics
 
-NEW = {"wall", "gates", "attribution", "model", "shorts"}
+NEW = {"wall", "gates", "attribution", "model", "shorts", "what-if"}
 BLOCKS = ["0–30", "30–60", "60–90"]
 
 
@@ -42,6 +44,29 @@ def random_shorts():
     return pd.DataFrame({name: row | {"empty": 1, "thin": 2, "short_share": 0.1 * k} for k, name in enumerate(names)}).T
 
 
+def random_what_ifs(rng):
+    def scored(index):
+        return pd.DataFrame(rng.normal(0, 1, (len(index), len(CASE_COLUMNS))), index, list(CASE_COLUMNS))
+
+    legs, stresses = ["50/50", "60/40", "70/30"], ["base", "one-session delay", EVIL]
+    stress = scored(pd.MultiIndex.from_product([legs, stresses], names=["legs", "stress"])).assign(refused="")
+    stress.iloc[-1] = [np.nan] * len(CASE_COLUMNS) + [f"no eligible name {EVIL}"]
+    capital = scored(pd.Index([1e6, 1e9, 1e10], name="capital")).assign(participation=1e-4, participation_95=0.01)
+    costs = Costs(impact="square_root", impact_bps=100.0)
+    return WhatIfs(
+        cost=scored(pd.Index([0.0, 5.0, 50.0], name="trade_bps")),
+        delay=scored(pd.Index([1, 2, 5], name="delay")),
+        borrow=scored(pd.Index([0.0, 100.0], name="borrow_bps")),
+        break_even=31.4,
+        capacity=CapacityCurve(table=capital, costs=costs, assumed=True, half=2e9),
+        smoothing=scored(pd.Index([0.15, 1.0], name="smoothing")).assign(sharpe_gross=1.0, turnover=[0.05, 0.2]),
+        stress=stress,
+        trade_bps=5.0,
+        smoothed=0.15,
+        delayed=1,
+    )
+
+
 def studied(n_sessions):
     """A report with every page filled from a random market."""
     rng = np.random.default_rng(0)
@@ -49,13 +74,15 @@ def studied(n_sessions):
     noise = frame(rng.normal(0, 0.01, panel.close.shape)).set_axis(panel.sessions).set_axis(panel.tickers, axis=1)
     target = noise.where(noise.abs().rank(axis=1) > 12, 0.0)
     weights = target.div(target.abs().sum(axis=1), axis=0)
+    sectors = pd.Series([EVIL] * 12 + ["Energy"] * 12, index=panel.tickers)
     result, market = result_of(panel, weights), panel.close.pct_change(fill_method=None).mean(axis=1)
     book = replace(
         book_report(result, random_diagnostics(panel.sessions, rng), market=market, vix=20 + 1e3 * market),
-        study=book_study(result, panel, target=target, market=market),
+        study=book_study(
+            result, panel, target=target, market=market, sectors=sectors, factors=market.rename(EVIL).to_frame()
+        ),
     )
     forward = noise.shift(-1) + 0.1 * noise
-    sectors = pd.Series([EVIL] * 12 + ["Energy"] * 12, index=panel.tickers)
     random = pd.DataFrame(rng.normal(0, 0.01, (len(result.net_returns), 30)), result.net_returns.index)
     return replace(
         make_report(n_sessions),
@@ -64,7 +91,14 @@ def studied(n_sessions):
         model_study=random_model(rng),
         wall=build_wall("main", result.net_returns, rivals={EVIL: market, "ridge": random[0]}, random=random),
         shorts=random_shorts(),
-        gates=reference_gates(book.net, accuracy=0.5, train_loss=1.0, validation_loss=1.2),
+        gates=reference_gates(
+            book.net,
+            accuracy=0.5,
+            train_loss=1.0,
+            validation_loss=1.2,
+            intervals={"Sharpe ratio": book.sharpe_range},
+        ),
+        what_ifs=random_what_ifs(rng),
     )
 
 
@@ -84,7 +118,7 @@ def section(report, slug):
 
 def test_every_page_is_there_and_leaves_with_its_numbers(report):
     assert {section.slug for section in all_sections(report)} >= NEW
-    bare = replace(report, wall=None, signal_study=None, model_study=None, shorts=None, gates=())
+    bare = replace(report, wall=None, signal_study=None, model_study=None, shorts=None, gates=(), what_ifs=None)
     bare = replace(bare, books={"main": replace(report.books["main"], study=None)})
     assert not {section.slug for section in all_sections(bare)} & NEW
     render_report(bare)
@@ -96,7 +130,9 @@ def test_the_pages_hold_what_was_asked_for(parsed):
         "Rank IC by size", "Hit rates, long against short side", "Calibration by decile", "Rank stability",
         "60–90", "Duplicates", "f1 = f2", "below market at a", "Holding periods", "Herfindahl", "Effective number",
         "Beta to the equal-weighted universe, last 63 sessions", "The scores as a classifier", "NOT MEASURED",
-        "Net performance by VIX", "Attribution of main",
+        "Net performance by VIX", "Attribution of main", "Sectors of main", "Factor regression of main",
+        "Stress matrix", "The mean return is gone at 31.4 bps", "is halved at about 2\u00a0bn", "Smoothing and turnover",
+        "not counted as trials", "Impact is assumed",
     ):  # fmt: skip
         assert words in parsed.text, words
 
@@ -127,6 +163,14 @@ def test_the_wall_tells_its_sentence_in_front_and_at_home(report):
     home = section(report, "wall")
     assert home.lead.startswith("By net Sharpe ratio at 95 %, main ")
     assert home.lead in " ".join(sentence for part in section(report, "front").parts for sentence in part.sentences)
+
+
+def test_a_what_if_says_what_it_may_not_be_used_for(report):
+    found = section(report, "what-if")
+    assert "what-ifs on the very sessions that the verdict is about" in found.parts[0].sentences[0]
+    assert found.lead.startswith(f"{int((report.what_ifs.stress['sharpe'] > 0).sum())} of 8 stressed books")
+    refused = found.parts[0].tables[0].rows[-1]
+    assert refused[1].startswith("no eligible name")
 
 
 def test_the_gates_are_counted(report):

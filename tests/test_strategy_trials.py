@@ -179,3 +179,14 @@ def test_a_run_counts_once_however_often_it_goes_on(bench: Any) -> None:
     assert trials[0].facts["run"] == bench.run.run_id
     assert trials[0].facts["sharpe"] == bench.run.metrics["headline"]["sharpe_net"]
     assert bench.run.metrics["headline"]["trials"] == 1
+
+
+def test_what_ifs_are_logged_as_stress_and_not_counted(bench: Any) -> None:
+    entries = TrialLog(bench.store.root).entries()
+    (stress,) = [entry for entry in entries if entry.kind == "stress"]
+    assert stress.facts["run"] == bench.run.run_id
+    rows = bench.run.metrics["what_if"]["stress"]
+    assert len(rows) == 21
+    for row in rows:
+        assert stress.facts["sharpes"][f"{row['legs']} {row['stress']}"] == row["sharpe"]
+    assert len(distinct(entries)) == 1

@@ -15,12 +15,11 @@ from market import Execution, Panel
 
 __all__ = ["borrow_curve", "break_even_bps", "cost_curve", "delay_curve"]
 
-TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 BORROW_BPS = (0.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 DELAYS = (1, 2, 5)
 
 
-def cost_curve(panel: Panel, base: Case, *, trade_bps: Iterable[float] = TRADE_BPS) -> pd.DataFrame:
+def cost_curve(panel: Panel, base: Case, *, trade_bps: Iterable[float]) -> pd.DataFrame:
     """Return how a book fares when half-spread and commission change.
 
     Parameters

@@ -52,7 +52,7 @@ def paper_command(
             lines = different or ["the log is what the bars give: every decision, every score"]
         else:
             lines = _step(paper.commit_decision(log, frozen, panel), paper.score_fills(log, frozen, panel))
-    record = paper.paper_record(log)
+    record = paper.paper_record(log, frozen.spec.gates)
     print(
         json.dumps(record.as_dict() | {"differences": different}, indent=2)
         if as_json

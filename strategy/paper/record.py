@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.gates import UNKNOWN, Gate, paper_gates
+from backtests.gates import UNKNOWN, Gate, GateSettings, paper_gates
 from backtests.intervals import sharpe_interval
 from backtests.metrics import performance_summary
 from strategy.paper.decisions import PaperLog, decisions
 from strategy.paper.scoring import NUMBERS, RESTATED, scored
+from strategy.verdict import finite_or_none
 
 __all__ = ["PaperRecord", "paper_record"]
 
@@ -51,7 +52,8 @@ class PaperRecord:
                 {
                     "name": gate.name,
                     "asked": gate.asked,
-                    "measured": None if math.isnan(gate.measured) else gate.measured,
+                    "measured": finite_or_none(gate.measured),
+                    "interval": finite_or_none(gate.interval._asdict()),
                     "status": gate.status,
                     "detail": gate.detail,
                 }
@@ -71,13 +73,15 @@ class PaperRecord:
         return "\n".join(lines)
 
 
-def paper_record(log: PaperLog) -> PaperRecord:
+def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecord:
     """Read a paper log.
 
     Parameters
     ----------
     log : PaperLog
         Of a version.
+    gates : GateSettings, optional
+        The version's thresholds; the reference's by default.
     """
     entries = log.entries()
     made, net = _decision_table(log), _score_table(log)
@@ -90,6 +94,7 @@ def paper_record(log: PaperLog) -> PaperRecord:
             performance_summary(net["net"]) if len(net) else None,
             n_sessions=len(net),
             flat_share=_flat_share(made),
+            settings=gates,
             sharpe_range=sharpe_interval(net["net"]) if len(net) else UNKNOWN,
         ),
     )
@@ -136,4 +141,8 @@ def _headline(net: pd.Series) -> list[str]:
 def _measured(gate: Gate) -> str:
     if math.isnan(gate.measured):
         return f" ({gate.detail})"
-    return f": {gate.measured:.1%}" if gate.is_fraction else f": {gate.measured:.2f}"
+    if gate.is_fraction:
+        return f": {gate.measured:.1%}"
+    low, high = gate.interval.low, gate.interval.high
+    bounds = "" if math.isnan(low) else f" (95 %: {low:.2f} to {high:.2f})"
+    return f": {gate.measured:.2f}{bounds}"
