@@ -80,7 +80,7 @@ def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd
     -------
     DataFrame, index sector
         Means over sessions of ``gross``, ``net``, ``long`` and ``short`` weight (negative) at the close, ``largest``
-        absolute net weight, and ``annual``, the contribution to the gross return × 252: these add up. Sorted by gross.
+        absolute net weight, and ``annual``, the contribution to the gross return × 252, which adds up. Sorted by gross.
     """
     sector = sectors.reindex(result.held_weights.columns).fillna(UNKNOWN).astype(str).to_numpy()
     held = result.held_weights.fillna(0.0)
@@ -96,27 +96,6 @@ def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd
     table.insert(4, "largest", summed["net"].abs().max())
     traded = table["gross"] > 0
     return table[traded].sort_values("gross", ascending=False).rename_axis("sector")
-
-
-class _Earned(NamedTuple):
-    """Currency by name and session, shape (n_sessions, n_tickers): overnight and by day, and what was held meanwhile."""
-
-    night: np.ndarray
-    day: np.ndarray
-    by_night: np.ndarray
-    by_day: np.ndarray
-
-
-def _earned(result: BacktestResult, panel: Panel) -> _Earned:
-    held = result.held_weights.to_numpy() * result.equity.to_numpy()[:, None]
-    opened = np.vstack([np.zeros(held.shape[1]), held[:-1]])
-    night = np.where(opened == 0.0, 0.0, opened * _overnight(panel, result).to_numpy())
-    paid = _by_name(result.cash_outs, "proceeds", result.held_weights)
-    left = _by_name(result.cash_outs, "shares", result.held_weights) != 0.0  # a total loss pays nothing
-    night = np.where(left, paid - opened, night)
-    day = held - (opened + night + _by_name(result.trades, "notional", result.held_weights) - paid)
-    by_day = np.where(held == 0.0, opened, held)  # what was closed out at the close earned until then
-    return _Earned(night, day, opened, by_day)
 
 
 def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
@@ -148,6 +127,27 @@ def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
             "share_positive": float((moved > 0).mean()) if len(moved) else np.nan,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
+
+
+class _Earned(NamedTuple):
+    """Currency by name and session (n_sessions, n_tickers): overnight and by day, and what was held meanwhile."""
+
+    night: np.ndarray
+    day: np.ndarray
+    by_night: np.ndarray
+    by_day: np.ndarray
+
+
+def _earned(result: BacktestResult, panel: Panel) -> _Earned:
+    held = result.held_weights.to_numpy() * result.equity.to_numpy()[:, None]
+    opened = np.vstack([np.zeros(held.shape[1]), held[:-1]])
+    night = np.where(opened == 0.0, 0.0, opened * _overnight(panel, result).to_numpy())
+    paid = _by_name(result.cash_outs, "proceeds", result.held_weights)
+    left = _by_name(result.cash_outs, "shares", result.held_weights) != 0.0  # a total loss pays nothing
+    night = np.where(left, paid - opened, night)
+    day = held - (opened + night + _by_name(result.trades, "notional", result.held_weights) - paid)
+    by_day = np.where(held == 0.0, opened, held)  # what was closed out at the close earned until then
+    return _Earned(night, day, opened, by_day)
 
 
 def _overnight(panel: Panel, result: BacktestResult) -> pd.DataFrame:

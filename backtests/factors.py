@@ -73,7 +73,7 @@ def factor_fit(returns: pd.Series, factors: pd.DataFrame) -> FactorFit | None:
     x = np.column_stack([np.ones(len(both)), both[names].to_numpy(dtype=float)])  # (T, k)
     if len(both) < LEAST_SESSIONS or np.linalg.matrix_rank(x) < x.shape[1]:
         return None
-    y = (both["book"] - (both[RISK_FREE] if RISK_FREE in both else 0.0)).to_numpy(dtype=float)
+    y = (both["book"] - both.get(RISK_FREE, 0.0)).to_numpy(dtype=float)
     estimate, *_ = np.linalg.lstsq(x, y, rcond=None)
     residual = y - x @ estimate
     lags = hac_lags_by_rule(len(y))

@@ -50,7 +50,6 @@ class GateSettings(Settings):
     paper_flat: Later[float] = Field(default=0.15, ge=0, le=1)
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """One threshold and what was measured; a measured number of NaN is not measured.

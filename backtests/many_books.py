@@ -4,7 +4,7 @@ For comparisons with hundreds of books, such as random ones. The books share the
 their equity, and no second engine checks it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -79,7 +79,7 @@ def net_returns_of(
     return net_returns_by_case(panel, ((name, same(weights=decided)) for name, decided in named))
 
 
-def net_returns_by_case(panel: Panel, cases: Iterable[tuple[str | int, Case]]) -> pd.DataFrame:
+def net_returns_by_case(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.DataFrame:
     """Return the net returns of books that each have a clock, costs and a capital of their own.
 
     Parameters
@@ -95,7 +95,7 @@ def net_returns_by_case(panel: Panel, cases: Iterable[tuple[str | int, Case]]) -
         As of ``net_returns_of``.
     """
     seen = _BarsSeen(panel)
-    columns: dict[str | int, np.ndarray] = {}
+    columns: dict[Hashable, np.ndarray] = {}
     starts = []
     with ThreadPoolExecutor(THREADS) as pool:
         for batch in _batches(iter(cases)):
@@ -112,7 +112,7 @@ class _BarsSeen:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self._known: dict[tuple[object, ...], "Bars"] = {}
+        self._known: dict[tuple[object, ...], Bars] = {}
 
     def by(self, case: Case) -> "Bars":
         """Return the bars of a case; volumes are told in units of its capital, because books start from 1."""
@@ -124,7 +124,7 @@ class _BarsSeen:
         return bars._replace(volume=bars.volume / case.capital) if bars.volume.size else bars
 
 
-def _batches(named: Iterator[tuple[str | int, Case]]) -> Iterator[list[tuple[str | int, Case]]]:
+def _batches(named: Iterator[tuple[Hashable, Case]]) -> Iterator[list[tuple[Hashable, Case]]]:
     while batch := list(islice(named, THREADS)):
         yield batch
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.stress [--sessions 2520] [--names 500]      (memory needs Linux)
 
-Run from the checkout. Prints a table and writes it into its own section of `benchmarks/README.md`. The books are those of
-`quintile compare-books` on random scores; none needs an optimiser. A first pass over a few sessions compiles and does
-not count. Memory is what the measured passes add to the peak resident set.
+Run from the checkout. Prints a table and writes it into its own section of `benchmarks/README.md`. The books are
+those of `quintile compare-books` on random scores; none needs an optimiser. A first pass over a few sessions compiles
+and does not count. Memory is what the measured passes add to the peak resident set.
 """
 
 import argparse

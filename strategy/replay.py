@@ -178,7 +178,9 @@ def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | Non
         return read_panel(folder.path)
     if bars is None and body["bars"] != "builtin":
         raise RunError(f"{folder.version} does not hold its bars ({body['request']['bars']}): name them with --bars")
-    request = RunRequest(**body["request"] | {"benchmark": None, "vix": None, "factors": None} | ({"bars": bars} if bars else {}))
+    request = RunRequest(
+        **body["request"] | {"benchmark": None, "vix": None, "factors": None} | ({"bars": bars} if bars else {})
+    )
     return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
 
 

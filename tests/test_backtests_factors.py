@@ -33,7 +33,9 @@ def test_planted_betas_and_alpha_come_back():
     for name, beta in betas.items():
         assert fit.table.loc[name, "estimate"] == pytest.approx(beta, abs=4 * fit.table.loc[name, "standard_error"])
         assert fit.table.loc[name, "low"] < fit.table.loc[name, "estimate"] < fit.table.loc[name, "high"]
-    assert fit.table.loc["alpha", "estimate"] == pytest.approx(252 * 3e-4, abs=4 * fit.table.loc["alpha", "standard_error"])
+    assert fit.table.loc["alpha", "estimate"] == pytest.approx(
+        252 * 3e-4, abs=4 * fit.table.loc["alpha", "standard_error"]
+    )
     assert 0.7 < fit.r_squared < 0.85
     assert fit.sessions == 1500
 
@@ -68,7 +70,7 @@ def test_a_file_in_percent_is_refused(tmp_path):
     found = load_factors(file, SESSIONS[:100])
     np.testing.assert_allclose(found["smb"], factors["smb"][:100])
     factors.assign(smb=100 * factors["smb"]).to_csv(file, index=False)
-    with pytest.raises(BarsError, match="look like percent, divide by 100"):
+    with pytest.raises(BarsError, match="looks like percent, divide by 100"):
         load_factors(file, SESSIONS)
 
 

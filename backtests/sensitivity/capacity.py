@@ -16,7 +16,7 @@ from market import Panel
 __all__ = ["IMPACT_BPS", "CapacityCurve", "capacity_curve"]
 
 IMPACT_BPS = 100.0  # of a trade of one average day: about half the volatility of a stock's session
-CAPITAL = tuple(float(f"{digit}e{power}") for power in range(6, 10) for digit in (1, 3)) + (1e10,)
+CAPITAL = (1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9, 1e10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,8 +61,8 @@ def capacity_curve(
 
     References
     ----------
-    Almgren, R. et al., "Direct Estimation of Equity Market Impact", Risk, 2005; Tóth, B. et al., "Anomalous Price Impact
-    and the Critical Nature of Liquidity in Financial Markets", Physical Review X, 2011 (the square root).
+    Almgren, R. et al., "Direct Estimation of Equity Market Impact", Risk, 2005; Tóth, B. et al., "Anomalous Price
+    Impact and the Critical Nature of Liquidity in Financial Markets", Physical Review X, 2011 (the square root).
     """
     assumed = base.costs.impact == "none"
     impact = {"impact": "square_root", "impact_bps": IMPACT_BPS} if assumed else {}

@@ -1,6 +1,6 @@
 """Scoring: the same few numbers of every case, from the ledger alone."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ __all__ = ["CASE_COLUMNS", "mean_turnover", "score_cases"]
 CASE_COLUMNS = ("sharpe", "standard_error", "annual_return", "volatility", "max_drawdown")
 
 
-def score_cases(panel: Panel, cases: Iterable[tuple[str | int | float, Case]]) -> pd.DataFrame:
+def score_cases(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.DataFrame:
     """Return what each case came to.
 
     Parameters

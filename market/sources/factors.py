@@ -66,5 +66,5 @@ def _check_units(frame: pd.DataFrame, origin: str) -> None:
         raise BarsError(f"{origin} holds infinite returns: repair them")
     if (spread > LARGEST_SPREAD).any():
         raise BarsError(
-            f"{origin} moves by {spread.max():.2g} a session in {spread.idxmax()}: these look like percent, divide by 100"
+            f"{origin} moves by {spread.max():.2g} a session in {spread.idxmax()}: it looks like percent, divide by 100"
         )

@@ -104,7 +104,7 @@ def _sector_table(name: str, table: pd.DataFrame) -> Table:
         caption=f"Sectors of {name}",
         columns=("Sector", "Mean gross", "Mean net", "Largest net", "Contribution a year"),
         rows=rows,
-        note="Weights at the close, fractions of equity. Contribution to the gross return, mean × 252: the parts add up.",
+        note="Weights at the close, of equity. Contribution to the gross return, mean × 252: the parts add up.",
     )
 
 
@@ -145,7 +145,7 @@ def _factor_table(name: str, fit: FactorFit) -> Table:
         columns=("Factor", "Estimate", "95 % bounds", "t"),
         rows=rows,
         note=f"Net returns, less rf where the file has it, on {count(fit.sessions)} sessions from {date(fit.first)} to "
-        f"{date(fit.last)} that both have; R² {ratio(fit.r_squared, 3)}. Newey–West errors with {fit.lags} lags, bounds "
+        f"{date(fit.last)} that both have; R² {ratio(fit.r_squared, 3)}. Newey–West errors, {fit.lags} lags; bounds "
         "with Kiefer and Vogelsang's critical value.",
     )
 

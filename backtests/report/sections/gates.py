@@ -29,7 +29,8 @@ def _lead(gates: tuple[Gate, ...]) -> str:
     tally = {status: sum(gate.status == status for gate in gates) for status in ("PASS", "FAIL", "NOT MEASURED")}
     return (
         f"Of {count(len(gates))} gates asked for, {count(tally['PASS'])} pass, {count(tally['FAIL'])} fail and "
-        f"{count(tally['NOT MEASURED'])} are not measured. Gates are thresholds on point estimates, not evidence; the range says how far each is known."
+        f"{count(tally['NOT MEASURED'])} are not measured. Gates are thresholds on point estimates, not evidence; the "
+        "range says how well each is known."
     )
 
 

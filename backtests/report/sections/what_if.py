@@ -196,7 +196,7 @@ def _frontier_picture(found: WhatIfs) -> Picture:
     low, high = table["turnover"].min(), table["turnover"].max()
     return Picture(
         title="Sharpe ratio by turnover, a point for each smoothing",
-        summary=f"The book decided anew from the same scores: turnover from {percent(low)} to {percent(high)} of equity "
+        summary=f"Decided anew from the same scores: turnover from {percent(low)} to {percent(high)} of equity "
         f"a session. The larger point is the strategy's own smoothing, α {found.smoothed:g}.",
         figure=frontier_figure(table, found.smoothed),
     )
