@@ -29,7 +29,7 @@ def load_factors(source: str | Path, sessions: pd.DatetimeIndex) -> pd.DataFrame
     Returns
     -------
     DataFrame of float, shape (n_sessions, n_factors)
-        NaN where the file has no number.
+        Columns by the file's names in lower case; NaN where the file has no number.
 
     Raises
     ------
@@ -47,7 +47,9 @@ def load_factors(source: str | Path, sessions: pd.DatetimeIndex) -> pd.DataFrame
     days, zones = local_dates(table[date], origin=path.name)
     check_single_zone(zones, origin=path.name)
     try:
-        columns = {plain: table[name].to_pandas().astype(float) for plain, name in names.items() if name != date}
+        columns = {
+            name.strip().lower(): table[name].to_pandas().astype(float) for name in table.schema.names if name != date
+        }
     except ValueError as error:
         raise BarsError(f"{path.name} holds text where a factor return should be: {error}") from error
     frame = pd.DataFrame(columns).set_index(pd.DatetimeIndex(days))
