@@ -131,7 +131,7 @@ def test_the_pages_hold_what_was_asked_for(parsed):
         "60–90", "Duplicates", "f1 = f2", "below market at a", "Holding periods", "Herfindahl", "Effective number",
         "Beta to the equal-weighted universe, last 63 sessions", "The scores as a classifier", "NOT MEASURED",
         "Net performance by VIX", "Attribution of main", "Sectors of main", "Factor regression of main",
-        "Stress matrix", "The mean return is gone at 31.4 bps", "is halved at about 2\u00a0bn",
+        "Stress matrix", "The mean return is gone at 31.4 bps", "is halved at about 2 bn",
         "Smoothing and turnover", "not counted as trials", "Impact is assumed",
     ):  # fmt: skip
         assert words in parsed.text, words
