@@ -60,7 +60,9 @@ def _lead(found: WhatIfs) -> str:
 
 
 def _break_even(found: WhatIfs) -> str:
-    if not found.break_even > 0:
+    if np.isnan(found.break_even):
+        return "The book never traded, so there is no break-even."
+    if found.break_even <= 0:
         return "The book loses before trading costs, so no cost breaks even."
     return (
         f"The mean return is gone at {ratio(found.break_even, 1)} bps one way; the strategy was charged "
