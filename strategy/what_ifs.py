@@ -25,6 +25,7 @@ from backtests.sensitivity import (
     mean_turnover,
     score_cases,
 )
+from market.counting import Count, counted
 from market.errors import UniverseError, UnsupportedBookError
 from market.panel import Panel
 from market.universe import choose_universe
@@ -74,7 +75,12 @@ STRESSES: Mapping[str, Stress] = {
 
 
 def ask_what_if(
-    spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame, weights: pd.DataFrame, result: BacktestResult
+    spec: StrategySpec,
+    inputs: Inputs,
+    *,
+    scores: pd.DataFrame,
+    book: tuple[pd.DataFrame, BacktestResult],
+    count: Count | None = None,
 ) -> WhatIfs:
     """Return the sensitivities of a strategy's own book.
 
@@ -86,11 +92,12 @@ def ask_what_if(
         Bars and sectors.
     scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
         Expected returns, known at each close.
-    weights : DataFrame of float
-        What the strategy decided from them.
-    result : BacktestResult
-        Of these weights.
+    book : (DataFrame of float, BacktestResult)
+        Weights that the strategy decided from them, and what these came to.
+    count : callable, optional
+        Called with rows of the stress matrix done and in all.
     """
+    weights, result = book
     part = traded_part(inputs.panel, scores, book=spec.portfolio)
     base = Case(weights=weights.loc[part.sessions], execution=spec.execution, costs=spec.costs)
     broken = break_even_bps(result)
@@ -101,7 +108,7 @@ def ask_what_if(
         break_even=broken,
         capacity=capacity_curve(part, base, result),
         smoothing=smoothing_frontier(spec, inputs, scores=scores),
-        stress=stress_matrix(spec, inputs, scores=scores),
+        stress=stress_matrix(spec, inputs, scores=scores, count=count),
         trade_bps=spec.costs.trade_bps,
         smoothed=spec.portfolio.smoothing,
         delayed=spec.execution.delay,
@@ -131,7 +138,9 @@ def smoothing_frontier(spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFra
     return table.rename_axis("smoothing")
 
 
-def stress_matrix(spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame) -> pd.DataFrame:
+def stress_matrix(
+    spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame, count: Count | None = None
+) -> pd.DataFrame:
     """Return the strategy under seven stresses and with three pairs of legs, its own rules otherwise.
 
     Parameters
@@ -142,6 +151,8 @@ def stress_matrix(spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame) -
         Bars and sectors.
     scores : DataFrame of float
         Expected returns of the tested sessions, known at each close.
+    count : callable, optional
+        Called with rows decided and in all.
 
     Returns
     -------
@@ -152,7 +163,7 @@ def stress_matrix(spec: StrategySpec, inputs: Inputs, *, scores: pd.DataFrame) -
     refused: dict[tuple[str, str], str] = {}
     decided: dict[Any, pd.DataFrame] = {}
     panels: dict[int | None, Panel] = {}
-    for legs, stress in ((legs, stress) for legs in LEGS for stress in STRESSES):
+    for legs, stress in counted([(legs, stress) for legs in LEGS for stress in STRESSES], count):
         changed, largest = stressed_spec(spec, legs, stress), STRESSES[stress].largest
         key = (changed.portfolio, largest, *_read_by_book(changed))
         try:
