@@ -193,7 +193,13 @@ def judge(
         shorts=None if filtered is None else _shorts(spec, inputs, filtered, scores=scores, model=model),
         unfiltered=None if filtered is None else unfiltered_returns(spec, inputs, filtered, scores=scores),
         model=model,
-        what_ifs=ask_what_if(spec, inputs, scores=scores, weights=books[spec.name].weights, result=results[spec.name]),
+        what_ifs=ask_what_if(
+            spec,
+            inputs,
+            scores=scores,
+            book=(books[spec.name].weights, results[spec.name]),
+            count=partial(progress, "stress rows"),
+        ),
     )
 
 

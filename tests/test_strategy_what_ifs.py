@@ -99,7 +99,7 @@ def test_a_universe_without_history_refuses_its_rows_and_keeps_the_others(spec, 
 def test_everything_is_told_by_name(spec, inputs, scores):
     weights = decide_book(spec, inputs.panel, scores).weights
     result = run_backtest(inputs.panel, weights, execution=spec.execution, costs=spec.costs)
-    found = ask_what_if(spec, inputs, scores=scores, weights=weights, result=result)
+    found = ask_what_if(spec, inputs, scores=scores, book=(weights, result))
     told = found.sharpes()
     assert sum(name.startswith(tuple(LEGS)) for name in told) == 21
     assert told["costs 5"] == told["delay 1"] == pytest.approx(sharpe_ratio(result.net_returns), rel=1e-9)
