@@ -27,7 +27,7 @@ def bridged_index(stand: Stand, *, to_next_print: bool) -> PipelineUnderTest:
         close = panel.close
         bridged = close.interpolate(limit_area="inside") if to_next_print else close.ffill(limit=5)
         market = bridged.pct_change(fill_method=None).mean(axis=1)
-        everywhere = pd.DataFrame({ticker: market for ticker in panel.tickers}).rename_axis(columns="ticker")
+        everywhere = pd.DataFrame(dict.fromkeys(panel.tickers, market)).rename_axis(columns="ticker")
         return {**stand.pipeline.features(panel), "market_return": everywhere.where(panel.printed)}
 
     return replace(stand.pipeline, features=features)
