@@ -259,7 +259,7 @@ def _metrics(outcome: Outcome, checkpoint: "Checkpoint | None", standing: Standi
 def _page_numbers(page: "ReportInput") -> dict[str, Any]:
     """Return what was measured for the page alone."""
     gates = [asdict(gate) | {"interval": gate.interval._asdict()} for gate in page.gates]
-    numbers = {"intervals": _intervals(page), "gates": gates, "sectors": {}, "factors": {}}
+    numbers: dict[str, Any] = {"intervals": _intervals(page), "gates": gates, "sectors": {}, "factors": {}}
     for name, book in page.books.items():
         if book.study is not None and book.study.sectors is not None:
             numbers["sectors"][name] = book.study.sectors.to_dict(orient="index")

@@ -70,7 +70,7 @@ def capacity_curve(
     cases = [(float(money), replace(base, costs=costs, capital=float(money))) for money in capital]
     free = costs.model_copy(update={"impact": "none", "impact_bps": 0.0})
     table = score_cases(panel, [*cases, (0.0, replace(base, costs=free))])
-    without, table = float(table.loc[0.0, "sharpe"]), table.drop(index=0.0).rename_axis("capital")
+    without, table = float(table["sharpe"][0.0]), table.drop(index=0.0).rename_axis("capital")
     shares = _participation(panel, result) / result.capital
     for column, level in (("participation", 0.5), ("participation_95", 0.95)):
         table[column] = (np.quantile(shares, level) if len(shares) else np.nan) * table.index.to_numpy(dtype=float)

@@ -64,12 +64,16 @@ class WhatIfs:
             if table is not None
             for dial, sharpe in table["sharpe"].items()
         }
-        return told | {" ".join(name): float(sharpe) for name, sharpe in self.stress["sharpe"].items()}
+        rows = zip(self.stress.index.tolist(), self.stress["sharpe"].tolist(), strict=True)
+        return told | {" ".join(name): sharpe for name, sharpe in rows}
 
     def _stressed(self) -> list[tuple[Any, dict[str, Any]]]:
-        return list(zip(self.stress.index, self.stress.to_dict(orient="records"), strict=True))
+        return list(zip(self.stress.index, _records(self.stress), strict=True))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.reset_index().to_dict(orient="records")
-    return rows
+    return _records(table.reset_index())
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict(orient="records")]

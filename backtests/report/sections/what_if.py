@@ -55,7 +55,7 @@ def _lead(found: WhatIfs) -> str:
     positive, known = int((sharpe > 0).sum()), int(sharpe.notna().sum())
     words = f"{positive} of {known} stressed books have a Sharpe ratio above zero"
     if known:
-        words += f"; the worst, {' '.join(sharpe.idxmin())}, has {ratio(sharpe.min())}"
+        words += f"; the worst, {' '.join(sharpe.index[int(np.nanargmin(sharpe))])}, has {ratio(sharpe.min())}"
     return f"{words}. {_break_even(found)}"
 
 
