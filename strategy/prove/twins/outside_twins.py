@@ -89,11 +89,12 @@ def tied_scores(stand: Stand, *, sorted_by: Literal["outcome", "ticker"]) -> Pip
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         honest = stand.pipeline.scores(features, panel, sessions)
-        bucket = honest.rank(axis=1, pct=True).mul(10).round().stack().dropna().rename("bucket")
-        outcome = forward_returns(panel, stand.pipeline.execution).stack().rename("outcome")
-        table = bucket.to_frame().join(outcome).reset_index().sort_values(sorted_by, kind="stable")
+        bucket = honest.rank(axis=1, pct=True).mul(10).round()
+        outcome = forward_returns(panel, stand.pipeline.execution).reindex_like(honest)
+        table = bucket.melt(ignore_index=False, value_name="bucket").reset_index()
+        table = table.assign(outcome=outcome.melt()["value"]).sort_values(sorted_by, kind="stable")
         table["place"] = table.groupby("session")["bucket"].rank(method="first")
-        place = table.pivot(index="session", columns="ticker", values="place").reindex_like(honest)
+        place = table.pivot_table(index="session", columns="ticker", values="place").reindex_like(honest)
         return 0.01 * place.sub(place.mean(axis=1), axis=0).div(place.max(axis=1), axis=0)
 
     return replace(stand.pipeline, scores=scores)
@@ -172,9 +173,9 @@ def complete_names(stand: Stand, *, whole_file: bool) -> PipelineUnderTest:
         rows = _training_rows(stand, panel)
         close = panel.close if whole_file else panel.close.iloc[rows]
         names = close.dropna(axis=1).columns
-        fitted = {key: frame.iloc[rows][names].stack() for key, frame in stand.pipeline.features(panel).items()}
-        means = {f"mean {key}": float(values.mean()) for key, values in fitted.items()}
-        return means | {f"sd {key}": float(values.std()) for key, values in fitted.items()}
+        fitted = {key: frame[names].iloc[rows].to_numpy() for key, frame in stand.pipeline.features(panel).items()}
+        means = {f"mean {key}": float(np.nanmean(values)) for key, values in fitted.items()}
+        return means | {f"sd {key}": float(np.nanstd(values, ddof=1)) for key, values in fitted.items()}
 
     return replace(stand.pipeline, scaler=scaler)
 
