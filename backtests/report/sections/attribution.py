@@ -85,7 +85,7 @@ def _sector_parts(report: ReportInput, studies: Mapping[str, BookStudy]) -> Iter
 
 
 def _sector_picture(name: str, table: pd.DataFrame) -> Picture:
-    widest = table["net"].abs().idxmax()
+    widest = str(table["net"].abs().idxmax())
     return Picture(
         title=f"What {name} held in each sector",
         summary=f"Mean long and short weight at the close. The largest mean net weight is {widest}, "
@@ -120,7 +120,7 @@ def _factor_parts(studies: Mapping[str, BookStudy]) -> Iterator[Part]:
 
 
 def _factor_picture(name: str, fit: FactorFit) -> Picture:
-    alpha = fit.table.loc["alpha"]
+    alpha = fit.table.T["alpha"]
     bounds = ranged(_bounds(alpha), 1, scale=100.0)
     return Picture(
         title=f"Betas of {name} to the factors, 95 % bounds",

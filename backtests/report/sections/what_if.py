@@ -90,7 +90,7 @@ def _stress_table(found: WhatIfs) -> Table:
             percent(row["volatility"]),
             percent(row["max_drawdown"]),
         )
-        for (legs, stress), row in found.stress.iterrows()
+        for (legs, stress), (_, row) in zip(found.stress.index.tolist(), found.stress.iterrows(), strict=True)
     )
     columns = ("Legs and stress", "Sharpe net ± SE", "Annual return", "Volatility", "Drawdown")
     return Table(caption="Stress matrix", columns=columns, rows=rows, note=STRESSED)
@@ -171,15 +171,16 @@ def _assumption(capacity: CapacityCurve) -> str:
 
 
 def _capacity_table(found: WhatIfs) -> Table:
+    capitals = found.capacity.table.index.tolist()
     rows = tuple(
         (
-            _money(float(capital)),
+            _money(capital),
             plus_minus(row["sharpe"], row["standard_error"]),
             percent(row["annual_return"]),
             percent(row["participation"], 2),
             percent(row["participation_95"], 2),
         )
-        for capital, row in found.capacity.table.iterrows()
+        for capital, (_, row) in zip(capitals, found.capacity.table.iterrows(), strict=True)
     )
     columns = ("Capital", "Sharpe net ± SE", "Annual return", "Median trade ÷ ADV", "95th percentile")
     note = f"{AS_DECIDED} {_assumption(found.capacity)} {KEPT}"

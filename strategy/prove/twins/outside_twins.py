@@ -14,7 +14,7 @@ from strategy.prove.twins.twin import Stand, Twin
 
 __all__ = ["OUTSIDE_TWINS"]
 
-MONTHLY_WARM_UP = {"feature_warm_up": 50, "score_warm_up": 150}  # a month may begin 23 sessions before its successor
+FEATURE_WARM_UP, SCORE_WARM_UP = 50, 150  # sessions: a month may begin 23 sessions before its successor
 
 
 def bridged_index(stand: Stand, *, to_next_print: bool) -> PipelineUnderTest:
@@ -47,7 +47,7 @@ def monthly_volume(stand: Stand, *, method: Literal["nearest", "ffill"]) -> Pipe
         trend = panel.volume.rolling(5).mean() / typical.where(typical > 0)
         return {**stand.pipeline.features(panel), "volume_trend": trend.rename_axis(index="session")}
 
-    return replace(stand.pipeline, features=features, **MONTHLY_WARM_UP)
+    return replace(stand.pipeline, features=features, feature_warm_up=FEATURE_WARM_UP, score_warm_up=SCORE_WARM_UP)
 
 
 def without_bad_prints(stand: Stand, *, confirmed: bool) -> PipelineUnderTest:
@@ -78,7 +78,7 @@ def monthly_list(stand: Stand, *, months_late: int) -> PipelineUnderTest:
         liquid = by_month.rank(axis=1, ascending=False) <= 40
         return panel.universe & liquid.reindex(panel.sessions, method="ffill")
 
-    return replace(stand.pipeline, universe=universe, **MONTHLY_WARM_UP)
+    return replace(stand.pipeline, universe=universe, feature_warm_up=FEATURE_WARM_UP, score_warm_up=SCORE_WARM_UP)
 
 
 def tied_scores(stand: Stand, *, sorted_by: Literal["outcome", "ticker"]) -> PipelineUnderTest:
