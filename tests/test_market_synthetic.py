@@ -387,3 +387,14 @@ def test_the_best_straight_line_through_the_columns_sees_at_most_half(market, co
     fitted[known.to_numpy()] = x @ np.linalg.lstsq(x, y, rcond=None)[0]
     line = pd.DataFrame(fitted, market.oracle.index, market.oracle.columns)
     assert within_sessions(line, market.oracle, ranks=False).mean() <= 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("planted", [0.02, 0.05])
+def test_the_oracle_of_twenty_markets_covers_what_was_planted_in_their_last_year(planted):
+    found = []
+    for seed in range(1, 21):
+        market = synthetic_market(SyntheticSettings(seed=seed, n_tickers=200, n_sessions=1250, planted_ic=planted))
+        found.append(oracle_ic(market).iloc[1000:].mean())
+    reach = 2.093 * np.std(found, ddof=1) / np.sqrt(20)  # 95 % of a t with 19 degrees of freedom
+    assert abs(np.mean(found) - planted) < reach
