@@ -150,19 +150,6 @@ def _last_weekday(sessions: pd.Series) -> pd.Series:
     return pd.Series(pd.offsets.BMonthEnd().rollforward(session) for session in sessions).set_axis(sessions.index)
 
 
-def labels_in_volatilities(stand: Stand, *, days_ahead: int) -> PipelineUnderTest:
-    """Divide the label by the name's volatility over 20 sessions, to give calm and wild names the same say.
-
-    "A label looks ahead anyway": with the volatility to come it reads 20 sessions, and purging counts on two.
-    """
-
-    def labels(panel: Panel) -> pd.DataFrame:
-        volatility = panel.close.pct_change(fill_method=None).rolling(20).std().shift(-days_ahead)
-        return forward_returns(panel, stand.pipeline.execution) / volatility
-
-    return replace(stand.pipeline, labels=labels)
-
-
 def complete_names(stand: Stand, *, whole_file: bool) -> PipelineUnderTest:
     """Fit mean and deviation on training rows, over names without a gap.
 
@@ -246,11 +233,6 @@ OUTSIDE_TWINS = (
         name="month-end found in the file",
         leaky=lambda stand: month_end_book(stand, by_file=True),
         clean=lambda stand: month_end_book(stand, by_file=False),
-    ),
-    Twin(
-        name="label in units of the volatility to come",
-        leaky=lambda stand: labels_in_volatilities(stand, days_ahead=20),
-        clean=lambda stand: labels_in_volatilities(stand, days_ahead=0),
     ),
     Twin(
         name="scaler over names complete in the whole file",
