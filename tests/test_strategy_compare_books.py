@@ -10,12 +10,11 @@ import pytest
 from backtests.many_books import net_returns_of
 from backtests.metrics import sharpe_ratio
 from market.errors import RunError
-from market.sources import load_bars
 from market.synthetic import SyntheticSettings, synthetic_market
 from strategy.books import decide_book, with_book
 from strategy.comparing import LINEUP, book_lineup, compare_books, score_books, write_comparison
 from strategy.evaluating import evaluate
-from strategy.inputs import Inputs
+from strategy.inputs import Inputs, load_inputs
 from strategy.runs import RunRequest, RunStore
 from strategy.spec import load_spec, override
 from strategy.trials import TrialLog, distinct
@@ -131,14 +130,14 @@ def test_scores_of_a_later_day_change_no_return_before_it(market, folder):
 def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(market, tmp_path, monkeypatch, capsys):
     bars = tmp_path / "bars.parquet"
     long_bars(market.panel).to_parquet(bars)
-    panel, store = load_bars(bars), RunStore(tmp_path / "runs")
+    request, store = RunRequest(bars=str(bars)), RunStore(tmp_path / "runs")
     monkeypatch.setattr("strategy.outcome.N_RANDOM", 2)
     monkeypatch.setattr(
         "strategy.comparing.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
     )
     scores = 1e-3 * market.oracle.iloc[-200:]
-    spec, request = load_spec("filter_negative"), RunRequest(bars=str(bars))
-    run = evaluate(scores, panel, spec=spec, store=store, request=request).folder.run_id
+    spec, inputs = load_spec("filter_negative"), load_inputs(request)
+    run = evaluate(scores, inputs, spec=spec, store=store, request=request).folder.run_id
     words = partial(quintile, monkeypatch=monkeypatch, capsys=capsys)
     printed = words("compare-books", "given_scores", run, "--out", store.root, "--quiet")
     for part in ("2 books on the same scores", "S5 long-only", "out of sample", "books.html"):
