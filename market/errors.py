@@ -9,6 +9,7 @@
     │   └── UniverseError    no or impossible membership
     ├── CheckpointError      model weights missing, corrupt or foreign
     ├── RunError             a run is missing, changed or cannot resume
+    ├── MissingExtraError    a library that is only installed on request
     ├── UnsupportedBookError a book the backtest engine cannot express
     └── ParityError          the two backtest engines disagree
 """
@@ -17,6 +18,7 @@ __all__ = [
     "BarsError",
     "CheckpointError",
     "DataError",
+    "MissingExtraError",
     "ParityError",
     "QuintileError",
     "RunError",
@@ -52,6 +54,10 @@ class CheckpointError(QuintileError):
 
 class RunError(QuintileError):
     """A run that is missing, has changed or cannot resume."""
+
+
+class MissingExtraError(QuintileError):
+    """A library that is only installed on request and is not there."""
 
 
 class UnsupportedBookError(QuintileError):

@@ -5,16 +5,20 @@ from portfolio.builders import target_weights
 from portfolio.constraints import keep_cash, limit_positions, position_limits
 from portfolio.gate import gate_by_rank
 from portfolio.neutral import level_beta, level_legs, level_sectors
+from portfolio.optimize import OptimizedTargets, full_window, optimized_targets, rebalances, require_optimizer
 from portfolio.risk import Switches, kill_switches, scale_weights, switch_off, volatility_scale
 from portfolio.selection import Selection, select_sides
-from portfolio.settings import BookSettings, RiskSettings
+from portfolio.settings import OPTIMIZED, BookSettings, OptimizerSettings, RiskSettings
 from portfolio.smoothing import smooth_weights
 from portfolio.trailing import trailing_beta, trailing_volatility
 
 __all__ = [
+    "OPTIMIZED",
     "STAGES",
     "Book",
     "BookSettings",
+    "OptimizedTargets",
+    "OptimizerSettings",
     "Overlays",
     "Plan",
     "RiskSettings",
@@ -23,6 +27,7 @@ __all__ = [
     "TradeCosts",
     "build_book",
     "finish_book",
+    "full_window",
     "gate_by_rank",
     "keep_cash",
     "kill_switches",
@@ -30,8 +35,11 @@ __all__ = [
     "level_legs",
     "level_sectors",
     "limit_positions",
+    "optimized_targets",
     "plan_book",
     "position_limits",
+    "rebalances",
+    "require_optimizer",
     "scale_weights",
     "select_sides",
     "smooth_weights",

@@ -18,6 +18,7 @@ from portfolio.builders import target_weights
 from portfolio.constraints import keep_cash, limit_positions, position_limits
 from portfolio.gate import gate_by_rank
 from portfolio.neutral import level_beta, level_legs, level_sectors
+from portfolio.optimize import full_window, optimized_targets
 from portfolio.selection import Selection, select_sides
 from portfolio.settings import BookSettings
 from portfolio.smoothing import smooth_weights
@@ -73,12 +74,15 @@ class Plan:
         Names picked at each close.
     listed : DataFrame of bool
         Names that can still be traded after each close.
+    failed : Series of bool or None
+        Rebalances at which an optimiser found nothing; None without one.
     """
 
     settings: BookSettings
     stages: Mapping[str, pd.DataFrame]
     selection: Selection
     listed: pd.DataFrame
+    failed: pd.Series | None = None
 
     @property
     def weights(self) -> pd.DataFrame:
@@ -98,7 +102,8 @@ class Book:
         ``n_scored``, ``names_a_side``; ``n_long``, ``n_short`` (names of the target); ``empty_leg``, ``thin_leg`` (a
         leg with gross has no name, or fewer than five); ``gross``, ``net``, ``largest_weight`` of the decided weights;
         ``limit_long``, ``limit_short``, ``cut_by_limit`` (gross that the limit took away); ``cash_scale`` (factor that
-        kept the cash buffer); with overlays ``scale`` and ``out``. Floats are NaN where nothing was decided.
+        kept the cash buffer); with overlays ``scale`` and ``out``; with an optimiser ``solver_failed``. Floats are NaN
+        and ``n_scored`` is 0 where nothing was decided.
     stages : Mapping of str to DataFrame
         Those of ``STAGES`` that are on, in that order: ``"target"``, ``"smoothed"`` and ``"limited"`` always.
     events : DataFrame or None
@@ -145,7 +150,7 @@ def plan_book(
     costs : TradeCosts, optional
         One-way trading cost, needed by ``short_filter="below_market"`` alone.
     sectors : Series of str, optional
-        Sector by ticker, needed by ``neutral="sector"`` alone.
+        Sector by ticker, needed by ``neutral="sector"`` and a ``sector_limit`` alone.
 
     Returns
     -------
@@ -157,23 +162,30 @@ def plan_book(
     ValueError
         If scores and panel differ in tickers, a scored session is unknown to the panel, a score is infinite, costs or
         sectors are needed and missing, or the hedge is no ticker of the bars or may be held for its score.
+    MissingExtraError
+        If the book is optimised and skfolio is not installed.
     """
     alive = listed(panel)
     eligible = _on_panel(scores, panel).where(panel.universe & alive)
-    target = target_weights(
-        eligible,
-        settings,
-        round_trip=_round_trip(settings, costs),
-        volatility=trailing_volatility(panel, settings.volatility_sessions) if settings.weighs_volatility else None,
-        hedge=_hedge(panel, alive, settings) if settings.builder == "index_hedged" else None,
-    )
+    failed = None
+    if settings.is_optimized:
+        eligible = eligible.where(full_window(panel, settings.optimizer.window))
+        target, failed = optimized_targets(eligible, panel, settings, sectors=sectors)
+    else:
+        target = target_weights(
+            eligible,
+            settings,
+            round_trip=_round_trip(settings, costs),
+            volatility=trailing_volatility(panel, settings.volatility_sessions) if settings.weighs_volatility else None,
+            hedge=_hedge(panel, alive, settings) if settings.builder == "index_hedged" else None,
+        )
     stages = {"target": target, "smoothed": smooth_weights(target, alive, weight=settings.smoothing)}
     if settings.rank_gate > 0:
         stages["gated"] = gate_by_rank(stages["smoothed"], eligible, alive, threshold=settings.rank_gate)
     if settings.neutral != "none":
         stages["neutral"] = _neutral(stages, panel, settings, sectors)
     selection = select_sides(eligible, settings.k)
-    return Plan(settings=settings, stages=stages, selection=selection, listed=alive)
+    return Plan(settings=settings, stages=stages, selection=selection, listed=alive, failed=failed)
 
 
 def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
@@ -184,10 +196,11 @@ def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
     limits = position_limits(plan.selection.count, sessions, settings)
     stages["limited"] = limit_positions(wanted, limits, exempt=settings.hedge_ticker)
     weights = keep_cash(stages["limited"], buffer=settings.cash_buffer)
+    lines = {"scale": overlays.scale, "out": overlays.out, "solver_failed": plan.failed}
     tables = [
         _leg_diagnostics(plan.stages["target"], plan.selection, settings),
         _size_diagnostics(weights, wanted, stages["limited"], limits),
-        *(line.rename(name) for name, line in (("scale", overlays.scale), ("out", overlays.out)) if line is not None),
+        *(line.rename(name) for name, line in lines.items() if line is not None),
     ]
     return Book(weights=weights, diagnostics=pd.concat(tables, axis=1), stages=stages, events=overlays.events)
 
@@ -243,13 +256,13 @@ def _round_trip(settings: BookSettings, costs: TradeCosts | None) -> float:
 
 
 def _leg_diagnostics(target: pd.DataFrame, selection: Selection, settings: BookSettings) -> pd.DataFrame:
-    decided = selection.n_scored > 0
+    decided = target.notna().any(axis=1)
     names = {"long": (target > 0).sum(axis=1), "short": (target < 0).sum(axis=1)}
     legs = [names[leg] for leg, gross in settings.legs.items() if gross > 0]
     fewest = pd.concat(legs, axis=1).min(axis=1)
     return pd.DataFrame(
         {
-            "n_scored": pd.Series(selection.n_scored, index=target.index),
+            "n_scored": pd.Series(selection.n_scored, index=target.index).where(decided, 0),
             "names_a_side": pd.Series(selection.count, index=target.index),
             "n_long": names["long"],
             "n_short": names["short"],

@@ -6,9 +6,66 @@ from pydantic import Field, StrictFloat, StrictInt, model_validator
 
 from market.settings import Later, Settings
 
-__all__ = ["BookSettings", "RiskSettings"]
+__all__ = ["OPTIMIZED", "BookSettings", "OptimizerSettings", "RiskSettings"]
 
-Builder = Literal["quintile_long_short", "filter_negative", "bottom_k", "confidence", "index_hedged", "long_only"]
+Builder = Literal[
+    "quintile_long_short",
+    "filter_negative",
+    "bottom_k",
+    "confidence",
+    "index_hedged",
+    "long_only",
+    "mean_variance",
+    "mean_cvar",
+    "risk_parity",
+    "hrp",
+]
+OPTIMIZED = ("mean_variance", "mean_cvar", "risk_parity", "hrp")
+
+
+class OptimizerSettings(Settings):
+    """How the optimised builders weigh the names that the signal picked.
+
+    Parameters
+    ----------
+    rebalance : {"monthly", "weekly"} or int
+        The first scored session of each month or week, or every so many scored sessions; the book is held between.
+    window : int
+        Past sessions of the covariance and of the tail, at least 20; a name without that many returns is not held.
+    risk_aversion : float
+        For ``mean_variance``: price of a unit of variance of a session, at least 0.
+    tail_aversion : float
+        For ``mean_cvar``: price of a unit of expected loss in the tail of a session, at least 0.
+    tail_level : float
+        For ``mean_cvar``: the tail is the worst 1 − ``tail_level`` of the window, in [0.5, 1).
+    turnover_limit : float, optional
+        Largest turnover of a rebalance, one way, from the target before; what must leave, and what replaces it, is not
+        counted. For ``mean_variance`` and ``mean_cvar``, as the next two.
+    sector_limit : float, optional
+        Largest net weight of a sector, long or short, as a fraction of equity.
+    beta_limit : float, optional
+        Largest beta of the target to the equal-weighted universe, either sign.
+    """
+
+    rebalance: Literal["monthly", "weekly"] | StrictInt = "monthly"
+    window: int = Field(default=252, ge=20)
+    risk_aversion: float = Field(default=5.0, ge=0)
+    tail_aversion: float = Field(default=0.1, ge=0)
+    tail_level: float = Field(default=0.95, ge=0.5, lt=1)
+    turnover_limit: float | None = Field(default=None, gt=0)
+    sector_limit: float | None = Field(default=None, gt=0)
+    beta_limit: float | None = Field(default=None, ge=0)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Names of the limits that are set."""
+        return tuple(name for name in type(self).model_fields if name.endswith("_limit") and getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if isinstance(self.rebalance, int) and self.rebalance < 1:
+            raise ValueError(f"rebalance must be at least every session, was every {self.rebalance}")
+        return self
 
 
 class BookSettings(Settings):
@@ -16,9 +73,11 @@ class BookSettings(Settings):
 
     Parameters
     ----------
-    builder : {"quintile_long_short", "filter_negative", "bottom_k", "confidence", "index_hedged", "long_only"}
+    builder : {"quintile_long_short", "filter_negative", "bottom_k", "confidence", "index_hedged", "long_only", ...}
         Rule that picks names: the top and bottom ``k`` alike; the same with shorts only where the score is low enough,
         or sized by a short rule; in proportion to the size of the score; the top ``k`` against a hedge; or alone.
+        ``"mean_variance"``, ``"mean_cvar"``, ``"risk_parity"`` and ``"hrp"`` optimise the weights of the top and bottom
+        ``k``; with ``short = 0`` of the top ``k`` alone.
     k : float or int
         Names a side: a fraction of the session's scored names in (0, 0.5], such as 1 ÷ the number of quantiles, or a
         count of at least 1.
@@ -50,7 +109,9 @@ class BookSettings(Settings):
     neutral : {"none", "legs", "sector", "beta"}
         What is held level after smoothing and gate: nothing, each leg's gross, each sector's net, or the beta.
     beta_sessions : int
-        For ``beta``: sessions of the trailing beta to the equal-weighted universe, at least 20.
+        For ``beta`` and a ``beta_limit``: sessions of the trailing beta to the equal-weighted universe, at least 20.
+    optimizer : OptimizerSettings
+        For the optimised builders.
     """
 
     builder: Builder = "quintile_long_short"
@@ -68,11 +129,17 @@ class BookSettings(Settings):
     rank_gate: Later[float] = Field(default=0.0, ge=0, lt=1)
     neutral: Later[Literal["none", "legs", "sector", "beta"]] = "none"
     beta_sessions: Later[int] = Field(default=252, ge=20)
+    optimizer: Later[OptimizerSettings] = OptimizerSettings()
 
     @property
     def legs(self) -> dict[str, float]:
         """Gross that each leg is meant to have."""
         return {"long": self.long, "short": 0.0 if self.builder == "long_only" else self.short}
+
+    @property
+    def is_optimized(self) -> bool:
+        """Whether the weights come from an optimiser, which is an extra."""
+        return self.builder in OPTIMIZED
 
     @property
     def weighs_volatility(self) -> bool:
@@ -88,7 +155,9 @@ class BookSettings(Settings):
     def memory(self) -> int:
         """Sessions before a decision that sizes and neutrality read, smoothing and gate aside."""
         sized = self.volatility_sessions + 1 if self.weighs_volatility else 0
-        return max(sized, self.beta_sessions + 1 if self.neutral == "beta" else 0)
+        optimized = self.optimizer.window + 1 if self.is_optimized else 0
+        needs_beta = self.neutral == "beta" or (self.is_optimized and self.optimizer.beta_limit is not None)
+        return max(sized, optimized, self.beta_sessions + 1 if needs_beta else 0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -100,6 +169,10 @@ class BookSettings(Settings):
             raise ValueError("long and short must not both be 0: the book would hold nothing")
         if self.neutral in ("sector", "beta") and min(self.legs.values()) == 0:
             raise ValueError(f"neutral {self.neutral} needs both legs, long and short above 0: one leg has a view only")
+        if self.builder in ("risk_parity", "hrp") and self.optimizer.limits:
+            raise ValueError(
+                f"{self.builder} cannot hold a {self.optimizer.limits[0]}: use mean_variance or mean_cvar, or neutral"
+            )
         return self
 
 

@@ -7,7 +7,7 @@ from market.equal_weight import equal_weight_market
 from market.panel import Panel, aligned_frame
 from signals.features.trailing import change, trailing_mean, trailing_std
 
-__all__ = ["trailing_beta", "trailing_volatility"]
+__all__ = ["moves", "trailing_beta", "trailing_volatility"]
 
 
 def trailing_volatility(panel: Panel, sessions: int) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def trailing_volatility(panel: Panel, sessions: int) -> pd.DataFrame:
     DataFrame of float, shape (n_sessions, n_tickers)
         ``ddof=1``; NaN where the window reaches before the first print. A session without a print counts as no move.
     """
-    return aligned_frame(trailing_std(_moves(panel), sessions), panel.sessions, panel.tickers)
+    return aligned_frame(trailing_std(moves(panel), sessions), panel.sessions, panel.tickers)
 
 
 def trailing_beta(panel: Panel, sessions: int) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def trailing_beta(panel: Panel, sessions: int) -> pd.DataFrame:
         Covariance ÷ variance of the window; NaN where the window reaches before the first print of the name or the
         market, or the market did not move.
     """
-    own, market = _moves(panel), equal_weight_market(panel).to_numpy()[:, None]
+    own, market = moves(panel), equal_weight_market(panel).to_numpy()[:, None]
     market_mean = trailing_mean(market, sessions)
     shared = trailing_mean(own * market, sessions) - trailing_mean(own, sessions) * market_mean
     spread = trailing_mean(market * market, sessions) - market_mean * market_mean
@@ -52,5 +52,6 @@ def trailing_beta(panel: Panel, sessions: int) -> pd.DataFrame:
     return aligned_frame(beta, panel.sessions, panel.tickers)
 
 
-def _moves(panel: Panel) -> np.ndarray:
+def moves(panel: Panel) -> np.ndarray:
+    """Return close-to-close returns, shape (n_sessions, n_tickers); a session without a print is no move."""
     return change(panel.close.ffill().to_numpy(), 1)

@@ -124,6 +124,11 @@ def next_decision(
         end = checkpoint.provenance.spec["split"]["validation_end"]
         raise DataError(f"the bars end {panel.sessions[-1]:%Y-%m-%d}, the model learned until {end}: load later bars")
     weights = decide(spec, panel, checkpoint, sectors=inputs.sectors)
+    if weights.isna().all() and spec.portfolio.is_optimized:
+        raise DataError(
+            f"nothing to trade at the close of {panel.sessions[-1]:%Y-%m-%d}: the book is optimised at its rebalances alone "
+            "(portfolio.optimizer.rebalance) and held between; keep what is held"
+        )
     if weights.isna().all():
         raise DataError(
             f"no name has a full window of {spec.model.lookback} sessions at the close of "

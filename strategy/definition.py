@@ -13,6 +13,10 @@ BOOK_RULES: Mapping[str, str] = {
     "confidence": "Long the top k and short the bottom k, each name in proportion to the size of its score.",
     "index_hedged": "Long the top k; short the hedge, all eligible names alike or one instrument.",
     "long_only": "Long the top k and nothing short.",
+    "mean_variance": "Top k long and bottom k short; weights maximise expected return less the price of variance.",
+    "mean_cvar": "Top k long and bottom k short; weights maximise expected return less the price of the tail's loss.",
+    "risk_parity": "Top k long and bottom k short; every name carries the same share of its leg's risk.",
+    "hrp": "Top k long and bottom k short; risk is split down the tree of correlations of each leg.",
 }
 
 MEANING: Mapping[str, str] = {
@@ -44,6 +48,14 @@ MEANING: Mapping[str, str] = {
     "portfolio.rank_gate": "rank change, fraction of the cross-section, below which a name keeps its weight; 0 is off",
     "portfolio.neutral": "levelled after smoothing and gate: nothing, leg gross, sector net or beta",
     "portfolio.beta_sessions": "sessions of the beta that neutral beta removes",
+    "portfolio.optimizer.rebalance": "monthly, weekly or a count of sessions; the book is held between",
+    "portfolio.optimizer.window": "past sessions of covariance and tail; a name with fewer is not held",
+    "portfolio.optimizer.risk_aversion": "price of a unit of variance of a session, for mean_variance",
+    "portfolio.optimizer.tail_aversion": "price of a unit of tail loss of a session, for mean_cvar",
+    "portfolio.optimizer.tail_level": "the tail is the worst 1 − this of the window",
+    "portfolio.optimizer.turnover_limit": "largest one-way turnover of a rebalance; unset is off",
+    "portfolio.optimizer.sector_limit": "largest net weight of a sector; unset is off",
+    "portfolio.optimizer.beta_limit": "largest beta of the target to the universe; unset is off",
     "risk.volatility_target": "annual volatility that the book is scaled to; unset is off",
     "risk.target_sessions": "sessions of the volatility measured",
     "risk.least_scale": "smallest factor of the volatility target",

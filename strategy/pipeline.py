@@ -7,6 +7,7 @@ there. There is no second code path.
 from dataclasses import dataclass, field
 
 from market.panel import Panel
+from portfolio.optimize import require_optimizer
 from strategy.console import ProgressCallback, silent
 from strategy.explaining import explain
 from strategy.finished import Run
@@ -79,7 +80,10 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
         If an unfinished run cannot be continued.
     ParityError
         If the two backtest engines disagree.
+    MissingExtraError
+        If the book is optimised and skfolio is not installed.
     """
+    require_optimizer(spec.portfolio)  # before hours of training, not after
     options = options or RunOptions()
     inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
     lesson = prepare_lesson(spec, inputs.panel)  # bars that cannot carry the strategy leave no folder behind

@@ -57,15 +57,22 @@ def strategy_text(spec: StrategySpec) -> str:
         f"{_assignment('title', spec.title)}  # for people",
         f"{_assignment('summary', spec.summary)}  # for people",
     ]
-    for section in type(spec).model_fields:
-        value = getattr(spec, section)
-        if isinstance(value, BaseModel):
-            lines += ["", f"[{section}]", *_section_lines(section, value)]
+    for section, value in _sections("", spec):
+        lines += ["", f"[{section}]", *_section_lines(section, value)]
     return "\n".join(lines) + "\n"
+
+
+def _sections(prefix: str, settings: BaseModel) -> Iterator[tuple[str, BaseModel]]:
+    for name, value in settings:
+        if isinstance(value, BaseModel):
+            yield prefix + name, value
+            yield from _sections(f"{prefix}{name}.", value)
 
 
 def _section_lines(section: str, settings: BaseModel) -> Iterator[str]:
     for key, field in type(settings).model_fields.items():
+        if isinstance(getattr(settings, key), BaseModel):
+            continue
         value = settings.model_dump(mode="json")[key]
         comment = "; ".join(part for part in (MEANING.get(f"{section}.{key}", ""), _choices(field)) if part)
         if value is None:

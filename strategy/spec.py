@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,13 @@ class StrategySpec(Settings):
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        """Return the deciding numbers by section, in reading order; unset optional ones are left out."""
-        sections = {key: value for key, value in self.deciding().items() if isinstance(value, dict)}
+        """Return the deciding numbers by section, in reading order; unset optional ones are left out.
+
+        A section within a section follows it under a dotted name.
+        """
         return {
-            key: {name: item for name, item in value.items() if item is not None} for key, value in sections.items()
+            name: {key: item for key, item in section.items() if item is not None and not isinstance(item, dict)}
+            for name, section in _nested("", self.deciding())
         }
 
     def to_toml(self) -> str:
@@ -129,6 +132,13 @@ def override(spec: StrategySpec, assignments: Iterable[str]) -> StrategySpec:
             raise ValueError(f"{assignment!r} is not an assignment: write section.key=value")
         _assign(numbers, dotted.strip().split("."), _parsed(text.strip()))
     return _validated(numbers, "--set")
+
+
+def _nested(prefix: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, section in numbers.items():
+        if isinstance(section, dict):
+            yield prefix + name, section
+            yield from _nested(f"{prefix}{name}.", section)
 
 
 def _assign(numbers: dict[str, Any], keys: list[str], value: object) -> None:

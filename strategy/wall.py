@@ -26,6 +26,7 @@ __all__ = ["EQUAL_WEIGHT", "N_RANDOM", "baseline_wall", "dealt_in_order", "price
 EQUAL_WEIGHT = "equal-weight universe"
 BENCHMARK = "benchmark"
 N_RANDOM = 200
+N_RANDOM_OPTIMIZED = 20  # books that a solver has to find one by one
 
 
 def baseline_wall(
@@ -35,7 +36,7 @@ def baseline_wall(
     scores: pd.DataFrame,
     baselines: Mapping[str, pd.DataFrame],
     net_returns: pd.Series,
-    seeds: Iterable[int] = range(N_RANDOM),
+    seeds: Iterable[int] | None = None,
 ) -> Wall:
     """Compare the strategy's book with those of other scores, of random ranks, of the universe and of the benchmark.
 
@@ -51,9 +52,11 @@ def baseline_wall(
         Other scores of the same sessions, on any scale.
     net_returns : Series of float
         Of the strategy's own book.
-    seeds : iterable of int
-        One book on random ranks for each; read as it goes.
+    seeds : iterable of int, optional
+        One book on random ranks for each; read as it goes. By default 200, or 20 where each has to be optimised.
     """
+    if seeds is None:
+        seeds = range(N_RANDOM_OPTIMIZED if spec.portfolio.is_optimized else N_RANDOM)
     part = replace(inputs, panel=traded_part(inputs.panel, scores, book=spec.portfolio))
     weights = {name: _decided(spec, part, dealt_in_order(scores, order)) for name, order in baselines.items()}
     weights[EQUAL_WEIGHT] = _equal_weights(spec, part.panel, pd.DatetimeIndex(scores.index))
