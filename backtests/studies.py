@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from backtests.attribution import attribution_table, leg_returns, sector_table
+from backtests.clusters import Clusters
 from backtests.factors import FactorFit, factor_fit
 from backtests.holding import concentration, holding_table, implied_holding
 from backtests.metrics import rolling_beta
@@ -109,6 +110,8 @@ class BookStudy:
         ``sector_table``; None where sectors are not known.
     factors : FactorFit or None
         Of the net returns on given factors; None without, or with too few common sessions.
+    clusters : Clusters or None
+        ``held_clusters`` of the last close, for an optimised book.
     """
 
     legs: pd.DataFrame
@@ -119,6 +122,7 @@ class BookStudy:
     beta: pd.Series
     sectors: pd.DataFrame | None = None
     factors: FactorFit | None = None
+    clusters: Clusters | None = None
 
 
 def signal_study(

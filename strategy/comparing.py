@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from market.errors import RunError, UnsupportedBookError
 from market.panel import Panel
 from market.universe import survivorship
 from portfolio.book import Book
+from portfolio.optimize import require_optimizer
 from portfolio.settings import BookSettings
 from signals.evaluation import summarize_ic
 from strategy.books import decide_book, with_book
@@ -32,7 +34,7 @@ from strategy.verdict import Grounds, confidence, finite_or_none, weigh
 if TYPE_CHECKING:
     from backtests.report import Stamp
 
-__all__ = ["LINEUP", "BookComparison", "book_lineup", "compare_books", "score_books", "write_comparison"]
+__all__ = ["LINEUP", "OPTIMIZED_LINEUP", "BookComparison", "book_lineup", "compare_books", "score_books", "write_comparison"]
 
 PAGE = "books.html"
 TEXT_LEGS = {"long": 0.65, "short": 0.35}
@@ -48,6 +50,15 @@ LINEUP: Mapping[str, Mapping[str, Any]] = {
     "S4 confidence": {"builder": "confidence", **TEXT_LEGS},
     "S4 hedged with the universe": {"builder": "index_hedged", "hedge": "universe", **TEXT_LEGS},
     "S5 long-only": {"builder": "long_only", "long": 1.0, "neutral": "none"},
+}
+OPTIMIZED_LINEUP: Mapping[str, Mapping[str, Any]] = {  # trades monthly, so that a slow average would never arrive
+    f"optimised: {words}": {"builder": builder, "smoothing": 1.0, **TEXT_LEGS}
+    for builder, words in (
+        ("mean_variance", "mean-variance"),
+        ("mean_cvar", "mean-CVaR"),
+        ("risk_parity", "risk parity"),
+        ("hrp", "hierarchical risk parity"),
+    )
 }
 PLAIN = {"short_filter": "below_zero", "short_sizing": "fixed"}
 
@@ -76,6 +87,8 @@ class BookComparison:
         The bars are the built-in market's.
     refused : Mapping of str to str
         Books that could not be held, and why.
+    seconds : Mapping of str to float
+        Wall time of deciding and backtesting all ``"plain"`` and all ``"optimised"`` books.
     """
 
     spec: StrategySpec
@@ -86,6 +99,12 @@ class BookComparison:
     facts: tuple[str, ...]
     synthetic: bool
     refused: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def timing(self) -> str:
+        """How long the books took, those of an optimiser apart."""
+        return ", ".join(f"{kind} books {spent:.1f} s" for kind, spent in self.seconds.items())
 
     @property
     def sentence(self) -> str:
@@ -114,18 +133,34 @@ class BookComparison:
         """Return everything but the paths as plain JSON values; NaN is None."""
         rows = {name: finite_or_none(row.to_dict()) for name, row in self.table.iterrows()}
         head = {"strategy": self.spec.name, "sentence": self.sentence, "conditions": self.conditions}
-        return {**head, "trials": self.n_trials, "books": rows, "refused": dict(self.refused)}
+        return {**head, "trials": self.n_trials, "books": rows, "refused": dict(self.refused), "seconds": dict(self.seconds)}
 
     def __str__(self) -> str:
         shown = self.table.to_string(float_format=lambda number: f"{number:.3f}")
         refused = [f"{name} was refused: {why}" for name, why in self.refused.items()]
-        return "\n".join([self.sentence, self.conditions, "", shown, *refused])
+        return "\n".join([self.sentence, self.conditions, "", shown, *refused, self.timing])
 
 
-def book_lineup(spec: StrategySpec) -> dict[str, BookSettings]:
-    """Return every book of the comparison: a builder with its legs, all else as in the strategy's own book."""
-    own = spec.portfolio.model_dump()
-    return {name: BookSettings.model_validate(own | PLAIN | dict(changes)) for name, changes in LINEUP.items()}
+def book_lineup(spec: StrategySpec, *, optimised: bool = False) -> dict[str, BookSettings]:
+    """Return every book of the comparison: a builder with its legs, all else as in the strategy's own book.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy.
+    optimised : bool
+        Whether the books of an optimiser, rebalanced monthly unless the strategy says otherwise, come last.
+
+    Raises
+    ------
+    MissingExtraError
+        If they are wanted and skfolio is not installed.
+    """
+    own, lineup = spec.portfolio.model_dump(), LINEUP | (OPTIMIZED_LINEUP if optimised else {})
+    books = {name: BookSettings.model_validate(own | PLAIN | dict(changes)) for name, changes in lineup.items()}
+    for book in books.values():
+        require_optimizer(book)
+    return books
 
 
 def score_books(
@@ -172,7 +207,12 @@ def score_books(
 
 
 def compare_books(
-    folder: RunFolder, *, store: RunStore, inputs: Inputs | None = None, progress: ProgressCallback = silent
+    folder: RunFolder,
+    *,
+    store: RunStore,
+    inputs: Inputs | None = None,
+    optimised: bool = False,
+    progress: ProgressCallback = silent,
 ) -> BookComparison:
     """Score every builder on a finished run's scores, and count each as a trial before it is shown.
 
@@ -184,6 +224,8 @@ def compare_books(
         Its log counts.
     inputs : Inputs, optional
         The run's bars; by default loaded again.
+    optimised : bool
+        Whether the books of an optimiser join.
     progress : callable
         Called after every book.
 
@@ -200,11 +242,12 @@ def compare_books(
     given = load_inputs(folder.request, holdout=spec.holdout) if inputs is None else inputs
     if given.panel.fingerprint() != folder.record["identity"]["panel"]:
         raise RunError(f"the bars of run {folder.run_id} have changed: run the strategy again on them")
-    held, refused = score_books(spec, given, folder.read_frame("scores"), progress=progress)
+    lineup = book_lineup(spec, optimised=optimised)
+    held, refused, seconds = _timed_books(spec, given, folder.read_frame("scores"), lineup, progress)
     if not held:
         raise RunError(f"no book could be held, the first because {next(iter(refused.values()))}")
     market = equal_weight_market(given.panel)
-    trials = _counted(folder, store, {name: result for name, (_, result) in held.items()})
+    trials = _counted(folder, store, {name: (lineup[name], result) for name, (_, result) in held.items()})
     grounds = partial(
         Grounds,
         synthetic=given.panel.facts.synthetic,
@@ -227,6 +270,7 @@ def compare_books(
         facts=_facts(given.panel),
         synthetic=given.panel.facts.synthetic,
         refused=refused,
+        seconds=seconds,
     )
 
 
@@ -270,12 +314,31 @@ def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str,
     }
 
 
-def _counted(folder: RunFolder, store: RunStore, results: Mapping[str, BacktestResult]) -> tuple[float, ...]:
+def _timed_books(
+    spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, books: Mapping[str, BookSettings], told: ProgressCallback
+) -> tuple[dict[str, tuple[Book, BacktestResult]], dict[str, str], dict[str, float]]:
+    """Score the books, those of an optimiser after the others and timed apart."""
+    held: dict[str, tuple[Book, BacktestResult]] = {}
+    refused: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    for kind, optimised in (("plain", False), ("optimised", True)):
+        part = {name: book for name, book in books.items() if book.is_optimized == optimised}
+        if part:
+            started = perf_counter()
+            found, unheld = score_books(spec, inputs, scores, books=part, progress=told)
+            seconds[kind] = perf_counter() - started
+            held, refused = held | found, refused | unheld
+    return held, refused, seconds
+
+
+def _counted(
+    folder: RunFolder, store: RunStore, results: Mapping[str, tuple[BookSettings, BacktestResult]]
+) -> tuple[float, ...]:
     """Log every book, and return the Sharpe ratios of all comparable trials, these included."""
-    log, lineup = TrialLog(store.root), book_lineup(folder.spec)
+    log = TrialLog(store.root)
     own: dict[TrialKey, float] = {}
-    for name, result in results.items():
-        key, sharpe = _key(folder, with_book(folder.spec, lineup[name]), result), sharpe_ratio(result.net_returns)
+    for name, (book, result) in results.items():
+        key, sharpe = _key(folder, with_book(folder.spec, book), result), sharpe_ratio(result.net_returns)
         facts = {"sharpe": sharpe if np.isfinite(sharpe) else None, "sessions": len(result.net_returns)}
         run = f"{folder.run_id} ({name})"
         log.append(trial_kind(), strategy=folder.spec.name, run=run, key=asdict(key), **facts)

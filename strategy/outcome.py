@@ -31,6 +31,7 @@ from signals.evaluation import (
 from strategy.books import decide_book, with_book
 from strategy.console import ProgressCallback, silent
 from strategy.inputs import Inputs
+from strategy.optimized import with_clusters
 from strategy.shorts import short_filter_table, unfiltered_returns
 from strategy.spec import StrategySpec, load_spec, shipped_strategies
 from strategy.wall import N_RANDOM, baseline_wall, price_baselines
@@ -180,13 +181,18 @@ def judge(
         market=market,
         wall=baseline_wall(spec, inputs, scores=scores, baselines=others, net_returns=net, seeds=seeds),
         studies={
-            name: book_study(
-                results[name],
-                panel,
-                target=book.stages["target"],
-                market=market,
-                sectors=inputs.sectors,
-                factors=inputs.factors,
+            name: with_clusters(
+                book_study(
+                    results[name],
+                    panel,
+                    target=book.stages["target"],
+                    market=market,
+                    sectors=inputs.sectors,
+                    factors=inputs.factors,
+                ),
+                settings[name],
+                result=results[name],
+                panel=panel,
             )
             for name, book in books.items()
         },

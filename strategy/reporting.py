@@ -15,6 +15,7 @@ from market.errors import RunError
 from market.universe import survivorship
 from signals.hac import Interval, hac_interval, hac_lags_by_rule
 from strategy.definition import BOOK_RULES
+from strategy.optimized import optimizer_note
 from strategy.outcome import MODEL, Outcome
 from strategy.provenance import commit
 from strategy.runs import RunFolder
@@ -167,6 +168,7 @@ def report_input(
             _trials_note(outcome, standing),
             *(() if checkpoint is None else _notes(checkpoint)),
             *_short_leg_notes(outcome),
+            *(note for name, book in outcome.books.items() if (note := optimizer_note(name, book.diagnostics))),
             *notes,
         ),
         wall=outcome.wall,

@@ -23,6 +23,7 @@ Examples:
   quintile compare-books
   quintile compare-books filter_negative --bars bars.parquet --universe top400
   quintile compare-books filter_negative 20261121
+  quintile compare-books filter_negative latest --optimised
   quintile compare-books filter_negative latest --json"""
 
 SHOWN = (
@@ -51,6 +52,9 @@ def compare_books_command(
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
     sectors: Sectors = None,
+    optimised: Annotated[
+        bool, typer.Option("--optimised", help="Add mean-variance, mean-CVaR, risk parity and HRP (needs skfolio).")
+    ] = False,
     point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. risk.volatility_target=0.08.")
@@ -73,7 +77,7 @@ def compare_books_command(
             raise ValueError(f"run {run} is finished: --set and --split do not go with a run")
         else:
             folder, inputs = _finished(store, run, strategy), None
-        comparison = compare_books(folder, store=store, inputs=inputs, progress=progress)
+        comparison = compare_books(folder, store=store, inputs=inputs, optimised=optimised, progress=progress)
     page = write_comparison(comparison, folder, command=command_line())
     if as_json:
         print(json.dumps(comparison.as_dict() | {"run": folder.run_id, "page": str(page)}, indent=2))
@@ -107,7 +111,7 @@ def _print(comparison: "BookComparison", *, verbose: bool) -> None:
     shown = comparison.table if verbose else comparison.table[list(SHOWN)]
     rows = [[str(name), *[_cell(key, value) for key, value in row.items()]] for name, row in shown.iterrows()]
     table("", ["book", *(key.replace("_", " ") for key in shown.columns)], rows)
-    print(comparison.conditions)
+    print(f"{comparison.conditions}; {comparison.timing}")
     for name, why in comparison.refused.items():
         print(f"{name} was refused: {why}")
 

@@ -14,6 +14,7 @@ from backtests.report.figures.books import (
     turnover_figure,
     wealth_figure,
 )
+from backtests.report.figures.clusters import clusters_figure
 from backtests.report.figures.curves import curves_figure, scale_figure, switches_figure
 from backtests.report.figures.holdings import beta_figure, beta_ranges_figure, effective_names_figure, legs_figure
 from backtests.report.figures.signal import (
@@ -50,6 +51,7 @@ __all__ = [
     "beta_figure",
     "beta_ranges_figure",
     "calibration_figure",
+    "clusters_figure",
     "cumulative_ic_figure",
     "curves_figure",
     "decay_figure",

@@ -4,6 +4,7 @@ from backtests.report.content import Section
 from backtests.report.inputs import ReportInput
 from backtests.report.sections.attribution import attribution_section
 from backtests.report.sections.books import exposure_section, performance_section, trading_section
+from backtests.report.sections.clusters import clusters_section
 from backtests.report.sections.facts import facts_section, reproduce_section, spec_section
 from backtests.report.sections.front import front_cards, front_section, front_stamps
 from backtests.report.sections.gates import gates_section
@@ -37,6 +38,7 @@ def all_sections(report: ReportInput) -> tuple[Section, ...]:
         shorts_section(report),
         overlays_section(report),
         exposure_section(report),
+        clusters_section(report),
         trading_section(report),
         training_section(report),
         proof_section(report.proof),
