@@ -59,7 +59,9 @@ class OptimizerSettings(Settings):
     @property
     def limits(self) -> tuple[str, ...]:
         """Names of the limits that are set."""
-        return tuple(name for name in type(self).model_fields if name.endswith("_limit") and getattr(self, name) is not None)
+        return tuple(
+            name for name in type(self).model_fields if name.endswith("_limit") and getattr(self, name) is not None
+        )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

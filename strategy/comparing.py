@@ -34,7 +34,15 @@ from strategy.verdict import Grounds, confidence, finite_or_none, weigh
 if TYPE_CHECKING:
     from backtests.report import Stamp
 
-__all__ = ["LINEUP", "OPTIMIZED_LINEUP", "BookComparison", "book_lineup", "compare_books", "score_books", "write_comparison"]
+__all__ = [
+    "LINEUP",
+    "OPTIMIZED_LINEUP",
+    "BookComparison",
+    "book_lineup",
+    "compare_books",
+    "score_books",
+    "write_comparison",
+]
 
 PAGE = "books.html"
 TEXT_LEGS = {"long": 0.65, "short": 0.35}
@@ -133,7 +141,13 @@ class BookComparison:
         """Return everything but the paths as plain JSON values; NaN is None."""
         rows = {name: finite_or_none(row.to_dict()) for name, row in self.table.iterrows()}
         head = {"strategy": self.spec.name, "sentence": self.sentence, "conditions": self.conditions}
-        return {**head, "trials": self.n_trials, "books": rows, "refused": dict(self.refused), "seconds": dict(self.seconds)}
+        return {
+            **head,
+            "trials": self.n_trials,
+            "books": rows,
+            "refused": dict(self.refused),
+            "seconds": dict(self.seconds),
+        }
 
     def __str__(self) -> str:
         shown = self.table.to_string(float_format=lambda number: f"{number:.3f}")

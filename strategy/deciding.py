@@ -23,7 +23,7 @@ from strategy.orders import ORDER_COLUMNS, plan_trades
 from strategy.recompute import decide
 from strategy.spec import StrategySpec
 
-__all__ = ["Decision", "export_decision", "fill_session", "next_decision"]
+__all__ = ["Decision", "export_decision", "fill_session", "next_decision", "refuse_held"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,11 +124,7 @@ def next_decision(
         end = checkpoint.provenance.spec["split"]["validation_end"]
         raise DataError(f"the bars end {panel.sessions[-1]:%Y-%m-%d}, the model learned until {end}: load later bars")
     weights = decide(spec, panel, checkpoint, sectors=inputs.sectors)
-    if weights.isna().all() and spec.portfolio.is_optimized:
-        raise DataError(
-            f"nothing to trade at the close of {panel.sessions[-1]:%Y-%m-%d}: the book is optimised at its rebalances alone "
-            "(portfolio.optimizer.rebalance) and held between; keep what is held"
-        )
+    refuse_held(spec, weights, panel.sessions[-1])
     if weights.isna().all():
         raise DataError(
             f"no name has a full window of {spec.model.lookback} sessions at the close of "
@@ -145,6 +141,21 @@ def next_decision(
         equity=worth,
         obstacles=Obstacles(everything=obstacles.everything, notes=_notes(panel, checkpoint, worth)),
     )
+
+
+def refuse_held(spec: StrategySpec, weights: pd.Series, session: pd.Timestamp) -> None:
+    """Refuse to plan trades where an optimised book is held.
+
+    Raises
+    ------
+    DataError
+        If the weights are all NaN and the book is optimised.
+    """
+    if spec.portfolio.is_optimized and weights.isna().all():
+        raise DataError(
+            f"nothing to trade at the close of {session:%Y-%m-%d}: an optimised book is held between its rebalances "
+            "(portfolio.optimizer.rebalance) and where its limits allow no weights; keep what is held"
+        )
 
 
 def export_decision(decision: Decision, path: str | Path) -> Path:

@@ -13,7 +13,9 @@ def blocks(n_names=6, n_sessions=80):
     """Names that follow one of two factors in turn: 0, 2, 4 the first, 1, 3, 5 the second."""
     rng = np.random.default_rng(0)
     factors = rng.normal(0, 0.02, (n_sessions, 2))
-    closes = 50 * np.cumprod(1 + factors[:, np.arange(n_names) % 2] + rng.normal(0, 0.002, (n_sessions, n_names)), axis=0)
+    closes = 50 * np.cumprod(
+        1 + factors[:, np.arange(n_names) % 2] + rng.normal(0, 0.002, (n_sessions, n_names)), axis=0
+    )
     panel = panel_of(closes, closes)
     return panel, aligned_frame(np.full(closes.shape, 1 / n_names), panel.sessions, panel.tickers)
 

@@ -9,10 +9,11 @@ import pytest
 
 from backtests.many_books import net_returns_of
 from backtests.metrics import sharpe_ratio
-from market.errors import RunError
+from market.errors import MissingExtraError, RunError
 from market.synthetic import SyntheticSettings, synthetic_market
+from portfolio.settings import OPTIMIZED, BookSettings
 from strategy.books import decide_book, with_book
-from strategy.comparing import LINEUP, book_lineup, compare_books, score_books, write_comparison
+from strategy.comparing import LINEUP, OPTIMIZED_LINEUP, book_lineup, compare_books, score_books, write_comparison
 from strategy.evaluating import evaluate
 from strategy.inputs import Inputs, load_inputs
 from strategy.runs import RunRequest, RunStore
@@ -158,3 +159,22 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
         monkeypatch=monkeypatch,
         capsys=capsys,
     )
+
+
+def test_optimised_books_join_on_request_and_are_timed_apart(folder, store, market, monkeypatch):
+    pytest.importorskip("skfolio", reason="skfolio, the extra `optimise`, is not installed")
+    spec = folder.spec.model_copy(update={"portfolio": BookSettings(k=5, optimizer={"rebalance": 60, "window": 60})})
+    monkeypatch.setattr("strategy.comparing.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
+    assert {book.builder for book in book_lineup(spec, optimised=True).values()} == {"long_only", *OPTIMIZED}
+    small = {name: OPTIMIZED_LINEUP[name] for name in ("optimised: hierarchical risk parity",)}
+    monkeypatch.setattr("strategy.comparing.OPTIMIZED_LINEUP", small)
+    compared = compare_books(folder, store=store, inputs=Inputs(panel=market.panel), optimised=True)
+    assert list(compared.table.index) == ["S5 long-only", *small]
+    assert set(compared.seconds) == {"plain", "optimised"}
+    assert "optimised books" in str(compared)
+
+
+def test_without_the_extra_the_comparison_names_the_remedy(folder, store, market, monkeypatch):
+    monkeypatch.setattr("portfolio.optimize.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'quintile\[optimise\]'"):
+        compare_books(folder, store=store, inputs=Inputs(panel=market.panel), optimised=True)

@@ -11,7 +11,7 @@ import pandas as pd
 from market.errors import DataError, RunError
 from market.panel import Panel
 from strategy.chained_log import ChainedLog, Entry
-from strategy.deciding import fill_session
+from strategy.deciding import fill_session, refuse_held
 from strategy.recompute import decided_book
 from strategy.versioned import Frozen
 from strategy.versions import VersionFolder
@@ -94,11 +94,7 @@ def commit_decision(log: PaperLog, frozen: Frozen, panel: Panel) -> Entry | None
         raise RunError(f"{frozen.folder.version} fills at the close it decides at: nothing can be committed before it")
     book = decided_book(frozen.spec, panel, frozen.checkpoint)
     weights, wanted = book.weights.iloc[-1], book.stages["target"].iloc[-1]
-    if weights.isna().all() and frozen.spec.portfolio.is_optimized:
-        raise DataError(
-            f"nothing to trade at the close of {session:%Y-%m-%d}: the book is optimised at its rebalances alone "
-            "(portfolio.optimizer.rebalance) and held between; keep what is held"
-        )
+    refuse_held(frozen.spec, weights, session)
     if weights.isna().all():
         raise DataError(f"no name can be scored at the close of {session:%Y-%m-%d}: load more history")
     log.append(
