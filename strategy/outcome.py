@@ -34,7 +34,7 @@ from strategy.inputs import Inputs
 from strategy.optimized import with_clusters
 from strategy.shorts import short_filter_table, unfiltered_returns
 from strategy.spec import StrategySpec, load_spec, shipped_strategies
-from strategy.wall import N_RANDOM, baseline_wall, price_baselines
+from strategy.wall import N_RANDOM, N_RANDOM_OPTIMIZED, baseline_wall, price_baselines
 from strategy.what_ifs import ask_what_if
 
 __all__ = ["MODEL", "Outcome", "SignalOutcome", "judge"]
@@ -170,7 +170,8 @@ def judge(
         for name, book in books.items()
     }
     market = equal_weight_market(panel)
-    net, seeds = results[spec.name].net_returns, counted(range(N_RANDOM), partial(progress, "random books"))
+    n_random = N_RANDOM_OPTIMIZED if spec.portfolio.is_optimized else N_RANDOM
+    net, seeds = results[spec.name].net_returns, counted(range(n_random), partial(progress, "random books"))
     return Outcome(
         spec=spec,
         inputs=inputs,

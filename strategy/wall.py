@@ -21,7 +21,7 @@ from strategy.books import decide_book, traded_part
 from strategy.inputs import Inputs
 from strategy.spec import StrategySpec
 
-__all__ = ["EQUAL_WEIGHT", "N_RANDOM", "baseline_wall", "dealt_in_order", "price_baselines"]
+__all__ = ["EQUAL_WEIGHT", "N_RANDOM", "N_RANDOM_OPTIMIZED", "baseline_wall", "dealt_in_order", "price_baselines"]
 
 EQUAL_WEIGHT = "equal-weight universe"
 BENCHMARK = "benchmark"
@@ -36,7 +36,7 @@ def baseline_wall(
     scores: pd.DataFrame,
     baselines: Mapping[str, pd.DataFrame],
     net_returns: pd.Series,
-    seeds: Iterable[int] | None = None,
+    seeds: Iterable[int] = range(N_RANDOM),
 ) -> Wall:
     """Compare the strategy's book with those of other scores, of random ranks, of the universe and of the benchmark.
 
@@ -52,11 +52,9 @@ def baseline_wall(
         Other scores of the same sessions, on any scale.
     net_returns : Series of float
         Of the strategy's own book.
-    seeds : iterable of int, optional
-        One book on random ranks for each; read as it goes. By default 200, or 20 where each has to be optimised.
+    seeds : iterable of int
+        One book on random ranks for each; read as it goes.
     """
-    if seeds is None:
-        seeds = range(N_RANDOM_OPTIMIZED if spec.portfolio.is_optimized else N_RANDOM)
     part = replace(inputs, panel=traded_part(inputs.panel, scores, book=spec.portfolio))
     weights = {name: _decided(spec, part, dealt_in_order(scores, order)) for name, order in baselines.items()}
     weights[EQUAL_WEIGHT] = _equal_weights(spec, part.panel, pd.DatetimeIndex(scores.index))
