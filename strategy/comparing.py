@@ -59,13 +59,14 @@ LINEUP: Mapping[str, Mapping[str, Any]] = {
     "S4 hedged with the universe": {"builder": "index_hedged", "hedge": "universe", **TEXT_LEGS},
     "S5 long-only": {"builder": "long_only", "long": 1.0, "neutral": "none"},
 }
+UNLIMITED = {"turnover_limit": None, "sector_limit": None, "beta_limit": None}
 OPTIMIZED_LINEUP: Mapping[str, Mapping[str, Any]] = {  # trades monthly, so that a slow average would never arrive
-    f"optimised: {words}": {"builder": builder, "smoothing": 1.0, **TEXT_LEGS}
-    for builder, words in (
-        ("mean_variance", "mean-variance"),
-        ("mean_cvar", "mean-CVaR"),
-        ("risk_parity", "risk parity"),
-        ("hrp", "hierarchical risk parity"),
+    f"optimised: {words}": {"builder": builder, "smoothing": 1.0, **TEXT_LEGS, **limits}
+    for builder, words, limits in (
+        ("mean_variance", "mean-variance", {}),
+        ("mean_cvar", "mean-CVaR", {}),
+        ("risk_parity", "risk parity", {"optimizer": UNLIMITED}),
+        ("hrp", "hierarchical risk parity", {"optimizer": UNLIMITED}),
     )
 }
 PLAIN = {"short_filter": "below_zero", "short_sizing": "fixed"}
@@ -170,8 +171,11 @@ def book_lineup(spec: StrategySpec, *, optimised: bool = False) -> dict[str, Boo
     MissingExtraError
         If they are wanted and skfolio is not installed.
     """
-    own, lineup = spec.portfolio.model_dump(), LINEUP | (OPTIMIZED_LINEUP if optimised else {})
-    books = {name: BookSettings.model_validate(own | PLAIN | dict(changes)) for name, changes in lineup.items()}
+    own, lineup = spec.portfolio.model_dump(), dict(LINEUP) | dict(OPTIMIZED_LINEUP if optimised else {})
+    books = {}
+    for name, changes in lineup.items():
+        optimizer = own["optimizer"] | dict(changes.get("optimizer", {}))
+        books[name] = BookSettings.model_validate(own | PLAIN | dict(changes) | {"optimizer": optimizer})
     for book in books.values():
         require_optimizer(book)
     return books
