@@ -10,6 +10,7 @@ import pandas as pd
 from backtests.walks import FOLD_COLUMNS, SEED_COLUMNS, WalkStudy
 from market.files import write_bytes, write_json
 from market.panel import Panel
+from portfolio.optimize import require_optimizer
 from strategy.inputs import Inputs
 from strategy.keeping import panel_files
 from strategy.reporting import save_outcome
@@ -63,7 +64,10 @@ def walk(
         If the bars cannot carry the folds.
     RunError
         If a fold fails or keeps being killed, or an unfinished walk cannot be continued.
+    MissingExtraError
+        If the book is optimised and skfolio is not installed.
     """
+    require_optimizer(spec.portfolio)  # before hours of training, not after
     options = options or WalkOptions()
     inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
     settings = settings or WalkSettings()
