@@ -12,6 +12,7 @@ risk contribution portfolios (2010). López de Prado, Building diversified portf
 (2016).
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,11 +29,12 @@ from portfolio.settings import OptimizerSettings
 
 __all__ = ["solve"]
 
+INACCURATE = "Solution may be inaccurate"  # skfolio's words for weights that a solver does not stand by
 DUST = 1e-6  # of equity; an interior-point solver leaves this much where it means nothing
 
 
 def solve(problem: Problem, builder: str, settings: OptimizerSettings) -> np.ndarray | None:
-    """Return signed weights of the problem's names, shape (n_names,), or None where no weights keep the limits.
+    """Return signed weights of the problem's names, shape (n_names,), or None where the solver has none that keep the limits.
 
     Parameters
     ----------
@@ -44,8 +46,10 @@ def solve(problem: Problem, builder: str, settings: OptimizerSettings) -> np.nda
         Aversions and level of the tail.
     """
     try:
-        found = _mean_risk(problem, builder, settings) if builder in MEAN_RISK else _by_leg(problem, builder)
-    except OptimizationError:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=INACCURATE)
+            found = _mean_risk(problem, builder, settings) if builder in MEAN_RISK else _by_leg(problem, builder)
+    except (OptimizationError, UserWarning):
         return None
     return np.where(np.abs(found) < DUST, 0.0, found)
 
