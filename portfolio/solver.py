@@ -34,7 +34,7 @@ DUST = 1e-6  # of equity; an interior-point solver leaves this much where it mea
 
 
 def solve(problem: Problem, builder: str, settings: OptimizerSettings) -> np.ndarray | None:
-    """Return signed weights of the problem's names, shape (n_names,), or None where the solver has none that keep the limits.
+    """Return signed weights, shape (n_names,), or None where the solver has none that keep the limits.
 
     Parameters
     ----------
