@@ -60,7 +60,7 @@ def held_clusters(held_weights: pd.DataFrame, panel: Panel, sessions: int) -> Cl
     Mantegna, Hierarchical structure in financial markets (1999): distance √(½ (1 − ρ)), here with average linkage.
     """
     session = held_weights.index[-1]
-    row = panel.sessions.get_loc(session)
+    row = int(panel.sessions.searchsorted(session))
     window = moves(panel)[row - sessions + 1 : row + 1] if row >= sessions else np.empty((0, len(panel.tickers)))
     moving = window.std(axis=0) > 0 if len(window) else np.zeros(len(panel.tickers), dtype=bool)
     weights = held_weights.iloc[-1].reindex(panel.tickers).where(moving, 0.0).fillna(0.0)
