@@ -40,7 +40,7 @@ def test_returns_after_the_last_held_session_are_not_read():
 
 def test_few_names_or_a_short_past_have_no_clusters():
     panel, held = blocks()
-    assert held_clusters(held.where(held.columns < "T002", 0.0), panel, 60) is None
+    assert held_clusters(held * (held.columns < "T002"), panel, 60) is None
     assert held_clusters(held.iloc[:30], panel, 60) is None
 
 
