@@ -360,8 +360,9 @@ def test_a_new_strategy_is_the_old_one_with_every_key_explained(tmp_path: Path) 
 def test_every_key_of_a_spec_is_in_the_scaffold() -> None:
     text = strategy_text(load_spec())
     for section, field in StrategySpec.model_fields.items():
-        for key in getattr(field.annotation, "model_fields", {}):
-            assert f"\n{key} = " in text or f"\n# {key} = " in text, f"{section}.{key}"
+        for key, inner in getattr(field.annotation, "model_fields", {}).items():
+            for name in getattr(inner.annotation, "model_fields", {key: None}):
+                assert f"\n{name} = " in text or f"\n# {name} = " in text, f"{section}.{key} {name}"
 
 
 def test_new_overwrites_nothing_and_refuses_a_bad_name(
