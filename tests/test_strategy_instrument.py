@@ -36,6 +36,7 @@ TINY = InstrumentSettings(
     n_sessions=300,
     levels=(0.0, 0.1),
     seeds=(1, 2),
+    oracle_seeds=(1, 2),
     null_seeds=(1, 2),
     temperatures=(0.05,),
     assignments=TINY_NETWORK,
@@ -179,8 +180,18 @@ def test_the_table_tells_an_oracle_that_misses_and_a_learner_that_knows_too_much
     numbers = {(0.1, "oracle", 1): numbers_of(0.08), (0.1, "oracle", 2): numbers_of(0.0801)}
     numbers |= {(0.1, "ridge", 1): numbers_of(0.16), (0.1, "ridge", 2): numbers_of(0.1602)}
     table = planted_table(CHEAP, numbers)
-    assert [row.learner for row in table.uncovered] == ["oracle"]
+    assert table.uncovered == (0.1,)
     assert [row.learner for row in table.beyond_oracle] == ["ridge"]
+
+
+def test_the_market_is_held_to_its_word_on_more_markets_than_a_learner_trains_on() -> None:
+    settings = CHEAP.model_copy(update={"oracle_seeds": (2, 3)})
+    numbers = {(0.1, "oracle", seed): numbers_of(ic) for seed, ic in ((1, 0.05), (2, 0.09), (3, 0.11))}
+    numbers |= {(0.1, "ridge", seed): numbers_of(0.05) for seed in (1, 2)}
+    assert set(planted_cells(settings)) == set(numbers)
+    table = planted_table(settings, numbers)
+    assert table.oracle[0.1].estimate == pytest.approx(0.10)
+    assert next(row.ic.estimate for row in table.rows if row.learner == "oracle") == pytest.approx(0.07)
 
 
 def null_numbers(ic: float, psr: float) -> Numbers:

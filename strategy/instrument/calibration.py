@@ -46,6 +46,7 @@ class Calibration:
         found: dict[str, Any] = {
             "settings": self.settings.as_json(),
             "planted": None if self.planted is None else [asdict(row) for row in self.planted.rows],
+            "oracle": None if self.planted is None else self.planted.oracle_rows,
             "null": None if self.null is None else asdict(self.null),
             "temperature": [asdict(table) for table in self.temperature],
         }

@@ -26,6 +26,8 @@ CONVENTIONS = """\
 - Recovery: measured IC ÷ the oracle's IC on the same names and sessions, ratio of means over seeds with Fieller's
   interval (1954); "no bounds" where the oracle's own IC is not told from zero. Nothing to recover at a planted IC of 0.
 - Net Sharpe ratio: annual (252 sessions), after costs, of the `quintile_long_short` book on the scores.
+- The oracle is measured on more markets than the learners, because it needs no training; on the learners' own few
+  markets, whose last years are shared by all strengths, it may be lucky or not.
 - One seed draws the same market at every planted IC: compare down a column, and do not count rows as independent.
 """
 
@@ -71,12 +73,12 @@ def _findings(calibration: Calibration) -> list[str]:
 
 
 def _planted_findings(table: PlantedTable) -> list[str]:
-    uncovered = ", ".join(f"{row.level:g}" for row in table.uncovered)
+    uncovered = ", ".join(f"{level:g}" for level in table.uncovered)
     beyond = ", ".join(f"{row.learner} at {row.level:g}" for row in table.beyond_oracle)
     found = [
-        f"The oracle's interval does not hold the planted IC at {uncovered}."
+        f"Over {len(table.oracle_seeds)} markets the oracle's interval does not hold the planted IC at {uncovered}."
         if uncovered
-        else "The oracle's interval holds the planted IC at every strength.",
+        else f"Over {len(table.oracle_seeds)} markets the oracle's interval holds the planted IC at every strength.",
         f"Recovery is told from 1, from above: {beyond}. Look for a leak."
         if beyond
         else "No learner's recovery is above 1 beyond noise.",

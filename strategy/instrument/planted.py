@@ -41,11 +41,6 @@ class PlantedRow:
     oracle_correlation: Interval
     sharpe: Interval
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the row as plain values."""
-        numbers = {name: list(getattr(self, name)) for name in ("ic", "recovery", "oracle_correlation", "sharpe")}
-        return {"planted_ic": self.level, "learner": self.learner, **numbers}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantedTable:
@@ -57,15 +52,26 @@ class PlantedTable:
         In the order of the settings.
     seeds : tuple of int
         Over which intervals are taken.
+    oracle : mapping of float to Interval
+        The oracle's IC by planted IC, over the markets of ``oracle_seeds``.
+    oracle_seeds : tuple of int
+        Those markets.
     """
 
     rows: tuple[PlantedRow, ...]
     seeds: tuple[int, ...]
+    oracle: Mapping[float, Interval]
+    oracle_seeds: tuple[int, ...]
 
     @property
-    def uncovered(self) -> tuple[PlantedRow, ...]:
-        """Oracle rows whose interval does not hold the planted IC: none, if the market is what it says."""
-        return tuple(row for row in self.rows if row.learner == "oracle" and not row.ic.low <= row.level <= row.ic.high)
+    def uncovered(self) -> tuple[float, ...]:
+        """Planted ICs that the oracle's interval does not hold: none, if the market is what it says."""
+        return tuple(level for level, ic in self.oracle.items() if not ic.low <= level <= ic.high)
+
+    @property
+    def oracle_rows(self) -> list[dict[str, Any]]:
+        """The oracle's intervals as plain values."""
+        return [{"planted_ic": level, "ic": list(ic)} for level, ic in self.oracle.items()]
 
     @property
     def beyond_oracle(self) -> tuple[PlantedRow, ...]:
@@ -79,7 +85,7 @@ def planted_cells(settings: InstrumentSettings) -> dict[tuple[float, str, int], 
         (level, learner, seed)
         for learner in sorted(settings.learners, key=LEARNERS.index)
         for level in settings.levels
-        for seed in settings.seeds
+        for seed in _seeds(settings, learner)
     ]
     return {(level, learner, seed): _cell(settings, level, learner, seed) for level, learner, seed in keys}
 
@@ -107,7 +113,17 @@ def planted_table(settings: InstrumentSettings, numbers: Mapping[tuple[float, st
         for level in settings.levels
         for learner in settings.learners
     )
-    return PlantedTable(rows=rows, seeds=seeds)
+    oracle = {
+        level: seed_interval([_number(numbers[level, "oracle", seed], "ic") for seed in settings.oracle_seeds])
+        for level in settings.levels
+    }
+    return PlantedTable(rows=rows, seeds=seeds, oracle=oracle, oracle_seeds=settings.oracle_seeds)
+
+
+def _seeds(settings: InstrumentSettings, learner: str) -> tuple[int, ...]:
+    """Return the markets of a learner; the oracle's are many, because it needs no training."""
+    more = settings.oracle_seeds if learner == "oracle" else ()
+    return tuple(dict.fromkeys((*settings.seeds, *more)))
 
 
 def _row(level: float, learner: str, found: Mapping[int, tuple[Numbers, Numbers]]) -> PlantedRow:
@@ -125,7 +141,11 @@ def _row(level: float, learner: str, found: Mapping[int, tuple[Numbers, Numbers]
 
 
 def _named(numbers: Sequence[Numbers], name: str) -> list[float]:
-    return [math.nan if (value := one[name]) is None else value for one in numbers]
+    return [_number(one, name) for one in numbers]
+
+
+def _number(numbers: Numbers, name: str) -> float:
+    return math.nan if (value := numbers[name]) is None else value
 
 
 def _cell(settings: InstrumentSettings, level: float, learner: str, seed: int) -> Cell:

@@ -42,6 +42,9 @@ class InstrumentSettings(Settings):
         Names in ``LEARNERS``.
     seeds : tuple of int
         Each is a market and, on it, a training: two at least, or there is no interval.
+    oracle_seeds : tuple of int
+        Markets on which the oracle is measured: it needs no training, so there can be enough to hold the market to
+        its planted IC.
     null_seeds : tuple of int
         Markets without alpha on which ridge is fitted.
     temperatures, rank_scales : tuple
@@ -57,6 +60,7 @@ class InstrumentSettings(Settings):
     levels: tuple[float, ...] = (0.0, 0.01, 0.02, 0.05, 0.10)
     learners: tuple[str, ...] = LEARNERS
     seeds: tuple[int, ...] = Field(default=(1, 2, 3), min_length=2)
+    oracle_seeds: tuple[int, ...] = Field(default=tuple(range(1, 21)), min_length=2)
     null_seeds: tuple[int, ...] = tuple(range(1, 101))
     temperatures: tuple[float, ...] = (0.01, 0.05, 0.1, 0.5, 1.0)
     rank_scales: tuple[str, ...] = ("raw", "zscore")

@@ -22,7 +22,7 @@ class TextTable(NamedTuple):
 
 def text_tables(calibration: Calibration) -> list[TextTable]:
     """Return the tables of the studies that were run."""
-    found = [] if calibration.planted is None else [_planted(calibration.planted)]
+    found = [] if calibration.planted is None else [_planted(calibration.planted), _oracle(calibration.planted)]
     found += [] if calibration.null is None else [_null(calibration.null)]
     return found + [_temperature(table) for table in calibration.temperature]
 
@@ -41,6 +41,12 @@ def _planted(table: PlantedTable) -> TextTable:
         for row in table.rows
     ]
     return TextTable(f"Planted markets, 95 % intervals over {len(table.seeds)} seeds (SYNTHETIC)", columns, rows)
+
+
+def _oracle(table: PlantedTable) -> TextTable:
+    rows = [[f"{level:.2f}", _interval(ic, "+.4f")] for level, ic in table.oracle.items()]
+    title = f"The oracle, 95 % intervals over {len(table.oracle_seeds)} markets (SYNTHETIC)"
+    return TextTable(title, ["planted IC", "measured IC"], rows)
 
 
 def _null(table: NullTable) -> TextTable:
