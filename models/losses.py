@@ -114,8 +114,7 @@ def average_ranks(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 def rank_correlations(scores: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Return each session's Spearman correlation, float64 of shape (S,); NaN with fewer than 5 names or no spread."""
-    values, returns = torch.where(mask, scores, 0.0).double(), torch.where(mask, targets, 0.0).double()
-    ranks, wanted = average_ranks(values, mask), average_ranks(returns, mask)
+    ranks, wanted = average_ranks(scores.double(), mask), average_ranks(targets.double(), mask)
     known = (mask.sum(dim=1) >= MIN_NAMES) & _varies(ranks, mask) & _varies(wanted, mask)
     return torch.where(known, _pearson(ranks, wanted, mask), torch.nan)
 

@@ -285,6 +285,8 @@ def test_due_weights_are_the_decisions_of_delay_sessions_before(execution):
     kept = len(weights) - execution.delay
     np.testing.assert_array_equal(due.to_numpy()[execution.delay :], weights.to_numpy()[:kept])
     assert due.iloc[: execution.delay].isna().all(axis=None)
+    with pytest.raises(UnsupportedBookError, match="needs borrowed cash"):
+        due_weights(panel, weights.abs() + 1.0, execution)
 
 
 @settings(max_examples=10)

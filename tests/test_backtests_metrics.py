@@ -128,6 +128,11 @@ def test_the_drawdown_table_dates_every_spell():
     assert table["length"].tolist() == [3, 1, 1]
     assert table["length_to_trough"].tolist() == [2, 1, 1]
     assert len(metrics.drawdown_table(returns, n_deepest=2)) == 2
+    assert list(table.columns) == ["depth", "start", "trough", "recovery", "length", "length_to_trough"]
+
+
+def test_the_drawdown_table_holds_ten_unless_told():
+    assert len(metrics.drawdown_table(series([-0.01, 0.02] * 12))) == 10
 
 
 def test_calmar_is_annual_return_over_depth():
@@ -143,6 +148,10 @@ def test_win_rate_and_profit_factor_by_hand():
     assert metrics.profit_factor(returns) == pytest.approx(2.0)
 
 
+def test_a_series_without_a_loss_has_no_profit_factor():
+    assert np.isnan(metrics.profit_factor(series([0.01] * 30)))
+
+
 def test_value_at_risk_is_the_historical_quantile_and_shortfall_the_mean_below():
     returns = series(np.arange(101) / 1000 - 0.05)
     assert metrics.value_at_risk(returns) == pytest.approx(-0.045)
@@ -154,6 +163,7 @@ def test_a_return_at_the_quantile_itself_belongs_to_the_shortfall():
     returns = series([-0.05, -0.03, *[0.01] * 19])  # of 21, the 5 % quantile is the second lowest
     assert metrics.value_at_risk(returns) == pytest.approx(-0.03)
     assert metrics.expected_shortfall(returns) == pytest.approx(-0.04)
+    assert metrics.expected_shortfall(series(np.arange(-10, 11) / 100), level=0.5) == pytest.approx(-0.05)
 
 
 def test_the_market_fit_is_ordinary_least_squares():
@@ -171,6 +181,18 @@ def test_the_market_fit_uses_the_sessions_both_have():
     assert metrics.market_fit(returns, market.iloc[100:]) == metrics.market_fit(returns.iloc[100:], market)
     assert np.isnan(metrics.market_fit(returns, market.iloc[-10:]).beta)
     assert np.isnan(metrics.market_fit(returns, market * 0).beta)
+    assert np.isfinite(metrics.market_fit(returns, market.iloc[-20:]).beta)
+
+
+def test_a_book_that_never_moves_has_no_r_squared_and_no_rate_is_taken_off_unless_told():
+    market, returns = noise(1), noise(2)
+    assert np.isnan(metrics.market_fit(returns * 0, market).r_squared)
+    assert metrics.market_fit(returns, market) == metrics.market_fit(returns, market, risk_free=0.0)
+    assert performance_summary(returns).risk_free == 0.0
+
+
+def test_a_summary_without_a_drawdown_has_a_longest_one_of_zero_sessions():
+    assert performance_summary(series(np.linspace(0.001, 0.002, 30))).longest_drawdown_sessions == 0
 
 
 def test_shape_is_that_of_scipy():

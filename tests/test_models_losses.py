@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.losses import average_ranks, rank_correlations, session_losses, soft_ranks
+from models import losses as losses_module
+from models.losses import GRID_ABOVE, average_ranks, rank_correlations, session_losses, soft_ranks
 from models.settings import LossSettings
 from tests.oracles import rank_loss
 
@@ -263,3 +264,28 @@ def test_rank_correlations_equal_the_oracle_and_are_nan_without_spread():
         ranks = [rank_loss.average_ranks(x[k][mask[k]].numpy()) for x in (scores, targets)]
         assert found[k].item() == pytest.approx(np.corrcoef(*ranks)[0, 1])
     assert found[2].isnan()
+
+
+def test_five_names_have_a_rank_correlation_and_four_have_none() -> None:
+    scores, targets = torch.arange(5.0)[None], torch.tensor([[0.1, 0.2, 0.3, 0.5, 0.4]])
+    assert rank_correlations(scores, targets, torch.ones(1, 5, dtype=torch.bool)).item() == pytest.approx(0.9)
+    assert rank_correlations(scores[:, :4], targets[:, :4], torch.ones(1, 4, dtype=torch.bool)).isnan().all()
+
+
+def test_average_ranks_are_zero_outside_the_mask() -> None:
+    mask = torch.tensor([[True, False, True, True]])
+    assert average_ranks(torch.tensor([[3.0, math.nan, 1.0, 3.0]]), mask).tolist() == [[2.5, 0.0, 1.0, 2.5]]
+
+
+def test_only_cross_sections_wider_than_the_switch_take_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths = []
+
+    def recorded(values, mask, *, temperature):
+        widths.append(values.shape[1])
+        return soft_ranks(values, mask, temperature=temperature)
+
+    monkeypatch.setattr(losses_module, "grid_soft_ranks", recorded)
+    for width in (GRID_ABOVE, GRID_ABOVE + 1):
+        predictions, targets, mask = sessions(1, n_sessions=1, n_names=width)
+        losses_of(predictions, targets, mask)
+    assert widths == [GRID_ABOVE + 1]
