@@ -1,13 +1,23 @@
 """Listing: which names still trade, and when a holder of a dead one is paid out. Both read no later row."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
 from market.panel import Panel, aligned_frame
 
-__all__ = ["PATIENCE", "cash_outs", "listed"]
+__all__ = ["PATIENCE", "PayOuts", "cash_outs", "listed", "pay_outs"]
 
 PATIENCE = 20  # sessions without a print after which a name counts as gone
+
+
+class PayOuts(NamedTuple):
+    """Where holders are paid out: rows and columns of the panel, and the return on the last close; shape (n,) each."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    returns: np.ndarray
 
 
 def listed(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
@@ -37,16 +47,44 @@ def cash_outs(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
     DataFrame of float, shape (n_sessions, n_tickers)
         The delisting return (0 where none is known) in the session of the pay-out, NaN elsewhere.
     """
-    silent = _sessions_since_print(panel)
-    paid = np.full(panel.close.shape, np.nan)
-    paid[silent == patience] = 0.0
-    for ticker, event in panel.delistings.iterrows():
-        column = panel.tickers.get_loc(ticker)
-        paid[:, column][panel.sessions > event["session"]] = np.nan
-        after = int(panel.sessions.searchsorted(event["session"], side="right"))
-        if after < len(panel.sessions) and silent[after, column] <= patience:
-            paid[after, column] = event["delisting_return"]
+    paid = np.full(panel.close.shape, np.nan, order="F")
+    found = pay_outs(panel, patience=patience)
+    paid[found.rows, found.columns] = found.returns
     return aligned_frame(paid, panel.sessions, panel.tickers)
+
+
+def pay_outs(panel: Panel, *, patience: int = PATIENCE) -> PayOuts:
+    """Return the entries of ``cash_outs`` that are not NaN."""
+    printed = panel.printed.to_numpy()
+    rows, columns = _patience_ends(printed, patience)
+    left = panel.tickers.get_indexer(panel.delistings.index)
+    after = panel.sessions.searchsorted(panel.delistings["session"], side="right")
+    first_after = np.full(len(panel.tickers), len(panel.sessions))
+    first_after[left] = after
+    before = rows < first_after[columns]
+    unpaid = _printed_lately(printed, after, left, patience)
+    return PayOuts(
+        rows=np.concatenate([rows[before], after[unpaid]]),
+        columns=np.concatenate([columns[before], left[unpaid]]),
+        returns=np.concatenate([np.zeros(before.sum()), panel.delistings["delisting_return"].to_numpy()[unpaid]]),
+    )
+
+
+def _patience_ends(printed: np.ndarray, patience: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the sessions that end just so many sessions in a row without a print, after one with."""
+    n = len(printed)
+    falls = printed[: max(n - patience, 0)] & ~printed[1 : max(n - patience, 0) + 1]
+    columns, rows = np.divmod(np.flatnonzero(falls.T), max(len(falls), 1))
+    silent = ~printed[rows[:, None] + np.arange(1, patience + 1), columns[:, None]].any(axis=1)
+    return rows[silent] + patience, columns[silent]
+
+
+def _printed_lately(printed: np.ndarray, rows: np.ndarray, columns: np.ndarray, patience: int) -> np.ndarray:
+    """Whether names printed in any of the ``patience`` sessions before a row of the bars, or in it."""
+    inside = rows < len(printed)
+    window = np.clip(rows[:, None] - np.arange(patience + 1), 0, len(printed) - 1)
+    found: np.ndarray = inside & printed[window, columns[:, None]].any(axis=1)
+    return found
 
 
 def _sessions_since_print(panel: Panel) -> np.ndarray:
