@@ -71,7 +71,7 @@ def _trades(run: LedgerRun, panel: Panel, costs: Costs) -> pd.DataFrame:
     out = np.flatnonzero(run.closed)
     rows = np.concatenate([rows, np.full(len(out), run.stop)])
     columns, shares = np.concatenate([columns, out]), np.concatenate([shares, -run.closed[out]])
-    price = np.concatenate([price, run.marks[run.stop, out]])
+    price = np.concatenate([price, run.closed_at[out]])
     return pd.DataFrame(
         {
             "session": panel.sessions[rows],

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar, cast
 import numba
 import numpy as np
 
-__all__ = ["Bars", "Record", "Terms", "keep_books"]
+__all__ = ["Bars", "Record", "Terms", "keep_books", "know_last", "row_of_first"]
 
 Kernel = TypeVar("Kernel", bound=Callable)
 BLOCK = 128  # numbers that numpy adds without splitting
@@ -34,9 +34,10 @@ class Bars(NamedTuple):
     """
 
     fill_price: np.ndarray  # NaN without a print
-    close: np.ndarray  # NaN without a print
-    payout: np.ndarray  # return at which holders are paid out, NaN for none
-    leaving: np.ndarray  # (n_sessions,) bool: whether anyone is paid out
+    at_fill: np.ndarray  # last price known at the fill, NaN before the first
+    at_close: np.ndarray  # last price known at the close
+    payout: np.ndarray  # (n_leaving, n_tickers) return at which holders are paid out, NaN for none
+    leaving: np.ndarray  # (n_sessions,) row of ``payout``, −1 where nobody is paid out
     nights: np.ndarray  # (n_sessions,) years since the session before
     borrow: np.ndarray
     volume: np.ndarray
@@ -74,20 +75,18 @@ class Record(NamedTuple):
     called: np.ndarray
     cut: np.ndarray
     shares: np.ndarray
-    fill_prices: np.ndarray
-    marks: np.ndarray
     traded: np.ndarray
     paid: np.ndarray
     missed: np.ndarray
     trade_impact: np.ndarray
     closed: np.ndarray  # (n_tickers,) shares closed out at the stop
+    closed_at: np.ndarray  # (n_tickers,) last prices known there
 
 
 class Book(NamedTuple):
     """What one book holds between two moments, and room to compute; arrays of shape (n_tickers,)."""
 
     shares: np.ndarray
-    known: np.ndarray  # last price seen, NaN before the first
     pending: np.ndarray  # target weight of an order not filled yet, NaN for none
     traded: np.ndarray  # signed shares traded at this fill
     value: np.ndarray  # scratch
@@ -104,22 +103,22 @@ def keep_books(bars: Bars, due: np.ndarray, terms: Terms, record: Record) -> int
             record.borrow[t], record.interest[t] = _overnight(book, bars, t, cash, terms)
             cash -= record.borrow[t] + record.interest[t]
         cash, equity = _open(book, bars, t, cash, record)
+        known = bars.at_fill[t]
         if not _is_insolvent(equity, terms):
             _take_orders(book, due[t])
             if called:
                 record.cut[t] = _cut(book, equity, terms.initial)
             cash = _fill(book, bars, t, cash, terms, record)
-            _see(book, bars.close[t])
-            equity = cash + _held_value(book)
+            known = bars.at_close[t]
+            equity = cash + _held_value(book, known)
         level = _margin(book, equity) if terms.maintenance > 0.0 else np.inf
         called = level < terms.maintenance
         if called:
             record.called[t] = level
         if _is_insolvent(equity, terms):
-            _close_out(book, record)
+            _close_out(book, known, record)
             cash = equity
         _write(record.shares, t, book.shares)
-        _write(record.marks, t, book.known)
         record.equity[t], record.cash[t] = equity, cash
         if _is_insolvent(equity, terms):
             record.equity[t:], record.cash[t:], record.fill_equity[t + 1 :] = equity, equity, equity
@@ -128,9 +127,33 @@ def keep_books(bars: Bars, due: np.ndarray, terms: Terms, record: Record) -> int
 
 
 @compiled
+def know_last(at_fill: np.ndarray, at_close: np.ndarray) -> None:
+    """Put the last price known at that moment where no price is; a fill comes before the close of its session."""
+    for t in range(at_fill.shape[0]):
+        for i in range(at_fill.shape[1]):
+            if at_fill[t, i] != at_fill[t, i] and t > 0:
+                at_fill[t, i] = at_close[t - 1, i]
+            if at_close[t, i] != at_close[t, i]:
+                at_close[t, i] = at_fill[t, i]
+
+
+@compiled
+def row_of_first(due: np.ndarray) -> int:
+    """Return the row of the first due weights that hold anything, else of the first due at all; −1 for none."""
+    first = -1
+    for t in range(due.shape[0]):
+        for i in range(due.shape[1]):
+            if due[t, i] == due[t, i]:
+                first = t if first < 0 else first
+                if due[t, i] != 0.0:
+                    return t
+    return first
+
+
+@compiled
 def _new_book(n_tickers: int) -> Book:
-    nothing, unknown = np.zeros(n_tickers), np.full(n_tickers, np.nan)
-    return Book(nothing, unknown, unknown.copy(), nothing.copy(), nothing.copy())
+    nothing = np.zeros(n_tickers)
+    return Book(nothing, np.full(n_tickers, np.nan), nothing.copy(), nothing.copy())
 
 
 @compiled
@@ -142,13 +165,13 @@ def _is_insolvent(equity: float, terms: Terms) -> bool:
 @compiled
 def _overnight(book: Book, bars: Bars, t: int, cash: float, terms: Terms) -> tuple[float, float]:
     """Return the borrow fee and the interest of the night, both as costs."""
-    fees = bars.borrow[t if bars.borrow.shape[0] > 1 else 0]
+    fees, known = bars.borrow[t if bars.borrow.shape[0] > 1 else 0], bars.at_close[t - 1]
     short, fee = 0.0, 0.0
     for i in range(book.shares.size):
-        if book.shares[i] < 0.0:
-            value = -book.shares[i] * book.known[i]
-            short += value
-            fee += value * fees[i]
+        worth = -book.shares[i] * known[i]
+        value = worth if book.shares[i] < 0.0 else 0.0
+        short += value
+        fee += value * fees[i]
     free = cash - short
     earned = terms.rebate * short + (terms.cash if free > 0.0 else terms.borrowing) * free
     return fee * bars.nights[t], -earned * bars.nights[t]
@@ -157,19 +180,17 @@ def _overnight(book: Book, bars: Bars, t: int, cash: float, terms: Terms) -> tup
 @compiled
 def _open(book: Book, bars: Bars, t: int, cash: float, record: Record) -> tuple[float, float]:
     """Pay out names that left and value the book at the fill; return cash and equity."""
-    if bars.leaving[t]:
-        cash += _pay_out(book, bars.payout[t], record.paid, t)
-    _see(book, bars.fill_price[t])
-    _write(record.fill_prices, t, book.known)
-    record.fill_equity[t] = cash + _held_value(book)
+    if bars.leaving[t] >= 0 and t > 0:
+        cash += _pay_out(book, bars, t, record.paid)
+    record.fill_equity[t] = cash + _held_value(book, bars.at_fill[t])
     return cash, record.fill_equity[t]
 
 
 @compiled
 def _fill(book: Book, bars: Bars, t: int, cash: float, terms: Terms, record: Record) -> float:
     """Trade what can be traded, pay for it, and return the cash that is left."""
-    if bars.leaving[t]:
-        _drop_orders(book, bars.payout[t], record.missed, t)
+    if bars.leaving[t] >= 0:
+        _drop_orders(book, bars.payout[bars.leaving[t]], record.missed, t)
     spent = _trade(book, bars.fill_price[t], record.fill_equity[t], record.missed, t)
     _write(record.traded, t, book.traded)
     record.trade[t] = terms.trade * _traded_notional(book)
@@ -181,11 +202,12 @@ def _fill(book: Book, bars: Bars, t: int, cash: float, terms: Terms, record: Rec
 
 
 @compiled
-def _pay_out(book: Book, payout: np.ndarray, paid: np.ndarray, t: int) -> float:
+def _pay_out(book: Book, bars: Bars, t: int, paid: np.ndarray) -> float:
     """Pay holders of names that left at the last known price, and return what they get."""
+    payout, known = bars.payout[bars.leaving[t]], bars.at_close[t - 1]
     for i in range(payout.size):
         held = book.shares[i] if payout[i] == payout[i] else 0.0
-        book.value[i] = 0.0 if held == 0.0 else held * (book.known[i] * (1.0 + payout[i]))
+        book.value[i] = 0.0 if held == 0.0 else held * (known[i] * (1.0 + payout[i]))
         if held != 0.0:
             book.shares[i] = 0.0
             if paid.shape[0] > 0:
@@ -194,16 +216,9 @@ def _pay_out(book: Book, payout: np.ndarray, paid: np.ndarray, t: int) -> float:
 
 
 @compiled
-def _see(book: Book, prices: np.ndarray) -> None:
-    """Take note of the prices of names that printed."""
-    for i in range(prices.size):
-        book.known[i] = prices[i] if prices[i] == prices[i] else book.known[i]
-
-
-@compiled
-def _held_value(book: Book) -> float:
+def _held_value(book: Book, known: np.ndarray) -> float:
     for i in range(book.shares.size):
-        value = book.shares[i] * book.known[i]
+        value = book.shares[i] * known[i]
         book.value[i] = 0.0 if book.shares[i] == 0.0 else value
     return _pairwise_sum(book.value)
 
@@ -275,17 +290,16 @@ def _traded_notional(book: Book) -> float:
 
 @compiled
 def _impact(book: Book, volume: np.ndarray, terms: Terms, table: np.ndarray, t: int) -> float:
-    """Return the impact of this fill's trades; ``value`` holds their notional."""
+    """Return the impact of this fill's trades; ``value`` holds their notional, and what each costs afterwards."""
+    for i in range(volume.size):
+        participation = book.value[i] / volume[i]
+        participation = participation if volume[i] > 0.0 else 1.0
+        growth = np.sqrt(participation) if terms.square_root else participation
+        book.value[i] = book.value[i] * terms.impact * growth
+    _write(table, t, book.value)
     total = 0.0
     for i in range(volume.size):
-        notional = book.value[i]
-        if notional > 0.0:
-            participation = notional / volume[i] if volume[i] > 0.0 else 1.0
-            growth = np.sqrt(participation) if terms.square_root else participation
-            cost = notional * terms.impact * growth
-            total += cost
-            if table.shape[0] > 0:
-                table[t, i] = cost
+        total += book.value[i]
     return total
 
 
@@ -299,11 +313,11 @@ def _margin(book: Book, equity: float) -> float:
 
 
 @compiled
-def _close_out(book: Book, record: Record) -> None:
+def _close_out(book: Book, known: np.ndarray, record: Record) -> None:
     """Close every position at the last known price."""
     for i in range(book.shares.size):
         if record.closed.size > 0:
-            record.closed[i] = book.shares[i]
+            record.closed[i], record.closed_at[i] = book.shares[i], known[i]
         book.shares[i] = 0.0
 
 

@@ -15,15 +15,17 @@ import pandas as pd
 from backtests.costs import BASIS, Costs
 from backtests.frictions import BorrowFees, average_dollar_volume, borrow_rates, night_years
 from backtests.schedule import first_due
-from market import Execution, Panel, cash_outs, fill_prices
+from market import Execution, Panel, fill_prices
+from market.listing import pay_outs
 
 if TYPE_CHECKING:
-    from backtests.kernel import Bars, Terms
+    from backtests.kernel import Bars, Record, Terms
 
-__all__ = ["LedgerRun", "keep_ledger", "ledger_bars", "ledger_terms"]
+__all__ = ["LedgerRun", "blank_record", "keep_ledger", "ledger_bars", "ledger_terms"]
 
 LINES = ("equity", "cash", "fill_equity", "trade", "impact", "borrow", "interest", "called", "cut")
-TABLES = ("shares", "fill_prices", "marks", "traded", "paid", "missed", "trade_impact")
+TABLES = ("shares", "traded", "paid", "missed", "trade_impact")
+NAMES = ("closed", "closed_at")
 NAN_UNLESS_WRITTEN = ("called", "cut", "missed")
 
 
@@ -49,14 +51,16 @@ class LedgerRun:
         Last price known at the fill and at the close; NaN before a name's first print.
     traded, paid : ndarray, shape (n_sessions, n_tickers)
         Signed shares traded, and shares paid out to a holder of a name that left.
-    missed : ndarray, shape (n_sessions, n_tickers)
-        Target weight of each order that found no price, else NaN.
+    missed : ndarray, shape (n_sessions, n_tickers) or (0, 0)
+        Target weight of each order that found no price, else NaN; no row where every fill has every price.
     trade_impact : ndarray, shape (n_sessions, n_tickers) or (0, 0)
         Impact of each trade; no row where no impact is charged.
     stop : int
         Row in which an insolvent margin account was closed out, −1 for none; it stays flat from there on.
     closed : ndarray, shape (n_tickers,)
-        Shares closed out there, at the last price known, without a fee.
+        Shares closed out there, without a fee.
+    closed_at : ndarray, shape (n_tickers,)
+        Last prices known there, at which they were; 0 without a stop.
     """
 
     equity: np.ndarray
@@ -76,6 +80,7 @@ class LedgerRun:
     missed: np.ndarray
     trade_impact: np.ndarray
     closed: np.ndarray
+    closed_at: np.ndarray
     stop: int
 
     @property
@@ -114,30 +119,25 @@ def keep_ledger(
     LedgerRun
         Without margin nothing is refused or stopped here: solvency and borrowing are for the caller to judge.
     """
-    from backtests.kernel import Record, keep_books
+    from backtests.kernel import keep_books
 
     bars = ledger_bars(panel, execution, costs, borrow_fees)
-    shape, nothing = due.shape, (0, 0)
-    lines = {name: _blank(name, shape[:1]) for name in LINES}
-    shapes = dict.fromkeys(TABLES, shape) | ({} if bars.volume.size else {"trade_impact": nothing})
-    tables = {name: _blank(name, shapes[name]) for name in TABLES}
-    record = Record(**lines, **tables, closed=np.zeros(shape[1]))
+    record = blank_record(bars)
     terms = ledger_terms(costs, bars, capital=capital, start=first_due(due))
-    stop = keep_books(bars, np.ascontiguousarray(due.to_numpy()), terms, record)
-    return LedgerRun(**record._asdict(), stop=stop)
+    stop = keep_books(bars, _rows(due), terms, record)
+    return LedgerRun(**record._asdict(), fill_prices=bars.at_fill, marks=bars.at_close, stop=stop)
 
 
 def ledger_bars(panel: Panel, execution: Execution, costs: Costs, borrow_fees: BorrowFees | None = None) -> "Bars":
     """Return what every book on these bars sees, one session contiguous."""
     from backtests.kernel import Bars
 
-    payout = _rows(cash_outs(panel))
+    payout, leaving = _leavers(panel)
     has_impact = costs.impact != "none"
     return Bars(
-        fill_price=_rows(fill_prices(panel, execution)),
-        close=_rows(panel.close),
+        **_prices(_rows(fill_prices(panel, execution)), _rows(panel.close)),
         payout=payout,
-        leaving=~np.isnan(payout).all(axis=1),
+        leaving=leaving,
         nights=night_years(panel.sessions),
         borrow=borrow_rates(panel, costs, borrow_fees),
         volume=_rows(average_dollar_volume(panel, execution)) if has_impact else np.empty((0, 0)),
@@ -164,8 +164,48 @@ def ledger_terms(costs: Costs, bars: "Bars", *, capital: float, start: int) -> "
     )
 
 
+def blank_record(bars: "Bars", *, tables: bool = True) -> "Record":
+    """Return a record to be written; without tables, only what happens to the book as a whole is kept."""
+    from backtests.kernel import Record
+
+    shape = bars.fill_price.shape
+    unneeded = {"trade_impact": not bars.volume.size, "missed": not (bars.payout.size or _has_gaps(bars))}
+    shapes = {name: shape if tables and not unneeded.get(name) else (0, 0) for name in TABLES}
+    lines = {name: _blank(name, shape[:1]) for name in LINES}
+    return Record(
+        **lines,
+        **{name: _blank(name, kept) for name, kept in shapes.items()},
+        **{name: np.zeros(shape[1] if tables else 0) for name in NAMES},
+    )
+
+
 def _rows(frame: pd.DataFrame) -> np.ndarray:
     return np.ascontiguousarray(frame.to_numpy(dtype=float))
+
+
+def _prices(fills: np.ndarray, closes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return fill prices and the last prices known; these are the same arrays where every name always prints."""
+    from backtests.kernel import know_last
+
+    known = {"at_fill": fills, "at_close": closes}
+    if np.isnan(fills.min()) or np.isnan(closes.min()):
+        known = {name: prices.copy() for name, prices in known.items()}
+        know_last(**known)
+    return {"fill_price": fills, **known}
+
+
+def _has_gaps(bars: "Bars") -> bool:
+    return bars.at_fill is not bars.fill_price
+
+
+def _leavers(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pay-outs of the sessions that have any, and the row of each session among them."""
+    found = pay_outs(panel)
+    sessions, rows = np.unique(found.rows, return_inverse=True)
+    payout, leaving = np.full((len(sessions), len(panel.tickers)), np.nan), np.full(len(panel.sessions), -1)
+    payout[rows, found.columns] = found.returns
+    leaving[sessions] = np.arange(len(sessions))
+    return payout, leaving
 
 
 def _blank(name: str, shape: tuple[int, ...]) -> np.ndarray:

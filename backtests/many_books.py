@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.costs import Costs
-from backtests.ledger import LINES, TABLES, ledger_bars, ledger_terms
-from backtests.schedule import due_weights, first_due
+from backtests.ledger import blank_record, ledger_bars, ledger_terms
+from backtests.schedule import due_rows, first_due
 from market import Execution, Panel
 
 if TYPE_CHECKING:
@@ -131,19 +131,17 @@ def _batches(named: Iterator[tuple[Hashable, Case]]) -> Iterator[list[tuple[Hash
 
 def _kept(panel: Panel, bars: "Bars", case: Case) -> tuple[int, np.ndarray]:
     """Return the row of a book's first fill and its returns."""
-    due = due_weights(panel, case.weights, case.execution, may_borrow=case.costs.may_borrow)
+    due = due_rows(panel, case.weights, case.execution, may_borrow=case.costs.may_borrow)
     start = first_due(due)
     return start, _net_returns(bars, due, ledger_terms(case.costs, bars, capital=1.0, start=start))
 
 
-def _net_returns(bars: "Bars", due: pd.DataFrame, terms: "Terms") -> np.ndarray:
+def _net_returns(bars: "Bars", due: np.ndarray, terms: "Terms") -> np.ndarray:
     """Return the returns of one book from a capital of 1, shape (n_sessions,)."""
-    from backtests.kernel import Record, keep_books
+    from backtests.kernel import keep_books
 
-    lines = {name: np.full(len(due), np.nan) for name in LINES}
-    tables = {name: np.empty((0, 0)) for name in TABLES}
-    record = Record(**lines, **tables, closed=np.empty(0))
-    keep_books(bars, np.ascontiguousarray(due.to_numpy()), terms, record)
+    record = blank_record(bars, tables=False)
+    keep_books(bars, due, terms, record)
     equity = np.where(np.minimum.accumulate(record.equity) > 0, record.equity, np.nan)
     returns: np.ndarray = equity / np.concatenate([[1.0], equity[:-1]]) - 1.0
     returns[: terms.start] = np.nan

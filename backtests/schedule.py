@@ -6,7 +6,7 @@ import pandas as pd
 from market import Execution, Panel, UnsupportedBookError
 from market.panel import aligned_frame
 
-__all__ = ["due_weights", "first_due"]
+__all__ = ["due_rows", "due_weights", "first_due"]
 
 ROUNDING = 1e-9  # a net exposure of 1 may miss it by this much
 
@@ -38,22 +38,36 @@ def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution, *, ma
     UnsupportedBookError
         If a decided net exposure is above 1 and the book may not borrow.
     """
+    due = _shifted(panel, weights, execution, may_borrow=may_borrow)
+    return aligned_frame(due, panel.sessions, panel.tickers)
+
+
+def due_rows(panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool = False) -> np.ndarray:
+    """Return ``due_weights`` as an array, one session contiguous."""
+    return np.ascontiguousarray(_shifted(panel, weights, execution, may_borrow=may_borrow))
+
+
+def first_due(due: pd.DataFrame | np.ndarray) -> int:
+    """Return the row of the first due weights that hold anything, or of the first due at all for a flat book."""
+    from backtests.kernel import row_of_first
+
+    return int(row_of_first(np.asarray(due)))
+
+
+def _shifted(panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool) -> np.ndarray:
     _check_axes(panel, weights)
     _check_rows(weights, may_borrow=may_borrow)
-    placed = weights.reindex(index=panel.sessions, columns=panel.tickers).shift(execution.delay)
-    if placed.isna().to_numpy().all():
+    placed = weights.reindex(index=panel.sessions, columns=panel.tickers).to_numpy(dtype=float)
+    ahead, due = execution.delay, np.full(placed.shape, np.nan)
+    due[ahead:] = placed[: len(placed) - ahead]
+    if np.isnan(due).all():
         raise ValueError(f"weights hold no decision that comes due within the bars: {len(weights)} rows were given")
-    return aligned_frame(placed.to_numpy(dtype=float), panel.sessions, panel.tickers)
-
-
-def first_due(due: pd.DataFrame) -> int:
-    """Return the row of the first due weights that hold anything, or of the first due at all for a flat book."""
-    holds = (due.notna() & (due != 0)).to_numpy().any(axis=1)
-    rows = np.flatnonzero(holds if holds.any() else due.notna().to_numpy().any(axis=1))
-    return int(rows[0])
+    return due
 
 
 def _check_axes(panel: Panel, weights: pd.DataFrame) -> None:
+    if weights.columns.equals(panel.tickers) and weights.index.equals(panel.sessions):
+        return
     strangers = weights.columns.symmetric_difference(panel.tickers)
     if len(strangers):
         raise ValueError(
@@ -68,17 +82,19 @@ def _check_axes(panel: Panel, weights: pd.DataFrame) -> None:
 
 def _check_rows(weights: pd.DataFrame, *, may_borrow: bool) -> None:
     values = weights.to_numpy(dtype=float)
-    missing = np.isnan(values)
+    net = values.sum(axis=1)
+    odd = np.flatnonzero(~np.isfinite(net))  # only these rows can hold a NaN or an infinite weight
+    missing = np.isnan(values[odd])
     partly = missing.any(axis=1) & ~missing.all(axis=1)
     if partly.any():
         row = int(np.argmax(partly))
         ticker = weights.columns[int(np.argmax(missing[row]))]
         raise ValueError(
-            f"weight of {ticker} on {weights.index[row]:%Y-%m-%d} is NaN: 0 exits a name, a row of NaN holds all"
+            f"weight of {ticker} on {weights.index[odd[row]]:%Y-%m-%d} is NaN: 0 exits a name, a row of NaN holds all"
         )
-    if np.isinf(values).any():
+    if np.isinf(values[odd]).any():
         raise ValueError("weights must be finite, some are infinite: look at the rule that sized them")
-    net = np.where(missing.all(axis=1), 0.0, values.sum(axis=1))
+    net[odd[missing.all(axis=1)]] = 0.0
     if not may_borrow and (net > 1.0 + ROUNDING).any():
         row = int(np.argmax(net > 1.0 + ROUNDING))
         raise UnsupportedBookError(

@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from backtests import Costs
-from backtests.kernel import Record, keep_books
-from backtests.ledger import LINES, TABLES, keep_ledger, ledger_bars, ledger_terms
+from backtests.kernel import keep_books
+from backtests.ledger import blank_record, keep_ledger, ledger_bars, ledger_terms
 from backtests.many_books import net_returns_of
 from backtests.schedule import due_weights
 from backtests.vectorbt_engine import OrderFrames, _simulate, order_frames, vectorbt_equity
@@ -100,9 +100,7 @@ def arrays(costs: Costs, *, tables: bool) -> Callable[[], object]:
     terms = ledger_terms(costs, bars, capital=1e6, start=1)
 
     def run() -> object:
-        shape = wanted.shape if tables else (0, 0)
-        lines = {name: np.zeros(len(wanted)) for name in LINES}
-        record = Record(**lines, **{name: np.zeros(shape) for name in TABLES}, closed=np.zeros(wanted.shape[1]))
+        record = blank_record(bars, tables=tables)
         keep_books(bars, wanted, terms, record)
         return record.equity
 
