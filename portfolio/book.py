@@ -170,6 +170,8 @@ def plan_book(
     failed = None
     if settings.is_optimized:
         eligible = eligible.where(full_window(panel, settings.optimizer.window))
+    selection = select_sides(eligible, settings.k)
+    if settings.is_optimized:
         target, failed = optimized_targets(eligible, panel, settings, sectors=sectors)
     else:
         target = target_weights(
@@ -178,13 +180,13 @@ def plan_book(
             round_trip=_round_trip(settings, costs),
             volatility=trailing_volatility(panel, settings.volatility_sessions) if settings.weighs_volatility else None,
             hedge=_hedge(panel, alive, settings) if settings.builder == "index_hedged" else None,
+            selection=selection,
         )
     stages = {"target": target, "smoothed": smooth_weights(target, alive, weight=settings.smoothing)}
     if settings.rank_gate > 0:
         stages["gated"] = gate_by_rank(stages["smoothed"], eligible, alive, threshold=settings.rank_gate)
     if settings.neutral != "none":
         stages["neutral"] = _neutral(stages, panel, settings, sectors)
-    selection = select_sides(eligible, settings.k)
     return Plan(settings=settings, stages=stages, selection=selection, listed=alive, failed=failed)
 
 

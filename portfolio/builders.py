@@ -33,6 +33,7 @@ def target_weights(
     round_trip: float = 0.0,
     volatility: pd.DataFrame | None = None,
     hedge: pd.DataFrame | None = None,
+    selection: Selection | None = None,
 ) -> pd.DataFrame:
     """Return the weights that the builder wants at each close, before smoothing and limits.
 
@@ -48,6 +49,8 @@ def target_weights(
         Trailing volatility known at each close, for ``"inverse_volatility"``; a name with none gets its leg's mean.
     hedge : DataFrame of float, optional
         What ``"index_hedged"`` sells, weights that sum to 1 in each session; by default all scored names alike.
+    selection : Selection, optional
+        ``select_sides`` of these scores, where it is at hand.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def target_weights(
     ValueError
         If short names are to be sized by volatility and none is given.
     """
-    selection = select_sides(scores, settings.k)
+    selection = selection or select_sides(scores, settings.k)
     known = _Close(
         scores=scores.to_numpy(),
         selection=selection,
