@@ -37,7 +37,12 @@ class _OneTicker(pd.api.indexers.BaseIndexer):
     """Windows of tickers that stand one below the other; none reaches into the ticker above."""
 
     def get_window_bounds(  # type: ignore[no-untyped-def]  # pandas asks for this very signature
-        self, num_values=0, min_periods=None, center=None, closed=None, step=None
+        self,
+        num_values=0,
+        min_periods=None,
+        center=None,
+        closed=None,
+        step=None,  # noqa: ARG002
     ):
         last = np.arange(num_values)
         return np.maximum(last + 1 - self.window_size, last - last % self.n_sessions), last + 1
