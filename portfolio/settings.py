@@ -149,6 +149,11 @@ class BookSettings(Settings):
         return self.short_sizing == "inverse_volatility" and self.builder in ("filter_negative", "bottom_k")
 
     @property
+    def reads_sectors(self) -> bool:
+        """Whether weights depend on the sectors of the names."""
+        return self.neutral == "sector" or (self.is_optimized and self.optimizer.sector_limit is not None)
+
+    @property
     def hedge_ticker(self) -> str | None:
         """The ticker that is sold as a hedge; None for the universe, or without a hedge."""
         return self.hedge if self.builder == "index_hedged" and self.hedge != "universe" else None

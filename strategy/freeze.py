@@ -29,7 +29,7 @@ from strategy.console import ProgressCallback, silent
 from strategy.definition import CONVENTIONS
 from strategy.history import DEFINITION, render_version
 from strategy.inputs import load_inputs
-from strategy.keeping import expected_frames, feature_hashes, figures, frame_bytes, panel_files
+from strategy.keeping import expected_frames, feature_hashes, figures, frame_bytes, panel_files, sector_files
 from strategy.provenance import code_fingerprint, commit, dependencies, machine
 from strategy.recompute import Recomputed, recompute
 from strategy.runs import RunFolder, RunRequest, RunStore
@@ -89,14 +89,16 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
     _check_run(run, version)
     _check_rises(version, options.versions)
     request, spec = run.request, run.spec
-    panel = load_inputs(request, holdout=spec.holdout).panel
+    inputs = load_inputs(request, holdout=spec.holdout)
+    panel, sectors = inputs.panel, inputs.sectors if spec.portfolio.reads_sectors else None
     if panel.fingerprint() != run.record["identity"]["panel"]:
         raise RunError(f"run {run.run_id} cannot be frozen: its bars changed; run the strategy again")
     checkpoint = load_checkpoint(run.path / "model")
     with threads(KEPT_THREADS):
-        found = recompute(spec, panel, checkpoint, progress=options.progress)
+        found = recompute(spec, panel, checkpoint, sectors=sectors, progress=options.progress)
     _check_recomputed(run, found)
     files = _contents(run, panel, found, resolved=_resolved(spec, checkpoint), options=options)
+    files |= {} if sectors is None else sector_files(sectors)
     facts = _facts(run, panel, found, checkpoint) | {"chain": _chain_of(store)}
     with _alone(options.versions):
         path = _publish_next(files, facts, version, options.versions)

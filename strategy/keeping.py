@@ -26,9 +26,12 @@ __all__ = [
     "panel_files",
     "read_kept",
     "read_panel",
+    "read_sectors",
+    "sector_files",
 ]
 
 EXPECTED = ("scores", "weights", "returns", "bar_returns")
+SECTORS = "sectors.parquet"
 
 
 def expected_frames(panel: Panel, found: Recomputed) -> dict[str, pd.DataFrame]:
@@ -112,6 +115,17 @@ def read_panel(folder: Path) -> Panel:
     facts = json.loads((bars / "facts.json").read_text(encoding="utf-8"))
     delistings = pd.read_parquet(bars / "delistings.parquet")
     return Panel(**frames, delistings=delistings, facts=PanelFacts(**facts | {"notes": tuple(facts["notes"])}))
+
+
+def sector_files(sectors: pd.Series) -> dict[str, bytes]:
+    """Return the sector of each ticker as a file."""
+    return {SECTORS: frame_bytes(sectors.rename("sector").rename_axis("ticker").to_frame())}
+
+
+def read_sectors(folder: Path) -> pd.Series | None:
+    """Return the sectors that a version's book was levelled by, by ticker; None where it reads none."""
+    path = folder / SECTORS
+    return pd.read_parquet(path)["sector"].astype(object) if path.is_file() else None
 
 
 def _numbers_hash(values: np.ndarray) -> str:

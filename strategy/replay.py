@@ -22,7 +22,15 @@ from signals.evaluation import information_coefficient, score_correlation
 from strategy.comparison import StageDifference, compare_bits, compare_returns, compare_scores, compare_weights
 from strategy.console import ProgressCallback, silent
 from strategy.inputs import load_inputs
-from strategy.keeping import bar_returns, expected_frames, feature_hashes, figures, read_kept, read_panel
+from strategy.keeping import (
+    bar_returns,
+    expected_frames,
+    feature_hashes,
+    figures,
+    read_kept,
+    read_panel,
+    read_sectors,
+)
 from strategy.learning import learn, prepare_lesson
 from strategy.provenance import machine
 from strategy.recompute import Recomputed, recompute
@@ -122,7 +130,8 @@ def replay(
         return Replay(exact=strict, difference=_bars_difference(folder, bars), figures={}, why=why)
     spec = frozen_spec(folder)
     with threads(count):
-        found = recompute(spec, bars, load_checkpoint(folder.path / "model"), progress=progress)
+        checkpoint, sectors = load_checkpoint(folder.path / "model"), read_sectors(folder.path)
+        found = recompute(spec, bars, checkpoint, sectors=sectors, progress=progress)
     numbers = figures(spec, bars, found)
     difference, explained = _compare(folder, body, spec, bars, found, strict=strict)
     difference = difference or _figure_difference(body["figures"], numbers, strict=strict)
@@ -136,7 +145,7 @@ def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: Prog
     kept, lesson = read_kept(folder.path), prepare_lesson(spec, bars)
     with TemporaryDirectory() as temporary:
         checkpoint = learn(spec, lesson, folder=Path(temporary), identity={"panel": body["panel"]}, progress=progress)
-    found = recompute(spec, bars, checkpoint, progress=progress)
+    found = recompute(spec, bars, checkpoint, sectors=read_sectors(folder.path), progress=progress)
     forward = forward_returns(bars, spec.execution).loc[kept["scores"].index]
     gap = (found.book.weights.loc[kept["weights"].index] - kept["weights"]).abs().sum(axis=1)
     return Retraining(
@@ -178,9 +187,7 @@ def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | Non
         return read_panel(folder.path)
     if bars is None and body["bars"] != "builtin":
         raise RunError(f"{folder.version} does not hold its bars ({body['request']['bars']}): name them with --bars")
-    request = RunRequest(
-        **body["request"] | {"benchmark": None, "vix": None, "factors": None} | ({"bars": bars} if bars else {})
-    )
+    request = RunRequest.for_bars(body["request"], **({"bars": bars} if bars else {}))
     return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
 
 

@@ -6,7 +6,7 @@ not at all. Frames are parquet, with a CSV twin for people where they are small.
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -58,6 +58,12 @@ class RunRequest:
     vix: str | None = None
     sectors: str | None = None
     factors: str | None = None
+
+    @classmethod
+    def for_bars(cls, words: Mapping[str, Any], **changes: str) -> Self:
+        """Return a request for the bars alone that a version's lock describes, some words changed."""
+        beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors"))
+        return cls(**{**words, **beside, **changes})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from models.threads import threads
 from strategy.comparison import compare_returns
 from strategy.finished import Run
 from strategy.inputs import Inputs
-from strategy.keeping import bar_returns, read_kept
+from strategy.keeping import bar_returns, read_kept, read_sectors
 from strategy.learning import test_sessions
 from strategy.outcome import Outcome, judge
 from strategy.pipeline import RunOptions
@@ -54,6 +54,8 @@ class Frozen:
         What every result of it must say.
     judged_from : Timestamp or None
         First session to judge; None for the whole test span.
+    sectors : Series of str or None
+        The sectors that its book is levelled by, as they were frozen; None where it reads none.
     """
 
     folder: VersionFolder
@@ -61,6 +63,7 @@ class Frozen:
     checkpoint: Checkpoint
     stamps: Stamps = ()
     judged_from: pd.Timestamp | None = None
+    sectors: pd.Series | None = None
 
 
 def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = False) -> Frozen:
@@ -92,7 +95,8 @@ def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
     if openings(log, folder):
         spec = spec.model_copy(update={"holdout": None})
     checkpoint = load_checkpoint(folder.path / "model")
-    return Frozen(folder=folder, spec=spec, checkpoint=checkpoint, stamps=_drift_stamps(folder, found))
+    stamps, sectors = _drift_stamps(folder, found), read_sectors(folder.path)
+    return Frozen(folder=folder, spec=spec, checkpoint=checkpoint, stamps=stamps, sectors=sectors)
 
 
 def log_opening(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = False) -> Frozen:
@@ -132,7 +136,7 @@ def run_version(frozen: Frozen, inputs: Inputs, *, options: RunOptions) -> Run:
     frozen : Frozen
         From ``open_frozen`` or ``log_opening``.
     inputs : Inputs
-        Bars that reach past the version's validation span.
+        Bars that reach past the version's validation span; frozen sectors take the place of others.
     options : RunOptions
         Store, request, command and progress.
 
@@ -147,6 +151,7 @@ def run_version(frozen: Frozen, inputs: Inputs, *, options: RunOptions) -> Run:
         raise DataError(f"bars end {panel.sessions[-1]:%Y-%m-%d}, before the first session to judge: load later bars")
     with threads(int(frozen.folder.body["machine"]["threads"])):
         scores = frozen_scores(spec, panel, checkpoint, progress=options.progress)
+    inputs = inputs if frozen.sectors is None else replace(inputs, sectors=frozen.sectors)
     outcome = judge(spec, inputs, scores=scores.loc[frozen.judged_from :], baselines={}, progress=options.progress)
     stamps = (*frozen.stamps, *restatement(frozen.folder, panel, None if frozen.judged_from else outcome))
     folder = _create(frozen, panel, options, stamps)

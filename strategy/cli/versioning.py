@@ -241,12 +241,12 @@ def bars_request(body: dict[str, Any], bars: str | None, *, universe: str | None
     """Return a request for a version's bars or others, cut as the version's were."""
     from strategy.runs import RunRequest
 
-    chosen: dict[str, Any] = {"benchmark": None, "vix": None, "factors": None}
+    chosen: dict[str, str] = {}
     if bars is not None:
         chosen["bars"] = located(bars)
     if universe is not None:
         chosen["universe"] = absolute(universe)
-    return RunRequest(**body["request"] | chosen)
+    return RunRequest.for_bars(body["request"], **chosen)
 
 
 def add_versioning_commands(app: typer.Typer) -> None:

@@ -92,7 +92,7 @@ def commit_decision(log: PaperLog, frozen: Frozen, panel: Panel) -> Entry | None
     fills = fill_session(panel, frozen.spec)
     if fills is None:
         raise RunError(f"{frozen.folder.version} fills at the close it decides at: nothing can be committed before it")
-    book = decided_book(frozen.spec, panel, frozen.checkpoint)
+    book = decided_book(frozen.spec, panel, frozen.checkpoint, sectors=frozen.sectors)
     weights, wanted = book.weights.iloc[-1], book.stages["target"].iloc[-1]
     refuse_held(frozen.spec, weights, session)
     if weights.isna().all():

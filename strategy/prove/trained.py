@@ -13,8 +13,8 @@ from market.panel import Panel
 from market.universe import choose_universe
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
-from strategy.inputs import load_inputs
-from strategy.keeping import read_kept
+from strategy.inputs import Inputs, load_inputs
+from strategy.keeping import read_kept, read_sectors
 from strategy.prove.checks import ProveOptions, check_truth, proof_rows
 from strategy.prove.compare import first_artefact, first_difference
 from strategy.prove.pipeline_under_test import given_universe
@@ -83,7 +83,7 @@ def prove_run(folder: RunFolder, *, options: ProveOptions | None = None) -> Proo
     asked = replace(options or ProveOptions(), identity=identity)
     proof = prove_trained(
         spec,
-        inputs.panel,
+        inputs,
         load_checkpoint(folder.path / "model"),
         record=Record(scores=folder.read_frame("scores"), weights=folder.read_frame("weights")),
         universe=_universe_of(request),
@@ -132,14 +132,15 @@ def prove_version(
     with threads(int(body["machine"]["threads"])):
         asked = replace(options or ProveOptions(), identity=identity)
         record = _kept(folder) if identity["panel"] == body["panel"] else None
-        proof = prove_trained(spec, panel, checkpoint, record=record, universe=universe, options=asked)
+        bars = Inputs(panel=panel, sectors=read_sectors(folder.path))
+        proof = prove_trained(spec, bars, checkpoint, record=record, universe=universe, options=asked)
     proof = replace(proof, subject=str(folder.version))
     return proof, write_proof(out / folder.version.name / str(folder.version), proof)
 
 
 def prove_trained(
     spec: StrategySpec,
-    panel: Panel,
+    bars: Panel | Inputs,
     checkpoint: Checkpoint,
     *,
     record: Record | None = None,
@@ -152,8 +153,8 @@ def prove_trained(
     ----------
     spec : StrategySpec
         The strategy.
-    panel : Panel
-        Bars with their universe.
+    bars : Panel or Inputs
+        Bars with their universe; ``Inputs`` adds sectors.
     checkpoint : Checkpoint
         Trained and calibrated model.
     record : Record, optional
@@ -164,7 +165,9 @@ def prove_trained(
         How hard to try.
     """
     began = time.perf_counter()
-    pipeline = pipeline_of(spec, checkpoint, panel, universe=universe)
+    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
+    panel = inputs.panel
+    pipeline = pipeline_of(spec, checkpoint, panel, universe=universe, sectors=inputs.sectors)
     rows = proof_rows(pipeline, panel, options)
     options.progress("true bars", 0, 1, spec.name)
     truth = tell_truth(pipeline, panel, rows=rows, recorded=None if record is None else record.scores)

@@ -1,0 +1,102 @@
+"""A run that is level in sectors, with a volatility target and kill switches: every later command decides alike."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from market.synthetic import SyntheticSettings, synthetic_market
+from portfolio.settings import BookSettings
+from strategy.inputs import Inputs, load_inputs
+from strategy.keeping import read_kept, read_sectors
+from strategy.paper import commit_decision, open_paper, replay_paper
+from strategy.pipeline import RunOptions
+from strategy.prove.checks import ProveOptions
+from strategy.prove.trained import prove_run, prove_version
+from strategy.recompute import decide
+from strategy.replay import replay
+from strategy.runs import RunRequest, RunStore
+from strategy.trials import TrialLog
+from strategy.verify import verify
+from strategy.versioned import open_frozen, run_version
+from strategy.versions import VersionFolder
+from tests.frozen_market import Bench, bench, small_bars
+
+pytestmark = pytest.mark.slow
+
+RULES = (
+    'portfolio.neutral="sector"',
+    "risk.volatility_target=0.08",
+    "risk.loss_sigmas=1.5",
+    "risk.drawdown_limit=0.02",
+    "risk.drawdown_reentry=0.01",
+)
+FEW = ProveOptions(sessions=2)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("levelled")
+    known = synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=480)).sectors
+    known.rename("sector").rename_axis("ticker").to_csv(folder / "sectors.csv")
+    return bench(folder, *RULES, sectors=str(folder / "sectors.csv"))
+
+
+@pytest.fixture(scope="module")
+def version(made: Bench) -> VersionFolder:
+    folder = made.freeze("filter_negative@1.0.0", with_bars=False)
+    sectors = Path(made.run.request.sectors or "")
+    sectors.rename(sectors.with_suffix(".gone"))
+    return folder
+
+
+def test_a_run_with_overlays_and_sectors_is_proven(made: Bench) -> None:
+    assert len(made.run.read_frame("events")), "no switch turned: the proof would prove nothing of them"
+    assert prove_run(made.run, options=FEW).verdict == "PASS"
+
+
+def test_a_version_keeps_the_sectors_that_decide(made: Bench, version: VersionFolder) -> None:
+    kept = read_sectors(version.path)
+    assert kept is not None
+    assert kept.nunique() > 1
+    assert verify(version).is_intact
+    found = replay(version, panel=load_inputs(RunRequest(bars=str(made.bars))).panel)
+    assert (found.exact, found.difference) == (True, None)
+
+
+def test_other_sectors_in_the_version_are_damage(version: VersionFolder) -> None:
+    path = version.path / "sectors.parquet"
+    before = path.read_bytes()
+    pd.read_parquet(path).assign(sector="one").to_parquet(path)
+    try:
+        assert verify(version).damage[0].startswith("sectors.parquet")
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_frozen_version_is_proven_by_its_own_sectors(made: Bench, version: VersionFolder, tmp_path: Path) -> None:
+    proof, _ = prove_version(version, out=tmp_path, request=RunRequest(bars=str(made.bars)), options=FEW)
+    assert proof.verdict == "PASS"
+
+
+def test_a_version_on_later_bars_and_on_paper_decides_with_its_own_sectors(
+    version: VersionFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = load_inputs(RunRequest(bars=str(small_bars(tmp_path / "later.parquet", n_sessions=470)))).panel
+    store = RunStore(tmp_path / "runs")
+    frozen = open_frozen(version, TrialLog(store.root))
+    ran = run_version(frozen, Inputs(panel=panel), options=RunOptions(store=store))
+    kept = read_kept(version.path)["weights"]
+    pd.testing.assert_frame_equal(ran.folder.read_frame("weights").loc[kept.index], kept, atol=1e-12, check_freq=False)
+    monkeypatch.setattr("strategy.paper.decisions._check_fresh", lambda *_: None)  # frozen today, bars of the past
+    log = open_paper(version, tmp_path / "paper")
+    assert commit_decision(log, frozen, panel) is not None
+    assert replay_paper(log, frozen, panel) == []
+    levelled = decide(frozen.spec, panel, frozen.checkpoint, sectors=frozen.sectors)
+    one = decide(frozen.spec, panel, frozen.checkpoint, sectors=pd.Series("one", index=panel.tickers))
+    assert not levelled.equals(one), "sectors decide"
+
+
+def test_only_books_that_read_sectors_say_so() -> None:
+    assert BookSettings(neutral="sector").reads_sectors
+    assert not BookSettings().reads_sectors
