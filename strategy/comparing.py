@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine import run_backtest
+from backtests.intervals import sharpe_gap_interval, sharpe_interval
 from backtests.metrics import performance_summary, sharpe_ratio
 from backtests.result import BacktestResult
 from backtests.trading import trading_summary
@@ -81,9 +82,11 @@ class BookComparison:
     spec : StrategySpec
         Whose scores, smoothing, limits, overlays, clock and costs all books share.
     table : DataFrame
-        Index the book: ``sharpe`` ± ``standard_error`` and ``sharpe_gross``, ``annual_return``, ``volatility``,
-        ``max_drawdown``, ``turnover`` (a session, one way), ``cost_drag`` (a year), ``beta``, mean ``gross``, ``net``,
-        ``long`` and ``short`` exposure, ``short_names``; ``verdict``, ``probabilistic`` and ``deflated`` Sharpe ratio.
+        Index the book: ``sharpe`` ± ``standard_error`` with 95 % bounds ``sharpe_low`` and ``sharpe_high``; ``gap``,
+        the lead over the first book paired by session, with ``gap_low`` and ``gap_high``; ``sharpe_gross``,
+        ``annual_return``, ``volatility``, ``max_drawdown``, ``turnover`` (a session, one way), ``cost_drag`` (a year),
+        ``beta``, mean ``gross``, ``net``, ``long`` and ``short`` exposure, ``short_names``; ``verdict``,
+        ``probabilistic`` and ``deflated`` Sharpe ratio.
     returns : DataFrame of float, shape (n_sessions, n_books)
         Net simple returns.
     market : Series of float
@@ -142,13 +145,8 @@ class BookComparison:
         """Return everything but the paths as plain JSON values; NaN is None."""
         rows = {name: finite_or_none(row.to_dict()) for name, row in self.table.iterrows()}
         head = {"strategy": self.spec.name, "sentence": self.sentence, "conditions": self.conditions}
-        return {
-            **head,
-            "trials": self.n_trials,
-            "books": rows,
-            "refused": dict(self.refused),
-            "seconds": dict(self.seconds),
-        }
+        body = {"books": rows, "refused": dict(self.refused), "seconds": dict(self.seconds)}
+        return {**head, "trials": self.n_trials, **body}
 
     def __str__(self) -> str:
         shown = self.table.to_string(float_format=lambda number: f"{number:.3f}")
@@ -277,7 +275,8 @@ def compare_books(
     for name, (book, result) in held.items():
         found = confidence(result.net_returns, trials)
         told = {"probabilistic": found.probabilistic, "deflated": found.deflated}
-        rows[name] = {**_figures(book, result, market), "verdict": weigh(grounds(confidence=found)), **told}
+        gap = _gap(result, next(iter(held.values()))[1])
+        rows[name] = {**_figures(book, result, market), **gap, "verdict": weigh(grounds(confidence=found)), **told}
     returns = pd.DataFrame({name: result.net_returns for name, (_, result) in held.items()})
     return BookComparison(
         spec=spec,
@@ -313,10 +312,12 @@ def write_comparison(comparison: BookComparison, folder: RunFolder, *, command: 
 
 def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str, Any]:
     net, trading = performance_summary(result.net_returns, market=market), trading_summary(result)
-    decided = book.diagnostics[book.diagnostics["n_scored"] > 0]
+    decided, bounds = book.diagnostics[book.diagnostics["n_scored"] > 0], sharpe_interval(result.net_returns)
     return {
         "sharpe": net.sharpe,
         "standard_error": net.sharpe_standard_error,
+        "sharpe_low": bounds.low,
+        "sharpe_high": bounds.high,
         "sharpe_gross": sharpe_ratio(result.gross_returns),
         "annual_return": net.annual_return,
         "volatility": net.volatility,
@@ -330,6 +331,14 @@ def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str,
         "short": trading.mean_short,
         "short_names": float(decided["n_short"].mean()),
     }
+
+
+def _gap(result: BacktestResult, first: BacktestResult) -> dict[str, float]:
+    """Return the lead over the first book with its bounds, unknown for that book itself."""
+    if result is first:
+        return dict.fromkeys(("gap", "gap_low", "gap_high"), np.nan)
+    found = sharpe_gap_interval(result.net_returns, first.net_returns)
+    return {"gap": found.estimate, "gap_low": found.low, "gap_high": found.high}
 
 
 def _timed_books(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.intervals import sharpe_gap_interval
 from backtests.many_books import net_returns_of
 from backtests.metrics import sharpe_ratio
 from market.errors import MissingExtraError, RunError
@@ -75,6 +76,19 @@ def test_a_row_is_what_the_ledger_alone_says_of_the_book(compared, folder, marke
     assert compared.table.loc["S4 confidence", "sharpe"] == pytest.approx(sharpe_ratio(net), rel=1e-6)
 
 
+def test_every_sharpe_ratio_has_bounds_and_a_paired_lead_over_the_first_book(compared):
+    table, returns = compared.table, compared.returns
+    assert (table["sharpe_low"] < table["sharpe"]).all()
+    assert (table["sharpe"] < table["sharpe_high"]).all()
+    first, *others = table.index
+    assert table.loc[first, ["gap", "gap_low", "gap_high"]].isna().all()
+    for name in others:
+        assert table.loc[name, "gap"] == pytest.approx(table.loc[name, "sharpe"] - table.loc[first, "sharpe"])
+        assert table.loc[name, "gap_low"] <= table.loc[name, "gap"] <= table.loc[name, "gap_high"]
+    twin = sharpe_gap_interval(returns["S5 long-only"], returns[first])
+    assert table.loc["S5 long-only", "gap_high"] == twin.high
+
+
 def test_each_book_is_one_trial_and_the_runs_own_is_not_counted_twice(compared, folder, store, market):
     names = set(compared.table.index)
     assert compared.n_trials == len(distinct(TrialLog(store.root).entries())) == len(names)
@@ -97,7 +111,15 @@ def test_it_prints_what_must_stand_beside_a_sharpe_ratio(compared):
 def test_the_page_has_curves_table_and_stamps_and_escapes_names(compared, folder):
     path = write_comparison(compared, folder, command="quintile compare-books <b>")
     html = path.read_text(encoding="utf-8")
-    for words in ("SYNTHETIC", "S3 below threshold", "Deflated Sharpe", "data-plot", "compare-books &lt;b&gt;"):
+    for words in (
+        "SYNTHETIC",
+        "S3 below threshold",
+        "Deflated Sharpe",
+        "95 % bounds",
+        "Lead",
+        "data-plot",
+        "compare-books &lt;b&gt;",
+    ):
         assert words in html
     assert 'http-equiv="Content-Security-Policy"' in html
 

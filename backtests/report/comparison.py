@@ -8,16 +8,19 @@ import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import curves_figure
-from backtests.report.formats import percent, plus_minus, ratio
+from backtests.report.formats import percent, plus_minus, ranged, ratio
 from backtests.report.inputs import Stamp
 from backtests.report.page import Page, render_page
 from market.files import write_text
+from signals.hac import Interval
 
 __all__ = ["ComparedBooks", "render_compared_books", "write_compared_books"]
 
 COLUMNS = (
     "Book",
     "Sharpe net ± SE",
+    "95 % bounds",
+    "Lead over the first",
     "Sharpe gross",
     "Verdict",
     "Deflated Sharpe",
@@ -33,7 +36,8 @@ COLUMNS = (
 CONVENTION = (
     "Every book shares scores, bars, universe, smoothing, limits, overlays, clock and costs. The verdict weighs each "
     "book as the run's report does, with all books counted as trials; n/a: fewer than five trials cannot deflate. "
-    "Exposures are means after fills, fractions of equity."
+    "Bounds are those of the studentized block bootstrap; the lead is in Sharpe ratio over the first book, paired by "
+    "session. Exposures are means after fills, fractions of equity."
 )
 
 
@@ -119,6 +123,8 @@ def _row(name: str, row: pd.Series) -> tuple[str, ...]:
     return (
         name,
         plus_minus(row["sharpe"], row["standard_error"]),
+        ranged(Interval(row["sharpe"], row["sharpe_low"], row["sharpe_high"])),
+        _lead(Interval(row["gap"], row["gap_low"], row["gap_high"])),
         ratio(row["sharpe_gross"]),
         str(row["verdict"]),
         ratio(row["deflated"], 3),
@@ -131,3 +137,9 @@ def _row(name: str, row: pd.Series) -> tuple[str, ...]:
         percent(row["net"]),
         ratio(row["short_names"], 1),
     )
+
+
+def _lead(gap: Interval) -> str:
+    """Return the estimate with its bounds; the first book leads itself by nothing."""
+    bounds = ranged(gap)
+    return bounds if ratio(gap.estimate) == bounds else f"{ratio(gap.estimate)} ({bounds})"

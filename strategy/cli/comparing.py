@@ -29,6 +29,11 @@ Examples:
 SHOWN = (
     "sharpe",
     "standard_error",
+    "sharpe_low",
+    "sharpe_high",
+    "gap",
+    "gap_low",
+    "gap_high",
     "sharpe_gross",
     "verdict",
     "deflated",
