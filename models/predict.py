@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from market.panel import aligned_frame
+from models.allocator import keep_large_blocks
 from models.spans import exact_span, span_scores
 from models.trained import TrainedModel, resolve_device
 from models.windows import Windows
@@ -52,6 +53,7 @@ def predict_scores(
         If the windows were built otherwise or do not hold a session.
     """
     _check(model, windows, sessions)
+    keep_large_blocks()
     place = resolve_device(device)
     network, windows = model.network(place), windows.to(place)
     scores = np.full((len(sessions), len(windows.tickers)), np.nan)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from market.errors import RunError
+from models.allocator import keep_large_blocks
 from models.losses import rank_correlations, session_losses
 from models.networks.lstm import RankLSTM
 from models.schedule import best_epoch, epoch_learning_rate, is_finished
@@ -95,6 +96,7 @@ def train_network(
     """
     if windows.lookback != settings.network.lookback:
         raise ValueError(f"windows have a lookback of {windows.lookback}, the settings {settings.network.lookback}")
+    keep_large_blocks()
     place = resolve_device(device)
     windows = windows.to(place)
     train_rows = usable_rows(windows, split.train, span="training")
