@@ -6,7 +6,7 @@ slice in the order a recurrent network reads it. A sample is one session's cross
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from market.errors import DataError
+from models.scratch import Scratch, feature_store
 
 __all__ = ["Scaler", "Windows", "build_windows", "fit_scaler"]
 
@@ -146,17 +147,22 @@ def fit_scaler(features: Features, *, targets: pd.DataFrame, universe: pd.DataFr
     DataError
         If a feature has no value, an infinite one or a single one over the training rows, or targets have no spread.
     """
-    _check_axes(features, targets=targets, universe=universe)
+    aligned = _aligned(features, targets=targets, universe=universe)
     eligible = universe.iloc[rows].to_numpy(dtype=bool)
-    cells = {name: frame.iloc[rows].to_numpy(dtype=np.float64)[eligible] for name, frame in features.items()}
-    columns = [_moments(name, values) for name, values in cells.items()]
+    columns = [_moments(name, frame.iloc[rows].to_numpy(dtype=np.float64)[eligible]) for name, frame in aligned]
     lower, upper, mean, sd = zip(*columns, strict=True)
     target_sd = _cross_sectional_sd(targets.iloc[rows].to_numpy(dtype=np.float64), eligible)
     return Scaler(names=tuple(features), lower=lower, upper=upper, mean=mean, sd=sd, target_sd=target_sd)
 
 
 def build_windows(
-    features: Features, *, targets: pd.DataFrame, universe: pd.DataFrame, scaler: Scaler, lookback: int
+    features: Features,
+    *,
+    targets: pd.DataFrame,
+    universe: pd.DataFrame,
+    scaler: Scaler,
+    lookback: int,
+    scratch: Scratch | None = None,
 ) -> Windows:
     """Return the tensors that networks train on and predict from.
 
@@ -168,6 +174,9 @@ def build_windows(
         Fitted on training rows, with the same features.
     lookback : int
         Sessions in a window, at least 1.
+    scratch : Scratch, optional
+        Where ``x`` goes if it is too large for memory; the same bits. Features are read once, one after the other: a
+        mapping that makes a frame when asked needs memory for one.
 
     Raises
     ------
@@ -176,19 +185,19 @@ def build_windows(
     """
     if lookback < 1:
         raise ValueError(f"lookback must be at least 1 session, was {lookback}")
-    _check_axes(features, targets=targets, universe=universe)
+    aligned = _aligned(features, targets=targets, universe=universe)
     if tuple(features) != scaler.names:
         raise DataError(f"features {list(features)} must be the scaler's {list(scaler.names)}, in that order")
-    x = np.empty((*targets.shape, len(features)), dtype=np.float32)
+    store = feature_store((*targets.shape, len(features)), scratch)
     complete = np.ones(targets.shape, dtype=bool)
-    for k, (name, frame) in enumerate(features.items()):
+    for name, frame in aligned:
         scaled = scaler.scaled(name, _without_infinities(name, frame))
         missing = np.isnan(scaled)
         complete &= ~missing
-        x[:, :, k] = np.where(missing, 0.0, scaled)
+        store.add(np.where(missing, 0.0, scaled))
     eligible = universe.to_numpy(dtype=bool)
     return Windows(
-        x=torch.from_numpy(x),
+        x=store.tensor(),
         y=torch.from_numpy(np.array(targets, dtype=np.float32, order="C")),
         mask=torch.from_numpy(eligible & _complete_runs(complete, lookback)),
         present=torch.from_numpy(eligible & complete),
@@ -199,12 +208,25 @@ def build_windows(
     )
 
 
-def _check_axes(features: Features, *, targets: pd.DataFrame, universe: pd.DataFrame) -> None:
+def _aligned(
+    features: Features, *, targets: pd.DataFrame, universe: pd.DataFrame
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Return features with their names, each read and checked when its turn comes; the universe is checked now."""
     if not features:
         raise DataError("features must hold at least one frame, held none")
-    for name, frame in {**features, "universe": universe}.items():
-        if not (frame.index.equals(targets.index) and frame.columns.equals(targets.columns)):
-            raise DataError(f"{name} and targets differ in sessions or tickers: align them first")
+    _check_axes("universe", universe, targets)
+
+    def checked() -> Iterator[tuple[str, pd.DataFrame]]:
+        for name, frame in features.items():
+            _check_axes(name, frame, targets)
+            yield name, frame
+
+    return checked()
+
+
+def _check_axes(name: str, frame: pd.DataFrame, targets: pd.DataFrame) -> None:
+    if not (frame.index.equals(targets.index) and frame.columns.equals(targets.columns)):
+        raise DataError(f"{name} and targets differ in sessions or tickers: align them first")
 
 
 def _moments(name: str, values: np.ndarray) -> tuple[float, float, float, float]:

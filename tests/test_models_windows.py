@@ -1,4 +1,7 @@
 import json
+import tempfile
+import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -6,6 +9,7 @@ import pytest
 import torch
 
 from market.errors import DataError
+from models.scratch import Scratch
 from models.windows import Scaler, build_windows, fit_scaler
 from tests.oracles.planted import frame, planted_features
 
@@ -183,3 +187,60 @@ def test_cutting_the_future_changes_no_earlier_tensor_cell():
     )
     assert torch.equal(cut.x, full.x[:80])
     assert torch.equal(cut.mask, full.mask[:80])
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """Count the files that windows open."""
+    opened = []
+
+    def counting(dir):
+        opened.append(dir)
+        return tempfile.TemporaryFile(dir=dir)
+
+    monkeypatch.setattr("models.scratch.tempfile", SimpleNamespace(TemporaryFile=counting))
+    return opened
+
+
+@pytest.mark.parametrize("shape", [(120, 12, 3), (121, 7, 2)])
+def test_features_in_a_file_are_the_same_bits_as_in_memory(tmp_path, monkeypatch, files, shape):
+    monkeypatch.setattr("models.scratch.BLOCK_BYTES", 4_000)
+    features, targets, universe = planted_features(n_sessions=shape[0], n_tickers=shape[1], n_features=shape[2])
+    features["f1"].iloc[20, 5] = np.nan
+    scaler = fitted(features, targets, universe)
+    inputs = {"targets": targets, "universe": universe, "scaler": scaler, "lookback": 4}
+    held = build_windows(features, **inputs)
+    filed = build_windows(features, **inputs, scratch=Scratch(folder=tmp_path, above=0))
+    for name in ("x", "y", "mask", "present"):
+        assert torch.equal(getattr(held, name), getattr(filed, name))
+    assert filed.x.is_contiguous()
+    assert files == [tmp_path, tmp_path]
+    assert not list(tmp_path.iterdir())
+
+
+def test_features_stay_in_memory_up_to_what_scratch_allows(tmp_path, files):
+    features, targets, universe = planted_features()
+    inputs = {"targets": targets, "universe": universe, "scaler": fitted(features, targets, universe), "lookback": 4}
+    size = 120 * 12 * 3 * 4
+    build_windows(features, **inputs, scratch=Scratch(folder=tmp_path, above=size))
+    assert not files
+    build_windows(features, **inputs, scratch=Scratch(folder=tmp_path, above=size - 1))
+    assert files
+
+
+def test_each_feature_is_let_go_before_the_next_is_made(tmp_path):
+    features, targets, universe = planted_features()
+
+    class Made(dict):
+        def items(self):
+            made = []
+            for name in self:
+                one = features[name].copy()
+                made.append(weakref.ref(one))
+                yield name, one
+                del one
+                assert all(earlier() is None for earlier in made[:-1])
+
+    scaler = fitted(Made(features), targets, universe)
+    scratch = Scratch(folder=tmp_path, above=0)
+    build_windows(Made(features), targets=targets, universe=universe, scaler=scaler, lookback=4, scratch=scratch)
