@@ -86,7 +86,8 @@ def ridge_scores(model: RidgeModel, windows: Windows) -> pd.DataFrame:
         Known at the close of each session; NaN outside the universe or where one of the session's features is missing.
         Compare with the network on its own, smaller set of names: those with complete windows.
     """
-    scores = windows.x.double() @ torch.tensor(model.coefficients, dtype=torch.float64, device=windows.x.device)
+    coefficients = torch.tensor(model.coefficients, dtype=torch.float64, device=windows.x.device)
+    scores = torch.cat([block.double() @ coefficients for block in windows.x.split(BLOCK_SESSIONS)])
     scores = torch.where(windows.present, scores, torch.nan)
     return aligned_frame(scores.cpu().numpy(), windows.sessions, windows.tickers)
 

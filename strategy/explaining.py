@@ -49,10 +49,10 @@ def _feature_stability(windows: Windows, sessions: pd.DatetimeIndex) -> pd.DataF
     """Return the mean rank autocorrelation by feature and lag; duplicates stand once, under both names."""
     rows = windows.sessions.get_indexer(sessions)
     present = pd.DataFrame(windows.present.cpu().numpy()[rows], index=sessions, columns=windows.tickers)
-    values = windows.x.cpu().numpy()[rows]
     found = {}
     for group in duplicate_features(windows):
-        frame = pd.DataFrame(values[:, :, group[0]], index=sessions, columns=windows.tickers).where(present)
+        values = windows.x[:, :, group[0]].cpu().numpy()[rows]
+        frame = pd.DataFrame(values, index=sessions, columns=windows.tickers).where(present)
         name = " = ".join(windows.scaler.names[place] for place in group)
         shared = not row_varies(frame.to_numpy(dtype=float)).any()
         found[name] = rank_stability(frame)["mean"] * (float("nan") if shared else 1.0)
