@@ -27,7 +27,7 @@ class Scratch:
     Parameters
     ----------
     folder : Path
-        On a disk with room for the features twice; must exist.
+        On a disk with room for the features twice; made when it is needed.
     above : int
         Bytes that are kept in memory, at least 0.
     """
@@ -73,6 +73,7 @@ class _InMemory:
 class _InFile:
     def __init__(self, shape: Shape, folder: Path) -> None:
         self.shape, self.folder = shape, folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.planes: IO[bytes] = tempfile.TemporaryFile(dir=folder)
 
     def add(self, values: np.ndarray) -> None:

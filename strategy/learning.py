@@ -18,6 +18,7 @@ from models.calibrate import Calibration, fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from models.losses import MIN_NAMES
 from models.predict import predict_scores
+from models.scratch import Scratch
 from models.settings import ModelSettings
 from models.spans import usable_rows
 from models.splits import Split, resolve_split
@@ -80,7 +81,12 @@ def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFram
 
 
 def prepare_lesson(
-    spec: StrategySpec, panel: Panel, *, split: Split | None = None, barred: tuple[slice, ...] = ()
+    spec: StrategySpec,
+    panel: Panel,
+    *,
+    split: Split | None = None,
+    barred: tuple[slice, ...] = (),
+    scratch: Scratch | None = None,
 ) -> Lesson:
     """Return labels, spans and windows; scaler and target scale are fitted on training rows only.
 
@@ -94,6 +100,8 @@ def prepare_lesson(
         Purged rows of another split than the spec's.
     barred : tuple of slice
         Rows that are judged, or too close to one: their labels are left out, and the scaler does not see them.
+    scratch : Scratch, optional
+        Where scaled features go that are too large for memory; the same bits.
 
     Raises
     ------
@@ -107,7 +115,9 @@ def prepare_lesson(
         split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
     eligible = tradable(panel)
     scaler = fit_scaler(features, targets=forward, universe=_without(eligible, barred, False), rows=split.train)
-    windows = build_windows(features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback)
+    windows = build_windows(
+        features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch
+    )
     for name, rows in (("training", split.train), ("validation", split.validation)):
         usable_rows(windows, rows, span=name)  # told here, before a run has a folder
     return Lesson(forward=forward, split=split, windows=windows)

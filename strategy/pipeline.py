@@ -7,12 +7,14 @@ there. There is no second code path.
 from dataclasses import dataclass, field
 
 from market.panel import Panel
+from models.scratch import Scratch
 from portfolio.optimize import require_optimizer
 from strategy.console import ProgressCallback, silent
 from strategy.explaining import explain
 from strategy.finished import Run
 from strategy.inputs import Inputs
 from strategy.learning import learn, prepare_lesson, ridge_baseline, scores_of, test_sessions
+from strategy.memory import half_of_memory
 from strategy.outcome import judge
 from strategy.recompute import decide, decided_book
 from strategy.reporting import save_outcome
@@ -37,6 +39,9 @@ class RunOptions:
         Where the bars came from, for the record.
     device : {"auto", "cpu", "cuda"}
         Where to train and score.
+    memory : int
+        Bytes of scaled features that are kept in memory, half of the machine's by default; larger ones go to an unnamed
+        file in the store.
     command : str
         What reproduces the run, for the record.
     progress : callable
@@ -47,6 +52,7 @@ class RunOptions:
     folder: RunFolder | None = None
     request: RunRequest = field(default_factory=lambda: RunRequest(bars="given in Python"))
     device: str = "auto"
+    memory: int = field(default_factory=half_of_memory)
     command: str = "strategy.run(spec, bars)"
     progress: ProgressCallback = silent
 
@@ -86,7 +92,8 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
     require_optimizer(spec.portfolio)  # before hours of training, not after
     options = options or RunOptions()
     inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
-    lesson = prepare_lesson(spec, inputs.panel)  # bars that cannot carry the strategy leave no folder behind
+    scratch = Scratch(folder=options.store.root, above=options.memory)
+    lesson = prepare_lesson(spec, inputs.panel, scratch=scratch)  # bars that cannot carry the strategy leave no folder behind
     folder = _open_folder(spec, inputs.panel, options)
     with folder.locked():
         identity, device, progress = folder.record["identity"], options.device, options.progress

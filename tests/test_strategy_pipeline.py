@@ -54,6 +54,17 @@ def finished(small_market: SyntheticMarket, small_spec: StrategySpec, tmp_path_f
     )
 
 
+@pytest.mark.slow
+def test_features_in_a_file_change_no_number(
+    finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec, tmp_path: Path
+) -> None:
+    inputs = Inputs(panel=small_market.panel, oracle=small_market.oracle)
+    filed = run(small_spec, inputs, options=RunOptions(store=RunStore(tmp_path), memory=0)).folder
+    for name in ("scores", "weights"):
+        pd.testing.assert_frame_equal(filed.read_frame(name), finished.folder.read_frame(name), check_exact=True)
+    assert filed.metrics == finished.folder.metrics
+
+
 @pytest.fixture(scope="module")
 def bars_file(small_market: SyntheticMarket, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bars") / "bars.parquet"

@@ -43,6 +43,7 @@ Examples:
   quintile run --bars bars.parquet --sectors sectors.csv --factors ff3.parquet
   quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
   quintile run filter_negative@1.0.0 --bars newer.parquet
+  quintile run --bars us --memory 4GB
   quintile run --resume latest"""
 
 
@@ -66,6 +67,9 @@ def run_command(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Scaled features beyond it go to a file; half of the machine's.")
+    ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished run.")] = None,
     versions: Versions = None,
     allow_drift: Annotated[bool, typer.Option("--allow-drift", help="A version may run with changed code.")] = False,
@@ -75,6 +79,7 @@ def run_command(
     verbose: Verbose = False,
 ) -> None:
     """Run a strategy: bars, features, model, signal, books, backtests, report; NAME@VERSION runs frozen weights."""
+    from strategy.memory import memory_of
     from strategy.pipeline import RunOptions
 
     if "@" in strategy:
@@ -103,6 +108,8 @@ def run_command(
             raise ValueError(f"{folder.run_id} is part of a walk: continue it with `{folder.resume_command}`")
         spec, request = folder.spec, folder.request
     options = RunOptions(store=store, folder=folder, request=request, device=device, command=command_line())
+    if memory is not None:
+        options = replace(options, memory=memory_of(memory))
     finished = _execute(spec, options, quiet=quiet or as_json)
     show_run(finished, as_json=as_json, verbose=verbose)
 

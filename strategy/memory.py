@@ -1,0 +1,31 @@
+"""Memory: how much of it a run may fill with scaled features; a size in words, and what this machine has."""
+
+import os
+import re
+
+__all__ = ["half_of_memory", "memory_of"]
+
+UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+UNKNOWN = 4 * 10**9  # taken where the system does not say what it has
+
+
+def memory_of(words: str) -> int:
+    """Return the bytes of a size such as ``4GB`` or ``1.5 GiB``.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number with a unit.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG]I?B)", words.strip().upper())
+    if found is None:
+        raise ValueError(f"memory must be a size in MB, GB, MiB or GiB, such as 4GB, was {words!r}")
+    return int(float(found[1]) * UNITS[found[2]])
+
+
+def half_of_memory() -> int:
+    """Return half of this machine's memory, in bytes; 4 GB where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return UNKNOWN
