@@ -108,8 +108,8 @@ def speed_section(device: Device, rounds: int) -> str:
     """Return the section of both tables."""
     notes = (
         f"2 × 128 units, 90 sessions, 14 made-up features, {N_NAMES} labelled names in training; a sample is one "
-        f"labelled name on one session. One pass of the loop of `models.train` over {len(ROWS['long'])} sessions (long: "
-        f"chunks of 64 after 90 of burn-in) and {len(ROWS['exact'])} (exact), weights stepped. Inference goes from "
+        f"labelled name on one session. One pass of the loop of `models.train` over {len(ROWS['long'])} sessions "
+        f"(long: chunks of 64 after 90 of burn-in) and {len(ROWS['exact'])} (exact), weights stepped. Inference goes from "
         "scaled windows to scores, the network built from its weights each time; the loop runs one forward pass a "
         "stock on windows cut from the same tensor."
     )
@@ -155,8 +155,8 @@ def facts(options: str, device: Device, rounds: int) -> str:
     load = f"load {os.getloadavg()[0]:.1f}, " if hasattr(os, "getloadavg") else ""
     return (
         f"`{command}`: {where}, {torch.get_num_threads()} thread(s), {load}Python {platform.python_version()}, torch "
-        f"{torch.__version__}, {device.precision}; {'clock' if device.name == 'cuda' else 'processor'} time, medians of "
-        f"{rounds} interleaved round(s)."
+        f"{torch.__version__}, {device.precision}; {'clock' if device.name == 'cuda' else 'processor'} time, "
+        f"medians of {rounds} interleaved round(s)."
     )
 
 

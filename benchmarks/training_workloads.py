@@ -7,7 +7,7 @@ and all, so that nothing is timed but what a training does; a sample is one labe
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -120,7 +120,7 @@ class Training:
 
     mode: str
     rows: range
-    network: NetworkSettings = NetworkSettings()
+    network: NetworkSettings = field(default_factory=NetworkSettings)
 
     @property
     def settings(self) -> ModelSettings:

@@ -1,8 +1,8 @@
 """Allocator: let the C library keep the large blocks that every step of a network frees and asks for again.
 
-An unrolled network works in blocks of many megabytes. glibc maps such blocks afresh and unmaps them when they are freed,
-and the kernel zeroes every page again: a quarter of the processor time of a training step. Kept, they cost some peak
-memory and no time. No number depends on it. Other C libraries, and glibc before 2.35, are left as they are.
+An unrolled network works in blocks of many megabytes. glibc maps such blocks afresh and unmaps them when they are
+freed, and the kernel zeroes every page again: a quarter of the processor time of a training step. Kept, they cost some
+peak memory and no time. No number depends on it. Other C libraries, and glibc before 2.35, are left as they are.
 
 References
 ----------
@@ -22,7 +22,7 @@ NEVER = -1  # the free end of the heap is not given back
 
 @cache
 def keep_large_blocks() -> bool:
-    """Keep freed blocks of up to 1 GiB for this process; return whether the C library agreed. Later calls do nothing."""
+    """Keep freed blocks of up to 1 GiB in this process; return whether the C library agreed. Asked for once."""
     if sys.platform != "linux":
         return False
     try:

@@ -93,7 +93,8 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
     options = options or RunOptions()
     inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
     scratch = Scratch(folder=options.store.root, above=options.memory)
-    lesson = prepare_lesson(spec, inputs.panel, scratch=scratch)  # bars that cannot carry the strategy leave no folder behind
+    # before the run has a folder: bars that cannot carry the strategy leave none behind
+    lesson = prepare_lesson(spec, inputs.panel, scratch=scratch)
     folder = _open_folder(spec, inputs.panel, options)
     with folder.locked():
         identity, device, progress = folder.record["identity"], options.device, options.progress
