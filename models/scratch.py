@@ -74,7 +74,7 @@ class _InFile:
     def __init__(self, shape: Shape, folder: Path) -> None:
         self.shape, self.folder = shape, folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.planes: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, closed by ``tensor``
+        self.planes: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - `tensor` closes it
 
     def add(self, values: np.ndarray) -> None:
         self.planes.write(np.asarray(values, dtype=np.float32, order="C").data)
