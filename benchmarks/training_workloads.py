@@ -19,7 +19,7 @@ from models.train import _begin, _reproducible, _train_epoch
 from models.trained import TrainedModel, resolve_device
 from models.windows import Scaler, Windows
 
-__all__ = ["Device", "Seconds", "Training", "made_model", "made_windows", "matmul_rate", "naive_scores"]
+__all__ = ["Device", "HalfProducts", "Seconds", "Training", "made_model", "made_windows", "matmul_rate", "naive_scores"]
 
 TARGET_SD = 0.02
 
@@ -41,7 +41,7 @@ class Device:
     name : {"cpu", "cuda"}
         CUDA is refused in one line where there is none.
     precision : {"float32", "tf32", "bf16"}
-        Of matrix products; ``"tf32"`` on CUDA alone.
+        Of matrix products; another than float32 on CUDA alone.
     compiled : bool
         Pass the network through ``torch.compile`` in training; recurrent layers stay the library's.
     """
@@ -52,8 +52,11 @@ class Device:
 
     def __post_init__(self) -> None:
         resolve_device(self.name)
-        if self.precision == "tf32" and self.name != "cuda":
-            raise ValueError("tf32 is a format of CUDA devices: leave --precision out, or give --device cuda")
+        if self.precision != "float32" and self.name != "cuda":
+            raise ValueError(
+                f"{self.precision} is measured on CUDA alone, many processors have no LSTM in it: leave --precision "
+                "out, or give --device cuda"
+            )
 
     @property
     def place(self) -> torch.device:
@@ -63,7 +66,7 @@ class Device:
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
         """Return the network compiled, or with products in half precision and scores in single, as asked."""
         network = torch.compile(network) if self.compiled else network
-        return _HalfProducts(network) if self.precision == "bf16" else network
+        return HalfProducts(network) if self.precision == "bf16" else network
 
     def allow(self) -> None:
         """Let this process's products and recurrent layers on CUDA use tf32, or not: the library's own wish differs."""
@@ -91,7 +94,7 @@ class Device:
             torch.cuda.synchronize()
 
 
-class _HalfProducts(torch.nn.Module):
+class HalfProducts(torch.nn.Module):
     """A network whose products are in bf16 and whose scores are float32: ranks of bf16 scores would be full of ties."""
 
     def __init__(self, network: torch.nn.Module) -> None:

@@ -16,13 +16,13 @@ from functools import cache
 __all__ = ["keep_large_blocks"]
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_KEPT = 2**30  # bytes; larger blocks go back when they are freed
+LARGEST_KEPT = 2**28  # bytes; larger blocks go back when they are freed: kept, they would splinter gigabytes
 NEVER = -1  # the free end of the heap is not given back
 
 
 @cache
 def keep_large_blocks() -> bool:
-    """Keep freed blocks of up to 1 GiB in this process; return whether the C library agreed. Asked for once."""
+    """Keep freed blocks of up to 256 MiB in this process; return whether the C library agreed. Asked for once."""
     if sys.platform != "linux":
         return False
     try:
