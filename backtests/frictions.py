@@ -36,6 +36,9 @@ def average_dollar_volume(panel: Panel, execution: Execution) -> pd.DataFrame:
 class _OneTicker(pd.api.indexers.BaseIndexer):
     """Windows of tickers that stand one below the other; none reaches into the ticker above."""
 
+    window_size: int
+    n_sessions: int
+
     def get_window_bounds(self, num_values=0, min_periods=None, center=None, closed=None, step=None):  # type: ignore[no-untyped-def]
         del min_periods, center, closed, step  # pandas asks for this very signature
         last = np.arange(num_values)

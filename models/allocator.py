@@ -29,4 +29,4 @@ def keep_large_blocks() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # statically linked, or another C library
         return False
-    return mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) == 1 and mallopt(M_TRIM_THRESHOLD, NEVER) == 1
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) == 1 and mallopt(M_TRIM_THRESHOLD, NEVER) == 1)

@@ -87,7 +87,7 @@ def ridge_scores(model: RidgeModel, windows: Windows) -> pd.DataFrame:
         Compare with the network on its own, smaller set of names: those with complete windows.
     """
     coefficients = torch.tensor(model.coefficients, dtype=torch.float64, device=windows.x.device)
-    scores = torch.cat([block.double() @ coefficients for block in windows.x.split(BLOCK_SESSIONS)])
+    scores = torch.cat([block.double() @ coefficients for block in torch.split(windows.x, BLOCK_SESSIONS)])
     scores = torch.where(windows.present, scores, torch.nan)
     return aligned_frame(scores.cpu().numpy(), windows.sessions, windows.tickers)
 
