@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from backtests import Costs, run_backtest
 from backtests.attribution import leg_returns
+from backtests.frictions import borrow_rates, night_years
 from backtests.ledger import keep_ledger
 from backtests.many_books import net_returns_of
 from backtests.report.sections.front import parity_words
@@ -349,6 +350,19 @@ def test_borrow_fees_by_name_must_fit():
         run_backtest(panel, weights, **terms, borrow_fees=pd.Series({"XYZ": 1.0}))
     with pytest.raises(ValueError, match="0 or more"):
         run_backtest(panel, weights, **terms, borrow_fees=-fees)
+
+
+def test_a_fee_may_be_nothing_or_a_fraction_of_a_basis_point_but_not_without_end():
+    panel = random_panel(np.random.default_rng(0), n_sessions=4, n_tickers=3)
+    rates = borrow_rates(panel, Costs(borrow_bps=30), pd.Series([0.0, 0.5, NAN], panel.tickers))
+    np.testing.assert_allclose(rates, [[0.0, 0.00005, 0.0030]])
+    with pytest.raises(ValueError, match="0 or more basis points"):
+        borrow_rates(panel, Costs(), pd.Series([0.0, np.inf, NAN], panel.tickers))
+
+
+def test_a_night_is_counted_in_calendar_days_and_the_first_session_has_none():
+    weekend = pd.DatetimeIndex(["2021-01-07", "2021-01-08", "2021-01-11"])
+    np.testing.assert_allclose(night_years(weekend) * 360, [0, 1, 3])
 
 
 def test_every_friction_has_a_meaning_and_decides_nothing_by_default():
