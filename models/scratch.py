@@ -60,7 +60,8 @@ def feature_store(shape: Shape, scratch: Scratch | None) -> FeatureStore:
 
 class _InMemory:
     def __init__(self, shape: Shape) -> None:
-        self.x, self.count = np.empty(shape, dtype=np.float32), 0
+        self.x: np.ndarray = np.empty(shape, dtype=np.float32)
+        self.count = 0
 
     def add(self, values: np.ndarray) -> None:
         self.x[:, :, self.count] = values
@@ -82,7 +83,8 @@ class _InFile:
     def tensor(self) -> torch.Tensor:
         n_sessions, n_tickers, n_features = self.shape
         self.planes.flush()
-        planes = np.memmap(self.planes, dtype=np.float32, mode="r", shape=(n_features, n_sessions, n_tickers))
+        shape = (n_features, n_sessions, n_tickers)
+        planes: np.ndarray = np.memmap(self.planes, dtype=np.float32, mode="r", shape=shape)
         step = max(1, BLOCK_BYTES // (4 * n_tickers * n_features))
         with self.planes, tempfile.TemporaryFile(dir=self.folder) as ordered:
             for start in range(0, n_sessions, step):
