@@ -214,7 +214,9 @@ def _hedge(panel: Panel, alive: pd.DataFrame, settings: BookSettings) -> pd.Data
         members = panel.universe & alive
         return members.div(members.sum(axis=1).where(lambda count: count > 0), axis=0).fillna(0.0)
     if ticker not in panel.tickers:
-        raise ValueError(f"hedge {ticker} is no ticker of the bars: add its bars, or hedge with the universe")
+        raise ValueError(
+            f"hedge {ticker} is no ticker of the bars: add its bars with --hedge FILE, or hedge with the universe"
+        )
     if panel.universe[ticker].any():
         raise ValueError(f"hedge {ticker} is in the universe: give a universe without it, it is never held by score")
     only = (panel.tickers == ticker) & alive.to_numpy()

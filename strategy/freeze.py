@@ -53,7 +53,7 @@ class FreezeOptions:
     versions : Path
         Folder of versions.
     with_bars : bool
-        Keep the bars in the version.
+        Keep the bars in the version; those of a run with a hedge file are kept anyway.
     notes : str or None
         Text kept as ``notes.md``.
     progress : callable
@@ -180,7 +180,7 @@ def _contents(
     }
     kept = expected_frames(panel, found)
     files |= {f"expected/{name}.parquet": frame_bytes(frame) for name, frame in kept.items()}
-    if options.with_bars:
+    if options.with_bars or run.request.hedge is not None:
         files |= panel_files(panel)
     if options.notes is not None:
         files["notes.md"] = options.notes.encode()

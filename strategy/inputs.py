@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from market.hedging import with_hedge
 from market.panel import Panel
 from market.sources import load_bars
 from market.sources.benchmark import load_benchmark, load_levels
@@ -45,7 +46,7 @@ class Inputs:
 
 
 def load_inputs(request: RunRequest, *, holdout: HoldoutSettings | None = None) -> Inputs:
-    """Load bars, universe, oracle, sectors, benchmark, VIX and factors; a sealed hold-out is left out."""
+    """Load bars, universe, hedge, oracle, sectors, benchmark, VIX and factors; a sealed hold-out is left out."""
     request = readable(request, holdout)
     oracle, sectors = None, None
     if request.bars == "builtin":
@@ -58,6 +59,8 @@ def load_inputs(request: RunRequest, *, holdout: HoldoutSettings | None = None) 
         panel = load_bars(request.bars, start=request.start, end=request.end, point_in_time=request.point_in_time)
     if not (request.bars == "builtin" and request.universe == "all"):
         panel = choose_universe(panel, request.universe)
+    if request.hedge is not None:
+        panel = with_hedge(panel, load_bars(request.hedge, start=request.start, end=request.end))
     if request.sectors is not None:
         sectors = load_sectors(request.sectors, panel.tickers)
     benchmark = None if request.benchmark is None else load_benchmark(request.benchmark, panel.sessions)

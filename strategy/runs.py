@@ -47,6 +47,8 @@ class RunRequest:
         File with the sector of each ticker.
     factors : str or None
         File of factor returns.
+    hedge : str or None
+        File with the bars of instruments beside the universe, for a book that is hedged with one.
     """
 
     bars: str = "builtin"
@@ -58,11 +60,12 @@ class RunRequest:
     vix: str | None = None
     sectors: str | None = None
     factors: str | None = None
+    hedge: str | None = None
 
     @classmethod
     def for_bars(cls, words: Mapping[str, Any], **changes: str) -> Self:
         """Return a request for the bars alone that a version's lock describes, some words changed."""
-        beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors"))
+        beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
         return cls(**{**words, **beside, **changes})
 
 

@@ -53,10 +53,10 @@ def small_bars(path: Path, n_sessions: int = 460) -> Path:
     return path
 
 
-def bench(folder: Path, *assignments: str, sectors: str | None = None) -> Bench:
+def bench(folder: Path, *assignments: str, **beside: str) -> Bench:
     bars = small_bars(folder / "bars.parquet")
     store, spec = RunStore(folder / "runs"), small_spec(*assignments)
-    request = RunRequest(bars=str(bars), sectors=sectors)
+    request = RunRequest(bars=str(bars), **beside)
     inputs = load_inputs(request, holdout=spec.holdout)
     made = run(spec, inputs, options=RunOptions(store=store, request=request))
     return Bench(store=store, run=made.folder, bars=bars, versions=folder / "versions")

@@ -1,4 +1,4 @@
-"""A run that is level in sectors, with a volatility target and kill switches: every later command decides alike."""
+"""Runs that are level in sectors, overlaid, or hedged with a file of its own: every later command decides alike."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from strategy.trials import TrialLog
 from strategy.verify import verify
 from strategy.versioned import open_frozen, run_version
 from strategy.versions import VersionFolder
-from tests.frozen_market import Bench, bench, small_bars
+from tests.frozen_market import Bench, bench, long_bars, small_bars
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +95,20 @@ def test_a_version_on_later_bars_and_on_paper_decides_with_its_own_sectors(
     levelled = decide(frozen.spec, panel, frozen.checkpoint, sectors=frozen.sectors)
     one = decide(frozen.spec, panel, frozen.checkpoint, sectors=pd.Series("one", index=panel.tickers))
     assert not levelled.equals(one), "sectors decide"
+
+
+def test_a_run_with_a_hedge_file_is_proven_frozen_and_replayed(tmp_path: Path) -> None:
+    panel = synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=480)).panel
+    index = long_bars(panel).groupby("date")[["open", "high", "low", "close", "volume"]].mean().reset_index()
+    index.assign(ticker="INDEX").to_parquet(tmp_path / "index.parquet")
+    rules = ('portfolio.builder="index_hedged"', 'portfolio.hedge="INDEX"')
+    made = bench(tmp_path, *rules, hedge=str(tmp_path / "index.parquet"))
+    weights = made.run.read_frame("weights")
+    assert (weights["INDEX"].dropna() < 0).all()
+    assert prove_run(made.run, options=FEW).verdict == "PASS"
+    version = made.freeze("filter_negative@1.0.0", with_bars=False)
+    (tmp_path / "index.parquet").unlink()
+    assert replay(version).difference is None
 
 
 def test_only_books_that_read_sectors_say_so() -> None:

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Factors, Json, Out, Quiet, RunId, Sectors, Verbose, print_path, run_store, show_run
+from strategy.cli.options import (
+    Factors,
+    Hedge,
+    Json,
+    Out,
+    Quiet,
+    RunId,
+    Sectors,
+    Verbose,
+    print_path,
+    run_store,
+    show_run,
+)
 from strategy.cli.running import Bars, command_line, request_of
 
 if TYPE_CHECKING:
@@ -51,6 +63,7 @@ def evaluate_command(
     benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
     sectors: Sectors = None,
     factors: Factors = None,
+    hedge: Hedge = None,
     point_in_time: PointInTime = False,
     out: Out = Path("runs"),
     as_json: Json = False,
@@ -65,7 +78,7 @@ def evaluate_command(
 
     spec = override(load_spec(strategy), [f'execution.fill="{execution}"', *(set_ or [])])
     read_scores(scores)  # a wrong file is told before the bars are loaded
-    request = request_of(Bars(bars, universe, start, end, benchmark, None, point_in_time, sectors, factors))
+    request = request_of(Bars(bars, universe, start, end, benchmark, None, point_in_time, sectors, factors, hedge))
     finished = evaluate(
         scores, load_inputs(request), spec=spec, store=run_store(out), request=request, command=command_line()
     )
@@ -143,7 +156,7 @@ def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Inputs":
 
     request = request_of(Bars(bars, universe or folder.request.universe, None, None, None, None, False))
     asked = folder.request
-    return load_inputs(replace(request, point_in_time=asked.point_in_time, sectors=asked.sectors))
+    return load_inputs(replace(request, point_in_time=asked.point_in_time, sectors=asked.sectors, hedge=asked.hedge))
 
 
 def _default_exports(folder: "RunFolder", decision: "Decision") -> list[Path]:

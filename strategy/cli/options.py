@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Factors",
+    "Hedge",
     "Json",
     "Open",
     "Out",
@@ -35,6 +36,9 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.
 Open = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Sector of each ticker, as of today.")]
 Factors = Annotated[Path | None, typer.Option(metavar="FILE", help="Factor returns as fractions, to regress on.")]
+Hedge = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Bars of what portfolio.hedge sells, beside the universe.")
+]
 RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest.")]
 
 

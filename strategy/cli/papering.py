@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Verbose
+from strategy.cli.options import Hedge, Json, Out, Quiet, Verbose
 from strategy.cli.versioning import Versions, bars_request, find
 
 __all__ = ["PAPER_EXAMPLES", "paper_command"]
@@ -24,6 +24,7 @@ def paper_command(
         str | None, typer.Option(metavar="PATH", help="Bars up to the last close; none only shows.")
     ] = None,
     universe: Annotated[str | None, typer.Option(help="By default the version's own.")] = None,
+    hedge: Hedge = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Make every entry again and compare; write nothing.")
     ] = False,
@@ -46,7 +47,8 @@ def paper_command(
     frozen = open_frozen(folder, TrialLog(out), allow_drift=allow_drift)
     log, lines, different = paper.open_paper(folder, out), [], []
     if bars is not None:
-        panel = load_inputs(bars_request(folder.body, bars, universe=universe), holdout=frozen.spec.holdout).panel
+        request = bars_request(folder.body, bars, universe=universe, hedge=hedge)
+        panel = load_inputs(request, holdout=frozen.spec.holdout).panel
         if replay:
             different = paper.replay_paper(log, frozen, panel)
             lines = different or ["the log is what the bars give: every decision, every score"]

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Factors, Json, Out, Quiet, Sectors, Verbose, absolute, located, run_store, show_run
+from strategy.cli.options import (
+    Factors,
+    Hedge,
+    Json,
+    Out,
+    Quiet,
+    Sectors,
+    Verbose,
+    absolute,
+    located,
+    run_store,
+    show_run,
+)
 from strategy.cli.versioning import Versions, run_frozen_command
 
 if TYPE_CHECKING:
@@ -32,6 +44,7 @@ class Bars:
     point_in_time: bool
     sectors: Path | None = None
     factors: Path | None = None
+    hedge: Path | None = None
 
 
 RUN_EXAMPLES = """\b
@@ -41,6 +54,7 @@ Examples:
   quintile run quintile_long_short --bars yfinance:AAPL,MSFT,NVDA --start 2015-01-01
   quintile run filter_negative --bars us --universe top400
   quintile run --bars bars.parquet --sectors sectors.csv --factors ff3.parquet
+  quintile run --bars bars.parquet --hedge spy.parquet --set portfolio.builder=index_hedged --set portfolio.hedge=SPY
   quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
   quintile run filter_negative@1.0.0 --bars newer.parquet
   quintile run --bars us --memory 4GB
@@ -62,6 +76,7 @@ def run_command(
     vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
     sectors: Sectors = None,
     factors: Factors = None,
+    hedge: Hedge = None,
     point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
@@ -85,7 +100,7 @@ def run_command(
     if "@" in strategy:
         if split or set_ or resume:
             raise ValueError(f"{strategy} is frozen: --split, --set and --resume do not go with a version")
-        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors))
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors, hedge))
         run_frozen_command(
             strategy,
             request,
@@ -101,7 +116,7 @@ def run_command(
     store = run_store(out)
     if resume is None:
         spec, folder = spec_of(strategy, split, set_ or []), None
-        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors))
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors, hedge))
     else:
         folder = store.find(resume)
         if "walk" in folder.record:
@@ -159,6 +174,7 @@ def request_of(chosen: Bars) -> "RunRequest":
         vix=None if chosen.vix is None else str(chosen.vix.resolve()),
         sectors=None if chosen.sectors is None else str(chosen.sectors.resolve()),
         factors=None if chosen.factors is None else str(chosen.factors.resolve()),
+        hedge=None if chosen.hedge is None else str(chosen.hedge.resolve()),
     )
 
 

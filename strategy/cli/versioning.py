@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Verbose, absolute, located, print_rows, run_store, show_run
+from strategy.cli.options import Hedge, Json, Out, Quiet, Verbose, absolute, located, print_rows, run_store, show_run
 
 if TYPE_CHECKING:
     from strategy.runs import RunRequest
@@ -175,6 +175,7 @@ def open_command(
     version: Which,
     bars: Bars = None,
     universe: Annotated[str | None, typer.Option(help="Universe of the given bars.")] = None,
+    hedge: Hedge = None,
     allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run with changed code; stamps DRIFTED.")] = False,
     versions: Versions = None,
     out: Out = Path("runs"),
@@ -187,7 +188,7 @@ def open_command(
     from strategy.versioned import log_opening
 
     folder = find(version, versions)
-    request = bars_request(folder.body, bars, universe=universe)
+    request = bars_request(folder.body, bars, universe=universe, hedge=hedge)
     if request.bars != "builtin" and not request.bars.startswith("yfinance:") and not Path(request.bars).exists():
         raise ValueError(f"the hold-out stays sealed: no bars at {request.bars}, name them with --bars")
     frozen = log_opening(folder, TrialLog(out), allow_drift=allow_drift)
@@ -237,7 +238,9 @@ def versions_folder(versions: Path | None) -> Path:
     return SHIPPED if versions is None else versions
 
 
-def bars_request(body: dict[str, Any], bars: str | None, *, universe: str | None = None) -> "RunRequest":
+def bars_request(
+    body: dict[str, Any], bars: str | None, *, universe: str | None = None, hedge: Path | None = None
+) -> "RunRequest":
     """Return a request for a version's bars or others, cut as the version's were."""
     from strategy.runs import RunRequest
 
@@ -246,6 +249,8 @@ def bars_request(body: dict[str, Any], bars: str | None, *, universe: str | None
         chosen["bars"] = located(bars)
     if universe is not None:
         chosen["universe"] = absolute(universe)
+    if hedge is not None:
+        chosen["hedge"] = str(hedge.resolve())
     return RunRequest.for_bars(body["request"], **chosen)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Factors, Json, Out, Quiet, Sectors, Verbose, run_store
+from strategy.cli.options import Factors, Hedge, Json, Out, Quiet, Sectors, Verbose, run_store
 from strategy.cli.running import Bars, command_line, request_of, spec_of
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def walk_command(
     vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
     sectors: Sectors = None,
     factors: Factors = None,
+    hedge: Hedge = None,
     point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
@@ -78,7 +79,7 @@ def walk_command(
             combinatorial=_numbers("--combinatorial", combinatorial),
             learner=learner,
         )
-        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors))
+        request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors, hedge))
     else:
         folder = store.find(resume)
         if "walk" not in folder.record:

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from market.errors import RunError
+from market.hedging import without_tickers
 from market.panel import Panel
+from market.sources import load_bars
 from market.universe import choose_universe
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
@@ -245,4 +247,10 @@ def _is_bitwise(truth: Truth) -> bool:
 def _universe_of(request: RunRequest) -> Callable[[Panel], pd.DataFrame]:
     if request.bars == "builtin" and request.universe == "all":
         return given_universe
-    return lambda panel: choose_universe(panel, request.universe).universe
+    hedge = pd.Index([]) if request.hedge is None else load_bars(request.hedge).tickers
+
+    def chosen(panel: Panel) -> pd.DataFrame:
+        own = choose_universe(without_tickers(panel, hedge), request.universe)
+        return own.universe.reindex(columns=panel.tickers, fill_value=False)
+
+    return chosen
