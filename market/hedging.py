@@ -33,12 +33,10 @@ def with_hedge(panel: Panel, hedge: Panel) -> Panel:
         raise BarsError(f"the hedge {hedge.tickers[0]} has no print in any session of the bars: give its whole history")
     tickers = panel.tickers.append(hedge.tickers)
     never = np.zeros((len(panel.sessions), len(hedge.tickers)), dtype=bool)
-    beside = {name: getattr(hedge, name).reindex(panel.sessions).to_numpy() for name in BAR_FIELDS} | {
-        "universe": never
-    }
+    beside = {name: getattr(hedge, name).reindex(panel.sessions).to_numpy() for name in BAR_FIELDS}
     frames = {
         name: aligned_frame(np.hstack([getattr(panel, name).to_numpy(), values]), panel.sessions, tickers)
-        for name, values in beside.items()
+        for name, values in {**beside, "universe": never}.items()
     }
     gone = hedge.delistings[hedge.delistings["session"] <= panel.sessions[-1]]
     delistings = pd.concat([panel.delistings, gone]) if len(gone) else panel.delistings
