@@ -13,6 +13,7 @@ from market.errors import RunError
 from market.panel import BAR_FIELDS, Panel
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.walk_forward import RetrainingSettings
+from strategy.books import decide_book
 from strategy.inputs import Inputs
 from strategy.runs import RunStore
 from strategy.spec import StrategySpec, load_spec, override
@@ -91,6 +92,18 @@ def test_nothing_after_a_folds_test_span_changes_its_scores(market, spec, walked
     (files.path / "training" / "training.safetensors").unlink()
     run_fold(folder, 1, replace(panel, **changed), progress=lambda *_: None)
     pd.testing.assert_frame_equal(files.read_scores("scores"), before, check_exact=True)
+
+
+@pytest.mark.slow
+def test_the_stitched_book_is_scaled_and_switched_as_any_other(market, spec, tmp_path) -> None:
+    overlaid = override(spec, ["risk.volatility_target=0.05", "risk.loss_sigmas=1.5"])
+    walked = one_seed(overlaid, market.panel, tmp_path, learner="ridge")
+    folder, scores = walked.folders[0], walked.runs[0].scores
+    weights, events = folder.read_frame("weights"), folder.read_frame("events")
+    assert len(events)
+    book = decide_book(overlaid, market.panel, scores).weights.loc[weights.index]
+    np.testing.assert_allclose(weights, book, rtol=0, atol=1e-12)
+    assert (weights.loc[events.loc[events["action"] == "flat", "session"]] == 0).all(axis=None)
 
 
 def kill_workers(monkeypatch, *, after: str, times: int) -> list[int]:
