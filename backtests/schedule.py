@@ -38,31 +38,38 @@ def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution, *, ma
     UnsupportedBookError
         If a decided net exposure is above 1 and the book may not borrow.
     """
-    due = _shifted(panel, weights, execution, may_borrow=may_borrow)
+    due = np.empty(panel.close.shape, order="F")
+    _place(_checked(panel, weights, may_borrow=may_borrow), due, execution.delay)
     return aligned_frame(due, panel.sessions, panel.tickers)
 
 
 def due_rows(panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool = False) -> np.ndarray:
     """Return ``due_weights`` as an array, one session contiguous."""
-    return np.ascontiguousarray(_shifted(panel, weights, execution, may_borrow=may_borrow))
+    due = np.empty(panel.close.shape)
+    _place(_checked(panel, weights, may_borrow=may_borrow), due, execution.delay)
+    return due
 
 
 def first_due(due: pd.DataFrame | np.ndarray) -> int:
-    """Return the row of the first due weights that hold anything, or of the first due at all for a flat book."""
+    """Return the row of the first due weights that hold anything, of the first due for a flat book, or −1."""
     from backtests.kernel import row_of_first
 
     return int(row_of_first(np.asarray(due)))
 
 
-def _shifted(panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool) -> np.ndarray:
+def _checked(panel: Panel, weights: pd.DataFrame, *, may_borrow: bool) -> np.ndarray:
+    """Return decided weights on the panel's sessions and tickers."""
     _check_axes(panel, weights)
     _check_rows(weights, may_borrow=may_borrow)
-    placed = weights.reindex(index=panel.sessions, columns=panel.tickers).to_numpy(dtype=float)
-    ahead, due = execution.delay, np.full(placed.shape, np.nan)
-    due[ahead:] = placed[: len(placed) - ahead]
-    if np.isnan(due).all():
-        raise ValueError(f"weights hold no decision that comes due within the bars: {len(weights)} rows were given")
-    return due
+    return weights.reindex(index=panel.sessions, columns=panel.tickers).to_numpy(dtype=float)
+
+
+def _place(decided: np.ndarray, due: np.ndarray, delay: int) -> None:
+    """Write decided weights into the rows in which they come due."""
+    due[:delay] = np.nan
+    due[delay:] = decided[: max(len(decided) - delay, 0)]
+    if first_due(due) < 0:
+        raise ValueError("weights hold no decision that comes due within the bars: decide earlier or give later bars")
 
 
 def _check_axes(panel: Panel, weights: pd.DataFrame) -> None:
