@@ -24,25 +24,13 @@ def average_dollar_volume(panel: Panel, execution: Execution) -> pd.DataFrame:
         Row *t* is the mean over a name's prints in the 20 sessions that end at the decision whose fill is at *t*, and
         before *t* even where both are the same session; NaN where there was none.
     """
+    from backtests.rolling import trailing_print_mean
+
     volume = panel.dollar_volume
-    windows = _OneTicker(window_size=ADV_SESSIONS, n_sessions=len(volume))
-    one_after_the_other = pd.Series(volume.to_numpy().ravel(order="F"))  # a call a ticker would take twice as long
-    trailing = one_after_the_other.rolling(windows, min_periods=1).mean().to_numpy().reshape(volume.shape, order="F")
+    trailing = trailing_print_mean(np.asfortranarray(volume.to_numpy()), ADV_SESSIONS)
     ahead, shifted = max(execution.delay, 1), np.full(volume.shape, np.nan, order="F")
-    shifted[ahead:] = trailing[: len(trailing) - ahead]
+    shifted[ahead:] = trailing[: max(len(trailing) - ahead, 0)]
     return pd.DataFrame(shifted, volume.index, volume.columns)
-
-
-class _OneTicker(pd.api.indexers.BaseIndexer):
-    """Windows of tickers that stand one below the other; none reaches into the ticker above."""
-
-    window_size: int
-    n_sessions: int
-
-    def get_window_bounds(self, num_values=0, min_periods=None, center=None, closed=None, step=None):  # type: ignore[no-untyped-def]
-        del min_periods, center, closed, step  # pandas asks for this very signature
-        last = np.arange(num_values)
-        return np.maximum(last + 1 - self.window_size, last - last % self.n_sessions), last + 1
 
 
 def borrow_rates(panel: Panel, costs: Costs, fees: BorrowFees | None) -> np.ndarray:

@@ -15,6 +15,7 @@ from backtests.frictions import borrow_rates, night_years
 from backtests.ledger import keep_ledger
 from backtests.many_books import net_returns_of
 from backtests.report.sections.front import parity_words
+from backtests.rolling import trailing_print_mean
 from backtests.schedule import due_weights
 from market import Execution, UnsupportedBookError
 from market.panel import aligned_frame
@@ -368,3 +369,14 @@ def test_a_night_is_counted_in_calendar_days_and_the_first_session_has_none():
 def test_every_friction_has_a_meaning_and_decides_nothing_by_default():
     assert Costs().deciding() == {"trade_bps": 5.0}
     assert {f"costs.{key}" for key in Costs.model_fields} <= MEANING.keys()
+
+
+@settings(max_examples=25)
+@given(seed=SEEDS, window=st.integers(1, 25))
+def test_the_trailing_mean_has_the_bits_of_the_librarys(seed, window):
+    rng = np.random.default_rng(seed)
+    values = np.asfortranarray(rng.lognormal(13, 3, (60, 4)))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    values[10:40, 0], values[20:, 1], values[:, 2] = 7.1, 0.0, np.where(values[:, 2] > 4e5, 1e12, 0.1)
+    expected = pd.DataFrame(values).rolling(window, min_periods=1).mean().to_numpy()
+    np.testing.assert_array_equal(trailing_print_mean(values, window), expected)
