@@ -134,8 +134,8 @@ def _sharpe(returns: np.ndarray) -> Smooth:
     year = np.sqrt(SESSIONS_A_YEAR * (n - 1) / n)
 
     def variance(means: np.ndarray) -> np.ndarray:
-        spread: np.ndarray = means[1] - (means[0] - middle) ** 2
-        return spread
+        spread = means[1] - (means[0] - middle) ** 2
+        return np.where(spread > 0.0, spread, np.nan)  # a resample of idle sessions alone has no ratio
 
     def value(means: np.ndarray) -> np.ndarray:
         ratio: np.ndarray = year * means[0] / np.sqrt(variance(means))

@@ -215,3 +215,10 @@ def test_a_resample_of_one_block_is_the_sample_and_never_divides_by_nothing() ->
     for n in range(20, 45):
         found = mean_interval(pd.Series(rng.normal(size=n)), mean_block=n / 2)
         assert found.low < found.estimate < found.high
+
+
+def test_a_book_that_was_mostly_idle_has_bounds_without_a_warning():
+    returns = pd.Series(np.zeros(400))
+    returns.iloc[100:104] = [0.01, -0.02, 0.015, 0.005]
+    found = sharpe_interval(returns, mean_block=10.0)
+    assert found.low < found.estimate < found.high
