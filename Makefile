@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow mutation check definition freeze-shipped clean
+.PHONY: help setup demo test test-slow mutation bench check definition freeze-shipped clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ test-slow: $(READY) ## The rest: real bars, whole trainings, kills; an hour or m
 mutation: $(READY) ## Break the arithmetic on purpose and count how often a test notices; an hour
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py
 
+bench: $(READY) ## Measure every workload, with peers, and write benchmarks/README.md; half an hour of processor time
+	$(BIN)/python -m benchmarks
+
 definition: $(READY) ## Render STRATEGY_DEFINITION.md from the newest version of the default strategy
 	$(BIN)/quintile versions --quiet --definition STRATEGY_DEFINITION.md
 
@@ -47,4 +50,4 @@ freeze-shipped: $(READY) ## Train on the built-in market and freeze the shipped 
 	$(MAKE) definition
 
 clean: ## Remove .venv and caches; runs stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist benchmarks/.peers

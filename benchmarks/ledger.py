@@ -1,20 +1,10 @@
 """One daily book of 500 names over ten years: the compiled ledger, vectorbt, and bt in an environment of its own.
 
-    python -m benchmarks.ledger [--rounds 5] [--books 1000] [--bt PYTHON] [--no-memory]      (memory needs Linux)
-
-Run from the checkout. Prints a table and writes it into its own section of `benchmarks/README.md`. The forms are
-interleaved; times are medians of processor time, which neighbours on a shared machine disturb less than the clock;
-ratios are of medians. *Arrays* times the simulation alone, on arrays that are ready: the ledger with every table that
-a result needs, or its equity only, beside vectorbt's `from_orders` and `value`. *Call* times what a user calls, from
-frames to equity. Memory is the peak resident set of a process that runs one form once, less the same process before.
+*Arrays* times the simulation alone, on arrays that are ready: the ledger with every table that a result needs, or its
+equity only, beside vectorbt's ``from_orders`` and ``value``. *Call* times what a user calls, from frames to equity.
 """
 
-import argparse
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -31,11 +21,14 @@ from backtests.ledger import blank_record, keep_ledger, ledger_bars, ledger_term
 from backtests.many_books import net_returns_of
 from backtests.schedule import due_weights
 from backtests.vectorbt_engine import OrderFrames, _simulate, order_frames, vectorbt_equity
-from benchmarks.soft_rank import high_water, processor, write
+from benchmarks.runner import Asked, Ratio, Section, added_peak, ask_peer, fresh_peak, high_water, interleaved
+from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
 
 N_SESSIONS, N_NAMES = 2_520, 500
+N_BOOKS = 1_000
+PEER_ROUNDS = 3  # a minute each
 ALPHA = 0.15  # of the smoothing, so that every name trades every session
 PLAIN = Costs(trade_bps=5)
 FRICTIONS = Costs(
@@ -49,21 +42,21 @@ FRICTIONS = Costs(
     maintenance_margin=0.25,
     initial_margin=0.5,
 )
-README = Path(__file__).parent / "README.md"
-HEADING = "## The ledger and other simulators"
 PEER = """
 import sys, time, numpy as np, pandas as pd, bt
 kept = np.load(sys.argv[1])
 days = pd.bdate_range("2010-01-04", periods=len(kept["close"]))
 names = [f"T{k:03d}" for k in range(kept["close"].shape[1])]
 close, weights = (pd.DataFrame(kept[name], days, names) for name in ("close", "weights"))
+before = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024 / 1e6
 start = time.process_time()
 algos = [bt.algos.WeighTarget(weights), bt.algos.Rebalance()]
 fee = lambda quantity, price: abs(quantity) * price * 5e-4
 test = bt.Backtest(bt.Strategy("book", algos), close, integer_positions=False, commissions=fee, progress_bar=False)
 bt.run(test)
+seconds = time.process_time() - start
 peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(time.process_time() - start, int(peak) * 1024 / 1e6)
+print(seconds, int(peak) * 1024 / 1e6 - before)
 """
 
 
@@ -141,18 +134,6 @@ FORMS: dict[str, tuple[str, Callable[[], Callable[[], object]]]] = {
 }
 
 
-def medians(rounds: int) -> dict[str, float]:
-    """Return median seconds of interleaved runs; the first round compiles and does not count."""
-    runs = {name: make() for name, (_, make) in FORMS.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds + 1):
-        for name, run in runs.items():
-            start = time.process_time()
-            run()
-            times[name].append(time.process_time() - start)
-    return {name: statistics.median(kept[1:]) for name, kept in times.items()}
-
-
 def difference() -> float:
     """Return the largest equity difference of the two engines ÷ capital."""
     panel, _ = workload()
@@ -160,14 +141,12 @@ def difference() -> float:
     return float(np.abs(ours - vectorbt_equity(panel, due(), execution=Execution(), costs=PLAIN, start=1)).max())
 
 
-def peak(name: str) -> float:
+def peak(form: str) -> float:
     """Return how much one run raises this process's peak memory, in MB; a run before compiles and imports."""
-    run = FORMS[name][1]()
-    keep_ledger(*_small(), execution=Execution(), costs=FRICTIONS if "friction" in name else PLAIN)
+    run = FORMS[form][1]()
+    keep_ledger(*_small(), execution=Execution(), costs=FRICTIONS if "friction" in form else PLAIN)
     vectorbt_equity(*_small(), execution=Execution(), costs=PLAIN, start=1)
-    before = high_water()
-    run()
-    return high_water() - before
+    return added_peak(run)
 
 
 def _small() -> tuple[Panel, pd.DataFrame]:
@@ -176,22 +155,16 @@ def _small() -> tuple[Panel, pd.DataFrame]:
     return few, due_weights(few, weights.iloc[:10], Execution())
 
 
-def megabytes(name: str) -> float:
-    """Return the peak memory of one run in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.ledger", "--peak", name]
-    finished = subprocess.run(command, check=True, capture_output=True, text=True, cwd=README.parent.parent)
-    return float(finished.stdout)
-
-
-def bt_run(interpreter: str) -> tuple[float, float]:
-    """Return processor seconds and peak MB of bt on the same closes and weights, in its own environment."""
+def bt_run(asked: Asked) -> tuple[float, float]:
+    """Return median processor seconds of bt on the same closes and weights, and the MB that it adds."""
     panel, weights = workload()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "book.npz"
         np.savez(kept, close=panel.close.to_numpy(), weights=weights.to_numpy())
-        command = [interpreter, "-W", "ignore", "-c", PEER, str(kept)]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return float(told[-2]), float(told[-1])
+        told = [
+            ask_peer("bt", PEER, str(kept), asked=asked).split()[-2:] for _ in range(min(asked.rounds, PEER_ROUNDS))
+        ]
+    return statistics.median(float(seconds) for seconds, _ in told), float(told[-1][1])
 
 
 def many(n_books: int) -> tuple[float, float, float]:
@@ -208,57 +181,51 @@ def many(n_books: int) -> tuple[float, float, float]:
     return time.perf_counter() - clock, time.process_time() - start, high_water() - before
 
 
-def table(times: dict[str, float], memory: bool) -> list[str]:
+def rows(times: dict[str, float], memory: bool) -> list[tuple[str, ...]]:
     """Return the lines of the table."""
-    lines = ["| measured | form | ms | times faster than vectorbt | MB |", "|---|---|---:|---:|---:|"]
     rivals = {"arrays": times["vectorbt"], "call": times["vectorbt "]}
+    lines = []
     for name, (kind, _) in FORMS.items():
-        megabyte = f"{megabytes(name):,.0f}" if memory else ""
-        lines.append(
-            f"| {kind} | {name.strip()} | {times[name] * 1e3:,.1f} | {rivals[kind] / times[name]:,.1f} | {megabyte} |"
-        )
+        megabytes = f"{fresh_peak('ledger', name):,.0f}" if memory else ""
+        lines.append((kind, name.strip(), f"{times[name] * 1e3:,.1f}", f"{rivals[kind] / times[name]:,.1f}", megabytes))
     return lines
 
 
-def section(chosen: argparse.Namespace) -> str:
-    """Measure, and return the section of the README."""
-    times = medians(chosen.rounds)
-    lines = table(times, memory=not chosen.no_memory)
-    if chosen.bt:
-        seconds, peak_ = bt_run(chosen.bt)
-        against = times["vectorbt "] / seconds
-        lines.append(f"| call | bt, closes | {seconds * 1e3:,.0f} | {against:,.3f} | {peak_:,.0f} in all |")
-    clock, busy, added = many(chosen.books)
-    facts = (
-        f"{processor()}, {os.cpu_count()} cores shared with other work, Python {platform.python_version()}, numpy "
-        f"{np.__version__}; processor time, medians of {chosen.rounds} interleaved rounds in one run."
-    )
+def ratios(times: dict[str, float]) -> list[Ratio]:
+    """Return the ledger against vectorbt."""
+    rivals = {"arrays": times["vectorbt"], "call": times["vectorbt "]}
+    return [
+        Ratio(form=f"{name.strip()} ({kind})", rival="vectorbt", times=rivals[kind] / times[name])
+        for name, (kind, _) in FORMS.items()
+        if "vectorbt" not in name
+    ]
+
+
+def section(asked: Asked) -> Section:
+    """Measure, and return the section."""
+    times = interleaved({name: make() for name, (_, make) in FORMS.items()}, asked.rounds)
+    lines, bars, missing = rows(times, asked.memory), ratios(times), []
+    try:
+        seconds, added = bt_run(asked)
+        against = f"{times['vectorbt '] / seconds:,.3f}"
+        lines.append(("call", "bt, closes", f"{seconds * 1e3:,.1f}", against, f"{added:,.0f}" if asked.memory else ""))
+        bars.append(Ratio(form="ledger (call)", rival="bt", times=seconds / times["ledger "]))
+    except PeerMissing as reason:
+        missing.append(f"Left out: {reason}.")
+    clock, busy, added = many(N_BOOKS)
     notes = (
         f"{N_SESSIONS:,} sessions × {N_NAMES} names, every name traded every session, 50/50, 5 bps. Largest equity "
         f"difference of ledger and vectorbt: {difference():.0e} of capital. *Arrays* is the simulation alone, *call* "
-        "goes from frames to equity. *Every friction* is root impact, borrow fees, interest, rebate and margin.\n\n"
-        f"Net returns of {chosen.books:,} books of that size (`net_returns_of`, two threads): {clock:,.1f} s by the "
-        f"clock, {busy:,.1f} s of processor time, {added:,.0f} MB."
+        "goes from frames to equity. *Every friction* is root impact, borrow fees, interest, rebate and margin.",
+        f"Net returns of {N_BOOKS:,} books of that size (`net_returns_of`, two threads): {clock:,.1f} s by the "
+        f"clock, {busy:,.1f} s of processor time, {added:,.0f} MB.",
+        *missing,
     )
-    return "\n\n".join([HEADING, "`python -m benchmarks.ledger`: " + facts, notes, "\n".join(lines)]) + "\n"
-
-
-def main() -> None:
-    """Measure, print and write, or print one peak."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--books", type=int, default=1_000)
-    parser.add_argument("--bt", metavar="PYTHON", help="interpreter of an environment with bt")
-    parser.add_argument("--no-memory", action="store_true")
-    parser.add_argument("--peak", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.peak:
-        print(peak(chosen.peak))
-        return
-    text = section(chosen)
-    print("\n" + text)
-    write(text, HEADING)
-
-
-if __name__ == "__main__":
-    main()
+    return Section(
+        heading="The ledger and other simulators",
+        clock=f"processor time, medians of {asked.rounds} interleaved rounds in one run (bt at most {PEER_ROUNDS})",
+        notes=notes,
+        columns=("measured", "form", "ms", "times faster than vectorbt", "MB"),
+        rows=tuple(lines),
+        ratios=tuple(bars),
+    )

@@ -1,15 +1,11 @@
 """The ledger's costs beside cvxportfolio's simulator, an independent one, on a small case.
 
-    python -m benchmarks.other_costs --cvxportfolio PYTHON
-
-PYTHON is the interpreter of an environment with cvxportfolio, which is no dependency. Both hold the same daily weights
+Both hold the same daily weights
 of 8 names over 60 calendar days; prices move overnight only and dollar volumes are constant, so that both clocks and
 both volumes agree. cvxportfolio's impact is b σ |trade|^1.5 ÷ √volume; b is the impact at participation 1 and σ is 1.
 Its fee compounds over a year of 365.24 days; it is given the one that makes the same basis points a night.
 """
 
-import argparse
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -19,6 +15,8 @@ import pandas as pd
 from backtests import Costs
 from backtests.ledger import keep_ledger
 from backtests.schedule import due_weights
+from benchmarks.runner import Asked, Section, ask_peer
+from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
 
@@ -65,15 +63,14 @@ def case() -> tuple[Panel, pd.DataFrame]:
     return panel, aligned_frame(raw / np.abs(raw).sum(axis=1, keepdims=True), sessions, names)
 
 
-def theirs(interpreter: str, costs: Costs) -> np.ndarray:
+def theirs(costs: Costs, asked: Asked) -> np.ndarray:
     """Return cvxportfolio's equity before the trades of each day from the second on."""
     panel, weights = case()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "book.npz"
         np.savez(kept, open=panel.open.to_numpy(), weights=weights.shift(1).fillna(0.0).to_numpy())
         terms = (costs.trade_bps, costs.impact_bps, costs.borrow_bps, VOLUME, CAPITAL)
-        command = [interpreter, "-W", "ignore", "-c", PEER, str(kept), *map(str, terms)]
-        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=folder).stdout
+        told = ask_peer("cvxportfolio", PEER, str(kept), *map(str, terms), asked=asked)
     return np.array([float(word) for word in told.splitlines()[-1].split()])
 
 
@@ -85,17 +82,27 @@ def ours(costs: Costs) -> np.ndarray:
     return np.asarray(run.fill_equity[1:])
 
 
-def main() -> None:
-    """Print the largest difference of each case."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--cvxportfolio", metavar="PYTHON", required=True)
-    chosen = parser.parse_args()
-    free = ours(Costs(trade_bps=0))
-    for name, costs in CASES.items():
-        mine, other = ours(costs), theirs(chosen.cvxportfolio, costs)
-        gap = np.abs(mine[: len(other)] - other[: len(mine)]).max() / CAPITAL
-        print(f"{name}: cost {1 - mine[-1] / free[-1]:.4%} of equity, difference at most {gap:.1e} of capital")
+def row(name: str, costs: Costs, free: np.ndarray, asked: Asked) -> tuple[str, ...]:
+    """Return what a case costs, and the largest difference of both equities."""
+    mine, other = ours(costs), theirs(costs, asked)
+    gap = np.abs(mine[: len(other)] - other[: len(mine)]).max() / CAPITAL
+    return name, f"{1 - mine[-1] / free[-1]:.4%}", f"{gap:.1e}"
 
 
-if __name__ == "__main__":
-    main()
+def section(asked: Asked) -> Section:
+    """Compare, and return the section."""
+    free, missing = ours(Costs(trade_bps=0)), ()
+    try:
+        rows = tuple(row(name, costs, free, asked) for name, costs in CASES.items())
+    except PeerMissing as reason:
+        rows, missing = (), (f"Left out: {reason}.",)
+    note = (
+        f"{N_NAMES} names over {N_SESSIONS} days, other weights every day; cvxportfolio in an environment of its own."
+    )
+    return Section(
+        heading="The ledger's costs beside cvxportfolio's",
+        clock="nothing is timed",
+        notes=(note, *missing),
+        columns=("costs", "of final equity", "largest difference ÷ capital"),
+        rows=rows,
+    )

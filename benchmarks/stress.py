@@ -1,23 +1,17 @@
 """The stress matrix of every builder: 21 rows each, ten years of 500 names, decided anew and kept by the ledger.
 
-    python -m benchmarks.stress [--sessions 2520] [--names 500]      (memory needs Linux)
-
-Run from the checkout. Prints a table and writes it into its own section of `benchmarks/README.md`. The books are
-those of `quintile compare-books` on random scores; none needs an optimiser. A first pass over a few sessions compiles
-and does not count. Memory is what the measured passes add to the peak resident set.
+The books are those of ``quintile compare-books`` on random scores; none needs an optimiser. A first pass over a few
+sessions compiles and does not count.
 """
 
-import argparse
-import os
-import platform
 import time
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.ledger import workload
-from benchmarks.soft_rank import high_water, processor, write
+from benchmarks.ledger import N_NAMES, N_SESSIONS, workload
+from benchmarks.runner import Asked, Section, high_water
 from market.panel import Panel, aligned_frame
 from strategy.books import with_book
 from strategy.comparing import book_lineup
@@ -25,7 +19,6 @@ from strategy.inputs import Inputs
 from strategy.spec import StrategySpec, load_spec
 from strategy.what_ifs import stress_matrix
 
-HEADING = "## The stress matrix of every builder"
 SMALL = (140, 110)  # sessions and names of the pass that compiles
 
 
@@ -61,36 +54,21 @@ def stressed(spec: StrategySpec, panel: Panel, scores: pd.DataFrame) -> None:
         raise RuntimeError(f"rows are missing: {found['refused'][found['sharpe'].isna()].to_dict()}")
 
 
-def section(n_sessions: int, n_names: int) -> str:
-    """Measure, and return the section of the README."""
+def section(asked: Asked) -> Section:  # noqa: ARG001 - one pass says enough
+    """Measure, and return the section."""
     measure(*SMALL)
     before = high_water()
-    rows = measure(n_sessions, n_names)
+    rows = measure(N_SESSIONS, N_NAMES)
     busy, clock = (sum(row[place] for row in rows) for place in (1, 2))
-    facts = (
-        f"{processor()}, {os.cpu_count()} cores shared with other work, Python {platform.python_version()}, numpy "
-        f"{np.__version__}; one pass, two threads in the ledger."
-    )
-    notes = (
-        f"{n_sessions:,} sessions × {n_names} names, {len(rows)} books × 21 rows = {21 * len(rows)} ledgers: "
+    note = (
+        f"{N_SESSIONS:,} sessions × {N_NAMES} names, {len(rows)} books × 21 rows = {21 * len(rows)} ledgers: "
         f"{busy:,.1f} s of processor time, {clock:,.1f} s by the clock, {high_water() - before:,.0f} MB above what was "
         "there before."
     )
-    lines = ["| book | processor s | clock s |", "|---|---:|---:|"]
-    lines += [f"| {name} | {cpu:,.2f} | {wall:,.2f} |" for name, cpu, wall in rows]
-    return "\n\n".join([HEADING, "`python -m benchmarks.stress`: " + facts, notes, "\n".join(lines)]) + "\n"
-
-
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sessions", type=int, default=2_520)
-    parser.add_argument("--names", type=int, default=500)
-    chosen = parser.parse_args()
-    text = section(chosen.sessions, chosen.names)
-    print("\n" + text)
-    write(text, HEADING)
-
-
-if __name__ == "__main__":
-    main()
+    return Section(
+        heading="The stress matrix of every builder",
+        clock="one pass, two threads in the ledger",
+        notes=(note,),
+        columns=("book", "processor s", "clock s"),
+        rows=tuple((name, f"{cpu:,.2f}", f"{wall:,.2f}") for name, cpu, wall in rows),
+    )

@@ -1,0 +1,48 @@
+"""Measure: medians of interleaved runs, and peaks of memory."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+__all__ = ["ROOT", "Clock", "added_peak", "fresh_peak", "high_water", "interleaved"]
+
+ROOT = Path(__file__).parent.parent.parent
+Clock = Callable[[], float]
+
+
+def interleaved(
+    forms: Mapping[str, Callable[[], object]], rounds: int, *, clock: Clock = time.process_time
+) -> dict[str, float]:
+    """Return the median seconds of every form; the first round compiles and warms up, and does not count.
+
+    Processor time is the default: neighbours on a shared machine disturb it less than the clock on the wall.
+    """
+    times: dict[str, list[float]] = {name: [] for name in forms}
+    for _ in range(rounds + 1):
+        for name, run in forms.items():
+            start = clock()
+            run()
+            times[name].append(clock() - start)
+    return {name: statistics.median(kept[1:]) for name, kept in times.items()}
+
+
+def high_water() -> float:
+    """Return this process's peak resident memory in MB, from Linux's process table."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
+
+
+def added_peak(run: Callable[[], object]) -> float:
+    """Return how much one run raises this process's peak memory, in MB."""
+    before = high_water()
+    run()
+    return high_water() - before
+
+
+def fresh_peak(workload: str, form: str) -> float:
+    """Return what the workload's ``peak`` says of a form in a process of its own, in MB."""
+    command = [sys.executable, "-m", "benchmarks", workload, "--peak", form]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout)

@@ -1,0 +1,65 @@
+"""Page: the sections that were measured, kept as JSON, and the README and the chart that are drawn of all of them."""
+
+import os
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runner.chart import chart
+from benchmarks.runner.section import Ratio, Section
+from market.files import read_json, write_json, write_text
+from strategy.provenance import commit
+
+__all__ = ["keep", "machine"]
+
+FOLDER = Path(__file__).parent.parent
+INTRODUCTION = """# Benchmarks
+
+    make bench                                   all workloads, with peers in environments of their own
+    .venv/bin/python -m benchmarks ledger        one of them
+    .venv/bin/python -m benchmarks --help
+
+Drawn by the command from `results.json`; not edited by hand. Forms and peers of one workload are interleaved in one
+run, and ratios are of medians. Memory is what a form adds to the peak of a process of its own. A workload is a module
+here with a function `section`; `runner/` is what they share, `peers.toml` pins the peers. Measured on whatever machine
+ran it: the facts and the load stand with every table.
+
+![How many times faster, on a logarithmic axis](speed.svg)
+"""
+
+
+def keep(workload: str, section: Section, *, folder: Path = FOLDER) -> str:
+    """Keep a section in place of the workload's last one, draw page and chart anew, and return the section's text."""
+    path = folder / "results.json"
+    kept: dict[str, Any] = read_json(path) if path.is_file() else {}
+    kept[workload] = {
+        "heading": section.heading,
+        "text": _text(workload, section),
+        "ratios": [asdict(ratio) for ratio in section.ratios],
+    }
+    kept = dict(sorted(kept.items()))
+    write_json(path, kept)
+    bars = {each["heading"]: [Ratio(**ratio) for ratio in each["ratios"]] for each in kept.values() if each["ratios"]}
+    write_text(folder / "speed.svg", chart(bars))
+    write_text(folder / "README.md", "\n".join([INTRODUCTION, *(each["text"] for each in kept.values())]))
+    return str(kept[workload]["text"])
+
+
+def machine() -> str:
+    """Return processor, cores, load and versions in one line."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "numba", "torch"))
+    load = f"load {os.getloadavg()[0]:.1f} at its end"
+    return f"{_processor()}, {os.cpu_count()} cores, {load}; Python {platform.python_version()}, {libraries}"
+
+
+def _text(workload: str, section: Section) -> str:
+    facts = f"`python -m benchmarks {workload}`, commit {(commit() or 'unknown')[:8]}: {machine()}; {section.clock}."
+    return "\n\n".join([f"## {section.heading}", facts, *section.notes, section.table()]) + "\n"
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
