@@ -24,7 +24,18 @@ from portfolio.settings import BookSettings
 from portfolio.smoothing import smooth_weights
 from portfolio.trailing import trailing_beta, trailing_volatility
 
-__all__ = ["STAGES", "THIN_LEG", "Book", "Overlays", "Plan", "TradeCosts", "build_book", "finish_book", "plan_book"]
+__all__ = [
+    "STAGES",
+    "THIN_LEG",
+    "Book",
+    "Overlays",
+    "Plan",
+    "TradeCosts",
+    "build_book",
+    "finish_book",
+    "finished_weights",
+    "plan_book",
+]
 
 STAGES = ("target", "smoothed", "gated", "neutral", "vol_scaled", "switched", "limited")
 THIN_LEG = 5  # names; a leg with fewer is reported as thin
@@ -193,18 +204,30 @@ def plan_book(
 def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
     """Limit the positions of a plan, or of what overlays made of it, keep the cash buffer and diagnose the book."""
     overlays, settings = overlays or Overlays(), plan.settings
-    stages = {**plan.stages, **overlays.stages}
-    wanted, sessions = list(stages.values())[-1], pd.DatetimeIndex(plan.weights.index)
-    limits = position_limits(plan.selection.count, sessions, settings)
-    stages["limited"] = limit_positions(wanted, limits, exempt=settings.hedge_ticker)
-    weights = keep_cash(stages["limited"], buffer=settings.cash_buffer)
+    stages, limits = _limited(plan, overlays)
+    wanted, limited = list(stages.values())[-2:]
+    weights = keep_cash(limited, buffer=settings.cash_buffer)
     lines = {"scale": overlays.scale, "out": overlays.out, "solver_failed": plan.failed}
     tables = [
         _leg_diagnostics(plan.stages["target"], plan.selection, settings),
-        _size_diagnostics(weights, wanted, stages["limited"], limits),
+        _size_diagnostics(weights, wanted, limited, limits),
         *(line.rename(name) for name, line in lines.items() if line is not None),
     ]
     return Book(weights=weights, diagnostics=pd.concat(tables, axis=1), stages=stages, events=overlays.events)
+
+
+def finished_weights(plan: Plan, overlays: Overlays | None = None) -> pd.DataFrame:
+    """Return the weights of ``finish_book`` alone, for a book that nobody looks into."""
+    stages, _ = _limited(plan, overlays or Overlays())
+    return keep_cash(stages["limited"], buffer=plan.settings.cash_buffer)
+
+
+def _limited(plan: Plan, overlays: Overlays) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Return all stages up to the limited one, which comes last, and the limits."""
+    stages = {**plan.stages, **overlays.stages}
+    wanted, sessions = list(stages.values())[-1], pd.DatetimeIndex(plan.weights.index)
+    limits = position_limits(plan.selection.count, sessions, plan.settings)
+    return stages | {"limited": limit_positions(wanted, limits, exempt=plan.settings.hedge_ticker)}, limits
 
 
 def _hedge(panel: Panel, alive: pd.DataFrame, settings: BookSettings) -> pd.DataFrame:

@@ -5,7 +5,7 @@ Every baseline is therefore given the judged scores of the session, dealt out in
 in who is held and in nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from backtests.many_books import net_returns_of
 from market.listing import listed
 from market.panel import Panel, aligned_frame
 from signals.baselines import PRICE_BASELINES, random_ranks
-from strategy.books import decide_book, traded_part
+from strategy.books import decide_weights, traded_part
 from strategy.inputs import Inputs
 from strategy.spec import StrategySpec
 
@@ -83,27 +83,37 @@ def dealt_in_order(scores: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
         Covers the axes of scores; equal ones are told apart by ticker. A name without an order gets no score and takes
         its own number out of the deal.
     """
+    return _dealer(scores)(order)
+
+
+def _dealer(scores: pd.DataFrame) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Return ``dealt_in_order`` for these scores, which are sorted once for all orders that know every name."""
     by_ticker = np.argsort(scores.columns.to_numpy(dtype=object), kind="stable")
     numbers = scores.to_numpy()[:, by_ticker]
-    wanted = order.reindex(index=scores.index, columns=scores.columns).to_numpy()[:, by_ticker]
-    known = ~np.isnan(numbers) & ~np.isnan(wanted)
-    receivers = np.argsort(np.where(known, wanted, np.inf), axis=1, kind="stable")
-    dealt = np.full(numbers.shape, np.nan)
-    np.put_along_axis(dealt, receivers, np.sort(np.where(known, numbers, np.nan), axis=1), axis=1)  # NaN last in both
-    placed = np.empty_like(dealt)
-    placed[:, by_ticker] = dealt
-    return aligned_frame(placed, pd.DatetimeIndex(scores.index), scores.columns)
+    scored, ascending = ~np.isnan(numbers), np.sort(numbers, axis=1)  # NaN last
+
+    def deal(order: pd.DataFrame) -> pd.DataFrame:
+        wanted = order.reindex(index=scores.index, columns=scores.columns).to_numpy()[:, by_ticker]
+        known = scored & ~np.isnan(wanted)
+        hands = ascending if (known == scored).all() else np.sort(np.where(known, numbers, np.nan), axis=1)
+        receivers = by_ticker[np.argsort(np.where(known, wanted, np.inf), axis=1, kind="stable")]
+        dealt = np.full(numbers.shape, np.nan)
+        np.put_along_axis(dealt, receivers, hands, axis=1)
+        return aligned_frame(dealt, pd.DatetimeIndex(scores.index), scores.columns)
+
+    return deal
 
 
 def _decided(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> pd.DataFrame:
-    return decide_book(spec, inputs.panel, scores, sectors=inputs.sectors).weights
+    return decide_weights(spec, inputs.panel, scores, sectors=inputs.sectors)
 
 
 def _random_weights(
     spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, seeds: Iterable[int]
 ) -> Iterator[pd.DataFrame]:
+    deal = _dealer(scores)
     for seed in seeds:
-        yield _decided(spec, inputs, dealt_in_order(scores, random_ranks(inputs.panel, seed=seed)))
+        yield _decided(spec, inputs, deal(random_ranks(inputs.panel, seed=seed)))
 
 
 def _equal_weights(spec: StrategySpec, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
