@@ -139,6 +139,7 @@ def _check_run(run: RunFolder, version: Version) -> None:
         "the deciding code changed since: run the strategy again": record["identity"]["code"] != code_fingerprint(),
         "its place in the trial log is missing: run the strategy again": not (run.path / CHAIN_FILE).is_file(),
         "it is a run of a version already": "version" in record,
+        "its model was given: freeze the run that trained it": "model" in record,
     }
     for reason, holds in reasons.items():
         if holds:

@@ -10,14 +10,14 @@ from backtests.result import BacktestResult
 from market.panel import Panel
 from market.returns import forward_returns
 from models.checkpoint import Checkpoint
-from models.windows import build_windows
+from models.windows import Windows, build_windows
 from portfolio.book import Book
 from strategy.books import decide_book
 from strategy.console import ProgressCallback, silent
 from strategy.learning import HORIZON, model_features, scores_of, test_sessions, tradable
 from strategy.spec import StrategySpec
 
-__all__ = ["Recomputed", "decide", "decided_book", "frozen_scores", "recompute"]
+__all__ = ["Recomputed", "decide", "decided_book", "frozen_scores", "frozen_windows", "recompute"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,6 +94,11 @@ def frozen_scores(
     return _scores(spec, panel, checkpoint, features=features, device="cpu", progress=progress)
 
 
+def frozen_windows(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> Windows:
+    """Return the windows that a trained model reads on these bars, scaled as it was trained."""
+    return _windows(spec, panel, checkpoint, model_features(spec, panel))
+
+
 def _scores(
     spec: StrategySpec,
     panel: Panel,
@@ -103,11 +108,15 @@ def _scores(
     device: str,
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
-    windows = build_windows(
+    windows = _windows(spec, panel, checkpoint, features)
+    return scores_of(checkpoint, windows, sessions=test_sessions(panel, checkpoint), device=device, progress=progress)
+
+
+def _windows(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, features: Mapping[str, pd.DataFrame]) -> Windows:
+    return build_windows(
         features,
         targets=forward_returns(panel, spec.execution, horizon=HORIZON),
         universe=tradable(panel),
         scaler=checkpoint.model.scaler,
         lookback=spec.model.lookback,
     )
-    return scores_of(checkpoint, windows, sessions=test_sessions(panel, checkpoint), device=device, progress=progress)

@@ -77,6 +77,7 @@ def record_trial(
         if outcome.what_ifs is not None:
             log.append("stress", run=folder.run_id, sharpes=_what_if_sharpes(outcome.what_ifs))
         facts = {"strategy": outcome.spec.name, "run": folder.run_id, "key": _as_dict(key), **_numbers(outcome)}
+        facts |= {"model": given["origin"]} if (given := folder.record.get("model")) else {}
         write_json(noted, log.append(trial_kind(), **facts).as_dict())
     entries = log.entries()[: read_json(noted)["length"]]
     alike = comparable(entries, key)
@@ -95,7 +96,7 @@ def record_trial(
 def _key(folder: RunFolder, outcome: Outcome) -> TrialKey:
     identity = folder.record["identity"]
     judged = outcome.result.net_returns.index
-    spec = ":".join(filter(None, (identity["spec"], identity.get("scores"))))
+    spec = ":".join(filter(None, (identity["spec"], identity.get("scores"), identity.get("model"))))
     return TrialKey(spec=spec, panel=identity["panel"], first=f"{judged[0]:%Y-%m-%d}", last=f"{judged[-1]:%Y-%m-%d}")
 
 

@@ -146,7 +146,8 @@ def _checkpoint(folder: "RunFolder") -> "Checkpoint":
         raise RunError(
             f"run {folder.run_id} has not finished: continue it with `quintile run --resume {folder.run_id}`"
         )
-    return own_checkpoint(folder.path / "model", folder.spec, panel=folder.record["identity"]["panel"])
+    learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
+    return own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
 
 
 def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Inputs":

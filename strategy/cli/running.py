@@ -58,6 +58,7 @@ Examples:
   quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
   quintile run filter_negative@1.0.0 --bars newer.parquet
   quintile run --bars us --memory 4GB
+  quintile run --model latest --set portfolio.k=0.1
   quintile run --resume latest"""
 
 
@@ -86,6 +87,10 @@ def run_command(
         str | None, typer.Option(metavar="SIZE", help="Scaled features beyond it go to a file; half of the machine's.")
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished run.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Train nothing: score with a run's or a .safetensors file's model."),
+    ] = None,
     versions: Versions = None,
     allow_drift: Annotated[bool, typer.Option("--allow-drift", help="A version may run with changed code.")] = False,
     out: Out = Path("runs"),
@@ -98,8 +103,8 @@ def run_command(
     from strategy.pipeline import RunOptions
 
     if "@" in strategy:
-        if split or set_ or resume:
-            raise ValueError(f"{strategy} is frozen: --split, --set and --resume do not go with a version")
+        if split or set_ or resume or model:
+            raise ValueError(f"{strategy} is frozen: --split, --set, --resume and --model do not go with a version")
         request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors, hedge))
         run_frozen_command(
             strategy,
@@ -114,6 +119,7 @@ def run_command(
         return
 
     store = run_store(out)
+    _check_model(model, split, resume, set_ or [])
     if resume is None:
         spec, folder = spec_of(strategy, split, set_ or []), None
         request = request_of(Bars(bars, universe, start, end, benchmark, vix, point_in_time, sectors, factors, hedge))
@@ -125,19 +131,36 @@ def run_command(
     options = RunOptions(store=store, folder=folder, request=request, device=device, command=command_line())
     if memory is not None:
         options = replace(options, memory=memory_of(memory))
-    finished = _execute(spec, options, quiet=quiet or as_json)
+    finished = _execute(spec, options, model=model, quiet=quiet or as_json)
     show_run(finished, as_json=as_json, verbose=verbose)
 
 
-def _execute(spec: "StrategySpec", options: "RunOptions", *, quiet: bool) -> "RunFolder":
+def _check_model(model: str | None, split: str | None, resume: str | None, assignments: list[str]) -> None:
+    """Refuse options that would change what a given model learned with."""
+    if model is None:
+        return
+    from strategy.adopting import LEARNED
+
+    named = [word for word, value in (("--split", split), ("--resume", resume)) if value]
+    named += [f"--set {each}" for each in assignments if each.partition(".")[0].strip() in LEARNED]
+    if named:
+        raise ValueError(f"{named[0]} does not go with --model: a given model brings its own {', '.join(LEARNED)}")
+
+
+def _execute(spec: "StrategySpec", options: "RunOptions", *, model: str | None, quiet: bool) -> "RunFolder":
+    from strategy.adopting import find_model, run_adopted
     from strategy.console import progress_bars
     from strategy.inputs import load_inputs
     from strategy.pipeline import run
 
     try:
         with progress_bars(quiet=quiet) as progress:
+            given = None if model is None else find_model(model, options.store)
             inputs = load_inputs(options.request, holdout=spec.holdout)
-            return run(spec, inputs, options=replace(options, progress=progress)).folder
+            options = replace(options, progress=progress)
+            if given is not None:
+                return run_adopted(spec, inputs, given, options=options).folder
+            return run(spec, inputs, options=options).folder
     except KeyboardInterrupt as interrupt:
         left = [folder for folder in options.store.folders() if not folder.is_complete]
         hint = f"continue with `{left[-1].resume_command}`" if left else "nothing was started"

@@ -1,0 +1,162 @@
+"""Adopting: a trained model judged on bars under a strategy's book, clock and costs; nothing is trained.
+
+The model keeps what it learned with: features, network, loss, training, the dates of its spans, scaler and calibration.
+What is judged begins after its validation span, so that it never saw what it is judged on.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from market.errors import CheckpointError, DataError
+from market.files import file_sha256, write_bytes, write_json
+from market.panel import Panel
+from models.checkpoint import Checkpoint, load_checkpoint
+from strategy.explaining import explain
+from strategy.finished import Run
+from strategy.inputs import Inputs
+from strategy.learning import scores_of, test_sessions
+from strategy.outcome import Outcome, judge
+from strategy.pipeline import RunOptions
+from strategy.recompute import frozen_windows
+from strategy.reporting import save_outcome
+from strategy.runs import RunFolder, RunStore
+from strategy.spec import StrategySpec
+from strategy.standing import record_trial
+
+__all__ = ["LEARNED", "GivenModel", "adopted_spec", "find_model", "run_adopted"]
+
+LEARNED = ("features", "model", "loss", "training", "split")  # sections of the spec that the model brings
+SUFFIXES = (".safetensors", ".json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GivenModel:
+    """A trained model and whose it is.
+
+    Parameters
+    ----------
+    path : Path
+        Of weights and card, without suffix.
+    origin : str
+        The run it is of, or its file.
+    checkpoint : Checkpoint
+        Read from there.
+    """
+
+    path: Path
+    origin: str
+    checkpoint: Checkpoint
+
+    @property
+    def learned_until(self) -> str:
+        """Last session of its validation span."""
+        return str(self.checkpoint.provenance.spec["split"]["validation_end"])
+
+
+def find_model(text: str, store: RunStore) -> GivenModel:
+    """Return the model of a run, by its id or ``latest``, or of a ``.safetensors`` file with its card beside it.
+
+    Raises
+    ------
+    RunError
+        If no run or several are called so.
+    CheckpointError
+        If there is no such model, it cannot be read, or its card names no spans.
+    """
+    if Path(text).suffix == SUFFIXES[0]:
+        path, origin = Path(text).resolve().with_suffix(""), Path(text).name
+    else:
+        folder = store.find(text)
+        path, origin = folder.path / "model", f"run {folder.run_id}"
+    if not all(path.with_suffix(suffix).is_file() for suffix in SUFFIXES):
+        raise CheckpointError(f"{origin} has no trained model (model.safetensors and model.json): name a run that does")
+    given = GivenModel(path=path, origin=origin, checkpoint=load_checkpoint(path))
+    if "split" not in given.checkpoint.provenance.spec:
+        raise CheckpointError(f"the model of {origin} does not say until when it learned: take one that a run trained")
+    return given
+
+
+def adopted_spec(spec: StrategySpec, model: GivenModel) -> StrategySpec:
+    """Return the strategy with the sections that the model learned with.
+
+    Raises
+    ------
+    CheckpointError
+        If the model learned returns of another clock than the strategy trades on.
+    """
+    known, own = model.checkpoint.provenance.spec, spec.model_dump(mode="json")
+    learned = StrategySpec.model_validate(own | {section: known[section] for section in (*LEARNED, "execution")})
+    if learned.execution != spec.execution:
+        raise CheckpointError(
+            f"the model of {model.origin} learned returns of another clock, {learned.execution}: give the strategy the "
+            "same with --set execution.KEY=VALUE, or train one"
+        )
+    return learned
+
+
+def run_adopted(spec: StrategySpec, inputs: Inputs, model: GivenModel, *, options: RunOptions) -> Run:
+    """Score bars with a given model, build the strategy's books on them, backtest and report.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Portfolio, risk, execution and costs decide; the rest is the model's.
+    inputs : Inputs
+        Bars that reach past the model's validation span.
+    model : GivenModel
+        From ``find_model``.
+    options : RunOptions
+        Store, request, device, command and progress.
+
+    Returns
+    -------
+    Run
+        Its record, report and trial name the model. It has no ridge baseline: nothing is fitted here.
+
+    Raises
+    ------
+    DataError
+        If the bars hold no session after the model's validation span.
+    CheckpointError
+        As of ``adopted_spec``.
+    """
+    spec = adopted_spec(spec, model)
+    _check_span(inputs.panel, model)
+    outcome = _judged(spec, inputs, model.checkpoint, options)
+    folder = _create(spec, inputs.panel, model, options)
+    with folder.locked():
+        for suffix in SUFFIXES:
+            write_bytes(folder.path / f"model{suffix}", model.path.with_suffix(suffix).read_bytes())
+        standing = record_trial(options.store, folder, outcome)
+        note = f"Nothing was trained: the model is that of {model.origin}, which learned until {model.learned_until}."
+        save_outcome(folder, outcome, checkpoint=model.checkpoint, standing=standing, notes=(note,))
+        folder.finish()
+    return Run(folder)
+
+
+def _check_span(panel: Panel, model: GivenModel) -> None:
+    if not len(test_sessions(panel, model.checkpoint)):
+        raise DataError(
+            f"bars end {panel.sessions[-1]:%Y-%m-%d} and the model of {model.origin} learned until "
+            f"{model.learned_until}: it can only be judged on later sessions, load later bars"
+        )
+
+
+def _judged(spec: StrategySpec, inputs: Inputs, checkpoint: Checkpoint, options: RunOptions) -> Outcome:
+    tested, progress = test_sessions(inputs.panel, checkpoint), options.progress
+    windows = frozen_windows(spec, inputs.panel, checkpoint)
+    scores = scores_of(checkpoint, windows, sessions=tested, device=options.device, progress=progress)
+    read = explain(checkpoint, windows, sessions=tested, progress=progress)
+    return judge(spec, inputs, scores=scores, baselines={}, model=read, progress=progress)
+
+
+def _create(spec: StrategySpec, panel: Panel, model: GivenModel, options: RunOptions) -> RunFolder:
+    """Start the run's folder when all is judged: an interrupted run of a given model leaves nothing behind."""
+    folder = options.store.create(spec, options.request, panel=panel.fingerprint(), command=options.command)
+    record: dict[str, Any] = folder.record
+    weights = file_sha256(model.path.with_suffix(SUFFIXES[0]))
+    record["identity"]["model"] = weights  # other weights under the same book are another trial
+    bars = model.checkpoint.provenance.data_fingerprint
+    write_json(folder.path / "run.json", record | {"model": {"origin": model.origin, "sha256": weights, "bars": bars}})
+    return folder
