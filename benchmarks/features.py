@@ -88,9 +88,9 @@ class Cold:
 
 
 @cache
-def workload() -> Panel:
+def workload(n_sessions: int = N_SESSIONS, n_names: int = N_NAMES) -> Panel:
     """Return random walks in which every number is a float32, so that both stores hold the same bars."""
-    rng, shape = np.random.default_rng(0), (N_SESSIONS, N_NAMES)
+    rng, shape = np.random.default_rng(0), (n_sessions, n_names)
     close = 50 * np.exp(np.cumsum(rng.normal(0, 0.015, shape), axis=0))
     opens = close * np.exp(rng.normal(0, 0.005, shape))
     high = np.fmax(opens, close) * np.exp(np.abs(rng.normal(0, 0.005, shape)))
@@ -98,16 +98,15 @@ def workload() -> Panel:
     volume = rng.lognormal(13, 1, shape).round()
     bars = dict(zip(BARS, (opens, high, low, close, volume), strict=True))
     rounded = {name: values.astype(np.float32).astype(float) for name, values in bars.items()}
-    sessions, names = pd.bdate_range("2007-01-01", periods=N_SESSIONS), pd.Index([f"T{k:03d}" for k in range(N_NAMES)])
+    sessions, names = pd.bdate_range("2007-01-01", periods=n_sessions), pd.Index([f"T{k:03d}" for k in range(n_names)])
     frames = {name: aligned_frame(values, sessions, names) for name, values in rounded.items()}
     facts = PanelFacts(source="random walk", adjustment="none", volume_basis="none", synthetic=True)
     turnover = frames["close"] * frames["volume"]
     return Panel(**frames, dollar_volume=turnover, universe=frames["close"].notna(), facts=facts)
 
 
-def write_ours(folder: Path) -> None:
+def write_ours(folder: Path, panel: Panel) -> None:
     """Store the bars as data set ``bench`` of the store in ``folder``."""
-    panel = workload()
     n_sessions, n_names = panel.close.shape
     columns = {"date": np.repeat(panel.sessions.to_numpy(), n_names), "ticker": np.tile(panel.tickers, n_sessions)}
     columns |= {name: getattr(panel, name).to_numpy().ravel() for name in BARS}
@@ -198,7 +197,7 @@ def stores() -> Iterator[tuple[Path, Path]]:
     """Yield the folders of our store and of pyqlib's, both filled."""
     with tempfile.TemporaryDirectory() as home:
         ours, theirs = Path(home) / "ours", Path(home) / "theirs"
-        write_ours(ours)
+        write_ours(ours, workload())
         write_theirs(theirs)
         yield ours, theirs
 

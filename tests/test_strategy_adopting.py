@@ -7,101 +7,55 @@ import pandas as pd
 import pytest
 
 from market.errors import CheckpointError, DataError, RunError
-from market.synthetic import SyntheticMarket, SyntheticSettings, synthetic_market
-from strategy.adopting import adopted_spec, find_model, run_adopted
+from market.synthetic import SyntheticSettings, synthetic_market
+from strategy.adopting import GivenModel, adopted_spec, find_model, run_adopted
 from strategy.cli import main
 from strategy.finished import Run
 from strategy.freeze import _check_run
 from strategy.inputs import Inputs
 from strategy.pipeline import RunOptions, run
 from strategy.runs import RunStore
-from strategy.spec import StrategySpec, load_spec, override
+from strategy.spec import load_spec, override
 from strategy.trials import TrialLog
-from strategy.versions import Version
+from strategy.versions import SHIPPED, Version
 
 SMALL = ("model.hidden=4", "model.layers=1", "model.lookback=30", "training.burn_in=30", "training.max_epochs=1")
-
-
-@pytest.fixture(autouse=True)
-def _few_random_books(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strategy.outcome.N_RANDOM", 2)
+WEIGHTS = SHIPPED / "filter_negative" / "1.0.0" / "model.safetensors"
 
 
 @pytest.fixture(scope="module")
-def market() -> SyntheticMarket:
-    return synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=420))
+def shipped() -> GivenModel:
+    return find_model(str(WEIGHTS), RunStore(Path("nowhere")))
 
 
-@pytest.fixture(scope="module")
-def spec() -> StrategySpec:
-    return override(load_spec("filter_negative"), SMALL)
+def test_a_strategy_takes_over_what_the_model_learned_with(shipped: GivenModel) -> None:
+    asked = override(load_spec("filter_negative"), ["model.hidden=7", "training.seed=99", "portfolio.k=0.1"])
+    found, card = adopted_spec(asked, shipped), shipped.checkpoint.provenance.spec
+    assert found.model.hidden == card["model"]["hidden"] != 7
+    assert found.training.seed == card["training"]["seed"] != 99
+    assert f"{found.split.validation_end}" == shipped.learned_until
+    assert (found.portfolio, found.costs) == (asked.portfolio, asked.costs)
 
 
-@pytest.fixture(scope="module")
-def trained(market: SyntheticMarket, spec: StrategySpec, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strategy.outcome.N_RANDOM", 2)
-        return run(spec, market.panel, options=RunOptions(store=RunStore(tmp_path_factory.mktemp("runs"))))
-
-
-def _trial(finished: Run) -> dict[str, Any]:
-    return TrialLog(finished.folder.path.parent.parent).entries()[-1].facts
-
-
-def _store(trained: Run) -> RunStore:
-    return RunStore(trained.folder.path.parent.parent)
-
-
-@pytest.fixture(scope="module")
-def adopted(trained: Run, market: SyntheticMarket, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The model of ``trained`` under the default strategy, on the same bars, in a store of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strategy.outcome.N_RANDOM", 2)
-        patch.setattr("models.train.train_network", None)
-        given = find_model(trained.folder.run_id, _store(trained))
-        options = RunOptions(store=RunStore(tmp_path_factory.mktemp("adopted")))
-        return run_adopted(load_spec("filter_negative"), Inputs(panel=market.panel), given, options=options)
-
-
-def test_a_given_model_gives_every_number_that_its_own_run_gave(trained: Run, adopted: Run) -> None:
-    pd.testing.assert_frame_equal(adopted.scores, trained.scores, check_exact=True)
-    pd.testing.assert_frame_equal(adopted.weights, trained.weights, check_exact=True)
-    pd.testing.assert_frame_equal(adopted.returns, trained.returns, check_exact=True)
-    assert adopted.folder.spec.model == trained.folder.spec.model
-
-
-def test_report_record_and_trial_say_whose_model_it_was(trained: Run, adopted: Run) -> None:
-    origin = f"run {trained.folder.run_id}"
-    assert adopted.folder.record["model"]["origin"] == origin
-    assert f"the model is that of {origin}, which learned until" in adopted.report.read_text(encoding="utf-8")
-    assert _trial(adopted)["model"] == origin
-
-
-def test_another_model_under_the_same_book_is_another_trial(adopted: Run) -> None:
-    assert _trial(adopted)["key"]["spec"].endswith(adopted.folder.record["identity"]["model"])
-
-
-def test_bars_that_the_model_has_seen_are_refused_and_leave_nothing(
-    trained: Run, market: SyntheticMarket, spec: StrategySpec, tmp_path: Path
-) -> None:
-    given = find_model("latest", _store(trained))
-    seen = market.panel.until(pd.Timestamp(given.learned_until))
-    with pytest.raises(DataError, match=f"learned until {given.learned_until}: it can only be judged on later"):
-        run_adopted(spec, Inputs(panel=seen), given, options=RunOptions(store=RunStore(tmp_path)))
+def test_bars_that_the_model_has_seen_are_refused_and_leave_nothing(shipped: GivenModel, tmp_path: Path) -> None:
+    panel = synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=420)).panel
+    seen = panel.until(min(pd.Timestamp(shipped.learned_until), panel.sessions[-1]))
+    spec = load_spec("filter_negative")
+    with pytest.raises(DataError, match=f"learned until {shipped.learned_until}: it can only be judged on later"):
+        run_adopted(spec, Inputs(panel=seen), shipped, options=RunOptions(store=RunStore(tmp_path)))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_of_another_clock_is_refused(trained: Run, spec: StrategySpec) -> None:
-    given = find_model(str(trained.folder.path / "model.safetensors"), RunStore(Path("nowhere")))
+def test_a_model_of_another_clock_is_refused(shipped: GivenModel) -> None:
     with pytest.raises(CheckpointError, match="another clock"):
-        adopted_spec(override(spec, ["execution.fill=next_close"]), given)
+        adopted_spec(override(load_spec("filter_negative"), ['execution.fill="next_close"']), shipped)
 
 
-def test_a_name_without_a_model_is_refused(trained: Run, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="0 runs match"):
-        find_model("1999", _store(trained))
+def test_a_name_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no runs in"):
+        find_model("latest", RunStore(tmp_path))
     with pytest.raises(CheckpointError, match="has no trained model"):
-        find_model(str(tmp_path / "none.safetensors"), _store(trained))
+        find_model(str(tmp_path / "none.safetensors"), RunStore(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -116,6 +70,42 @@ def test_options_that_a_model_brings_itself_are_refused(
     assert "does not go with --model" in capsys.readouterr().err
 
 
-def test_a_run_of_a_given_model_is_not_frozen(adopted: Run) -> None:
+@pytest.fixture(scope="module")
+def trained_and_adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    """A small run, and the default strategy on the same bars with its model, in a store of its own."""
+    inputs = Inputs(panel=synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=420)).panel)
+    stores = [RunStore(tmp_path_factory.mktemp(name)) for name in ("trained", "adopted")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("strategy.outcome.N_RANDOM", 2)
+        spec = load_spec("filter_negative")
+        trained = run(override(spec, SMALL), inputs, options=RunOptions(store=stores[0]))
+        patch.setattr("strategy.learning.train_network", None)
+        adopted = run_adopted(spec, inputs, find_model("latest", stores[0]), options=RunOptions(store=stores[1]))
+    return trained, adopted
+
+
+@pytest.mark.slow
+def test_a_given_model_gives_every_number_that_its_own_run_gave(trained_and_adopted: tuple[Run, Run]) -> None:
+    trained, adopted = trained_and_adopted
+    for name in ("scores", "weights", "returns"):
+        pd.testing.assert_frame_equal(getattr(adopted, name), getattr(trained, name), check_exact=True)
+    assert adopted.folder.spec.model == trained.folder.spec.model
+
+
+@pytest.mark.slow
+def test_report_record_and_trial_say_whose_model_it_was(trained_and_adopted: tuple[Run, Run]) -> None:
+    trained, adopted = trained_and_adopted
+    origin = f"run {trained.folder.run_id}"
+    assert adopted.folder.record["model"]["origin"] == _trial(adopted)["model"] == origin
+    assert f"the model is that of {origin}, which learned until" in adopted.report.read_text(encoding="utf-8")
+    assert _trial(adopted)["key"]["spec"].endswith(adopted.folder.record["identity"]["model"])
+
+
+@pytest.mark.slow
+def test_a_run_of_a_given_model_is_not_frozen(trained_and_adopted: tuple[Run, Run]) -> None:
     with pytest.raises(RunError, match="freeze the run that trained it"):
-        _check_run(adopted.folder, Version.parse("filter_negative@1.0.0"))
+        _check_run(trained_and_adopted[1].folder, Version.parse("filter_negative@1.0.0"))
+
+
+def _trial(finished: Run) -> dict[str, Any]:
+    return TrialLog(finished.folder.path.parent.parent).entries()[-1].facts

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backtests.many_books import net_returns_of
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio import RiskSettings, build_book, kill_switches, scale_weights, switch_off, volatility_scale
-from strategy.books import decide_book, traded_part
+from strategy.books import decide_book, decide_weights, traded_part
 from strategy.evaluating import evaluate
 from strategy.inputs import Inputs
 from strategy.runs import RunStore
@@ -48,6 +48,11 @@ def book(market, scores, spec):
 
 def series(values):
     return pd.Series(np.asarray(values, dtype=float), pd.bdate_range("2020-01-01", periods=len(values), name="session"))
+
+
+def test_weights_alone_are_the_books_weights_to_the_bit(market, scores, spec, book):
+    alone = decide_weights(spec, market.panel, scores)
+    pd.testing.assert_frame_equal(alone, book.weights, check_exact=True)
 
 
 def test_the_scale_is_one_until_there_is_enough_history_and_bounded_after():

@@ -15,7 +15,7 @@ from strategy.books import traded_part
 from strategy.inputs import Inputs
 from strategy.shorts import short_filter_table, short_leg_note
 from strategy.spec import load_spec
-from strategy.wall import baseline_wall, dealt_in_order, price_baselines
+from strategy.wall import _dealer, baseline_wall, dealt_in_order, price_baselines
 
 NAN = np.nan
 
@@ -70,6 +70,15 @@ def test_ties_of_an_order_go_by_ticker_whatever_the_columns():
     assert dealt_in_order(numbers, order).iloc[0].tolist() == [1, 2, 3]
     again = dealt_in_order(numbers[turned], order[turned])
     assert again.iloc[0][["A", "B", "C"]].tolist() == [1, 2, 3]
+
+
+def test_one_dealer_deals_any_number_of_orders_some_of_them_partial():
+    scores, partial = frame([[1, 2, 3, 4, NAN]]), frame([[9, NAN, 7, 8, 6]])
+    deal = _dealer(scores)
+    whole = frame([[4, 3, 2, 1, 5]])
+    for order in (whole, partial, whole):
+        pd.testing.assert_frame_equal(deal(order), dealt_in_order(scores, order), check_exact=True)
+    assert deal(partial).iloc[0].tolist()[:4] == pytest.approx([4, NAN, 1, 3], nan_ok=True)
 
 
 def test_an_increasing_change_of_a_baseline_changes_nothing(market, scores):
