@@ -20,7 +20,8 @@ from benchmarks.runner import Asked, Section
 from benchmarks.runner.measure import ROOT, interleaved
 
 N_SESSIONS, N_NAMES = 2_520, 500
-LEARNED, JUDGED_AFTER = 450, 1_890  # sessions that the model fits, and the last one that it validates on
+LEARNED, JUDGED_AFTER = 1_640, 1_890  # rows of the last sessions that the model fits, and validates on
+TRAINING = ("training.max_epochs=1",)
 COMMANDS = {
     "quintile run": ("run", "--bars", "bench", "--model", "latest", "--quiet"),
     "quintile show": ("show", "latest"),
@@ -73,7 +74,8 @@ def prepare(folder: Path) -> None:
     panel = workload(N_SESSIONS, N_NAMES)
     write_ours(folder / "data", panel)
     split = f"{panel.sessions[LEARNED]:%Y-%m-%d},{panel.sessions[JUDGED_AFTER]:%Y-%m-%d}"
-    quintile(folder, "run", "--bars", "bench", "--split", split, "--set", "training.max_epochs=1", "--quiet")
+    settings = [word for each in TRAINING for word in ("--set", each)]
+    quintile(folder, "run", "--bars", "bench", "--split", split, *settings, "--quiet")
 
 
 def quintile(folder: Path, *words: str, profile: Path | None = None) -> None:
