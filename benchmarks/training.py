@@ -21,7 +21,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.soft_rank import high_water, processor, write
+from benchmarks.runner import Asked, high_water
+from benchmarks.runner.page import keep, processor
 from benchmarks.training_workloads import (
     Device,
     Seconds,
@@ -117,6 +118,13 @@ def speed_section(device: Device, rounds: int) -> str:
     return "\n\n".join([SPEED, facts("", device, rounds), notes, *tables]) + "\n"
 
 
+def section(asked: Asked) -> str:
+    """Return the section of both tables on the processor, one thread, as ``python -m benchmarks training`` asks."""
+    torch.set_num_threads(1)
+    keep_large_blocks()
+    return speed_section(Device(), asked.rounds)
+
+
 def epoch_section(device: Device, *, whole: bool) -> str:
     """Return the section of one epoch: its seconds, by estimate or whole, and the peak memory of this process."""
     windows = made_windows(N_SESSIONS, N_WIDE).to(device.place)
@@ -195,15 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         words = " ".join(sys.argv[1:] if arguments is None else arguments)
         sys.exit(f"{error}; on a machine with a GPU, `python -m benchmarks.training {words}` measures it")
     if chosen.ic:
-        from benchmarks.training_ic import HEADING, ic_section
+        from benchmarks.training_ic import ic_section
 
-        text = ic_section(chosen)
-        print(text)
-        write(text, HEADING)
-        return
-    text = epoch_section(device, whole=chosen.whole) if chosen.epoch else speed_section(device, chosen.rounds)
-    print(text)
-    write(text, EPOCH if chosen.epoch else SPEED)
+        print(keep("training_ic", ic_section(chosen)))
+    elif chosen.epoch:
+        print(keep("training_epoch", epoch_section(device, whole=chosen.whole)))
+    else:
+        print(keep("training", speed_section(device, chosen.rounds)))
 
 
 if __name__ == "__main__":

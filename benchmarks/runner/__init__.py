@@ -1,6 +1,6 @@
 """Runner: what every workload shares. A module of ``benchmarks`` with a function ``section`` is a workload.
 
-    def section(asked: Asked) -> Section      measures, and returns what its part of the page says
+    def section(asked: Asked) -> Section      measures, and returns what its part of the page says (or that text)
     def peak(form: str) -> float              optional: MB that one form adds to the peak of this fresh process
 
 ``python -m benchmarks NAME`` runs it, keeps what it returned in ``results.json``, and draws page and chart anew.

@@ -12,7 +12,7 @@ from benchmarks.runner.section import Ratio, Section
 from market.files import read_json, write_json, write_text
 from strategy.provenance import commit
 
-__all__ = ["keep", "machine"]
+__all__ = ["keep", "machine", "processor"]
 
 FOLDER = Path(__file__).parent.parent
 INTRODUCTION = """# Benchmarks
@@ -30,28 +30,30 @@ ran it: the facts and the load stand with every table.
 """
 
 
-def keep(workload: str, section: Section, *, folder: Path = FOLDER) -> str:
-    """Keep a section in place of the workload's last one, draw page and chart anew, and return the section's text."""
+def keep(workload: str, section: Section | str, *, folder: Path = FOLDER) -> str:
+    """Keep a section in place of the workload's last one, draw page and chart anew, and return the section's text.
+
+    A section that is text already begins with its heading, and has no bars in the chart.
+    """
+    text = section if isinstance(section, str) else _text(workload, section)
+    ratios = () if isinstance(section, str) else section.ratios
     path = folder / "results.json"
     kept: dict[str, Any] = read_json(path) if path.is_file() else {}
-    kept[workload] = {
-        "heading": section.heading,
-        "text": _text(workload, section),
-        "ratios": [asdict(ratio) for ratio in section.ratios],
-    }
+    heading = text.partition("\n")[0].removeprefix("## ")
+    kept[workload] = {"heading": heading, "text": text, "ratios": [asdict(ratio) for ratio in ratios]}
     kept = dict(sorted(kept.items()))
     write_json(path, kept)
     bars = {each["heading"]: [Ratio(**ratio) for ratio in each["ratios"]] for each in kept.values() if each["ratios"]}
     write_text(folder / "speed.svg", chart(bars))
     write_text(folder / "README.md", "\n".join([INTRODUCTION, *(each["text"] for each in kept.values())]))
-    return str(kept[workload]["text"])
+    return text
 
 
 def machine() -> str:
     """Return processor, cores, load and versions in one line."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "numba", "torch"))
     load = f"load {os.getloadavg()[0]:.1f} at its end"
-    return f"{_processor()}, {os.cpu_count()} cores, {load}; Python {platform.python_version()}, {libraries}"
+    return f"{processor()}, {os.cpu_count()} cores, {load}; Python {platform.python_version()}, {libraries}"
 
 
 def _text(workload: str, section: Section) -> str:
@@ -59,7 +61,7 @@ def _text(workload: str, section: Section) -> str:
     return "\n\n".join([f"## {section.heading}", facts, *section.notes, section.table()]) + "\n"
 
 
-def _processor() -> str:
+def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
