@@ -5,25 +5,15 @@ together. Sums run in numpy's pairwise order. ``tests/oracles/share_ledger.py`` 
 compiled together stays in this file: the machine code kept on disk is only renewed when this file changes.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from market.compiling import compiled
 
 __all__ = ["Bars", "Record", "Terms", "keep_books", "know_last", "row_of_first"]
 
-Kernel = TypeVar("Kernel", bound=Callable)
 BLOCK = 128  # numbers that numpy adds without splitting
-
-
-def compiled(function: Kernel) -> Kernel:
-    """Compile at the first call; the machine code is kept on disk where a folder for it can be written."""
-    try:
-        kernel = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the sources' folder nor the user's can be written
-        kernel = numba.njit(nogil=True, error_model="numpy")(function)
-    return cast("Kernel", kernel)
 
 
 class Bars(NamedTuple):
