@@ -1,8 +1,11 @@
 """Trailing windows: sums, means, standard deviations and extremes of the last ``window`` rows of every column.
 
-Every window is combined afresh, row by row from its oldest to its newest, never updated from the window before. So a
-number depends on its own window alone: neither more history nor a cut future changes a bit of it, and scaling by a
+Every window is combined afresh, sums row by row from the oldest to the newest, never updated from the window before. So
+a number depends on its own window alone: neither more history nor a cut future changes a bit of it, and scaling by a
 power of two scales it exactly. A NaN anywhere in the window gives NaN, and so do the first ``window`` − 1 rows.
+
+The arithmetic is compiled (``signals.features.kernels``), which numba takes a second to be loaded for: the first call
+loads it.
 """
 
 import numpy as np
@@ -28,41 +31,32 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
 
 def trailing_max(values: FloatArray, window: int) -> FloatArray:
     """Return the largest of the last ``window`` rows."""
-    return _combined(values, window, np.maximum)
+    from signals.features.kernels import maxima
+
+    return maxima(_by_ticker(values), window).T
 
 
 def trailing_min(values: FloatArray, window: int) -> FloatArray:
     """Return the smallest of the last ``window`` rows."""
-    return _combined(values, window, np.minimum)
+    return -trailing_max(-values, window)
 
 
 def trailing_mean(values: FloatArray, window: int) -> FloatArray:
     """Return the mean of the last ``window`` rows."""
-    return _combined(values, window, np.add) / window
+    from signals.features.kernels import means
+
+    return means(_by_ticker(values), window).T
 
 
 def trailing_std(values: FloatArray, window: int) -> FloatArray:
     """Return the standard deviation (``ddof=1``) of the last ``window`` rows, in two passes around their mean."""
-    mean = trailing_mean(values, window)[window - 1 :]
-    squares = np.zeros_like(mean)
-    deviation = np.empty_like(mean)
-    for first in range(window):
-        np.subtract(values[first : first + len(mean)], mean, out=deviation)
-        np.multiply(deviation, deviation, out=deviation)
-        squares += deviation
-    return _placed(np.sqrt(squares / (window - 1)), values)
+    from signals.features.kernels import standard_deviations
+
+    return standard_deviations(_by_ticker(values), window).T
 
 
-def _combined(values: FloatArray, window: int, combine: np.ufunc) -> FloatArray:
-    n_windows = max(len(values) - window + 1, 0)
-    combined = values[:n_windows].copy(order="K")
-    for first in range(1, window):
-        combine(combined, values[first : first + n_windows], out=combined)
-    return _placed(combined, values)
-
-
-def _placed(windows: FloatArray, values: FloatArray) -> FloatArray:
-    """Put each window's number in the row of its newest value."""
-    placed = np.full_like(values, np.nan)
-    placed[len(values) - len(windows) :] = windows
-    return placed
+def _by_ticker(values: FloatArray) -> FloatArray:
+    """Turn to one ticker after the other, read-only: a kernel is compiled once for each kind of array."""
+    turned: FloatArray = np.ascontiguousarray(values.T, dtype="float64").view()
+    turned.flags.writeable = False
+    return turned

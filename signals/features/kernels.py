@@ -1,0 +1,95 @@
+"""Kernels: trailing windows, compiled; arrays of shape (n_tickers, n_sessions), one ticker contiguous.
+
+Each window is combined afresh, for many sessions at once: sums from the oldest to the newest value, extremes, which no
+order can change, from two halves. So the numbers are those of a window on its own, bit by bit. ``tests/oracles/trailing_windows.py`` is the same in numpy. The first
+``window`` − 1 numbers of every ticker are NaN.
+"""
+
+import numpy as np
+
+from market.compiling import compiled
+from signals.rows import FloatArray
+
+__all__ = ["maxima", "means", "standard_deviations"]
+
+TILE = 1024  # sessions whose windows are combined together: they stay in the first cache
+
+
+@compiled
+def means(values: FloatArray, window: int) -> FloatArray:
+    """Return the mean of every window."""
+    result = np.full(values.shape, np.nan)
+    for ticker in range(values.shape[0]):
+        for first in range(window - 1, values.shape[1], TILE):
+            rows = result[ticker, first : first + TILE]
+            _mean(values[ticker, first - window + 1 :], window, rows)
+    return result
+
+
+@compiled
+def standard_deviations(values: FloatArray, window: int) -> FloatArray:
+    """Return the standard deviation (``ddof=1``) of every window, in two passes around its mean."""
+    result = np.full(values.shape, np.nan)
+    mean = np.empty(TILE)
+    for ticker in range(values.shape[0]):
+        for first in range(window - 1, values.shape[1], TILE):
+            rows = result[ticker, first : first + TILE]
+            _deviation(values[ticker, first - window + 1 :], window, mean[: rows.size], rows)
+    return result
+
+
+@compiled
+def maxima(values: FloatArray, window: int) -> FloatArray:
+    """Return the largest value of every window; NaN if one is."""
+    result = np.full(values.shape, np.nan)
+    spare = np.empty((2, TILE + window))
+    for ticker in range(values.shape[0]):
+        for first in range(window - 1, values.shape[1], TILE):
+            rows = result[ticker, first : first + TILE]
+            _largest(values[ticker, first - window + 1 : first + rows.size], window, spare, rows)
+    return result
+
+
+@compiled
+def _mean(values: FloatArray, window: int, mean: FloatArray) -> None:
+    """Put the mean of the window that begins at each value."""
+    for i in range(mean.size):
+        mean[i] = values[i]
+    for k in range(1, window):
+        added = values[k : k + mean.size]
+        for i in range(mean.size):
+            mean[i] += added[i]
+    for i in range(mean.size):
+        mean[i] /= window
+
+
+@compiled
+def _deviation(values: FloatArray, window: int, mean: FloatArray, deviation: FloatArray) -> None:
+    """Put the standard deviation of the window that begins at each value."""
+    _mean(values, window, mean)
+    for i in range(mean.size):
+        deviation[i] = 0.0
+    for k in range(window):
+        of = values[k : k + mean.size]
+        for i in range(mean.size):
+            deviation[i] += (of[i] - mean[i]) * (of[i] - mean[i])
+    for i in range(mean.size):
+        deviation[i] = np.sqrt(deviation[i] / (window - 1))
+
+
+@compiled
+def _largest(values: FloatArray, window: int, spare: FloatArray, largest: FloatArray) -> None:
+    """Put the largest value of the window that begins at each value, from windows of 1, 2, 4, … sessions."""
+    width, known, wider = 1, spare[0], spare[1]
+    for i in range(values.size):
+        known[i] = values[i]
+    while 2 * width <= window:
+        _larger(known, known[width:], wider[: values.size + 1 - 2 * width])
+        width, known, wider = 2 * width, wider, known
+    _larger(known, known[window - width :], largest)
+
+
+@compiled
+def _larger(one: FloatArray, other: FloatArray, larger: FloatArray) -> None:
+    for i in range(larger.size):
+        larger[i] = one[i] if (one[i] >= other[i]) | (one[i] != one[i]) else other[i]
