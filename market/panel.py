@@ -130,6 +130,14 @@ class Panel:
         known = self.delistings["session"] <= frames["close"].index[-1]
         return replace(self, delistings=self.delistings[known], **frames)
 
+    def of(self, tickers: pd.Index) -> Self:
+        """Return the panel of neighbouring tickers; bars are shared, not copied."""
+        first, last = self.tickers.get_loc(tickers[0]), self.tickers.get_loc(tickers[-1])
+        if not self.tickers[first : last + 1].equals(tickers):
+            raise ValueError("tickers must be neighbours in the panel's order: sort and complete them")
+        frames: dict[str, Any] = {name: frame.iloc[:, first : last + 1] for name, frame in self._frames()}
+        return replace(self, delistings=self.delistings[self.delistings.index.isin(tickers)], **frames)
+
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Return the panel with another universe, described in words for the report."""
         return replace(self, universe=universe, facts=replace(self.facts, universe=described))
@@ -147,10 +155,16 @@ class Panel:
             yield name, getattr(self, name)
 
 
-def aligned_frame(values: np.ndarray, sessions: pd.DatetimeIndex, tickers: pd.Index) -> pd.DataFrame:
-    """Return ``values`` (n_sessions, n_tickers) as a frame with the project's axis names, one ticker contiguous."""
+def aligned_frame(
+    values: np.ndarray, sessions: pd.DatetimeIndex, tickers: pd.Index, *, copy: bool = True
+) -> pd.DataFrame:
+    """Return ``values`` (n_sessions, n_tickers) as a frame with the project's axis names, one ticker contiguous.
+
+    Without ``copy`` the caller gives the values away: nobody may write to them any more.
+    """
     index = pd.DatetimeIndex(sessions, name="session").as_unit("ns")
-    return pd.DataFrame(np.asfortranarray(values), index=index, columns=pd.Index(tickers, name="ticker", dtype="str"))
+    columns = pd.Index(tickers, name="ticker", dtype="str")
+    return pd.DataFrame(np.asfortranarray(values), index=index, columns=columns, copy=copy)
 
 
 def _check_axes(sessions: pd.Index, tickers: pd.Index) -> None:

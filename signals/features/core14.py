@@ -122,7 +122,7 @@ def volume_trend(panel: Panel) -> FloatArray:
     return ratio(trailing_mean(volume, 5), trailing_mean(volume, 20))
 
 
-@feature(group="market", warm_up=1)
+@feature(group="market", warm_up=1, cross_sectional=True)
 def market_return(panel: Panel) -> FloatArray:
     """Equal-weighted ret_1d of the session's universe, the same number for every name that printed."""
     market = session_mean(ret_1d(panel).where(panel.universe)).to_numpy()

@@ -4,6 +4,7 @@
 that reports and feature tables print.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ class Feature:
         Name of the feature that it repeats, number for number.
     formula : callable
         Panel in, array of shape (n_sessions, n_tickers) out.
+    cross_sectional : bool
+        A ticker's number depends on the other tickers of the panel. Others are computed for some tickers at a time;
+        this one for some sessions at a time, after the ``warm_up`` sessions before them, and must read no earlier one.
     """
 
     name: str
@@ -41,6 +45,11 @@ class Feature:
     warm_up: int
     same_as: str | None
     formula: Callable[[Panel], FloatArray]
+    cross_sectional: bool = False
+
+    def __reduce__(self) -> tuple[Callable[[str, str], "Feature"], tuple[str, str]]:
+        """Travel to another process by name."""
+        return _named, (self.formula.__module__, self.name)
 
     def __call__(self, panel: Panel) -> pd.DataFrame:
         """Return the feature, shape (n_sessions, n_tickers), row *t* known at the close of *t*; NaN: not available."""
@@ -48,7 +57,7 @@ class Feature:
 
 
 def feature(
-    *, group: str, warm_up: int, same_as: Feature | None = None
+    *, group: str, warm_up: int, same_as: Feature | None = None, cross_sectional: bool = False
 ) -> Callable[[Callable[[Panel], FloatArray]], Feature]:
     """Return a decorator that makes a ``Feature`` of a function, named as the function, defined by its docstring."""
 
@@ -62,6 +71,16 @@ def feature(
             warm_up=warm_up,
             same_as=None if same_as is None else same_as.name,
             formula=formula,
+            cross_sectional=cross_sectional,
         )
 
     return register
+
+
+def _named(module: str, name: str) -> Feature:
+    """Return the feature of a module by its name: one of its values, or in one of its tuples or lists."""
+    for value in vars(importlib.import_module(module)).values():
+        for candidate in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(candidate, Feature) and candidate.name == name:
+                return candidate
+    raise ValueError(f"{module} holds no feature {name}: name it in the module, or compute it in threads")

@@ -1,11 +1,15 @@
 """The registry: feature sets by name, and the one function that computes them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
-from market.panel import Panel
+from market.panel import Panel, aligned_frame
+from signals.features.cache import FeatureCache
+from signals.features.computing import Computing, computed_pieces, whole_frames
 from signals.features.core14 import CORE14
 from signals.features.feature import Feature
 
@@ -15,7 +19,11 @@ FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = MappingProxyType({"core14": CO
 
 
 def compute_features(
-    panel: Panel, feature_set: str = "core14", *, names: Sequence[str] | None = None
+    panel: Panel,
+    feature_set: str = "core14",
+    *,
+    names: Sequence[str] | None = None,
+    computing: Computing | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Compute a feature set on a panel.
 
@@ -27,24 +35,45 @@ def compute_features(
         A key of ``FEATURE_SETS``.
     names : sequence of str, optional
         The features wanted; all of the set by default.
+    computing : Computing, optional
+        Memory budget, cache, workers, and the type that is kept; float64 without a cache by default.
 
     Returns
     -------
-    dict of DataFrame of float64, each of shape (n_sessions, n_tickers)
+    dict of DataFrame of float, each of shape (n_sessions, n_tickers)
         In the order of the set, whatever the order of ``names``. Row *t* uses rows ≤ *t* only and is NaN unless every
-        bar that the definition reads was printed. Features that repeat another share its frame.
+        bar that the definition reads was printed. Features that repeat another share its frame. From a cache they are
+        mapped into memory and cannot be written to.
 
     Raises
     ------
     ValueError
-        If the set or a name is unknown.
+        If the set or a name is unknown, or the features do not fit the memory budget.
     """
     wanted = _wanted(feature_set, names)
-    frames: dict[str, pd.DataFrame] = {}
-    for feature in wanted:
-        repeated = frames.get(feature.same_as) if feature.same_as else None
-        frames[feature.name] = feature(panel) if repeated is None else repeated
-    return frames
+    computing = computing or Computing()
+    held = {feature.name for feature in wanted}
+    sources = {feature.name: feature.same_as if feature.same_as in held else feature.name for feature in wanted}
+    distinct = [feature for feature in wanted if sources[feature.name] == feature.name]
+    numbers = _numbers(panel, distinct, computing)
+    frames = {name: aligned_frame(numbers[name], panel.sessions, panel.tickers, copy=False) for name in numbers}
+    return {feature.name: frames[str(sources[feature.name])] for feature in wanted}
+
+
+def _numbers(panel: Panel, features: Sequence[Feature], computing: Computing) -> dict[str, np.ndarray]:
+    """Return features from the cache, if one is given, or computed."""
+    if computing.cache is None:
+        return whole_frames(computed_pieces(panel, features, computing), panel, computing.dtype)
+    cache = FeatureCache.of(panel, computing.cache, computing.dtype)
+    kept = [feature for feature in features if cache.keeps(feature)]
+    found = {feature.name: cache.read(feature) for feature in kept}
+    missing = [feature for feature in kept if found[feature.name] is None]
+    if missing:
+        cache.write(missing, computed_pieces(panel, missing, computing))
+    found |= {feature.name: cache.mapped(feature) for feature in missing}
+    fresh = [feature for feature in features if feature not in kept]
+    fresh_numbers = _numbers(panel, fresh, replace(computing, cache=None)) if fresh else {}
+    return {name: array for name, array in found.items() if array is not None} | fresh_numbers
 
 
 def feature_table(feature_set: str = "core14") -> pd.DataFrame:

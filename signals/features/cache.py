@@ -1,0 +1,145 @@
+"""Cache: features on disk, one file each, column after column, mapped into memory instead of read.
+
+    <folder>/<feature>-<key>.npy    (n_sessions, n_tickers), one ticker contiguous
+    <folder>/<feature>-<key>.json   what it is, its size and its sha256
+
+The key is made of the panel's fingerprint, the sha256 of the feature's code and the type of its numbers: whatever
+changes one of them asks for another file. The numbers are renamed into place before the JSON that vouches for them, so
+that a reader, or a process killed at any moment, meets a whole feature or none. Whoever computes one writes the same
+bytes, so two processes may. What is damaged is computed again. The folder may be deleted at any time.
+"""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from market.errors import SourceError
+from market.files import atomic_path, file_sha256, read_json, write_json
+from market.panel import Panel
+from market.store.naming import store_home
+from signals.features.code import code_hash
+from signals.features.feature import Feature
+
+__all__ = ["FeatureCache", "cache_home"]
+
+FORMAT = 1
+ABANDONED = 86_400.0  # seconds after which an unfinished file has no writer
+
+
+def cache_home() -> Path:
+    """Return the folder of cached features, beside the stored data sets."""
+    return store_home() / ".features"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureCache:
+    """Cached features of one panel.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are, of all panels.
+    panel : str
+        The panel's fingerprint.
+    shape : tuple of int
+        Its sessions and tickers.
+    dtype : str
+        Type of the numbers.
+    """
+
+    folder: Path
+    panel: str
+    shape: tuple[int, int]
+    dtype: str
+
+    @classmethod
+    def of(cls, panel: Panel, folder: Path, dtype: str) -> "FeatureCache":
+        """Return the cache of a panel's features in a folder."""
+        return cls(folder=folder, panel=panel.fingerprint(), shape=panel.close.shape, dtype=dtype)
+
+    def keeps(self, feature: Feature) -> bool:
+        """Return whether a feature can be kept: its code can be told."""
+        return code_hash(feature) is not None
+
+    def read(self, feature: Feature) -> np.ndarray | None:
+        """Return a kept feature, mapped read-only; None if there is none, or it is damaged."""
+        facts = self._facts(feature)
+        path = self._path(facts)
+        try:
+            told = read_json(path.with_suffix(".json"))
+        except (FileNotFoundError, SourceError):
+            return None
+        if not (isinstance(told, dict) and told.items() >= facts.items() and _is_whole(path, told)):
+            return None
+        return _mapped(path)
+
+    def mapped(self, feature: Feature) -> np.ndarray:
+        """Return a feature that was written a moment ago."""
+        return _mapped(self._path(self._facts(feature)))
+
+    def write(self, features: Iterable[Feature], pieces: Iterator[tuple[Feature, np.ndarray]]) -> None:
+        """Keep features that arrive some tickers at a time, in the order of the tickers."""
+        self._sweep()
+        paths = {feature.name: self._path(self._facts(feature)) for feature in features}
+        digests = {name: hashlib.sha256() for name in paths}
+        with ExitStack() as stack:
+            files: dict[str, BinaryIO] = {}
+            for name, path in paths.items():
+                files[name] = stack.enter_context(stack.enter_context(atomic_path(path)).open("wb"))
+                _append(files[name], digests[name], self._header())
+            for feature, piece in pieces:
+                _append(files[feature.name], digests[feature.name], piece.tobytes(order="F"))
+        for feature in features:
+            path = paths[feature.name]
+            facts = self._facts(feature) | {"size": path.stat().st_size, "sha256": digests[feature.name].hexdigest()}
+            write_json(path.with_suffix(".json"), facts)
+
+    def _facts(self, feature: Feature) -> dict[str, Any]:
+        """What must agree for a kept feature to be the one that is wanted."""
+        return {
+            "format": FORMAT,
+            "feature": feature.name,
+            "definition": feature.definition,
+            "panel": self.panel,
+            "code": code_hash(feature),
+            "dtype": self.dtype,
+            "shape": list(self.shape),
+        }
+
+    def _path(self, facts: dict[str, Any]) -> Path:
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return self.folder / f"{facts['feature']}-{key[:24]}.npy"
+
+    def _header(self) -> bytes:
+        sink = io.BytesIO()
+        described = {"descr": np.dtype(self.dtype).str, "fortran_order": True, "shape": self.shape}
+        np.lib.format.write_array_header_1_0(sink, described)
+        return sink.getvalue()
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left."""
+        for path in self.folder.glob(".*.partial"):
+            if path.stat().st_mtime < time.time() - ABANDONED:
+                path.unlink(missing_ok=True)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    numbers: np.ndarray = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return numbers
+
+
+def _append(file: BinaryIO, digest: Any, content: bytes) -> None:
+    file.write(content)
+    digest.update(content)
+
+
+def _is_whole(path: Path, told: dict[str, Any]) -> bool:
+    return path.is_file() and path.stat().st_size == told.get("size") and file_sha256(path) == told.get("sha256")

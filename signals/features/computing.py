@@ -1,0 +1,208 @@
+"""Computing: features of a panel in blocks that fit a memory budget, in threads, in processes or on a Ray cluster.
+
+A feature of one ticker is computed for some tickers at a time, a cross-sectional one for some sessions at a time, after
+the ``warm_up`` sessions that it reads before them. Neither the blocks nor who computes them changes a bit. Arithmetic
+is float64; what is kept may be float32.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from market.mapping import PLACES, cores, mapped
+from market.panel import BAR_FIELDS, Panel
+from signals.features.feature import Feature
+
+__all__ = ["Computing", "Pieces", "byte_count", "computed_pieces", "whole_frames"]
+
+LIBRARIES = 512_000_000  # bytes of the interpreter and what it has loaded
+SCRATCH = 24  # float64 arrays of a block that are alive while a feature is computed
+CELLS = 200_000  # of a block, at most: its arrays stay near the processor
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+Pieces = Iterator[tuple[Feature, np.ndarray]]
+
+
+def _quiet(stage: str, done: int, total: int, note: str = "") -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computing:
+    """How features are computed and kept; only ``dtype`` changes numbers, by one rounding.
+
+    Parameters
+    ----------
+    dtype : {"float64", "float32"}
+        What is kept. Arithmetic is float64 in both cases.
+    memory : str or None
+        Most that the process should hold, such as ``"4GB"``: bars, features, blocks in work and 0.5 GB for the
+        interpreter. Features in a cache are mapped and not counted. None sets no bound.
+    cache : Path or None
+        Folder in which features are kept and found again, mapped into memory; see :mod:`signals.features.cache`.
+    workers : int or None
+        Blocks at a time; by default as many as there are cores for threads, and 1 elsewhere.
+    on : {"threads", "processes", "ray"}
+        Who computes them, as for :func:`market.mapping.mapped`.
+    progress : callable
+        Called with ``"features"``, blocks done and blocks in all.
+
+    Raises
+    ------
+    ValueError
+        If a value is none of these.
+    """
+
+    dtype: Literal["float64", "float32"] = "float64"
+    memory: str | None = None
+    cache: Path | None = None
+    workers: int | None = None
+    on: str = "threads"
+    progress: Any = _quiet
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float64", "float32"):
+            raise ValueError(f"dtype must be float64 or float32, was {self.dtype!r}")
+        if self.on not in PLACES:
+            raise ValueError(f"on must be one of {', '.join(PLACES)}, was {self.on!r}")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be at least 1, was {self.workers}")
+        if self.memory is not None:
+            byte_count(self.memory)
+
+    @property
+    def at_a_time(self) -> int:
+        """Blocks in work."""
+        return self.workers or (cores() if self.on == "threads" else 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """Bars of some tickers, or of some sessions and those before, and the features wanted of them."""
+
+    panel: Panel
+    features: tuple[Feature, ...]
+    dtype: str
+    skipped: int = 0
+
+
+def byte_count(memory: str) -> int:
+    """Return the bytes that a text such as ``4GB`` or ``512 MB`` means.
+
+    Raises
+    ------
+    ValueError
+        If it means none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]B)", memory.strip().upper())
+    if match is None:
+        raise ValueError(f"memory must be a size like 4GB or 512MB, was {memory!r}")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def whole_frames(pieces: Pieces, panel: Panel, dtype: str) -> dict[str, np.ndarray]:
+    """Return the pieces put together, each feature of shape (n_sessions, n_tickers) with one ticker contiguous."""
+    frames: dict[str, np.ndarray] = {}
+    filled: dict[str, int] = {}
+    for feature, piece in pieces:
+        if feature.name not in frames:
+            frames[feature.name], filled[feature.name] = np.empty(panel.close.shape, dtype, order="F"), 0
+        first, last = filled[feature.name], filled[feature.name] + piece.shape[1]
+        frames[feature.name][:, first:last] = piece
+        filled[feature.name] = last
+    return frames
+
+
+def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Computing) -> Pieces:
+    """Yield each feature for some tickers at a time, in the order of the tickers.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars.
+    features : sequence of Feature
+        Distinct ones.
+    computing : Computing
+        Budget, workers and the type of the pieces.
+
+    Yields
+    ------
+    tuple of Feature and array of shape (n_sessions, n_tickers of the piece)
+
+    Raises
+    ------
+    ValueError
+        If not even one ticker at a time fits the budget.
+    """
+    alone = tuple(feature for feature in features if not feature.cross_sectional)
+    across = [feature for feature in features if feature.cross_sectional]
+    cells = _cells_of_a_block(panel, len(features), computing)
+    tickers = _spans(len(panel.tickers), cells // len(panel.sessions)) if alone else []
+    sessions = {feature.name: _spans(len(panel.sessions), _rows(feature, panel, cells)) for feature in across}
+    blocks = chain(
+        (_of_tickers(panel, span, alone, computing.dtype) for span in tickers),
+        (_of_sessions(panel, span, feature, computing.dtype) for feature in across for span in sessions[feature.name]),
+    )
+    results = mapped(_compute, blocks, workers=computing.at_a_time, on=computing.on)
+    told = _told(results, len(tickers) + sum(len(spans) for spans in sessions.values()), computing)
+    for _ in tickers:
+        yield from zip(alone, next(told), strict=True)
+    for feature in across:
+        yield feature, np.concatenate([next(told)[0] for _ in sessions[feature.name]])
+
+
+def _cells_of_a_block(panel: Panel, n_features: int, computing: Computing) -> int:
+    """Numbers of one field that a block holds: at least one ticker's."""
+    if computing.memory is None:
+        return max(CELLS, len(panel.sessions))
+    fixed = LIBRARIES + panel.close.size * (8 * len(BAR_FIELDS) + 1)
+    kept = panel.close.size * n_features * np.dtype(computing.dtype).itemsize if computing.cache is None else 0
+    a_cell = 8 * SCRATCH + n_features * np.dtype(computing.dtype).itemsize
+    blocks = computing.at_a_time + 2  # those in work, one that is done, one that is read
+    free = byte_count(computing.memory) - fixed - kept
+    if free < blocks * a_cell * len(panel.sessions):
+        least = (fixed + kept + blocks * a_cell * len(panel.sessions)) / 1e9
+        raise ValueError(
+            f"memory must be at least {least:.1f}GB for {n_features} features of {len(panel.tickers)} tickers over "
+            f"{len(panel.sessions)} sessions, was {computing.memory}: give more, a cache to keep them in, or float32"
+        )
+    return max(min(CELLS, free // (blocks * a_cell)), len(panel.sessions))
+
+
+def _rows(feature: Feature, panel: Panel, cells: int) -> int:
+    """Sessions of a block of a cross-sectional feature: enough to be worth its warm-up."""
+    return max(cells // len(panel.tickers), 4 * feature.warm_up, 1)
+
+
+def _spans(length: int, step: int) -> list[tuple[int, int]]:
+    return [(first, min(first + step, length)) for first in range(0, length, step)]
+
+
+def _of_tickers(panel: Panel, span: tuple[int, int], features: tuple[Feature, ...], dtype: str) -> _Block:
+    return _Block(panel=panel.of(panel.tickers[slice(*span)]), features=features, dtype=dtype)
+
+
+def _of_sessions(panel: Panel, span: tuple[int, int], feature: Feature, dtype: str) -> _Block:
+    first = max(span[0] - feature.warm_up, 0)
+    bars = panel.between(panel.sessions[first], panel.sessions[span[1] - 1])
+    return _Block(panel=bars, features=(feature,), dtype=dtype, skipped=span[0] - first)
+
+
+def _compute(block: _Block) -> list[np.ndarray]:
+    return [
+        np.asfortranarray(feature.formula(block.panel)[block.skipped :], dtype=block.dtype)
+        for feature in block.features
+    ]
+
+
+def _told(results: Iterator[list[np.ndarray]], total: int, computing: Computing) -> Iterator[list[np.ndarray]]:
+    """Pass results on and tell how many there were."""
+    computing.progress("features", 0, total)
+    for done, result in enumerate(results, start=1):
+        yield result
+        computing.progress("features", done, total)
