@@ -25,7 +25,7 @@ LIMITS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use: those it is bound to, or fewer where the environment says."""
+    """Return the number of cores that this process may use: those it is bound to, fewer if the environment says so."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = [int(os.environ[name]) for name in LIMITS if os.environ.get(name, "").isdigit()]
     return max(1, min([bound, *asked]))

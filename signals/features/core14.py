@@ -13,10 +13,9 @@ import math
 import numpy as np
 
 from market.panel import Panel
-from signals.cross_section import session_mean
 from signals.features.feature import feature
 from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
-from signals.rows import FloatArray
+from signals.rows import FloatArray, row_mean
 
 __all__ = [
     "CORE14",
@@ -125,8 +124,8 @@ def volume_trend(panel: Panel) -> FloatArray:
 @feature(group="market", warm_up=1, cross_sectional=True)
 def market_return(panel: Panel) -> FloatArray:
     """Equal-weighted ret_1d of the session's universe, the same number for every name that printed."""
-    market = session_mean(ret_1d(panel).where(panel.universe)).to_numpy()
-    return np.where(panel.printed.to_numpy(), market[:, None], np.nan)
+    returns = np.where(panel.universe.to_numpy(), ret_1d.formula(panel), np.nan)
+    return np.where(panel.printed.to_numpy(), row_mean(np.ascontiguousarray(returns)), np.nan)
 
 
 CORE14 = (

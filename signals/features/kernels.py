@@ -1,8 +1,8 @@
 """Kernels: trailing windows, compiled; arrays of shape (n_tickers, n_sessions), one ticker contiguous.
 
 Each window is combined afresh, for many sessions at once: sums from the oldest to the newest value, extremes, which no
-order can change, from two halves. So the numbers are those of a window on its own, bit by bit. ``tests/oracles/trailing_windows.py`` is the same in numpy. The first
-``window`` − 1 numbers of every ticker are NaN.
+order can change, from two halves. So the numbers are those of a window on its own, bit by bit.
+``tests/oracles/trailing_windows.py`` is the same in numpy. The first ``window`` − 1 numbers of every ticker are NaN.
 """
 
 import numpy as np
@@ -10,9 +10,33 @@ import numpy as np
 from market.compiling import compiled
 from signals.rows import FloatArray
 
-__all__ = ["maxima", "means", "standard_deviations"]
+__all__ = ["changes", "maxima", "means", "ratios", "standard_deviations"]
 
 TILE = 1024  # sessions whose windows are combined together: they stay in the first cache
+
+
+@compiled
+def changes(values: FloatArray, sessions: int) -> FloatArray:
+    """Return value ÷ value ``sessions`` earlier − 1."""
+    result = np.empty(values.shape)
+    for ticker in range(values.shape[0]):
+        newer, older, rows = values[ticker, sessions:], values[ticker], result[ticker, sessions:]
+        for i in range(min(sessions, values.shape[1])):
+            result[ticker, i] = np.nan
+        for i in range(rows.size):
+            rows[i] = newer[i] / older[i] - 1.0
+    return result
+
+
+@compiled
+def ratios(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Return numerator ÷ denominator, NaN where the denominator is not positive."""
+    result = np.empty(numerator.shape)
+    for ticker in range(numerator.shape[0]):
+        above, below, rows = numerator[ticker], denominator[ticker], result[ticker]
+        for i in range(rows.size):
+            rows[i] = above[i] / below[i] if below[i] > 0.0 else np.nan
+    return result
 
 
 @compiled
@@ -55,10 +79,14 @@ def _mean(values: FloatArray, window: int, mean: FloatArray) -> None:
     """Put the mean of the window that begins at each value."""
     for i in range(mean.size):
         mean[i] = values[i]
-    for k in range(1, window):
-        added = values[k : k + mean.size]
+    for k in range(1, window - 3, 4):
+        a, b, c, d = values[k:], values[k + 1 :], values[k + 2 :], values[k + 3 :]
         for i in range(mean.size):
-            mean[i] += added[i]
+            mean[i] = (((mean[i] + a[i]) + b[i]) + c[i]) + d[i]
+    for k in range(window - (window - 1) % 4, window):
+        a = values[k:]
+        for i in range(mean.size):
+            mean[i] += a[i]
     for i in range(mean.size):
         mean[i] /= window
 

@@ -17,16 +17,17 @@ __all__ = ["change", "ratio", "trailing_max", "trailing_mean", "trailing_min", "
 
 def change(values: FloatArray, sessions: int) -> FloatArray:
     """Return the simple return from the value ``sessions`` rows earlier."""
-    changed = np.full_like(values, np.nan)
-    changed[sessions:] = values[sessions:] / values[: max(len(values) - sessions, 0)] - 1.0
-    return changed
+    from signals.features.kernels import changes
+
+    return changes(_by_ticker(values), sessions).T
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return numerator ÷ denominator where the denominator is positive, else NaN (no volume has no ratio)."""
-    quotient = np.full_like(denominator, np.nan)
-    np.divide(numerator, denominator, out=quotient, where=denominator > 0)
-    return quotient
+    from signals.features.kernels import ratios
+
+    above, below = np.broadcast_arrays(numerator, denominator)
+    return ratios(_by_ticker(above), _by_ticker(below)).T
 
 
 def trailing_max(values: FloatArray, window: int) -> FloatArray:
