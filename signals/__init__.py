@@ -14,11 +14,12 @@ from signals.evaluation import (
     score_correlation,
     summarize_ic,
 )
-from signals.features import FEATURE_SETS, Feature, compute_features, feature_table, fill_gaps
+from signals.features import FEATURE_SETS, Computing, Feature, compute_features, feature_table, fill_gaps
 from signals.hac import Interval, hac_interval, hac_intervals, hac_lags_by_rule, hac_standard_error
 
 __all__ = [
     "FEATURE_SETS",
+    "Computing",
     "Feature",
     "ICDecay",
     "ICSummary",

@@ -22,7 +22,7 @@ __all__ = ["Computing", "Pieces", "byte_count", "computed_pieces", "whole_frames
 
 LIBRARIES = 512_000_000  # bytes of the interpreter and what it has loaded
 SCRATCH = 24  # float64 arrays of a block that are alive while a feature is computed
-CELLS = 200_000  # of a block, at most: its arrays stay near the processor
+CELLS = 500_000  # of a block, at most: few enough to stay near the processor, enough to be worth a call
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 Pieces = Iterator[tuple[Feature, np.ndarray]]

@@ -19,6 +19,7 @@ from strategy.cli.doors import (
     evaluate_command,
     new_command,
 )
+from strategy.cli.featuring import FEATURES_EXAMPLES, features_command
 from strategy.cli.looking import definition_command, report_command, runs_command, show_command, tearsheet_command
 from strategy.cli.papering import PAPER_EXAMPLES, paper_command
 from strategy.cli.proving import PROVE_EXAMPLES, prove_command
@@ -66,6 +67,7 @@ app.command("definition", epilog=_examples("quintile definition filter_negative 
     definition_command
 )
 
+app.command("features", epilog=FEATURES_EXAMPLES)(features_command)
 add_versioning_commands(app)
 add_data_commands(app)
 

@@ -1,0 +1,51 @@
+"""``quintile features``: compute a feature set on bars, keep it, and tell what it covers."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from strategy.cli.options import Json, Quiet, Verbose
+
+__all__ = ["FEATURES_EXAMPLES", "features_command"]
+
+FEATURES_EXAMPLES = """\b
+Examples:
+  quintile features us --set core14
+  quintile features bars.parquet --universe top400 --memory 4GB --workers 2
+  quintile features us --on ray --workers 8 --out shared/features
+  quintile features us --no-cache --json"""
+
+
+def features_command(
+    bars: Annotated[str, typer.Argument(metavar="BARS", help="builtin, a stored name, or a file or folder of bars.")],
+    set_: Annotated[str, typer.Option("--set", help="Feature set.")] = "core14",
+    universe: Annotated[str, typer.Option(help="all, topN (by trailing dollar volume) or a member file.")] = "all",
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    dtype: Annotated[str, typer.Option(help="What is kept: float32 or float64; arithmetic is float64.")] = "float32",
+    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Most to hold at a time, e.g. 4GB.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Blocks at a time; by default one a core.")] = None,
+    on: Annotated[str, typer.Option(help="Who computes: threads, processes or ray.")] = "threads",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where features are kept; beside the data.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute afresh and keep nothing.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compute a feature set and keep it, mapped and ready for the next run; what is kept already is only read."""
+    from signals.features import Computing, cache_home
+    from strategy.console import progress_bars
+    from strategy.featuring import featured
+
+    if no_cache and out is not None:
+        raise ValueError("--out says where features are kept, --no-cache that they are not: give one of them")
+    cache = None if no_cache else out or cache_home()
+    with progress_bars(quiet=quiet or as_json) as progress:
+        computing = Computing(dtype=dtype, memory=memory, cache=cache, workers=workers, on=on, progress=progress)
+        told = featured(bars, set_, universe=universe, span=(start, end), computing=computing)
+    if as_json:
+        print(json.dumps(told.as_json(), indent=2))
+    else:
+        told.print(quiet=quiet)
