@@ -204,5 +204,5 @@ def _told(results: Iterator[list[np.ndarray]], total: int, computing: Computing)
     """Pass results on and tell how many there were."""
     computing.progress("features", 0, total)
     for done, result in enumerate(results, start=1):
-        yield result
         computing.progress("features", done, total)
+        yield result
