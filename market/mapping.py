@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from typing import Any, TypeVar
 
 from market.errors import MissingExtraError, RunError
@@ -76,7 +75,7 @@ def _pooled(
     pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
     try:
-        yield from _in_order(partial(pool.submit, function), Future.result, items, workers)
+        yield from _in_order(lambda item: pool.submit(function, item), Future.result, items, workers)
     except BrokenProcessPool as error:
         raise RunError("a worker was killed, most likely for memory: free some, or use fewer workers") from error
     finally:

@@ -5,7 +5,6 @@ the ``warm_up`` sessions that it reads before them. Neither the blocks nor who c
 is float64; what is kept may be float32.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,12 +17,11 @@ from market.mapping import PLACES, cores, mapped
 from market.panel import BAR_FIELDS, Panel
 from signals.features.feature import Feature
 
-__all__ = ["Computing", "Pieces", "byte_count", "computed_pieces", "whole_frames"]
+__all__ = ["Computing", "Pieces", "computed_pieces", "whole_frames"]
 
 LIBRARIES = 512_000_000  # bytes of the interpreter and what it has loaded
 SCRATCH = 24  # float64 arrays of a block that are alive while a feature is computed
 CELLS = 500_000  # of a block, at most: few enough to stay near the processor, enough to be worth a call
-UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 Pieces = Iterator[tuple[Feature, np.ndarray]]
 
@@ -40,9 +38,9 @@ class Computing:
     ----------
     dtype : {"float64", "float32"}
         What is kept. Arithmetic is float64 in both cases.
-    memory : str or None
-        Most that the process should hold, such as ``"4GB"``: bars, features, blocks in work and 0.5 GB for the
-        interpreter. Features in a cache are mapped and not counted. None sets no bound.
+    memory : int or None
+        Bytes that the process should hold at most: bars, features, blocks in work and 0.5 GB for the interpreter.
+        Features in a cache are mapped and not counted. None sets no bound.
     cache : Path or None
         Folder in which features are kept and found again, mapped into memory; see :mod:`signals.features.cache`.
     workers : int or None
@@ -59,7 +57,7 @@ class Computing:
     """
 
     dtype: Literal["float64", "float32"] = "float64"
-    memory: str | None = None
+    memory: int | None = None
     cache: Path | None = None
     workers: int | None = None
     on: str = "threads"
@@ -72,8 +70,6 @@ class Computing:
             raise ValueError(f"on must be one of {', '.join(PLACES)}, was {self.on!r}")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be at least 1, was {self.workers}")
-        if self.memory is not None:
-            byte_count(self.memory)
 
     @property
     def at_a_time(self) -> int:
@@ -89,20 +85,6 @@ class _Block:
     features: tuple[Feature, ...]
     dtype: str
     skipped: int = 0
-
-
-def byte_count(memory: str) -> int:
-    """Return the bytes that a text such as ``4GB`` or ``512 MB`` means.
-
-    Raises
-    ------
-    ValueError
-        If it means none.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]B)", memory.strip().upper())
-    if match is None:
-        raise ValueError(f"memory must be a size like 4GB or 512MB, was {memory!r}")
-    return int(float(match[1]) * UNITS[match[2]])
 
 
 def whole_frames(pieces: Pieces, panel: Panel, dtype: str) -> dict[str, np.ndarray]:
@@ -164,12 +146,13 @@ def _cells_of_a_block(panel: Panel, n_features: int, computing: Computing) -> in
     kept = panel.close.size * n_features * np.dtype(computing.dtype).itemsize if computing.cache is None else 0
     a_cell = 8 * SCRATCH + n_features * np.dtype(computing.dtype).itemsize
     blocks = computing.at_a_time + 2  # those in work, one that is done, one that is read
-    free = byte_count(computing.memory) - fixed - kept
+    free = computing.memory - fixed - kept
     if free < blocks * a_cell * len(panel.sessions):
         least = (fixed + kept + blocks * a_cell * len(panel.sessions)) / 1e9
         raise ValueError(
             f"memory must be at least {least:.1f}GB for {n_features} features of {len(panel.tickers)} tickers over "
-            f"{len(panel.sessions)} sessions, was {computing.memory}: give more, a cache to keep them in, or float32"
+            f"{len(panel.sessions)} sessions, was {computing.memory / 1e9:.1f}GB: give more, a cache to keep them in, "
+            "or float32"
         )
     return max(min(CELLS, free // (blocks * a_cell)), len(panel.sessions))
 

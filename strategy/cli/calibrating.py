@@ -36,6 +36,7 @@ def calibrate_command(
     universe: Annotated[str, typer.Option(help="Of those bars: all, topN or a member file.")] = "all",
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the network.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each; changes no number.")] = 2,
+    on: Annotated[str, typer.Option(help="Who measures: processes or ray.")] = "processes",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Cells and results.")] = Path("calibration"),
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of runs whose log counts trials on --bars.")] = Path(
         "runs"
@@ -58,7 +59,7 @@ def calibrate_command(
     settings, studies = _settings(full, seeds, set_ or []), _studies(study)
     try:
         with progress_bars(quiet=quiet or as_json) as progress:
-            effort = Effort(workers=workers, progress=progress)
+            effort = Effort(workers=workers, on=on, progress=progress)
             found = calibrate_market(settings, studies=studies, out=out, real=real, effort=effort)
     except KeyboardInterrupt as interrupt:
         print(f"quintile: interrupted; repeat the command to go on, finished cells are in {out}", file=sys.stderr)

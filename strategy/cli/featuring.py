@@ -38,12 +38,14 @@ def features_command(
     from signals.features import Computing, cache_home
     from strategy.console import progress_bars
     from strategy.featuring import featured
+    from strategy.memory import memory_of
 
     if no_cache and out is not None:
         raise ValueError("--out says where features are kept, --no-cache that they are not: give one of them")
     cache = None if no_cache else out or cache_home()
+    most = None if memory is None else memory_of(memory)
     with progress_bars(quiet=quiet or as_json) as progress:
-        computing = Computing(dtype=dtype, memory=memory, cache=cache, workers=workers, on=on, progress=progress)
+        computing = Computing(dtype=dtype, memory=most, cache=cache, workers=workers, on=on, progress=progress)
         told = featured(bars, set_, universe=universe, span=(start, end), computing=computing)
     if as_json:
         print(json.dumps(told.as_json(), indent=2))

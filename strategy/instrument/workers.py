@@ -1,13 +1,12 @@
 """Workers: measure the cells that are missing, in this process or in several, and keep each as soon as it is known."""
 
-import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 
 from market.errors import RunError
+from market.mapping import mapped
 from strategy.console import ProgressCallback, silent
 from strategy.instrument.cells import Cell, CellCache, Numbers
 from strategy.instrument.measure import measure
@@ -22,12 +21,15 @@ class Effort:
     Parameters
     ----------
     workers : int
-        Processes, each with one thread.
+        Cells at a time, each with one thread.
+    on : {"processes", "ray"}
+        Where, if there are several; on Ray the cache's folder must be one that every machine sees.
     progress : callable
         Called after every cell with the time that is left, as the cells so far went.
     """
 
     workers: int = 1
+    on: str = "processes"
     progress: ProgressCallback = silent
 
     def __post_init__(self) -> None:
@@ -57,33 +59,20 @@ def measured(cells: Sequence[Cell], *, cache: CellCache, effort: Effort, stage: 
     waiting = [cell for cell in cells if cache.read(cell) is None]
     done, started = len(cells) - len(waiting), time.perf_counter()
     effort.progress(stage, done, len(cells), "" if waiting else "all known")
-    for count, cell in enumerate(_finished(waiting, cache, effort.workers), start=1):
+    for count, cell in enumerate(_finished(waiting, cache, effort), start=1):
         left = (time.perf_counter() - started) / count * (len(waiting) - count)
         effort.progress(stage, done + count, len(cells), f"{cell.name} · {_duration(left)} left")
     return [_kept(cell, cache) for cell in cells]
 
 
-def _finished(cells: Sequence[Cell], cache: CellCache, workers: int) -> Iterator[Cell]:
+def _finished(cells: Sequence[Cell], cache: CellCache, effort: Effort) -> Iterator[Cell]:
     """Yield cells as they are measured and kept."""
-    if workers == 1 or len(cells) < 2:
-        for cell in cells:
-            _keep(cell, cache)
-            yield cell
-        return
-    # spawn: a forked copy of a process that has used torch or numba threads may hang
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        asked: dict[Future[None], Cell] = {pool.submit(_keep, cell, cache): cell for cell in cells}
-        try:
-            for future in as_completed(asked):
-                future.result()
-                yield asked[future]
-        except BrokenProcessPool as error:
-            raise RunError("a worker was killed: repeat the command, finished cells are kept") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    workers = min(effort.workers, max(len(cells), 1))
+    for cell, _ in zip(cells, mapped(partial(_keep, cache), cells, workers=workers, on=effort.on), strict=True):
+        yield cell
 
 
-def _keep(cell: Cell, cache: CellCache) -> None:
+def _keep(cache: CellCache, cell: Cell) -> None:
     cache.write(cell, measure(cell))
 
 
