@@ -130,13 +130,11 @@ class Panel:
         known = self.delistings["session"] <= frames["close"].index[-1]
         return replace(self, delistings=self.delistings[known], **frames)
 
-    def of(self, tickers: pd.Index) -> Self:
-        """Return the panel of neighbouring tickers; bars are shared, not copied."""
-        first, last = self.tickers.get_loc(tickers[0]), self.tickers.get_loc(tickers[-1])
-        if not self.tickers[first : last + 1].equals(tickers):
-            raise ValueError("tickers must be neighbours in the panel's order: sort and complete them")
-        frames: dict[str, Any] = {name: frame.iloc[:, first : last + 1] for name, frame in self._frames()}
-        return replace(self, delistings=self.delistings[self.delistings.index.isin(tickers)], **frames)
+    def of_columns(self, first: int, stop: int) -> Self:
+        """Return the panel of the tickers in columns ``first`` to ``stop`` − 1; bars are shared, not copied."""
+        frames: dict[str, Any] = {name: frame.iloc[:, first:stop] for name, frame in self._frames()}
+        known = self.delistings.index.isin(frames["close"].columns)
+        return replace(self, delistings=self.delistings[known], **frames)
 
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Return the panel with another universe, described in words for the report."""

@@ -44,12 +44,10 @@ def test_float32_is_the_rounded_float64() -> None:
 
 def test_the_bars_of_some_tickers_are_a_panel_of_their_own() -> None:
     panel = panel_of_many()
-    some = panel.of(panel.tickers[2:5])
+    some = panel.of_columns(2, 5)
     assert list(some.tickers) == ["C", "D", "E"]
     assert list(some.delistings.index) == ["D"]
     assert some.close.equals(panel.close[["C", "D", "E"]])
-    with pytest.raises(ValueError, match="tickers must be neighbours"):
-        panel.of(panel.tickers[[0, 2]])
 
 
 def test_a_memory_budget_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

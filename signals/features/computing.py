@@ -167,7 +167,7 @@ def _spans(length: int, step: int) -> list[tuple[int, int]]:
 
 
 def _of_tickers(panel: Panel, span: tuple[int, int], features: tuple[Feature, ...], dtype: str) -> _Block:
-    return _Block(panel=panel.of(panel.tickers[slice(*span)]), features=features, dtype=dtype)
+    return _Block(panel=panel.of_columns(*span), features=features, dtype=dtype)
 
 
 def _of_sessions(panel: Panel, span: tuple[int, int], feature: Feature, dtype: str) -> _Block:
