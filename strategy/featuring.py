@@ -96,5 +96,6 @@ def featured(
 def coverage(features: dict[str, pd.DataFrame], panel: Panel) -> pd.Series:
     """Return the share of eligible names and sessions at which each feature has a value, index ``feature``."""
     eligible = panel.universe.to_numpy()
-    known = {name: np.count_nonzero(~np.isnan(frame.to_numpy()) & eligible) for name, frame in features.items()}
-    return pd.Series(known, dtype="float64").rename_axis("feature") / max(np.count_nonzero(eligible), 1)
+    cells = max(int(np.count_nonzero(eligible)), 1)
+    known = [np.count_nonzero(~np.isnan(frame.to_numpy()) & eligible) / cells for frame in features.values()]
+    return pd.Series(known, index=pd.Index(list(features), name="feature"), dtype="float64")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Computing:
         If a value is none of these.
     """
 
-    dtype: Literal["float64", "float32"] = "float64"
+    dtype: str = "float64"
     memory: int | None = None
     cache: Path | None = None
     workers: int | None = None
