@@ -18,6 +18,14 @@ from signals.features.core14 import ret_1d
 from tests.oracles.signal_panels import bits, delisting, random_panel
 
 
+@pytest.fixture(autouse=True)
+def _sources_may_be_edited_while_tests_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from signals.features import code
+
+    monkeypatch.setattr(code, "STARTED", 4e9)
+    code._module_hash.cache_clear()
+
+
 def panel_of_many() -> Panel:
     return replace(random_panel(5, n_sessions=90, n_tickers=12), delistings=delisting("D", "2020-03-20"))
 
@@ -126,7 +134,9 @@ def test_changed_code_of_a_helper_asks_for_another_file(tmp_path: Path, monkeypa
         hashes.append(code_hash(importlib.import_module("own_features").own))
     assert None not in hashes
     assert hashes[0] != hashes[1] != code_hash(ret_1d)
-    os.utime(tmp_path / "own_helper.py")  # written while this process runs: what it holds may not be what runs
+    os.utime(
+        tmp_path / "own_helper.py", (4.1e9, 4.1e9)
+    )  # written while this process runs: what it holds may not be what runs
     code._module_hash.cache_clear()
     assert code_hash(importlib.import_module("own_features").own) is None
 
