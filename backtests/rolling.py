@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backtests.kernel import compiled
+from market.compiling import compiled
 
 __all__ = ["trailing_print_mean"]
 
