@@ -9,13 +9,22 @@ import pandas as pd
 
 from market.panel import Panel, aligned_frame
 from signals.features.cache import FeatureCache
+from signals.features.compact import COMPACT7, COMPACT12
 from signals.features.computing import Computing, computed_pieces, whole_frames
 from signals.features.core14 import CORE14
 from signals.features.feature import Feature
+from signals.features.wide import WIDE95
 
 __all__ = ["FEATURE_SETS", "compute_features", "feature_table"]
 
-FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = MappingProxyType({"core14": CORE14})
+FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = MappingProxyType(
+    {
+        "core14": CORE14,
+        "compact7": COMPACT7,
+        "compact12": COMPACT12,
+        "wide95": WIDE95,
+    }
+)
 
 
 def compute_features(
