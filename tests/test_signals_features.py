@@ -212,7 +212,7 @@ def test_names_are_returned_in_the_order_of_the_set() -> None:
 
 
 def test_unknown_sets_and_names_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"feature_set must be one of \['core14'\], was 'core15'"):
+    with pytest.raises(ValueError, match=r"feature_set must be one of \[.*'core14'.*\], was 'core15'"):
         compute_features(random_panel(), "core15")
     with pytest.raises(ValueError, match=r"names holds \['rsi'\], not in feature set core14"):
         compute_features(random_panel(), names=["rsi", "ret_1d"])

@@ -68,7 +68,7 @@ def ema_window(span: int) -> int:
 
 
 def wilder(values: FloatArray, sessions: int) -> FloatArray:
-    """Return Wilder's exponential mean: the newest row weighs 1 ÷ sessions (New Concepts in Technical Trading, 1978)."""
+    """Return Wilder's exponential mean: the newest row weighs 1 ÷ sessions (Wilder 1978)."""
     return decayed_mean(values, _wilder_decay(sessions))
 
 

@@ -105,7 +105,7 @@ def bollinger_position(panel: Panel) -> FloatArray:
     """Place of the close between the Bollinger bands, 0 at the lower to 1 at the upper (Bollinger 2001)."""
     close = bars(panel, "close")
     reach = 2.0 * band_deviation(close)
-    return where_moving((close - trailing_mean(close, 20) + reach) / (2.0 * reach), close, 20)
+    return where_moving(ratio(close - trailing_mean(close, 20) + reach, 2.0 * reach), close, 20)
 
 
 @feature(group="technical", warm_up=19)
@@ -171,7 +171,7 @@ def cci_20(panel: Panel) -> FloatArray:
     """(Typical price − its mean of 20 sessions) ÷ (0.015 × its mean absolute deviation) (Lambert 1980)."""
     typical = typical_price(panel)
     distance = typical - trailing_mean(typical, 20)
-    return where_moving(distance / (0.015 * mean_deviation(typical, 20)), typical, 20)
+    return where_moving(ratio(distance, 0.015 * mean_deviation(typical, 20)), typical, 20)
 
 
 OSCILLATORS = (

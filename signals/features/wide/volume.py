@@ -71,7 +71,7 @@ def chaikin_money_flow_20(panel: Panel) -> FloatArray:
 
 @feature(group="volume", warm_up=14)
 def money_flow_index_14(panel: Panel) -> FloatArray:
-    """Share of 14 sessions' typical price × volume on which the typical price rose, 0 to 100 (Quong and Soudack 1989)."""
+    """Share of 14 sessions' typical price × volume in which that price rose, 0 to 100 (Quong and Soudack 1989)."""
     typical = typical_price(panel)
     flow, moved = typical * bars(panel, "volume"), typical - lag(typical, 1)
     rising, falling = (trailing_mean(np.heaviside(side, 0.0) * flow, 14) for side in (moved, -moved))
