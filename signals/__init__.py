@@ -14,7 +14,16 @@ from signals.evaluation import (
     score_correlation,
     summarize_ic,
 )
-from signals.features import FEATURE_SETS, Computing, Feature, compute_features, feature_table, fill_gaps
+from signals.features import (
+    FEATURE_SETS,
+    Computing,
+    Feature,
+    compute_features,
+    feature_table,
+    fill_gaps,
+    register_feature_set,
+)
+from signals.features.feature import feature
 from signals.hac import Interval, hac_interval, hac_intervals, hac_lags_by_rule, hac_standard_error
 
 __all__ = [
@@ -29,6 +38,7 @@ __all__ = [
     "centered_rank",
     "compute_features",
     "demean",
+    "feature",
     "feature_table",
     "fill_gaps",
     "hac_interval",
@@ -42,6 +52,7 @@ __all__ = [
     "quantile_returns",
     "rank",
     "rank_autocorrelation",
+    "register_feature_set",
     "score_correlation",
     "session_mean",
     "summarize_ic",

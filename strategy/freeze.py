@@ -23,6 +23,7 @@ from market.files import read_json
 from market.panel import Panel
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
+from signals.features.sets import SHIPPED_SETS
 from strategy.closure import closure_hash, decision_closure
 from strategy.comparison import StageDifference, compare_returns, compare_scores
 from strategy.console import ProgressCallback, silent
@@ -140,6 +141,9 @@ def _check_run(run: RunFolder, version: Version) -> None:
         "its place in the trial log is missing: run the strategy again": not (run.path / CHAIN_FILE).is_file(),
         "it is a run of a version already": "version" in record,
         "its model was given: freeze the run that trained it": "model" in record,
+        "its feature set is your own, and a version holds Quintile's sources only": (
+            run.spec.features.set not in SHIPPED_SETS
+        ),
     }
     for reason, holds in reasons.items():
         if holds:

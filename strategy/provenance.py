@@ -3,10 +3,10 @@
 import hashlib
 import os
 import platform
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from signals.features.sets import own_sources
 from strategy.closure import ROOT, closure_hash, decision_closure
 
 __all__ = ["code_fingerprint", "commit", "dependencies", "environment", "machine"]
@@ -28,10 +28,12 @@ DECIDING = (
 LIBRARIES = ("numpy", "pandas", "scipy", "torch", "vectorbt", "pyarrow", "scikit-learn", "safetensors", "quantstats")
 
 
-@cache
 def code_fingerprint() -> str:
-    """Return the sha256 of all sources that decide a number, newline-normalised, in hexadecimal."""
-    return closure_hash(decision_closure())
+    """Return the sha256 of all sources that decide a number, newline-normalised, in hexadecimal.
+
+    The sources of features that a user registered in this process are among them.
+    """
+    return closure_hash(decision_closure() | own_sources())
 
 
 def commit() -> str | None:

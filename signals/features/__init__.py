@@ -5,5 +5,15 @@ from signals.features.computing import Computing
 from signals.features.feature import Feature
 from signals.features.gaps import fill_gaps
 from signals.features.registry import FEATURE_SETS, compute_features, feature_table
+from signals.features.sets import register_feature_set
 
-__all__ = ["FEATURE_SETS", "Computing", "Feature", "cache_home", "compute_features", "feature_table", "fill_gaps"]
+__all__ = [
+    "FEATURE_SETS",
+    "Computing",
+    "Feature",
+    "cache_home",
+    "compute_features",
+    "feature_table",
+    "fill_gaps",
+    "register_feature_set",
+]

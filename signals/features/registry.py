@@ -1,30 +1,18 @@
 """The registry: feature sets by name, and the one function that computes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from market.panel import Panel, aligned_frame
 from signals.features.cache import FeatureCache
-from signals.features.compact import COMPACT7, COMPACT12
 from signals.features.computing import Computing, computed_pieces, whole_frames
-from signals.features.core14 import CORE14
 from signals.features.feature import Feature
-from signals.features.wide import WIDE95
+from signals.features.sets import FEATURE_SETS
 
 __all__ = ["FEATURE_SETS", "compute_features", "feature_table"]
-
-FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = MappingProxyType(
-    {
-        "core14": CORE14,
-        "compact7": COMPACT7,
-        "compact12": COMPACT12,
-        "wide95": WIDE95,
-    }
-)
 
 
 def compute_features(
@@ -106,5 +94,9 @@ def _wanted(feature_set: str, names: Sequence[str] | None) -> list[Feature]:
 
 def _members(feature_set: str) -> tuple[Feature, ...]:
     if feature_set not in FEATURE_SETS:
-        raise ValueError(f"feature_set must be one of {sorted(FEATURE_SETS)}, was {feature_set!r}")
+        known = sorted(FEATURE_SETS)
+        raise ValueError(
+            f"feature_set must be one of {known}, was {feature_set!r}: a set of your own is known once its file is "
+            "loaded (`quintile --features FILE …`)"
+        )
     return FEATURE_SETS[feature_set]

@@ -6,6 +6,8 @@ Heavy libraries are imported inside the commands, so that ``quintile --help`` an
 import errno
 import os
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -44,6 +46,18 @@ Start with:
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
+
+
+@app.callback()
+def _own_features(
+    features: Annotated[
+        Path | None, typer.Option("--features", metavar="FILE", help="Run this Python file first: it adds features.")
+    ] = None,
+) -> None:
+    if features is not None:
+        from strategy.own_features import load_features
+
+        load_features(features)
 
 
 def _examples(*lines: str) -> str:

@@ -17,6 +17,7 @@ from market.returns import Execution, forward_returns
 from models.checkpoint import Checkpoint
 from models.splits import resolve_split
 from models.windows import build_windows, fit_scaler
+from signals.features import feature_table
 from strategy.books import decide_book
 from strategy.learning import HORIZON, Lesson, learn, model_features, prepare_lesson, scores_of, test_sessions, tradable
 from strategy.prove.pipeline_under_test import Features, PipelineUnderTest, SpanPair, given_universe
@@ -26,7 +27,6 @@ from strategy.spec import StrategySpec, override
 __all__ = ["artefacts_of", "equity_at_fills", "learn_small", "pipeline_of", "quick_spec", "span_pairs"]
 
 QUICK = ("model.hidden=16", "model.layers=1", "training.max_epochs=2")
-FEATURE_MEMORY = 20  # sessions that the longest feature looks back
 BARE_IDENTITY = {"spec": "", "panel": "", "code": ""}
 
 
@@ -55,7 +55,7 @@ def pipeline_of(
     """
     split = checkpoint.provenance.spec["split"]
     dated = override(spec, [f'split.{key}="{split[key]}"' for key in ("train_end", "validation_end")])
-    memory = FEATURE_MEMORY + spec.features.gap_limit
+    memory = int(feature_table(spec.features.set)["warm_up"].max()) + spec.features.gap_limit
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         windows = build_windows(

@@ -20,8 +20,8 @@ SMALL = (
 )
 
 
-def small_market() -> SyntheticMarket:
-    return synthetic_market(SyntheticSettings(n_tickers=40, n_sessions=500))
+def small_market(n_sessions: int = 500) -> SyntheticMarket:
+    return synthetic_market(SyntheticSettings(n_tickers=40, n_sessions=n_sessions))
 
 
 def long_bars(panel: Panel) -> pd.DataFrame:
