@@ -8,7 +8,9 @@ import pandas as pd
 from market.panel import Panel
 from portfolio.trailing import moves
 
-__all__ = ["MOST_NAMES", "Clusters", "held_clusters"]
+__all__ = ["MOST_NAMES", "Clusters", "Tree", "groups_of", "held_clusters", "linkage_of", "tree_of"]
+
+Tree = tuple[list[int], list[tuple[list[float], list[float]]]]
 
 MOST_NAMES = 60  # the largest positions; more would not be read
 
@@ -69,7 +71,7 @@ def held_clusters(held_weights: pd.DataFrame, panel: Panel, sessions: int) -> Cl
     if len(names) < 3:
         return None
     correlation = pd.DataFrame(window, columns=panel.tickers)[names].corr()
-    order, tree = _tree(correlation.to_numpy())
+    order, tree = tree_of(linkage_of(correlation.to_numpy()))
     return Clusters(
         session=session,
         sessions=sessions,
@@ -79,12 +81,29 @@ def held_clusters(held_weights: pd.DataFrame, panel: Panel, sessions: int) -> Cl
     )
 
 
-def _tree(correlation: np.ndarray) -> tuple[list[int], list[tuple[list[float], list[float]]]]:
-    from scipy.cluster.hierarchy import dendrogram, linkage
+def linkage_of(correlation: np.ndarray) -> np.ndarray:
+    """Return scipy's average linkage of what correlates, shape (n − 1, 4), at the distance √(½ (1 − ρ))."""
+    from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
     distance = np.sqrt(np.clip(0.5 * (1.0 - correlation), 0.0, 1.0))
     np.fill_diagonal(distance, 0.0)
-    drawn = dendrogram(linkage(squareform(distance, checks=False), method="average"), no_plot=True)
+    links: np.ndarray = linkage(squareform(distance, checks=False), method="average")
+    return links
+
+
+def tree_of(links: np.ndarray) -> Tree:
+    """Return the order that puts like beside like, and each joint as four points to draw."""
+    from scipy.cluster.hierarchy import dendrogram
+
+    drawn = dendrogram(links, no_plot=True)
     places = [[(place - 5.0) / 10.0 for place in joint] for joint in drawn["icoord"]]  # its leaves lie at 5, 15, …
     return drawn["leaves"], list(zip(places, drawn["dcoord"], strict=True))
+
+
+def groups_of(links: np.ndarray, correlation: float) -> np.ndarray:
+    """Return the number of each one's cluster, 1, 2, …; joined are those that correlate at least so on average."""
+    from scipy.cluster.hierarchy import fcluster
+
+    groups: np.ndarray = fcluster(links, t=np.sqrt(0.5 * (1.0 - correlation)), criterion="distance")
+    return groups
