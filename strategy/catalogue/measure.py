@@ -216,8 +216,10 @@ def _nearest(correlation: pd.DataFrame) -> dict[str, np.ndarray]:
     np.fill_diagonal(size, -1.0)
     place = size.argmax(axis=1)
     known = size.max(axis=1) >= 0.0
-    nearest = np.where(known, correlation.columns.to_numpy(dtype=object)[place], None)
-    return {"nearest": nearest, "correlation": np.where(known, signed[np.arange(len(place)), place], np.nan)}
+    nearest = correlation.columns.to_numpy(dtype=object)[place]
+    nearest[~known] = None
+    closest: np.ndarray = np.where(known, signed[np.arange(len(place)), place], np.nan)
+    return {"nearest": nearest, "correlation": closest}
 
 
 def _duplicates(correlation: pd.DataFrame, threshold: float) -> pd.DataFrame:

@@ -91,8 +91,9 @@ def _place(value: float, reach: float) -> float:
 
 def _clusters(measured: pd.DataFrame) -> list[tuple[int, list[str]]]:
     """Return the clusters of more than one feature."""
-    members = [(int(label), [str(name) for name in part.index]) for label, part in measured.groupby("cluster")]
-    return [(label, names) for label, names in members if len(names) > 1]
+    labels = measured["cluster"]
+    members = [(label, [str(name) for name in labels.index[labels == label]]) for label in sorted(set(labels))]
+    return [(int(label), names) for label, names in members if len(names) > 1]
 
 
 def _tree(catalogue: Catalogue) -> dict[str, Any]:

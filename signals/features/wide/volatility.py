@@ -135,4 +135,5 @@ def _rogers_satchell(panel: Panel) -> FloatArray:
 
 
 def _annual_root(variance: FloatArray) -> FloatArray:
-    return np.sqrt(np.where(variance >= 0.0, variance, np.nan) * SESSIONS_A_YEAR)
+    root: FloatArray = np.sqrt(np.where(variance >= 0.0, variance, np.nan) * SESSIONS_A_YEAR)
+    return root
