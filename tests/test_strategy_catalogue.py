@@ -1,5 +1,6 @@
 """The catalogue of features: its numbers are those of the modules that own them, its page is safe to open."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,18 @@ from backtests.clusters import groups_of, linkage_of, tree_of
 from market.errors import DataError
 from market.panel import Panel
 from market.returns import Execution, forward_returns
-from signals import compute_features, feature, information_coefficient, register_feature_set, summarize_ic
+from signals import (
+    compute_features,
+    feature,
+    feature_table,
+    information_coefficient,
+    register_feature_set,
+    summarize_ic,
+)
 from signals.features import sets
 from strategy.catalogue import Catalogue, CatalogueOptions, measure_catalogue, render_catalogue, write_catalogue
 from tests.oracles.signal_panels import random_panel
+from tests.oracles.small_runs import long_bars, quintile
 
 
 @feature(group="price", warm_up=1)
@@ -118,14 +127,31 @@ def test_the_printed_table_has_one_line_a_feature(catalogue: Catalogue, capsys: 
     assert all(name in printed for name in catalogue.table.index)
 
 
-def test_writing_measures_a_shipped_set(panel: Panel, tmp_path: Path) -> None:
+def test_given_features_are_measured_as_they_are(panel: Panel, tmp_path: Path) -> None:
     told: list[str] = []
     options = CatalogueOptions(sampled_sessions=10, progress=lambda *words: told.append(words[0]))
-    catalogue = write_catalogue(panel, "core14", tmp_path / "page.html", options=options)
-    assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
+    features = compute_features(panel, "core14")
+    given = measure_catalogue(panel, "core14", features=features, options=options)
     assert len(told) == 15
-    pairs = set(zip(catalogue.duplicates["feature"], catalogue.duplicates["other"], strict=True))
+    pd.testing.assert_frame_equal(given.table, measure_catalogue(panel, "core14", options=options).table)
+    pairs = set(zip(given.duplicates["feature"], given.duplicates["other"], strict=True))
     assert {("ret_20d", "momentum"), ("ret_5d", "momentum_5d")} <= pairs
+    write_catalogue(given, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
+
+
+def test_the_command_writes_the_page_and_tells_the_table(
+    panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    long_bars(panel).to_parquet("bars.parquet")
+    words = ("features", "bars.parquet", "--no-cache", "--quiet", "--catalogue", "page.html")
+    printed = quintile(*words, monkeypatch=monkeypatch, capsys=capsys)
+    assert "volume_trend" in printed
+    assert printed.strip().endswith("page.html")
+    told = json.loads(quintile(*words, "--json", monkeypatch=monkeypatch, capsys=capsys))
+    assert [row["feature"] for row in told["features"]] == list(feature_table("core14").index)
+    assert "volume_trend" in Path(told["page"]).read_text(encoding="utf-8")
 
 
 def test_bars_shorter_than_the_longest_warm_up_are_refused(panel: Panel) -> None:

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from market.panel import Panel
+from signals.features.bars import bars
 from signals.features.feature import feature
 from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
 from signals.rows import FloatArray, row_mean
@@ -41,19 +42,19 @@ SESSIONS_A_YEAR = 252
 @feature(group="return", warm_up=1)
 def ret_1d(panel: Panel) -> FloatArray:
     """Close ÷ close 1 session earlier − 1."""
-    return change(_bars(panel, "close"), 1)
+    return change(bars(panel, "close"), 1)
 
 
 @feature(group="return", warm_up=5)
 def ret_5d(panel: Panel) -> FloatArray:
     """Close ÷ close 5 sessions earlier − 1."""
-    return change(_bars(panel, "close"), 5)
+    return change(bars(panel, "close"), 5)
 
 
 @feature(group="return", warm_up=20)
 def ret_20d(panel: Panel) -> FloatArray:
     """Close ÷ close 20 sessions earlier − 1."""
-    return change(_bars(panel, "close"), 20)
+    return change(bars(panel, "close"), 20)
 
 
 @feature(group="volatility", warm_up=20)
@@ -71,28 +72,28 @@ def vol_5d(panel: Panel) -> FloatArray:
 @feature(group="volume", warm_up=19)
 def vol_volume(panel: Panel) -> FloatArray:
     """Standard deviation ÷ mean of the last 20 volumes; NaN if none traded."""
-    volume = _bars(panel, "volume")
+    volume = bars(panel, "volume")
     return ratio(trailing_std(volume, 20), trailing_mean(volume, 20))
 
 
 @feature(group="range", warm_up=19)
 def dist_from_high(panel: Panel) -> FloatArray:
     """(Highest high of the last 20 sessions − close) ÷ close."""
-    close = _bars(panel, "close")
-    return (trailing_max(_bars(panel, "high"), 20) - close) / close
+    close = bars(panel, "close")
+    return (trailing_max(bars(panel, "high"), 20) - close) / close
 
 
 @feature(group="range", warm_up=19)
 def dist_from_low(panel: Panel) -> FloatArray:
     """(Close − lowest low of the last 20 sessions) ÷ close."""
-    close = _bars(panel, "close")
-    return (close - trailing_min(_bars(panel, "low"), 20)) / close
+    close = bars(panel, "close")
+    return (close - trailing_min(bars(panel, "low"), 20)) / close
 
 
 @feature(group="range", warm_up=0)
 def price_range(panel: Panel) -> FloatArray:
     """(High − low) ÷ close."""
-    return (_bars(panel, "high") - _bars(panel, "low")) / _bars(panel, "close")
+    return (bars(panel, "high") - bars(panel, "low")) / bars(panel, "close")
 
 
 @feature(group="return", warm_up=20, same_as=ret_20d)
@@ -110,14 +111,14 @@ def momentum_5d(panel: Panel) -> FloatArray:
 @feature(group="volume", warm_up=19)
 def volume_ratio(panel: Panel) -> FloatArray:
     """Volume ÷ mean of the last 20 volumes; NaN if none traded."""
-    volume = _bars(panel, "volume")
+    volume = bars(panel, "volume")
     return ratio(volume, trailing_mean(volume, 20))
 
 
 @feature(group="volume", warm_up=19)
 def volume_trend(panel: Panel) -> FloatArray:
     """Mean of the last 5 volumes ÷ mean of the last 20; NaN if none traded."""
-    volume = _bars(panel, "volume")
+    volume = bars(panel, "volume")
     return ratio(trailing_mean(volume, 5), trailing_mean(volume, 20))
 
 
@@ -144,11 +145,6 @@ CORE14 = (
     volume_trend,
     market_return,
 )
-
-
-def _bars(panel: Panel, field: str) -> FloatArray:
-    bars: FloatArray = getattr(panel, field).to_numpy(dtype="float64")
-    return bars
 
 
 def _annual_volatility(panel: Panel, window: int) -> FloatArray:

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from signals.features.windows import by_ticker
+from signals.features.trailing import by_ticker
 from signals.rows import FloatArray
 
 __all__ = [

@@ -12,14 +12,14 @@ import numpy as np
 
 from signals.rows import FloatArray
 
-__all__ = ["change", "ratio", "trailing_max", "trailing_mean", "trailing_min", "trailing_std"]
+__all__ = ["by_ticker", "change", "ratio", "trailing_max", "trailing_mean", "trailing_min", "trailing_std"]
 
 
 def change(values: FloatArray, sessions: int) -> FloatArray:
     """Return the simple return from the value ``sessions`` rows earlier."""
     from signals.features.kernels import changes
 
-    return changes(_by_ticker(values), sessions).T
+    return changes(by_ticker(values), sessions).T
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
@@ -27,14 +27,14 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     from signals.features.kernels import ratios
 
     above, below = np.broadcast_arrays(numerator, denominator)
-    return ratios(_by_ticker(above), _by_ticker(below)).T
+    return ratios(by_ticker(above), by_ticker(below)).T
 
 
 def trailing_max(values: FloatArray, window: int) -> FloatArray:
     """Return the largest of the last ``window`` rows."""
     from signals.features.kernels import maxima
 
-    return maxima(_by_ticker(values), window).T
+    return maxima(by_ticker(values), window).T
 
 
 def trailing_min(values: FloatArray, window: int) -> FloatArray:
@@ -46,17 +46,17 @@ def trailing_mean(values: FloatArray, window: int) -> FloatArray:
     """Return the mean of the last ``window`` rows."""
     from signals.features.kernels import means
 
-    return means(_by_ticker(values), window).T
+    return means(by_ticker(values), window).T
 
 
 def trailing_std(values: FloatArray, window: int) -> FloatArray:
     """Return the standard deviation (``ddof=1``) of the last ``window`` rows, in two passes around their mean."""
     from signals.features.kernels import standard_deviations
 
-    return standard_deviations(_by_ticker(values), window).T
+    return standard_deviations(by_ticker(values), window).T
 
 
-def _by_ticker(values: FloatArray) -> FloatArray:
+def by_ticker(values: FloatArray) -> FloatArray:
     """Turn to one ticker after the other, read-only: a kernel is compiled once for each kind of array."""
     turned: FloatArray = np.ascontiguousarray(values.T, dtype="float64").view()
     turned.flags.writeable = False

@@ -6,11 +6,10 @@ would divide by nothing, as in a window without any movement, is NaN, never the 
 
 import numpy as np
 
-from signals.features.trailing import trailing_max, trailing_min
+from signals.features.trailing import by_ticker, trailing_max, trailing_min
 from signals.rows import FloatArray
 
 __all__ = [
-    "by_ticker",
     "lag",
     "mean_deviation",
     "sessions_since_max",
@@ -18,13 +17,6 @@ __all__ = [
     "trailing_correlation",
     "where_moving",
 ]
-
-
-def by_ticker(values: FloatArray) -> FloatArray:
-    """Turn to one ticker after the other, read-only: a kernel is compiled once for each kind of array."""
-    turned: FloatArray = np.ascontiguousarray(values.T, dtype="float64").view()
-    turned.flags.writeable = False
-    return turned
 
 
 def lag(values: FloatArray, sessions: int) -> FloatArray:

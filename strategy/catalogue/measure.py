@@ -6,6 +6,7 @@ Features are clustered by the size of the correlation of their ranks within a se
 spaced from the longest warm-up to the end: a feature and its negative say the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from signals.cross_section import centered_rank
 from signals.evaluation import information_coefficient, summarize_ic
 from signals.features import compute_features, feature_table
 from strategy.console import ProgressCallback, silent, table
+from strategy.featuring import coverage
 
 __all__ = ["Catalogue", "CatalogueOptions", "measure_catalogue"]
 
@@ -133,8 +135,14 @@ class Catalogue:
         )
 
 
-def measure_catalogue(panel: Panel, feature_set: str, *, options: CatalogueOptions | None = None) -> Catalogue:
-    """Measure every feature of a set on a panel, with one feature in memory at a time.
+def measure_catalogue(
+    panel: Panel,
+    feature_set: str,
+    *,
+    features: Mapping[str, pd.DataFrame] | None = None,
+    options: CatalogueOptions | None = None,
+) -> Catalogue:
+    """Measure every feature of a set on a panel, with one feature in work at a time.
 
     Parameters
     ----------
@@ -142,6 +150,8 @@ def measure_catalogue(panel: Panel, feature_set: str, *, options: CatalogueOptio
         Bars with their universe.
     feature_set : str
         A key of ``signals.FEATURE_SETS``.
+    features : mapping of DataFrame, optional
+        The set's features on the panel, in the set's order; by default each is computed when its turn comes.
     options : CatalogueOptions, optional
         Clock, thresholds and progress.
 
@@ -159,7 +169,8 @@ def measure_catalogue(panel: Panel, feature_set: str, *, options: CatalogueOptio
     rows, ranks = {}, {}
     for done, name in enumerate(known.index):
         asked.progress("catalogue", done, len(known), name)
-        eligible = compute_features(panel, feature_set, names=[name])[name].where(panel.universe)
+        found = compute_features(panel, feature_set, names=[name]) if features is None else features
+        eligible = found[name].where(panel.universe)
         rows[name] = _measured(eligible, forward, panel)
         ranks[name] = centered_rank(eligible.iloc[sampled]).to_numpy().ravel()
     asked.progress("catalogue", len(known), len(known), "done")
@@ -191,7 +202,7 @@ def _measured(feature: pd.DataFrame, forward: pd.DataFrame, panel: Panel) -> dic
     summary = summarize_ic(information_coefficient(feature, forward))
     _, low, high = summary.interval
     return {
-        "coverage": feature.count().sum() / max(int(panel.universe.to_numpy().sum()), 1),
+        "coverage": coverage({"feature": feature}, panel).iloc[0],
         "rank_ic": summary.mean,
         "low": low,
         "high": high,

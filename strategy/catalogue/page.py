@@ -9,8 +9,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from market.files import write_text
-from market.panel import Panel
-from strategy.catalogue.measure import Catalogue, CatalogueOptions, measure_catalogue
+from strategy.catalogue.measure import Catalogue
 
 __all__ = ["render_catalogue", "write_catalogue"]
 
@@ -19,13 +18,9 @@ ROW = 16  # height of a feature in the tree
 DEPTH = 420  # width of the tree
 
 
-def write_catalogue(
-    panel: Panel, feature_set: str, path: str | Path, *, options: CatalogueOptions | None = None
-) -> Catalogue:
-    """Measure a feature set on a panel, write its page, whole or not at all, and return what was measured."""
-    catalogue = measure_catalogue(panel, feature_set, options=options)
+def write_catalogue(catalogue: Catalogue, path: str | Path) -> None:
+    """Write the page, whole or not at all."""
     write_text(path, render_catalogue(catalogue))
-    return catalogue
 
 
 def render_catalogue(catalogue: Catalogue) -> str:

@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from strategy.cli.options import Json, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from strategy.catalogue import Catalogue
+    from strategy.console import ProgressCallback
+    from strategy.featuring import Featured
 
 __all__ = ["FEATURES_EXAMPLES", "features_command"]
 
@@ -15,6 +20,7 @@ Examples:
   quintile features us --set core14
   quintile features bars.parquet --universe top400 --memory 4GB --workers 2
   quintile features us --on ray --workers 8 --out shared/features
+  quintile features us --set wide95 --catalogue features.html
   quintile features us --no-cache --json"""
 
 
@@ -30,6 +36,9 @@ def features_command(
     on: Annotated[str, typer.Option(help="Who computes: threads, processes or ray.")] = "threads",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where features are kept; beside the data.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute afresh and keep nothing.")] = False,
+    catalogue: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page: definition, coverage, rank IC, clusters.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -47,7 +56,21 @@ def features_command(
     with progress_bars(quiet=quiet or as_json) as progress:
         computing = Computing(dtype=dtype, memory=most, cache=cache, workers=workers, on=on, progress=progress)
         told = featured(bars, set_, universe=universe, span=(start, end), computing=computing)
+        measured = None if catalogue is None else _write_catalogue(told, set_, catalogue, progress)
     if as_json:
-        print(json.dumps(told.as_json(), indent=2))
-    else:
+        shown = told.as_json() if measured is None else measured.as_json() | {"page": str(catalogue)}
+        print(json.dumps(shown, indent=2))
+    elif measured is None:
         told.print(quiet=quiet)
+    else:
+        measured.print()
+        print(catalogue)
+
+
+def _write_catalogue(told: "Featured", feature_set: str, path: Path, progress: "ProgressCallback") -> "Catalogue":
+    from strategy.catalogue import CatalogueOptions, measure_catalogue, write_catalogue
+
+    options = CatalogueOptions(progress=progress)
+    measured = measure_catalogue(told.panel, feature_set, features=told.features, options=options)
+    write_catalogue(measured, path)
+    return measured
