@@ -4,17 +4,21 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from market.errors import RunError
 from signals import FEATURE_SETS, compute_features, feature, feature_table, register_feature_set
 from signals.features import sets
+from strategy.freeze import _check_run
 from strategy.own_features import load_features
 from strategy.prove import PipelineUnderTest, Proof, ProveOptions, prove
 from strategy.provenance import code_fingerprint
 from strategy.spec import load_spec, override
+from strategy.standing import CHAIN_FILE
+from strategy.versions import Version
 from tests.oracles.signal_panels import random_panel
 from tests.oracles.small_runs import assignments, long_bars, quintile, refusal, small_market
 
@@ -147,6 +151,17 @@ def test_a_strategy_file_names_a_set_and_runs_no_code(tmp_path: Path, monkeypatc
     assert "my_features" not in sys.modules
 
 
+def test_a_run_of_an_own_set_cannot_be_frozen(tmp_path: Path) -> None:
+    load_features(written(tmp_path))
+    for name in ("model.json", CHAIN_FILE):
+        (tmp_path / name).touch()
+    record = {"strategy": "filter_negative", "identity": {"code": code_fingerprint()}}
+    spec = override(load_spec(), ['features.set="my_features"'])
+    run = SimpleNamespace(is_complete=True, path=tmp_path, record=record, spec=spec, run_id="20261121")
+    with pytest.raises(RunError, match="20261121 cannot be frozen: its feature set is your own"):
+        _check_run(run, Version.parse("filter_negative@9.0.0"))  # type: ignore[arg-type]
+
+
 @pytest.mark.slow
 def test_a_run_with_an_own_set_is_proved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -158,7 +173,8 @@ def test_a_run_with_an_own_set_is_proved(
     quintile(*own, "run", "filter_negative", *words, monkeypatch=monkeypatch, capsys=capsys)
     told = quintile(*own, "prove", "latest", "--quiet", monkeypatch=monkeypatch, capsys=capsys)
     assert "PASS" in told
-    told = refusal(*own, "freeze", "latest", "filter_negative@9.0.0", monkeypatch=monkeypatch, capsys=capsys)
+    freeze = ("freeze", "latest", "--as", "filter_negative@9.0.0", "--versions", tmp_path / "versions")
+    told = refusal(*own, *freeze, monkeypatch=monkeypatch, capsys=capsys)
     assert "feature set is your own" in told
 
 
