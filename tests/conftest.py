@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,22 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def few_random_books() -> Iterator[None]:
+    """Draw five random books instead of two hundred, where what a book is compared with is not the matter."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("strategy.outcome.N_RANDOM", 5)
+        yield
+
+
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a small finished run with its bars, and a folder for versions; copy before changing anything in it."""
     from tests.frozen_market import bench as small_bench
 
-    return small_bench(tmp_path_factory.mktemp("bench"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("strategy.outcome.N_RANDOM", 5)
+        return small_bench(tmp_path_factory.mktemp("bench"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from strategy.runs import RunStore
 from strategy.spec import load_spec, override
 from tests.oracles.small_runs import SMALL, assignments, files_under, long_bars, quintile, refusal, small_market
 
+pytestmark = pytest.mark.usefixtures("few_random_books")
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = {"SYN000": "<script>alert(1)</script>", "SYN001": "../../x", "SYN002": '"><img src=x onerror=alert(1)>'}
 Case = tuple[Callable[[pd.DataFrame], pd.DataFrame] | None, tuple[str, ...]]
@@ -47,13 +48,6 @@ REFUSED = _documented("Refused")
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
     return long_bars(small_market().panel)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_random_books() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.N_RANDOM", 5)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -261,12 +261,10 @@ def test_re_entry_rules_that_cannot_hold_are_refused(assignments, words):
 
 
 def test_a_report_draws_and_lists_what_the_overlays_did_and_the_book_without_its_filter(
-    market, scores, spec, book, tmp_path
+    few_random_books, market, scores, spec, book, tmp_path
 ):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.N_RANDOM", 2)
-        given_spec = override(spec, ["portfolio.neutral=legs"])
-        finished = evaluate(scores, Inputs(panel=market.panel), spec=given_spec, store=RunStore(tmp_path))
+    given_spec = override(spec, ["portfolio.neutral=legs"])
+    finished = evaluate(scores, Inputs(panel=market.panel), spec=given_spec, store=RunStore(tmp_path))
     html = finished.report.read_text(encoding="utf-8")
     for words in ("Risk overlays", "every event of the kill switches", "factor of the volatility target"):
         assert words in html

@@ -22,6 +22,8 @@ from strategy.spec import load_spec, override
 from strategy.trials import TrialLog, distinct
 from tests.oracles.small_runs import long_bars, quintile, refusal
 
+pytestmark = pytest.mark.usefixtures("few_random_books")
+
 
 @pytest.fixture(scope="module")
 def market():
@@ -35,10 +37,8 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(market, store):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.N_RANDOM", 3)
-        scores = 1e-3 * market.oracle.iloc[-200:]
-        return evaluate(scores, market.panel, spec=load_spec("filter_negative"), store=store).folder
+    scores = 1e-3 * market.oracle.iloc[-200:]
+    return evaluate(scores, market.panel, spec=load_spec("filter_negative"), store=store).folder
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,6 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
     bars = tmp_path / "bars.parquet"
     long_bars(market.panel).to_parquet(bars)
     request, store = RunRequest(bars=str(bars)), RunStore(tmp_path / "runs")
-    monkeypatch.setattr("strategy.outcome.N_RANDOM", 2)
     monkeypatch.setattr(
         "strategy.comparing.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
     )

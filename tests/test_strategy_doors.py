@@ -1,7 +1,6 @@
 """The doors: given scores judged, the next session's book decided, a new strategy begun."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +28,7 @@ from strategy.scaffold import strategy_text
 from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
 from tests.oracles.small_runs import SMALL, files_under, left_with, long_bars, quintile, refusal, small_market
 
-
-@pytest.fixture(scope="module", autouse=True)
-def few_random_books() -> Iterator[None]:
-    """Draw five random books instead of two hundred: what they are compared with is not the matter here."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.N_RANDOM", 5)
-        yield
+pytestmark = pytest.mark.usefixtures("few_random_books")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from strategy.trials import TrialLog
 from strategy.versioned import log_opening, open_frozen, run_version
 from tests.frozen_market import Bench, bench, small_bars, small_spec
 
+pytestmark = pytest.mark.usefixtures("few_random_books")
 SEAL = "2016-08-01"
 
 

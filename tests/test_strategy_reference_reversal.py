@@ -15,10 +15,7 @@ from strategy import evaluate
 from strategy.runs import RunStore
 from strategy.spec import load_spec, override
 
-
-@pytest.fixture(autouse=True)
-def few_random_books(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strategy.outcome.N_RANDOM", 5)
+pytestmark = pytest.mark.usefixtures("few_random_books")
 
 
 # The table's rank ICs and their t are met; its quintile spreads are not. Beside its 3.0, 3.7 and 3.5 bp a day stand
