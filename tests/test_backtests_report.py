@@ -288,9 +288,9 @@ def test_no_number_prints_as_nan_or_infinity(parsed):
 
 def test_ten_years_fit_into_three_megabytes_and_three_seconds():
     long = make_report(2500)
-    started = time.perf_counter()
+    started = time.process_time()
     shown = render_report(long)
-    assert time.perf_counter() - started < 6.0  # three on a quiet machine
+    assert time.process_time() - started < 6.0  # three on a quiet machine
     assert len(shown.encode()) - len(get_plotlyjs().encode()) < 3_000_000
 
 
@@ -305,22 +305,29 @@ FAILED = ProofReport(
     verdict="FAIL", checks=(("truncation", "FAIL", f"features: {EVIL}"), ("clock", "PASS", "")), offence=EVIL
 )
 PROVEN = ProofReport(verdict="PASS", checks=(("truncation", "PASS", "24 sessions"), ("scaler", "NOT RUN", "")))
+PROOFS = {"UNPROVEN": None, "PROVEN": PROVEN, "PROOF FAILED": FAILED}
 
 
-@pytest.mark.parametrize("proof", [None, PROVEN, FAILED])
-@pytest.mark.parametrize("before", [None, PROVEN, FAILED])
-def test_a_restated_proof_is_the_page_drawn_with_it(tmp_path, report, before, proof):
-    path = write_report(replace(report, proof=before), tmp_path / "report.html")
-    restate_proof(path, proof)
-    assert path.read_text() == render_report(replace(report, proof=proof))
+@pytest.fixture(scope="module")
+def pages(report):
+    return {label: render_report(replace(report, proof=proof)) for label, proof in PROOFS.items()}
+
+
+@pytest.mark.parametrize("after", PROOFS)
+@pytest.mark.parametrize("before", PROOFS)
+def test_a_restated_proof_is_the_page_drawn_with_it(tmp_path, pages, before, after):
+    path = tmp_path / "report.html"
+    path.write_text(pages[before], encoding="utf-8")
+    restate_proof(path, PROOFS[after])
+    assert path.read_text(encoding="utf-8") == pages[after]
 
 
 @pytest.mark.parametrize(
-    ("proof", "label", "lead"),
-    [(None, "UNPROVEN", "UNPROVEN: nobody"), (PROVEN, "PROVEN", "PROVEN: 1 PASS"), (FAILED, "PROOF FAILED", "FAILED:")],
+    ("label", "lead"),
+    [("UNPROVEN", "UNPROVEN: nobody"), ("PROVEN", "PROVEN: 1 PASS"), ("PROOF FAILED", "FAILED:")],
 )
-def test_page_one_and_the_section_say_what_the_proof_found(report, proof, label, lead):
-    page = render_report(replace(report, proof=proof))
+def test_page_one_and_the_section_say_what_the_proof_found(pages, label, lead):
+    page = pages[label]
     parsed = Page(page)
     severities = [attrs["class"] for tag, attrs in parsed.tags if tag == "li" and "class" in attrs]
     assert severities == sorted(severities, key=["alarm", "caution", "note"].index)
