@@ -1,5 +1,6 @@
 """A small run that tests freeze: 30 names, 460 sessions, one layer of 8 units, bars from a file."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,13 @@ class Bench:
     run: RunFolder
     bars: Path
     versions: Path
+
+    def copied(self, folder: Path) -> "Bench":
+        """Return a copy under ``folder`` that may be changed; its bars stay where they are."""
+        shutil.copytree(self.store.root, folder / "runs")
+        store = RunStore(folder / "runs")
+        run = RunFolder(store.root / self.run.path.parent.name / self.run.run_id)
+        return Bench(store=store, run=run, bars=self.bars, versions=folder / "versions")
 
     def freeze(self, text: str, *, with_bars: bool = True) -> VersionFolder:
         options = FreezeOptions(versions=self.versions, with_bars=with_bars)

@@ -20,7 +20,6 @@ from strategy.freeze import publish
 from strategy.history import DEFINITION, render_newest, render_version
 from strategy.keeping import panel_files, read_kept, read_panel
 from strategy.replay import frozen_spec
-from strategy.runs import RunFolder, RunStore
 from strategy.spec import DEFAULT_STRATEGY, load_spec
 from strategy.trials import TrialLog
 from strategy.verify import FORMAT, verify
@@ -33,10 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def own(bench: Bench, tmp_path: Path) -> Bench:
     """Return a copy of the bench that may be changed."""
-    shutil.copytree(bench.store.root, tmp_path / "runs")
-    store = RunStore(tmp_path / "runs")
-    run = RunFolder(store.root / bench.run.path.parent.name / bench.run.run_id)
-    return Bench(store=store, run=run, bars=bench.bars, versions=tmp_path / "versions")
+    return bench.copied(tmp_path)
 
 
 def test_a_version_holds_what_it_promises(frozen: VersionFolder) -> None:

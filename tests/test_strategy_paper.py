@@ -17,7 +17,7 @@ from strategy.recompute import decide
 from strategy.runs import RunRequest
 from strategy.trials import TrialLog
 from strategy.versioned import Frozen, open_frozen
-from tests.frozen_market import bench, small_bars
+from tests.frozen_market import Bench, small_bars
 
 FREEZE = 459  # row of the session on which the version is frozen
 
@@ -55,9 +55,9 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def desk(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("paper")
-    made = bench(folder)
+    made = bench.copied(folder)
     panel = load_inputs(RunRequest(bars=str(small_bars(folder / "later.parquet", n_sessions=480)))).panel
 
     class Past(dt.datetime):
