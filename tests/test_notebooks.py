@@ -1,5 +1,6 @@
 """Notebooks: stripped in the repository, and run from top to bottom on a small market, or on real bars if given."""
 
+import ast
 import os
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,42 @@ def test_bars_to_verdict_takes_ten_lines() -> None:
     assert len(lines) == 10
 
 
+def last_values(notebook: Any) -> list[Any]:
+    """Run the cells one after the other in this process and return what a kernel would show below each."""
+    names: dict[str, Any] = {}
+    values = []
+    for cell in code_cells(notebook):
+        *statements, last = ast.parse(cell.source).body
+        shown = isinstance(last, ast.Expr)
+        exec(compile(ast.Module(statements if shown else [*statements, last], []), cell.id, "exec"), names)
+        values += [eval(compile(ast.Expression(last.value), cell.id, "eval"), names)] if shown else []
+    return [value for value in values if value is not None]
+
+
+def test_bars_to_verdict_ends_with_a_verdict(
+    few_random_books: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QUINTILE_BARS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (result,) = last_values(read(NOTEBOOKS[0]))
+    assert "<table" in result._repr_html_()
+    assert "EVIDENCE" in result._repr_html_()
+
+
+def test_what_the_signal_knows_is_six_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    from plotly.graph_objects import Figure
+
+    monkeypatch.delenv("QUINTILE_BARS", raising=False)
+    values = last_values(read(NOTEBOOKS[1]))
+    assert sum(isinstance(value, Figure) for value in values) == 6
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_runs_from_top_to_bottom_in_a_kernel(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from nbclient import NotebookClient
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
