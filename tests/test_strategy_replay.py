@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,10 @@ import pytest
 
 from market.errors import RunError
 from market.panel import Panel
+from models.checkpoint import Checkpoint
+from models.windows import Windows
 from portfolio.settings import BookSettings
+from strategy import learning
 from strategy import verify as verifying
 from strategy.cli import main
 from strategy.comparison import compare_bits, compare_returns, compare_scores, compare_weights
@@ -28,6 +32,7 @@ from strategy.versioned import open_frozen, run_version
 from strategy.versions import LOCK, SHIPPED, VersionFolder, list_versions, lock_text
 from tests.frozen_market import Bench, small_bars
 
+pytestmark = pytest.mark.usefixtures("few_random_books")
 Frame = pd.DataFrame
 
 
@@ -275,6 +280,27 @@ def test_the_commands_answer_in_words_and_exit_codes(bench: Bench, copy: Version
     assert quintile("holdout", "open", "filter_negative@9.9.9", *versions)[0] == 1
 
 
+@pytest.mark.parametrize("folder", list_versions(SHIPPED), ids=str)
+def test_every_shipped_version_replays_with_each_tenth_session_scored_anew(
+    folder: VersionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine sessions in ten keep the version's scores: a session's scores depend on its own windows alone."""
+    counts: list[int] = []
+
+    def tenth(checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex, **choices: Any) -> Frame:
+        scores = read_kept(folder.path)["scores"].loc[sessions]
+        anew = learning.scores_of(checkpoint, windows, sessions=sessions[::-10], **choices)
+        scores.loc[anew.index] = anew
+        counts.append(len(anew))
+        return scores
+
+    monkeypatch.setattr("strategy.recompute.scores_of", tenth)
+    found = replay(folder, exact=False)
+    assert found.difference is None, str(found.difference)
+    assert counts == [-(-len(read_kept(folder.path)["scores"]) // 10)]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", list_versions(SHIPPED), ids=str)
 def test_every_shipped_version_replays_within_tolerance(folder: VersionFolder) -> None:
     found = replay(folder, exact=False)
