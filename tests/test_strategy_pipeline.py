@@ -25,6 +25,7 @@ from strategy.pipeline import RunOptions, decide, decided_book, run
 from strategy.runs import RunStore
 from strategy.spec import StrategySpec, load_spec, override
 
+pytestmark = pytest.mark.usefixtures("few_random_books")
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (
     "model.hidden=16",
@@ -218,7 +219,7 @@ def whole(bars_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 
 def settings() -> list[str]:
-    return [word for assignment in (*SMALL, "training.max_epochs=12") for word in ("--set", assignment)]
+    return [word for assignment in (*SMALL, "training.max_epochs=6") for word in ("--set", assignment)]
 
 
 def test_the_command_line_runs_shows_and_draws(
@@ -234,6 +235,11 @@ def test_the_command_line_runs_shows_and_draws(
     assert Path(tearsheet).stat().st_size > 100_000
 
 
+def test_a_whole_run_stands_beside_two_hundred_random_books(whole: tuple[Path, dict[str, Any]]) -> None:
+    report = RunStore(whole[0] / "runs").find("latest").path / "report.html"
+    assert "among 200 books on random ranks" in report.read_text(encoding="utf-8")
+
+
 def in_process(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr(sys, "argv", ["quintile", *words])
     with pytest.raises(SystemExit) as left:
@@ -243,11 +249,15 @@ def in_process(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def test_a_killed_run_resumes_to_the_same_bits(
-    whole: tuple[Path, dict[str, Any]], bars_file: Path, tmp_path: Path
+    whole: tuple[Path, dict[str, Any]],
+    bars_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     killed = _kill_in_training(["run", "--bars", str(bars_file), "--quiet", *settings(), "--out", "killed"], tmp_path)
-    resumed = quintile("run", "--resume", killed.name, "--out", "killed", "--quiet", folder=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
+    monkeypatch.chdir(tmp_path)
+    in_process("run", "--resume", killed.name, "--out", "killed", "--quiet", monkeypatch=monkeypatch, capsys=capsys)
     (reference,) = (whole[0] / "runs" / "filter_negative").iterdir()
     for name in ("model.safetensors", "model.json", "scores.parquet", "weights.parquet", "returns.parquet"):
         assert (killed / name).read_bytes() == (reference / name).read_bytes(), name
