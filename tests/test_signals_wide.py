@@ -66,6 +66,13 @@ def test_warm_up_is_the_first_session_with_a_value(features: dict[str, pd.DataFr
         assert known[warm_up:].all(), name
 
 
+@pytest.mark.parametrize("n_sessions", [1, 2, 30])
+def test_a_panel_shorter_than_a_window_lacks_what_reads_it(panel: Panel, n_sessions: int) -> None:
+    short = everything(panel.until(panel.sessions[n_sessions - 1]))
+    for name, warm_up in members().items():
+        assert short[name].notna().to_numpy().sum() == 3 * max(n_sessions - warm_up, 0), name
+
+
 def test_starting_later_changes_no_bit_after_the_warm_up(panel: Panel, features: dict[str, pd.DataFrame]) -> None:
     for row in (1, 17):
         later = everything(panel.between(panel.sessions[row], None))
