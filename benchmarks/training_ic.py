@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from benchmarks.soft_rank import processor
+from benchmarks.runner.page import processor
 from market.synthetic import SyntheticSettings
 from strategy.console import progress_bars
 from strategy.inputs import load_inputs

@@ -6,7 +6,6 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from signals.features.sets import own_sources
 from strategy.closure import ROOT, closure_hash, decision_closure
 
 __all__ = ["code_fingerprint", "commit", "dependencies", "environment", "machine"]
@@ -33,6 +32,8 @@ def code_fingerprint() -> str:
 
     The sources of features that a user registered in this process are among them.
     """
+    from signals.features.sets import own_sources  # here, because verifying a version needs no library
+
     return closure_hash(decision_closure() | own_sources())
 
 
