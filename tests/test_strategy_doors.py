@@ -49,6 +49,12 @@ def reversal(panel: Panel) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
+def lately(reversal: pd.DataFrame) -> pd.DataFrame:
+    """Return the last half year of the reversal, where its size is not the matter."""
+    return reversal.iloc[-126:]
+
+
+@pytest.fixture(scope="module")
 def judged(panel: Panel, reversal: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return evaluate(reversal, panel, store=RunStore(tmp_path_factory.mktemp("judged")))
 
@@ -80,14 +86,14 @@ def test_an_evaluation_leaves_no_trace_of_its_staging(judged: Run) -> None:
 
 
 def test_an_evaluation_that_fails_leaves_nothing(
-    panel: Panel, reversal: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: Panel, lately: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(RunFolder, "write_metrics", full)
     with pytest.raises(OSError, match="No space left"):
-        evaluate(reversal, panel, store=RunStore(tmp_path / "runs"))
+        evaluate(lately, panel, store=RunStore(tmp_path / "runs"))
     assert {Path(name).name for name in files_under(tmp_path)} <= {"trials.sqlite"}  # what was measured counts
 
 
@@ -106,10 +112,10 @@ def test_scores_that_look_ahead_are_suspected(panel: Panel, tmp_path: Path) -> N
     assert "a leak or a bad print until proven otherwise" in page
 
 
-def test_other_scores_are_another_trial(panel: Panel, reversal: pd.DataFrame, tmp_path: Path) -> None:
+def test_other_scores_are_another_trial(panel: Panel, lately: pd.DataFrame, tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    counts = [evaluate(scores, panel, store=store).metrics["headline"]["trials"] for scores in (reversal, -reversal)]
-    again = evaluate(reversal, panel, store=store).metrics["headline"]["trials"]
+    counts = [evaluate(scores, panel, store=store).metrics["headline"]["trials"] for scores in (lately, -lately)]
+    again = evaluate(lately, panel, store=store).metrics["headline"]["trials"]
     assert [*counts, again] == [1, 2, 2]
 
 
@@ -174,13 +180,13 @@ def test_a_file_that_holds_no_scores_is_one_clear_line(name: str, text: str, mes
 
 def test_evaluate_from_the_command_line(
     panel: Panel,
-    reversal: pd.DataFrame,
+    lately: pd.DataFrame,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    reversal.to_parquet("rev.parquet")
+    lately.to_parquet("rev.parquet")
     long_bars(panel).to_parquet("bars.parquet")
     words = ("evaluate", "rev.parquet", "--bars", "bars.parquet", "--execution", "close", "--set", "portfolio.k=0.1")
     printed = quintile(*words, "--set", "costs.trade_bps=0", "--json", monkeypatch=monkeypatch, capsys=capsys)
