@@ -10,6 +10,8 @@ from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, run_store
 from strategy.cli.running import Bars, command_line, request_of, spec_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from strategy.comparing import BookComparison
     from strategy.console import ProgressCallback
     from strategy.inputs import Inputs
@@ -26,23 +28,6 @@ Examples:
   quintile compare-books filter_negative latest --optimised
   quintile compare-books filter_negative latest --json"""
 
-SHOWN = (
-    "sharpe",
-    "standard_error",
-    "sharpe_low",
-    "sharpe_high",
-    "gap",
-    "gap_low",
-    "gap_high",
-    "sharpe_gross",
-    "verdict",
-    "deflated",
-    "max_drawdown",
-    "turnover",
-    "beta",
-    "gross",
-    "net",
-)
 SHARES = ("annual_return", "volatility", "max_drawdown", "turnover", "cost_drag", "gross", "net", "long", "short")
 
 
@@ -113,12 +98,34 @@ def _print(comparison: "BookComparison", *, verbose: bool) -> None:
     from strategy.console import table
 
     print(comparison.sentence)
-    shown = comparison.table if verbose else comparison.table[list(SHOWN)]
-    rows = [[str(name), *[_cell(key, value) for key, value in row.items()]] for name, row in shown.iterrows()]
-    table("", ["book", *(key.replace("_", " ") for key in shown.columns)], rows)
+    rows = comparison.table.iterrows()
+    told = {str(name): _every_cell(row) if verbose else _main_cells(row) for name, row in rows}
+    table("", ["book", *next(iter(told.values()))], [[name, *cells.values()] for name, cells in told.items()])
     print(f"{comparison.conditions}; {comparison.timing}")
     for name, why in comparison.refused.items():
         print(f"{name} was refused: {why}")
+
+
+def _main_cells(row: "pd.Series") -> dict[str, str]:
+    """Return what a terminal of 80 columns has room for; the page has the rest."""
+    return {
+        "Sharpe net": f"{row['sharpe']:.2f} ± {row['standard_error']:.2f}",
+        "95 %": _bounds(row["sharpe_low"], row["sharpe_high"]),
+        "lead": "–" if row["gap"] != row["gap"] else f"{row['gap']:.2f}",
+        "95 % of it": _bounds(row["gap_low"], row["gap_high"]),
+        "verdict": str(row["verdict"]),
+        "deflated": _cell("deflated", row["deflated"]),
+        "drawdown": _cell("max_drawdown", row["max_drawdown"]),
+        "net": _cell("net", row["net"]),
+    }
+
+
+def _every_cell(row: "pd.Series") -> dict[str, str]:
+    return {str(key).replace("_", " "): _cell(key, value) for key, value in row.items()}
+
+
+def _bounds(low: float, high: float) -> str:
+    return "–" if low != low else f"{low:.2f} to {high:.2f}"
 
 
 def _cell(key: object, value: object) -> str:
