@@ -13,7 +13,7 @@ from strategy.paper import commit_decision, open_paper, replay_paper
 from strategy.pipeline import RunOptions
 from strategy.prove.checks import ProveOptions
 from strategy.prove.trained import prove_run, prove_version
-from strategy.recompute import decide
+from strategy.recompute import decided_book
 from strategy.replay import replay
 from strategy.runs import RunRequest, RunStore
 from strategy.trials import TrialLog
@@ -92,9 +92,9 @@ def test_a_version_on_later_bars_and_on_paper_decides_with_its_own_sectors(
     log = open_paper(version, tmp_path / "paper")
     assert commit_decision(log, frozen, panel) is not None
     assert replay_paper(log, frozen, panel) == []
-    levelled = decide(frozen.spec, panel, frozen.checkpoint, sectors=frozen.sectors)
-    one = decide(frozen.spec, panel, frozen.checkpoint, sectors=pd.Series("one", index=panel.tickers))
-    assert not levelled.equals(one), "sectors decide"
+    levelled = decided_book(frozen.spec, panel, frozen.checkpoint, sectors=frozen.sectors)
+    one = decided_book(frozen.spec, panel, frozen.checkpoint, sectors=pd.Series("one", index=panel.tickers))
+    assert not levelled.weights.equals(one.weights), "sectors decide"
 
 
 def test_a_run_with_a_hedge_file_is_proven_frozen_and_replayed(tmp_path: Path) -> None:
