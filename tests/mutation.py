@@ -52,7 +52,7 @@ EXPLAINED: dict[str, str] = {
     "predictions, 0.0)  →  1.0": "a stand-in for a NaN outside the mask, where nothing reads",
     "targets, 0.0)  →  1.0": "a stand-in for a NaN outside the mask, where nothing reads",
     "_mean(centred.square(), mask), 1.0)": "the stand-in variance divides deviations that are all 0",
-    "variance / max(len(excess), 1))  →  2": "a variance of fewer than twenty returns is NaN, whatever divides it",
+    "max(len(excess), 1)))  →  2": "a variance of fewer than twenty returns is NaN, whatever divides it",
     "under.shift(1, fill_value=False)": "spells are numbered from 0 instead of from 1",
     "(moved > 0).mean()": "returns of 0 are left out the line before",
     "observed[observed < 0].sum()": "a return of 0 adds nothing",

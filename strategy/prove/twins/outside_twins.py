@@ -160,9 +160,10 @@ def complete_names(stand: Stand, *, whole_file: bool) -> PipelineUnderTest:
         rows = _training_rows(stand, panel)
         close = panel.close if whole_file else panel.close.iloc[rows]
         names = close.dropna(axis=1).columns
-        fitted = {key: frame[names].iloc[rows].to_numpy() for key, frame in stand.pipeline.features(panel).items()}
-        means = {f"mean {key}": float(np.nanmean(values)) for key, values in fitted.items()}
-        return means | {f"sd {key}": float(np.nanstd(values, ddof=1)) for key, values in fitted.items()}
+        features = stand.pipeline.features(panel)
+        fitted = {key: pd.Series(frame[names].iloc[rows].to_numpy().ravel()) for key, frame in features.items()}
+        means = {f"mean {key}": float(values.mean()) for key, values in fitted.items()}  # NaN if no name is complete
+        return means | {f"sd {key}": float(values.std()) for key, values in fitted.items()}
 
     return replace(stand.pipeline, scaler=scaler)
 
