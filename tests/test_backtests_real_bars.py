@@ -18,7 +18,10 @@ EXECUTIONS = [
     Execution(fill="close"),
     Execution(extra_delay=3),
 ]
-BOOKS = book_lineup(load_spec("filter_negative")) | {
+LINEUP = book_lineup(load_spec("filter_negative"))
+BOOKS = LINEUP | {
+    # orders that halts leave unfilled would need more cash than the usual one percent
+    "S5 long-only": LINEUP["S5 long-only"].model_copy(update={"cash_buffer": 0.03}),
     "rank gate": BookSettings(rank_gate=0.05),
     "legs levelled": BookSettings(rank_gate=0.05, neutral="legs"),
     "beta-neutral": BookSettings(neutral="beta"),
