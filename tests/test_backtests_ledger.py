@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests import Costs
+from backtests.kernel import _pairwise_sum, row_of_first
 from backtests.ledger import keep_ledger
 from backtests.schedule import due_weights
 from market import Execution, forward_returns
@@ -208,3 +209,16 @@ def test_an_open_quoted_in_the_session_of_the_pay_out_is_not_traded():
     panel = panel_of(opens, closes, delistings=delisting_table(["T000"], [pd.Timestamp("2015-01-05")], [0.0]))
     run = ledger_of(panel, decided(panel, [0.5, 0.0], [0.2, 0.0], [NAN, NAN], [NAN, NAN]))
     assert run.shares[:, 0].tolist() == [0, 50, 0, 0]
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 127, 128, 129, 136, 500, 1695])
+def test_the_sum_of_a_book_has_the_bits_of_numpys(n):
+    values = np.random.default_rng(n).normal(size=n) * np.logspace(-6, 6, n)
+    assert _pairwise_sum(values) == values.sum()
+
+
+def test_a_book_begins_where_it_first_holds_something_and_a_flat_one_where_it_is_first_due():
+    nothing, flat, held = [np.nan, np.nan], [0.0, 0.0], [0.0, -0.1]
+    assert row_of_first(np.array([nothing, flat, flat, held, held])) == 3
+    assert row_of_first(np.array([nothing, flat, flat])) == 1
+    assert row_of_first(np.array([nothing, nothing])) == -1
