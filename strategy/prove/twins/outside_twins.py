@@ -175,7 +175,7 @@ def weekly_refits(stand: Stand, *, purge: Literal["days", "sessions"]) -> Pipeli
     """
 
     def spans(panel: Panel) -> Sequence[SpanPair]:
-        mondays = np.flatnonzero((panel.sessions.dayofweek == 0) & (panel.sessions >= stand.pipeline.first_decision))
+        mondays = np.flatnonzero((panel.sessions.day_of_week == 0) & (panel.sessions >= stand.pipeline.first_decision))
         return tuple(_week(panel, int(monday), purge) for monday in mondays)
 
     return replace(stand.pipeline, spans=spans)
