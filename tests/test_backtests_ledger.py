@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests import Costs
-from backtests.kernel import _pairwise_sum, row_of_first
+from backtests.kernel import _pairwise_sum, know_last, row_of_first
 from backtests.ledger import keep_ledger
 from backtests.schedule import due_weights
 from market import Execution, forward_returns
@@ -222,3 +222,10 @@ def test_a_book_begins_where_it_first_holds_something_and_a_flat_one_where_it_is
     assert row_of_first(np.array([nothing, flat, flat, held, held])) == 3
     assert row_of_first(np.array([nothing, flat, flat])) == 1
     assert row_of_first(np.array([nothing, nothing])) == -1
+
+
+def test_a_price_that_is_missing_is_the_last_one_known_at_that_moment():
+    fills, closes = np.array([[np.nan], [np.nan], [3.0], [np.nan]]), np.array([[1.5], [np.nan], [np.nan], [4.0]])
+    know_last(fills, closes)
+    np.testing.assert_array_equal(fills[:, 0], [np.nan, 1.5, 3.0, 3.0])
+    np.testing.assert_array_equal(closes[:, 0], [1.5, 1.5, 3.0, 4.0])
