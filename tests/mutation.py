@@ -46,6 +46,7 @@ EXPLAINED: dict[str, str] = {
     "clamp(min=1)": "sessions with fewer than five names do not count, whatever their mean",
     "right.square().sum(dim=1), 1.0)  →  2.0": "the stand-in scale is read only where the result is set to 0",
     "if table.shape[0] > 0:  →  1": "differs only for bars of a single session, where nothing can fill",
+    "if volume[i] > 0.0 else 1.0  →  1.0": "differs only for names that trade for less than one dollar a day",
     "else terms.borrowing) * free  →  free >= 0.0": "interest on cash of 0 is 0 at any rate",
     "equity / gross if gross > 0.0": "a flat book has no margin call, whether its level is infinite or NaN",
     "has_impact else np.empty((0, 0)),  →  1": "the volume of a book without impact is never read",
