@@ -90,6 +90,8 @@ def main() -> None:
     """Run the command line; every failure is one line on standard error and a non-zero exit."""
     try:
         app()
+    except SystemExit:
+        raise  # the usual end; asking whether it is one of the others would import pandas
     except _expected_errors() as error:
         if "--verbose" in sys.argv:
             raise
