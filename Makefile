@@ -39,7 +39,7 @@ test-slow: $(READY) ## The rest: real bars, whole trainings, kills; an hour or m
 mutation: $(READY) ## Break the arithmetic on purpose and count how often a test notices; an hour
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py
 
-bench: $(READY) ## Measure every workload, with peers, and write benchmarks/README.md; under an hour
+bench: $(READY) ## Measure every workload, with peers, and write benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 definition: $(READY) ## Render STRATEGY_DEFINITION.md from the newest version of the default strategy
