@@ -5,17 +5,16 @@ from backtests.report.inputs import (
     BookReport,
     Fingerprints,
     ReportInput,
-    SignalReport,
     Span,
     Spans,
     Stamp,
     TrainingReport,
     book_report,
-    signal_report,
 )
 from backtests.report.page import render_report, restate_proof, write_report
 from backtests.report.proven import ProofReport
 from backtests.report.sections.front import OPTIMISTIC, SYNTHETIC
+from backtests.report.signal_input import SignalReport, signal_report
 
 __all__ = [
     "OPTIMISTIC",

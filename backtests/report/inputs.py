@@ -1,7 +1,7 @@
 """What a report is drawn from: frozen values that bundle frames and numbers somebody else has measured.
 
-The report renders and computes no metric: ``book_report`` asks ``backtests.metrics``, ``signal_report`` asks
-``signals.evaluation``. Row *t* of every frame is known at the close of *t*; NaN is not available and prints "n/a".
+The report renders and computes no metric: ``book_report`` asks ``backtests.metrics``. Row *t* of every frame is known
+at the close of *t*; NaN is not available and prints "n/a".
 """
 
 from collections.abc import Mapping
@@ -14,30 +14,28 @@ import pandas as pd
 from backtests.contest import Wall
 from backtests.gates import Gate
 from backtests.inference import resampled_drawdowns
-from backtests.intervals import beta_interval, mean_interval, sharpe_interval
+from backtests.intervals import beta_interval, sharpe_interval
 from backtests.metrics import PerformanceSummary, performance_summary
 from backtests.regimes import named_periods, regime_table, trend_labels, vix_labels, volatility_labels
 from backtests.report.proven import ProofReport
+from backtests.report.signal_input import SignalReport
 from backtests.result import BacktestResult
 from backtests.sensitivity import WhatIfs
 from backtests.studies import BookStudy, ModelStudy, SignalStudy
 from backtests.trading import TradingSummary, trading_summary
 from backtests.walks import WalkStudy
 from market import Execution, PanelFacts
-from signals.evaluation import ICDecay, ICSummary, QuantileReturns, ScoreCorrelation, ic_by_quarter, summarize_ic
 from signals.hac import Interval
 
 __all__ = [
     "BookReport",
     "Fingerprints",
     "ReportInput",
-    "SignalReport",
     "Span",
     "Spans",
     "Stamp",
     "TrainingReport",
     "book_report",
-    "signal_report",
 ]
 
 Severity = Literal["alarm", "caution", "note"]
@@ -193,99 +191,6 @@ def _regimes(returns: pd.Series, market: pd.Series, vix: pd.Series | None) -> di
         "Trend": trend_labels(market),
     } | ({} if vix is None else {"VIX": vix_labels(vix)})
     return {family: regime_table(returns, regimes) for family, regimes in labels.items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SignalReport:
-    """What the scores know, over the test span; ``signal_report`` fills it from ``signals.evaluation``.
-
-    Parameters
-    ----------
-    model : str
-        Name of the scores judged.
-    ic : mapping of str to Series
-        Rank information coefficient per session, the model first, then each baseline.
-    summaries : mapping of str to ICSummary
-        Of the same names.
-    differences : mapping of str to ICSummary
-        Of the model's IC minus each baseline's, paired by session.
-    resampled : mapping of str to Interval
-        Mean IC of the same names with 95 % bounds by the stationary bootstrap, beside the HAC ones of ``summaries``.
-    by_quarter : DataFrame
-        One ``ICSummary`` a calendar quarter, of the model.
-    decay : ICDecay
-        IC of the model by horizon.
-    quantiles : QuantileReturns
-        Realised and predicted returns by quantile of the model's scores.
-    quantile_ranges : DataFrame, columns ``estimate``, ``low`` and ``high``
-        Mean realised return of each quantile with its 95 % bounds, and last of the highest less the lowest.
-    recovery : mapping of str to ScoreCorrelation
-        Correlation of each name's scores with the oracle; empty where no oracle exists, which is on every real market.
-    """
-
-    model: str
-    ic: Mapping[str, pd.Series]
-    summaries: Mapping[str, ICSummary]
-    differences: Mapping[str, ICSummary]
-    resampled: Mapping[str, Interval]
-    by_quarter: pd.DataFrame
-    decay: ICDecay
-    quantiles: QuantileReturns
-    quantile_ranges: pd.DataFrame
-    recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, mapping in (("ic", self.ic), ("summaries", self.summaries)):
-            if self.model not in mapping:
-                raise ValueError(f"{name} must hold the model {self.model!r}, has {sorted(mapping)}")
-
-
-def signal_report(
-    model: str,
-    ic: Mapping[str, pd.Series],
-    *,
-    decay: ICDecay,
-    quantiles: QuantileReturns,
-    recovery: Mapping[str, ScoreCorrelation] | None = None,
-) -> SignalReport:
-    """Summarise rank ICs for the report: the model's, each baseline's, and the paired differences.
-
-    Parameters
-    ----------
-    model : str
-        Name of the scores judged, a key of ``ic``.
-    ic : mapping of str to Series
-        Rank IC per session by name of scores, on the test span; a session that one lacks is left out of its pair.
-    decay, quantiles, recovery
-        As in ``SignalReport``.
-
-    Raises
-    ------
-    ValueError
-        If ``ic`` lacks the model.
-    """
-    if model not in ic:
-        raise ValueError(f"ic must hold the model {model!r}, has {sorted(ic)}")
-    return SignalReport(
-        model=model,
-        ic=ic,
-        summaries={name: summarize_ic(series) for name, series in ic.items()},
-        differences={name: summarize_ic(ic[model] - series) for name, series in ic.items() if name != model},
-        resampled={name: mean_interval(series) for name, series in ic.items()},
-        by_quarter=ic_by_quarter(ic[model]),
-        decay=decay,
-        quantiles=quantiles,
-        quantile_ranges=_quantile_ranges(quantiles),
-        recovery=recovery or {},
-    )
-
-
-def _quantile_ranges(quantiles: QuantileReturns) -> pd.DataFrame:
-    labels = quantiles.by_session.columns
-    spread = {f"{labels[-1]} less {labels[0]}": quantiles.spread}
-    series = {str(label): quantiles.by_session[label] for label in labels} | spread
-    ranges = {label: mean_interval(returns)._asdict() for label, returns in series.items()}
-    return pd.DataFrame.from_dict(ranges, orient="index").rename_axis("quantile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ from backtests.contest import wall_sentence
 from backtests.report.content import Card, Part, Picture, Section, Table
 from backtests.report.figures import wealth_figure
 from backtests.report.formats import count, percent, ranged, ratio, scientific
-from backtests.report.inputs import BookReport, ReportInput, SignalReport, Stamp
+from backtests.report.inputs import BookReport, ReportInput, Stamp
 from backtests.report.sections.wording import (
     RANGE_CONVENTION,
     RETURN_CONVENTION,
@@ -20,6 +20,7 @@ from backtests.report.sections.wording import (
     ic_words,
     sharpe_words,
 )
+from backtests.report.signal_input import SignalReport
 from backtests.walks import WalkStudy, walk_sentence
 from signals.hac import Interval
 

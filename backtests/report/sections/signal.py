@@ -14,7 +14,7 @@ from backtests.report.figures import (
     quarter_figure,
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ranged, ratio
-from backtests.report.inputs import ReportInput, SignalReport
+from backtests.report.inputs import ReportInput
 from backtests.report.sections.study import (
     group_part,
     histogram_picture,
@@ -23,6 +23,7 @@ from backtests.report.sections.study import (
     stability_table,
 )
 from backtests.report.sections.wording import RANGE_CONVENTION, TOO_FEW, ic_words, range_frame
+from backtests.report.signal_input import SignalReport
 from signals.hac import Interval, hac_intervals
 
 __all__ = ["signal_section"]
