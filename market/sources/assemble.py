@@ -53,7 +53,7 @@ def panel_from_rows(bars: LongBars, *, origin: Origin) -> Panel:
     _check_values(rows, origin.name)
     sessions, tickers, fields = _scatter(rows, origin.name)
     fields, facts = _adjusted(fields, origin, (*origin.notes, *notes))
-    frames = {name: aligned_frame(values, sessions, tickers) for name, values in fields.items()}
+    frames = {name: aligned_frame(values, sessions, tickers, copy=False) for name, values in fields.items()}
     return Panel(**frames, universe=frames["close"].notna(), facts=facts)
 
 
@@ -109,8 +109,8 @@ def _check_values(rows: LongBars, origin: str) -> None:
 
 def _scatter(rows: LongBars, origin: str) -> tuple[pd.DatetimeIndex, pd.Index, dict[str, np.ndarray]]:
     """Frames of rows, each (n_sessions, n_tickers) with one ticker contiguous."""
-    sessions, session_codes = np.unique(rows.dates, return_inverse=True)
-    heard = np.unique(rows.codes)
+    sessions, session_codes = _sessions(rows.dates)
+    heard = np.flatnonzero(np.bincount(rows.codes)).tolist()
     ordered = sorted(heard, key=lambda code: rows.tickers[code])
     position = np.zeros(len(rows.tickers), dtype=np.int64)
     position[ordered] = np.arange(len(ordered))
@@ -123,6 +123,17 @@ def _scatter(rows: LongBars, origin: str) -> tuple[pd.DatetimeIndex, pd.Index, d
         fields[name] = flat.reshape(len(ordered), len(sessions)).T
     tickers = pd.Index([rows.tickers[code] for code in ordered], dtype="str")
     return pd.DatetimeIndex(sessions), tickers, fields
+
+
+def _sessions(dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct dates, sorted, and each row's place among them: days are ticked off, which is quicker than sorting."""
+    days = dates.astype("datetime64[D]").astype(np.int64)
+    first = days.min()
+    days -= first
+    held = np.zeros(int(days.max()) + 1, dtype=bool)
+    held[days] = True
+    sessions = (np.flatnonzero(held) + first).astype("datetime64[D]").astype("datetime64[ns]")
+    return sessions, (np.cumsum(held) - 1)[days]
 
 
 def _check_keys(cells: np.ndarray, rows: LongBars, origin: str) -> None:

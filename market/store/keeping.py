@@ -13,13 +13,22 @@ from market.errors import SourceError
 from market.panel import Panel
 from market.sources.assemble import Origin, panel_from_rows
 from market.sources.files import bars_from_path
-from market.sources.long_form import LongBars
+from market.sources.long_form import LongBars, join_bars
 from market.store.compare import Comparison, compare, merged
 from market.store.folder import DataFolder, data_folder
-from market.store.parts import in_key_order, join_parts, read_part, write_parts
+from market.store.parts import in_key_order, read_part, write_parts
 from market.store.versions import Change, Provenance, Version, fingerprint_of
 
-__all__ = ["Kept", "import_bars", "keep_fixed", "keep_rows", "panel_fields", "read_rows", "update_bars"]
+__all__ = [
+    "Kept",
+    "import_bars",
+    "keep_fixed",
+    "keep_rows",
+    "panel_fields",
+    "read_rows",
+    "unordered_rows",
+    "update_bars",
+]
 
 BARS = ("open", "high", "low", "close", "volume", "adj_close")
 Kind = Literal["import", "append", "restatement", "fix"]
@@ -117,7 +126,19 @@ def read_rows(
     start: str | None = None,
     end: str | None = None,
 ) -> LongBars:
-    """Return stored rows in key order: the named fields (all by default) of the years from ``start`` to ``end``.
+    """Return the rows of ``unordered_rows`` in key order."""
+    return in_key_order(unordered_rows(folder, version, fields=fields, start=start, end=end))
+
+
+def unordered_rows(
+    folder: DataFolder,
+    version: Version,
+    *,
+    fields: Sequence[str] | None = None,
+    start: str | None = None,
+    end: str | None = None,
+) -> LongBars:
+    """Return stored rows, year after year: the named fields (all by default) of the years from ``start`` to ``end``.
 
     Only files of those fields and years are read; the rows of a year come whole.
 
@@ -136,7 +157,7 @@ def read_rows(
             f"{version.name} has no bar from {start or version.span[0]} to {end or version.span[1]}: it runs from "
             f"{version.span[0]} to {version.span[1]}"
         )
-    return join_parts([read_part(part, folder.files, fields=wanted) for part in parts])
+    return join_bars([read_part(part, folder.files, fields=wanted) for part in parts])
 
 
 def panel_fields(version: Version) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +19,17 @@ from pyarrow import parquet
 from market.errors import SourceError
 from market.files import write_bytes
 from market.settings import Settings
-from market.sources.long_form import LongBars, join_bars
+from market.sources.long_form import LongBars
 
-__all__ = ["KEYS", "Part", "StoredFile", "in_key_order", "join_parts", "read_part", "write_parts"]
+__all__ = ["KEYS", "Part", "StoredFile", "in_key_order", "read_part", "write_parts"]
 
 KEYS = "keys"
 VALUE = "value"  # one name for all fields: equal content is one file
+# repeated prices are smallest as a dictionary; numbers that do not repeat, by the significance of their bytes
+ENCODINGS: tuple[dict[str, Any], ...] = (
+    {"compression": "zstd"},
+    {"compression": "lz4", "use_dictionary": False, "column_encoding": "BYTE_STREAM_SPLIT"},
+)
 _ZONE = frozenset(["no zone"])
 
 
@@ -91,7 +97,7 @@ def read_part(part: Part, folder: Path, *, fields: Sequence[str]) -> LongBars:
     SourceError
         If a file is missing or damaged.
     """
-    keys = _read(part.files[KEYS], folder)
+    keys = _read(part.files[KEYS], folder, dictionary=["ticker"])
     tickers = keys["ticker"].combine_chunks()
     return LongBars(
         dates=keys["date"].to_numpy().astype("datetime64[ns]"),
@@ -136,14 +142,20 @@ def _content(values: np.ndarray) -> str:
 def _write(table: pa.Table, content: str, folder: Path, known: Mapping[str, StoredFile]) -> StoredFile:
     if content in known:
         return known[content]
-    sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink, compression="zstd")
-    raw = sink.getvalue().to_pybytes()
+    encodings = ENCODINGS if table.column_names == [VALUE] else ENCODINGS[:1]
+    raw = min((_encoded(table, encoding) for encoding in encodings), key=len)
     write_bytes(folder / f"{content}.parquet", raw)
     return StoredFile(content=content, sha256=hashlib.sha256(raw).hexdigest(), size=len(raw))
 
 
-def _read(file: StoredFile, folder: Path) -> pa.Table:
+def _encoded(table: pa.Table, encoding: Mapping[str, Any]) -> bytes:
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink, **encoding)
+    raw: bytes = sink.getvalue().to_pybytes()
+    return raw
+
+
+def _read(file: StoredFile, folder: Path, *, dictionary: Sequence[str] = ()) -> pa.Table:
     path = folder / f"{file.content}.parquet"
     try:
         raw = path.read_bytes()
@@ -151,9 +163,4 @@ def _read(file: StoredFile, folder: Path) -> pa.Table:
         raise SourceError(f"{path.name} of the store is gone: restore it, or import the data again") from error
     if hashlib.sha256(raw).hexdigest() != file.sha256:
         raise SourceError(f"{path.name} of the store is damaged: restore it, or import the data again")
-    return parquet.read_table(pa.BufferReader(raw), read_dictionary=["ticker"])
-
-
-def join_parts(parts: Sequence[LongBars]) -> LongBars:
-    """Return several parts as one set of rows in key order."""
-    return in_key_order(join_bars(parts))
+    return parquet.ParquetFile(pa.BufferReader(raw), read_dictionary=list(dictionary)).read(use_threads=False)
