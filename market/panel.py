@@ -128,13 +128,13 @@ class Panel:
         if frames["close"].empty:
             raise BarsError(f"no session between {start} and {end}: the bars run from {_span(self.sessions)}")
         known = self.delistings["session"] <= frames["close"].index[-1]
-        return replace(self, delistings=self.delistings[known], **frames)
+        return self._part(delistings=self.delistings[known], **frames)
 
     def of_columns(self, first: int, stop: int) -> Self:
         """Return the panel of the tickers in columns ``first`` to ``stop`` − 1; bars are shared, not copied."""
         frames: dict[str, Any] = {name: frame.iloc[:, first:stop] for name, frame in self._frames()}
         known = self.delistings.index.isin(frames["close"].columns)
-        return replace(self, delistings=self.delistings[known], **frames)
+        return self._part(delistings=self.delistings[known], **frames)
 
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Return the panel with another universe, described in words for the report."""
@@ -147,6 +147,13 @@ class Panel:
             digest.update(name.encode())
             digest.update(_canonical_bytes(frame))
         return digest.hexdigest()
+
+    def _part(self, **held: pd.DataFrame) -> Self:
+        """Panel of some rows or columns, unchecked: what holds for all of them holds for some."""
+        part = object.__new__(type(self))
+        for name in self.__dataclass_fields__:
+            object.__setattr__(part, name, held.get(name, getattr(self, name)))
+        return part
 
     def _frames(self) -> Iterator[tuple[str, pd.DataFrame]]:
         for name in (*BAR_FIELDS, "universe"):

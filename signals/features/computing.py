@@ -5,7 +5,7 @@ the ``warm_up`` sessions that it reads before them. Neither the blocks nor who c
 is float64; what is kept may be float32.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,7 @@ SCRATCH = 24  # float64 arrays of a block that are alive while a feature is comp
 CELLS = 500_000  # of a block, at most: few enough to stay near the processor, enough to be worth a call
 
 Pieces = Iterator[tuple[Feature, np.ndarray]]
+Homes = Mapping[str, np.ndarray] | None
 
 
 def _quiet(stage: str, done: int, total: int, note: str = "") -> None:
@@ -79,28 +80,31 @@ class Computing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Block:
-    """Bars of some tickers, or of some sessions and those before, and the features wanted of them."""
+    """Bars of some tickers, or of some sessions and those before, the features wanted of them and where they go."""
 
     panel: Panel
     features: tuple[Feature, ...]
     dtype: str
     skipped: int = 0
+    homes: tuple[np.ndarray, ...] | None = None
 
 
-def whole_frames(pieces: Pieces, panel: Panel, dtype: str) -> dict[str, np.ndarray]:
-    """Return the pieces put together, each feature of shape (n_sessions, n_tickers) with one ticker contiguous."""
-    frames: dict[str, np.ndarray] = {}
-    filled: dict[str, int] = {}
-    for feature, piece in pieces:
-        if feature.name not in frames:
-            frames[feature.name], filled[feature.name] = np.empty(panel.close.shape, dtype, order="F"), 0
+def whole_frames(panel: Panel, features: Sequence[Feature], computing: Computing) -> dict[str, np.ndarray]:
+    """Return distinct features computed, each of shape (n_sessions, n_tickers) with one ticker contiguous."""
+    frames = {feature.name: np.empty(panel.close.shape, computing.dtype, order="F") for feature in features}
+    if computing.on == "threads":
+        for _ in computed_pieces(panel, features, computing, homes=frames):
+            pass  # threads write where they are told
+        return frames
+    filled = dict.fromkeys(frames, 0)
+    for feature, piece in computed_pieces(panel, features, computing):
         first, last = filled[feature.name], filled[feature.name] + piece.shape[1]
         frames[feature.name][:, first:last] = piece
         filled[feature.name] = last
     return frames
 
 
-def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Computing) -> Pieces:
+def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Computing, *, homes: Homes = None) -> Pieces:
     """Yield each feature for some tickers at a time, in the order of the tickers.
 
     Parameters
@@ -111,6 +115,8 @@ def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Comput
         Distinct ones.
     computing : Computing
         Budget, workers and the type of the pieces.
+    homes : mapping of str to array of shape (n_sessions, n_tickers), optional
+        Where numbers go, by feature; the pieces are views of them then. For threads.
 
     Yields
     ------
@@ -127,15 +133,20 @@ def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Comput
     tickers = _spans(len(panel.tickers), cells // len(panel.sessions)) if alone else []
     sessions = {feature.name: _spans(len(panel.sessions), _rows(feature, panel, cells)) for feature in across}
     blocks = chain(
-        (_of_tickers(panel, span, alone, computing.dtype) for span in tickers),
-        (_of_sessions(panel, span, feature, computing.dtype) for feature in across for span in sessions[feature.name]),
+        (_of_tickers(panel, span, alone, computing.dtype, homes) for span in tickers),
+        (
+            _of_sessions(panel, span, feature, computing.dtype, homes)
+            for feature in across
+            for span in sessions[feature.name]
+        ),
     )
     results = mapped(_compute, blocks, workers=computing.at_a_time, on=computing.on)
     told = _told(results, len(tickers) + sum(len(spans) for spans in sessions.values()), computing)
     for _ in tickers:
         yield from zip(alone, next(told), strict=True)
     for feature in across:
-        yield feature, np.concatenate([next(told)[0] for _ in sessions[feature.name]])
+        rows = [next(told)[0] for _ in sessions[feature.name]]
+        yield feature, np.concatenate(rows) if homes is None else homes[feature.name]
 
 
 def _cells_of_a_block(panel: Panel, n_features: int, computing: Computing) -> int:
@@ -166,21 +177,26 @@ def _spans(length: int, step: int) -> list[tuple[int, int]]:
     return [(first, min(first + step, length)) for first in range(0, length, step)]
 
 
-def _of_tickers(panel: Panel, span: tuple[int, int], features: tuple[Feature, ...], dtype: str) -> _Block:
-    return _Block(panel=panel.of_columns(*span), features=features, dtype=dtype)
+def _of_tickers(panel: Panel, span: tuple[int, int], features: tuple[Feature, ...], dtype: str, homes: Homes) -> _Block:
+    to = None if homes is None else tuple(homes[feature.name][:, slice(*span)] for feature in features)
+    return _Block(panel=panel.of_columns(*span), features=features, dtype=dtype, homes=to)
 
 
-def _of_sessions(panel: Panel, span: tuple[int, int], feature: Feature, dtype: str) -> _Block:
+def _of_sessions(panel: Panel, span: tuple[int, int], feature: Feature, dtype: str, homes: Homes) -> _Block:
     first = max(span[0] - feature.warm_up, 0)
     bars = panel.between(panel.sessions[first], panel.sessions[span[1] - 1])
-    return _Block(panel=bars, features=(feature,), dtype=dtype, skipped=span[0] - first)
+    to = None if homes is None else (homes[feature.name][slice(*span)],)
+    return _Block(panel=bars, features=(feature,), dtype=dtype, skipped=span[0] - first, homes=to)
 
 
 def _compute(block: _Block) -> list[np.ndarray]:
-    return [
-        np.asfortranarray(feature.formula(block.panel)[block.skipped :], dtype=block.dtype)
-        for feature in block.features
-    ]
+    pieces = []
+    for k, feature in enumerate(block.features):
+        numbers = feature.formula(block.panel)[block.skipped :]
+        piece = np.empty(numbers.shape, block.dtype, order="F") if block.homes is None else block.homes[k]
+        piece[...] = numbers
+        pieces.append(piece)
+    return pieces
 
 
 def _told(results: Iterator[list[np.ndarray]], total: int, computing: Computing) -> Iterator[list[np.ndarray]]:

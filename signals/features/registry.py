@@ -60,7 +60,7 @@ def compute_features(
 def _numbers(panel: Panel, features: Sequence[Feature], computing: Computing) -> dict[str, np.ndarray]:
     """Return features from the cache, if one is given, or computed."""
     if computing.cache is None:
-        return whole_frames(computed_pieces(panel, features, computing), panel, computing.dtype)
+        return whole_frames(panel, features, computing)
     cache = FeatureCache.of(panel, computing.cache, computing.dtype)
     kept = [feature for feature in features if cache.keeps(feature)]
     found = {feature.name: cache.read(feature) for feature in kept}
