@@ -1,11 +1,20 @@
 """Calendar: the sessions of the bars held against those of their exchange."""
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
+from market.errors import SourceError
+from market.files import read_json, write_json
 from market.panel import Panel
+from market.settings import Settings
+from market.store.naming import store_home
 
 __all__ = ["CalendarCheck", "check_calendar", "exchange_sessions"]
 
@@ -60,23 +69,62 @@ def check_calendar(panel: Panel, exchange: str = "XNYS") -> CalendarCheck:
 def exchange_sessions(exchange: str, *, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
     """Return the sessions of an exchange from ``start`` to ``end``, both included.
 
+    They are kept beside the stored data sets, where there are any: drawing a calendar takes a third of a second.
+
     Raises
     ------
     ValueError
         If the exchange has no calendar.
     """
-    import exchange_calendars
-
     # a calendar cannot be empty, so it is drawn wider than asked for
     margin = pd.Timedelta(days=14)
+    path, library = store_home() / ".calendars" / f"{exchange}.json", version("exchange-calendars")
+    drawn = _read(path, library)
+    if drawn is None or start < pd.Timestamp(drawn.first) or end > pd.Timestamp(drawn.last):
+        first = min(start - margin, pd.Timestamp(drawn.first) if drawn else start)
+        last = max(end + margin, pd.Timestamp(drawn.last) if drawn else end)
+        drawn = _drawn(exchange, first, last, library)
+        _keep(path, drawn)
+    sessions = pd.DatetimeIndex(np.array(drawn.sessions, dtype="datetime64[ns]"))
+    return sessions[(sessions >= start) & (sessions <= end)]
+
+
+class _Drawn(Settings):
+    """An exchange's sessions, as a version of the library has them, from ``first`` to ``last``; ISO dates."""
+
+    library: str
+    first: str
+    last: str
+    sessions: tuple[str, ...]
+
+
+def _drawn(exchange: str, first: pd.Timestamp, last: pd.Timestamp, library: str) -> _Drawn:
+    import exchange_calendars
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library meets pandas 3.1's deprecations
-            calendar = exchange_calendars.get_calendar(exchange, start=start - margin, end=end + margin)
+            calendar = exchange_calendars.get_calendar(exchange, start=first, end=last)
     except exchange_calendars.errors.InvalidCalendarName as error:
         raise ValueError(f"no calendar for exchange {exchange!r}: give a market identifier code like XNYS") from error
-    sessions = pd.DatetimeIndex(calendar.sessions).as_unit("ns")
-    return sessions[(sessions >= start) & (sessions <= end)]
+    days = tuple(f"{session:%Y-%m-%d}" for session in calendar.sessions)
+    return _Drawn(library=library, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", sessions=days)
+
+
+def _read(path: Path, library: str) -> _Drawn | None:
+    if not path.stem.isalnum():  # an exchange that is none, or a calendar that is no exchange's
+        return None
+    try:
+        drawn = _Drawn.model_validate(read_json(path))
+    except (FileNotFoundError, SourceError, ValidationError):
+        return None
+    return drawn if drawn.library == library else None
+
+
+def _keep(path: Path, drawn: _Drawn) -> None:
+    if path.stem.isalnum() and path.parent.parent.is_dir():
+        with suppress(OSError):  # a store that nobody may write to has none
+            write_json(path, drawn.model_dump())
 
 
 def _listed(sessions: tuple[pd.Timestamp, ...], what: str) -> str:

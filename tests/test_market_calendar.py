@@ -1,5 +1,6 @@
 """Calendar: sessions of the bars against those of the exchange."""
 
+import json
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
@@ -77,3 +78,51 @@ def test_importing_market_does_not_import_the_calendars_or_vendors() -> None:
     root = Path(__file__).resolve().parent.parent
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert found.stdout.strip() == "set()"
+
+
+def test_a_drawn_calendar_is_kept_beside_the_stored_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUINTILE_DATA", str(tmp_path))
+    days = {"start": pd.Timestamp("2020-01-02"), "end": pd.Timestamp("2020-03-02")}
+    drawn = exchange_sessions("XNYS", **days)
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    pd.testing.assert_index_equal(exchange_sessions("XNYS", **days), drawn)
+    pd.testing.assert_index_equal(exchange_sessions("XNYS", start=drawn[3], end=drawn[5]), drawn[3:6])
+    with pytest.raises(ImportError):
+        exchange_sessions("XNYS", start=days["start"], end=pd.Timestamp("2021-03-02"))
+
+
+@pytest.mark.parametrize("harm", ["not JSON", '{"library": "0.1", "first": "2019-01-01"}', "of another library"])
+def test_a_kept_calendar_that_is_not_what_the_library_draws_is_drawn_again(
+    harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUINTILE_DATA", str(tmp_path))
+    days = {"start": pd.Timestamp("2020-01-02"), "end": pd.Timestamp("2020-03-02")}
+    drawn = exchange_sessions("XNYS", **days)
+    (path,) = (tmp_path / ".calendars").iterdir()
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | {"library": "0.1", "sessions": []}) if harm == "of another library" else harm)
+    pd.testing.assert_index_equal(exchange_sessions("XNYS", **days), drawn)
+    assert json.loads(path.read_text()) == whole
+
+
+def test_a_wider_request_widens_the_kept_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUINTILE_DATA", str(tmp_path))
+    for year in ("2012", "2010", "2014"):
+        exchange_sessions("XNYS", start=pd.Timestamp(f"{year}-02-01"), end=pd.Timestamp(f"{year}-03-01"))
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    whole = exchange_sessions("XNYS", start=pd.Timestamp("2010-02-01"), end=pd.Timestamp("2014-03-01"))
+    assert len(whole[whole.year == 2011]) == 252
+
+
+def test_where_there_is_no_store_no_calendar_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUINTILE_DATA", str(tmp_path / "none"))
+    exchange_sessions("XNYS", start=pd.Timestamp("2020-01-02"), end=pd.Timestamp("2020-03-02"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_exchange_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("QUINTILE_DATA", str(tmp_path / "data"))
+    with pytest.raises(ValueError, match="no calendar for exchange"):
+        exchange_sessions("../XNYS", start=pd.Timestamp("2020-01-02"), end=pd.Timestamp("2020-03-02"))
+    assert not list((tmp_path / "data").iterdir())

@@ -3,75 +3,47 @@
 Each window is combined afresh, for many sessions at once: sums from the oldest to the newest value, extremes, which no
 order can change, from two halves. So the numbers are those of a window on its own, bit by bit.
 ``tests/oracles/trailing_windows.py`` is the same in numpy. The first ``window`` − 1 numbers of every ticker are NaN.
+
+They are panel kernels (``market.machine_code``): they fill ``result``, use ``spare`` as scratch and allocate nothing.
 """
 
 import numpy as np
 
 from market.compiling import compiled
+from market.machine_code import TILE
 from signals.rows import FloatArray
 
-__all__ = ["changes", "maxima", "means", "ratios", "standard_deviations"]
-
-TILE = 1024  # sessions whose windows are combined together: they stay in the first cache
+__all__ = ["maxima", "means", "standard_deviations"]
 
 
 @compiled
-def changes(values: FloatArray, sessions: int) -> FloatArray:
-    """Return value ÷ value ``sessions`` earlier − 1."""
-    result = np.empty(values.shape)
+def means(values: FloatArray, window: int, spare: FloatArray, result: FloatArray) -> None:  # noqa: ARG001 - the form
+    """Put the mean of every window."""
     for ticker in range(values.shape[0]):
-        newer, older, rows = values[ticker, sessions:], values[ticker], result[ticker, sessions:]
-        for i in range(min(sessions, values.shape[1])):
-            result[ticker, i] = np.nan
-        for i in range(rows.size):
-            rows[i] = newer[i] / older[i] - 1.0
-    return result
-
-
-@compiled
-def ratios(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Return numerator ÷ denominator, NaN where the denominator is not positive."""
-    result = np.empty(numerator.shape)
-    for ticker in range(numerator.shape[0]):
-        above, below, rows = numerator[ticker], denominator[ticker], result[ticker]
-        for i in range(rows.size):
-            rows[i] = above[i] / below[i] if below[i] > 0.0 else np.nan
-    return result
-
-
-@compiled
-def means(values: FloatArray, window: int) -> FloatArray:
-    """Return the mean of every window."""
-    result = np.full(values.shape, np.nan)
-    for ticker in range(values.shape[0]):
+        result[ticker, : window - 1] = np.nan
         for first in range(window - 1, values.shape[1], TILE):
             rows = result[ticker, first : first + TILE]
             _mean(values[ticker, first - window + 1 :], window, rows)
-    return result
 
 
 @compiled
-def standard_deviations(values: FloatArray, window: int) -> FloatArray:
-    """Return the standard deviation (``ddof=1``) of every window, in two passes around its mean."""
-    result = np.full(values.shape, np.nan)
-    mean = np.empty(TILE)
+def standard_deviations(values: FloatArray, window: int, spare: FloatArray, result: FloatArray) -> None:
+    """Put the standard deviation (``ddof=1``) of every window, in two passes around its mean."""
     for ticker in range(values.shape[0]):
+        result[ticker, : window - 1] = np.nan
         for first in range(window - 1, values.shape[1], TILE):
             rows = result[ticker, first : first + TILE]
-            _deviation(values[ticker, first - window + 1 :], window, mean[: rows.size], rows)
-    return result
+            _deviation(values[ticker, first - window + 1 :], window, spare[0, : rows.size], rows)
 
 
 @compiled
-def maxima(values: FloatArray, window: int) -> FloatArray:
-    """Return the largest value of every window; NaN if one is."""
-    result = np.full(values.shape, np.nan)
-    spare = np.empty((2, TILE + window))
+def maxima(values: FloatArray, window: int, spare: FloatArray, result: FloatArray) -> None:
+    """Put the largest value of every window; NaN if one is."""
     for ticker in range(values.shape[0]):
+        result[ticker, : window - 1] = np.nan
         for first in range(window - 1, values.shape[1], TILE):
             rows = result[ticker, first : first + TILE]
             _largest(values[ticker, first - window + 1 : first + rows.size], window, spare, rows)
-    return result
 
 
 @compiled

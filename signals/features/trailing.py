@@ -4,37 +4,40 @@ Every window is combined afresh, sums row by row from the oldest to the newest, 
 a number depends on its own window alone: neither more history nor a cut future changes a bit of it, and scaling by a
 power of two scales it exactly. A NaN anywhere in the window gives NaN, and so do the first ``window`` − 1 rows.
 
-The arithmetic is compiled (``signals.features.kernels``), which numba takes a second to be loaded for: the first call
-loads it.
+The arithmetic is compiled (``signals.features.kernels``) and called without the compiler (``market.machine_code``).
 """
+
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
+from market.machine_code import panel_kernel
 from signals.rows import FloatArray
 
 __all__ = ["by_ticker", "change", "ratio", "trailing_max", "trailing_mean", "trailing_min", "trailing_std"]
 
+KERNELS = Path(__file__).with_name("kernels.py")
+
 
 def change(values: FloatArray, sessions: int) -> FloatArray:
     """Return the simple return from the value ``sessions`` rows earlier."""
-    from signals.features.kernels import changes
-
-    return changes(by_ticker(values), sessions).T
+    changes = np.full_like(values, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.divide(values[sessions:], values[: max(len(values) - sessions, 0)], out=changes[sessions:])
+    changes[sessions:] -= 1.0
+    return changes
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return numerator ÷ denominator where the denominator is positive, else NaN (no volume has no ratio)."""
-    from signals.features.kernels import ratios
-
-    above, below = np.broadcast_arrays(numerator, denominator)
-    return ratios(by_ticker(above), by_ticker(below)).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(denominator > 0.0, numerator / denominator, np.nan)
 
 
 def trailing_max(values: FloatArray, window: int) -> FloatArray:
     """Return the largest of the last ``window`` rows."""
-    from signals.features.kernels import maxima
-
-    return maxima(by_ticker(values), window).T
+    return _windows("maxima", values, window)
 
 
 def trailing_min(values: FloatArray, window: int) -> FloatArray:
@@ -44,16 +47,22 @@ def trailing_min(values: FloatArray, window: int) -> FloatArray:
 
 def trailing_mean(values: FloatArray, window: int) -> FloatArray:
     """Return the mean of the last ``window`` rows."""
-    from signals.features.kernels import means
-
-    return means(by_ticker(values), window).T
+    return _windows("means", values, window)
 
 
 def trailing_std(values: FloatArray, window: int) -> FloatArray:
     """Return the standard deviation (``ddof=1``) of the last ``window`` rows, in two passes around their mean."""
-    from signals.features.kernels import standard_deviations
+    return _windows("standard_deviations", values, window)
 
-    return standard_deviations(by_ticker(values), window).T
+
+def _windows(kernel: str, values: FloatArray, window: int) -> FloatArray:
+    return panel_kernel(KERNELS, kernel, _kernels)(by_ticker(values), window).T
+
+
+def _kernels() -> ModuleType:
+    from signals.features import kernels
+
+    return kernels
 
 
 def by_ticker(values: FloatArray) -> FloatArray:

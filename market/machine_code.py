@@ -1,0 +1,140 @@
+"""Machine code: panel kernels that run without the compiler.
+
+numba takes most of a second to start, even where all it does is to load what it kept. A *panel kernel*,
+``kernel(values, window, spare, result)`` in loops, allocates nothing and cannot fail, so its machine code needs nothing
+around it. numba compiles it once; the code is kept beside the kernel's source, under a name made of the source, the
+processor and the compiler. From then on llvmlite links it and ctypes calls it, without the interpreter's lock.
+
+Where that cannot be (another system than Linux, no folder to keep it in, ``NUMBA_DISABLE_JIT``) the kernel is called as
+it is, compiled by numba or not at all. All give the same bits.
+"""
+
+import ctypes
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from numpy.typing import NDArray
+
+from market.files import write_bytes
+
+__all__ = ["TILE", "panel_kernel"]
+
+Floats = NDArray[np.float64]
+PanelKernel = Callable[[Floats, int], Floats]
+
+TILE = 1024  # sessions whose windows a kernel combines together: they stay in the first cache
+ENTRY = "panel_kernel"
+SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_ssize_t] * 3, *[ctypes.c_void_p] * 2)
+MATHEMATICS = ("sqrt",)  # what a processor lacks and the system has
+_linking = Lock()
+_engines: list[Any] = []  # they own the code that they linked
+
+
+@cache
+def panel_kernel(source: Path, name: str, load: Callable[[], ModuleType]) -> PanelKernel:
+    """Return a kernel that is ready to be called.
+
+    Parameters
+    ----------
+    source : Path
+        File of the kernel.
+    name : str
+        Its name there: a kernel decorated by ``market.compiling.compiled`` that takes ``values`` and ``result`` of
+        shape (n_tickers, n_sessions), the ``window`` between them, and ``spare`` of shape (2, ``TILE`` + window).
+    load : callable
+        Imports that file as a module; called only to compile.
+
+    Returns
+    -------
+    callable
+        Takes values and window and returns the filled result.
+    """
+    fill = _linked(source, name, load) or getattr(load(), name)
+
+    def computed(values: Floats, window: int) -> Floats:
+        given, result = np.ascontiguousarray(values, dtype=np.float64), np.empty(values.shape)
+        fill(given, window, np.empty((2, TILE + window)), result)
+        return result
+
+    return computed
+
+
+def _linked(source: Path, name: str, load: Callable[[], ModuleType]) -> Callable[..., None] | None:
+    """Link the machine code, which is made at the first time; None where there can be none."""
+    if sys.platform != "linux" or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        return None
+    with _linking:
+        machine, path = _this_machine(), _kept_at(source, name)
+        if not path.is_file() and not _keep(getattr(load(), name), machine, path):
+            return None
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        engine.add_object_file(llvm.ObjectFileRef.from_data(path.read_bytes()))
+        engine.finalize_object()
+        _engines.append(engine)
+    function = SIGNATURE(engine.get_function_address(ENTRY))
+
+    def fill(values: Floats, window: int, spare: Floats, result: Floats) -> None:
+        function(values.ctypes.data, *values.shape, window, spare.ctypes.data, result.ctypes.data)
+
+    return fill
+
+
+def _this_machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    features = llvm.get_host_cpu_features().flatten()
+    cpu = llvm.get_host_cpu_name()
+    return target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault")
+
+
+def _kept_at(source: Path, name: str) -> Path:
+    """Path of the machine code, which whatever could change it changes."""
+    processor = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+    compilers = [version("numba"), version("llvmlite")]
+    facts = [source.read_bytes(), Path(__file__).read_bytes(), *map(str.encode, (name, processor, *compilers))]
+    key = hashlib.sha256(b"\0".join(facts)).hexdigest()[:24]
+    return source.parent / "__pycache__" / f"{source.stem}.{name}-{key}.o"
+
+
+def _keep(kernel: Callable[..., None], machine: llvm.TargetMachine, path: Path) -> bool:
+    """Compile a kernel and keep its machine code; False if it needs something around it, or cannot be written."""
+    code = llvm.parse_assembly(_assembly(kernel))
+    for function in code.functions:
+        if not function.is_declaration and function.name != ENTRY:
+            function.linkage = "internal"  # so that what is never reached, the raising of errors, can be left out
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(code, passes)
+    needed = [function.name for function in code.functions if function.is_declaration]
+    if any(not name.startswith("llvm.") and name not in MATHEMATICS for name in needed):
+        return False
+    try:
+        write_bytes(path, machine.emit_object(code))
+    except OSError:
+        return False
+    return True
+
+
+def _assembly(kernel: Callable[..., None]) -> str:
+    """LLVM's assembly of a kernel under the name ``ENTRY``, with the arguments of ``SIGNATURE``."""
+    from numba import carray, cfunc  # type: ignore[attr-defined]
+
+    tile = TILE
+
+    @cfunc("void(CPointer(double), intp, intp, intp, CPointer(double), CPointer(double))")
+    def entry(values, tickers, sessions, window, spare, result):  # type: ignore[no-untyped-def]
+        shape = (tickers, sessions)
+        kernel(carray(values, shape), window, carray(spare, (2, tile + window)), carray(result, shape))
+
+    text: str = entry.inspect_llvm()
+    return text.replace(entry.native_name, ENTRY)

@@ -1,0 +1,103 @@
+"""Machine code: kernels without the compiler give the compiler's bits, and are made anew when anything changes."""
+
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from market import machine_code
+from market.machine_code import panel_kernel
+from signals.features import kernels
+
+NAMES = ("maxima", "means", "standard_deviations")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="machine code is linked on Linux only")
+KERNEL = """
+import numpy as np
+from market.compiling import compiled
+
+@compiled
+def doubled(values, window, spare, result):
+    for ticker in range(values.shape[0]):
+        for i in range(values.shape[1]):
+            result[ticker, i] = {number} * values[ticker, i] + {more}
+"""
+
+
+def numbers() -> np.ndarray:
+    values = np.random.default_rng(0).normal(size=(7, 2_500))
+    values[2, 40:43], values[5, -1] = np.nan, np.inf
+    return values
+
+
+def write_kernel(folder: Path, *, number: float = 2.0, more: str = "0.0") -> tuple[Path, object]:
+    path = folder / "own.py"
+    path.write_text(KERNEL.format(number=number, more=more))
+
+    def load() -> ModuleType:
+        spec = util.spec_from_file_location("own", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return path, load
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("window", [2, 5, 20, 2_499, 2_500, 2_501, 9_000])
+def test_linked_code_gives_the_compilers_bits(name: str, window: int) -> None:
+    values, result = numbers(), np.empty((7, 2_500))
+    getattr(kernels, name)(values, window, np.empty((2, machine_code.TILE + window)), result)
+    linked = panel_kernel(Path(kernels.__file__), name, lambda: kernels)(values, window)
+    np.testing.assert_array_equal(linked, result)
+
+
+@LINUX
+def test_features_need_no_compiler_once_their_code_is_kept() -> None:
+    code = "import sys, numpy as np; from signals.features.trailing import trailing_mean, trailing_std, trailing_max\n"
+    code += "for each in (trailing_mean, trailing_std, trailing_max): each(np.ones((40, 3)), 5)\n"
+    told = f"{code}print('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+@LINUX
+def test_another_source_is_compiled_anew(tmp_path: Path) -> None:
+    for number in (2.0, 3.0):
+        path, load = write_kernel(tmp_path, number=number)
+        panel_kernel.cache_clear()
+        doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), number))
+    assert len(list((tmp_path / "__pycache__").glob("own.doubled-*.o"))) == 2
+
+
+@LINUX
+def test_a_kernel_that_allocates_is_left_to_the_compiler(tmp_path: Path) -> None:
+    path, load = write_kernel(tmp_path, more="np.ones(window).sum()")
+    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(doubled(np.ones((2, 3)), 7), np.full((2, 3), 9.0))
+    assert not list(tmp_path.rglob("*.o"))
+
+
+def test_where_code_cannot_be_kept_the_compiler_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    path, load = write_kernel(tmp_path)
+    monkeypatch.setattr(machine_code, "write_bytes", refuse)
+    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
+    assert not list(tmp_path.rglob("*.o"))
+
+
+def test_without_compiling_the_kernel_is_called_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    path, load = write_kernel(tmp_path)
+    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
+    assert not list(tmp_path.rglob("*.o"))
