@@ -31,7 +31,7 @@ from benchmarks.runner.peers import PeerMissing
 from market import Panel, PanelFacts
 from market.panel import aligned_frame
 from market.store import import_bars
-from signals.features import FEATURE_SETS, compute_features
+from signals.features import FEATURE_SETS, Computing, compute_features
 
 N_SESSIONS, N_NAMES = 3_400, 800
 N_COMPARED = 5  # names whose factors are compared number by number
@@ -55,8 +55,8 @@ PEAK = 'peak = next(line.split()[1] for line in open("/proc/self/status") if lin
 OURS = f"""
 import sys
 from market import load_bars
-from signals.features import compute_features
-frames = compute_features(load_bars("bench"), "core14")
+from signals.features import Computing, compute_features
+frames = compute_features(load_bars("bench"), "core14", computing=Computing(dtype="float32"))
 {PEAK}print(int(peak) * 1024 / 1e6)
 """
 PEER = f"""
@@ -179,7 +179,7 @@ def copied() -> Callable[[], object]:
 def compute_forms() -> dict[str, Callable[[], object]]:
     """Return the arithmetic alone."""
     return {
-        "quintile": lambda: compute_features(workload(), "core14"),
+        "quintile": lambda: compute_features(workload(), "core14", computing=Computing(dtype="float32")),
         "wide pandas": lambda: by_pandas(workload()),
         "np.copy": copied(),
     }
@@ -259,9 +259,9 @@ def section(asked: Asked) -> Section:
         clock=f"medians of {asked.rounds} interleaved rounds in one run, all cores",
         notes=(
             f"{N_NAMES} stocks × {N_SESSIONS:,} sessions of random walks. *Cold* is a new process with a warm page "
-            "cache, from bars on disk to 14 features in memory, imports included, MB the peak of its main process; "
-            "pyqlib reads its own binary store, every cache off, its processes as many as it likes. *Compute* starts "
-            "with bars in memory; `np.copy` only copies 14 results as float32.",
+            "cache, from bars on disk to 14 float32 features in memory, imports included, MB the peak of its main "
+            "process; pyqlib reads its own binary store, every cache off, its processes as many as it likes. *Compute* "
+            "starts with bars in memory; `np.copy` only copies 14 results as float32.",
             told,
         ),
         columns=("measured", "form", "clock s", "processor s", "MB"),
