@@ -32,7 +32,7 @@ from benchmarks.training_workloads import (
     matmul_rate,
     naive_scores,
 )
-from models.allocator import keep_large_blocks
+from market.allocator import keep_large_blocks
 from models.predict import predict_scores
 from models.settings import NetworkSettings
 from models.windows import Windows

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from market.allocator import keep_large_blocks
 from market.panel import aligned_frame
-from models.allocator import keep_large_blocks
 from models.spans import exact_span, span_scores
 from models.trained import TrainedModel, resolve_device
 from models.windows import Windows

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from market.allocator import keep_large_blocks
 from market.errors import RunError
-from models.allocator import keep_large_blocks
 from models.losses import rank_correlations, session_losses
 from models.networks.lstm import RankLSTM
 from models.schedule import best_epoch, epoch_learning_rate, is_finished

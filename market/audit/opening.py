@@ -10,7 +10,7 @@ from market.audit.audit import Audit, audit_panel
 from market.panel import Panel, aligned_frame
 from market.sources.assemble import Origin, panel_from_rows
 from market.sources.files import bars_from_path
-from market.sources.long_form import LongBars
+from market.sources.long_form import LongBars, join_bars
 from market.store import find_version, origin_of, stored_bars
 
 __all__ = ["Audited", "audit_source"]
@@ -37,7 +37,7 @@ def audit_source(source: str | Path, *, exchange: str = "XNYS") -> Audited:
     if stored is None:
         rows, origin = bars_from_path(Path(source)), Origin(name=Path(source).name)
     else:
-        rows, origin = stored_bars(*stored), origin_of(stored[1])
+        rows, origin = join_bars(stored_bars(*stored)), origin_of(stored[1])
     panel = panel_from_rows(rows, origin=origin)
     factor = _factor(rows, panel) if "adj_close" in rows.numbers else None
     return Audited(audit=audit_panel(panel, factor=factor, exchange=exchange), rows=rows, panel=panel)

@@ -1,6 +1,7 @@
 """Sources: daily bars from files, from Yahoo Finance or from the built-in market, as one aligned Panel."""
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,8 +76,8 @@ def _real_panel(source: str | Path, first: str | None, last: str | None, point_i
     if stored is not None:
         return _stored_panel(stored, first, last, point_in_time)
     path = Path(source)
-    bars = _cut(bars_from_path(path), first, last, path.name)
-    return panel_from_rows(bars, origin=Origin(name=path.name, point_in_time=point_in_time))
+    parts = _cut([bars_from_path(path)], first, last, path.name)
+    return panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time))
 
 
 def _stored_panel(
@@ -88,8 +89,8 @@ def _stored_panel(
             f"{version.name} is a stored data set and a path: write ./{version.name} for the path, or move it"
         )
     origin = origin_of(version, point_in_time=point_in_time)
-    bars = _cut(stored_bars(folder, version, start=first, end=last), first, last, origin.name)
-    return panel_from_rows(bars, origin=origin)
+    parts = stored_bars(folder, version, start=first, end=last)
+    return panel_from_rows(*_cut(parts, first, last, origin.name), origin=origin)
 
 
 def _iso_date(word: str, value: str | None) -> str | None:
@@ -101,17 +102,17 @@ def _iso_date(word: str, value: str | None) -> str | None:
         raise ValueError(f"{word} must be an ISO date like 2015-01-31, was {value!r}") from error
 
 
-def _cut(bars: LongBars, first: str | None, last: str | None, origin: str) -> LongBars:
+def _cut(parts: Sequence[LongBars], first: str | None, last: str | None, origin: str) -> Sequence[LongBars]:
+    """The rows from the first date to the last; parts without any are left out."""
     if first is None and last is None:
-        return bars
-    inside = np.ones(len(bars.dates), dtype=bool)
-    if first is not None:
-        inside &= bars.dates >= np.datetime64(first)
-    if last is not None:
-        inside &= bars.dates <= np.datetime64(last)
-    if not inside.any():
-        span = [np.datetime_as_string(day, unit="D") for day in (bars.dates.min(), bars.dates.max())]
+        return parts
+    earliest, latest = min(part.dates.min() for part in parts), max(part.dates.max() for part in parts)
+    start = earliest if first is None else np.datetime64(first)
+    end = latest if last is None else np.datetime64(last)
+    inside = [(part.dates >= start) & (part.dates <= end) for part in parts]
+    if not any(rows.any() for rows in inside):
+        span = [np.datetime_as_string(day, unit="D") for day in (earliest, latest)]
         raise SourceError(
             f"{origin} has no bar from {first or span[0]} to {last or span[1]}: it runs from {span[0]} to {span[1]}"
         )
-    return bars if inside.all() else bars.select(inside)
+    return [part if rows.all() else part.select(rows) for part, rows in zip(parts, inside, strict=True) if rows.any()]

@@ -1,5 +1,7 @@
 """Assembly: rows of bars become a Panel, with every judgement made on the way written into its facts."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +11,7 @@ from market.errors import BarsError, SourceError
 from market.panel import Panel, PanelFacts, aligned_frame
 from market.sources.adjustment import find_splits, on_last_split_basis
 from market.sources.dates import check_single_zone
-from market.sources.long_form import LongBars
+from market.sources.long_form import LongBars, join_bars
 
 __all__ = ["Origin", "panel_from_rows"]
 
@@ -38,8 +40,15 @@ class Origin:
     notes: tuple[str, ...] = ()
 
 
-def panel_from_rows(bars: LongBars, *, origin: Origin) -> Panel:
+def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
     """Return the panel of rows in any order: sessions and tickers sorted, prices adjusted where adj_close exists.
+
+    Parameters
+    ----------
+    *parts : LongBars
+        The rows, in one part or several with the same numbers.
+    origin : Origin
+        What is known about them.
 
     Raises
     ------
@@ -48,8 +57,12 @@ def panel_from_rows(bars: LongBars, *, origin: Origin) -> Panel:
     BarsError
         If a key repeats, a price is not a positive number, time zones are mixed, or high is below low.
     """
-    check_single_zone(bars.zones, origin=origin.name)
-    rows, notes = _printed_rows(bars, origin.name)
+    check_single_zone(frozenset().union(*(part.zones for part in parts)), origin=origin.name)
+    printed = [~np.isnan(part.numbers["close"]) for part in parts]
+    if not any(prints.any() for prints in printed):
+        raise SourceError(f"{origin.name} holds no price: every close is missing")
+    notes = _notes(parts, printed)
+    rows = [part if prints.all() else part.select(prints) for part, prints in zip(parts, printed, strict=True)]
     _check_values(rows, origin.name)
     sessions, tickers, fields = _scatter(rows, origin.name)
     fields, facts = _adjusted(fields, origin, (*origin.notes, *notes))
@@ -57,92 +70,107 @@ def panel_from_rows(bars: LongBars, *, origin: Origin) -> Panel:
     return Panel(**frames, universe=frames["close"].notna(), facts=facts)
 
 
-def _printed_rows(bars: LongBars, origin: str) -> tuple[LongBars, tuple[str, ...]]:
-    """Rows with a close, and notes on what was left out or looks odd; nothing is repaired."""
+def _notes(parts: Sequence[LongBars], printed: Sequence[np.ndarray]) -> tuple[str, ...]:
+    """Notes on rows that are left out or look odd; nothing is repaired."""
+    counts: Counter[str] = Counter()
+    heard: set[str] = set()
+    for part, prints in zip(parts, printed, strict=True):
+        counts.update(_odd_rows(part, prints))
+        heard.update(part.tickers[code] for code in np.flatnonzero(np.bincount(part.codes[prints])))
+    silent = sorted({ticker for part in parts for ticker in part.tickers} - heard)
+    notes = [f"{count:,} rows {what}" for what, count in counts.items() if count]
+    if silent:
+        notes.append(f"{len(silent)} tickers without a single price left out: {_few(silent)}")
+    return tuple(notes)
+
+
+def _odd_rows(bars: LongBars, printed: np.ndarray) -> dict[str, int]:
     prices = {name: bars.numbers[name] for name in PRICES}
-    printed = ~np.isnan(prices["close"])
-    if not printed.any():
-        raise SourceError(f"{origin} holds no price: every close is missing")
     some = np.zeros(len(printed), dtype=bool)
     for values in prices.values():
         some |= ~np.isnan(values)
     body_high, body_low = np.fmax(prices["open"], prices["close"]), np.fmin(prices["open"], prices["close"])
-    outside = (prices["high"] < body_high) | (prices["low"] > body_low)
-    notes = [
-        _counted(~some, "without any price left out: no print"),
-        _counted(some & ~printed, "with prices but no close left out: no print"),
-        _counted(printed & np.isnan(prices["open"] + prices["high"] + prices["low"]), "lack an open, high or low"),
-        _counted(outside, "have an open or close outside low to high, kept as given"),
-        _silent_tickers(bars, printed),
-    ]
-    rows = bars if printed.all() else bars.select(printed)
-    return rows, tuple(note for note in notes if note)
-
-
-def _counted(rows: np.ndarray, what: str) -> str:
-    return f"{int(rows.sum()):,} rows {what}" if rows.any() else ""
-
-
-def _silent_tickers(bars: LongBars, printed: np.ndarray) -> str:
-    heard = np.bincount(bars.codes[printed], minlength=len(bars.tickers)) > 0
-    silent = sorted(ticker for ticker, any_print in zip(bars.tickers, heard, strict=True) if not any_print)
-    return f"{len(silent)} tickers without a single price left out: {_few(silent)}" if silent else ""
+    odd = {
+        "without any price left out: no print": ~some,
+        "with prices but no close left out: no print": some & ~printed,
+        "lack an open, high or low": printed & np.isnan(prices["open"] + prices["high"] + prices["low"]),
+        "have an open or close outside low to high, kept as given": (prices["high"] < body_high)
+        | (prices["low"] > body_low),
+    }
+    return {what: int(np.count_nonzero(rows)) for what, rows in odd.items()}
 
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
-def _check_values(rows: LongBars, origin: str) -> None:
-    for name, values in rows.numbers.items():
-        wrong = np.isinf(values) if name == "volume" else (values <= 0) | np.isinf(values)
-        if name == "adj_close":
-            wrong |= np.isnan(values)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            kind = "finite" if name == "volume" else "a positive number"
-            raise BarsError(
-                f"{name} must be {kind}, was {values[row]:g} for {rows.key(row)} ({int(wrong.sum())} such rows in "
-                f"{origin}): drop or repair those rows"
-            )
+def _check_values(parts: Sequence[LongBars], origin: str) -> None:
+    for name in parts[0].numbers:
+        wrong = [_impossible(name, part.numbers[name]) for part in parts]
+        for part, rows in zip(parts, wrong, strict=True):
+            if rows.any():
+                row = int(np.flatnonzero(rows)[0])
+                kind = "finite" if name == "volume" else "a positive number"
+                raise BarsError(
+                    f"{name} must be {kind}, was {part.numbers[name][row]:g} for {part.key(row)} "
+                    f"({sum(int(each.sum()) for each in wrong)} such rows in {origin}): drop or repair those rows"
+                )
 
 
-def _scatter(rows: LongBars, origin: str) -> tuple[pd.DatetimeIndex, pd.Index, dict[str, np.ndarray]]:
+def _impossible(name: str, values: np.ndarray) -> np.ndarray:
+    wrong: np.ndarray = np.isinf(values)
+    if name != "volume":
+        wrong |= values <= 0
+    if name == "adj_close":
+        wrong |= np.isnan(values)
+    return wrong
+
+
+def _scatter(parts: Sequence[LongBars], origin: str) -> tuple[pd.DatetimeIndex, pd.Index, dict[str, np.ndarray]]:
     """Frames of rows, each (n_sessions, n_tickers) with one ticker contiguous."""
-    sessions, session_codes = _sessions(rows.dates)
-    heard = np.flatnonzero(np.bincount(rows.codes)).tolist()
-    ordered = sorted(heard, key=lambda code: rows.tickers[code])
-    position = np.zeros(len(rows.tickers), dtype=np.int64)
-    position[ordered] = np.arange(len(ordered))
-    cells = position[rows.codes] * len(sessions) + session_codes
-    _check_keys(cells, rows, origin)
-    fields = {}
-    for name, values in rows.numbers.items():
-        flat = np.full(len(ordered) * len(sessions), np.nan)
-        flat[cells] = values
-        fields[name] = flat.reshape(len(ordered), len(sessions)).T
-    tickers = pd.Index([rows.tickers[code] for code in ordered], dtype="str")
-    return pd.DatetimeIndex(sessions), tickers, fields
+    heard = {part.tickers[code] for part in parts for code in np.flatnonzero(np.bincount(part.codes))}
+    tickers = sorted(heard)
+    columns = dict(zip(tickers, range(len(tickers)), strict=True))
+    first, places = _places([_days(part) for part in parts])
+    sessions = (np.flatnonzero(np.diff(places, prepend=-1)) + first).astype("datetime64[D]")
+    n_sessions = len(sessions)
+    flat = {name: np.full(len(tickers) * n_sessions, np.nan) for name in parts[0].numbers}
+    filled, n_rows = np.zeros(len(tickers) * n_sessions, dtype=bool), 0
+    for part in parts:
+        column = np.array([columns.get(ticker, -1) for ticker in part.tickers])
+        cells = column[part.codes] * n_sessions + places[_days(part) - first]
+        for name, values in part.numbers.items():
+            flat[name][cells] = values
+        filled[cells] = True
+        n_rows += len(cells)
+    if np.count_nonzero(filled) < n_rows:
+        _refuse_repeats(join_bars(parts), origin)
+    fields = {name: values.reshape(len(tickers), n_sessions).T for name, values in flat.items()}
+    return pd.DatetimeIndex(sessions.astype("datetime64[ns]")), pd.Index(tickers, dtype="str"), fields
 
 
-def _sessions(dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct dates, sorted, and each row's place among them: days are ticked off, which is quicker than sorting."""
-    days = dates.astype("datetime64[D]").astype(np.int64)
-    first = days.min()
-    days -= first
-    held = np.zeros(int(days.max()) + 1, dtype=bool)
-    held[days] = True
-    sessions = (np.flatnonzero(held) + first).astype("datetime64[D]").astype("datetime64[ns]")
-    return sessions, (np.cumsum(held) - 1)[days]
+def _days(part: LongBars) -> np.ndarray:
+    days: np.ndarray = part.dates.astype("datetime64[D]").astype(np.int64)
+    return days
 
 
-def _check_keys(cells: np.ndarray, rows: LongBars, origin: str) -> None:
-    times = np.bincount(cells)
-    if times.max() > 1:
-        row = int(np.flatnonzero(times[cells] > 1)[0])
-        raise BarsError(
-            f"{origin} has more than one row for {rows.key(row)} ({int((times > 1).sum())} such keys): keep one of each"
-        )
+def _places(days: Sequence[np.ndarray]) -> tuple[int, np.ndarray]:
+    """The first day, and for it and each later one its place among the sessions: ticked off, not sorted."""
+    filled = [each for each in days if len(each)]
+    first = min(int(each.min()) for each in filled)
+    held = np.zeros(max(int(each.max()) for each in filled) - first + 1, dtype=bool)
+    for each in filled:
+        held[each - first] = True
+    return first, np.cumsum(held) - 1
+
+
+def _refuse_repeats(rows: LongBars, origin: str) -> None:
+    keys = rows.codes.astype(np.int64) * (1 << 32) + _days(rows)
+    _, found, times = np.unique(keys, return_inverse=True, return_counts=True)
+    row = int(np.flatnonzero(times[found] > 1)[0])
+    raise BarsError(
+        f"{origin} has more than one row for {rows.key(row)} ({int((times > 1).sum())} such keys): keep one of each"
+    )
 
 
 def _adjusted(

@@ -6,10 +6,13 @@ A version is committed whole. What changed against the version before stands in 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from market.allocator import keep_large_blocks
 from market.errors import SourceError
+from market.mapping import cores, mapped
 from market.panel import Panel
 from market.sources.assemble import Origin, panel_from_rows
 from market.sources.files import bars_from_path
@@ -26,7 +29,7 @@ __all__ = [
     "keep_rows",
     "panel_fields",
     "read_rows",
-    "unordered_rows",
+    "read_years",
     "update_bars",
 ]
 
@@ -126,19 +129,19 @@ def read_rows(
     start: str | None = None,
     end: str | None = None,
 ) -> LongBars:
-    """Return the rows of ``unordered_rows`` in key order."""
-    return in_key_order(unordered_rows(folder, version, fields=fields, start=start, end=end))
+    """Return the rows of ``read_years`` as one, in key order."""
+    return in_key_order(join_bars(read_years(folder, version, fields=fields, start=start, end=end)))
 
 
-def unordered_rows(
+def read_years(
     folder: DataFolder,
     version: Version,
     *,
     fields: Sequence[str] | None = None,
     start: str | None = None,
     end: str | None = None,
-) -> LongBars:
-    """Return stored rows, year after year: the named fields (all by default) of the years from ``start`` to ``end``.
+) -> tuple[LongBars, ...]:
+    """Return stored rows, a part for each year from ``start`` to ``end``, with the named fields (all by default).
 
     Only files of those fields and years are read; the rows of a year come whole.
 
@@ -157,7 +160,9 @@ def unordered_rows(
             f"{version.name} has no bar from {start or version.span[0]} to {end or version.span[1]}: it runs from "
             f"{version.span[0]} to {version.span[1]}"
         )
-    return join_bars([read_part(part, folder.files, fields=wanted) for part in parts])
+    keep_large_blocks()
+    read = partial(read_part, folder=folder.files, fields=wanted)
+    return tuple(mapped(read, parts, workers=cores(), on="threads"))
 
 
 def panel_fields(version: Version) -> tuple[str, ...]:

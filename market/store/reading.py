@@ -3,21 +3,23 @@
 from market.sources.assemble import Origin
 from market.sources.long_form import LongBars
 from market.store.folder import DataFolder
-from market.store.keeping import panel_fields, unordered_rows
+from market.store.keeping import panel_fields, read_years
 from market.store.versions import Version
 
 __all__ = ["origin_of", "stored_bars"]
 
 
-def stored_bars(folder: DataFolder, version: Version, *, start: str | None = None, end: str | None = None) -> LongBars:
-    """Return the rows that make a panel, year after year, of the years that ``start`` and ``end`` touch.
+def stored_bars(
+    folder: DataFolder, version: Version, *, start: str | None = None, end: str | None = None
+) -> tuple[LongBars, ...]:
+    """Return the rows that make a panel, a part for each of the years that ``start`` and ``end`` touch.
 
     Raises
     ------
     SourceError
         If a file is missing or damaged, or no year is left.
     """
-    return unordered_rows(folder, version, fields=panel_fields(version), start=start, end=end)
+    return read_years(folder, version, fields=panel_fields(version), start=start, end=end)
 
 
 def origin_of(version: Version, *, point_in_time: bool = False) -> Origin:

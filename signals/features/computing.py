@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from market.allocator import keep_large_blocks
 from market.mapping import PLACES, cores, mapped
 from market.panel import BAR_FIELDS, Panel
 from signals.features.feature import Feature
@@ -127,6 +128,7 @@ def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Comput
     ValueError
         If not even one ticker at a time fits the budget.
     """
+    keep_large_blocks()
     alone = tuple(feature for feature in features if not feature.cross_sectional)
     across = [feature for feature in features if feature.cross_sectional]
     cells = _cells_of_a_block(panel, len(features), computing)

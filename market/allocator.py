@@ -1,8 +1,9 @@
-"""Allocator: let the C library keep the large blocks that every step of a network frees and asks for again.
+"""Allocator: let the C library keep the large blocks that are freed and asked for again, over and over.
 
-An unrolled network works in blocks of many megabytes. glibc maps such blocks afresh and unmaps them when they are
-freed, and the kernel zeroes every page again: a quarter of the processor time of a training step. Kept, they cost some
-peak memory and no time. No number depends on it. Other C libraries, and glibc before 2.35, are left as they are.
+Frames, blocks of features and the steps of an unrolled network are of many megabytes. glibc maps such blocks afresh and
+unmaps them when they are freed, and the kernel zeroes every page again: a quarter of the processor time of a training
+step, a third of a cold start. Kept, they cost some peak memory and no time. No number depends on it. Other C libraries,
+and glibc before 2.35, are left as they are.
 
 References
 ----------
