@@ -5,9 +5,11 @@ import math
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
+from market.errors import RunError
 from strategy.cli import app
 from strategy.instrument.calibration import Calibration, calibrate_market
 from strategy.instrument.cells import CellCache, Numbers
@@ -264,10 +266,42 @@ def test_all_studies_run_on_a_tiny_market_and_make_a_page(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_two_workers_give_the_numbers_of_one(own: CellCache, tmp_path: Path) -> None:
+@pytest.mark.parametrize("on", ["processes", "ray"])
+def test_two_workers_give_the_numbers_of_one(on: str, own: CellCache, tmp_path: Path, monkeypatch) -> None:
+    if on == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed: pip install 'quintile[ray]'")
+    monkeypatch.chdir(tmp_path)
     cells = list(planted_cells(CHEAP).values())
-    found = measured(cells, cache=CellCache(tmp_path / "two"), effort=Effort(workers=2), stage="cells")
+    found = measured(cells, cache=CellCache(Path("two")), effort=Effort(workers=2, on=on), stage="cells")
     assert [{**one, "seconds": 0.0} for one in found] == [{**own.read(cell), "seconds": 0.0} for cell in cells]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on", ["processes", "ray"])
+def test_cells_that_were_finished_before_a_worker_was_killed_are_kept(on: str, tmp_path: Path) -> None:
+    if on == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed: pip install 'quintile[ray]'")
+    cells, cache = list(planted_cells(CHEAP).values()), CellCache(tmp_path)
+
+    def kill_once_something_is_kept(stage: str, done: int, total: int, note: str = "") -> None:
+        if 0 < done < total:
+            for process in psutil.Process().children(recursive=True):
+                if any("ray::_called" in word or "spawn_main" in word for word in process.cmdline()):
+                    process.kill()
+
+    with pytest.raises(RunError, match="a worker was killed"):
+        measured(
+            cells, cache=cache, effort=Effort(workers=2, on=on, progress=kill_once_something_is_kept), stage="cells"
+        )
+    kept = stamps(cache)
+    assert 0 < len(kept) < len(cells)
+    measured(cells, cache=cache, effort=Effort(), stage="cells")
+    assert kept.items() <= stamps(cache).items()
+
+
+def test_a_sweep_is_not_done_in_threads() -> None:
+    with pytest.raises(ValueError, match="on must be one of processes, ray, was 'threads'"):
+        Effort(on="threads")
 
 
 @pytest.mark.parametrize("words", [["--seeds", "1"], ["--seeds", "1,1"], ["--seeds", "a,b"], ["--study", "all of it"]])

@@ -1,12 +1,15 @@
 """A walk of a 1×8 network on a small built-in market: workers, kills, resumes and the future change no number."""
 
 import json
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from market.errors import RunError
@@ -14,6 +17,7 @@ from market.panel import BAR_FIELDS, Panel
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.walk_forward import RetrainingSettings
 from strategy.books import decide_book
+from strategy.elsewhere import Shared
 from strategy.inputs import Inputs
 from strategy.runs import RunStore
 from strategy.spec import StrategySpec, load_spec, override
@@ -22,7 +26,7 @@ from strategy.walking import workers
 from strategy.walking.fold import FoldFiles, run_fold
 from strategy.walking.result import WalkForward
 from strategy.walking.settings import CombinatorialSettings, WalkOptions, WalkSettings
-from strategy.walking.walk import walk
+from strategy.walking.walk import BARS, walk
 from tests.oracles.small_runs import assignments, quintile, refusal
 
 SMALL = ("model.hidden=8", "model.layers=1", "model.lookback=10", "training.burn_in=10", "training.max_epochs=2")
@@ -47,9 +51,12 @@ def walked(market, spec, tmp_path_factory) -> WalkForward:
     return walk(spec, Inputs(panel=market.panel, oracle=market.oracle), settings=settings, options=options)
 
 
-def one_seed(spec: StrategySpec, panel: Panel, store: Path, **choices: object) -> WalkForward:
+def one_seed(
+    spec: StrategySpec, panel: Panel, store: Path, *, workers: int = 1, on: str = "processes", **choices: object
+) -> WalkForward:
     settings = WalkSettings(retraining=SPANS, **choices)
-    return walk(spec, panel, settings=settings, options=WalkOptions(store=RunStore(store), workers=1))
+    options = WalkOptions(store=RunStore(store), workers=workers, on=on)
+    return walk(spec, panel, settings=settings, options=options)
 
 
 @pytest.mark.slow
@@ -57,6 +64,41 @@ def test_one_worker_gives_the_bits_of_two(market, spec, walked, tmp_path) -> Non
     alone = one_seed(spec, market.panel, tmp_path)
     pd.testing.assert_frame_equal(alone.runs[0].scores, walked.runs[0].scores, check_exact=True)
     pd.testing.assert_frame_equal(alone.study.folds, walked.study.folds.iloc[:2], check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_local_ray_gives_the_bits_of_two_processes(market, spec, walked, tmp_path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'quintile[ray]'")
+    far = one_seed(spec, market.panel, tmp_path, workers=2, on="ray")
+    pd.testing.assert_frame_equal(far.runs[0].scores, walked.runs[0].scores, check_exact=True)
+    pd.testing.assert_frame_equal(far.study.folds, walked.study.folds.iloc[:2], check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_of_ray_ends_the_walk_which_then_goes_on(market, spec, walked, tmp_path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'quintile[ray]'")
+    killer = Thread(target=kill_the_worker_of_fold_2, args=(tmp_path,))
+    killer.start()
+    with pytest.raises(RunError, match=r"\Aa worker was killed, most likely for memory[^\n]*\Z"):
+        one_seed(spec, market.panel, tmp_path, on="ray")
+    killer.join()
+    (done,) = tmp_path.rglob("fold.json")
+    assert not list(tmp_path.rglob(BARS))
+    stamp = done.stat().st_mtime_ns
+    store = RunStore(tmp_path)
+    again = walk(spec, market.panel, options=WalkOptions(store=store, resume=store.find("latest")))
+    assert done.stat().st_mtime_ns == stamp
+    pd.testing.assert_frame_equal(again.runs[0].scores, walked.runs[0].scores, check_exact=True)
+
+
+def kill_the_worker_of_fold_2(store: Path) -> None:
+    """Kill who watches over the second fold's process, once that has kept an epoch."""
+    while not list(store.rglob("folds/002/training/training.safetensors")):
+        time.sleep(0.01)
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "strategy.walking.worker" in words and any(word.startswith(str(store)) for word in words):
+            process.parent().kill()
 
 
 @pytest.mark.slow
@@ -195,8 +237,26 @@ def test_the_command_walks_prints_json_and_says_how_to_go_on(tmp_path, monkeypat
         (("--combinatorial", "6"), "--combinatorial takes N,K"),
         (("--train", 1), "train: Input should be greater"),
         (("--workers", 0), "workers must be at least 1"),
+        (("--on", "threads"), "on must be one of processes, ray, was 'threads'"),
         (("--learner", "oracle"), "learner: "),
     ],
 )
 def test_words_that_make_no_walk_are_refused_in_one_line(words, said, tmp_path, monkeypatch, capsys) -> None:
     assert said in refusal("walk", *words, "--out", tmp_path, monkeypatch=monkeypatch, capsys=capsys)
+
+
+def test_a_walk_on_ray_without_ray_says_what_to_install(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    said = refusal("walk", "--on", "ray", "--out", tmp_path, monkeypatch=monkeypatch, capsys=capsys)
+    assert "pip install 'quintile[ray]'" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("folder", "code", "said"), [("gone", "", "every machine sees"), (".", "", "other code")])
+def test_a_worker_that_shares_too_little_refuses(folder: str, code: str, said: str, tmp_path) -> None:
+    with pytest.raises(RunError, match=said):
+        Shared(folder=tmp_path / folder, code=code).check()
+
+
+def test_the_caller_shares_its_own_folder_and_code(tmp_path) -> None:
+    Shared.of(tmp_path).check()

@@ -25,6 +25,7 @@ Examples:
   quintile walk --bars bars.parquet --test 252 --first-test 2010-01-04 --expanding --seeds 1,2,3 --workers 2
   quintile walk quintile_long_short --learner ridge --train 504
   quintile walk --combinatorial 6,2
+  quintile walk --on ray --workers 8 --out shared/runs
   quintile walk --resume latest"""
 
 
@@ -48,6 +49,7 @@ def walk_command(
         str | None, typer.Option(help="network or ridge; ridge is the default of --combinatorial.")
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes of one thread each; changes no number.")] = 2,
+    on: Annotated[str, typer.Option(help="Who computes: processes or ray.")] = "processes",
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
     benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
@@ -85,7 +87,7 @@ def walk_command(
         if "walk" not in folder.record:
             raise ValueError(f"{folder.run_id} is no walk: continue it with `{folder.resume_command}`")
         spec, request, settings = folder.spec, folder.request, None
-    options = WalkOptions(store=store, resume=folder, request=request, workers=workers, command=command_line())
+    options = WalkOptions(store=store, resume=folder, request=request, workers=workers, on=on, command=command_line())
     finished = _execute(spec, settings, options, quiet=quiet or as_json)
     print(json.dumps(finished.as_dict(), indent=2) if as_json else finished)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from market.errors import RunError
-from market.mapping import mapped
+from market.mapping import ELSEWHERE, as_finished, require_place
 from strategy.console import ProgressCallback, silent
+from strategy.elsewhere import Shared
 from strategy.instrument.cells import Cell, CellCache, Numbers
 from strategy.instrument.measure import measure
 
@@ -35,6 +36,7 @@ class Effort:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ValueError(f"workers must be at least 1, was {self.workers}")
+        require_place(self.on, among=ELSEWHERE)
 
 
 def measured(cells: Sequence[Cell], *, cache: CellCache, effort: Effort, stage: str) -> list[Numbers]:
@@ -67,13 +69,15 @@ def measured(cells: Sequence[Cell], *, cache: CellCache, effort: Effort, stage: 
 
 def _finished(cells: Sequence[Cell], cache: CellCache, effort: Effort) -> Iterator[Cell]:
     """Yield cells as they are measured and kept."""
-    workers = min(effort.workers, max(len(cells), 1))
-    for cell, _ in zip(cells, mapped(partial(_keep, cache), cells, workers=workers, on=effort.on), strict=True):
+    cache.root.mkdir(parents=True, exist_ok=True)  # so that a worker which sees no folder knows that it should
+    keep, workers = partial(_keep, Shared.of(cache.root)), min(effort.workers, max(len(cells), 1))
+    for cell, _ in as_finished(keep, cells, workers=workers, on=effort.on):
         yield cell
 
 
-def _keep(cache: CellCache, cell: Cell) -> None:
-    cache.write(cell, measure(cell))
+def _keep(shared: Shared, cell: Cell) -> None:
+    shared.check()
+    CellCache(shared.folder).write(cell, measure(cell))
 
 
 def _kept(cell: Cell, cache: CellCache) -> Numbers:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from market.mapping import ELSEWHERE, require_place
 from market.settings import Settings
 from models.walk_forward import RetrainingSettings
 from strategy.console import ProgressCallback, silent
@@ -80,6 +81,8 @@ class WalkOptions:
         Where the bars came from, for the record.
     workers : int
         Processes at once; each computes with one thread.
+    on : {"processes", "ray"}
+        Of this machine, or of a Ray cluster whose machines see the store under the same path.
     command : str
         What reproduces the walk, for the record.
     progress : callable
@@ -90,9 +93,11 @@ class WalkOptions:
     resume: RunFolder | None = None
     request: RunRequest = field(default_factory=lambda: RunRequest(bars="given in Python"))
     workers: int = 2
+    on: str = "processes"
     command: str = "strategy.walk(spec, bars)"
     progress: ProgressCallback = silent
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ValueError(f"workers must be at least 1, was {self.workers}")
+        require_place(self.on, among=ELSEWHERE)  # before the bars are read

@@ -27,7 +27,7 @@ from strategy.walking.workers import FoldTask, run_folds
 
 __all__ = ["walk"]
 
-BARS = "bars_of_the_walk"  # removed once every fold is done
+BARS = "bars_of_the_walk"  # removed when the walk ends, done or not, which ends the folds in work
 
 
 def walk(
@@ -39,8 +39,8 @@ def walk(
 ) -> WalkForward:
     """Retrain on a moving span, judge only what comes after it, and report the stitched scores.
 
-    Every fold is computed with one thread in a process of its own, from the bars up to the end of its test span: the
-    number of workers changes no bit. Each seed becomes a run with a report and counts as one trial.
+    Every fold is computed with one thread in a process of its own, from the bars up to the end of its test span: neither
+    the number of workers nor where they are changes a bit. Each seed becomes a run with a report and counts as one trial.
 
     Parameters
     ----------
@@ -114,16 +114,22 @@ def _describe(folder: RunFolder, folders: Sequence[RunFolder], settings: WalkSet
 def _compute(folders: Sequence[RunFolder], folds: Sequence[Fold], panel: Panel, options: WalkOptions) -> None:
     """Compute the folds that are not done yet; the bars lie beside them meanwhile."""
     tasks = [
-        FoldTask(folder=folder, number=fold.number, name=f"fold {fold.number} of {len(folds)}, seed {_seed(folder)},")
+        FoldTask(
+            folder=RunFolder(folder.path.resolve()),
+            number=fold.number,
+            name=f"fold {fold.number} of {len(folds)}, seed {_seed(folder)},",
+        )
         for folder in folders
         for fold in folds
     ]
     if all(task.files.is_complete for task in tasks):
         return
-    place = folders[0].path / BARS
-    _write_bars(panel, place)
-    run_folds(tasks, bars=place, workers=options.workers, progress=options.progress)
-    shutil.rmtree(place)
+    place = folders[0].path.resolve() / BARS
+    try:
+        _write_bars(panel, place)
+        run_folds(tasks, bars=place, workers=options.workers, on=options.on, progress=options.progress)
+    finally:
+        shutil.rmtree(place)
 
 
 def _write_bars(panel: Panel, place: Path) -> None:

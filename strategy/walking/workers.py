@@ -1,18 +1,24 @@
-"""Workers: folds in processes of one thread each, so that their number changes no bit; a killed one starts again."""
+"""Workers: folds in processes of one thread each, here or on a Ray cluster, so that neither changes a bit.
+
+Whoever maps the folds only watches over such a process and starts it again where it was killed.
+"""
 
 import os
 import subprocess
 import sys
 import time
-from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from market.errors import RunError
 from market.files import read_json
+from market.mapping import as_finished
 from strategy.closure import ROOT
 from strategy.console import ProgressCallback
+from strategy.elsewhere import Shared
 from strategy.runs import RunFolder
 from strategy.walking.fold import FoldFiles
 from strategy.walking.worker import PROGRESS_FILE
@@ -22,6 +28,7 @@ __all__ = ["MOST_STARTS", "FoldTask", "run_folds"]
 MOST_STARTS = 4  # of one fold: the first, and three after a kill
 EVERY = 0.2  # seconds between two looks
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+WATCHERS = {"processes": "threads", "ray": "ray"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +51,21 @@ class _Worker:
     process: subprocess.Popen
 
 
-def run_folds(tasks: Sequence[FoldTask], *, bars: Path, workers: int, progress: ProgressCallback) -> None:
+def run_folds(
+    tasks: Sequence[FoldTask], *, bars: Path, workers: int, on: str = "processes", progress: ProgressCallback
+) -> None:
     """Compute every fold that is not yet done, each in a process of its own.
 
     Parameters
     ----------
     tasks : sequence of FoldTask
-        In the order they are started.
+        In the order they are started; their folders are absolute paths.
     bars : Path
-        Folder of the panel, as ``strategy.keeping.panel_files`` lays it out.
+        Folder of the panel, as ``strategy.keeping.panel_files`` lays it out. Folds in work end when it is removed.
     workers : int
         Processes at once.
+    on : {"processes", "ray"}
+        Of this machine, or of a Ray cluster whose machines see all these folders under the same paths.
     progress : callable
         Called with ``folds`` and with ``worker 1``, ``worker 2``, … as they advance.
 
@@ -62,26 +73,25 @@ def run_folds(tasks: Sequence[FoldTask], *, bars: Path, workers: int, progress: 
     ------
     RunError
         If a fold cannot be computed, or was killed four times; what is finished stays.
+    MissingExtraError
+        If Ray is asked for and not installed.
     """
-    waiting = deque(task for task in tasks if not task.files.is_complete)
-    running: dict[int, _Worker] = {}
-    starts, lost = Counter[FoldTask](), list[FoldTask]()
-    try:
-        while waiting or running:
-            for slot in range(1, workers + 1):
-                if slot not in running and waiting:
-                    running[slot] = _start(waiting.popleft(), bars)
-                    starts[running[slot].task] += 1
-            progress("folds", sum(task.files.is_complete for task in tasks), len(tasks))
-            time.sleep(EVERY)
-            for task in _killed(running, progress):
-                if starts[task] < MOST_STARTS:
-                    waiting.appendleft(task)
-                else:
-                    lost.append(task)
-    finally:
-        _stop(running)
-    progress("folds", len(tasks) - len(lost), len(tasks))
+    waiting = [task for task in tasks if not task.files.is_complete]
+    lost, shown = list[FoldTask](), dict[int, FoldTask]()
+    for task in waiting:
+        _forget(task)
+    ended = len(tasks) - len(waiting)
+
+    def show() -> None:
+        progress("folds", ended - len(lost), len(tasks))
+        _show(waiting, shown, progress)
+
+    watch = partial(_watched, Shared.of(bars))
+    for task, done in as_finished(watch, waiting, workers=workers, on=WATCHERS[on], meanwhile=show):
+        ended += 1
+        if not done:
+            lost.append(task)
+    show()
     if lost:
         raise RunError(
             f"{lost[0].name} was killed {MOST_STARTS} times, most likely for memory: free some or use fewer workers, "
@@ -89,22 +99,26 @@ def run_folds(tasks: Sequence[FoldTask], *, bars: Path, workers: int, progress: 
         )
 
 
-def _killed(running: dict[int, _Worker], progress: ProgressCallback) -> list[FoldTask]:
-    """Show how far the workers are, take those that have ended out, and return the tasks of the killed ones."""
-    killed = []
-    for slot, worker in list(running.items()):
-        _show(slot, worker.task, progress)
-        if worker.process.poll() is not None:
-            del running[slot]
-            if not _is_done(worker):
-                killed.append(worker.task)
-    return killed
+def _watched(shared: Shared, task: FoldTask) -> bool:
+    """Compute a fold in a process of its own, again after a kill; return False if it was killed too often.
+
+    Raises
+    ------
+    RunError
+        If it gave up.
+    """
+    shared.check()
+    bars = shared.folder
+    try:
+        return any(_is_done(_ended(_start(task, bars), bars)) for _ in range(MOST_STARTS) if bars.is_dir())
+    finally:
+        _forget(task)
 
 
 def _start(task: FoldTask, bars: Path) -> _Worker:
     """Start a worker on the sources of this process; its words go to a log in the fold's folder."""
     task.files.path.mkdir(parents=True, exist_ok=True)
-    words = [str(task.folder.path.resolve()), str(task.number), str(bars.resolve()), str(os.getpid())]
+    words = [str(task.folder.path), str(task.number), str(bars), str(os.getpid())]
     environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": str(ROOT)}
     with (task.files.path / "worker.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
@@ -115,6 +129,15 @@ def _start(task: FoldTask, bars: Path) -> _Worker:
             stderr=log,
         )
     return _Worker(task=task, process=process)
+
+
+def _ended(worker: _Worker, bars: Path) -> _Worker:
+    """Wait for a worker; stop it when the bars are removed, because then nobody waits for its fold."""
+    while worker.process.poll() is None and bars.is_dir():
+        time.sleep(EVERY)
+    worker.process.terminate()
+    worker.process.wait()
+    return worker
 
 
 def _is_done(worker: _Worker) -> bool:
@@ -132,15 +155,26 @@ def _is_done(worker: _Worker) -> bool:
     return worker.process.returncode == 0
 
 
-def _show(slot: int, task: FoldTask, progress: ProgressCallback) -> None:
-    path = task.files.path / PROGRESS_FILE
-    if path.is_file():
-        told = read_json(path)
+def _show(tasks: Sequence[FoldTask], shown: dict[int, FoldTask], progress: ProgressCallback) -> None:
+    """Show how far the folds in work are, each as the same worker from its first note to its last."""
+    notes = {task: note for task in tasks if (note := _note(task)) is not None}
+    for slot in [slot for slot, task in shown.items() if task not in notes]:
+        del shown[slot]
+    for task in [task for task in notes if task not in shown.values()]:
+        shown[min(set(range(1, len(shown) + 2)) - shown.keys())] = task
+    for slot, task in shown.items():
+        told = notes[task]
         progress(f"worker {slot}", told["done"], told["total"], f"{task.name} {told['stage']} {told['note']}".strip())
 
 
-def _stop(running: dict[int, _Worker]) -> None:
-    for worker in running.values():
-        worker.process.terminate()
-    for worker in running.values():
-        worker.process.wait()
+def _note(task: FoldTask) -> dict[str, Any] | None:
+    """Return how far a fold is; None if it is not in work."""
+    try:
+        told: dict[str, Any] = read_json(task.files.path / PROGRESS_FILE)
+    except FileNotFoundError:
+        return None
+    return told
+
+
+def _forget(task: FoldTask) -> None:
+    (task.files.path / PROGRESS_FILE).unlink(missing_ok=True)
