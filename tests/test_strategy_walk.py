@@ -23,7 +23,8 @@ from strategy.runs import RunStore
 from strategy.spec import StrategySpec, load_spec, override
 from strategy.trials import TrialLog
 from strategy.walking import workers
-from strategy.walking.fold import FoldFiles, run_fold
+from strategy.walking.files import FoldFiles
+from strategy.walking.fold import run_fold
 from strategy.walking.result import WalkForward
 from strategy.walking.settings import CombinatorialSettings, WalkOptions, WalkSettings
 from strategy.walking.walk import BARS, walk

@@ -1,66 +1,21 @@
-"""Fold: one retraining, from the bars it may see to the scores of what comes after; runs in a worker process.
+"""Fold: one retraining, from the bars it may see to the scores of what comes after; runs in a worker process."""
 
-A fold's folder keeps the training state after every epoch, then the checkpoint, then the scores; ``fold.json`` is
-written last and says that the fold is done.
-"""
-
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from market.files import atomic_path, read_json, write_json
+from market.files import write_json
 from market.panel import Panel
 from strategy.console import ProgressCallback
 from strategy.learning import Lesson, learn, learn_ridge, prepare_lesson, scores_of
 from strategy.runs import RunFolder
 from strategy.spec import StrategySpec
+from strategy.walking.files import FoldFiles
 from strategy.walking.plan import Fold, plan_folds
 from strategy.walking.settings import WalkSettings
 
-__all__ = ["FoldFiles", "run_fold", "settings_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class FoldFiles:
-    """The files of one fold of a run.
-
-    Parameters
-    ----------
-    run : Path
-        Folder of the run.
-    number : int
-        Of the fold, from 1.
-    """
-
-    run: Path
-    number: int
-
-    @property
-    def path(self) -> Path:
-        """The fold's folder."""
-        return self.run / "folds" / f"{self.number:03d}"
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the fold was scored."""
-        return (self.path / "fold.json").is_file()
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Dates, epochs and validation IC of a finished fold."""
-        record: dict[str, Any] = read_json(self.path / "fold.json")
-        return record
-
-    def write_scores(self, name: str, scores: pd.DataFrame) -> None:
-        """Write ``<name>.parquet``, whole or not at all."""
-        with atomic_path(self.path / f"{name}.parquet") as temporary:
-            scores.to_parquet(temporary, compression="zstd")
-
-    def read_scores(self, name: str) -> pd.DataFrame:
-        """Return the scores of the fold's sessions."""
-        return pd.read_parquet(self.path / f"{name}.parquet")
+__all__ = ["run_fold", "settings_of"]
 
 
 def settings_of(folder: RunFolder) -> WalkSettings:

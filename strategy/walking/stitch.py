@@ -18,7 +18,7 @@ from strategy.inputs import Inputs
 from strategy.outcome import MODEL, Outcome, judge
 from strategy.runs import RunFolder
 from strategy.spec import StrategySpec
-from strategy.walking.fold import FoldFiles
+from strategy.walking.files import FoldFiles
 from strategy.walking.plan import Fold
 from strategy.walking.settings import CombinatorialSettings, WalkSettings
 

@@ -14,11 +14,11 @@ from market.errors import QuintileError
 from market.files import write_json
 from strategy.keeping import read_panel
 from strategy.runs import RunFolder
-from strategy.walking.fold import FoldFiles, run_fold
+from strategy.walking.files import PROGRESS_FILE, FoldFiles
+from strategy.walking.fold import run_fold
 
-__all__ = ["PROGRESS_FILE", "main"]
+__all__ = ["main"]
 
-PROGRESS_FILE = "progress.json"
 EVERY = 0.5  # seconds between two notes
 
 

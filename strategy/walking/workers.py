@@ -20,8 +20,7 @@ from strategy.closure import ROOT
 from strategy.console import ProgressCallback
 from strategy.elsewhere import Shared
 from strategy.runs import RunFolder
-from strategy.walking.fold import FoldFiles
-from strategy.walking.worker import PROGRESS_FILE
+from strategy.walking.files import PROGRESS_FILE, FoldFiles
 
 __all__ = ["MOST_STARTS", "FoldTask", "run_folds"]
 
