@@ -40,7 +40,7 @@ class Shared:
         """
         if not self.folder.is_dir():
             raise RunError(
-                f"{self.folder} is not on this worker's machine: write to a folder that every machine sees under one path"
+                f"{self.folder} is not on this worker's machine: write to a folder that every machine sees at one path"
             )
         if closure_hash(decision_closure()) != self.code:
             raise RunError("this worker's machine has other code than its caller: install one version everywhere")

@@ -1,6 +1,5 @@
 """Fold: one retraining, from the bars it may see to the scores of what comes after; runs in a worker process."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd

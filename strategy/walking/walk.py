@@ -39,8 +39,9 @@ def walk(
 ) -> WalkForward:
     """Retrain on a moving span, judge only what comes after it, and report the stitched scores.
 
-    Every fold is computed with one thread in a process of its own, from the bars up to the end of its test span: neither
-    the number of workers nor where they are changes a bit. Each seed becomes a run with a report and counts as one trial.
+    Every fold is computed with one thread in a process of its own, from the bars up to the end of its test span:
+    neither the number of workers nor where they are changes a bit. Each seed becomes a run with a report and counts as
+    one trial.
 
     Parameters
     ----------
