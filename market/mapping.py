@@ -169,7 +169,7 @@ def _place(function: Callable[[Item], Result], workers: int, on: str) -> Abstrac
 @contextmanager
 def _pool(function: Callable[[Item], Result], pool: Executor) -> Iterator[_Place]:
     try:
-        yield _Place(ask=partial(pool.submit, function), take=Future.result, finished=_finished_futures)
+        yield _Place(ask=lambda item: pool.submit(function, item), take=Future.result, finished=_finished_futures)
     except BrokenProcessPool as error:
         raise RunError(KILLED) from error
     finally:
