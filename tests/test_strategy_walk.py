@@ -78,7 +78,7 @@ def test_a_local_ray_gives_the_bits_of_two_processes(market, spec, walked, tmp_p
 @pytest.mark.slow
 def test_a_killed_worker_of_ray_ends_the_walk_which_then_goes_on(market, spec, walked, tmp_path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'quintile[ray]'")
-    killer = Thread(target=kill_the_worker_of_fold_2, args=(tmp_path,))
+    killer = Thread(target=kill_the_worker_of_fold_2, args=(tmp_path,), daemon=True)
     killer.start()
     with pytest.raises(RunError, match=r"\Aa worker was killed, most likely for memory[^\n]*\Z"):
         one_seed(spec, market.panel, tmp_path, on="ray")
