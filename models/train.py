@@ -260,13 +260,20 @@ def _identity(settings: ModelSettings, place: torch.device) -> dict[str, str]:
 
 @contextmanager
 def _reproducible(place: torch.device) -> Iterator[None]:
-    """Allow deterministic kernels only, and give the caller's random state and settings back afterwards."""
+    """Allow deterministic kernels only, and give the caller's random state and settings back afterwards.
+
+    Those kernels also fill new tensors before they are written; unasked for, that touches gigabytes of an LSTM's
+    workspace that a pass needs later or never. It serves to find reads of unwritten memory, of which there are none.
+    """
     before = torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with it only
     devices = [torch.cuda.current_device()] if place.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before)
+            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from models.networks.lstm import RankLSTM
 from models.predict import predict_scores
 from models.settings import ModelSettings, NetworkSettings
 from models.spans import Span, span_scores, training_batches, usable_rows
-from models.train import _accumulate_gradient, train_network
+from models.train import _accumulate_gradient, _begin, _reproducible, _train_epoch, train_network
 from models.training_state import ResumePoint, load_state
 from tests.oracles.planted import planted_windows, small_settings
 
@@ -70,6 +70,24 @@ def test_training_leaves_the_callers_random_state_and_settings_alone():
     model.network(torch.device("cpu"))
     assert torch.equal(torch.rand(3), wanted)
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+@pytest.mark.parametrize("mode", ["long", "exact"])
+def test_no_weight_depends_on_memory_that_was_not_written(mode):
+    windows, _ = planted_windows(n_sessions=80)
+    stacked = NetworkSettings(hidden=8, layers=2, lookback=6)
+    settings, rows = small_settings(mode=mode).model_copy(update={"network": stacked}), np.arange(20, 70)
+
+    def trained(*, filled):
+        with _reproducible(torch.device("cpu")):
+            assert not torch.utils.deterministic.fill_uninitialized_memory
+            torch.utils.deterministic.fill_uninitialized_memory = filled  # with NaN
+            learner = _begin(windows, settings, torch.device("cpu"))
+            _train_epoch(learner, windows, rows, settings=settings)
+        return learner.network.state_dict()
+
+    assert same_bits(trained(filled=False), trained(filled=True))
 
 
 def test_test_rows_and_purged_rows_do_not_reach_the_weights():
