@@ -1,8 +1,9 @@
 """Computing: features of a panel in blocks that fit a memory budget, in threads, in processes or on a Ray cluster.
 
 A feature of one ticker is computed for some tickers at a time, a cross-sectional one for some sessions at a time, after
-the ``warm_up`` sessions that it reads before them. Neither the blocks nor who computes them changes a bit. Arithmetic
-is float64; what is kept may be float32.
+the ``warm_up`` sessions that it reads before them. What several features of a block read is computed once
+(``signals.features.sharing``). Neither the blocks nor who computes them changes a bit. Arithmetic is float64; what is
+kept may be float32.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from market.allocator import keep_large_blocks
 from market.mapping import PLACES, cores, mapped
 from market.panel import BAR_FIELDS, Panel
 from signals.features.feature import Feature
+from signals.features.sharing import sharing
 
 __all__ = ["Computing", "Pieces", "computed_pieces", "whole_frames"]
 
@@ -193,11 +195,12 @@ def _of_sessions(panel: Panel, span: tuple[int, int], feature: Feature, dtype: s
 
 def _compute(block: _Block) -> list[np.ndarray]:
     pieces = []
-    for k, feature in enumerate(block.features):
-        numbers = feature.formula(block.panel)[block.skipped :]
-        piece = np.empty(numbers.shape, block.dtype, order="F") if block.homes is None else block.homes[k]
-        piece[...] = numbers
-        pieces.append(piece)
+    with sharing():
+        for k, feature in enumerate(block.features):
+            numbers = feature.formula(block.panel)[block.skipped :]
+            piece = np.empty(numbers.shape, block.dtype, order="F") if block.homes is None else block.homes[k]
+            piece[...] = numbers
+            pieces.append(piece)
     return pieces
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from market.panel import Panel
 from signals.features.bars import bars, true_range
 from signals.features.feature import feature
+from signals.features.sharing import shared
 from signals.features.smoothing import ema, ema_window, linear_mean
 from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min
 from signals.features.windows import lag
@@ -160,11 +161,13 @@ MOMENTUM = (
 )
 
 
+@shared
 def _range_place(panel: Panel, window: int) -> FloatArray:
     """Return where the close lies between the lowest low and the highest high of the window, 0 to 1."""
     lowest = trailing_min(bars(panel, "low"), window)
     return ratio(bars(panel, "close") - lowest, trailing_max(bars(panel, "high"), window) - lowest)
 
 
+@shared
 def _slow_stochastic(panel: Panel) -> FloatArray:
     return trailing_mean(100.0 * _range_place(panel, 14), 3)

@@ -16,6 +16,7 @@ import numpy as np
 from market.panel import Panel
 from signals.features.bars import bars, true_range, typical_price
 from signals.features.feature import feature
+from signals.features.sharing import shared
 from signals.features.smoothing import ema, ema_window, wilder, wilder_window
 from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
 from signals.features.windows import lag, mean_deviation, sessions_since_max, sessions_since_min, where_moving
@@ -118,14 +119,14 @@ def bollinger_width(panel: Panel) -> FloatArray:
 @feature(group="technical", warm_up=wilder_window(14))
 def atr_14(panel: Panel) -> FloatArray:
     """Average true range over 14 sessions ÷ close (Wilder 1978)."""
-    return wilder(true_range(panel), 14) / bars(panel, "close")
+    return _average_true_range(panel, 14) / bars(panel, "close")
 
 
 @feature(group="technical", warm_up=max(ema_window(20) - 1, wilder_window(10)))
 def keltner_position(panel: Panel) -> FloatArray:
     """(Close − EMA of closes, span 20) ÷ (2 × average true range over 10 sessions) (Keltner 1960)."""
     close = bars(panel, "close")
-    return ratio(close - ema(close, 20), 2.0 * wilder(true_range(panel), 10))
+    return ratio(close - ema(close, 20), 2.0 * _average_true_range(panel, 10))
 
 
 @feature(group="technical", warm_up=19)
@@ -138,20 +139,20 @@ def donchian_position(panel: Panel) -> FloatArray:
 @feature(group="technical", warm_up=2 * wilder_window(14) - 1)
 def adx_14(panel: Panel) -> FloatArray:
     """Average directional index over 14 sessions, 0 to 100 (Wilder 1978)."""
-    up, down = _directional_indicators(panel, 14)
+    up, down = _rising_indicator(panel, 14), _falling_indicator(panel, 14)
     return wilder(100.0 * ratio(abs(up - down), up + down), 14)
 
 
 @feature(group="technical", warm_up=wilder_window(14))
 def plus_di_14(panel: Panel) -> FloatArray:
     """Directional indicator of rises over 14 sessions, 0 to 100 (Wilder 1978)."""
-    return _directional_indicators(panel, 14)[0]
+    return _rising_indicator(panel, 14)
 
 
 @feature(group="technical", warm_up=wilder_window(14))
 def minus_di_14(panel: Panel) -> FloatArray:
     """Directional indicator of falls over 14 sessions, 0 to 100 (Wilder 1978)."""
-    return _directional_indicators(panel, 14)[1]
+    return _falling_indicator(panel, 14)
 
 
 @feature(group="technical", warm_up=25)
@@ -202,6 +203,7 @@ def band_deviation(close: FloatArray) -> FloatArray:
     return trailing_std(close, 20) * math.sqrt(19.0 / 20.0)
 
 
+@shared
 def _relative_strength(panel: Panel, sessions: int) -> FloatArray:
     close = bars(panel, "close")
     moved = close - lag(close, 1)
@@ -213,16 +215,34 @@ def _place(values: FloatArray, lowest: FloatArray, highest: FloatArray) -> Float
     return 100.0 * ratio(values - lowest, highest - lowest)
 
 
+@shared
 def _macd_line(panel: Panel) -> FloatArray:
     close = bars(panel, "close")
     return ema(close, 12) - ema(close, 26)
 
 
-def _directional_indicators(panel: Panel, sessions: int) -> tuple[FloatArray, FloatArray]:
-    """Return +DI and −DI: smoothed moves beyond the previous bar's high or low, as % of the smoothed true range."""
-    high, low = bars(panel, "high"), bars(panel, "low")
-    up, down = high - lag(high, 1), lag(low, 1) - low
-    reach = wilder(true_range(panel), sessions)
+@shared
+def _average_true_range(panel: Panel, sessions: int) -> FloatArray:
+    return wilder(true_range(panel), sessions)
+
+
+@shared
+def _rising_indicator(panel: Panel, sessions: int) -> FloatArray:
+    """Return +DI: smoothed moves beyond the previous bar's high, as % of the smoothed true range."""
+    up, down = _moves(panel)
     rises = np.where(up <= down, 0.0, np.maximum(up, 0.0))
+    return 100.0 * ratio(wilder(rises, sessions), _average_true_range(panel, sessions))
+
+
+@shared
+def _falling_indicator(panel: Panel, sessions: int) -> FloatArray:
+    """Return −DI: smoothed moves beyond the previous bar's low, as % of the smoothed true range."""
+    up, down = _moves(panel)
     falls = np.where(down <= up, 0.0, np.maximum(down, 0.0))
-    return 100.0 * ratio(wilder(rises, sessions), reach), 100.0 * ratio(wilder(falls, sessions), reach)
+    return 100.0 * ratio(wilder(falls, sessions), _average_true_range(panel, sessions))
+
+
+def _moves(panel: Panel) -> tuple[FloatArray, FloatArray]:
+    """Return how far the bar went above the previous high, and below the previous low."""
+    high, low = bars(panel, "high"), bars(panel, "low")
+    return high - lag(high, 1), lag(low, 1) - low

@@ -19,6 +19,7 @@ import numpy as np
 from market.panel import Panel
 from signals.features.bars import bars, log_return
 from signals.features.feature import feature
+from signals.features.sharing import shared
 from signals.features.smoothing import decay_window, decayed_mean
 from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_std
 from signals.features.windows import lag
@@ -123,11 +124,13 @@ VOLATILITY = (
 )
 
 
+@shared
 def _log(panel: Panel, upper: str, lower: str) -> FloatArray:
     """Return the natural logarithm of one price of the bar ÷ another."""
     return np.log(bars(panel, upper) / bars(panel, lower))
 
 
+@shared
 def _rogers_satchell(panel: Panel) -> FloatArray:
     """Return each session's variance: ln(h ÷ c) ln(h ÷ o) + ln(l ÷ c) ln(l ÷ o)."""
     above = _log(panel, "high", "close") * _log(panel, "high", "open")
