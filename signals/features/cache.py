@@ -96,7 +96,7 @@ class FeatureCache:
                 files[name] = stack.enter_context(stack.enter_context(atomic_path(path)).open("wb"))
                 _append(files[name], digests[name], self._header())
             for feature, piece in pieces:
-                _append(files[feature.name], digests[feature.name], piece.tobytes(order="F"))
+                _append(files[feature.name], digests[feature.name], piece.ravel(order="F").data)
         for feature in features:
             path = paths[feature.name]
             facts = self._facts(feature) | {"size": path.stat().st_size, "sha256": digests[feature.name].hexdigest()}
@@ -136,7 +136,7 @@ def _mapped(path: Path) -> np.ndarray:
     return numbers
 
 
-def _append(file: BinaryIO, digest: Any, content: bytes) -> None:
+def _append(file: BinaryIO, digest: Any, content: bytes | memoryview) -> None:
     file.write(content)
     digest.update(content)
 
