@@ -156,7 +156,7 @@ def epoch_section(device: Device, *, whole: bool) -> str:
 
 
 def _longest(epoch: Training) -> Training:
-    """Return a pass over one chunk after a whole burn-in, half as long again as most: as long as moving edges make it."""
+    """Return a pass over one chunk, half as long again as most, as moving edges make it, after a whole burn-in."""
     training = epoch.settings.training
     start = epoch.rows.start + training.burn_in
     return Training(mode="long", rows=range(start, start + training.chunk_sessions * 3 // 2 - 1))

@@ -181,6 +181,6 @@ def _linear(curve: list[tuple[Way, Taken]]) -> str:
     (small, first), (large, last) = curve[0], curve[-1]
     return (
         f"From the smallest panel to the largest there are {large.cells / small.cells:.1f} times the numbers and "
-        f"{last.busy / first.busy:.1f} times the processor seconds, of which about one loads the compiled kernels at every "
-        "size."
+        f"{last.busy / first.busy:.1f} times the processor seconds, of which about one loads the compiled kernels at "
+        "every size."
     )
