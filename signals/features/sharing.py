@@ -31,7 +31,7 @@ def shared(series: Series[Arguments]) -> Series[Arguments]:
     """Compute a panel's series once for each of its arguments within ``sharing``, read-only; anew everywhere else."""
 
     @wraps(series)
-    def once(panel: Panel, *arguments: Arguments.args, **named: Arguments.kwargs) -> FloatArray:
+    def once(panel: Panel, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> FloatArray:
         kept = _kept.get()
         if kept is None:
             return series(panel, *arguments, **named)
