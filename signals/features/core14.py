@@ -15,6 +15,7 @@ import numpy as np
 from market.panel import Panel
 from signals.features.bars import bars
 from signals.features.feature import feature
+from signals.features.sharing import shared
 from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
 from signals.rows import FloatArray, row_mean
 
@@ -42,7 +43,7 @@ SESSIONS_A_YEAR = 252
 @feature(group="return", warm_up=1)
 def ret_1d(panel: Panel) -> FloatArray:
     """Close ÷ close 1 session earlier − 1."""
-    return change(bars(panel, "close"), 1)
+    return _daily_return(panel)
 
 
 @feature(group="return", warm_up=5)
@@ -72,8 +73,7 @@ def vol_5d(panel: Panel) -> FloatArray:
 @feature(group="volume", warm_up=19)
 def vol_volume(panel: Panel) -> FloatArray:
     """Standard deviation ÷ mean of the last 20 volumes; NaN if none traded."""
-    volume = bars(panel, "volume")
-    return ratio(trailing_std(volume, 20), trailing_mean(volume, 20))
+    return ratio(trailing_std(bars(panel, "volume"), 20), _mean_volume(panel, 20))
 
 
 @feature(group="range", warm_up=19)
@@ -111,21 +111,19 @@ def momentum_5d(panel: Panel) -> FloatArray:
 @feature(group="volume", warm_up=19)
 def volume_ratio(panel: Panel) -> FloatArray:
     """Volume ÷ mean of the last 20 volumes; NaN if none traded."""
-    volume = bars(panel, "volume")
-    return ratio(volume, trailing_mean(volume, 20))
+    return ratio(bars(panel, "volume"), _mean_volume(panel, 20))
 
 
 @feature(group="volume", warm_up=19)
 def volume_trend(panel: Panel) -> FloatArray:
     """Mean of the last 5 volumes ÷ mean of the last 20; NaN if none traded."""
-    volume = bars(panel, "volume")
-    return ratio(trailing_mean(volume, 5), trailing_mean(volume, 20))
+    return ratio(_mean_volume(panel, 5), _mean_volume(panel, 20))
 
 
 @feature(group="market", warm_up=1, cross_sectional=True)
 def market_return(panel: Panel) -> FloatArray:
     """Equal-weighted ret_1d of the session's universe, the same number for every name that printed."""
-    returns = np.where(panel.universe.to_numpy(), ret_1d.formula(panel), np.nan)
+    returns = np.where(panel.universe.to_numpy(), _daily_return(panel), np.nan)
     return np.where(panel.printed.to_numpy(), row_mean(np.ascontiguousarray(returns)), np.nan)
 
 
@@ -148,4 +146,14 @@ CORE14 = (
 
 
 def _annual_volatility(panel: Panel, window: int) -> FloatArray:
-    return trailing_std(ret_1d.formula(panel), window) * math.sqrt(SESSIONS_A_YEAR)
+    return trailing_std(_daily_return(panel), window) * math.sqrt(SESSIONS_A_YEAR)
+
+
+@shared
+def _daily_return(panel: Panel) -> FloatArray:
+    return change(bars(panel, "close"), 1)
+
+
+@shared
+def _mean_volume(panel: Panel, window: int) -> FloatArray:
+    return trailing_mean(bars(panel, "volume"), window)
