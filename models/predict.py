@@ -1,10 +1,10 @@
-"""Prediction: scores from exact windows, one session per forward pass.
+"""Prediction: scores of whole cross-sections, from exact windows or from a network carried through each quarter.
 
-A session's scores depend on that session's windows alone: not on which other sessions are scored, and on the other
-tickers of the session only through the rounding of a matrix product.
+A session's scores do not depend on which other sessions are scored nor on any later row, and on the other tickers only
+through the rounding of a matrix product. From exact windows they depend on that session's windows alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ import torch
 
 from market.allocator import keep_large_blocks
 from market.panel import aligned_frame
+from models.carried import carried_scores
+from models.networks.lstm import RankLSTM
+from models.settings import Scoring
 from models.spans import exact_span, span_scores
 from models.trained import TrainedModel, resolve_device
 from models.windows import Windows
@@ -24,6 +27,7 @@ def predict_scores(
     windows: Windows,
     *,
     sessions: pd.DatetimeIndex,
+    scoring: Scoring | None = None,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
@@ -37,6 +41,8 @@ def predict_scores(
         Built with the model's scaler and lookback; targets are not read.
     sessions : DatetimeIndex
         Sessions to score, each among the windows' sessions.
+    scoring : {"exact", "long"}, optional
+        How, see ``NetworkSettings``; as the model's own settings say by default.
     device : {"auto", "cpu", "cuda"}
         Where to predict.
     progress : callable, optional
@@ -56,16 +62,26 @@ def predict_scores(
     keep_large_blocks()
     place = resolve_device(device)
     network, windows = model.network(place), windows.to(place)
-    scores = np.full((len(sessions), len(windows.tickers)), np.nan)
+    unrolled = carried_scores if (scoring or model.settings.network.scoring) == "long" else _exact_scores
+    rows = windows.sessions.get_indexer(sessions)
+    scores = np.full((len(rows), len(windows.tickers)), np.nan)
     with torch.inference_mode():
-        for k, row in enumerate(windows.sessions.get_indexer(sessions)):
-            names = windows.mask[row].nonzero().squeeze(1)
-            if len(names):
-                forward = span_scores(network, windows, exact_span(int(row), windows.lookback), names)
-                scores[k, names.cpu().numpy()] = forward[0].double().cpu().numpy()
+        for done, (row, found) in enumerate(unrolled(network, windows, rows), start=1):
+            masked = found.double().masked_fill(~windows.mask[row], torch.nan)
+            scores[rows == row] = masked.cpu().numpy()
             if progress is not None:
-                progress(k + 1, len(sessions))
+                progress(done, len(rows))
     return aligned_frame(scores, sessions, windows.tickers)
+
+
+def _exact_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield each row with the scores of all columns, (n_tickers,); 0 where there is no window."""
+    for row in rows.tolist():
+        names = windows.mask[row].nonzero().squeeze(1)
+        found = torch.zeros(len(windows.tickers), device=windows.x.device)
+        if len(names):
+            found[names] = span_scores(network, windows, exact_span(row, windows.lookback), names)[0]
+        yield row, found
 
 
 def _check(model: TrainedModel, windows: Windows, sessions: pd.DatetimeIndex) -> None:

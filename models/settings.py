@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 from market import Settings
 from market.settings import Later
 
-__all__ = ["LossSettings", "ModelSettings", "NetworkSettings", "SplitSettings", "TrainingSettings"]
+__all__ = ["LossSettings", "ModelSettings", "NetworkSettings", "Scoring", "SplitSettings", "TrainingSettings"]
+
+Scoring = Literal["exact", "long"]
 
 
 class NetworkSettings(Settings):
@@ -24,12 +26,17 @@ class NetworkSettings(Settings):
         Share of units dropped between layers while training, in [0, 1).
     lookback : int
         Sessions in a window, the decision's own session included.
+    scoring : {"exact", "long"}
+        ``"exact"`` reads each session's windows from a zero state; ``"long"`` carries the network through each calendar
+        quarter, from ``lookback`` sessions before it: see ``models.carried``. No part of what is learned but the
+        calibration.
     """
 
     hidden: int = Field(default=128, ge=1)
     layers: int = Field(default=2, ge=1)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
     lookback: int = Field(default=90, ge=1)
+    scoring: Later[Scoring] = "exact"
 
 
 class LossSettings(Settings):

@@ -1,7 +1,8 @@
 """Adopting: a trained model judged on bars under a strategy's book, clock and costs; nothing is trained.
 
 The model keeps what it learned with: features, network, loss, training, the dates of its spans, scaler and calibration.
-What is judged begins after its validation span, so that it never saw what it is judged on.
+The strategy says how it is scored, ``model.scoring``; the calibration stays that of the scoring it learned with. What is
+judged begins after its validation span, so that it never saw what it is judged on.
 """
 
 from dataclasses import dataclass
@@ -24,9 +25,10 @@ from strategy.runs import RunFolder, RunStore
 from strategy.spec import StrategySpec
 from strategy.standing import record_trial
 
-__all__ = ["LEARNED", "GivenModel", "adopted_spec", "find_model", "run_adopted"]
+__all__ = ["LEARNED", "SCORING", "GivenModel", "adopted_spec", "find_model", "run_adopted"]
 
 LEARNED = ("features", "model", "loss", "training", "split")  # sections of the spec that the model brings
+SCORING = "model.scoring"  # the one key of them that the strategy keeps
 SUFFIXES = (".safetensors", ".json")
 
 
@@ -78,7 +80,7 @@ def find_model(text: str, store: RunStore) -> GivenModel:
 
 
 def adopted_spec(spec: StrategySpec, model: GivenModel) -> StrategySpec:
-    """Return the strategy with the sections that the model learned with.
+    """Return the strategy with the sections that the model learned with, scored as the strategy says.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def adopted_spec(spec: StrategySpec, model: GivenModel) -> StrategySpec:
             f"the model of {model.origin} learned returns of another clock, {learned.execution}: give the strategy the "
             "same with --set execution.KEY=VALUE, or train one"
         )
-    return learned
+    return learned.model_copy(update={"model": learned.model.model_copy(update={"scoring": spec.model.scoring})})
 
 
 def run_adopted(spec: StrategySpec, inputs: Inputs, model: GivenModel, *, options: RunOptions) -> Run:
@@ -146,7 +148,9 @@ def _check_span(panel: Panel, model: GivenModel) -> None:
 def _judged(spec: StrategySpec, inputs: Inputs, checkpoint: Checkpoint, options: RunOptions) -> Outcome:
     tested, progress = test_sessions(inputs.panel, checkpoint), options.progress
     windows = frozen_windows(spec, inputs.panel, checkpoint)
-    scores = scores_of(checkpoint, windows, sessions=tested, device=options.device, progress=progress)
+    scores = scores_of(
+        checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=options.device, progress=progress
+    )
     read = explain(checkpoint, windows, sessions=tested, progress=progress)
     return judge(spec, inputs, scores=scores, baselines={}, model=read, progress=progress)
 

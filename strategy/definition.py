@@ -26,6 +26,7 @@ MEANING: Mapping[str, str] = {
     "model.layers": "stacked LSTM layers",
     "model.dropout": "dropout between layers",
     "model.lookback": "sessions in one input window",
+    "model.scoring": "exact: each session's own windows; long: the network carried through each calendar quarter",
     "loss.temperature": "soft-rank temperature τ",
     "loss.rank_weight": "weight of 1 − soft Spearman; the rest is Huber",
     "loss.huber_delta": "Huber threshold, as a raw next-session return",

@@ -19,7 +19,7 @@ from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_chec
 from models.losses import MIN_NAMES
 from models.predict import predict_scores
 from models.scratch import Scratch
-from models.settings import ModelSettings
+from models.settings import ModelSettings, Scoring
 from models.spans import usable_rows
 from models.splits import Split, resolve_split
 from models.train import train_network
@@ -176,7 +176,9 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
     checkpoint = load_checkpoint(path)
     found = checkpoint.provenance.spec
     parts = ("features", "model", "loss", "training", "execution")
-    foreign = [part for part in parts if not _same(getattr(spec, part), found.get(part))]
+    scoring = checkpoint.model.settings.network.scoring  # how a model is asked is no part of what it learned
+    trained = spec.model_copy(update={"model": spec.model.model_copy(update={"scoring": scoring})})
+    foreign = [part for part in parts if not _same(getattr(trained, part), found.get(part))]
     if checkpoint.provenance.data_fingerprint != panel:
         foreign.append("bars")
     if foreign:
@@ -197,15 +199,18 @@ def scores_of(
     windows: Windows,
     *,
     sessions: pd.DatetimeIndex,
+    scoring: Scoring,
     device: str = "auto",
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
-    """Return calibrated expected returns of the sessions, from exact windows; NaN where a name has no full window."""
+    """Return calibrated expected returns of the sessions; NaN where a name has no full window."""
 
     def show(done: int, total: int) -> None:
         progress("scoring the test", done, total)
 
-    raw = predict_scores(checkpoint.model, windows, sessions=sessions, device=device, progress=show)
+    raw = predict_scores(
+        checkpoint.model, windows, sessions=sessions, scoring=scoring, device=device, progress=show
+    )
     return checkpoint.calibration.apply(raw)
 
 

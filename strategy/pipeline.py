@@ -100,7 +100,14 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
         identity, device, progress = folder.record["identity"], options.device, options.progress
         checkpoint = learn(spec, lesson, folder=folder.path, identity=identity, device=device, progress=progress)
         tested = test_sessions(inputs.panel, checkpoint)
-        scores = scores_of(checkpoint, lesson.windows, sessions=tested, device=device, progress=progress)
+        scores = scores_of(
+            checkpoint,
+            lesson.windows,
+            sessions=tested,
+            scoring=spec.model.scoring,
+            device=device,
+            progress=progress,
+        )
         read = explain(checkpoint, lesson.windows, sessions=tested, progress=progress)
         ridge = {"ridge": ridge_baseline(lesson)}
         outcome = judge(spec, inputs, scores=scores, baselines=ridge, model=read, progress=progress)

@@ -108,8 +108,10 @@ def _scores(
     device: str,
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
-    windows = _windows(spec, panel, checkpoint, features)
-    return scores_of(checkpoint, windows, sessions=test_sessions(panel, checkpoint), device=device, progress=progress)
+    windows, tested = _windows(spec, panel, checkpoint, features), test_sessions(panel, checkpoint)
+    return scores_of(
+        checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress
+    )
 
 
 def _windows(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, features: Mapping[str, pd.DataFrame]) -> Windows:

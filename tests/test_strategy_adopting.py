@@ -13,7 +13,9 @@ from strategy.cli import main
 from strategy.finished import Run
 from strategy.freeze import _check_run
 from strategy.inputs import Inputs
-from strategy.pipeline import RunOptions, run
+from strategy.learning import own_checkpoint
+from strategy.pipeline import RunOptions, decide, run
+from strategy.recompute import frozen_scores
 from strategy.runs import RunStore
 from strategy.spec import load_spec, override
 from strategy.trials import TrialLog
@@ -35,6 +37,21 @@ def test_a_strategy_takes_over_what_the_model_learned_with(shipped: GivenModel) 
     assert found.training.seed == card["training"]["seed"] != 99
     assert f"{found.split.validation_end}" == shipped.learned_until
     assert (found.portfolio, found.costs) == (asked.portfolio, asked.costs)
+
+
+def test_the_strategy_says_how_a_given_model_is_scored(shipped: GivenModel) -> None:
+    asked = override(load_spec("filter_negative"), ["model.scoring=long", "model.hidden=7"])
+    found = adopted_spec(asked, shipped)
+    assert found.model == shipped.checkpoint.model.settings.network.model_copy(update={"scoring": "long"})
+    assert found.fingerprint() != adopted_spec(load_spec("filter_negative"), shipped).fingerprint()
+
+
+def test_a_model_belongs_to_its_strategy_however_it_is_scored(shipped: GivenModel) -> None:
+    spec = adopted_spec(override(load_spec("filter_negative"), ["model.scoring=long"]), shipped)
+    panel = shipped.checkpoint.provenance.data_fingerprint
+    assert own_checkpoint(shipped.path, spec, panel=panel).calibration == shipped.checkpoint.calibration
+    with pytest.raises(CheckpointError, match="other model"):
+        own_checkpoint(shipped.path, override(spec, ["model.hidden=7"]), panel=panel)
 
 
 def test_bars_that_the_model_has_seen_are_refused_and_leave_nothing(shipped: GivenModel, tmp_path: Path) -> None:
@@ -59,7 +76,12 @@ def test_a_name_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--split", "2016-06-30,2016-12-31"], ["--set", "model.hidden=8"], ["--resume", "x"]]
+    "words",
+    [
+        ["--split", "2016-06-30,2016-12-31"],
+        ["--set", "model.scoring=long", "--set", "model.hidden=8"],
+        ["--resume", "x"],
+    ],
 )
 def test_options_that_a_model_brings_itself_are_refused(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -90,6 +112,25 @@ def test_a_given_model_gives_every_number_that_its_own_run_gave(trained_and_adop
     for name in ("scores", "weights", "returns"):
         pd.testing.assert_frame_equal(getattr(adopted, name), getattr(trained, name), check_exact=True)
     assert adopted.folder.spec.model == trained.folder.spec.model
+
+
+@pytest.mark.slow
+def test_a_given_model_is_scored_as_the_strategy_says_to_the_last_bit(
+    trained_and_adopted: tuple[Run, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, panel = trained_and_adopted[0], synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=420)).panel
+    store = RunStore(trained.folder.path.parent.parent)
+    monkeypatch.setattr("strategy.outcome.N_RANDOM", 2)
+    asked, given = override(load_spec("filter_negative"), ["model.scoring=long"]), find_model("latest", store)
+    carried = run_adopted(asked, Inputs(panel=panel), given, options=RunOptions(store=RunStore(tmp_path)))
+    assert carried.folder.spec.model.scoring == "long"
+    assert carried.scores.isna().equals(trained.scores.isna())
+    assert not carried.scores.equals(trained.scores)
+    for session in panel.sessions[[-1, -40]]:  # what paper trading decides is what the backtest held
+        seen = panel.until(session)
+        scores = frozen_scores(carried.folder.spec, seen, given.checkpoint)
+        assert scores.iloc[-1].equals(carried.scores.loc[session])
+        assert decide(carried.folder.spec, seen, given.checkpoint).equals(carried.weights.loc[session])
 
 
 @pytest.mark.slow

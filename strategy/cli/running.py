@@ -139,10 +139,12 @@ def _check_model(model: str | None, split: str | None, resume: str | None, assig
     """Refuse options that would change what a given model learned with."""
     if model is None:
         return
-    from strategy.adopting import LEARNED
+    from strategy.adopting import LEARNED, SCORING
 
+    keys = {each: each.partition("=")[0].strip() for each in assignments}
+    learned = [each for each, key in keys.items() if key.partition(".")[0].strip() in LEARNED and key != SCORING]
     named = [word for word, value in (("--split", split), ("--resume", resume)) if value]
-    named += [f"--set {each}" for each in assignments if each.partition(".")[0].strip() in LEARNED]
+    named += [f"--set {each}" for each in learned]
     if named:
         raise ValueError(f"{named[0]} does not go with --model: a given model brings its own {', '.join(LEARNED)}")
 

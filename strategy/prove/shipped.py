@@ -14,6 +14,7 @@ from backtests.ledger import keep_ledger
 from backtests.schedule import due_weights
 from market.panel import Panel
 from market.returns import Execution, forward_returns
+from models.carried import LONGEST_QUARTER
 from models.checkpoint import Checkpoint
 from models.splits import resolve_split
 from models.windows import build_windows, fit_scaler
@@ -65,7 +66,7 @@ def pipeline_of(
             scaler=checkpoint.model.scaler,
             lookback=spec.model.lookback,
         )
-        return scores_of(checkpoint, windows, sessions=sessions, device="cpu")
+        return scores_of(checkpoint, windows, sessions=sessions, scoring=spec.model.scoring, device="cpu")
 
     return PipelineUnderTest(
         name=spec.name,
@@ -87,7 +88,7 @@ def pipeline_of(
         horizon=HORIZON,
         sealed_from=None if spec.holdout is None else pd.Timestamp(spec.holdout.start),
         feature_warm_up=memory,
-        score_warm_up=memory + spec.model.lookback,
+        score_warm_up=memory + spec.model.lookback + (LONGEST_QUARTER if spec.model.scoring == "long" else 0),
     )
 
 
@@ -155,4 +156,5 @@ def _relearned(spec: StrategySpec, panel: Panel, labels: pd.DataFrame) -> pd.Dat
     windows = build_windows(features, targets=labels, universe=eligible, scaler=scaler, lookback=spec.model.lookback)
     other = replace(lesson, forward=labels, windows=windows)
     checkpoint = learn_small(spec, other)
-    return scores_of(checkpoint, windows, sessions=panel.sessions[lesson.split.test], device="cpu")
+    tested = panel.sessions[lesson.split.test]
+    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device="cpu")

@@ -63,7 +63,9 @@ def _network(
 ) -> dict[str, Any]:
     """Train the network and write its scores and those of ridge beside it; return what is known of the fit."""
     checkpoint = learn(spec, lesson, folder=files.path, identity=identity, device="cpu", progress=progress)
-    scores = scores_of(checkpoint, lesson.windows, sessions=sessions, device="cpu", progress=progress)
+    scores = scores_of(
+        checkpoint, lesson.windows, sessions=sessions, scoring=spec.model.scoring, device="cpu", progress=progress
+    )
     files.write_scores("scores", scores)
     files.write_scores("ridge", learn_ridge(lesson)[1].loc[sessions])
     model = checkpoint.model

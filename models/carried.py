@@ -1,0 +1,58 @@
+"""Carried scores: the network is read on from session to session through each calendar quarter, its state carried.
+
+A quarter is opened ``lookback`` sessions before its first one, from a zero state; a session's score so reads the
+lookback before the quarter and the quarter up to itself, the geometry of long training. Quarters are the calendar's,
+so that no row more at either end of the bars moves a boundary. A name's state passes over its missing cells as zeros,
+as in training; the mask is that of exact windows.
+
+Every step is one product over all columns of the windows, of a shape that no later session and no other request
+changes: the bits of a score are the same on bars that end with its session.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+
+from models.networks.lstm import RankLSTM
+from models.spans import Span
+from models.windows import Windows
+
+__all__ = ["LONGEST_QUARTER", "carried_scores", "quarter_spans"]
+
+LONGEST_QUARTER = 92  # days, so at most as many sessions
+
+
+def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield each row, ascending, with the scores of all columns, (n_tickers,), whether masked or not.
+
+    Parameters
+    ----------
+    network : RankLSTM
+        In evaluation mode, on the device of the windows.
+    windows : Windows
+        Where fewer than ``lookback`` sessions lie before a quarter, it is opened with the first row there is: the
+        scores of the first quarters alone depend on where the bars begin.
+    rows : ndarray of int
+        Rows of the windows; only quarters that hold one are read, up to the last one asked for.
+    """
+    wanted = set(rows.tolist())
+    for span in quarter_spans(windows.sessions, rows, lookback=windows.lookback):
+        state = None
+        for row in range(span.opens, span.stop):
+            x = windows.x[row : row + 1].clone()  # (1, N, F); a view's place in memory may change a product's last bits
+            h, state = network.lstm(x, state)  # (1, N, H)
+            if row >= span.start and row in wanted:  # the opening belongs to the quarter before
+                yield row, network.head(h)[0, :, 0]
+
+
+def quarter_spans(sessions: pd.DatetimeIndex, rows: np.ndarray, *, lookback: int) -> list[Span]:
+    """Return the span of each calendar quarter that holds a row, from its opening to its last row asked for."""
+    quarters = (4 * sessions.year + sessions.quarter).to_numpy()
+    spans = []
+    for quarter in np.unique(quarters[rows]):
+        start = int(np.searchsorted(quarters, quarter))
+        last = int(rows[quarters[rows] == quarter].max())
+        spans.append(Span(opens=max(0, start - lookback), start=start, stop=last + 1))
+    return spans
