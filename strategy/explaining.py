@@ -5,6 +5,7 @@ from functools import partial
 import pandas as pd
 
 from backtests.studies import ModelStudy
+from market.mapping import cores, mapped
 from models.checkpoint import Checkpoint
 from models.importance import duplicate_features, integrated_gradients, permutation_importance
 from models.windows import Windows
@@ -49,11 +50,14 @@ def _feature_stability(windows: Windows, sessions: pd.DatetimeIndex) -> pd.DataF
     """Return the mean rank autocorrelation by feature and lag; duplicates stand once, under both names."""
     rows = windows.sessions.get_indexer(sessions)
     present = pd.DataFrame(windows.present.cpu().numpy()[rows], index=sessions, columns=windows.tickers)
-    found = {}
-    for group in duplicate_features(windows):
+    groups = duplicate_features(windows)
+
+    def stability(group: tuple[int, ...]) -> pd.Series:
         values = windows.x[:, :, group[0]].cpu().numpy()[rows]
         frame = pd.DataFrame(values, index=sessions, columns=windows.tickers).where(present)
-        name = " = ".join(windows.scaler.names[place] for place in group)
         shared = not row_varies(frame.to_numpy(dtype=float)).any()
-        found[name] = rank_stability(frame)["mean"] * (float("nan") if shared else 1.0)
-    return pd.DataFrame(found).T.rename_axis("feature")
+        return rank_stability(frame)["mean"] * (float("nan") if shared else 1.0)
+
+    names = [" = ".join(windows.scaler.names[place] for place in group) for group in groups]
+    found = mapped(stability, groups, workers=cores(), on="threads")
+    return pd.DataFrame(dict(zip(names, found, strict=True))).T.rename_axis("feature")

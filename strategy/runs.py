@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from market.errors import RunError
 from market.files import atomic_path, read_json, write_json, write_text
+from market.plain_csv import write_csv
 from strategy.provenance import code_fingerprint, commit, environment
 from strategy.spec import StrategySpec, load_spec
 
@@ -132,7 +133,7 @@ class RunFolder:
             frame.to_parquet(temporary, compression="zstd")
         if csv:
             with atomic_path(self.path / f"{name}.csv") as temporary:
-                frame.to_csv(temporary)
+                write_csv(frame, temporary)
 
     def read_frame(self, name: str) -> pd.DataFrame:
         """Read ``<name>.parquet``."""

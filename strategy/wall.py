@@ -15,6 +15,7 @@ import pandas as pd
 from backtests.contest import Wall, build_wall
 from backtests.many_books import net_returns_of
 from market.listing import listed
+from market.mapping import cores, mapped
 from market.panel import Panel, aligned_frame
 from signals.baselines import PRICE_BASELINES, random_ranks
 from strategy.books import decide_weights, traded_part
@@ -111,9 +112,14 @@ def _decided(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> pd.Dat
 def _random_weights(
     spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, seeds: Iterable[int]
 ) -> Iterator[pd.DataFrame]:
+    """Yield the books on random ranks, in the order of the seeds; a few are decided at a time."""
     deal = _dealer(scores)
-    for seed in seeds:
-        yield _decided(spec, inputs, deal(random_ranks(inputs.panel, seed=seed)))
+
+    def decided(seed: int) -> pd.DataFrame:
+        return _decided(spec, inputs, deal(random_ranks(inputs.panel, seed=seed)))
+
+    workers = 1 if spec.portfolio.is_optimized else cores()  # a solver silences warnings for its whole process
+    return mapped(decided, seeds, workers=workers, on="threads")
 
 
 def _equal_weights(spec: StrategySpec, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
