@@ -6,7 +6,8 @@ so that no row more at either end of the bars moves a boundary. A name's state p
 as in training; the mask is that of exact windows.
 
 Every step is one product over all columns of the windows, of a shape that no later session and no other request
-changes: the bits of a score are the same on bars that end with its session.
+changes, on one thread: the bits of a score are the same on bars that end with its session, however many threads there
+are. Those read quarters beside each other, where a step shared between them would mostly wait.
 """
 
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from market.mapping import mapped
 from models.networks.lstm import RankLSTM
 from models.spans import Span
+from models.threads import compute_threads, threads
 from models.windows import Windows
 
 __all__ = ["LONGEST_QUARTER", "carried_scores", "quarter_spans"]
@@ -38,13 +41,26 @@ def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Ite
         Rows of the windows; only quarters that hold one are read, up to the last one asked for.
     """
     wanted = set(rows.tolist())
-    for span in quarter_spans(windows.sessions, rows, lookback=windows.lookback):
-        state = None
-        for row in range(span.opens, span.stop):
-            x = windows.x[row : row + 1].clone()  # (1, N, F); a view's place in memory may change a product's last bits
-            h, state = network.lstm(x, state)  # (1, N, H)
-            if row >= span.start and row in wanted:  # the opening belongs to the quarter before
-                yield row, network.head(h)[0, :, 0]
+
+    def read(span: Span) -> list[tuple[int, torch.Tensor]]:
+        with threads(1), torch.inference_mode():
+            scored = enumerate(_read_on(network, windows, span), start=span.start)
+            return [(row, scores) for row, scores in scored if row in wanted]
+
+    workers = compute_threads() if windows.x.device.type == "cpu" else 1
+    spans = quarter_spans(windows.sessions, rows, lookback=windows.lookback)
+    for found in mapped(read, spans, workers=workers, on="threads"):
+        yield from found
+
+
+def _read_on(network: RankLSTM, windows: Windows, span: Span) -> Iterator[torch.Tensor]:
+    """Yield the scores of all columns after each scored row, (n_tickers,)."""
+    state = None
+    for row in range(span.opens, span.stop):
+        x = windows.x[row : row + 1].clone()  # (1, N, F); a view's place in memory may change a product's last bits
+        h, state = network.lstm(x, state)  # (1, N, H)
+        if row >= span.start:  # the opening belongs to the quarter before
+            yield network.head(h)[0, :, 0]
 
 
 def quarter_spans(sessions: pd.DatetimeIndex, rows: np.ndarray, *, lookback: int) -> list[Span]:

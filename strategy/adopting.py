@@ -131,10 +131,19 @@ def run_adopted(spec: StrategySpec, inputs: Inputs, model: GivenModel, *, option
         for suffix in SUFFIXES:
             write_bytes(folder.path / f"model{suffix}", model.path.with_suffix(suffix).read_bytes())
         standing = record_trial(options.store, folder, outcome)
-        note = f"Nothing was trained: the model is that of {model.origin}, which learned until {model.learned_until}."
-        save_outcome(folder, outcome, checkpoint=model.checkpoint, standing=standing, notes=(note,))
+        notes = _notes(spec, model)
+        save_outcome(folder, outcome, checkpoint=model.checkpoint, standing=standing, notes=notes)
         folder.finish()
     return Run(folder)
+
+
+def _notes(spec: StrategySpec, model: GivenModel) -> tuple[str, ...]:
+    """Return what a report says of its model: whose it is, and how it is scored where that is not how it learned."""
+    whose = f"Nothing was trained: the model is that of {model.origin}, which learned until {model.learned_until}."
+    asked, learned = spec.model.scoring, model.checkpoint.model.settings.network.scoring
+    if asked == learned:
+        return (whose,)
+    return whose, f"Scoring is {asked}; the scores' level and slope were calibrated on {learned} ones."
 
 
 def _check_span(panel: Panel, model: GivenModel) -> None:

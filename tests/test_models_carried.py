@@ -11,6 +11,7 @@ from models.carried import LONGEST_QUARTER, quarter_spans
 from models.predict import predict_scores
 from models.settings import NetworkSettings
 from models.spans import Span
+from models.threads import compute_threads, threads
 from models.train import train_network
 from models.windows import Windows
 from tests.oracles.planted import planted_windows, small_settings
@@ -88,6 +89,16 @@ def test_whichever_sessions_are_asked_for_the_bits_are_the_same(trained):
     whole = long_scores(model, windows, windows.sessions[60:])
     some = windows.sessions[[180, 70, 131, 64]]
     pd.testing.assert_frame_equal(long_scores(model, windows, some), whole.loc[some], check_exact=True)
+
+
+def test_the_number_of_threads_changes_no_bit(trained):
+    model, windows = trained
+    found = []
+    for count in (1, 2):
+        with threads(count):
+            found.append(long_scores(model, windows, windows.sessions[60:]))
+            assert compute_threads() == count
+    pd.testing.assert_frame_equal(*found, check_exact=True)
 
 
 def test_bars_that_begin_earlier_move_no_quarter_but_the_first(trained):

@@ -124,6 +124,7 @@ def test_a_given_model_is_scored_as_the_strategy_says_to_the_last_bit(
     asked, given = override(load_spec("filter_negative"), ["model.scoring=long"]), find_model("latest", store)
     carried = run_adopted(asked, Inputs(panel=panel), given, options=RunOptions(store=RunStore(tmp_path)))
     assert carried.folder.spec.model.scoring == "long"
+    assert "level and slope were calibrated on exact ones" in carried.report.read_text(encoding="utf-8")
     assert carried.scores.isna().equals(trained.scores.isna())
     assert not carried.scores.equals(trained.scores)
     for session in panel.sessions[[-1, -40]]:  # what paper trading decides is what the backtest held
@@ -138,7 +139,9 @@ def test_report_record_and_trial_say_whose_model_it_was(trained_and_adopted: tup
     trained, adopted = trained_and_adopted
     origin = f"run {trained.folder.run_id}"
     assert adopted.folder.record["model"]["origin"] == _trial(adopted)["model"] == origin
-    assert f"the model is that of {origin}, which learned until" in adopted.report.read_text(encoding="utf-8")
+    report = adopted.report.read_text(encoding="utf-8")
+    assert f"the model is that of {origin}, which learned until" in report
+    assert "level and slope were calibrated on" not in report
     assert _trial(adopted)["key"]["spec"].endswith(adopted.folder.record["identity"]["model"])
 
 
