@@ -1,4 +1,4 @@
-"""Comma-separated values, to the byte what pandas writes, several times sooner: runs leave tens of megabytes of them."""
+"""Plain CSV: to the byte what pandas writes, in less than half its time; runs leave tens of megabytes of it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,7 +57,8 @@ def _numbers(values: np.ndarray) -> list[str]:
     agreed[agreed] = values[agreed] % 1.0 != 0.0
     texts = pc.cast(pa.array(values), pa.string()).to_numpy(zero_copy_only=False)
     texts[~agreed] = ["" if number != number else repr(number) for number in values[~agreed].tolist()]
-    return texts.tolist()
+    found: list[str] = texts.tolist()
+    return found
 
 
 def _is_plain(words: Iterable[object]) -> bool:

@@ -7,6 +7,7 @@ same number under two names are permuted and added up together.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,8 +16,10 @@ import torch
 
 from market.counting import Count, counted
 from market.errors import DataError
+from market.mapping import mapped
 from models.losses import MIN_NAMES, rank_correlations
 from models.networks.lstm import RankLSTM
+from models.threads import compute_threads, threads
 from models.trained import TrainedModel
 from models.windows import Windows
 
@@ -119,10 +122,10 @@ def permutation_importance(
     rng = np.random.default_rng(sample.seed)
     network, groups = model.network(torch.device("cpu")), duplicate_features(windows)
     drawn = _drawn_rows(windows, sessions, sample.n_sessions, rng)
-    found = [
-        _permuted(network, *_sequences(windows, row, sample.n_names, rng), groups, rng)
-        for row in counted(drawn.tolist(), progress)
-    ]
+    dealt = (
+        _dealt(*_sequences(windows, row, sample.n_names, rng), groups, rng) for row in counted(drawn.tolist(), progress)
+    )
+    found = mapped(partial(_permuted, network), dealt, workers=compute_threads(), on="threads")
     lost, disorder = (np.stack(column) for column in zip(*found, strict=True))
     return pd.DataFrame(
         {
@@ -215,20 +218,27 @@ def _sequences(windows: Windows, row: int, count: int, rng: np.random.Generator)
     return x[:, picked.to(x.device)].cpu(), windows.y[row, picked.to(x.device)].cpu()
 
 
-def _permuted(
-    network: RankLSTM, x: torch.Tensor, y: torch.Tensor, groups: list[tuple[int, ...]], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rank IC lost and the order lost to each group, (n_groups,) each."""
+def _dealt(
+    x: torch.Tensor, y: torch.Tensor, groups: list[tuple[int, ...]], rng: np.random.Generator
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return the windows as they are and with each group dealt anew, and their forward returns."""
     variants = [x]
     for group in groups:
         order = torch.as_tensor(rng.permutation(x.shape[1]))
         dealt = x.clone()
         dealt[:, :, list(group)] = x[:, order][:, :, list(group)]
         variants.append(dealt)
-    with torch.inference_mode():
+    return variants, y
+
+
+def _permuted(network: RankLSTM, dealt: tuple[list[torch.Tensor], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rank IC lost and the order lost to each group, (n_groups,) each; one thread, others beside it."""
+    variants, y = dealt
+    with threads(1), torch.inference_mode():
         scores = network(torch.cat(variants, dim=1))[-1].reshape(len(variants), -1)  # (1 + n_groups, N)
     everyone = torch.ones_like(scores, dtype=torch.bool)
-    touched = np.array([not torch.equal(dealt, x) for dealt in variants[1:]])  # rounding alone is not importance
+    # rounding alone is not importance
+    touched = np.array([not torch.equal(each, variants[0]) for each in variants[1:]])
     ic = rank_correlations(scores, y.expand_as(scores), everyone).double().numpy()
     order_kept = rank_correlations(scores, scores[:1].expand_as(scores), everyone).double().numpy()
     return np.where(touched, ic[0] - ic[1:], 0.0), np.where(touched, 1.0 - order_kept[1:], 0.0)

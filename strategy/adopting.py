@@ -1,8 +1,8 @@
 """Adopting: a trained model judged on bars under a strategy's book, clock and costs; nothing is trained.
 
 The model keeps what it learned with: features, network, loss, training, the dates of its spans, scaler and calibration.
-The strategy says how it is scored, ``model.scoring``; the calibration stays that of the scoring it learned with. What is
-judged begins after its validation span, so that it never saw what it is judged on.
+The strategy says how it is scored, ``model.scoring``; the calibration stays that of the scoring it learned with.
+What is judged begins after its validation span, so that it never saw what it is judged on.
 """
 
 from dataclasses import dataclass

@@ -208,9 +208,7 @@ def scores_of(
     def show(done: int, total: int) -> None:
         progress("scoring the test", done, total)
 
-    raw = predict_scores(
-        checkpoint.model, windows, sessions=sessions, scoring=scoring, device=device, progress=show
-    )
+    raw = predict_scores(checkpoint.model, windows, sessions=sessions, scoring=scoring, device=device, progress=show)
     return checkpoint.calibration.apply(raw)
 
 

@@ -109,9 +109,7 @@ def _scores(
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
     windows, tested = _windows(spec, panel, checkpoint, features), test_sessions(panel, checkpoint)
-    return scores_of(
-        checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress
-    )
+    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress)
 
 
 def _windows(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, features: Mapping[str, pd.DataFrame]) -> Windows:

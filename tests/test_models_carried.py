@@ -111,9 +111,11 @@ def test_bars_that_begin_earlier_move_no_quarter_but_the_first(trained):
 
 def test_other_columns_hardly_matter(trained):
     model, windows = trained
-    few = replace(windows, tickers=windows.tickers[:3], **{
-        name: getattr(windows, name)[:, :3] for name in ("x", "y", "mask", "present")
-    })
+    few = replace(
+        windows,
+        tickers=windows.tickers[:3],
+        **{name: getattr(windows, name)[:, :3] for name in ("x", "y", "mask", "present")},
+    )
     sessions = windows.sessions[100:]
     whole = long_scores(model, windows, sessions).iloc[:, :3]
     np.testing.assert_allclose(long_scores(model, few, sessions), whole, rtol=0, atol=1e-6)
