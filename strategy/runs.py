@@ -18,7 +18,6 @@ from filelock import FileLock, Timeout
 
 from market.errors import RunError
 from market.files import atomic_path, read_json, write_json, write_text
-from market.plain_csv import write_csv
 from strategy.provenance import code_fingerprint, commit, environment
 from strategy.spec import StrategySpec, load_spec
 
@@ -133,7 +132,7 @@ class RunFolder:
             frame.to_parquet(temporary, compression="zstd")
         if csv:
             with atomic_path(self.path / f"{name}.csv") as temporary:
-                write_csv(frame, temporary)
+                frame.to_csv(temporary)
 
     def read_frame(self, name: str) -> pd.DataFrame:
         """Read ``<name>.parquet``."""
