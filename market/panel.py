@@ -133,8 +133,9 @@ class Panel:
     def of_columns(self, first: int, stop: int) -> Self:
         """Return the panel of the tickers in columns ``first`` to ``stop`` − 1; bars are shared, not copied."""
         frames: dict[str, Any] = {name: frame.iloc[:, first:stop] for name, frame in self._frames()}
-        known = self.delistings.index.isin(frames["close"].columns)
-        return self._part(delistings=self.delistings[known], **frames)
+        gone = self.delistings
+        known = gone if gone.empty else gone[gone.index.isin(frames["close"].columns)]
+        return self._part(delistings=known, **frames)
 
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Return the panel with another universe, described in words for the report."""

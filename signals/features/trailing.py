@@ -22,7 +22,8 @@ KERNELS = Path(__file__).with_name("kernels.py")
 
 def change(values: FloatArray, sessions: int) -> FloatArray:
     """Return the simple return from the value ``sessions`` rows earlier."""
-    changes = np.full_like(values, np.nan)
+    changes = np.empty_like(values)
+    changes[:sessions] = np.nan
     with np.errstate(divide="ignore", invalid="ignore"):
         np.divide(values[sessions:], values[: max(len(values) - sessions, 0)], out=changes[sessions:])
     changes[sessions:] -= 1.0
