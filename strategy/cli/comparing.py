@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, run_store
-from strategy.cli.running import Bars, command_line, request_of, spec_of
+from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, command_line, run_store
+from strategy.cli.running import Bars, request_of, spec_of
 
 if TYPE_CHECKING:
     import pandas as pd

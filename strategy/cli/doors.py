@@ -15,11 +15,12 @@ from strategy.cli.options import (
     RunId,
     Sectors,
     Verbose,
+    command_line,
     print_path,
     run_store,
     show_run,
 )
-from strategy.cli.running import Bars, command_line, request_of
+from strategy.cli.running import Bars, request_of
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint

@@ -1,6 +1,8 @@
 """Options and printing that every command shares."""
 
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +23,7 @@ __all__ = [
     "Sectors",
     "Verbose",
     "absolute",
+    "command_line",
     "located",
     "print_path",
     "print_rows",
@@ -55,6 +58,11 @@ def located(source: str) -> str:
 def absolute(source: str) -> str:
     """Return the whole path of what is one, and any other word as it is."""
     return str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def command_line() -> str:
+    """Return the words that the user typed."""
+    return shlex.join(["quintile", *sys.argv[1:]])
 
 
 def run_store(out: Path) -> "RunStore":

@@ -1,6 +1,5 @@
 """``quintile run``: bars, features, model, signal, books, backtests, report."""
 
-import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from strategy.cli.options import (
     Sectors,
     Verbose,
     absolute,
+    command_line,
     located,
     run_store,
     show_run,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from strategy.runs import RunFolder, RunRequest
     from strategy.spec import StrategySpec
 
-__all__ = ["RUN_EXAMPLES", "Bars", "command_line", "request_of", "run_command", "spec_of"]
+__all__ = ["RUN_EXAMPLES", "Bars", "request_of", "run_command", "spec_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +201,3 @@ def request_of(chosen: Bars) -> "RunRequest":
         factors=None if chosen.factors is None else str(chosen.factors.resolve()),
         hedge=None if chosen.hedge is None else str(chosen.hedge.resolve()),
     )
-
-
-def command_line() -> str:
-    """Return the words that the user typed."""
-    return shlex.join(["quintile", *sys.argv[1:]])

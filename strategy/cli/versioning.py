@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Hedge, Json, Out, Quiet, Verbose, absolute, located, print_rows, run_store, show_run
+from strategy.cli.options import (
+    Hedge,
+    Json,
+    Out,
+    Quiet,
+    Verbose,
+    absolute,
+    command_line,
+    located,
+    print_rows,
+    run_store,
+    show_run,
+)
 
 if TYPE_CHECKING:
     from strategy.runs import RunRequest
@@ -196,7 +208,6 @@ def open_command(
 
 
 def _run_frozen(frozen: Any, request: "RunRequest", *, out: Path, quiet: bool, as_json: bool, verbose: bool) -> None:
-    from strategy.cli.running import command_line
     from strategy.console import progress_bars
     from strategy.inputs import load_inputs
     from strategy.pipeline import RunOptions

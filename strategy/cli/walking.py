@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Factors, Hedge, Json, Out, Quiet, Sectors, Verbose, run_store
-from strategy.cli.running import Bars, command_line, request_of, spec_of
+from strategy.cli.options import Factors, Hedge, Json, Out, Quiet, Sectors, Verbose, command_line, run_store
+from strategy.cli.running import Bars, request_of, spec_of
 
 if TYPE_CHECKING:
     from strategy.spec import StrategySpec
