@@ -8,7 +8,7 @@ import pandas as pd
 __all__ = ["Interval", "hac_interval", "hac_intervals", "hac_lags_by_rule", "hac_standard_error"]
 
 # Kiefer and Vogelsang (2005), table 1, Bartlett kernel, 97.5 %: critical value by the share of lags counted
-FIXED_B = np.polynomial.Polynomial([1.9600, 2.9694, 0.4160, -0.5324])
+FIXED_B = (-0.5324, 0.4160, 2.9694, 1.9600)  # a polynomial, the highest power first
 
 
 class Interval(NamedTuple):
@@ -82,7 +82,7 @@ def hac_interval(mean: float, standard_error: float, *, lags: int, n_sessions: i
     Kiefer, N. M. and Vogelsang, T. J., "A new asymptotic theory for heteroskedasticity-autocorrelation robust tests",
     Econometric Theory, 2005, table 1.
     """
-    reach = standard_error * float(FIXED_B((lags + 1) / n_sessions)) if n_sessions > lags else np.nan
+    reach = standard_error * float(np.polyval(FIXED_B, (lags + 1) / n_sessions)) if n_sessions > lags else np.nan
     return Interval(estimate=mean, low=mean - reach, high=mean + reach)
 
 

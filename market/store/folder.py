@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from market.errors import SourceError
 from market.files import read_json, write_json
 from market.store.naming import Reference, check_name, store_home
@@ -87,6 +85,8 @@ class DataFolder:
         SourceError
             If another process does not let go within ``patience`` seconds.
         """
+        from filelock import FileLock, Timeout  # readers need none
+
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.path / ".lock", timeout=patience):
