@@ -141,6 +141,10 @@ class Panel:
         """Return the panel with another universe, described in words for the report."""
         return replace(self, universe=universe, facts=replace(self.facts, universe=described))
 
+    def with_note(self, note: str) -> Self:
+        """Return the panel with one more finding among its facts."""
+        return self._part(facts=replace(self.facts, notes=(*self.facts.notes, note)))
+
     def fingerprint(self) -> str:
         """Return the sha256 of every number, date, ticker, basis and delisting of the panel, in hexadecimal."""
         digest = hashlib.sha256(json.dumps(_header(self), sort_keys=True).encode())
@@ -149,8 +153,8 @@ class Panel:
             digest.update(_canonical_bytes(frame))
         return digest.hexdigest()
 
-    def _part(self, **held: pd.DataFrame) -> Self:
-        """Panel of some rows or columns, unchecked: what holds for all of them holds for some."""
+    def _part(self, **held: Any) -> Self:
+        """Panel of some rows or columns, or with other facts, unchecked: what holds for all of them holds for some."""
         part = object.__new__(type(self))
         for name in self.__dataclass_fields__:
             object.__setattr__(part, name, held.get(name, getattr(self, name)))

@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +62,7 @@ def load_bars(
 
         return synthetic_market().panel.between(first, last)
     panel = _real_panel(source, first, last, point_in_time)
-    note = check_calendar(panel).note
-    return replace(panel, facts=replace(panel.facts, notes=(*panel.facts.notes, note)))
+    return panel.with_note(check_calendar(panel).note)
 
 
 def _real_panel(source: str | Path, first: str | None, last: str | None, point_in_time: bool) -> Panel:

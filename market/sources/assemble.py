@@ -1,13 +1,14 @@
 """Assembly: rows of bars become a Panel, with every judgement made on the way written into its facts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from market.errors import BarsError, SourceError
+from market.mapping import cores, mapped
 from market.panel import Panel, PanelFacts, aligned_frame
 from market.sources.adjustment import find_splits, on_last_split_basis
 from market.sources.dates import check_single_zone
@@ -74,8 +75,9 @@ def _notes(parts: Sequence[LongBars], printed: Sequence[np.ndarray]) -> tuple[st
     """Notes on rows that are left out or look odd; nothing is repaired."""
     counts: Counter[str] = Counter()
     heard: set[str] = set()
+    for odd in mapped(lambda pair: _odd_rows(*pair), zip(parts, printed, strict=True), workers=cores(), on="threads"):
+        counts.update(odd)
     for part, prints in zip(parts, printed, strict=True):
-        counts.update(_odd_rows(part, prints))
         heard.update(part.tickers[code] for code in np.flatnonzero(np.bincount(part.codes[prints])))
     silent = sorted({ticker for part in parts for ticker in part.tickers} - heard)
     notes = [f"{count:,} rows {what}" for what, count in counts.items() if count]
@@ -133,20 +135,30 @@ def _scatter(parts: Sequence[LongBars], origin: str) -> tuple[pd.DatetimeIndex, 
     columns = dict(zip(tickers, range(len(tickers)), strict=True))
     first, places = _places([_days(part) for part in parts])
     sessions = (np.flatnonzero(np.diff(places, prepend=-1)) + first).astype("datetime64[D]")
-    n_sessions = len(sessions)
-    flat = {name: np.full(len(tickers) * n_sessions, np.nan) for name in parts[0].numbers}
-    filled, n_rows = np.zeros(len(tickers) * n_sessions, dtype=bool), 0
-    for part in parts:
-        column = np.array([columns.get(ticker, -1) for ticker in part.tickers])
-        cells = column[part.codes] * n_sessions + places[_days(part) - first]
-        for name, values in part.numbers.items():
-            flat[name][cells] = values
-        filled[cells] = True
-        n_rows += len(cells)
-    if np.count_nonzero(filled) < n_rows:
+    shape = len(tickers), len(sessions)
+    cells = [_cells(part, columns, places[_days(part) - first], len(sessions)) for part in parts]
+    filled = np.zeros(shape, dtype=bool)
+    for cell in cells:
+        filled.ravel()[cell] = True
+    if np.count_nonzero(filled) < sum(map(len, cells)):
         _refuse_repeats(join_bars(parts), origin)
-    fields = {name: values.reshape(len(tickers), n_sessions).T for name, values in flat.items()}
+
+    def frame(name: str) -> np.ndarray:
+        values = np.full(shape, np.nan)
+        for part, cell in zip(parts, cells, strict=True):
+            values.ravel()[cell] = part.numbers[name]
+        return values.T
+
+    names = list(parts[0].numbers)
+    fields = dict(zip(names, mapped(frame, names, workers=cores(), on="threads"), strict=True))
     return pd.DatetimeIndex(sessions.astype("datetime64[ns]")), pd.Index(tickers, dtype="str"), fields
+
+
+def _cells(part: LongBars, columns: Mapping[str, int], places: np.ndarray, n_sessions: int) -> np.ndarray:
+    """Position of each row in a frame, one ticker after the other."""
+    column = np.array([columns.get(ticker, -1) for ticker in part.tickers])
+    cells: np.ndarray = column[part.codes] * n_sessions + places
+    return cells
 
 
 def _days(part: LongBars) -> np.ndarray:

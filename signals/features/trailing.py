@@ -33,7 +33,11 @@ def change(values: FloatArray, sessions: int) -> FloatArray:
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return numerator ÷ denominator where the denominator is positive, else NaN (no volume has no ratio)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(denominator > 0.0, numerator / denominator, np.nan)
+        ratios: FloatArray = numerator / denominator
+    empty = ~(denominator > 0.0)
+    if empty.any():
+        ratios[np.broadcast_to(empty, ratios.shape)] = np.nan
+    return ratios
 
 
 def trailing_max(values: FloatArray, window: int) -> FloatArray:
