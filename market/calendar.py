@@ -78,13 +78,15 @@ def exchange_sessions(exchange: str, *, start: pd.Timestamp, end: pd.Timestamp) 
     """
     # a calendar cannot be empty, so it is drawn wider than asked for
     margin = pd.Timedelta(days=14)
-    path, library = store_home() / ".calendars" / f"{exchange}.json", version("exchange-calendars")
-    drawn = _read(path, library)
+    path, library = _kept_at(exchange), version("exchange-calendars")
+    drawn = None if path is None else _read(path, library)
     if drawn is None or start < pd.Timestamp(drawn.first) or end > pd.Timestamp(drawn.last):
         first = min(start - margin, pd.Timestamp(drawn.first) if drawn else start)
         last = max(end + margin, pd.Timestamp(drawn.last) if drawn else end)
         drawn = _drawn(exchange, first, last, library)
-        _keep(path, drawn)
+        if path is not None:
+            with suppress(OSError):  # a store that nobody may write to has none
+                write_json(path, drawn.model_dump())
     sessions = pd.DatetimeIndex(np.array(drawn.sessions, dtype="datetime64[ns]"))
     return sessions[(sessions >= start) & (sessions <= end)]
 
@@ -111,20 +113,18 @@ def _drawn(exchange: str, first: pd.Timestamp, last: pd.Timestamp, library: str)
     return _Drawn(library=library, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", sessions=days)
 
 
+def _kept_at(exchange: str) -> Path | None:
+    """Return where an exchange's sessions are kept; None without a store, or for a name that is no plain word."""
+    kept = exchange.replace("_", "").isalnum() and store_home().is_dir()
+    return store_home() / ".calendars" / f"{exchange}.json" if kept else None
+
+
 def _read(path: Path, library: str) -> _Drawn | None:
-    if not path.stem.isalnum():  # an exchange that is none, or a calendar that is no exchange's
-        return None
     try:
         drawn = _Drawn.model_validate(read_json(path))
-    except (FileNotFoundError, SourceError, ValidationError):
+    except (OSError, SourceError, ValidationError):
         return None
     return drawn if drawn.library == library else None
-
-
-def _keep(path: Path, drawn: _Drawn) -> None:
-    if path.stem.isalnum() and path.parent.parent.is_dir():
-        with suppress(OSError):  # a store that nobody may write to has none
-            write_json(path, drawn.model_dump())
 
 
 def _listed(sessions: tuple[pd.Timestamp, ...], what: str) -> str:

@@ -2,11 +2,12 @@
 
 numba takes most of a second to start, even where all it does is to load what it kept. A *panel kernel*,
 ``kernel(values, window, spare, result)`` in loops, allocates nothing and cannot fail, so its machine code needs nothing
-around it. numba compiles it once; the code is kept beside the kernel's source, under a name made of the source, the
-processor and the compiler. From then on llvmlite links it and ctypes calls it, without the interpreter's lock.
+around it. numba compiles it once; the code is kept beside the kernel's source, or in the user's cache, under a name
+made of the source, the processor and the compiler. From then on llvmlite links it and ctypes calls it, without the
+interpreter's lock.
 
-Where that cannot be (another system than Linux, no folder to keep it in, ``NUMBA_DISABLE_JIT``) the kernel is called as
-it is, compiled by numba or not at all. All give the same bits.
+Where that cannot be (another system than Linux, a kernel that allocates, ``NUMBA_DISABLE_JIT``, ``NUMBA_BOUNDSCHECK``)
+the kernel is called as it is, compiled by numba or not at all. All give the same bits.
 """
 
 import ctypes
@@ -14,6 +15,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +37,8 @@ PanelKernel = Callable[[Floats, int], Floats]
 TILE = 1024  # sessions whose windows a kernel combines together: they stay in the first cache
 ENTRY = "panel_kernel"
 SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_ssize_t] * 3, *[ctypes.c_void_p] * 2)
+SWITCHES = ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK")
+DIGEST = 32  # bytes
 MATHEMATICS = ("sqrt",)  # what a processor lacks and the system has
 _linking = Lock()
 _engines: list[Any] = []  # they own the code that they linked
@@ -57,11 +61,14 @@ def panel_kernel(source: Path, name: str, load: Callable[[], ModuleType]) -> Pan
     Returns
     -------
     callable
-        Takes values and window and returns the filled result.
+        Takes values and window and returns the filled result. Refuses, with a ValueError, a window below 1 and values
+        that have not two axes: nothing in the kernel looks at bounds.
     """
     fill = _linked(source, name, load) or getattr(load(), name)
 
     def computed(values: Floats, window: int) -> Floats:
+        if values.ndim != 2 or window < 1:
+            raise ValueError(f"{name} needs two axes and a window of at least 1, had {values.ndim} and {window}")
         given, result = np.ascontiguousarray(values, dtype=np.float64), np.empty(values.shape)
         fill(given, window, np.empty((2, TILE + window)), result)
         return result
@@ -71,14 +78,18 @@ def panel_kernel(source: Path, name: str, load: Callable[[], ModuleType]) -> Pan
 
 def _linked(source: Path, name: str, load: Callable[[], ModuleType]) -> Callable[..., None] | None:
     """Link the machine code, which is made at the first time; None where there can be none."""
-    if sys.platform != "linux" or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+    if sys.platform != "linux" or any(os.environ.get(switch, "0") != "0" for switch in SWITCHES):
         return None
     with _linking:
         machine, path = _this_machine(), _kept_at(source, name)
-        if not path.is_file() and not _keep(getattr(load(), name), machine, path):
-            return None
+        code = _kept(path)
+        if code is None:
+            code = _compiled(getattr(load(), name), machine)
+            if code is None:
+                return None
+            _keep(code, path)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-        engine.add_object_file(llvm.ObjectFileRef.from_data(path.read_bytes()))
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         _engines.append(engine)
     function = SIGNATURE(engine.get_function_address(ENTRY))
@@ -101,14 +112,32 @@ def _this_machine() -> llvm.TargetMachine:
 def _kept_at(source: Path, name: str) -> Path:
     """Path of the machine code, which whatever could change it changes."""
     processor = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
-    compilers = [version("numba"), version("llvmlite")]
-    facts = [source.read_bytes(), Path(__file__).read_bytes(), *map(str.encode, (name, processor, *compilers))]
+    words = (name, processor, version("numba"), version("llvmlite"))
+    sources = (source, Path(__file__), Path(__file__).with_name("compiling.py"))
+    facts = [*(each.read_bytes() for each in sources), *map(str.encode, words)]
     key = hashlib.sha256(b"\0".join(facts)).hexdigest()[:24]
-    return source.parent / "__pycache__" / f"{source.stem}.{name}-{key}.o"
+    beside = source.parent / "__pycache__"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "quintile"  # noqa: PTH111
+    return (beside if os.access(source.parent, os.W_OK) else cache) / f"{source.stem}.{name}-{key}.o"
 
 
-def _keep(kernel: Callable[..., None], machine: llvm.TargetMachine, path: Path) -> bool:
-    """Compile a kernel and keep its machine code; False if it needs something around it, or cannot be written."""
+def _kept(path: Path) -> bytes | None:
+    """Kept machine code, if it is whole: its sha256 stands before it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:DIGEST], content[DIGEST:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _keep(code: bytes, path: Path) -> None:
+    with suppress(OSError):  # where nothing can be written it is compiled again
+        write_bytes(path, hashlib.sha256(code).digest() + code)
+
+
+def _compiled(kernel: Callable[..., None], machine: llvm.TargetMachine) -> bytes | None:
+    """Compile a kernel to machine code; None if it needs something around it."""
     code = llvm.parse_assembly(_assembly(kernel))
     for function in code.functions:
         if not function.is_declaration and function.name != ENTRY:
@@ -117,12 +146,9 @@ def _keep(kernel: Callable[..., None], machine: llvm.TargetMachine, path: Path) 
     passes.getModulePassManager().run(code, passes)
     needed = [function.name for function in code.functions if function.is_declaration]
     if any(not name.startswith("llvm.") and name not in MATHEMATICS for name in needed):
-        return False
-    try:
-        write_bytes(path, machine.emit_object(code))
-    except OSError:
-        return False
-    return True
+        return None
+    emitted: bytes = machine.emit_object(code)
+    return emitted
 
 
 def _assembly(kernel: Callable[..., None]) -> str:

@@ -2,8 +2,8 @@
 
 A quarter is opened ``lookback`` sessions before its first one, from a zero state; a session's score so reads the
 lookback before the quarter and the quarter up to itself, the geometry of long training. Quarters are the calendar's,
-so that no row more at either end of the bars moves a boundary. A name's state passes over its missing cells as zeros,
-as in training; the mask is that of exact windows.
+so that bars which begin or end elsewhere have the same boundaries. A name's state passes over its missing cells as
+zeros, as in training; the mask is that of exact windows.
 
 Every step is one product over all columns of the windows, of a shape that no later session and no other request
 changes, on one thread: the bits of a score are the same on bars that end with its session, however many threads there
@@ -49,8 +49,9 @@ def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Ite
 
     workers = compute_threads() if windows.x.device.type == "cpu" else 1
     spans = quarter_spans(windows.sessions, rows, lookback=windows.lookback)
-    for found in mapped(read, spans, workers=workers, on="threads"):
-        yield from found
+    with threads(compute_threads()):  # whatever the readers leave behind
+        for found in mapped(read, spans, workers=workers, on="threads"):
+            yield from found
 
 
 def _read_on(network: RankLSTM, windows: Windows, span: Span) -> Iterator[torch.Tensor]:

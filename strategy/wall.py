@@ -27,6 +27,7 @@ __all__ = ["EQUAL_WEIGHT", "N_RANDOM", "N_RANDOM_OPTIMIZED", "baseline_wall", "d
 EQUAL_WEIGHT = "equal-weight universe"
 BENCHMARK = "benchmark"
 N_RANDOM = 200
+AT_A_TIME = 4  # books decided beside each other: each holds several arrays of the panel's size
 N_RANDOM_OPTIMIZED = 20  # books that a solver has to find one by one
 
 
@@ -118,7 +119,9 @@ def _random_weights(
     def decided(seed: int) -> pd.DataFrame:
         return _decided(spec, inputs, deal(random_ranks(inputs.panel, seed=seed)))
 
-    workers = 1 if spec.portfolio.is_optimized else cores()  # a solver silences warnings for its whole process
+    workers = (
+        1 if spec.portfolio.is_optimized else min(cores(), AT_A_TIME)
+    )  # a solver silences warnings for its whole process
     return mapped(decided, seeds, workers=workers, on="threads")
 
 

@@ -123,6 +123,7 @@ def test_where_there_is_no_store_no_calendar_is_kept(tmp_path: Path, monkeypatch
 def test_an_exchange_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("QUINTILE_DATA", str(tmp_path / "data"))
+    exchange_sessions("XNYS", start=pd.Timestamp("2020-01-02"), end=pd.Timestamp("2020-03-02"))
     with pytest.raises(ValueError, match="no calendar for exchange"):
-        exchange_sessions("../XNYS", start=pd.Timestamp("2020-01-02"), end=pd.Timestamp("2020-03-02"))
-    assert not list((tmp_path / "data").iterdir())
+        exchange_sessions("../.calendars/XNYS", start=pd.Timestamp("2020-01-02"), end=pd.Timestamp("2020-03-02"))
+    assert [path.name for path in (tmp_path / "data").rglob("*.json")] == ["XNYS.json"]

@@ -1,5 +1,6 @@
 """Machine code: kernels without the compiler give the compiler's bits, and are made anew when anything changes."""
 
+import hashlib
 import subprocess
 import sys
 from importlib import util
@@ -84,7 +85,8 @@ def test_a_kernel_that_allocates_is_left_to_the_compiler(tmp_path: Path) -> None
     assert not list(tmp_path.rglob("*.o"))
 
 
-def test_where_code_cannot_be_kept_the_compiler_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@LINUX
+def test_where_code_cannot_be_kept_it_is_linked_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 
@@ -93,6 +95,38 @@ def test_where_code_cannot_be_kept_the_compiler_is_called(tmp_path: Path, monkey
     doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
     np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
     assert not list(tmp_path.rglob("*.o"))
+
+
+@LINUX
+def test_beside_sources_of_somebody_else_code_is_kept_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_code.os, "access", lambda *_: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path, load = write_kernel(tmp_path)
+    panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    assert [kept.parent for kept in tmp_path.rglob("*.o")] == [tmp_path / "cache" / "quintile"]
+
+
+@LINUX
+@pytest.mark.parametrize("length", [0, 20, 500])
+def test_damaged_code_is_made_anew(length: int, tmp_path: Path) -> None:
+    path, load = write_kernel(tmp_path)
+    panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    (kept,) = tmp_path.rglob("*.o")
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:length])
+    panel_kernel.cache_clear()
+    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
+    assert hashlib.sha256(kept.read_bytes()[32:]).digest() == kept.read_bytes()[:32]
+
+
+@pytest.mark.parametrize(("shape", "window"), [((2, 3), 0), ((2, 3), -5), ((6,), 2), ((1, 2, 3), 2)])
+def test_what_a_kernel_would_not_stay_within_is_refused(shape: tuple[int, ...], window: int) -> None:
+    means = panel_kernel(Path(kernels.__file__), "means", lambda: kernels)
+    with pytest.raises(ValueError, match="means needs two axes and a window of at least 1"):
+        means(np.ones(shape), window)
 
 
 def test_without_compiling_the_kernel_is_called_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,15 +39,17 @@ def test_a_series_is_computed_anew_where_nothing_is_shared(panel: Panel) -> None
     series, calls = counted()
     with sharing():
         series(panel, 2)
-    series(panel, 2)[:] = 0.0
+    series(panel, 2)
     with sharing():
         np.testing.assert_array_equal(series(panel, 2), 2.0 * panel.close.to_numpy())
     assert calls == [2, 2, 2]
 
 
-def test_a_shared_series_cannot_be_written_to(panel: Panel) -> None:
+def test_a_shared_series_cannot_be_written_to_whether_alone_or_not(panel: Panel) -> None:
     series, _ = counted()
     with sharing(), pytest.raises(ValueError, match="read-only"):
+        series(panel, 2)[:] = 0.0
+    with pytest.raises(ValueError, match="read-only"):
         series(panel, 2)[:] = 0.0
 
 

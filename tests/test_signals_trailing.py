@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signals.features.trailing import trailing_max, trailing_mean, trailing_min, trailing_std
+from signals.features.trailing import change, trailing_max, trailing_mean, trailing_min, trailing_std
 from tests.oracles import trailing_windows as twin
 
 KERNELS = {
@@ -58,3 +58,7 @@ def test_signals_are_imported_without_the_compiler() -> None:
     asked = "import signals, sys; print('numba' in sys.modules)"
     told = run([sys.executable, "-c", asked], capture_output=True, text=True)
     assert told.stdout.strip() == "False", told.stderr
+
+
+def test_changes_of_whole_numbers_are_returns() -> None:
+    np.testing.assert_array_equal(change(np.array([[2], [3]]), 1), [[np.nan], [0.5]])

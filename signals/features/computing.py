@@ -23,7 +23,7 @@ from signals.features.sharing import sharing
 __all__ = ["Computing", "Pieces", "computed_pieces", "whole_frames"]
 
 LIBRARIES = 512_000_000  # bytes of the interpreter and what it has loaded
-SCRATCH = 24  # float64 arrays of a block that are alive while a feature is computed
+SCRATCH = 44  # float64 arrays of a block that are alive: 24 of a feature in work, 20 that features share
 CELLS = 500_000  # of a block, at most: few enough to stay near the processor, enough to be worth a call
 
 Pieces = Iterator[tuple[Feature, np.ndarray]]

@@ -28,13 +28,12 @@ def sharing() -> Iterator[None]:
 
 
 def shared(series: Series[Arguments]) -> Series[Arguments]:
-    """Compute a panel's series once for each of its arguments within ``sharing``, read-only; anew everywhere else."""
+    """Compute a panel's series once for each of its arguments within ``sharing``, anew everywhere else; read-only."""
 
     @wraps(series)
     def once(panel: Panel, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> FloatArray:
-        kept = _kept.get()
-        if kept is None:
-            return series(panel, *arguments, **named)
+        shared_now = _kept.get()
+        kept: dict[tuple[Any, ...], FloatArray] = {} if shared_now is None else shared_now
         key = (series, panel, arguments, tuple(named.items()))
         if key not in kept:
             kept[key] = series(panel, *arguments, **named)

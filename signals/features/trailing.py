@@ -22,6 +22,7 @@ KERNELS = Path(__file__).with_name("kernels.py")
 
 def change(values: FloatArray, sessions: int) -> FloatArray:
     """Return the simple return from the value ``sessions`` rows earlier."""
+    values = np.asarray(values, dtype=np.float64)
     changes = np.empty_like(values)
     changes[:sessions] = np.nan
     with np.errstate(divide="ignore", invalid="ignore"):

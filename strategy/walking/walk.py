@@ -1,6 +1,7 @@
 """Walk: plan the folds, compute them in worker processes, stitch their scores, judge them once a seed and report."""
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +28,7 @@ from strategy.walking.workers import FoldTask, run_folds
 
 __all__ = ["walk"]
 
-BARS = "bars_of_the_walk"  # removed when the walk ends, done or not, which ends the folds in work
+BARS = "bars_of_the_walk-"  # and more, removed when the walk ends, done or not, which ends the folds in work
 
 
 def walk(
@@ -125,12 +126,15 @@ def _compute(folders: Sequence[RunFolder], folds: Sequence[Fold], panel: Panel, 
     ]
     if all(task.files.is_complete for task in tasks):
         return
-    place = folders[0].path.resolve() / BARS
+    run = folders[0].path.resolve()
+    for left in run.glob(f"{BARS}*"):  # by a killed walk, whose folds it ends
+        shutil.rmtree(left, ignore_errors=True)
+    place = Path(tempfile.mkdtemp(prefix=BARS, dir=run))
     try:
         _write_bars(panel, place)
         run_folds(tasks, bars=place, workers=options.workers, on=options.on, progress=options.progress)
     finally:
-        shutil.rmtree(place)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _write_bars(panel: Panel, place: Path) -> None:
