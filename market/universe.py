@@ -12,14 +12,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from market.eligibility import FRESH_SESSIONS, Eligibility
 from market.errors import BarsError, UniverseError
 from market.listing import listed
 from market.panel import Panel, aligned_frame
-from market.sources.members import read_members
+from market.sources.members import MemberSpans, read_members, read_spans
 
 __all__ = ["Survivorship", "choose_universe", "survivorship", "top_by_dollar_volume"]
 
-FRESH_SESSIONS = 5
 DOLLAR_VOLUME_SESSIONS = 63
 DOLLAR_VOLUME_PRINTS = 40
 STALE_LIST_DAYS = 62
@@ -38,8 +38,10 @@ def choose_universe(panel: Panel, universe: str | Path) -> Panel:
     universe : str or Path
         ``"all"``: every listed name. ``"topN"``: the N names with the largest mean dollar volume over the 63 sessions
         that end with a month's last one (at least 40 prints); the list holds from the next session to the next
-        month-end session. A member file (.parquet or .csv with date and ticker): the last list dated before the
-        session.
+        month-end session. A member file (.parquet or .csv): with date and ticker, the last list dated before the
+        session; with ticker, start and end, the names whose membership began by the session and does not end with it
+        (no end: it lasts). ``,age=N`` and ``,price=X`` behind any of them ask for N sessions since the first print
+        in the bars and for a last close of at least X; see :class:`market.eligibility.Eligibility`.
 
     Returns
     -------
@@ -50,15 +52,16 @@ def choose_universe(panel: Panel, universe: str | Path) -> Panel:
     Raises
     ------
     ValueError
-        If ``universe`` is none of the three.
+        If ``universe`` is none of the three, or a condition has no number.
     UniverseError
-        If no session has an eligible name, or a member file cannot be used.
+        If no session has an eligible name, a member file cannot be used, or adjusted prices have to meet a price.
     """
-    members, described, notes = _members(panel, universe)
-    eligible = members & _fresh(panel)
+    asked = Eligibility.parse(str(universe))
+    members, described, notes = _members(panel, asked.source)
+    eligible = members & _fresh(panel) & asked.holds(panel)
     if not eligible.any():
         raise UniverseError(f"universe {universe} has no eligible name in any session: give more history")
-    described = f"{described}, with a print in the last {FRESH_SESSIONS} sessions"
+    described = f"{described}{asked.words}, with a print in the last {FRESH_SESSIONS} sessions"
     chosen = panel.with_universe(aligned_frame(eligible, panel.sessions, panel.tickers), described=described)
     return replace(chosen, facts=replace(chosen.facts, notes=(*chosen.facts.notes, *notes)))
 
@@ -124,13 +127,13 @@ def survivorship(panel: Panel) -> Survivorship:
     return Survivorship(stamp="UNKNOWN", evidence=f"{counted}, but the source does not say that it is point in time")
 
 
-def _members(panel: Panel, universe: str | Path) -> tuple[np.ndarray, str, tuple[str, ...]]:
+def _members(panel: Panel, source: str) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Who is on the list of each session, the rule in words, and notes."""
-    if str(universe) == "all":
+    if source == "all":
         return np.ones(panel.close.shape, dtype=bool), "all listed names", ()
-    if re.fullmatch(r"top\d+", str(universe)):
-        return _top(panel, int(str(universe).removeprefix("top")))
-    return _from_file(panel, Path(universe))
+    if re.fullmatch(r"top\d+", source):
+        return _top(panel, int(source.removeprefix("top")))
+    return _from_file(panel, Path(source))
 
 
 def _fresh(panel: Panel) -> np.ndarray:
@@ -176,13 +179,18 @@ def _from_file(panel: Panel, path: Path) -> tuple[np.ndarray, str, tuple[str, ..
     if not path.is_file():
         raise ValueError(f'universe must be "all", "topN" like top400, or a member file, was {str(path)!r}')
     try:
-        dates, tickers = read_members(path)
+        spans = read_spans(path)
+        dates, tickers = (spans.starts, spans.tickers) if spans is not None else read_members(path)
     except BarsError as error:
         raise UniverseError(str(error)) from error
     columns = panel.tickers.get_indexer(pd.Index(tickers, dtype="str"))
     known = columns >= 0
     if not known.any():
         raise UniverseError(f"{path.name} names none of the {len(panel.tickers)} tickers of the bars: check spelling")
+    if spans is not None:
+        members = _within(spans, columns, panel)
+        described = f"members of {path.name}: {len(tickers)} spans, each until the session before its end"
+        return members, described, _stranger_notes(path.name, tickers[~known])
     days, rows = np.unique(dates, return_inverse=True)
     lists = np.zeros((len(days), len(panel.tickers)), dtype=bool)
     lists[rows[known], columns[known]] = True
@@ -193,13 +201,28 @@ def _from_file(panel: Panel, path: Path) -> tuple[np.ndarray, str, tuple[str, ..
     return members, described, _member_notes(path.name, tickers[~known], days[-1], panel.sessions[-1])
 
 
+def _within(spans: MemberSpans, columns: np.ndarray, panel: Panel) -> np.ndarray:
+    """Who is a member at each close and stays one: the span has begun and does not end with the session."""
+    members = np.zeros(panel.close.shape, dtype=bool)
+    first = panel.sessions.searchsorted(spans.starts, side="left")
+    stop = panel.sessions.searchsorted(spans.ends, side="left")
+    for column, start, end in zip(columns, first, stop, strict=True):
+        if column >= 0:
+            members[start:end, column] = True
+    return members
+
+
+def _stranger_notes(name: str, unknown: np.ndarray) -> tuple[str, ...]:
+    strangers = sorted(set(unknown.tolist()))
+    if not strangers:
+        return ()
+    return (f"{name} names {len(strangers)} tickers without bars: {', '.join(strangers[:5])}",)
+
+
 def _member_notes(
     name: str, unknown: np.ndarray, last_list: np.datetime64, last_session: pd.Timestamp
 ) -> tuple[str, ...]:
-    notes = []
-    strangers = sorted(set(unknown.tolist()))
-    if strangers:
-        notes.append(f"{name} names {len(strangers)} tickers without bars: {', '.join(strangers[:5])}")
+    notes = list(_stranger_notes(name, unknown))
     if (last_session - pd.Timestamp(last_list)).days > STALE_LIST_DAYS:
         notes.append(f"the last list of {name} is of {_day(last_list)} and holds to the end of the bars")
     return tuple(notes)

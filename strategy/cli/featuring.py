@@ -27,7 +27,9 @@ Examples:
 def features_command(
     bars: Annotated[str, typer.Argument(metavar="BARS", help="builtin, a stored name, or a file or folder of bars.")],
     set_: Annotated[str, typer.Option("--set", help="Feature set.")] = "core14",
-    universe: Annotated[str, typer.Option(help="all, topN (by trailing dollar volume) or a member file.")] = "all",
+    universe: Annotated[
+        str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
+    ] = "all",
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
     dtype: Annotated[str, typer.Option(help="What is kept: float32 or float64; arithmetic is float64.")] = "float32",

@@ -56,8 +56,10 @@ def located(source: str) -> str:
 
 
 def absolute(source: str) -> str:
-    """Return the whole path of what is one, and any other word as it is."""
-    return str(Path(source).resolve()) if Path(source).exists() else source
+    """Return the whole path of what is one, whatever conditions stand behind it, and any other word as it is."""
+    path = source.partition(",")[0]
+    whole = source if Path(source).exists() else path
+    return str(Path(whole).resolve()) + source[len(whole) :] if Path(whole).exists() else source
 
 
 def command_line() -> str:

@@ -67,7 +67,9 @@ def run_command(
     bars: Annotated[
         str, typer.Option(help="builtin, a stored name, a file or folder, or yfinance:AAPL,MSFT.")
     ] = "builtin",
-    universe: Annotated[str, typer.Option(help="all, topN (by trailing dollar volume) or a member file.")] = "all",
+    universe: Annotated[
+        str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
+    ] = "all",
     split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,

@@ -1,0 +1,82 @@
+"""Eligibility: a universe in words, ``SOURCE[,age=N][,price=X]``: who is on the list, how long listed and how dear.
+
+A floor on prices reads their level. An adjusted price holds splits and dividends that came later, so the floor asks for
+prices as they were quoted and refuses bars that were adjusted.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from market.errors import UniverseError
+from market.panel import Panel
+
+__all__ = ["FRESH_SESSIONS", "Eligibility"]
+
+FRESH_SESSIONS = 5
+QUOTED = ("as given", "none needed")  # how facts begin to describe bars that were not adjusted
+_SUFFIX = re.compile(r"(.+),(age|price)=([^,]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eligibility:
+    """Where a universe comes from, and what its names must have besides.
+
+    Parameters
+    ----------
+    source : str
+        ``all``, ``topN`` or a member file.
+    age : int
+        Sessions since the name's first print in the bars, at least.
+    price : float
+        Last close of the five sessions that end with the decision, at least; in the currency of the bars.
+    """
+
+    source: str
+    age: int = 0
+    price: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return what a text such as ``top400,age=252,price=5`` asks for.
+
+        Raises
+        ------
+        ValueError
+            If a number is none, or a condition stands twice.
+        """
+        found: dict[str, str] = {}
+        while match := _SUFFIX.fullmatch(text):
+            text, name, number = match.groups()
+            if name in found or re.fullmatch(r"\d+" if name == "age" else r"\d+(\.\d+)?", number) is None:
+                raise ValueError(f"universe takes {name} once, as a number like {name}=20, was {match[0]!r}")
+            found[name] = number
+        return cls(source=text, age=int(found.get("age", 0)), price=float(found.get("price", 0.0)))
+
+    @property
+    def words(self) -> str:
+        """The conditions in words; empty without any."""
+        age = f", {self.age:,} sessions or more after their first print" if self.age else ""
+        return age + (f", at {self.price:g} or more a share" if self.price else "")
+
+    def holds(self, panel: Panel) -> np.ndarray:
+        """Return who meets the conditions after each close, bool (n_sessions, n_tickers); row *t* reads rows ≤ *t*.
+
+        Raises
+        ------
+        UniverseError
+            If a floor is asked of adjusted prices.
+        """
+        if self.price and not panel.facts.adjustment.startswith(QUOTED):
+            raise UniverseError(
+                f"universe price={self.price:g} needs prices as they were quoted, these are adjusted "
+                f"({panel.facts.adjustment}) and know later splits: give unadjusted bars or a member file"
+            )
+        printed = panel.printed.to_numpy()
+        rows = np.arange(len(printed))[:, None]
+        old = rows - np.where(printed.any(axis=0), printed.argmax(axis=0), len(printed)) >= self.age
+        dear = panel.close.ffill(limit=FRESH_SESSIONS - 1).to_numpy() >= self.price if self.price else True
+        met: np.ndarray = old & dear
+        return met
