@@ -2,7 +2,7 @@
 
 Frames, blocks of features and the steps of an unrolled network are of many megabytes. glibc maps such blocks afresh and
 unmaps them when they are freed, and the kernel zeroes every page again: a quarter of the processor time of a training
-step, a third of a cold start. Kept, they cost some peak memory and no time. No number depends on it. Other C libraries,
+step, a tenth of a cold start. Kept, they cost some peak memory and no time. No number depends on it. Other C libraries,
 and glibc before 2.35, are left as they are.
 
 References

@@ -1,7 +1,8 @@
 """Eligibility: a universe in words, ``SOURCE[,age=N][,price=X]``: who is on the list, how long listed and how dear.
 
-A floor on prices reads their level. An adjusted price holds splits and dividends that came later, so the floor asks for
-prices as they were quoted and refuses bars that were adjusted.
+A floor on prices reads their level, and an adjusted price knows splits and dividends that came later. So the floor asks
+for prices as they were quoted: bars that nothing adjusted, from a source whose reader declares that it holds things as
+they were, because a file does not tell what its vendor did to it.
 """
 
 import re
@@ -16,7 +17,7 @@ from market.panel import Panel
 __all__ = ["FRESH_SESSIONS", "Eligibility"]
 
 FRESH_SESSIONS = 5
-QUOTED = ("as given", "none needed")  # how facts begin to describe bars that were not adjusted
+QUOTED = ("as given", "none needed")  # how facts begin to describe bars that we did not adjust
 _SUFFIX = re.compile(r"(.+),(age|price)=([^,]*)")
 
 
@@ -67,12 +68,13 @@ class Eligibility:
         Raises
         ------
         UniverseError
-            If a floor is asked of adjusted prices.
+            If a floor is asked of prices that are adjusted, or not declared to be as they were.
         """
-        if self.price and not panel.facts.adjustment.startswith(QUOTED):
+        quoted = panel.facts.adjustment.startswith(QUOTED) and panel.facts.point_in_time
+        if self.price and not quoted:
             raise UniverseError(
-                f"universe price={self.price:g} needs prices as they were quoted, these are adjusted "
-                f"({panel.facts.adjustment}) and know later splits: give unadjusted bars or a member file"
+                f"universe price={self.price:g} needs prices as they were quoted, adjusted ones know later splits: "
+                f"give unadjusted bars and declare them (--point-in-time); these are {panel.facts.adjustment}"
             )
         printed = panel.printed.to_numpy()
         rows = np.arange(len(printed))[:, None]

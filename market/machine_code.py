@@ -116,9 +116,15 @@ def _kept_at(source: Path, name: str) -> Path:
     sources = (source, Path(__file__), Path(__file__).with_name("compiling.py"))
     facts = [*(each.read_bytes() for each in sources), *map(str.encode, words)]
     key = hashlib.sha256(b"\0".join(facts)).hexdigest()[:24]
-    beside = source.parent / "__pycache__"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "quintile"  # noqa: PTH111
-    return (beside if os.access(source.parent, os.W_OK) else cache) / f"{source.stem}.{name}-{key}.o"
+    return _folder(source) / f"{source.stem}.{name}-{key}.o"
+
+
+def _folder(source: Path) -> Path:
+    """Return the folder beside a source; the user's cache where that belongs to somebody else."""
+    home, cache = os.environ.get("HOME"), os.environ.get("XDG_CACHE_HOME")
+    if os.access(source.parent, os.W_OK) or not (home or cache):
+        return source.parent / "__pycache__"
+    return Path(cache or f"{home}/.cache") / "quintile"
 
 
 def _kept(path: Path) -> bytes | None:

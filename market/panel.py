@@ -141,9 +141,9 @@ class Panel:
         """Return the panel with another universe, described in words for the report."""
         return replace(self, universe=universe, facts=replace(self.facts, universe=described))
 
-    def with_note(self, note: str) -> Self:
-        """Return the panel with one more finding among its facts."""
-        return self._part(facts=replace(self.facts, notes=(*self.facts.notes, note)))
+    def with_notes(self, *notes: str) -> Self:
+        """Return the panel with more findings among its facts."""
+        return self._part(facts=replace(self.facts, notes=(*self.facts.notes, *notes)))
 
     def fingerprint(self) -> str:
         """Return the sha256 of every number, date, ticker, basis and delisting of the panel, in hexadecimal."""

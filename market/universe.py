@@ -5,7 +5,7 @@ of a name without a fresh print is at best five sessions old.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from market.eligibility import FRESH_SESSIONS, Eligibility
 from market.errors import BarsError, UniverseError
 from market.listing import listed
 from market.panel import Panel, aligned_frame
-from market.sources.members import MemberSpans, read_members, read_spans
+from market.sources.members import MemberLists, MemberSpans, read_members
 
 __all__ = ["Survivorship", "choose_universe", "survivorship", "top_by_dollar_volume"]
 
@@ -63,7 +63,7 @@ def choose_universe(panel: Panel, universe: str | Path) -> Panel:
         raise UniverseError(f"universe {universe} has no eligible name in any session: give more history")
     described = f"{described}{asked.words}, with a print in the last {FRESH_SESSIONS} sessions"
     chosen = panel.with_universe(aligned_frame(eligible, panel.sessions, panel.tickers), described=described)
-    return replace(chosen, facts=replace(chosen.facts, notes=(*chosen.facts.notes, *notes)))
+    return chosen.with_notes(*notes)
 
 
 def top_by_dollar_volume(panel: Panel, n_names: int) -> pd.DataFrame:
@@ -179,37 +179,40 @@ def _from_file(panel: Panel, path: Path) -> tuple[np.ndarray, str, tuple[str, ..
     if not path.is_file():
         raise ValueError(f'universe must be "all", "topN" like top400, or a member file, was {str(path)!r}')
     try:
-        spans = read_spans(path)
-        dates, tickers = (spans.starts, spans.tickers) if spans is not None else read_members(path)
+        members = read_members(path)
     except BarsError as error:
         raise UniverseError(str(error)) from error
-    columns = panel.tickers.get_indexer(pd.Index(tickers, dtype="str"))
-    known = columns >= 0
-    if not known.any():
+    columns = panel.tickers.get_indexer(pd.Index(members.tickers, dtype="str"))
+    if not (columns >= 0).any():
         raise UniverseError(f"{path.name} names none of the {len(panel.tickers)} tickers of the bars: check spelling")
-    if spans is not None:
-        members = _within(spans, columns, panel)
-        described = f"members of {path.name}: {len(tickers)} spans, each until the session before its end"
-        return members, described, _stranger_notes(path.name, tickers[~known])
-    days, rows = np.unique(dates, return_inverse=True)
+    if isinstance(members, MemberSpans):
+        return _from_spans(panel, members, columns, path.name)
+    return _from_lists(panel, members, columns, path.name)
+
+
+def _from_spans(
+    panel: Panel, spans: MemberSpans, columns: np.ndarray, name: str
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    known = columns >= 0
+    steps = np.zeros((len(panel.sessions) + 1, len(panel.tickers)), dtype=np.int32)
+    np.add.at(steps, (panel.sessions.searchsorted(spans.starts[known]), columns[known]), 1)
+    np.add.at(steps, (panel.sessions.searchsorted(spans.ends[known]), columns[known]), -1)
+    described = f"members of {name}: {len(known)} spans, each until the session before its end"
+    return steps.cumsum(axis=0)[:-1] > 0, described, _stranger_notes(name, spans.tickers[~known])
+
+
+def _from_lists(
+    panel: Panel, members: MemberLists, columns: np.ndarray, name: str
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    days, rows = np.unique(members.dates, return_inverse=True)
+    if days[0] >= panel.sessions[-1].to_numpy():
+        raise UniverseError(f"{name} has no list before the last session: its first is of {_day(days[0])}")
+    known = columns >= 0
     lists = np.zeros((len(days), len(panel.tickers)), dtype=bool)
     lists[rows[known], columns[known]] = True
-    if days[0] >= panel.sessions[-1].to_numpy():
-        raise UniverseError(f"{path.name} has no list before the last session: its first is of {_day(days[0])}")
-    members = _held_from_next(pd.DataFrame(lists, index=pd.DatetimeIndex(days)), panel.sessions)
-    described = f"members of {path.name}: {len(days)} lists, each held from the session after its date"
-    return members, described, _member_notes(path.name, tickers[~known], days[-1], panel.sessions[-1])
-
-
-def _within(spans: MemberSpans, columns: np.ndarray, panel: Panel) -> np.ndarray:
-    """Who is a member at each close and stays one: the span has begun and does not end with the session."""
-    members = np.zeros(panel.close.shape, dtype=bool)
-    first = panel.sessions.searchsorted(spans.starts, side="left")
-    stop = panel.sessions.searchsorted(spans.ends, side="left")
-    for column, start, end in zip(columns, first, stop, strict=True):
-        if column >= 0:
-            members[start:end, column] = True
-    return members
+    held = _held_from_next(pd.DataFrame(lists, index=pd.DatetimeIndex(days)), panel.sessions)
+    described = f"members of {name}: {len(days)} lists, each held from the session after its date"
+    return held, described, _member_notes(name, members.tickers[~known], days[-1], panel.sessions[-1])
 
 
 def _stranger_notes(name: str, unknown: np.ndarray) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from strategy.verdict import (
 )
 
 if TYPE_CHECKING:
-    from backtests.report import ReportInput, Stamp, TrainingReport
+    from backtests.report import BookReport, ReportInput, Stamp, TrainingReport
     from backtests.walks import WalkStudy
     from models.checkpoint import Checkpoint
 
@@ -118,24 +118,11 @@ def report_input(
     notes: tuple[str, ...] = (),
 ) -> "ReportInput":
     """Return everything that the report shows."""
-    from backtests.report import Fingerprints, ReportInput, book_report, signal_report
+    from backtests.report import Fingerprints, ReportInput, signal_report
     from strategy.prove.standing import proof_report
 
     spec, panel, record = outcome.spec, outcome.inputs.panel, folder.record
-    books = {
-        name: book_report(
-            outcome.results[name],
-            outcome.books[name].diagnostics,
-            market=outcome.market,
-            rule=BOOK_RULES.get(name, spec.summary),
-            vix=outcome.inputs.vix,
-        )
-        for name in outcome.books
-    }
-    books = {
-        name: replace(book, study=outcome.studies[name], events=outcome.books[name].events)
-        for name, book in books.items()
-    }
+    books = _book_reports(outcome)
     signal = outcome.signal
     identity = record["identity"]
     return ReportInput(
@@ -180,6 +167,25 @@ def report_input(
         what_ifs=outcome.what_ifs,
         proof=proof_report(folder),
     )
+
+
+def _book_reports(outcome: Outcome) -> "dict[str, BookReport]":
+    from backtests.report import book_report
+
+    reports = {
+        name: book_report(
+            outcome.results[name],
+            book.diagnostics,
+            market=outcome.market,
+            rule=BOOK_RULES.get(name, outcome.spec.summary),
+            vix=outcome.inputs.vix,
+        )
+        for name, book in outcome.books.items()
+    }
+    return {
+        name: replace(report, study=outcome.studies[name], events=outcome.books[name].events)
+        for name, report in reports.items()
+    }
 
 
 def _trials_note(outcome: Outcome, standing: Standing) -> str:

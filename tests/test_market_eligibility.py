@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from market import Panel, UniverseError
 from market.eligibility import Eligibility
 from market.universe import choose_universe
-from strategy.cli.options import absolute
+from strategy.cli.options import absolute_universe
 from tests.oracles.small_panels import panel_of, random_panel
 
 NAN = float("nan")
 SPANS = "ticker,start,end\nA,2019-12-01,2020-01-06\nB,2020-01-03,\nZ,2020-01-01,\nA,2020-01-08,2020-01-09\n"
 
 
-def quoted(panel: Panel) -> Panel:
-    return replace(panel, facts=replace(panel.facts, adjustment="as given by the file (no adj_close)"))
+def quoted(panel: Panel, *, declared: bool = True) -> Panel:
+    adjustment = "as given by the file (no adj_close)"
+    return replace(panel, facts=replace(panel.facts, adjustment=adjustment, point_in_time=declared))
 
 
 def test_a_name_is_old_enough_so_many_sessions_after_its_first_print() -> None:
@@ -36,11 +37,13 @@ def test_a_price_floor_reads_the_last_close_of_five_sessions() -> None:
     assert "at 5 or more a share" in chosen.facts.universe
 
 
-def test_a_price_floor_refuses_adjusted_prices() -> None:
-    panel = panel_of({"A": [9.0] * 6})
-    adjusted = replace(panel, facts=replace(panel.facts, adjustment="splits and dividends: open, high, low and close"))
-    with pytest.raises(UniverseError, match=r"price=5 needs prices as they were quoted, these are adjusted"):
-        choose_universe(adjusted, "all,price=5")
+def test_a_price_floor_refuses_prices_that_are_adjusted_or_not_declared() -> None:
+    panel = quoted(panel_of({"A": [9.0] * 6}))
+    facts = replace(panel.facts, adjustment="splits and dividends: open, high, low and close × (adj_close / close)")
+    for refused in (replace(panel, facts=facts), quoted(panel, declared=False)):
+        with pytest.raises(UniverseError, match=r"price=5 needs prices as they were quoted.*--point-in-time"):
+            choose_universe(refused, "all,price=5")
+    assert choose_universe(panel, "all,price=5").universe.all(axis=None)
 
 
 @settings(max_examples=15, deadline=None)
@@ -99,5 +102,7 @@ def test_unusable_memberships_are_one_clear_line(tmp_path: Path, text: str, mess
 def test_a_later_command_finds_a_member_file_with_conditions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "members.csv").write_text(SPANS)
     monkeypatch.chdir(tmp_path)
-    assert absolute("members.csv,age=20") == f"{tmp_path}/members.csv,age=20"
-    assert absolute("top400,age=20") == "top400,age=20"
+    (tmp_path / "a,b.csv").write_text(SPANS)
+    assert absolute_universe("members.csv,age=20") == f"{tmp_path}/members.csv,age=20"
+    assert absolute_universe("a,b.csv,age=20,price=5") == f"{tmp_path}/a,b.csv,age=20,price=5"
+    assert absolute_universe("top400,age=20") == "top400,age=20"

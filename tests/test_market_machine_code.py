@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import util
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +35,7 @@ def numbers() -> np.ndarray:
     return values
 
 
-def write_kernel(folder: Path, *, number: float = 2.0, more: str = "0.0") -> tuple[Path, object]:
+def write_kernel(folder: Path, *, number: float = 2.0, more: str = "0.0") -> tuple[Path, Callable[[], ModuleType]]:
     path = folder / "own.py"
     path.write_text(KERNEL.format(number=number, more=more))
 
@@ -72,7 +73,7 @@ def test_another_source_is_compiled_anew(tmp_path: Path) -> None:
     for number in (2.0, 3.0):
         path, load = write_kernel(tmp_path, number=number)
         panel_kernel.cache_clear()
-        doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+        doubled = panel_kernel(path, "doubled", load)
         np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), number))
     assert len(list((tmp_path / "__pycache__").glob("own.doubled-*.o"))) == 2
 
@@ -80,7 +81,7 @@ def test_another_source_is_compiled_anew(tmp_path: Path) -> None:
 @LINUX
 def test_a_kernel_that_allocates_is_left_to_the_compiler(tmp_path: Path) -> None:
     path, load = write_kernel(tmp_path, more="np.ones(window).sum()")
-    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    doubled = panel_kernel(path, "doubled", load)
     np.testing.assert_array_equal(doubled(np.ones((2, 3)), 7), np.full((2, 3), 9.0))
     assert not list(tmp_path.rglob("*.o"))
 
@@ -92,7 +93,7 @@ def test_where_code_cannot_be_kept_it_is_linked_all_the_same(tmp_path: Path, mon
 
     path, load = write_kernel(tmp_path)
     monkeypatch.setattr(machine_code, "write_bytes", refuse)
-    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    doubled = panel_kernel(path, "doubled", load)
     np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
     assert not list(tmp_path.rglob("*.o"))
 
@@ -104,7 +105,7 @@ def test_beside_sources_of_somebody_else_code_is_kept_in_the_users_cache(
     monkeypatch.setattr(machine_code.os, "access", lambda *_: False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path, load = write_kernel(tmp_path)
-    panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    panel_kernel(path, "doubled", load)
     assert [kept.parent for kept in tmp_path.rglob("*.o")] == [tmp_path / "cache" / "quintile"]
 
 
@@ -112,12 +113,12 @@ def test_beside_sources_of_somebody_else_code_is_kept_in_the_users_cache(
 @pytest.mark.parametrize("length", [0, 20, 500])
 def test_damaged_code_is_made_anew(length: int, tmp_path: Path) -> None:
     path, load = write_kernel(tmp_path)
-    panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    panel_kernel(path, "doubled", load)
     (kept,) = tmp_path.rglob("*.o")
     whole = kept.read_bytes()
     kept.write_bytes(whole[:length])
     panel_kernel.cache_clear()
-    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    doubled = panel_kernel(path, "doubled", load)
     np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
     assert hashlib.sha256(kept.read_bytes()[32:]).digest() == kept.read_bytes()[:32]
 
@@ -132,6 +133,6 @@ def test_what_a_kernel_would_not_stay_within_is_refused(shape: tuple[int, ...], 
 def test_without_compiling_the_kernel_is_called_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     path, load = write_kernel(tmp_path)
-    doubled = panel_kernel(path, "doubled", load)  # type: ignore[arg-type]
+    doubled = panel_kernel(path, "doubled", load)
     np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
     assert not list(tmp_path.rglob("*.o"))

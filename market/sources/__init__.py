@@ -62,7 +62,7 @@ def load_bars(
 
         return synthetic_market().panel.between(first, last)
     panel = _real_panel(source, first, last, point_in_time)
-    return panel.with_note(check_calendar(panel).note)
+    return panel.with_notes(check_calendar(panel).note)
 
 
 def _real_panel(source: str | Path, first: str | None, last: str | None, point_in_time: bool) -> Panel:

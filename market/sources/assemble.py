@@ -133,10 +133,11 @@ def _scatter(parts: Sequence[LongBars], origin: str) -> tuple[pd.DatetimeIndex, 
     heard = {part.tickers[code] for part in parts for code in np.flatnonzero(np.bincount(part.codes))}
     tickers = sorted(heard)
     columns = dict(zip(tickers, range(len(tickers)), strict=True))
-    first, places = _places([_days(part) for part in parts])
+    days = [_days(part) for part in parts]
+    first, places = _places(days)
     sessions = (np.flatnonzero(np.diff(places, prepend=-1)) + first).astype("datetime64[D]")
     shape = len(tickers), len(sessions)
-    cells = [_cells(part, columns, places[_days(part) - first], len(sessions)) for part in parts]
+    cells = [_cells(part, columns, places[day - first], len(sessions)) for part, day in zip(parts, days, strict=True)]
     filled = np.zeros(shape, dtype=bool)
     for cell in cells:
         filled.ravel()[cell] = True

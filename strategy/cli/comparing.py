@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Out, Quiet, Sectors, Verbose, command_line, run_store
+from strategy.cli.options import Json, Out, Quiet, Sectors, Universe, Verbose, command_line, run_store
 from strategy.cli.running import Bars, request_of, spec_of
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def compare_books_command(
         str | None, typer.Argument(metavar="[RUN]", help="A finished run of it; without one, the model runs once.")
     ] = None,
     bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
-    universe: Annotated[
-        str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
-    ] = "all",
+    universe: Universe = "all",
     split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,

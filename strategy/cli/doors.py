@@ -14,6 +14,7 @@ from strategy.cli.options import (
     Quiet,
     RunId,
     Sectors,
+    Universe,
     Verbose,
     command_line,
     print_path,
@@ -53,9 +54,7 @@ PointInTime = Annotated[bool, typer.Option("--point-in-time", help="The bars hol
 def evaluate_command(
     scores: Annotated[Path, typer.Argument(help="Sessions × tickers, or date,ticker,score; .parquet or .csv.")],
     bars: BarsOption,
-    universe: Annotated[
-        str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
-    ] = "all",
+    universe: Universe = "all",
     execution: Annotated[str, typer.Option(help="Fills: next_open, next_close or close.")] = "next_open",
     strategy: Annotated[str, typer.Option(help="Whose book, delay and costs are used.")] = "quintile_long_short",
     set_: Annotated[

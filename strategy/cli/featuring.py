@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy.cli.options import Json, Quiet, Verbose
+from strategy.cli.options import Json, Quiet, Universe, Verbose
 
 if TYPE_CHECKING:
     from strategy.catalogue import Catalogue
@@ -27,9 +27,7 @@ Examples:
 def features_command(
     bars: Annotated[str, typer.Argument(metavar="BARS", help="builtin, a stored name, or a file or folder of bars.")],
     set_: Annotated[str, typer.Option("--set", help="Feature set.")] = "core14",
-    universe: Annotated[
-        str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
-    ] = "all",
+    universe: Universe = "all",
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
     dtype: Annotated[str, typer.Option(help="What is kept: float32 or float64; arithmetic is float64.")] = "float32",

@@ -21,8 +21,10 @@ __all__ = [
     "Quiet",
     "RunId",
     "Sectors",
+    "Universe",
     "Verbose",
     "absolute",
+    "absolute_universe",
     "command_line",
     "located",
     "print_path",
@@ -42,6 +44,9 @@ Factors = Annotated[Path | None, typer.Option(metavar="FILE", help="Factor retur
 Hedge = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Bars of what portfolio.hedge sells, beside the universe.")
 ]
+Universe = Annotated[
+    str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
+]
 RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest.")]
 
 
@@ -56,10 +61,16 @@ def located(source: str) -> str:
 
 
 def absolute(source: str) -> str:
-    """Return the whole path of what is one, whatever conditions stand behind it, and any other word as it is."""
-    path = source.partition(",")[0]
-    whole = source if Path(source).exists() else path
-    return str(Path(whole).resolve()) + source[len(whole) :] if Path(whole).exists() else source
+    """Return the whole path of what is one, and any other word as it is."""
+    return str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def absolute_universe(universe: str) -> str:
+    """Return a universe with the whole path of its member file, if it has one, and its conditions as they are."""
+    from market.eligibility import Eligibility
+
+    source = Eligibility.parse(universe).source
+    return absolute(source) + universe[len(source) :]
 
 
 def command_line() -> str:

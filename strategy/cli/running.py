@@ -14,8 +14,9 @@ from strategy.cli.options import (
     Out,
     Quiet,
     Sectors,
+    Universe,
     Verbose,
-    absolute,
+    absolute_universe,
     command_line,
     located,
     run_store,
@@ -67,9 +68,7 @@ def run_command(
     bars: Annotated[
         str, typer.Option(help="builtin, a stored name, a file or folder, or yfinance:AAPL,MSFT.")
     ] = "builtin",
-    universe: Annotated[
-        str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
-    ] = "all",
+    universe: Universe = "all",
     split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
     end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
@@ -193,7 +192,7 @@ def request_of(chosen: Bars) -> "RunRequest":
 
     return RunRequest(
         bars=located(chosen.bars),
-        universe=absolute(chosen.universe),
+        universe=absolute_universe(chosen.universe),
         start=chosen.start,
         end=chosen.end,
         benchmark=None if chosen.benchmark is None else str(chosen.benchmark.resolve()),

@@ -12,7 +12,7 @@ from strategy.cli.options import (
     Out,
     Quiet,
     Verbose,
-    absolute,
+    absolute_universe,
     command_line,
     located,
     print_rows,
@@ -259,7 +259,7 @@ def bars_request(
     if bars is not None:
         chosen["bars"] = located(bars)
     if universe is not None:
-        chosen["universe"] = absolute(universe)
+        chosen["universe"] = absolute_universe(universe)
     if hedge is not None:
         chosen["hedge"] = str(hedge.resolve())
     return RunRequest.for_bars(body["request"], **chosen)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strategy.cli.options import Factors, Hedge, Json, Out, Quiet, Sectors, Verbose, command_line, run_store
+from strategy.cli.options import Factors, Hedge, Json, Out, Quiet, Sectors, Universe, Verbose, command_line, run_store
 from strategy.cli.running import Bars, request_of, spec_of
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ Examples:
 def walk_command(
     strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
     bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
-    universe: Annotated[
-        str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
-    ] = "all",
+    universe: Universe = "all",
     train: Annotated[int, typer.Option(metavar="SESSIONS", help="A training span, validation included.")] = 756,
     test: Annotated[int, typer.Option(metavar="SESSIONS", help="Judged before the next retraining.")] = 63,
     validation: Annotated[float, typer.Option(metavar="SHARE", help="Last part of the training span.")] = 0.2,
