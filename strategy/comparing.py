@@ -362,10 +362,11 @@ def _counted(
     folder: RunFolder, store: RunStore, results: Mapping[str, tuple[BookSettings, BacktestResult]]
 ) -> tuple[float, ...]:
     """Log every book, and return the Sharpe ratios of all comparable trials, these included."""
-    log = TrialLog(store.root)
+    log, identity = TrialLog(store.root), folder.record["identity"]
     own: dict[TrialKey, float] = {}
     for name, (book, result) in results.items():
-        key, sharpe = _key(folder, with_book(folder.spec, book), result), sharpe_ratio(result.net_returns)
+        tried = identity | {"spec": with_book(folder.spec, book).fingerprint()}
+        key, sharpe = TrialKey.of(tried, result.net_returns.index), sharpe_ratio(result.net_returns)
         facts = {"sharpe": sharpe if np.isfinite(sharpe) else None, "sessions": len(result.net_returns)}
         run = f"{folder.run_id} ({name})"
         log.append(trial_kind(), strategy=folder.spec.name, run=run, key=asdict(key), **facts)
@@ -373,16 +374,6 @@ def _counted(
     entries = log.entries()
     alike = {key: entry.facts["sharpe"] for each in own for key, entry in comparable(entries, each).items()}
     return tuple(np.nan if sharpe is None else float(sharpe) for sharpe in (alike | own).values())
-
-
-def _key(folder: RunFolder, spec: StrategySpec, result: BacktestResult) -> TrialKey:
-    identity, judged = folder.record["identity"], result.net_returns.index
-    return TrialKey(
-        spec=":".join(filter(None, (spec.fingerprint(), identity.get("scores")))),
-        panel=identity["panel"],
-        first=f"{judged[0]:%Y-%m-%d}",
-        last=f"{judged[-1]:%Y-%m-%d}",
-    )
 
 
 def _facts(panel: Panel) -> tuple[str, ...]:

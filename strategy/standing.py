@@ -68,7 +68,7 @@ def record_trial(
     stamps : tuple of (label, sentence)
         Kept with the standing.
     """
-    log, key = TrialLog(store.root), _key(folder, outcome)
+    log, key = TrialLog(store.root), TrialKey.of(folder.record["identity"], outcome.result.net_returns.index)
     noted = folder.path / CHAIN_FILE
     if not noted.is_file():
         rivals = [name for name in outcome.signal.ic if name not in ("model", "ridge")]
@@ -91,13 +91,6 @@ def record_trial(
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
         stamps=stamps,
     )
-
-
-def _key(folder: RunFolder, outcome: Outcome) -> TrialKey:
-    identity = folder.record["identity"]
-    judged = outcome.result.net_returns.index
-    spec = ":".join(filter(None, (identity["spec"], identity.get("scores"), identity.get("model"))))
-    return TrialKey(spec=spec, panel=identity["panel"], first=f"{judged[0]:%Y-%m-%d}", last=f"{judged[-1]:%Y-%m-%d}")
 
 
 def _as_dict(key: TrialKey) -> dict[str, str]:

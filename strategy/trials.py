@@ -6,13 +6,16 @@ one of them survives.
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from strategy.chained_log import ChainedLog, Entry
 from strategy.versions import list_versions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["TRIAL", "TrialKey", "TrialLog", "check_log", "comparable", "distinct", "trial_kind"]
 
@@ -26,7 +29,7 @@ class TrialKey:
     Parameters
     ----------
     spec, panel : str
-        Fingerprints of strategy and bars.
+        Fingerprints of strategy, with the scores or model it was given, and of bars.
     first, last : str
         Test span, ISO dates.
     """
@@ -35,6 +38,25 @@ class TrialKey:
     panel: str
     first: str
     last: str
+
+    @classmethod
+    def of(cls, identity: Mapping[str, str], sessions: "pd.Index") -> Self:
+        """Return the key of a result: scores or a model that were given are part of what was tried.
+
+        Parameters
+        ----------
+        identity : mapping of str to str
+            Fingerprints: ``"spec"`` and ``"panel"``, and ``"scores"`` and ``"model"`` where they were given.
+        sessions : Index of Timestamp
+            Tested sessions, in order.
+        """
+        tried = (identity["spec"], identity.get("scores"), identity.get("model"))
+        return cls(
+            spec=":".join(filter(None, tried)),
+            panel=identity["panel"],
+            first=f"{sessions[0]:%Y-%m-%d}",
+            last=f"{sessions[-1]:%Y-%m-%d}",
+        )
 
     def is_comparable(self, other: "TrialKey") -> bool:
         """Return whether the other trial saw the same bars on an overlapping test span."""

@@ -1,6 +1,7 @@
 """Every builder on the same scores: the line-up, what is counted, the table, the page and the command."""
 
 import json
+import shutil
 from functools import partial
 
 import numpy as np
@@ -11,13 +12,14 @@ from backtests.intervals import sharpe_gap_interval
 from backtests.many_books import net_returns_of
 from backtests.metrics import sharpe_ratio
 from market.errors import MissingExtraError, RunError
+from market.files import write_json
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.settings import OPTIMIZED, BookSettings
 from strategy.books import decide_book, with_book
 from strategy.comparing import LINEUP, OPTIMIZED_LINEUP, book_lineup, compare_books, score_books, write_comparison
 from strategy.evaluating import evaluate
 from strategy.inputs import Inputs, load_inputs
-from strategy.runs import RunRequest, RunStore
+from strategy.runs import RunFolder, RunRequest, RunStore
 from strategy.spec import load_spec, override
 from strategy.trials import TrialLog, distinct
 from tests.oracles.small_runs import long_bars, quintile, refusal
@@ -95,6 +97,16 @@ def test_each_book_is_one_trial_and_the_runs_own_is_not_counted_twice(compared, 
     again = compare_books(folder, store=store, inputs=Inputs(panel=market.panel))
     assert again.n_trials == compared.n_trials
     pd.testing.assert_frame_equal(again.table, compared.table)
+
+
+def test_the_same_books_on_another_model_are_other_trials(folder, market, tmp_path, monkeypatch):
+    monkeypatch.setattr("strategy.comparing.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
+    store, plain = RunStore(tmp_path), folder.record
+    for n_models, weights in enumerate(("a" * 64, "b" * 64), start=1):
+        given = RunFolder(shutil.copytree(folder.path, store.root / "given" / weights))
+        write_json(given.path / "run.json", plain | {"identity": plain["identity"] | {"model": weights}})
+        compared = compare_books(given, store=store, inputs=Inputs(panel=market.panel))
+        assert compared.n_trials == len(distinct(TrialLog(store.root).entries())) == n_models
 
 
 def test_no_verdict_of_a_synthetic_market_is_evidence(compared):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from strategy.closure import ROOT
@@ -34,6 +35,15 @@ def test_distinct_strategies_bars_and_spans_count_and_nothing_else_does(tmp_path
     log = log_with(tmp_path, *entries, *others)
     assert len(log.entries()) == 1 + len(entries) + len(others)
     assert len(distinct(log.entries())) == 4
+
+
+def test_given_scores_and_a_given_model_are_part_of_the_strategy_and_the_code_is_not() -> None:
+    sessions = pd.DatetimeIndex(["2020-01-01", "2020-06-01", "2020-12-31"])
+    plain = {"spec": "s", "panel": "p", "code": "c"}
+    assert TrialKey.of(plain, sessions) == TrialKey(**key())
+    assert TrialKey.of(plain | {"scores": "f"}, sessions).spec == "s:f"
+    assert TrialKey.of(plain | {"model": "w"}, sessions).spec == "s:w"
+    assert TrialKey.of(plain | {"scores": "f", "model": "w"}, sessions) == TrialKey(**key(spec="s:f:w"))
 
 
 def test_trials_compare_on_the_same_bars_and_overlapping_spans_only(tmp_path: Path) -> None:

@@ -146,9 +146,7 @@ def count_trials(found: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog)
     for cell, numbers in found:
         spec = cell.spec
         split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
-        tested = panel.sessions[split.test]
-        first, last = f"{tested[0]:%Y-%m-%d}", f"{tested[-1]:%Y-%m-%d}"
-        key = TrialKey(spec=spec.fingerprint(), panel=cell.bars, first=first, last=last)
+        key = TrialKey.of({"spec": spec.fingerprint(), "panel": cell.bars}, panel.sessions[split.test])
         if key not in distinct(log.entries()):
             facts = {"sharpe": numbers["sharpe"], "sessions": int(numbers["sessions"] or 0)}
             log.append(trial_kind(), strategy=spec.name, run="calibrate-market", key=asdict(key), **facts)
