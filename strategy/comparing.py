@@ -250,10 +250,7 @@ def compare_books(
     RunError
         If the run has not finished, its bars changed, or none of the books can be held.
     """
-    if not folder.is_complete:
-        raise RunError(
-            f"run {folder.run_id} has not finished: continue it with `quintile run --resume {folder.run_id}`"
-        )
+    folder.check_complete()
     spec, signal = folder.spec, summarize_ic(folder.read_frame("ic")[MODEL])
     given = load_inputs(folder.request, holdout=spec.holdout) if inputs is None else inputs
     if given.panel.fingerprint() != folder.record["identity"]["panel"]:

@@ -122,7 +122,7 @@ class RunFolder:
             If the run has not finished.
         """
         if not (self.path / "metrics.json").is_file():
-            raise RunError(f"run {self.run_id} has not finished: continue it with `{self.resume_command}`")
+            raise self._unfinished()
         metrics: dict[str, Any] = read_json(self.path / "metrics.json")
         return metrics
 
@@ -146,6 +146,17 @@ class RunFolder:
         """Record that the run is complete."""
         write_json(self.path / "run.json", self.record | {"finished": _now().isoformat(timespec="seconds")})
 
+    def check_complete(self) -> None:
+        """Refuse a run that has not finished.
+
+        Raises
+        ------
+        RunError
+            If it has not; it says how the run, or its walk, goes on.
+        """
+        if not self.is_complete:
+            raise self._unfinished()
+
     def check_identity(self, identity: dict[str, str]) -> None:
         """Refuse to go on if spec, panel or code are not those the run began with.
 
@@ -158,6 +169,9 @@ class RunFolder:
         changed = [part for part in IDENTITY if recorded[part] != identity[part]]
         if changed:
             raise RunError(f"run {self.run_id} cannot resume: its {' and '.join(changed)} changed; start a new run")
+
+    def _unfinished(self) -> RunError:
+        return RunError(f"run {self.run_id} has not finished: continue it with `{self.resume_command}`")
 
     @contextmanager
     def locked(self) -> Iterator[Self]:

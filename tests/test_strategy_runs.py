@@ -1,12 +1,16 @@
 """Run store: folders that are found again, refuse to mix, and appear whole."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from market.errors import RunError
-from market.files import atomic_path
+from market.files import atomic_path, write_json
+from strategy.cli.doors import _checkpoint
+from strategy.comparing import compare_books
+from strategy.prove.trained import prove_run
 from strategy.runs import RunFolder, RunRequest, RunStore
 from strategy.spec import load_spec
 
@@ -59,6 +63,20 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
     folder = new_run(RunStore(tmp_path / "runs"))
     with pytest.raises(RunError, match="--resume"):
         _ = folder.metrics
+
+
+@pytest.mark.parametrize("command", ["run", "walk"])
+@pytest.mark.parametrize(
+    "asked", [lambda folder: compare_books(folder, store=RunStore(folder.path.parent.parent)), prove_run, _checkpoint]
+)
+def test_whatever_needs_a_finished_run_says_how_this_one_goes_on(
+    asked: Callable[[RunFolder], object], command: str, tmp_path: Path
+) -> None:
+    folder = new_run(RunStore(tmp_path / "runs"))
+    if command == "walk":
+        write_json(folder.path / "run.json", folder.record | {"walk": {"runs": [folder.run_id]}})
+    with pytest.raises(RunError, match=f"has not finished: continue it with `quintile {command} --resume"):
+        asked(folder)
 
 
 def test_a_frame_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def _told(error: Exception) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"the disk is full{where}: free some space and repeat; nothing half-written was left, and an unfinished "
-            "run goes on with `quintile run --resume latest`"
+            "run goes on with `quintile run --resume latest`, a walk with `quintile walk --resume latest`"
         )
     return f"{os.strerror(error.errno).lower()}{where}: give another path, or change its permissions"
 

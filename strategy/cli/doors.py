@@ -144,10 +144,7 @@ def _checkpoint(folder: "RunFolder") -> "Checkpoint":
         raise RunError(
             f"run {folder.run_id} judged scores and has no model of its own: decide needs a run of `quintile run`"
         )
-    if not folder.is_complete:
-        raise RunError(
-            f"run {folder.run_id} has not finished: continue it with `quintile run --resume {folder.run_id}`"
-        )
+    folder.check_complete()
     learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
     return own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
 

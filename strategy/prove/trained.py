@@ -187,10 +187,7 @@ def prove_trained(
 
 
 def _check_trained(folder: RunFolder) -> None:
-    if not folder.is_complete:
-        raise RunError(
-            f"run {folder.run_id} has not finished: continue it with `quintile run --resume {folder.run_id}`"
-        )
+    folder.check_complete()
     if not (folder.path / "model.json").is_file():
         raise RunError(f"run {folder.run_id} has no model: prove the callables behind its scores from Python")
 
