@@ -20,6 +20,7 @@ from strategy.outcome import MODEL, Outcome
 from strategy.provenance import commit
 from strategy.runs import RunFolder
 from strategy.shorts import short_leg_note
+from strategy.spec import StrategySpec, load_spec
 from strategy.standing import Standing
 from strategy.verdict import (
     deflation_sentence,
@@ -177,7 +178,7 @@ def _book_reports(outcome: Outcome) -> "dict[str, BookReport]":
             outcome.results[name],
             book.diagnostics,
             market=outcome.market,
-            rule=BOOK_RULES.get(name, outcome.spec.summary),
+            rule=BOOK_RULES[_spec_of(name, outcome).portfolio.builder],
             vix=outcome.inputs.vix,
         )
         for name, book in outcome.books.items()
@@ -186,6 +187,10 @@ def _book_reports(outcome: Outcome) -> "dict[str, BookReport]":
         name: replace(report, study=outcome.studies[name], events=outcome.books[name].events)
         for name, report in reports.items()
     }
+
+
+def _spec_of(name: str, outcome: Outcome) -> StrategySpec:
+    return outcome.spec if name == outcome.spec.name else load_spec(name)  # beside its own book stand shipped ones
 
 
 def _trials_note(outcome: Outcome, standing: Standing) -> str:

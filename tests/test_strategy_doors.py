@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -14,15 +15,19 @@ from market.panel import Panel
 from market.sources import load_bars
 from market.synthetic import SyntheticMarket
 from models.checkpoint import load_checkpoint
+from portfolio.settings import Builder
 from signals.evaluation import information_coefficient
 from strategy import evaluate, export_decision, new_strategy, next_decision, read_holdings, read_scores
+from strategy.definition import BOOK_RULES
 from strategy.finished import Run
 from strategy.given import align_scores
 from strategy.holdings import Holdings
 from strategy.inputs import Inputs
 from strategy.obstacles import find_obstacles, last_expected_session
 from strategy.orders import plan_trades
+from strategy.outcome import judge
 from strategy.pipeline import RunOptions, decide, run
+from strategy.reporting import _book_reports
 from strategy.runs import RunFolder, RunStore
 from strategy.scaffold import strategy_text
 from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
@@ -77,6 +82,22 @@ def test_what_cannot_be_known_of_given_scores_is_in_their_report(judged: Run) ->
     page = judged.report.read_text(encoding="utf-8")
     assert "whether it was known then is the giver&#39;s word" in page or "giver's word" in page
     assert "Given scores: scores" in page
+
+
+def test_a_report_tells_the_rule_of_the_builder_whatever_the_strategy_is_called(
+    panel: Panel, lately: pd.DataFrame, tmp_path: Path
+) -> None:
+    shipped = override(load_spec("filter_negative"), ["portfolio.builder=long_only"])
+    summary = "Whatever its author says of it."
+    for spec in (shipped, shipped.model_copy(update={"name": "mine", "summary": summary})):
+        outcome = judge(spec, Inputs(panel=panel), scores=lately, baselines={})
+        rules = {name: report.rule for name, report in _book_reports(outcome).items()}
+        companions = {name: BOOK_RULES[name] for name in shipped_strategies() if name != spec.name}
+        assert rules == {spec.name: BOOK_RULES["long_only"]} | companions
+
+
+def test_every_builder_has_a_rule_in_words() -> None:
+    assert set(BOOK_RULES) == set(get_args(Builder))
 
 
 def test_an_evaluation_leaves_no_trace_of_its_staging(judged: Run) -> None:
