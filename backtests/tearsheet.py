@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.metrics import (
+from backtests.statistics.metrics import (
     LEAST_SESSIONS,
     SESSIONS_A_YEAR,
     max_drawdown,
@@ -25,7 +25,7 @@ from backtests.metrics import (
     sortino_ratio,
     volatility,
 )
-from market.files import write_text
+from core.files import write_text
 
 __all__ = ["render_tearsheet", "write_tearsheet"]
 

@@ -14,17 +14,18 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.intervals import (
+from backtests.statistics.bootstrap_intervals import (
     beta_interval,
     mean_gap_interval,
     mean_interval,
     sharpe_gap_interval,
     sharpe_interval,
 )
-from backtests.metrics import SESSIONS_A_YEAR
-from signals.evaluation import summarize_ic
-from signals.hac import Interval
-from strategy.console import ProgressCallback, progress_bars, silent
+from backtests.statistics.metrics import SESSIONS_A_YEAR
+from core.intervals import Interval
+from core.progress import ProgressCallback, silent
+from quintile.cli.console import progress_bars
+from signals.score_metrics import summarize_ic
 
 BURN_IN = 500
 PAIRED = 0.6  # correlation of the two series of a pair

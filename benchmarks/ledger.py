@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from backtests import Costs
-from backtests.kernel import keep_books
-from backtests.ledger import blank_record, keep_ledger, ledger_bars, ledger_terms
-from backtests.many_books import net_returns_of
-from backtests.schedule import due_weights
-from backtests.vectorbt_engine import OrderFrames, _simulate, order_frames, vectorbt_equity
+from backtests.engine.due_weights import due_weights
+from backtests.engine.kernel import keep_books
+from backtests.engine.ledger import blank_record, keep_ledger, ledger_bars, ledger_terms
+from backtests.engine.many_books import net_returns_of
+from backtests.engine.vectorbt_engine import OrderFrames, _simulate, order_frames, vectorbt_equity
 from benchmarks.runner import Asked, Ratio, Section, added_peak, ask_peer, fresh_peak, high_water, interleaved
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts

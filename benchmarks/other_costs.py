@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from backtests import Costs
-from backtests.ledger import keep_ledger
-from backtests.schedule import due_weights
+from backtests.engine.due_weights import due_weights
+from backtests.engine.ledger import keep_ledger
 from benchmarks.runner import Asked, Section, ask_peer
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts

@@ -6,8 +6,8 @@ from functools import partial
 import torch
 
 from benchmarks.runner import Asked, Ratio, Section, added_peak, fresh_peak, interleaved
-from models.grid_ranks import GRID_ABOVE, grid_soft_ranks
-from models.losses import soft_ranks
+from models.losses.grid_ranks import GRID_ABOVE, grid_soft_ranks
+from models.losses.rank_loss import soft_ranks
 
 N_SESSIONS = 32
 WIDTHS = (200, 500, 1_000, 2_000, 5_000)
@@ -113,8 +113,8 @@ def section(asked: Asked) -> Section:
         f"Forward and backward of the soft ranks of {N_SESSIONS} sessions, float32, τ = {TEMPERATURE}, z-scored normal "
         "predictions, one name in ten masked. *Naive* is the full matrix of pairs under autograd (one session at a "
         "time where one S × N × N tensor exceeds 1 GiB, which spares it memory and time), *chunked* the pairwise twin "
-        "`models.losses.soft_ranks`, *grid* `models.grid_ranks.grid_soft_ranks`. Errors are of the gradient against "
-        "float64 pairs, over the session's largest.",
+        "`models.losses.rank_loss.soft_ranks`, *grid* `models.losses.grid_ranks.grid_soft_ranks`. Errors are of the "
+        "gradient against float64 pairs, over the session's largest.",
         f"The grid is quicker from {crossing()}; `session_losses` takes it above {GRID_ABOVE} names.",
     )
     heads = ("naive ms", "chunked ms", "grid ms", "naive ÷ grid", "chunked ÷ grid", "chunked error", "grid error")

@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from backtests.sensitivity.stress import stress_matrix
 from benchmarks.ledger import N_NAMES, N_SESSIONS, workload
 from benchmarks.runner import Asked, Section, high_water
+from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
-from strategy.books import with_book
-from strategy.comparing import book_lineup
-from strategy.inputs import Inputs
-from strategy.spec import StrategySpec, load_spec
-from strategy.what_ifs import stress_matrix
+from portfolio.rules import TradingRules
+from strategy.definitions.spec import load_spec
+from strategy.studies.book_comparison import book_lineup
 
 SMALL = (140, 110)  # sessions and names of the pass that compiles
 
@@ -37,19 +37,20 @@ def bars(n_sessions: int, n_names: int) -> tuple[Panel, pd.DataFrame]:
 def measure(n_sessions: int, n_names: int) -> list[tuple[str, float, float]]:
     """Return the seconds of processor time and of the clock that each book's 21 rows took."""
     spec = load_spec("filter_negative")
+    rules = spec.rules
     panel, scores = bars(n_sessions, n_names)
     rows = []
     for name, book in book_lineup(spec).items():
         clock, busy = time.perf_counter(), time.process_time()
-        stressed(with_book(spec, book), panel, scores)
+        stressed(rules.with_book(book), panel, scores)
         rows.append((name, time.process_time() - busy, time.perf_counter() - clock))
         print(f"{name}: {rows[-1][1]:.1f} s", flush=True)
     return rows
 
 
-def stressed(spec: StrategySpec, panel: Panel, scores: pd.DataFrame) -> None:
+def stressed(rules: TradingRules, panel: Panel, scores: pd.DataFrame) -> None:
     """Ask for one stress matrix and insist on all 21 rows."""
-    found = stress_matrix(spec, Inputs(panel=panel), scores=scores)
+    found = stress_matrix(rules, Inputs(panel=panel), scores=scores)
     if found["sharpe"].isna().any():
         raise RuntimeError(f"rows are missing: {found['refused'][found['sharpe'].isna()].to_dict()}")
 

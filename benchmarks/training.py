@@ -32,9 +32,9 @@ from benchmarks.training_workloads import (
     matmul_rate,
     naive_scores,
 )
-from market.allocator import keep_large_blocks
+from core.allocator import keep_large_blocks
+from models.model_settings import NetworkSettings
 from models.predict import predict_scores
-from models.settings import NetworkSettings
 from models.windows import Windows
 
 N_NAMES, N_WIDE, N_SESSIONS = 200, 1_695, 6_000

@@ -11,14 +11,15 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.runner.page import processor
+from core.parallel import Workers
+from market.inputs import load_inputs
+from market.request import BarsRequest
 from market.synthetic import SyntheticSettings
-from strategy.console import progress_bars
-from strategy.inputs import load_inputs
-from strategy.instrument.cells import Cell, CellCache, Numbers
-from strategy.instrument.settings import BOOK, SMALL
-from strategy.instrument.workers import Effort, measured
-from strategy.runs import RunRequest
-from strategy.spec import StrategySpec, load_spec, override
+from quintile.cli.console import progress_bars
+from strategy.definitions.spec import StrategySpec, load_spec, override
+from strategy.studies.planted_alpha.cell_workers import measured
+from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
+from strategy.studies.planted_alpha.study_settings import BOOK, SMALL
 
 __all__ = ["HEADING", "ic_cells", "ic_section"]
 
@@ -46,7 +47,7 @@ def ic_cells(seeds: Sequence[int], *, full: bool, bars: Path = BARS) -> list[Cel
     ]
     if not bars.is_file():
         return cells
-    request = RunRequest(bars=str(bars), universe="top400")
+    request = BarsRequest(bars=str(bars), universe="top400")
     known = load_inputs(request).panel.fingerprint()
     return cells + [
         _cell(f"sp500_5y, seed {seed}, {mode}", request, _spec(seed, mode, full=full), bars=known)
@@ -58,8 +59,8 @@ def ic_section(chosen: argparse.Namespace) -> str:
     """Measure the cells that are missing and return the section."""
     cells = ic_cells(range(1, chosen.seeds + 1), full=chosen.full)
     with progress_bars() as progress:
-        effort = Effort(workers=chosen.workers, progress=progress)
-        found = measured(cells, cache=CellCache(chosen.cells), effort=effort, stage="training")
+        cache, workers = CellCache(chosen.cells), Workers(count=chosen.workers)
+        found = measured(cells, cache=cache, stage="training", workers=workers, progress=progress)
     words = "2 × 128 units, 90 sessions" if chosen.full else "1 × 32 units, 40 sessions, at most 30 epochs, patience 6"
     spent = sum(numbers["seconds"] or 0.0 for numbers in found)
     head = (
@@ -106,5 +107,5 @@ def _spec(seed: int, mode: str, *, full: bool) -> StrategySpec:
     return override(load_spec(BOOK), (*size, f'training.mode="{mode}"', f"training.seed={seed}"))
 
 
-def _cell(name: str, market: SyntheticSettings | RunRequest, spec: StrategySpec, *, bars: str = "") -> Cell:
+def _cell(name: str, market: SyntheticSettings | BarsRequest, spec: StrategySpec, *, bars: str = "") -> Cell:
     return Cell(name=name, market=market, spec=spec, learner="network", bars=bars)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from models.settings import LossSettings, ModelSettings, NetworkSettings, TrainingSettings
+from models.model_settings import LossSettings, ModelSettings, NetworkSettings, TrainingSettings
 from models.spans import training_batches
 from models.train import _begin, _reproducible, _train_epoch
 from models.trained import TrainedModel, resolve_device

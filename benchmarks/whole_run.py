@@ -32,17 +32,17 @@ COMMANDS = {
     "quintile --help": ("--help",),
 }
 STEPS = {  # function of each step, none inside another
-    "bars from the store": ("strategy/inputs.py", "load_inputs"),
-    "features and windows": ("strategy/recompute.py", "frozen_windows"),
-    "scores": ("strategy/learning.py", "scores_of"),
-    "what the network reads": ("strategy/explaining.py", "explain"),
-    "both books by two engines": ("backtests/engine.py", "run_backtest"),
-    "wall of baselines and 200 random books": ("strategy/wall.py", "baseline_wall"),
-    "rank ICs, decay and quantiles": ("strategy/outcome.py", "_signal"),
-    "studies of both books": ("backtests/studies.py", "book_study"),
-    "what-ifs and stress rows": ("strategy/what_ifs.py", "ask_what_if"),
-    "parquet and CSV files": ("strategy/runs.py", "write_frame"),
-    "report": ("backtests/report/page.py", "write_report"),
+    "bars from the store": ("market/inputs.py", "load_inputs"),
+    "features and windows": ("strategy/learning/decide.py", "frozen_windows"),
+    "scores": ("strategy/learning/learn.py", "scores_of"),
+    "what the network reads": ("strategy/learning/explain.py", "explain"),
+    "both books by two engines": ("backtests/engine/backtest.py", "run_backtest"),
+    "wall of baselines and 200 random books": ("backtests/comparison/baseline_books.py", "baseline_wall"),
+    "rank ICs, decay and quantiles": ("backtests/evaluation.py", "_signal"),
+    "studies of both books": ("backtests/breakdown/study_values.py", "book_study"),
+    "what-ifs and stress rows": ("backtests/sensitivity/stress.py", "ask_what_if"),
+    "parquet and CSV files": ("strategy/runs/store.py", "write_frame"),
+    "report": ("backtests/report/report_page.py", "write_report"),
 }
 
 

@@ -1,6 +1,6 @@
 """Bars in: aligned panels, sources, universes, the execution clock and the built-in market."""
 
-from market.errors import (
+from core.errors import (
     BarsError,
     CheckpointError,
     DataError,
@@ -11,10 +11,10 @@ from market.errors import (
     UniverseError,
     UnsupportedBookError,
 )
-from market.listing import cash_outs, listed
+from core.settings import Later, Settings
+from market.delistings import cash_outs, listed
 from market.panel import Panel, PanelFacts
 from market.returns import Execution, fill_prices, forward_returns
-from market.settings import Later, Settings
 from market.sources import load_bars
 from market.universe import choose_universe, survivorship
 

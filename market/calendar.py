@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from market.errors import SourceError
-from market.files import read_json, write_json
+from core.errors import SourceError
+from core.files import read_json, write_json
+from core.settings import Settings
 from market.panel import Panel
-from market.settings import Settings
-from market.store.naming import store_home
+from market.store.data_set_names import store_home
 
 __all__ = ["CalendarCheck", "check_calendar", "exchange_sessions"]
 

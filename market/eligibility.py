@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from market.errors import UniverseError
+from core.errors import UniverseError
 from market.panel import Panel
 
 __all__ = ["FRESH_SESSIONS", "Eligibility"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from market.listing import cash_outs
+from market.delistings import cash_outs
 from market.panel import Panel
 
 __all__ = ["equal_weight_market"]

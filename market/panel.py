@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from market.errors import BarsError
+from core.errors import BarsError
 
 __all__ = ["BAR_FIELDS", "Panel", "PanelFacts", "aligned_frame", "no_delistings"]
 

@@ -9,8 +9,8 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
+from core.settings import Settings
 from market.panel import Panel
-from market.settings import Settings
 
 __all__ = ["Execution", "fill_prices", "forward_returns"]
 

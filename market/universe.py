@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.errors import BarsError, UniverseError
+from market.delistings import listed
 from market.eligibility import FRESH_SESSIONS, Eligibility
-from market.errors import BarsError, UniverseError
-from market.listing import listed
 from market.panel import Panel, aligned_frame
 from market.sources.members import MemberLists, MemberSpans, read_members
 
@@ -95,6 +95,11 @@ class Survivorship:
 
     stamp: Literal["SURVIVOR-BIASED", "DECLARED POINT-IN-TIME", "UNKNOWN"]
     evidence: str
+
+    @property
+    def is_biased(self) -> bool:
+        """Whether the names that died are missing."""
+        return self.stamp == "SURVIVOR-BIASED"
 
 
 def survivorship(panel: Panel) -> Survivorship:

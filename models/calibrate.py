@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from market.errors import DataError
+from core.errors import DataError
 from market.panel import aligned_frame
 
 __all__ = ["SLOPE_FLOOR", "Calibration", "fit_calibration"]

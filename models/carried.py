@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from market.mapping import mapped
+from core.parallel import mapped
 from models.networks.lstm import RankLSTM
 from models.spans import Span
 from models.threads import compute_threads, threads

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from market.errors import CheckpointError
+from core.errors import CheckpointError
 from models.calibrate import Calibration
-from models.settings import ModelSettings
+from models.model_settings import ModelSettings
 from models.trained import EpochRecord, TrainedModel
 from models.training_state import write_atomically
 from models.windows import Scaler

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from market.counting import Count, counted
-from market.errors import DataError
-from market.mapping import mapped
-from models.losses import MIN_NAMES, rank_correlations
+from core.errors import DataError
+from core.parallel import mapped
+from core.progress import Count, counted
+from models.losses.rank_loss import MIN_NAMES, rank_correlations
 from models.networks.lstm import RankLSTM
 from models.threads import compute_threads, threads
 from models.trained import TrainedModel

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from market.allocator import keep_large_blocks
+from core.allocator import keep_large_blocks
 from market.panel import aligned_frame
 from models.carried import carried_scores
+from models.model_settings import Scoring
 from models.networks.lstm import RankLSTM
-from models.settings import Scoring
 from models.spans import exact_span, span_scores
 from models.trained import TrainedModel, resolve_device
 from models.windows import Windows

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from market.errors import DataError
-from models.losses import MIN_NAMES
-from models.settings import TrainingSettings
+from core.errors import DataError
+from models.losses.rank_loss import MIN_NAMES
+from models.model_settings import TrainingSettings
 from models.windows import Windows
 
 __all__ = [

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from market.allocator import keep_large_blocks
-from market.errors import RunError
-from models.losses import rank_correlations, session_losses
+from core.allocator import keep_large_blocks
+from core.errors import RunError
+from models.learning_schedule import best_epoch, epoch_learning_rate, is_finished
+from models.losses.rank_loss import rank_correlations, session_losses
+from models.model_settings import ModelSettings
 from models.networks.lstm import RankLSTM
-from models.schedule import best_epoch, epoch_learning_rate, is_finished
-from models.settings import ModelSettings
+from models.sample_splits import Split
 from models.spans import (
     Span,
     cover,
@@ -30,7 +31,6 @@ from models.spans import (
     usable_rows,
     usable_sessions,
 )
-from models.splits import Split
 from models.trained import EpochRecord, TrainedModel, resolve_device
 from models.training_state import (
     ResumePoint,

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from models.model_settings import ModelSettings
 from models.networks.lstm import RankLSTM
-from models.settings import ModelSettings
 from models.windows import Scaler
 
 __all__ = ["EpochRecord", "TrainedModel", "resolve_device"]

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from market.errors import RunError
+from core.errors import RunError
 from models.trained import EpochRecord
 
 __all__ = [

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from market.errors import DataError
+from core.errors import DataError
 from models.scratch import Scratch, feature_store
 
 __all__ = ["Scaler", "Windows", "build_windows", "fit_scaler"]

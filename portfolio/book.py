@@ -14,15 +14,15 @@ import pandas as pd
 
 from market import Panel, listed
 from market.panel import aligned_frame
+from portfolio.book_settings import BookSettings
 from portfolio.builders import target_weights
 from portfolio.constraints import keep_cash, limit_positions, position_limits
+from portfolio.ewma import smooth_weights
 from portfolio.gate import gate_by_rank
 from portfolio.neutral import level_beta, level_legs, level_sectors
 from portfolio.optimize import full_window, optimized_targets
+from portfolio.past_volatility import trailing_beta, trailing_volatility
 from portfolio.selection import Selection, select_sides
-from portfolio.settings import BookSettings
-from portfolio.smoothing import smooth_weights
-from portfolio.trailing import trailing_beta, trailing_volatility
 
 __all__ = [
     "STAGES",

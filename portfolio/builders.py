@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from market.panel import aligned_frame
+from portfolio.book_settings import BookSettings
 from portfolio.selection import Selection, select_sides
-from portfolio.settings import BookSettings
 
 __all__ = ["target_weights"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from market.panel import aligned_frame
-from portfolio.settings import BookSettings
+from portfolio.book_settings import BookSettings
 
 __all__ = ["keep_cash", "limit_positions", "position_limits"]
 

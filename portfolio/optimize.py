@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from market.errors import MissingExtraError
+from core.errors import MissingExtraError
 from market.panel import Panel, aligned_frame
+from portfolio.book_settings import BookSettings
 from portfolio.constraints import position_limits
 from portfolio.neutral import UNKNOWN_BETA
+from portfolio.past_volatility import moves, trailing_beta
 from portfolio.problem import Problem
 from portfolio.selection import Selection, select_sides
-from portfolio.settings import BookSettings
-from portfolio.trailing import moves, trailing_beta
 
 __all__ = ["OptimizedTargets", "full_window", "optimized_targets", "rebalances", "require_optimizer"]
 

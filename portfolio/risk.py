@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from market.panel import aligned_frame
-from portfolio.settings import RiskSettings
-from signals.features.trailing import trailing_mean, trailing_std
+from portfolio.book_settings import RiskSettings
+from signals.features.trailing_windows import trailing_mean, trailing_std
 
 __all__ = ["EVENT_COLUMNS", "Switches", "kill_switches", "scale_weights", "switch_off", "volatility_scale"]
 

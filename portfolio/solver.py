@@ -24,8 +24,8 @@ from skfolio.moments import LedoitWolf
 from skfolio.optimization import HierarchicalRiskParity, MeanRisk, ObjectiveFunction, RiskBudgeting
 from skfolio.prior import EmpiricalPrior
 
+from portfolio.book_settings import OptimizerSettings
 from portfolio.problem import Problem
-from portfolio.settings import OptimizerSettings
 
 __all__ = ["solve"]
 

@@ -1,7 +1,18 @@
 """Features from bars, cross-section tools, and the only home of signal metrics."""
 
+from core.intervals import Interval, hac_interval, hac_intervals, hac_lags_by_rule, hac_standard_error
 from signals.cross_section import centered_rank, demean, neutralize, rank, session_mean, winsorize, zscore
-from signals.evaluation import (
+from signals.features import (
+    FEATURE_SETS,
+    Computing,
+    Feature,
+    compute_features,
+    feature_table,
+    fill_gaps,
+    register_feature_set,
+)
+from signals.features.feature import feature
+from signals.score_metrics import (
     ICDecay,
     ICSummary,
     QuantileReturns,
@@ -14,17 +25,6 @@ from signals.evaluation import (
     score_correlation,
     summarize_ic,
 )
-from signals.features import (
-    FEATURE_SETS,
-    Computing,
-    Feature,
-    compute_features,
-    feature_table,
-    fill_gaps,
-    register_feature_set,
-)
-from signals.features.feature import feature
-from signals.hac import Interval, hac_interval, hac_intervals, hac_lags_by_rule, hac_standard_error
 
 __all__ = [
     "FEATURE_SETS",

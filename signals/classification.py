@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from signals.hac import hac_standard_error
+from core.intervals import hac_standard_error
 
 __all__ = ["SignMetrics", "over_median", "sign_metrics"]
 

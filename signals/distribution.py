@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from signals.evaluation import quantile_returns, rank_autocorrelation
-from signals.hac import hac_standard_error
+from core.intervals import hac_standard_error
 from signals.rows import finite_numbers
+from signals.score_metrics import quantile_returns, rank_autocorrelation
 
 __all__ = ["histogram", "leg_hits", "rank_stability", "session_percentiles"]
 

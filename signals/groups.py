@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from market.panel import Panel
-from signals.evaluation import information_coefficient, summarize_ic
+from signals.score_metrics import information_coefficient, summarize_ic
 
 __all__ = ["SIZES", "ic_by_group", "size_terciles"]
 

@@ -4,64 +4,34 @@
 there. There is no second code path.
 """
 
-from dataclasses import dataclass, field
-
+from backtests.evaluation import evaluate_scores
+from core.memory import half_of_memory
+from market.inputs import Inputs
 from market.panel import Panel
 from models.scratch import Scratch
 from portfolio.optimize import require_optimizer
-from strategy.console import ProgressCallback, silent
-from strategy.explaining import explain
-from strategy.finished import Run
-from strategy.inputs import Inputs
-from strategy.learning import learn, prepare_lesson, ridge_baseline, scores_of, test_sessions
-from strategy.memory import half_of_memory
-from strategy.outcome import judge
-from strategy.recompute import decide, decided_book
-from strategy.reporting import save_outcome
-from strategy.runs import RunFolder, RunRequest, RunStore, identity_of
-from strategy.spec import StrategySpec
-from strategy.standing import record_trial
+from strategy.definitions.spec import StrategySpec
+from strategy.epilogue import conclude
+from strategy.learning.decide import decide, decided_book
+from strategy.learning.explain import explain
+from strategy.learning.learn import learn, prepare_training_data, ridge_baseline, scores_of, test_sessions
+from strategy.runs.context import RunContext
+from strategy.runs.result import Run
+from strategy.runs.store import RunFolder, identity_of
 
-__all__ = ["RunOptions", "decide", "decided_book", "run"]
+__all__ = ["decide", "decided_book", "run"]
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RunOptions:
-    """How a run is carried out; nothing here changes a number.
-
-    Parameters
-    ----------
-    store : RunStore
-        Where the run is written.
-    folder : RunFolder or None
-        An unfinished run to continue; None starts a new one.
-    request : RunRequest
-        Where the bars came from, for the record.
-    device : {"auto", "cpu", "cuda"}
-        Where to train and score.
-    memory : int
-        Bytes of scaled features that are kept in memory, half of the machine's by default; larger ones go to an unnamed
-        file in the store.
-    command : str
-        What reproduces the run, for the record.
-    progress : callable
-        Called as work advances.
-    """
-
-    store: RunStore = field(default_factory=RunStore)
-    folder: RunFolder | None = None
-    request: RunRequest = field(default_factory=lambda: RunRequest(bars="given in Python"))
-    device: str = "auto"
-    memory: int = field(default_factory=half_of_memory)
-    command: str = "strategy.run(spec, bars)"
-    progress: ProgressCallback = silent
-
-    def __post_init__(self) -> None:
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError(f"device must be auto, cpu or cuda, was {self.device!r}")
-
-
-def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None = None) -> Run:
+def run(
+    spec: StrategySpec,
+    bars: Panel | Inputs,
+    *,
+    context: RunContext | None = None,
+    device: str = "auto",
+    memory: int | None = None,
+) -> Run:
     """Train, score, build the books, backtest them and write the report.
 
     Parameters
@@ -70,8 +40,13 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
         The strategy.
     bars : Panel or Inputs
         Daily bars with their universe; ``Inputs`` adds an oracle or a benchmark.
-    options : RunOptions, optional
-        Store, device and progress.
+    context : RunContext, optional
+        Store, record and progress; an unfinished run to continue.
+    device : {"auto", "cpu", "cuda"}
+        Where to train and score.
+    memory : int, optional
+        Bytes of scaled features that are kept in memory, half of the machine's by default; larger ones go to an unnamed
+        file in the store.
 
     Returns
     -------
@@ -89,37 +64,37 @@ def run(spec: StrategySpec, bars: Panel | Inputs, *, options: RunOptions | None 
     MissingExtraError
         If the book is optimised and skfolio is not installed.
     """
+    if device not in DEVICES:
+        raise ValueError(f"device must be auto, cpu or cuda, was {device!r}")
     require_optimizer(spec.portfolio)  # before hours of training, not after
-    options = options or RunOptions()
-    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
-    scratch = Scratch(folder=options.store.root, above=options.memory)
+    context = context or RunContext()
+    inputs, progress = Inputs.of(bars), context.progress
+    scratch = Scratch(folder=context.store.root, above=half_of_memory() if memory is None else memory)
     # before the run has a folder: bars that cannot carry the strategy leave none behind
-    lesson = prepare_lesson(spec, inputs.panel, scratch=scratch)
-    folder = _open_folder(spec, inputs.panel, options)
+    training_data = prepare_training_data(spec, inputs.panel, scratch=scratch)
+    folder = _open_folder(spec, inputs.panel, context)
     with folder.locked():
-        identity, device, progress = folder.record["identity"], options.device, options.progress
-        checkpoint = learn(spec, lesson, folder=folder.path, identity=identity, device=device, progress=progress)
+        identity = folder.record["identity"]
+        checkpoint = learn(spec, training_data, folder=folder.path, identity=identity, device=device, progress=progress)
         tested = test_sessions(inputs.panel, checkpoint)
         scores = scores_of(
             checkpoint,
-            lesson.windows,
+            training_data.windows,
             sessions=tested,
             scoring=spec.model.scoring,
             device=device,
             progress=progress,
         )
-        read = explain(checkpoint, lesson.windows, sessions=tested, progress=progress)
-        ridge = {"ridge": ridge_baseline(lesson)}
-        outcome = judge(spec, inputs, scores=scores, baselines=ridge, model=read, progress=progress)
-        save_outcome(folder, outcome, checkpoint=checkpoint, standing=record_trial(options.store, folder, outcome))
-        folder.finish()
-    return Run(folder)
+        read = explain(checkpoint, training_data.windows, sessions=tested, progress=progress)
+        ridge = {"ridge": ridge_baseline(training_data)}
+        evaluation = evaluate_scores(spec.rules, inputs, scores=scores, baselines=ridge, model=read, progress=progress)
+        return conclude(context.store, folder, evaluation, checkpoint=checkpoint)
 
 
-def _open_folder(spec: StrategySpec, panel: Panel, options: RunOptions) -> RunFolder:
+def _open_folder(spec: StrategySpec, panel: Panel, context: RunContext) -> RunFolder:
     """Start a new run, or continue one whose spec, panel and code are the same."""
     fingerprint = panel.fingerprint()
-    if options.folder is None:
-        return options.store.create(spec, options.request, panel=fingerprint, command=options.command)
-    options.folder.check_identity(identity_of(spec, fingerprint))
-    return options.folder
+    if context.resume is None:
+        return context.store.create(spec, context.request, panel=fingerprint, command=context.command)
+    context.resume.check_identity(identity_of(spec, fingerprint))
+    return context.resume

@@ -30,7 +30,7 @@ def shared_data() -> Path:
 def few_random_books() -> Iterator[None]:
     """Draw five random books instead of two hundred, where what a book is compared with is not the matter."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.N_RANDOM", 5)
+        patched.setattr("backtests.evaluation.N_RANDOM", 5)
         yield
 
 
@@ -40,7 +40,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from tests.frozen_market import bench as small_bench
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("strategy.outcome.N_RANDOM", 5)
+        patched.setattr("backtests.evaluation.N_RANDOM", 5)
         return small_bench(tmp_path_factory.mktemp("bench"))
 
 

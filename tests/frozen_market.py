@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from market.inputs import load_inputs
 from market.panel import Panel
+from market.request import BarsRequest
 from market.synthetic import SyntheticSettings, synthetic_market
-from strategy.freeze import FreezeOptions, freeze
-from strategy.inputs import load_inputs
-from strategy.pipeline import RunOptions, run
-from strategy.runs import RunFolder, RunRequest, RunStore
-from strategy.spec import StrategySpec, load_spec, override
-from strategy.versions import Version, VersionFolder
+from strategy.definitions.spec import StrategySpec, load_spec, override
+from strategy.frozen.freeze import FreezeOptions, freeze
+from strategy.frozen.versions import Version, VersionFolder
+from strategy.pipeline import run
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunFolder, RunStore
 
 SMALL = (
     "model.hidden=8",
@@ -64,7 +66,7 @@ def small_bars(path: Path, n_sessions: int = 460) -> Path:
 def bench(folder: Path, *assignments: str, **beside: str) -> Bench:
     bars = small_bars(folder / "bars.parquet")
     store, spec = RunStore(folder / "runs"), small_spec(*assignments)
-    request = RunRequest(bars=str(bars), **beside)
+    request = BarsRequest(bars=str(bars), **beside)
     inputs = load_inputs(request, holdout=spec.holdout)
-    made = run(spec, inputs, options=RunOptions(store=store, request=request))
+    made = run(spec, inputs, context=RunContext(store=store, request=request))
     return Bench(store=store, run=made.folder, bars=bars, versions=folder / "versions")

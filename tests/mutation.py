@@ -30,14 +30,18 @@ LEAST_KILLED = 0.9
 
 TESTS: dict[str, tuple[str, ...]] = {
     "market/returns.py": ("test_market_panel.py",),
-    "market/listing.py": ("test_market_panel.py", "test_backtests_ledger.py"),
-    "models/losses.py": ("test_models_losses.py",),
-    "backtests/metrics.py": ("test_backtests_metrics.py", "test_backtests_holding.py"),
-    "backtests/schedule.py": ("test_backtests_engine.py", "test_backtests_ledger.py"),
-    "backtests/ledger.py": ("test_backtests_ledger.py", "test_backtests_frictions.py", "test_backtests_engine.py"),
-    "backtests/kernel.py": ("test_backtests_ledger.py", "test_backtests_frictions.py"),
-    "backtests/frictions.py": ("test_backtests_frictions.py",),
-    "backtests/vectorbt_engine.py": ("test_backtests_engine.py",),
+    "market/delistings.py": ("test_market_panel.py", "test_backtests_ledger.py"),
+    "models/losses/rank_loss.py": ("test_models_losses.py",),
+    "backtests/statistics/metrics.py": ("test_backtests_metrics.py", "test_backtests_holding.py"),
+    "backtests/engine/due_weights.py": ("test_backtests_engine.py", "test_backtests_ledger.py"),
+    "backtests/engine/ledger.py": (
+        "test_backtests_ledger.py",
+        "test_backtests_frictions.py",
+        "test_backtests_engine.py",
+    ),
+    "backtests/engine/kernel.py": ("test_backtests_ledger.py", "test_backtests_frictions.py"),
+    "backtests/engine/frictions.py": ("test_backtests_frictions.py",),
+    "backtests/engine/vectorbt_engine.py": ("test_backtests_engine.py",),
 }
 
 EXPLAINED: dict[str, str] = {

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.accounts import Terms, settle_accounts
-from backtests.attribution import attribution_table, leg_returns
-from backtests.costs import Costs
-from backtests.ledger import keep_ledger
-from backtests.schedule import due_weights, first_due
+from backtests.breakdown.attribution import attribution_table, leg_returns
+from backtests.engine.accounts import Terms, settle_accounts
+from backtests.engine.due_weights import due_weights, first_due
+from backtests.engine.ledger import keep_ledger
 from market import Execution
+from portfolio.costs import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
 
 

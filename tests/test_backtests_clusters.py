@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from backtests.clusters import MOST_NAMES, held_clusters
+from backtests.breakdown.held_clusters import MOST_NAMES, held_clusters
 from backtests.report.figures import clusters_figure
 from market.panel import aligned_frame
 from tests.oracles.markets import panel_of

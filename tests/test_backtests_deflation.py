@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.deflation import (
+from backtests.statistics.deflation import (
     deflated_sharpe_ratio,
     expected_maximum_sharpe,
     minimum_track_record_length,
@@ -15,8 +15,8 @@ from backtests.deflation import (
     sharpe_confidence,
     track_record_needed,
 )
-from backtests.inference import probabilistic_sharpe_ratio
-from backtests.metrics import Shape
+from backtests.statistics.inference import probabilistic_sharpe_ratio
+from backtests.statistics.metrics import Shape
 
 NORMAL = Shape(skewness=0.0, kurtosis=3.0)
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from backtests import Costs, engine, run_backtest, trading_summary
-from backtests.ledger import keep_ledger
-from backtests.metrics import sharpe_ratio
-from backtests.schedule import due_weights
-from backtests.vectorbt_engine import TARGET_AMOUNT, TARGET_PERCENT, vectorbt_equity
+from backtests import Costs, run_backtest, trading_summary
+from backtests.engine import backtest as backtest_module
+from backtests.engine.due_weights import due_weights
+from backtests.engine.ledger import keep_ledger
+from backtests.engine.vectorbt_engine import TARGET_AMOUNT, TARGET_PERCENT, vectorbt_equity
+from backtests.statistics.metrics import sharpe_ratio
 from market import Execution, ParityError, UnsupportedBookError
 from market.panel import aligned_frame
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
@@ -212,14 +213,16 @@ def test_engines_that_disagree_fail_the_run(monkeypatch):
     def drifted(*arguments, **settings):
         return vectorbt_equity(*arguments, **settings) + 2e-9
 
-    monkeypatch.setattr(engine, "vectorbt_equity", drifted)
+    monkeypatch.setattr(backtest_module, "vectorbt_equity", drifted)
     with pytest.raises(ParityError, match=r"2\.0e-09 of capital, first on"):
         backtest(panel, weights)
 
 
 def test_an_engine_that_answers_nan_fails_the_run(monkeypatch):
     panel, weights = troubled_case(1)
-    monkeypatch.setattr(engine, "vectorbt_equity", lambda *_, **kw: np.full(len(panel.sessions) - kw["start"], NAN))
+    monkeypatch.setattr(
+        backtest_module, "vectorbt_equity", lambda *_, **kw: np.full(len(panel.sessions) - kw["start"], NAN)
+    )
     with pytest.raises(ParityError):
         backtest(panel, weights)
 

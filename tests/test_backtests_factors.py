@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.attribution import name_returns, sector_table
-from backtests.factors import factor_fit
-from backtests.metrics import market_fit
-from market.errors import BarsError, SourceError
-from market.sources.factors import load_factors
+from backtests.breakdown.attribution import name_returns, sector_table
+from backtests.statistics.factor_regression import factor_fit
+from backtests.statistics.metrics import market_fit
+from core.errors import BarsError, SourceError
+from market.sources.factor_returns import load_factors
 from tests.oracles.markets import random_panel, random_weights
 from tests.test_backtests_attribution import result_of
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.gates import GateSettings, paper_gates, reference_gates, win_rate_interval
-from backtests.intervals import sharpe_interval
-from backtests.metrics import performance_summary, win_rate
-from signals.hac import Interval
-from strategy.spec import load_spec, override
+from backtests.reference_gates import GateSettings, paper_gates, reference_gates, win_rate_interval
+from backtests.statistics.bootstrap_intervals import sharpe_interval
+from backtests.statistics.metrics import performance_summary, win_rate
+from core.intervals import Interval
+from strategy.definitions.spec import load_spec, override
 
 RETURNS = pd.Series(np.random.default_rng(0).normal(5e-4, 0.01, 300), pd.bdate_range("2020", periods=300))
 DEFAULTS = {

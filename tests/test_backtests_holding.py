@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.gates import reference_gates
-from backtests.holding import concentration, holding_table, spells
-from backtests.metrics import market_fit, performance_summary, rolling_beta
-from backtests.regimes import regime_table, vix_labels
+from backtests.breakdown.holding_periods import concentration, holding_table, spells
+from backtests.reference_gates import reference_gates
+from backtests.statistics.metrics import market_fit, performance_summary, rolling_beta
+from backtests.statistics.regimes import regime_table, vix_labels
 
 NAN = np.nan
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from backtests.inference import bootstrap_interval, probabilistic_sharpe_ratio, stationary_bootstrap_rows
-from backtests.metrics import sharpe_ratio, sharpe_standard_error
+from backtests.statistics.inference import bootstrap_interval, probabilistic_sharpe_ratio, stationary_bootstrap_rows
+from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
 
 
 def noise(seed=0, n=500, mean=5e-4):

@@ -5,19 +5,19 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
-from backtests.blocks import draw_blocks, optimal_block_length
-from backtests.inference import resampled_drawdowns, stationary_bootstrap_rows
-from backtests.intervals import (
+from backtests.statistics.block_bootstrap import draw_blocks, optimal_block_length
+from backtests.statistics.bootstrap_intervals import (
     beta_interval,
     mean_gap_interval,
     mean_interval,
     sharpe_gap_interval,
     sharpe_interval,
 )
-from backtests.metrics import market_fit, max_drawdown, sharpe_ratio, sharpe_standard_error
+from backtests.statistics.inference import resampled_drawdowns, stationary_bootstrap_rows
+from backtests.statistics.metrics import market_fit, max_drawdown, sharpe_ratio, sharpe_standard_error
 from benchmarks.interval_coverage import PROCESSES, coverage
-from signals.evaluation import summarize_ic
-from signals.hac import hac_interval, hac_intervals, hac_standard_error
+from core.intervals import hac_interval, hac_intervals, hac_standard_error
+from signals.score_metrics import summarize_ic
 
 SINGLE = (mean_interval, sharpe_interval)
 PAIRED = (mean_gap_interval, sharpe_gap_interval, beta_interval)
@@ -136,7 +136,7 @@ def test_a_studentized_interval_by_hand():
 
 
 def test_a_slope_is_what_a_small_step_of_the_means_gives():
-    from backtests.intervals import _beta, _less, _sharpe
+    from backtests.statistics.bootstrap_intervals import _beta, _less, _sharpe
 
     ours, theirs = noise(1).to_numpy(), noise(2).to_numpy()
     for statistic in (_sharpe(ours), _beta(ours, theirs), _less(_sharpe(ours), _sharpe(theirs))):

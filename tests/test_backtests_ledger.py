@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests import Costs
-from backtests.kernel import _pairwise_sum, know_last, row_of_first
-from backtests.ledger import keep_ledger
-from backtests.schedule import due_weights
+from backtests.engine.due_weights import due_weights
+from backtests.engine.kernel import _pairwise_sum, know_last, row_of_first
+from backtests.engine.ledger import keep_ledger
 from market import Execution, forward_returns
 from market.panel import aligned_frame
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights

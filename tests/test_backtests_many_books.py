@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests import many_books
-from backtests.costs import Costs
-from backtests.ledger import keep_ledger
-from backtests.many_books import net_returns_of
-from backtests.schedule import due_weights, first_due
+from backtests.engine import many_books
+from backtests.engine.due_weights import due_weights, first_due
+from backtests.engine.ledger import keep_ledger
+from backtests.engine.many_books import net_returns_of
 from market import Execution
+from portfolio.costs import Costs
 from tests.oracles.markets import panel_of, random_panel, random_weights
 
 EXECUTIONS = st.sampled_from([Execution(), Execution(fill="next_close"), Execution(fill="close", extra_delay=1)])

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests import metrics, performance_summary
+from backtests import performance_summary
+from backtests.statistics import metrics
 
 NUMBERS = (
     metrics.annual_return,

@@ -9,8 +9,8 @@ from market.sources import load_bars
 from market.synthetic import synthetic_market
 from market.universe import choose_universe
 from portfolio import BookSettings, build_book
-from strategy.comparing import book_lineup
-from strategy.spec import load_spec
+from strategy.definitions.spec import load_spec
+from strategy.studies.book_comparison import book_lineup
 
 EXECUTIONS = [
     Execution(),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests import equal_weight_market, metrics
-from backtests.regimes import NAMED_PERIODS, named_periods, regime_table, trend_labels, volatility_labels
+from backtests import equal_weight_market
+from backtests.statistics import metrics
+from backtests.statistics.regimes import NAMED_PERIODS, named_periods, regime_table, trend_labels, volatility_labels
 from tests.oracles.markets import delisting_table, panel_of
 
 

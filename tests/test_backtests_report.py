@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plotly.offline import get_plotlyjs
 
-from backtests.costs import Costs
-from backtests.metrics import drawdown_table, drawdowns, performance_summary
+from backtests.breakdown.trading_summary import trading_summary
+from backtests.engine.backtest_result import BacktestResult
 from backtests.report import (
     Fingerprints,
     ProofReport,
@@ -39,12 +39,12 @@ from backtests.report import (
 from backtests.report.content import Table
 from backtests.report.formats import bps, count, date, percent, plus_minus, ratio, scientific
 from backtests.report.sections import all_sections, front_cards, front_stamps
-from backtests.report.sections.wording import compared
+from backtests.report.sections.common_rows import compared
 from backtests.report.theme import plain, thinned
-from backtests.result import BacktestResult
-from backtests.trading import trading_summary
+from backtests.statistics.metrics import drawdown_table, drawdowns, performance_summary
 from market import Execution, PanelFacts
-from signals.evaluation import (
+from portfolio.costs import Costs
+from signals.score_metrics import (
     ICDecay,
     ScoreCorrelation,
     ic_by_quarter,

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from backtests.contest import build_wall
-from backtests.costs import Costs
-from backtests.gates import reference_gates
+from backtests.breakdown.study_values import BookStudy, ModelStudy, book_study, signal_study
+from backtests.comparison.baseline_comparison import build_wall
+from backtests.reference_gates import reference_gates
 from backtests.report import book_report, figures, render_report
 from backtests.report.sections import all_sections
 from backtests.sensitivity import CASE_COLUMNS, CapacityCurve, WhatIfs
-from backtests.studies import BookStudy, ModelStudy, book_study, signal_study
+from portfolio.costs import Costs
 from tests.oracles.markets import random_panel
 from tests.oracles.planted import frame
 from tests.test_backtests_attribution import result_of

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.costs import Costs
-from backtests.engine import run_backtest
-from backtests.many_books import Case, net_returns_by_case, net_returns_of
-from backtests.metrics import sharpe_ratio, sharpe_standard_error
+from backtests.engine.backtest import run_backtest
+from backtests.engine.many_books import Case, net_returns_by_case, net_returns_of
 from backtests.sensitivity import (
     borrow_curve,
     break_even_bps,
@@ -19,7 +17,9 @@ from backtests.sensitivity import (
     mean_turnover,
     score_cases,
 )
+from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
 from market import Execution
+from portfolio.costs import Costs
 from tests.oracles.markets import panel_of, random_panel, random_weights
 
 GRID = (0.0, 5.0, 20.0, 80.0)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.metrics import sharpe_ratio
+from backtests.statistics.metrics import sharpe_ratio
 from backtests.tearsheet import render_tearsheet, write_tearsheet
 
 SESSIONS = pd.bdate_range("2017-01-02", periods=150, name="session")

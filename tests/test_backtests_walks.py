@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.report.sections import all_sections, front_stamps
-from backtests.walks import FOLD_COLUMNS, SEED_COLUMNS, WalkStudy, walk_sentence
+from backtests.walk_study import FOLD_COLUMNS, SEED_COLUMNS, WalkStudy, walk_sentence
 from tests.test_backtests_report import make_report
 
 

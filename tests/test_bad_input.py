@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.errors import RunError
-from market.files import atomic_path
+from core.errors import RunError
+from core.files import atomic_path
 from market.sources import load_bars
-from strategy.pipeline import RunOptions, run
-from strategy.runs import RunStore
-from strategy.spec import load_spec, override
+from strategy.definitions.spec import load_spec, override
+from strategy.pipeline import run
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunStore
 from tests.oracles.small_runs import SMALL, assignments, files_under, long_bars, quintile, refusal, small_market
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
@@ -58,7 +59,7 @@ def store(bars: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(
         override(load_spec("filter_negative"), SMALL),
         load_bars(folder / "bars.parquet"),
-        options=RunOptions(store=RunStore(folder / "runs")),
+        context=RunContext(store=RunStore(folder / "runs")),
     )
     return folder
 

@@ -13,8 +13,8 @@ from benchmarks.training_workloads import (
     naive_scores,
     operations_a_step,
 )
+from models.model_settings import NetworkSettings
 from models.predict import predict_scores
-from models.settings import NetworkSettings
 
 SMALL = NetworkSettings(hidden=4, layers=2, lookback=90)
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from market.allocator import LARGEST_KEPT, keep_large_blocks
+from core.allocator import LARGEST_KEPT, keep_large_blocks
 
 
 @pytest.fixture(autouse=True)

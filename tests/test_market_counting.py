@@ -1,6 +1,6 @@
 """Counting: every item once and in order, told of only when the caller is through with it."""
 
-from market.counting import counted
+from core.progress import counted
 
 
 def test_items_pass_in_order_and_are_counted_after_their_use() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from market import Panel, UniverseError
 from market.eligibility import Eligibility
 from market.universe import choose_universe
-from strategy.cli.options import absolute_universe
+from quintile.cli.options import absolute_universe
 from tests.oracles.small_panels import panel_of, random_panel
 
 NAN = float("nan")

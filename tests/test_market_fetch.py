@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.errors import SourceError
+from core.errors import SourceError
 from market.sources import load_bars
 from market.sources.fetch import Fetched, FetchOptions, fetch, fetch_rows, read_tickers, update_from_yahoo
-from market.sources.ledger import read_ledger
+from market.sources.fetch_ledger import read_ledger
 from market.store import data_folder, read_rows
 
 NOW = datetime(2020, 1, 20, 15, tzinfo=UTC)

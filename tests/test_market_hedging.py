@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from market import BarsError
-from market.hedging import with_hedge, without_tickers
+from market.hedge import with_hedge, without_tickers
 from market.panel import BAR_FIELDS
 from tests.oracles.markets import panel_of
 

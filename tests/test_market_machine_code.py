@@ -11,15 +11,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from market import machine_code
-from market.machine_code import panel_kernel
+from core import machine_code
+from core.machine_code import panel_kernel
 from signals.features import kernels
 
 NAMES = ("maxima", "means", "standard_deviations")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="machine code is linked on Linux only")
 KERNEL = """
 import numpy as np
-from market.compiling import compiled
+from core.compilation import compiled
 
 @compiled
 def doubled(values, window, spare, result):
@@ -61,7 +61,8 @@ def test_linked_code_gives_the_compilers_bits(name: str, window: int) -> None:
 
 @LINUX
 def test_features_need_no_compiler_once_their_code_is_kept() -> None:
-    code = "import sys, numpy as np; from signals.features.trailing import trailing_mean, trailing_std, trailing_max\n"
+    code = "import sys, numpy as np\n"
+    code += "from signals.features.trailing_windows import trailing_mean, trailing_std, trailing_max\n"
     code += "for each in (trailing_mean, trailing_std, trailing_max): each(np.ones((40, 3)), 5)\n"
     told = f"{code}print('numba' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,8 +10,8 @@ from threading import Event
 
 import pytest
 
-from market.errors import MissingExtraError, RunError
-from market.mapping import ELSEWHERE, as_finished, cores, mapped, require_place
+from core.errors import MissingExtraError, RunError
+from core.parallel import ELSEWHERE, as_finished, cores, mapped, require_place
 
 
 def test_results_come_in_order_and_items_are_read_as_needed() -> None:

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from market.errors import BarsError, SourceError
+from core.errors import BarsError, SourceError
 from market.sources.sectors import load_sectors
 
 TICKERS = pd.Index(["A", "B", "C"], name="ticker")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.errors import BarsError, SourceError
+from core.errors import BarsError, SourceError
 from market.sources import load_bars
 from market.store import (
     Reference,

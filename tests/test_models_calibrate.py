@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from market.errors import DataError
+from core.errors import DataError
 from models.calibrate import SLOPE_FLOOR, Calibration, fit_calibration
 from tests.oracles.planted import frame
 

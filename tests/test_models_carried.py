@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from models.carried import LONGEST_QUARTER, quarter_spans
+from models.model_settings import NetworkSettings
 from models.predict import predict_scores
-from models.settings import NetworkSettings
 from models.spans import Span
 from models.threads import compute_threads, threads
 from models.train import train_network

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from market.errors import CheckpointError
+from core.errors import CheckpointError
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from models.predict import predict_scores

@@ -4,10 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import grid_ranks, losses
-from models.grid_ranks import GRID_ABOVE, grid_soft_ranks
-from models.losses import average_ranks, session_losses, soft_ranks
-from models.settings import LossSettings
+from models.losses import grid_ranks
+from models.losses import rank_loss as product
+from models.losses.grid_ranks import GRID_ABOVE, grid_soft_ranks
+from models.losses.rank_loss import average_ranks, session_losses, soft_ranks
+from models.model_settings import LossSettings
 from tests.oracles import rank_loss
 
 SHAPES = ["normal", "ties", "one value", "outliers", "narrow", "wide", "far apart", "heavy tails"]
@@ -109,7 +110,7 @@ def test_the_wide_loss_and_its_gradient_equal_the_pairwise_ones(rank_scale, dtyp
     targets = torch.where(mask, 0.02 * upstream_like(values) + 0.002 * values, torch.nan)
     chosen, found = LossSettings(rank_scale=rank_scale), []
     for threshold, precision in ((GRID_ABOVE, dtype), (10**6, torch.float64)):
-        monkeypatch.setattr(losses, "GRID_ABOVE", threshold)
+        monkeypatch.setattr(product, "GRID_ABOVE", threshold)
         leaf = values.to(precision).requires_grad_()
         loss = session_losses(leaf, targets.to(precision), mask, settings=chosen, target_sd=0.02)
         loss.total.sum().backward()
@@ -127,7 +128,7 @@ def test_only_cross_sections_wider_than_the_constant_take_the_grid(n_names, grid
         calls.append(values.shape)
         return grid_soft_ranks(values, mask, temperature=temperature)
 
-    monkeypatch.setattr(losses, "grid_soft_ranks", recorded)
+    monkeypatch.setattr(product, "grid_soft_ranks", recorded)
     predictions = torch.tensor(np.random.default_rng(2).standard_normal((1, n_names)))
     every = torch.ones_like(predictions, dtype=torch.bool)
     session_losses(predictions, predictions.flip(1), every, settings=LossSettings(), target_sd=1.0)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from market.errors import DataError
+from core.errors import DataError
 from models.importance import (
     ImportanceSample,
     duplicate_features,

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import losses as losses_module
-from models.losses import GRID_ABOVE, average_ranks, rank_correlations, session_losses, soft_ranks
-from models.settings import LossSettings
+from models.losses import rank_loss as losses_module
+from models.losses.rank_loss import GRID_ABOVE, average_ranks, rank_correlations, session_losses, soft_ranks
+from models.model_settings import LossSettings
 from tests.oracles import rank_loss
 
 TARGET_SD = 0.02

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.errors import DataError
+from core.errors import DataError
+from models.model_settings import NetworkSettings, TrainingSettings
 from models.networks.lstm import RankLSTM
-from models.settings import NetworkSettings, TrainingSettings
 from models.spans import Span, cover, exact_span, labelled_block, span_scores, training_batches, usable_rows
 from models.windows import build_windows, fit_scaler
 from tests.oracles.planted import planted_features

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from market.errors import DataError
-from models.settings import SplitSettings
-from models.splits import Split, resolve_split
+from core.errors import DataError
+from models.model_settings import SplitSettings
+from models.sample_splits import Split, resolve_split
 
 SESSIONS = pd.bdate_range("2020-01-01", periods=100)
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from market.errors import DataError, RunError
-from models.losses import session_losses
+from core.errors import DataError, RunError
+from models.losses.rank_loss import session_losses
+from models.model_settings import ModelSettings, NetworkSettings
 from models.networks.lstm import RankLSTM
 from models.predict import predict_scores
-from models.settings import ModelSettings, NetworkSettings
 from models.spans import Span, span_scores, training_batches, usable_rows
 from models.train import _accumulate_gradient, _begin, _reproducible, _train_epoch, train_network
 from models.training_state import ResumePoint, load_state

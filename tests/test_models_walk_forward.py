@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from market.errors import DataError
-from models.walk_forward import (
+from core.errors import DataError
+from models.fold_splits import (
     RetrainingSettings,
     combinatorial_paths,
     combinatorial_splits,

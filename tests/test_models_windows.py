@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from market.errors import DataError
+from core.errors import DataError
 from models.scratch import Scratch
 from models.windows import Scaler, build_windows, fit_scaler
 from tests.oracles.planted import frame, planted_features

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from market.errors import MissingExtraError
+from core.errors import MissingExtraError
 from market.panel import aligned_frame
 from portfolio import OPTIMIZED, BookSettings, OptimizerSettings, build_book, rebalances
 from portfolio.problem import Problem
@@ -152,7 +152,7 @@ def test_the_order_of_the_names_does_not_matter():
 
 @needs_skfolio
 def test_sector_beta_and_turnover_stay_within_their_limits():
-    from portfolio.trailing import trailing_beta
+    from portfolio.past_volatility import trailing_beta
 
     panel, scores = market_of(3)
     sectors = pd.Series(["x"] * 5 + ["y"] * 5, index=panel.tickers)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from market.panel import Panel
-from signals.baselines import PRICE_BASELINES, low_volatility, momentum_12_1, one_day_reversal, random_ranks
+from signals.price_baselines import PRICE_BASELINES, low_volatility, momentum_12_1, one_day_reversal, random_ranks
 from tests.oracles.signal_panels import panel_of, random_panel
 
 

@@ -13,8 +13,8 @@ from market.panel import Panel
 from signals import FEATURE_SETS, Computing, compute_features
 from signals.features import computing as computing_module
 from signals.features.cache import FeatureCache
-from signals.features.code import code_hash
 from signals.features.core14 import ret_1d
+from signals.features.feature_code import code_hash
 from tests.oracles.signal_panels import bits, delisting, random_panel
 
 
@@ -112,7 +112,7 @@ def own_module(folder: Path, *, sessions: int) -> None:
     (folder / "own_helper.py").write_text(f"SESSIONS = {sessions}\n")
     (folder / "own_features.py").write_text(
         "from own_helper import SESSIONS\nfrom signals.features.feature import feature\n"
-        "from signals.features.trailing import change\n\n\n"
+        "from signals.features.trailing_windows import change\n\n\n"
         "@feature(group='return', warm_up=SESSIONS)\ndef own(panel):\n"
         "    'Return over some sessions.'\n    return change(panel.close.to_numpy(), SESSIONS)\n"
     )

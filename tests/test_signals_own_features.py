@@ -9,16 +9,16 @@ from types import ModuleType, SimpleNamespace
 import pandas as pd
 import pytest
 
-from market.errors import RunError
+from core.errors import RunError
 from signals import FEATURE_SETS, compute_features, feature, feature_table, register_feature_set
 from signals.features import sets
-from strategy.freeze import _check_run
-from strategy.own_features import load_features
-from strategy.prove import PipelineUnderTest, Proof, ProveOptions, prove
-from strategy.provenance import code_fingerprint
-from strategy.spec import load_spec, override
-from strategy.standing import CHAIN_FILE
-from strategy.versions import Version
+from signals.features.user_file import load_features
+from strategy.definitions.spec import load_spec, override
+from strategy.frozen.freeze import _check_run
+from strategy.frozen.versions import Version
+from strategy.proofs import PipelineUnderTest, Proof, ProveOptions, prove
+from strategy.runs.provenance import code_fingerprint
+from strategy.trials.trial_standing import CHAIN_FILE
 from tests.oracles.signal_panels import random_panel
 from tests.oracles.small_runs import assignments, long_bars, quintile, refusal, small_market
 

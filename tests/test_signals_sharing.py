@@ -5,7 +5,7 @@ import pytest
 
 from market import Panel
 from signals import FEATURE_SETS, compute_features
-from signals.features.sharing import shared, sharing
+from signals.features.shared_series import shared, sharing
 from tests.oracles.signal_panels import bits, random_panel
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from signals.classification import over_median, sign_metrics
 from signals.distribution import histogram, leg_hits, rank_stability, session_percentiles
-from signals.evaluation import information_coefficient, summarize_ic
 from signals.groups import ic_by_group, size_terciles
+from signals.score_metrics import information_coefficient, summarize_ic
 from tests.oracles.signal_panels import panel_of, random_panel
 
 NAN = np.nan

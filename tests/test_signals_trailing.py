@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signals.features.trailing import change, trailing_max, trailing_mean, trailing_min, trailing_std
+from signals.features.trailing_windows import change, trailing_max, trailing_mean, trailing_min, trailing_std
 from tests.oracles import trailing_windows as twin
 
 KERNELS = {

@@ -9,8 +9,21 @@ import pytest
 
 from market.panel import Panel
 from signals import FEATURE_SETS, compute_features, feature_table
-from signals.features.smoothing import NEGLECTED, decayed_mean, ema, ema_window, linear_slope, weighted_sum, wilder
-from signals.features.windows import mean_deviation, sessions_since_max, sessions_since_min, trailing_correlation
+from signals.features.recursive_averages import (
+    NEGLECTED,
+    decayed_mean,
+    ema,
+    ema_window,
+    linear_slope,
+    weighted_sum,
+    wilder,
+)
+from signals.features.window_statistics import (
+    mean_deviation,
+    sessions_since_max,
+    sessions_since_min,
+    trailing_correlation,
+)
 from tests.oracles import slow_windows as slow
 from tests.oracles.signal_panels import bits, panel_of, random_panel
 from tests.oracles.slow_wide import slow_wide

@@ -6,20 +6,21 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from market.errors import CheckpointError, DataError, RunError
+from core.errors import CheckpointError, DataError, RunError
+from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
-from strategy.adopting import GivenModel, adopted_spec, find_model, run_adopted
-from strategy.cli import main
-from strategy.finished import Run
-from strategy.freeze import _check_run
-from strategy.inputs import Inputs
-from strategy.learning import own_checkpoint
-from strategy.pipeline import RunOptions, decide, run
-from strategy.recompute import frozen_scores
-from strategy.runs import RunStore
-from strategy.spec import load_spec, override
-from strategy.trials import TrialLog
-from strategy.versions import SHIPPED, Version
+from quintile.cli import main
+from strategy.definitions.spec import load_spec, override
+from strategy.frozen.freeze import _check_run
+from strategy.frozen.versions import SHIPPED, Version
+from strategy.learning.decide import frozen_scores
+from strategy.learning.learn import own_checkpoint
+from strategy.pipeline import decide, run
+from strategy.run_model import GivenModel, adopted_spec, find_model, run_adopted
+from strategy.runs.context import RunContext
+from strategy.runs.result import Run
+from strategy.runs.store import RunStore
+from strategy.trials.log import TrialLog
 
 SMALL = ("model.hidden=4", "model.layers=1", "model.lookback=30", "training.burn_in=30", "training.max_epochs=1")
 WEIGHTS = SHIPPED / "filter_negative" / "1.0.0" / "model.safetensors"
@@ -59,7 +60,7 @@ def test_bars_that_the_model_has_seen_are_refused_and_leave_nothing(shipped: Giv
     seen = panel.until(min(pd.Timestamp(shipped.learned_until), panel.sessions[-1]))
     spec = load_spec("filter_negative")
     with pytest.raises(DataError, match=f"learned until {shipped.learned_until}: it can only be judged on later"):
-        run_adopted(spec, Inputs(panel=seen), shipped, options=RunOptions(store=RunStore(tmp_path)))
+        run_adopted(spec, Inputs(panel=seen), shipped, context=RunContext(store=RunStore(tmp_path)))
     assert not list(tmp_path.iterdir())
 
 
@@ -98,11 +99,11 @@ def trained_and_adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, 
     inputs = Inputs(panel=synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=420)).panel)
     stores = [RunStore(tmp_path_factory.mktemp(name)) for name in ("trained", "adopted")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strategy.outcome.N_RANDOM", 2)
+        patch.setattr("backtests.evaluation.N_RANDOM", 2)
         spec = load_spec("filter_negative")
-        trained = run(override(spec, SMALL), inputs, options=RunOptions(store=stores[0]))
-        patch.setattr("strategy.learning.train_network", None)
-        adopted = run_adopted(spec, inputs, find_model("latest", stores[0]), options=RunOptions(store=stores[1]))
+        trained = run(override(spec, SMALL), inputs, context=RunContext(store=stores[0]))
+        patch.setattr("strategy.learning.learn.train_network", None)
+        adopted = run_adopted(spec, inputs, find_model("latest", stores[0]), context=RunContext(store=stores[1]))
     return trained, adopted
 
 
@@ -120,9 +121,9 @@ def test_a_given_model_is_scored_as_the_strategy_says_to_the_last_bit(
 ) -> None:
     trained, panel = trained_and_adopted[0], synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=420)).panel
     store = RunStore(trained.folder.path.parent.parent)
-    monkeypatch.setattr("strategy.outcome.N_RANDOM", 2)
+    monkeypatch.setattr("backtests.evaluation.N_RANDOM", 2)
     asked, given = override(load_spec("filter_negative"), ["model.scoring=long"]), find_model("latest", store)
-    carried = run_adopted(asked, Inputs(panel=panel), given, options=RunOptions(store=RunStore(tmp_path)))
+    carried = run_adopted(asked, Inputs(panel=panel), given, context=RunContext(store=RunStore(tmp_path)))
     assert carried.folder.spec.model.scoring == "long"
     assert "level and slope were calibrated on exact ones" in carried.report.read_text(encoding="utf-8")
     assert carried.scores.isna().equals(trained.scores.isna())

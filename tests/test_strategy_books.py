@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.many_books import net_returns_of
+from backtests.engine.many_books import net_returns_of
+from backtests.engine.overlay_loop import decide_book, decide_weights, traded_part
+from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio import RiskSettings, build_book, kill_switches, scale_weights, switch_off, volatility_scale
-from strategy.books import decide_book, decide_weights, traded_part
-from strategy.evaluating import evaluate
-from strategy.inputs import Inputs
-from strategy.runs import RunStore
-from strategy.spec import load_spec, override
+from strategy.definitions.spec import load_spec, override
+from strategy.evaluate import evaluate
+from strategy.runs.store import RunStore
 
 FLAT, BACK = ("flat", "flat already"), ("re-enter", "still flat")
 OVERLAYS = (
@@ -43,7 +43,7 @@ def spec():
 
 @pytest.fixture(scope="module")
 def book(market, scores, spec):
-    return decide_book(spec, market.panel, scores)
+    return decide_book(spec.rules, market.panel, scores)
 
 
 def series(values):
@@ -51,7 +51,7 @@ def series(values):
 
 
 def test_weights_alone_are_the_books_weights_to_the_bit(market, scores, spec, book):
-    alone = decide_weights(spec, market.panel, scores)
+    alone = decide_weights(spec.rules, market.panel, scores)
     pd.testing.assert_frame_equal(alone, book.weights, check_exact=True)
 
 
@@ -180,7 +180,7 @@ def test_a_switch_that_fires_empties_what_is_held_in_the_next_session(book, mark
 def test_a_decision_on_the_bars_so_far_is_the_decision_on_all_bars_with_overlays_on(book, market, scores, spec):
     turns = set(book.events["session"]) & set(scores.index[:120])
     for session in sorted({scores.index[0], scores.index[1], scores.index[30], *list(turns)[:3]}):
-        alone = decide_book(spec, market.panel.until(session), scores.loc[:session])
+        alone = decide_book(spec.rules, market.panel.until(session), scores.loc[:session])
         np.testing.assert_array_equal(alone.weights.loc[session].to_numpy(), book.weights.loc[session].to_numpy())
 
 
@@ -224,17 +224,17 @@ def test_what_overlays_say_at_a_close_does_not_change_with_the_returns_after_it(
 
 
 def test_prices_after_a_decision_do_not_move_it_with_overlays_on(book, market, scores, spec):
-    from strategy.prove.futures import corrupted
+    from strategy.proofs.futures import corrupted
 
     row = int(market.panel.sessions.get_loc(scores.index[100]))
     other = corrupted(market.panel, row, rng=np.random.default_rng(5), kind="everything")
-    told = decide_book(spec, other, scores).weights.iloc[: row + 1]
+    told = decide_book(spec.rules, other, scores).weights.iloc[: row + 1]
     pd.testing.assert_frame_equal(told, book.weights.iloc[: row + 1], check_exact=True)
 
 
 def test_without_overlays_the_book_is_the_plain_one_bit_for_bit(market, scores):
     plain = load_spec("filter_negative")
-    found = decide_book(plain, market.panel, scores)
+    found = decide_book(plain.rules, market.panel, scores)
     expected = build_book(scores, market.panel, plain.portfolio, costs=plain.costs)
     pd.testing.assert_frame_equal(found.weights, expected.weights, check_exact=True)
     assert found.events is None
@@ -272,5 +272,5 @@ def test_a_report_draws_and_lists_what_the_overlays_did_and_the_book_without_its
     events = finished.folder.read_frame("events")
     assert list(events.columns) == ["session", "rule", "value", "threshold", "action", "sessions_out"]
     assert {"scale", "out"} <= set(finished.folder.read_frame("diagnostics").columns)
-    expected = decide_book(given_spec, market.panel, finished.scores).weights.loc[finished.weights.index]
+    expected = decide_book(given_spec.rules, market.panel, finished.scores).weights.loc[finished.weights.index]
     pd.testing.assert_frame_equal(finished.weights, expected, check_freq=False, check_exact=True)

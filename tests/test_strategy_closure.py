@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from strategy.closure import BEGINNINGS, ROOT, closure_hash, decides, decision_closure, source_hash
-from strategy.provenance import code_fingerprint
+from strategy.runs.closure import BEGINNINGS, ROOT, closure_hash, decides, decision_closure, source_hash
+from strategy.runs.provenance import code_fingerprint
 
 
 def write(root: Path, **sources: str) -> dict[str, str]:
@@ -64,22 +64,29 @@ def test_line_ends_do_not_decide_and_every_other_byte_does() -> None:
 def test_what_draws_prints_or_records_is_outside() -> None:
     decision_closure.cache_clear()
     names = decision_closure(ROOT)
-    for name in ("backtests/report/page.py", "strategy/reporting.py", "strategy/cli/running.py", "strategy/trials.py"):
+    for name in (
+        "backtests/report/report_page.py",
+        "strategy/runs/artefacts.py",
+        "quintile/cli/run_commands.py",
+        "strategy/trials/log.py",
+    ):
         assert name not in names
         assert not decides(name)
     for name in (
         "market/panel.py",
         "models/windows.py",
         "portfolio/book.py",
-        "backtests/ledger.py",
-        "strategy/holdout.py",
+        "backtests/engine/ledger.py",
+        "market/holdout.py",
     ):
         assert name in names
     assert closure_hash(names) == code_fingerprint()
 
 
 def test_everything_that_a_recomputation_loads_is_in_the_closure_or_known_not_to_decide() -> None:
-    code = "import sys, strategy.recompute, backtests.vectorbt_engine, market.synthetic; print(*sys.modules)"
+    code = (
+        "import sys, strategy.learning.decide, backtests.engine.vectorbt_engine, market.synthetic; print(*sys.modules)"
+    )
     told = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

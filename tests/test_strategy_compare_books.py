@@ -8,20 +8,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.intervals import sharpe_gap_interval
-from backtests.many_books import net_returns_of
-from backtests.metrics import sharpe_ratio
-from market.errors import MissingExtraError, RunError
-from market.files import write_json
+from backtests.engine.many_books import net_returns_of
+from backtests.engine.overlay_loop import decide_book
+from backtests.statistics.bootstrap_intervals import sharpe_gap_interval
+from backtests.statistics.metrics import sharpe_ratio
+from core.errors import MissingExtraError, RunError
+from core.files import write_json
+from market.inputs import Inputs, load_inputs
+from market.request import BarsRequest
 from market.synthetic import SyntheticSettings, synthetic_market
-from portfolio.settings import OPTIMIZED, BookSettings
-from strategy.books import decide_book, with_book
-from strategy.comparing import LINEUP, OPTIMIZED_LINEUP, book_lineup, compare_books, score_books, write_comparison
-from strategy.evaluating import evaluate
-from strategy.inputs import Inputs, load_inputs
-from strategy.runs import RunFolder, RunRequest, RunStore
-from strategy.spec import load_spec, override
-from strategy.trials import TrialLog, distinct
+from portfolio.book_settings import OPTIMIZED, BookSettings
+from strategy.definitions.spec import load_spec, override
+from strategy.evaluate import evaluate
+from strategy.runs.store import RunFolder, RunStore
+from strategy.studies.book_comparison import (
+    LINEUP,
+    OPTIMIZED_LINEUP,
+    book_lineup,
+    compare_books,
+    score_books,
+    write_comparison,
+)
+from strategy.trials.log import TrialLog, distinct
 from tests.oracles.small_runs import long_bars, quintile, refusal
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
@@ -72,7 +80,7 @@ def test_every_book_can_be_held_without_borrowing(compared):
 
 def test_a_row_is_what_the_ledger_alone_says_of_the_book(compared, folder, market):
     scores = folder.read_frame("scores")
-    spec = with_book(folder.spec, book_lineup(folder.spec)["S4 confidence"])
+    spec = folder.spec.rules.with_book(book_lineup(folder.spec)["S4 confidence"])
     weights = decide_book(spec, market.panel, scores).weights
     net = net_returns_of(market.panel, {"a": weights}, execution=spec.execution, costs=spec.costs)["a"]
     assert compared.table.loc["S4 confidence", "sharpe"] == pytest.approx(sharpe_ratio(net), rel=1e-6)
@@ -165,9 +173,9 @@ def test_scores_of_a_later_day_change_no_return_before_it(market, folder):
 def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(market, tmp_path, monkeypatch, capsys):
     bars = tmp_path / "bars.parquet"
     long_bars(market.panel).to_parquet(bars)
-    request, store = RunRequest(bars=str(bars)), RunStore(tmp_path / "runs")
+    request, store = BarsRequest(bars=str(bars)), RunStore(tmp_path / "runs")
     monkeypatch.setattr(
-        "strategy.comparing.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
+        "strategy.studies.book_comparison.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
     )
     scores = 1e-3 * market.oracle.iloc[-200:]
     spec, inputs = load_spec("filter_negative"), load_inputs(request)
@@ -197,10 +205,10 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
 def test_optimised_books_join_on_request_and_are_timed_apart(folder, store, market, monkeypatch):
     pytest.importorskip("skfolio", reason="skfolio, the extra `optimise`, is not installed")
     spec = folder.spec.model_copy(update={"portfolio": BookSettings(k=5, optimizer={"rebalance": 60, "window": 60})})
-    monkeypatch.setattr("strategy.comparing.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
+    monkeypatch.setattr("strategy.studies.book_comparison.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
     assert {book.builder for book in book_lineup(spec, optimised=True).values()} == {"long_only", *OPTIMIZED}
     small = {name: OPTIMIZED_LINEUP[name] for name in ("optimised: hierarchical risk parity",)}
-    monkeypatch.setattr("strategy.comparing.OPTIMIZED_LINEUP", small)
+    monkeypatch.setattr("strategy.studies.book_comparison.OPTIMIZED_LINEUP", small)
     compared = compare_books(folder, store=store, inputs=Inputs(panel=market.panel), optimised=True)
     assert list(compared.table.index) == ["S5 long-only", *small]
     assert set(compared.seconds) == {"plain", "optimised"}

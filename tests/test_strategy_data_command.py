@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from strategy.cli.options import located
-from strategy.cli.running import Bars, request_of
+from quintile.cli.options import located
+from quintile.cli.run_commands import Bars, request_of
 from tests.oracles.small_runs import long_bars, quintile, refusal, small_market
 
 ROOT = Path(__file__).resolve().parent.parent

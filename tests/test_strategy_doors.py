@@ -9,28 +9,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.evaluation import evaluate_scores
+from core.errors import DataError
 from market import Execution, forward_returns
-from market.errors import DataError
+from market.inputs import Inputs
 from market.panel import Panel
 from market.sources import load_bars
 from market.synthetic import SyntheticMarket
 from models.checkpoint import load_checkpoint
-from portfolio.settings import Builder
-from signals.evaluation import information_coefficient
-from strategy import evaluate, export_decision, new_strategy, next_decision, read_holdings, read_scores
-from strategy.definition import BOOK_RULES
-from strategy.finished import Run
-from strategy.given import align_scores
-from strategy.holdings import Holdings
-from strategy.inputs import Inputs
-from strategy.obstacles import find_obstacles, last_expected_session
-from strategy.orders import plan_trades
-from strategy.outcome import judge
-from strategy.pipeline import RunOptions, decide, run
-from strategy.reporting import _book_reports
-from strategy.runs import RunFolder, RunStore
-from strategy.scaffold import strategy_text
-from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
+from portfolio.book_settings import Builder
+from signals.score_file import align_scores, read_scores
+from signals.score_metrics import information_coefficient
+from strategy.definitions.render import BOOK_RULES
+from strategy.definitions.scaffold import new_strategy, strategy_text
+from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
+from strategy.evaluate import evaluate
+from strategy.pipeline import decide, run
+from strategy.runs.artefacts import _book_reports
+from strategy.runs.context import RunContext
+from strategy.runs.result import Run
+from strategy.runs.store import RunFolder, RunStore
+from strategy.trading.data_checks import find_obstacles, last_expected_session
+from strategy.trading.decision import export_decision, next_decision
+from strategy.trading.holdings import Holdings, read_holdings
+from strategy.trading.orders import plan_trades
 from tests.oracles.small_runs import SMALL, files_under, left_with, long_bars, quintile, refusal, small_market
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
@@ -67,7 +69,7 @@ def judged(panel: Panel, reversal: pd.DataFrame, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def trained(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Run:
     spec = override(load_spec("filter_negative"), SMALL)
-    return run(spec, Inputs(panel=panel), options=RunOptions(store=RunStore(tmp_path_factory.mktemp("trained"))))
+    return run(spec, Inputs(panel=panel), context=RunContext(store=RunStore(tmp_path_factory.mktemp("trained"))))
 
 
 def test_given_scores_are_judged_without_a_model(judged: Run, panel: Panel, reversal: pd.DataFrame) -> None:
@@ -90,7 +92,7 @@ def test_a_report_tells_the_rule_of_the_builder_whatever_the_strategy_is_called(
     shipped = override(load_spec("filter_negative"), ["portfolio.builder=long_only"])
     summary = "Whatever its author says of it."
     for spec in (shipped, shipped.model_copy(update={"name": "mine", "summary": summary})):
-        outcome = judge(spec, Inputs(panel=panel), scores=lately, baselines={})
+        outcome = evaluate_scores(spec.rules, Inputs(panel=panel), scores=lately, baselines={})
         rules = {name: report.rule for name, report in _book_reports(outcome).items()}
         companions = {name: BOOK_RULES[name] for name in shipped_strategies() if name != spec.name}
         assert rules == {spec.name: BOOK_RULES["long_only"]} | companions

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from strategy.cli import app
+from quintile.cli import app
 from tests.oracles.signal_panels import random_panel
 
 

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from market.errors import RunError
-from market.files import read_json, write_json
-from strategy.definition import render_definition
-from strategy.freeze import publish
-from strategy.history import DEFINITION, render_newest, render_version
-from strategy.keeping import panel_files, read_kept, read_panel
-from strategy.replay import frozen_spec
-from strategy.spec import DEFAULT_STRATEGY, load_spec
-from strategy.trials import TrialLog
-from strategy.verify import FORMAT, verify
-from strategy.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
+from core.errors import RunError
+from core.files import read_json, write_json
+from strategy.definitions.render import render_definition
+from strategy.definitions.spec import DEFAULT_STRATEGY, load_spec
+from strategy.frozen.archive import panel_files, read_kept, read_panel
+from strategy.frozen.freeze import publish
+from strategy.frozen.history import DEFINITION, render_newest, render_version
+from strategy.frozen.replay import frozen_spec
+from strategy.frozen.verify import FORMAT, verify
+from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
+from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, small_spec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +40,7 @@ def test_a_version_holds_what_it_promises(frozen: VersionFolder) -> None:
     promised = {"spec.toml", "model.safetensors", "model.json", DEFINITION, "expected/scores.parquet"}
     promised |= {"expected/weights.parquet", "expected/returns.parquet"}
     assert promised <= body["files"].keys()
-    assert body["closure"].keys() >= {"strategy/recompute.py", "portfolio/book.py", "models/networks/lstm.py"}
+    assert body["closure"].keys() >= {"strategy/learning/decide.py", "portfolio/book.py", "models/networks/lstm.py"}
     assert not [name for name in body["closure"] if name.startswith(("strategy/versions", "backtests/report"))]
     assert body["dependencies"]["torch"]
     assert body["machine"]["threads"] == "1"

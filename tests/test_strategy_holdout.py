@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from market.errors import RunError
-from strategy.holdout import HoldoutSettings, readable, refuse_sealed
-from strategy.inputs import load_inputs
-from strategy.learning import model_features, prepare_lesson
-from strategy.pipeline import RunOptions, decide, run
-from strategy.runs import RunRequest, RunStore
-from strategy.spec import load_spec, override
-from strategy.trials import TrialLog
-from strategy.versioned import log_opening, open_frozen, run_version
+from core.errors import RunError
+from market.holdout import HoldoutSettings, readable, refuse_sealed
+from market.inputs import load_inputs
+from market.request import BarsRequest
+from strategy.definitions.spec import load_spec, override
+from strategy.frozen.run_version import log_opening, open_frozen, run_version
+from strategy.learning.learn import model_features, prepare_training_data
+from strategy.pipeline import decide, run
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunStore
+from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, bench, small_bars, small_spec
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
@@ -26,12 +28,12 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 def test_a_request_ends_before_the_seal() -> None:
     seal = HoldoutSettings(start=SEAL)
-    assert readable(RunRequest(), seal).end == "2016-07-31"
-    assert readable(RunRequest(end="2016-01-31"), seal).end == "2016-01-31"
-    assert readable(RunRequest(), None) == RunRequest()
+    assert readable(BarsRequest(), seal).end == "2016-07-31"
+    assert readable(BarsRequest(end="2016-01-31"), seal).end == "2016-01-31"
+    assert readable(BarsRequest(), None) == BarsRequest()
     for end in (SEAL, "2020-01-01"):
         with pytest.raises(RunError, match=f"--end {end} lies in the hold-out sealed from {SEAL}.*holdout open"):
-            readable(RunRequest(end=end), seal)
+            readable(BarsRequest(end=end), seal)
 
 
 def test_the_seal_is_part_of_what_decides() -> None:
@@ -42,12 +44,12 @@ def test_the_seal_is_part_of_what_decides() -> None:
 
 def test_features_labels_runs_and_decisions_refuse_sealed_bars(tmp_path: Path) -> None:
     spec = small_spec(f"holdout.start={SEAL}")
-    panel = load_inputs(RunRequest(bars=str(small_bars(tmp_path / "bars.parquet")))).panel
+    panel = load_inputs(BarsRequest(bars=str(small_bars(tmp_path / "bars.parquet")))).panel
     for attempt in (
         lambda: refuse_sealed(panel, spec.holdout),
         lambda: model_features(spec, panel),
-        lambda: prepare_lesson(spec, panel),
-        lambda: run(spec, panel, options=RunOptions(store=RunStore(tmp_path / "runs"))),
+        lambda: prepare_training_data(spec, panel),
+        lambda: run(spec, panel, context=RunContext(store=RunStore(tmp_path / "runs"))),
         lambda: decide(spec, panel, None),
     ):
         with pytest.raises(RunError, match=f"into the hold-out sealed from {SEAL}"):
@@ -62,7 +64,7 @@ def test_a_run_under_seal_reads_no_later_session(sealed: Bench) -> None:
 
 def test_the_future_behind_the_seal_changes_no_bit_of_what_is_loaded(tmp_path: Path) -> None:
     seal = HoldoutSettings(start=SEAL)
-    short, long = (RunRequest(bars=str(small_bars(tmp_path / f"{n}" / "bars.parquet", n))) for n in _made(tmp_path))
+    short, long = (BarsRequest(bars=str(small_bars(tmp_path / f"{n}" / "bars.parquet", n))) for n in _made(tmp_path))
     assert load_inputs(short, holdout=seal).panel.fingerprint() == load_inputs(long, holdout=seal).panel.fingerprint()
 
 
@@ -74,19 +76,19 @@ def _made(folder: Path) -> tuple[int, int]:
 
 def test_a_version_opens_its_hold_out_once_and_every_later_report_says_so(sealed: Bench) -> None:
     version = sealed.freeze("filter_negative@1.0.0", with_bars=False)
-    log, request = TrialLog(sealed.store.root), RunRequest(bars=str(sealed.bars))
+    log, request = TrialLog(sealed.store.root), BarsRequest(bars=str(sealed.bars))
     whole = load_inputs(request)
-    options = RunOptions(store=sealed.store, request=request)
+    context = RunContext(store=sealed.store, request=request)
     with pytest.raises(RunError, match="sealed"):
-        run_version(open_frozen(version, log), whole, options=options)
-    opened = run_version(log_opening(version, log), whole, options=options)
+        run_version(open_frozen(version, log), whole, context=context)
+    opened = run_version(log_opening(version, log), whole, context=context)
     assert opened.metrics["headline"]["stamps"] == []
     assert opened.metrics["headline"]["period"][0] >= SEAL
     words = f"{version.version} opened its hold-out on"
     assert words in opened.metrics["headline"]["holdout_openings"][0]
-    later = run_version(open_frozen(version, log), whole, options=options)
+    later = run_version(open_frozen(version, log), whole, context=context)
     assert words in later.report.read_text(encoding="utf-8")
-    again = run_version(log_opening(version, log), whole, options=options)
+    again = run_version(log_opening(version, log), whole, context=context)
     assert again.metrics["headline"]["stamps"] == ["SECOND OPENING"]
     assert "first opened on" in again.report.read_text(encoding="utf-8")
     assert len(again.metrics["headline"]["holdout_openings"]) == 2

@@ -9,19 +9,20 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from market.errors import RunError
-from strategy.cli import app
-from strategy.instrument.calibration import Calibration, calibrate_market
-from strategy.instrument.cells import CellCache, Numbers
-from strategy.instrument.intervals import ratio_interval, seed_interval
-from strategy.instrument.null import null_table
-from strategy.instrument.page import render_page, write_page
-from strategy.instrument.planted import planted_cells, planted_table
-from strategy.instrument.settings import LEARNERS, InstrumentSettings
-from strategy.instrument.temperature import count_trials, temperature_cells, temperature_table
-from strategy.instrument.workers import Effort, measured
-from strategy.runs import RunRequest
-from strategy.trials import TrialLog, distinct
+from core.errors import RunError
+from core.parallel import Workers
+from market.request import BarsRequest
+from quintile.cli import app
+from strategy.studies.planted_alpha.cell_workers import measured
+from strategy.studies.planted_alpha.cells import CellCache, Numbers
+from strategy.studies.planted_alpha.market_calibration import Calibration, calibrate_market
+from strategy.studies.planted_alpha.null_markets import null_table
+from strategy.studies.planted_alpha.planted_markets import planted_cells, planted_table
+from strategy.studies.planted_alpha.planted_page import render_page, write_page
+from strategy.studies.planted_alpha.seed_intervals import ratio_interval, seed_interval
+from strategy.studies.planted_alpha.study_settings import LEARNERS, InstrumentSettings
+from strategy.studies.planted_alpha.temperature import count_trials, temperature_cells, temperature_table
+from strategy.trials.log import TrialLog, distinct
 from tests.oracles.small_panels import random_panel
 
 TINY_NETWORK = (
@@ -50,7 +51,7 @@ CHEAP = TINY.model_copy(update={"learners": ("ridge", "oracle"), "levels": (0.1,
 def cheap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of measured cells; copy before changing anything in it."""
     folder = tmp_path_factory.mktemp("cells")
-    measured(list(planted_cells(CHEAP).values()), cache=CellCache(folder), effort=Effort(), stage="cells")
+    measured(list(planted_cells(CHEAP).values()), cache=CellCache(folder), stage="cells")
     return folder
 
 
@@ -64,7 +65,7 @@ def stamps(cache: CellCache) -> dict[str, int]:
 
 
 def again(cache: CellCache) -> list[Numbers]:
-    return measured(list(planted_cells(CHEAP).values()), cache=cache, effort=Effort(), stage="cells")
+    return measured(list(planted_cells(CHEAP).values()), cache=cache, stage="cells")
 
 
 def test_a_finished_cell_is_read_and_not_measured_again(own: CellCache) -> None:
@@ -239,7 +240,7 @@ def test_every_scale_and_temperature_is_a_cell() -> None:
 
 
 def test_every_setting_tried_on_real_bars_is_a_trial_and_logged_once(tmp_path: Path) -> None:
-    cells = temperature_cells(TINY, request=RunRequest(bars="bars.parquet"), bars="f" * 64)
+    cells = temperature_cells(TINY, request=BarsRequest(bars="bars.parquet"), bars="f" * 64)
     found = [(cell, {"sharpe": 0.5, "sessions": 60.0}) for cell in cells.values()]
     panel, log = random_panel(seed=1, n_sessions=300), TrialLog(tmp_path)
     count_trials(found, panel, log)
@@ -272,7 +273,7 @@ def test_two_workers_give_the_numbers_of_one(on: str, own: CellCache, tmp_path: 
         pytest.importorskip("ray", reason="Ray is not installed: pip install 'quintile[ray]'")
     monkeypatch.chdir(tmp_path)
     cells = list(planted_cells(CHEAP).values())
-    found = measured(cells, cache=CellCache(Path("two")), effort=Effort(workers=2, on=on), stage="cells")
+    found = measured(cells, cache=CellCache(Path("two")), workers=Workers(count=2, on=on), stage="cells")
     assert [{**one, "seconds": 0.0} for one in found] == [{**own.read(cell), "seconds": 0.0} for cell in cells]
 
 
@@ -291,17 +292,17 @@ def test_cells_that_were_finished_before_a_worker_was_killed_are_kept(on: str, t
 
     with pytest.raises(RunError, match="a worker was killed"):
         measured(
-            cells, cache=cache, effort=Effort(workers=2, on=on, progress=kill_once_something_is_kept), stage="cells"
+            cells, cache=cache, workers=Workers(count=2, on=on), progress=kill_once_something_is_kept, stage="cells"
         )
     kept = stamps(cache)
     assert 0 < len(kept) < len(cells)
-    measured(cells, cache=cache, effort=Effort(), stage="cells")
+    measured(cells, cache=cache, stage="cells")
     assert kept.items() <= stamps(cache).items()
 
 
 def test_a_sweep_is_not_done_in_threads() -> None:
     with pytest.raises(ValueError, match="on must be one of processes, ray, was 'threads'"):
-        Effort(on="threads")
+        Workers(on="threads")
 
 
 @pytest.mark.parametrize("words", [["--seeds", "1"], ["--seeds", "1,1"], ["--seeds", "a,b"], ["--study", "all of it"]])

@@ -5,21 +5,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from market.inputs import Inputs, load_inputs
+from market.request import BarsRequest
 from market.synthetic import SyntheticSettings, synthetic_market
-from portfolio.settings import BookSettings
-from strategy.inputs import Inputs, load_inputs
-from strategy.keeping import read_kept, read_sectors
-from strategy.paper import commit_decision, open_paper, replay_paper
-from strategy.pipeline import RunOptions
-from strategy.prove.checks import ProveOptions
-from strategy.prove.trained import prove_run, prove_version
-from strategy.recompute import decided_book
-from strategy.replay import replay
-from strategy.runs import RunRequest, RunStore
-from strategy.trials import TrialLog
-from strategy.verify import verify
-from strategy.versioned import open_frozen, run_version
-from strategy.versions import VersionFolder
+from portfolio.book_settings import BookSettings
+from strategy.frozen.archive import read_kept, read_sectors
+from strategy.frozen.replay import replay
+from strategy.frozen.run_version import open_frozen, run_version
+from strategy.frozen.verify import verify
+from strategy.frozen.versions import VersionFolder
+from strategy.learning.decide import decided_book
+from strategy.proofs.checks import ProveOptions
+from strategy.proofs.run_proof import prove_run, prove_version
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunStore
+from strategy.trading.paper import commit_decision, open_paper, replay_paper
+from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, bench, long_bars, small_bars
 
 pytestmark = pytest.mark.slow
@@ -60,7 +61,7 @@ def test_a_version_keeps_the_sectors_that_decide(made: Bench, version: VersionFo
     assert kept is not None
     assert kept.nunique() > 1
     assert verify(version).is_intact
-    found = replay(version, panel=load_inputs(RunRequest(bars=str(made.bars))).panel)
+    found = replay(version, panel=load_inputs(BarsRequest(bars=str(made.bars))).panel)
     assert (found.exact, found.difference) == (True, None)
 
 
@@ -75,20 +76,22 @@ def test_other_sectors_in_the_version_are_damage(version: VersionFolder) -> None
 
 
 def test_a_frozen_version_is_proven_by_its_own_sectors(made: Bench, version: VersionFolder, tmp_path: Path) -> None:
-    proof, _ = prove_version(version, out=tmp_path, request=RunRequest(bars=str(made.bars)), options=FEW)
+    proof, _ = prove_version(version, out=tmp_path, request=BarsRequest(bars=str(made.bars)), options=FEW)
     assert proof.verdict == "PASS"
 
 
 def test_a_version_on_later_bars_and_on_paper_decides_with_its_own_sectors(
     version: VersionFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    panel = load_inputs(RunRequest(bars=str(small_bars(tmp_path / "later.parquet", n_sessions=470)))).panel
+    panel = load_inputs(BarsRequest(bars=str(small_bars(tmp_path / "later.parquet", n_sessions=470)))).panel
     store = RunStore(tmp_path / "runs")
     frozen = open_frozen(version, TrialLog(store.root))
-    ran = run_version(frozen, Inputs(panel=panel), options=RunOptions(store=store))
+    ran = run_version(frozen, Inputs(panel=panel), context=RunContext(store=store))
     kept = read_kept(version.path)["weights"]
     pd.testing.assert_frame_equal(ran.folder.read_frame("weights").loc[kept.index], kept, atol=1e-12, check_freq=False)
-    monkeypatch.setattr("strategy.paper.decisions._check_fresh", lambda *_: None)  # frozen today, bars of the past
+    monkeypatch.setattr(
+        "strategy.trading.paper.decisions._check_fresh", lambda *_: None
+    )  # frozen today, bars of the past
     log = open_paper(version, tmp_path / "paper")
     assert commit_decision(log, frozen, panel) is not None
     assert replay_paper(log, frozen, panel) == []

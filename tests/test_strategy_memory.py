@@ -1,6 +1,6 @@
 import pytest
 
-from strategy.memory import half_of_memory, memory_of
+from core.memory import half_of_memory, memory_of
 
 
 @pytest.mark.parametrize(("words", "size"), [("4GB", 4e9), ("1.5 gib", 1.5 * 2**30), (" 250MB ", 250e6)])

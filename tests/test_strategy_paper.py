@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.errors import DataError, RunError
+from core.errors import DataError, RunError
+from market.inputs import load_inputs
 from market.panel import Panel
-from strategy.inputs import load_inputs
-from strategy.paper import PaperLog, commit_decision, open_paper, paper_record, replay_paper, score_fills
-from strategy.recompute import decide
-from strategy.runs import RunRequest
-from strategy.trials import TrialLog
-from strategy.versioned import Frozen, open_frozen
+from market.request import BarsRequest
+from strategy.frozen.run_version import FrozenStrategy, open_frozen
+from strategy.learning.decide import decide
+from strategy.trading.paper import PaperLog, commit_decision, open_paper, paper_record, replay_paper, score_fills
+from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, small_bars
 
 FREEZE = 459  # row of the session on which the version is frozen
@@ -39,7 +39,7 @@ class Clock:
 class Desk:
     """A version frozen in its own past, bars that go on after it, and a store."""
 
-    frozen: Frozen
+    frozen: FrozenStrategy
     panel: Panel
     store: Path
 
@@ -58,7 +58,7 @@ class Desk:
 def desk(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("paper")
     made = bench.copied(folder)
-    panel = load_inputs(RunRequest(bars=str(small_bars(folder / "later.parquet", n_sessions=480)))).panel
+    panel = load_inputs(BarsRequest(bars=str(small_bars(folder / "later.parquet", n_sessions=480)))).panel
 
     class Past(dt.datetime):
         @classmethod
@@ -67,7 +67,7 @@ def desk(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Any:
             return cls(day.year, day.month, day.day, 23, tzinfo=tz)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strategy.freeze.datetime", Past)
+        patch.setattr("strategy.frozen.freeze.datetime", Past)
         version = made.freeze("filter_negative@1.0.0")
     return Desk(frozen=open_frozen(version, TrialLog(made.store.root)), panel=panel, store=folder)
 

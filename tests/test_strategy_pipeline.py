@@ -14,16 +14,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.errors import RunError
+from core.errors import RunError
+from market.inputs import Inputs
 from market.panel import BAR_FIELDS, Panel
 from market.synthetic import SyntheticMarket, SyntheticSettings, synthetic_market
 from models.checkpoint import load_checkpoint
-from strategy.cli import main
-from strategy.finished import Run
-from strategy.inputs import Inputs
-from strategy.pipeline import RunOptions, decide, decided_book, run
-from strategy.runs import RunStore
-from strategy.spec import StrategySpec, load_spec, override
+from quintile.cli import main
+from strategy.definitions.spec import StrategySpec, load_spec, override
+from strategy.pipeline import decide, decided_book, run
+from strategy.runs.context import RunContext
+from strategy.runs.result import Run
+from strategy.runs.store import RunStore
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,7 +52,7 @@ def small_spec() -> StrategySpec:
 def finished(small_market: SyntheticMarket, small_spec: StrategySpec, tmp_path_factory: pytest.TempPathFactory) -> Run:
     store = RunStore(tmp_path_factory.mktemp("store"))
     return run(
-        small_spec, Inputs(panel=small_market.panel, oracle=small_market.oracle), options=RunOptions(store=store)
+        small_spec, Inputs(panel=small_market.panel, oracle=small_market.oracle), context=RunContext(store=store)
     )
 
 
@@ -60,7 +61,7 @@ def test_features_in_a_file_change_no_number(
     finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec, tmp_path: Path
 ) -> None:
     inputs = Inputs(panel=small_market.panel, oracle=small_market.oracle)
-    filed = run(small_spec, inputs, options=RunOptions(store=RunStore(tmp_path), memory=0)).folder
+    filed = run(small_spec, inputs, context=RunContext(store=RunStore(tmp_path)), memory=0).folder
     for name in ("scores", "weights"):
         pd.testing.assert_frame_equal(filed.read_frame(name), finished.folder.read_frame(name), check_exact=True)
     assert filed.metrics == finished.folder.metrics
@@ -162,7 +163,7 @@ def test_noise_after_validation_changes_no_bit_of_the_model(
     cut = small_market.panel.sessions.searchsorted(pd.Timestamp(end), side="right")
     dated = override(small_spec, [f'split.train_end="{_train_end(known)}"', f'split.validation_end="{end}"'])
     noisy = _with_noise(small_market.panel, cut)
-    other = run(dated, noisy, options=RunOptions(store=RunStore(tmp_path)))
+    other = run(dated, noisy, context=RunContext(store=RunStore(tmp_path)))
     assert (other.folder.path / "model.safetensors").read_bytes() == known.read_bytes()
     first, second = (load_checkpoint(path.with_suffix("")) for path in (known, other.folder.path / "model.safetensors"))
     assert first.model.scaler == second.model.scaler
@@ -190,12 +191,12 @@ def test_a_finished_training_is_not_repeated_when_a_run_goes_on(
 ) -> None:
     before = (finished.folder.path / "metrics.json").read_bytes()
     stages: list[str] = []
-    options = RunOptions(
+    context = RunContext(
         store=RunStore(finished.folder.path.parent.parent),
-        folder=finished.folder,
+        resume=finished.folder,
         progress=lambda *seen: stages.append(seen[0]),
     )
-    run(small_spec, Inputs(panel=small_market.panel, oracle=small_market.oracle), options=options)
+    run(small_spec, Inputs(panel=small_market.panel, oracle=small_market.oracle), context=context)
     assert "training" not in stages
     assert {"gradients", "permutations", "random books"} <= set(stages)
     assert (finished.folder.path / "metrics.json").read_bytes() == before
@@ -206,7 +207,7 @@ def test_other_bars_cannot_continue_a_run(
 ) -> None:
     shorter = small_market.panel.until(small_market.panel.sessions[-2])
     with pytest.raises(RunError, match="its panel changed"):
-        run(small_spec, shorter, options=RunOptions(folder=finished.folder))
+        run(small_spec, shorter, context=RunContext(resume=finished.folder))
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +313,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 
 def test_help_comes_without_the_heavy_libraries() -> None:
     code = (
-        "import sys\nfrom strategy.cli import app\n"
+        "import sys\nfrom quintile.cli import app\n"
         "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
         "sys.exit(bool({'pandas', 'torch', 'vectorbt', 'plotly', 'pydantic'} & sys.modules.keys()))"
     )

@@ -10,28 +10,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from market.inputs import load_inputs
 from market.panel import BAR_FIELDS, Panel
+from market.request import BarsRequest
 from market.returns import Execution
 from market.synthetic import SyntheticSettings
-from strategy.inputs import load_inputs
-from strategy.pipeline import RunOptions, run
-from strategy.prove import Carry, PipelineUnderTest, ProveOptions, SpanPair, prove, read_proof, write_proof
-from strategy.prove.clock import check_spans
-from strategy.prove.futures import CORRUPTIONS, corrupted, permuted, rescaled, shuffled
-from strategy.prove.proof import PROOF_FILE, CheckResult, Finding, Proof
-from strategy.prove.remembered import remembered
-from strategy.prove.sampling import sample_rows
-from strategy.prove.self_test import SELF_TEST_SESSIONS, make_stand, self_test
-from strategy.prove.shipped import pipeline_of
-from strategy.prove.stages import tell_truth
-from strategy.prove.standing import proof_report
-from strategy.prove.trained import find_trained, prove_run, prove_version
-from strategy.prove.twins import TWINS, Stand, twin
-from strategy.reporting import find_report
-from strategy.runs import RunRequest, RunStore
-from strategy.spec import load_spec, override
-from strategy.verify import verify
-from strategy.versions import find_version
+from strategy.definitions.spec import load_spec, override
+from strategy.frozen.verify import verify
+from strategy.frozen.versions import find_version
+from strategy.pipeline import run
+from strategy.proofs import Carry, PipelineUnderTest, ProveOptions, SpanPair, prove, read_proof, write_proof
+from strategy.proofs.clock import check_spans
+from strategy.proofs.futures import CORRUPTIONS, corrupted, permuted, rescaled, shuffled
+from strategy.proofs.leaks import TWINS, Stand, leak
+from strategy.proofs.run_proof import find_trained, prove_run, prove_version
+from strategy.proofs.sampled_sessions import sample_rows
+from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_stand, self_test
+from strategy.proofs.shared_stages import remembered
+from strategy.proofs.shipped_pipeline import pipeline_of
+from strategy.proofs.stages import tell_truth
+from strategy.runs.artefacts import find_report
+from strategy.runs.context import RunContext
+from strategy.runs.proof_file import PROOF_FILE, CheckResult, Finding, Proof
+from strategy.runs.proof_status import proof_report
+from strategy.runs.store import RunStore
 from tests.oracles.small_panels import random_panel
 
 QUICK = ProveOptions(sessions=3)
@@ -143,8 +145,8 @@ def test_one_bar_in_one_feature_of_one_ticker_is_named(stand: Stand) -> None:
 
     def features(panel: Panel) -> Mapping[str, pd.DataFrame]:
         honest = stand.pipeline.features(panel)
-        leak = honest["vol_5d"].assign(**{ticker: honest["vol_5d"][ticker].shift(-1)})
-        return {**honest, "vol_5d": leak}
+        early = honest["vol_5d"].assign(**{ticker: honest["vol_5d"][ticker].shift(-1)})
+        return {**honest, "vol_5d": early}
 
     proof = prove(replace(stand.pipeline, features=features), stand.panel, options=QUICK)
     finding = found_by(proof, "truncation")
@@ -281,7 +283,7 @@ def test_a_few_twins_are_told_apart(stand: Stand, name: str) -> None:
 
 
 def test_the_example_for_strangers_is_told_apart(stand: Stand) -> None:
-    source = dedent("\n".join(line for line in twin.__doc__.splitlines() if line.startswith("    ") or not line))
+    source = dedent("\n".join(line for line in leak.__doc__.splitlines() if line.startswith("    ") or not line))
     names: dict = {}
     exec(source.partition("table = ")[0], names)
     table = self_test(stand, [names["twin"]], options=QUICK)
@@ -309,9 +311,9 @@ def test_a_remembered_stage_gives_the_same_answers_and_keeps_them_from_whoever_c
 @pytest.mark.slow
 def test_a_proof_takes_unproven_off_the_report(tmp_path: Path) -> None:
     spec = override(load_spec("filter_negative"), SMALL)
-    store, request = RunStore(tmp_path), RunRequest(bars="builtin", start="2015-01-02", end="2016-06-30")
+    store, request = RunStore(tmp_path), BarsRequest(bars="builtin", start="2015-01-02", end="2016-06-30")
     inputs = load_inputs(request, holdout=None)
-    finished = run(spec, inputs, options=RunOptions(store=store, request=request)).folder
+    finished = run(spec, inputs, context=RunContext(store=store, request=request)).folder
     page = find_report(finished)
     assert proof_report(finished) is None
     assert "UNPROVEN" in page.read_text()
@@ -322,7 +324,7 @@ def test_a_proof_takes_unproven_off_the_report(tmp_path: Path) -> None:
     assert "UNPROVEN" not in proven
     assert "<strong>PROVEN</strong>" in proven
     assert all(check.check in proven for check in proof.checks)
-    run(spec, inputs, options=RunOptions(store=store, folder=finished))
+    run(spec, inputs, context=RunContext(store=store, resume=finished))
     assert page.read_text() == proven, "a page drawn anew says what the restated one says"
     (finished.path / PROOF_FILE).unlink()
     assert "UNPROVEN" in find_report(finished).read_text()

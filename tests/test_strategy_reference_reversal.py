@@ -5,15 +5,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtests.metrics import sharpe_ratio
+from backtests.statistics.metrics import sharpe_ratio
 from market import Execution, forward_returns
 from market.panel import Panel
 from market.sources import load_bars
 from market.universe import choose_universe
-from signals.evaluation import quantile_returns
-from strategy import evaluate
-from strategy.runs import RunStore
-from strategy.spec import load_spec, override
+from signals.score_metrics import quantile_returns
+from strategy.definitions.spec import load_spec, override
+from strategy.evaluate import evaluate
+from strategy.runs.store import RunStore
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
 

@@ -12,24 +12,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.errors import RunError
+from core.errors import RunError
+from market.inputs import Inputs
 from market.panel import Panel
 from models.checkpoint import Checkpoint
 from models.windows import Windows
-from portfolio.settings import BookSettings
-from strategy import learning
-from strategy import verify as verifying
-from strategy.cli import main
-from strategy.comparison import compare_bits, compare_returns, compare_scores, compare_weights
-from strategy.difference import difference
-from strategy.inputs import Inputs
-from strategy.keeping import frame_bytes, read_kept, read_panel
-from strategy.pipeline import RunOptions
-from strategy.replay import replay, retrain
-from strategy.runs import RunStore
-from strategy.trials import TrialLog
-from strategy.versioned import open_frozen, run_version
-from strategy.versions import LOCK, SHIPPED, VersionFolder, list_versions, lock_text
+from portfolio.book_settings import BookSettings
+from quintile.cli import main
+from strategy.frozen import verify as verifying
+from strategy.frozen.archive import frame_bytes, read_kept, read_panel
+from strategy.frozen.difference import difference
+from strategy.frozen.replay import replay, retrain
+from strategy.frozen.run_version import open_frozen, run_version
+from strategy.frozen.stage_comparison import compare_bits, compare_returns, compare_scores, compare_weights
+from strategy.frozen.versions import LOCK, SHIPPED, VersionFolder, list_versions, lock_text
+from strategy.learning import learn
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunStore
+from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, small_bars
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
@@ -208,7 +208,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Panel:
 
 
 def test_a_version_runs_on_newer_bars_without_training(frozen: VersionFolder, newer: Panel, store: RunStore) -> None:
-    made = run_version(open_frozen(frozen, TrialLog(store.root)), Inputs(panel=newer), options=RunOptions(store=store))
+    made = run_version(open_frozen(frozen, TrialLog(store.root)), Inputs(panel=newer), context=RunContext(store=store))
     assert made.metrics["headline"]["stamps"] == []
     kept = read_kept(frozen.path)["returns"]["net"]
     found = made.returns["filter_negative net"]
@@ -222,7 +222,7 @@ def test_bars_with_another_past_are_stamped_restated(frozen: VersionFolder, newe
     ticker = str(newer.close.iloc[-60].dropna().index[2])
     restated = with_price(newer, -60, ticker, 1.0001)
     frozen_here = open_frozen(frozen, TrialLog(store.root))
-    made = run_version(frozen_here, Inputs(panel=restated), options=RunOptions(store=store))
+    made = run_version(frozen_here, Inputs(panel=restated), context=RunContext(store=store))
     assert made.metrics["headline"]["stamps"] == ["RESTATED"]
     page = made.report.read_text(encoding="utf-8")
     assert f"The return of {ticker} on {newer.sessions[-60]:%Y-%m-%d} moved" in page
@@ -236,7 +236,7 @@ def test_changed_code_stops_a_version_unless_it_is_stamped(
     with pytest.raises(RunError, match=r"other code \(module portfolio/book\.py changed.*--allow-drift"):
         open_frozen(frozen, TrialLog(store.root))
     drifted = open_frozen(frozen, TrialLog(store.root), allow_drift=True)
-    made = run_version(drifted, Inputs(panel=newer), options=RunOptions(store=store))
+    made = run_version(drifted, Inputs(panel=newer), context=RunContext(store=store))
     assert made.metrics["headline"]["stamps"] == ["DRIFTED"]
     assert made.folder.run_id.endswith("-DRIFTED")
     assert "DRIFTED" in made.report.read_text(encoding="utf-8")
@@ -289,12 +289,12 @@ def test_every_shipped_version_replays_with_each_tenth_session_scored_anew(
 
     def tenth(checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex, **choices: Any) -> Frame:
         scores = read_kept(folder.path)["scores"].loc[sessions]
-        anew = learning.scores_of(checkpoint, windows, sessions=sessions[::-10], **choices)
+        anew = learn.scores_of(checkpoint, windows, sessions=sessions[::-10], **choices)
         scores.loc[anew.index] = anew
         counts.append(len(anew))
         return scores
 
-    monkeypatch.setattr("strategy.recompute.scores_of", tenth)
+    monkeypatch.setattr("strategy.learning.decide.scores_of", tenth)
     found = replay(folder, exact=False)
     assert found.difference is None, str(found.difference)
     assert counts == [-(-len(read_kept(folder.path)["scores"]) // 10)]

@@ -6,17 +6,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from market.errors import RunError
-from market.files import atomic_path, write_json
-from strategy.cli.doors import _checkpoint
-from strategy.comparing import compare_books
-from strategy.prove.trained import prove_run
-from strategy.runs import RunFolder, RunRequest, RunStore
-from strategy.spec import load_spec
+from core.errors import RunError
+from core.files import atomic_path, write_json
+from market.request import BarsRequest
+from quintile.cli.evaluation_commands import _checkpoint
+from strategy.definitions.spec import load_spec
+from strategy.proofs.run_proof import prove_run
+from strategy.runs.store import RunFolder, RunStore
+from strategy.studies.book_comparison import compare_books
 
 
 def new_run(store: RunStore, panel: str = "p" * 64, overrides: str = "filter_negative") -> RunFolder:
-    return store.create(load_spec(overrides), RunRequest(), panel=panel)
+    return store.create(load_spec(overrides), BarsRequest(), panel=panel)
 
 
 def test_a_run_is_found_by_id_by_its_beginning_and_as_the_latest(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_an_ambiguous_or_unknown_id_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_reads_back_its_spec_and_request(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
-    request = RunRequest(bars="x.parquet", universe="top400", start="2015-01-02")
+    request = BarsRequest(bars="x.parquet", universe="top400", start="2015-01-02")
     folder = store.create(load_spec(), request, panel="p")
     assert folder.spec == load_spec()
     assert folder.request == request

@@ -6,8 +6,8 @@ import pytest
 from pydantic import Field
 
 from market import Later, Settings
-from strategy.definition import MEANING
-from strategy.spec import StrategySpec, load_spec, override, shipped_strategies
+from strategy.definitions.render import MEANING
+from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
 
 
 @pytest.mark.parametrize("name", shipped_strategies())

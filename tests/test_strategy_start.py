@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from strategy.closure import ROOT
+from strategy.runs.closure import ROOT
 
 
 @pytest.mark.parametrize("words", [("--help",), ("run", "--help")])
 def test_help_is_told_to_its_end_without_pandas_or_torch(words: tuple[str, ...]) -> None:
     code = (
         f"import sys; sys.argv = ['quintile', *{words!r}]\n"
-        "from strategy.cli import main\n"
+        "from quintile.cli import main\n"
         "try:\n    main()\n"
         "finally:\n    print(sorted({'numpy', 'pandas', 'torch'} & set(sys.modules)), file=sys.stderr)"
     )

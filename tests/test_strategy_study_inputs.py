@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.errors import SourceError
+from core.errors import SourceError
+from market.inputs import load_inputs
+from market.request import BarsRequest
 from market.sources.benchmark import load_benchmark, load_levels
-from strategy.inputs import load_inputs
-from strategy.runs import RunRequest
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def vix_file(tmp_path: Path) -> Path:
 
 
 def test_the_built_in_market_knows_its_sectors_and_takes_a_vix(vix_file: Path) -> None:
-    inputs = load_inputs(RunRequest(vix=str(vix_file), end="2016-06-30"))
+    inputs = load_inputs(BarsRequest(vix=str(vix_file), end="2016-06-30"))
     assert inputs.sectors is not None
     assert set(inputs.panel.tickers) <= set(inputs.sectors.index)
     assert inputs.vix is not None
@@ -30,7 +30,7 @@ def test_the_built_in_market_knows_its_sectors_and_takes_a_vix(vix_file: Path) -
 
 
 def test_without_a_file_there_is_no_vix() -> None:
-    inputs = load_inputs(RunRequest(end="2015-12-31"))
+    inputs = load_inputs(BarsRequest(end="2015-12-31"))
     assert inputs.vix is None
 
 

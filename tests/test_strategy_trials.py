@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from strategy.closure import ROOT
-from strategy.trials import TrialKey, TrialLog, check_log, comparable, distinct, trial_kind
+from strategy.frozen.check_log import check_log
+from strategy.runs.closure import ROOT
+from strategy.trials.log import TrialKey, TrialLog, comparable, distinct, trial_kind
 
 NOWHERE = Path("no versions here")
 
@@ -160,7 +161,7 @@ def test_a_version_remembers_the_log(bench: Any, frozen: Any, tmp_path: Path) ->
 def test_two_processes_append_without_losing_an_entry(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from pathlib import Path\nfrom strategy.trials import TrialLog\n"
+        "from pathlib import Path\nfrom strategy.trials.log import TrialLog\n"
         f"log = TrialLog(Path({str(tmp_path / 'runs')!r}))\n"
         "for n in range(40): log.append('trial', who=sys.argv[1], n=n)"
     )

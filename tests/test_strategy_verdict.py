@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.metrics import SESSIONS_A_YEAR
-from strategy.verdict import Confidence, Grounds, confidence, weigh
+from backtests.statistics.metrics import SESSIONS_A_YEAR
+from backtests.verdict import Confidence, Grounds, confidence, weigh
 
 SURE = Confidence(n_trials=10, probabilistic=0.99, deflated=0.96, sessions=500, sessions_needed=100.0)
 

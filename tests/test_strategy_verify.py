@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from strategy import provenance
-from strategy.closure import ROOT, decision_closure
-from strategy.verify import verify
-from strategy.versions import LOCK, Version, VersionFolder, body_hash, find_version, lock_text, plain
+from strategy.frozen.verify import verify
+from strategy.frozen.versions import LOCK, Version, VersionFolder, body_hash, find_version, lock_text, plain
+from strategy.runs import provenance
+from strategy.runs.closure import ROOT, decision_closure
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_one_flipped_byte_in_any_deciding_module_is_named(copy: VersionFolder, t
     ):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, tree / name)
-    for name in ("portfolio/book.py", "models/networks/lstm.py", "market/panel.py", "strategy/recompute.py"):
+    for name in ("portfolio/book.py", "models/networks/lstm.py", "market/panel.py", "strategy/learning/decide.py"):
         source = tree / name
         before = source.read_bytes()
         flip(source, before.index(b'"""') + 5)
@@ -181,7 +181,12 @@ def test_one_flipped_byte_in_any_deciding_module_is_named(copy: VersionFolder, t
         source.write_bytes(before.replace(b"\n", b"\r\n"))
         decision_closure.cache_clear()
         assert verify(copy, closure=decision_closure(tree)).exit_code == 0, "line ends do not decide"
-    for name in ("backtests/report/page.py", "strategy/reporting.py", "strategy/cli/looking.py", "strategy/verdict.py"):
+    for name in (
+        "backtests/report/report_page.py",
+        "strategy/runs/artefacts.py",
+        "quintile/cli/view_commands.py",
+        "backtests/verdict.py",
+    ):
         flip(tree / name, 5)
     decision_closure.cache_clear()
     assert verify(copy, closure=decision_closure(tree)).exit_code == 0, "a report decides nothing"
@@ -198,7 +203,7 @@ def test_another_library_is_named(copy: VersionFolder, monkeypatch: pytest.Monke
 def test_only_the_standard_library_is_needed(copy: VersionFolder) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from strategy.verify import verify\nfrom strategy.versions import find_version\n"
+        "from strategy.frozen.verify import verify\nfrom strategy.frozen.versions import find_version\n"
         f"found = verify(find_version('{copy.version}', Path({str(copy.path.parents[1])!r})))\n"
         "ours = {'market', 'signals', 'models', 'portfolio', 'backtests', 'strategy'}\n"
         "foreign = {name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names - ours\n"

@@ -12,22 +12,24 @@ import pandas as pd
 import psutil
 import pytest
 
-from market.errors import RunError
+from backtests.engine.overlay_loop import decide_book
+from core.errors import RunError
+from core.parallel import Workers
+from market.inputs import Inputs
 from market.panel import BAR_FIELDS, Panel
 from market.synthetic import SyntheticSettings, synthetic_market
-from models.walk_forward import RetrainingSettings
-from strategy.books import decide_book
-from strategy.elsewhere import Shared
-from strategy.inputs import Inputs
-from strategy.runs import RunStore
-from strategy.spec import StrategySpec, load_spec, override
-from strategy.trials import TrialLog
-from strategy.walking import workers
-from strategy.walking.files import FoldFiles
-from strategy.walking.fold import run_fold
-from strategy.walking.result import WalkForward
-from strategy.walking.settings import CombinatorialSettings, WalkOptions, WalkSettings
-from strategy.walking.walk import BARS, walk
+from models.fold_splits import RetrainingSettings
+from strategy.definitions.spec import StrategySpec, load_spec, override
+from strategy.runs.context import RunContext
+from strategy.runs.shared_folder import Shared
+from strategy.runs.store import RunStore
+from strategy.trials.log import TrialLog
+from strategy.walk_forward import fold_workers
+from strategy.walk_forward.fold import run_fold
+from strategy.walk_forward.fold_files import FoldFiles
+from strategy.walk_forward.walk import BARS, walk
+from strategy.walk_forward.walk_result import WalkForward
+from strategy.walk_forward.walk_settings import CombinatorialSettings, WalkSettings
 from tests.oracles.small_runs import assignments, quintile, refusal
 
 SMALL = ("model.hidden=8", "model.layers=1", "model.lookback=10", "training.burn_in=10", "training.max_epochs=2")
@@ -47,17 +49,17 @@ def spec() -> StrategySpec:
 @pytest.fixture(scope="module")
 def walked(market, spec, tmp_path_factory) -> WalkForward:
     """Two folds, two seeds, two workers."""
-    options = WalkOptions(store=RunStore(tmp_path_factory.mktemp("two")), workers=2)
+    context = RunContext(store=RunStore(tmp_path_factory.mktemp("two")))
     settings = WalkSettings(retraining=SPANS, seeds=(1, 2))
-    return walk(spec, Inputs(panel=market.panel, oracle=market.oracle), settings=settings, options=options)
+    return walk(spec, Inputs(panel=market.panel, oracle=market.oracle), settings=settings, context=context)
 
 
 def one_seed(
     spec: StrategySpec, panel: Panel, store: Path, *, workers: int = 1, on: str = "processes", **choices: object
 ) -> WalkForward:
     settings = WalkSettings(retraining=SPANS, **choices)
-    options = WalkOptions(store=RunStore(store), workers=workers, on=on)
-    return walk(spec, panel, settings=settings, options=options)
+    asked = Workers(count=workers, on=on)
+    return walk(spec, panel, settings=settings, context=RunContext(store=RunStore(store)), workers=asked)
 
 
 @pytest.mark.slow
@@ -87,7 +89,7 @@ def test_a_killed_worker_of_ray_ends_the_walk_which_then_goes_on(market, spec, w
     assert not list(tmp_path.rglob(f"{BARS}*"))
     stamp = done.stat().st_mtime_ns
     store = RunStore(tmp_path)
-    again = walk(spec, market.panel, options=WalkOptions(store=store, resume=store.find("latest")))
+    again = walk(spec, market.panel, context=RunContext(store=store, resume=store.find("latest")))
     assert done.stat().st_mtime_ns == stamp
     pd.testing.assert_frame_equal(again.runs[0].scores, walked.runs[0].scores, check_exact=True)
 
@@ -98,7 +100,7 @@ def kill_the_worker_of_fold_2(store: Path) -> None:
         time.sleep(0.01)
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "strategy.walking.worker" in words and any(word.startswith(str(store)) for word in words):
+        if "strategy.walk_forward.fold_worker" in words and any(word.startswith(str(store)) for word in words):
             process.parent().kill()
 
 
@@ -144,14 +146,14 @@ def test_the_stitched_book_is_scaled_and_switched_as_any_other(market, spec, tmp
     folder, scores = walked.folders[0], walked.runs[0].scores
     weights, events = folder.read_frame("weights"), folder.read_frame("events")
     assert len(events)
-    book = decide_book(overlaid, market.panel, scores).weights.loc[weights.index]
+    book = decide_book(overlaid.rules, market.panel, scores).weights.loc[weights.index]
     np.testing.assert_allclose(weights, book, rtol=0, atol=1e-12)
     assert (weights.loc[events.loc[events["action"] == "flat", "session"]] == 0).all(axis=None)
 
 
 def kill_workers(monkeypatch, *, after: str, times: int) -> list[int]:
     """Kill so many workers once they have left a file of this name; return the list that their numbers go to."""
-    start, killed = workers._start, list[int]()
+    start, killed = fold_workers._start, list[int]()
 
     def start_and_kill(task, bars):
         worker = start(task, bars)
@@ -163,7 +165,7 @@ def kill_workers(monkeypatch, *, after: str, times: int) -> list[int]:
             time.sleep(0.01)
         return worker
 
-    monkeypatch.setattr(workers, "_start", start_and_kill)
+    monkeypatch.setattr(fold_workers, "_start", start_and_kill)
     return killed
 
 
@@ -193,13 +195,13 @@ def test_a_resumed_walk_skips_what_is_done_and_refuses_other_bars(market, spec, 
     done, undone = (FoldFiles(folder.path, number).path / "fold.json" for number in (1, 2))
     undone.unlink()
     stamp = done.stat().st_mtime_ns
-    options = WalkOptions(store=RunStore(tmp_path), resume=folder)
-    again = walk(spec, market.panel, options=options)
+    context = RunContext(store=RunStore(tmp_path), resume=folder)
+    again = walk(spec, market.panel, context=context)
     assert done.stat().st_mtime_ns == stamp
     pd.testing.assert_frame_equal(again.study.folds, first.study.folds, check_exact=True)
     assert [entry.kind for entry in TrialLog(tmp_path).entries()].count("trial") == 1
     with pytest.raises(RunError, match="its panel changed"):
-        walk(spec, market.panel.until(market.panel.sessions[-2]), options=options)
+        walk(spec, market.panel.until(market.panel.sessions[-2]), context=context)
 
 
 @pytest.mark.slow

@@ -4,18 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.contest import RandomBooks, Rival, Wall, build_wall, wall_sentence
-from backtests.engine import run_backtest
-from backtests.many_books import net_returns_of
-from backtests.metrics import sharpe_ratio
+from backtests.comparison.baseline_books import _dealer, baseline_wall, dealt_in_order, price_baselines
+from backtests.comparison.baseline_comparison import RandomBooks, Rival, Wall, build_wall, wall_sentence
+from backtests.engine.backtest import run_backtest
+from backtests.engine.many_books import net_returns_of
+from backtests.engine.overlay_loop import traded_part
+from backtests.short_filter import short_filter_table, short_leg_note
+from backtests.statistics.metrics import sharpe_ratio
+from core.intervals import Interval
+from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book import build_book
-from signals.hac import Interval
-from strategy.books import traded_part
-from strategy.inputs import Inputs
-from strategy.shorts import short_filter_table, short_leg_note
-from strategy.spec import load_spec
-from strategy.wall import _dealer, baseline_wall, dealt_in_order, price_baselines
+from strategy.definitions.spec import load_spec
 
 NAN = np.nan
 
@@ -48,7 +48,7 @@ def wall(market, scores, book):
     panel = market.panel
     benchmark = panel.close.iloc[:, 0].pct_change(fill_method=None)
     return baseline_wall(
-        load_spec("filter_negative"),
+        load_spec("filter_negative").rules,
         Inputs(panel=panel, benchmark=benchmark),
         scores=scores,
         baselines={"itself": 7.0 * scores - 3.0, **price_baselines(panel, scores)},
@@ -118,7 +118,7 @@ def test_the_oracles_book_beats_luck(wall):
 
 def test_the_same_inputs_give_the_same_wall(wall, market, scores, book):
     again = baseline_wall(
-        load_spec("filter_negative"),
+        load_spec("filter_negative").rules,
         Inputs(panel=market.panel),
         scores=scores,
         baselines=price_baselines(market.panel, scores),
@@ -171,21 +171,21 @@ def test_luck_does_as_well_as_luck():
 
 def test_a_lower_level_never_shorts_fewer_names(market, scores):
     spec = load_spec("filter_negative")
-    table = short_filter_table(spec, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=5e-4)
+    table = short_filter_table(spec.rules, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=5e-4)
     shares = table["short_share"]
     assert shares["below zero at a − 1 SE"] >= shares["below zero at a"] >= shares["below zero at a + 1 SE"]
     assert shares["below zero at a − 1 SE"] > shares["below zero at a + 1 SE"]
     relative = spec.portfolio.model_copy(update={"short_filter": "below_market"})
     book = build_book(scores, market.panel, relative, costs=spec.costs).diagnostics.loc[scores.index]
     assert table.loc["below market at a", "short_names"] == pytest.approx(book["n_short"].mean())
-    alone = short_filter_table(spec, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=None)
+    alone = short_filter_table(spec.rules, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=None)
     assert list(alone.index) == ["below zero at a", "below market at a"]
     pd.testing.assert_series_equal(alone.loc["below zero at a"], table.loc["below zero at a"])
 
 
 def test_the_row_at_the_level_is_the_strategys_own_book(market, scores, book):
     spec = load_spec("filter_negative")
-    table = short_filter_table(spec, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=None)
+    table = short_filter_table(spec.rules, Inputs(panel=market.panel), spec.portfolio, scores=scores, level_error=None)
     assert table.loc["below zero at a", "sharpe"] == pytest.approx(sharpe_ratio(book.net_returns))
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine import run_backtest
-from backtests.metrics import sharpe_ratio
+from backtests.engine.backtest import run_backtest
+from backtests.engine.overlay_loop import decide_book
+from backtests.sensitivity.stress import LEGS, STRESSES, ask_what_if, smoothing_frontier, stress_matrix, stressed_rules
+from backtests.statistics.metrics import sharpe_ratio
+from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
-from strategy.books import decide_book
-from strategy.inputs import Inputs
-from strategy.spec import load_spec, override
-from strategy.what_ifs import LEGS, STRESSES, ask_what_if, smoothing_frontier, stress_matrix, stressed_spec
+from strategy.definitions.spec import load_spec, override
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,11 @@ def spec():
 
 @pytest.fixture(scope="module")
 def matrix(spec, inputs, scores):
-    return stress_matrix(spec, inputs, scores=scores)
+    return stress_matrix(spec.rules, inputs, scores=scores)
 
 
 def backtest(spec, panel, scores):
-    weights = decide_book(spec, panel, scores).weights
+    weights = decide_book(spec.rules, panel, scores).weights
     return run_backtest(panel, weights, execution=spec.execution, costs=spec.costs)
 
 
@@ -52,17 +52,17 @@ def test_the_matrix_has_every_pair_once(matrix):
 
 @pytest.mark.parametrize("stress", [name for name in STRESSES if "100" not in name and name != "all together"])
 def test_a_row_is_the_backtest_of_its_own_settings(stress, matrix, spec, inputs, scores):
-    found = backtest(stressed_spec(spec, "60/40", stress), inputs.panel, scores)
+    found = backtest(stressed_rules(spec.rules, "60/40", stress), inputs.panel, scores)
     assert matrix.loc[("60/40", stress), "sharpe"] == pytest.approx(sharpe_ratio(found.net_returns), rel=1e-9)
 
 
 def test_costs_of_a_row_are_written_out(spec):
-    bps = {stress: stressed_spec(spec, "50/50", stress).costs.trade_bps for stress in STRESSES}
+    bps = {stress: stressed_rules(spec.rules, "50/50", stress).costs.trade_bps for stress in STRESSES}
     assert [bps[stress] for stress in ("base", "10 bps costs", "5 bps slippage")] == [5.0, 10.0, 10.0]
     assert [bps[stress] for stress in ("10 bps slippage", "all together")] == [15.0, 20.0]
     dear = override(spec, ["costs.trade_bps=25"])
-    assert stressed_spec(dear, "50/50", "10 bps costs").costs.trade_bps == 25.0
-    assert stressed_spec(spec, "70/30", "all together").execution.delay == 2
+    assert stressed_rules(dear.rules, "50/50", "10 bps costs").costs.trade_bps == 25.0
+    assert stressed_rules(spec.rules, "70/30", "all together").execution.delay == 2
 
 
 def test_the_largest_names_alone_are_held(spec, inputs, scores, matrix):
@@ -73,14 +73,14 @@ def test_the_largest_names_alone_are_held(spec, inputs, scores, matrix):
 
 def test_overlays_are_decided_anew_in_every_row(spec, inputs, scores):
     scaled = override(spec, ["risk.volatility_target=0.05", "risk.drawdown_limit=0.03", "risk.drawdown_reentry=0.01"])
-    found = stress_matrix(scaled, inputs, scores=scores)
+    found = stress_matrix(scaled.rules, inputs, scores=scores)
     for stress in ("10 bps slippage", "one-session delay"):
-        alone = backtest(stressed_spec(scaled, "70/30", stress), inputs.panel, scores)
+        alone = backtest(stressed_rules(scaled.rules, "70/30", stress), inputs.panel, scores)
         assert found.loc[("70/30", stress), "sharpe"] == pytest.approx(sharpe_ratio(alone.net_returns), rel=1e-9)
 
 
 def test_smoothing_less_trades_more(spec, inputs, scores):
-    frontier = smoothing_frontier(spec, inputs, scores=scores)
+    frontier = smoothing_frontier(spec.rules, inputs, scores=scores)
     assert frontier["turnover"].is_monotonic_increasing
     assert (frontier["sharpe_gross"] > frontier["sharpe"]).all()
     own = backtest(spec, inputs.panel, scores)
@@ -91,15 +91,15 @@ def test_smoothing_less_trades_more(spec, inputs, scores):
 
 def test_a_universe_without_history_refuses_its_rows_and_keeps_the_others(spec, inputs, scores):
     young = inputs.panel.between(inputs.panel.sessions[-130], None)
-    found = stress_matrix(spec, Inputs(panel=young), scores=scores)
+    found = stress_matrix(spec.rules, Inputs(panel=young), scores=scores)
     assert found.loc[("50/50", "base"), "sharpe"] != 0
     assert found["sharpe"].notna().sum() >= 15
 
 
 def test_everything_is_told_by_name(spec, inputs, scores):
-    weights = decide_book(spec, inputs.panel, scores).weights
+    weights = decide_book(spec.rules, inputs.panel, scores).weights
     result = run_backtest(inputs.panel, weights, execution=spec.execution, costs=spec.costs)
-    found = ask_what_if(spec, inputs, scores=scores, book=(weights, result))
+    found = ask_what_if(spec.rules, inputs, scores=scores, book=(weights, result))
     told = found.sharpes()
     assert sum(name.startswith(tuple(LEGS)) for name in told) == 21
     assert told["costs 5"] == told["delay 1"] == pytest.approx(sharpe_ratio(result.net_returns), rel=1e-9)

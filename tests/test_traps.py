@@ -124,18 +124,19 @@ import pandas as pd
 import pytest
 import torch
 
-import backtests.engine
-import backtests.vectorbt_engine
-from backtests import metrics, run_backtest
-from backtests.costs import Costs
-from backtests.metrics import sharpe_ratio
+import backtests.engine.backtest
+import backtests.engine.vectorbt_engine
+from backtests import run_backtest
+from backtests.statistics import metrics
+from backtests.statistics.metrics import sharpe_ratio
 from backtests.tearsheet import render_tearsheet
 from market import Execution, ParityError, cash_outs
 from market.universe import choose_universe
-from models.losses import session_losses
-from models.settings import LossSettings
+from models.losses.rank_loss import session_losses
+from models.model_settings import LossSettings
 from portfolio.book import build_book
-from portfolio.settings import BookSettings
+from portfolio.book_settings import BookSettings
+from portfolio.costs import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
 
 TESTS = Path(__file__).resolve().parent
@@ -180,7 +181,7 @@ def test_a_setting_of_vectorbt_that_misleads_is_noticed(trap: dict[str, Any], mo
     monkeypatch.setattr(Portfolio, "from_orders", lambda close, **given: honest(close, **(given | trap)))
     if "cash_sharing" in trap:
         monkeypatch.setattr(Portfolio, "value", _summed)
-    with pytest.raises((ParityError, backtests.engine.UnsupportedBookError)):
+    with pytest.raises((ParityError, backtests.engine.backtest.UnsupportedBookError)):
         run_backtest(panel, weights, **terms)
 
 
@@ -197,7 +198,9 @@ def test_an_order_dropped_at_a_missing_price_is_noticed(monkeypatch: pytest.Monk
     result = run_backtest(panel, weights, execution=Execution(), costs=Costs())
     assert len(result.unfilled) == 1
     monkeypatch.setattr(
-        backtests.vectorbt_engine, "_first_chance", lambda due, prints, _leaves: (due.notna() & prints).to_numpy()
+        backtests.engine.vectorbt_engine,
+        "_first_chance",
+        lambda due, prints, _leaves: (due.notna() & prints).to_numpy(),
     )
     with pytest.raises(ParityError):
         run_backtest(panel, weights, execution=Execution(), costs=Costs())
@@ -209,7 +212,7 @@ def test_a_delisting_that_one_engine_forgets_is_noticed(monkeypatch: pytest.Monk
     panel = panel_of(closes, closes, delistings=delisting_table(["T000"], [sessions[2]], [-0.5]))
     weights = pd.DataFrame([[0.5, 0.4]], index=sessions[:1], columns=panel.tickers)
     assert run_backtest(panel, weights, execution=Execution(), costs=Costs(trade_bps=0)).equity.iloc[-1] == 750_000
-    monkeypatch.setattr(backtests.vectorbt_engine, "cash_outs", lambda panel: cash_outs(panel) * np.nan)
+    monkeypatch.setattr(backtests.engine.vectorbt_engine, "cash_outs", lambda panel: cash_outs(panel) * np.nan)
     with pytest.raises(ParityError):
         run_backtest(panel, weights, execution=Execution(), costs=Costs(trade_bps=0))
 
@@ -238,7 +241,7 @@ def test_a_year_of_365_days_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_but_the_value_is_taken_from_vectorbt() -> None:
-    package = Path(backtests.vectorbt_engine.__file__).parent
+    package = Path(backtests.engine.vectorbt_engine.__file__).parent
     for path in package.rglob("*.py"):
         tree = _tree(path)
         imports = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -247,7 +250,7 @@ def test_nothing_but_the_value_is_taken_from_vectorbt() -> None:
         assert touches == (path.name == "vectorbt_engine.py"), path.name
     read = {
         node.attr
-        for node in ast.walk(_tree(Path(backtests.vectorbt_engine.__file__)))
+        for node in ast.walk(_tree(Path(backtests.engine.vectorbt_engine.__file__)))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id.lower() == "portfolio"
     }
     assert read == {"from_orders", "value"}

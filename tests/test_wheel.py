@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strategy.versions import VersionFolder
+from strategy.frozen.versions import VersionFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"market", "signals", "models", "portfolio", "backtests", "strategy"}

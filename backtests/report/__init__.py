@@ -1,9 +1,10 @@
 """The report: frames and measured numbers in, one self-contained HTML page out."""
 
-from backtests.report.comparison import ComparedBooks, render_compared_books, write_compared_books
-from backtests.report.inputs import (
+from backtests.report.books_page import ComparedBooks, render_compared_books, write_compared_books
+from backtests.report.report_input import (
     BookReport,
     Fingerprints,
+    ProofReport,
     ReportInput,
     Span,
     Spans,
@@ -11,9 +12,8 @@ from backtests.report.inputs import (
     TrainingReport,
     book_report,
 )
-from backtests.report.page import render_report, restate_proof, write_report
-from backtests.report.proven import ProofReport
-from backtests.report.sections.front import OPTIMISTIC, SYNTHETIC
+from backtests.report.report_page import render_report, restate_proof, write_report
+from backtests.report.sections.front_section import OPTIMISTIC, SYNTHETIC
 from backtests.report.signal_input import SignalReport, signal_report
 
 __all__ = [

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from signals.hac import Interval
+from core.intervals import Interval
 
 __all__ = ["bps", "count", "date", "percent", "plus_minus", "ranged", "ratio", "scientific"]
 

@@ -1,4 +1,4 @@
-"""What the signal pages are drawn from: rank ICs and quantile returns, summarised by ``signals.evaluation``.
+"""What the signal pages are drawn from: rank ICs and quantile returns, summarised by ``signals.score_metrics``.
 
 Row *t* of every frame is known at the close of *t*; NaN is not available and prints "n/a".
 """
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from backtests.intervals import mean_interval
-from signals.evaluation import ICDecay, ICSummary, QuantileReturns, ScoreCorrelation, ic_by_quarter, summarize_ic
-from signals.hac import Interval
+from backtests.statistics.bootstrap_intervals import mean_interval
+from core.intervals import Interval
+from signals.score_metrics import ICDecay, ICSummary, QuantileReturns, ScoreCorrelation, ic_by_quarter, summarize_ic
 
 __all__ = ["SignalReport", "signal_report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalReport:
-    """What the scores know, over the test span; ``signal_report`` fills it from ``signals.evaluation``.
+    """What the scores know, over the test span; ``signal_report`` fills it from ``signals.score_metrics``.
 
     Parameters
     ----------

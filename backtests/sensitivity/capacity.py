@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from backtests.costs import Costs
-from backtests.frictions import average_dollar_volume
-from backtests.many_books import Case
-from backtests.result import BacktestResult
-from backtests.sensitivity.scoring import score_cases
+from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.frictions import average_dollar_volume
+from backtests.engine.many_books import Case
+from backtests.sensitivity.case_scores import score_cases
 from market import Panel
+from portfolio.costs import Costs
 
 __all__ = ["IMPACT_BPS", "CapacityCurve", "capacity_curve"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.costs import BASIS
-from backtests.many_books import Case
-from backtests.result import BacktestResult
-from backtests.sensitivity.scoring import score_cases
+from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.many_books import Case
+from backtests.sensitivity.case_scores import score_cases
 from market import Execution, Panel
+from portfolio.costs import BASIS
 
 __all__ = ["borrow_curve", "break_even_bps", "cost_curve", "delay_curve"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.runner.chart import chart
 from benchmarks.runner.section import Ratio, Section
-from market.files import read_json, write_json, write_text
-from strategy.provenance import commit
+from core.files import read_json, write_json, write_text
+from strategy.runs.provenance import commit
 
 __all__ = ["keep", "machine", "processor"]
 

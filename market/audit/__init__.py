@@ -1,10 +1,10 @@
 """Audit: what is wrong with bars, what a ticker and a session look like, and bars masked before they mislead."""
 
 from market.audit.audit import BAD_PRINTS, KINDS, Audit, audit_panel
-from market.audit.fixing import fixed_rows
-from market.audit.masking import mask_outliers, outliers
-from market.audit.opening import Audited, audit_source
-from market.audit.page import render_audit, write_audit
+from market.audit.audit_page import render_audit, write_audit
+from market.audit.audited_bars import Audited, audit_source
+from market.audit.mask import mask_outliers, outliers
+from market.audit.repair import fixed_rows
 
 __all__ = [
     "BAD_PRINTS",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from market.audit.bad_prints import islands, repeated_bars, residual_returns, runs, stale_runs
 from market.audit.coverage import history_summary, session_table, ticker_table
-from market.audit.prints import islands, repeated_bars, residual_returns, runs, stale_runs
-from market.audit.splits import adjusted_splits, early_volume, split_words, unadjusted_splits
+from market.audit.stock_splits import adjusted_splits, early_volume, split_words, unadjusted_splits
 from market.calendar import check_calendar
 from market.panel import Panel
 from market.universe import Survivorship, survivorship

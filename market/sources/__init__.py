@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core.errors import SourceError
 from market.calendar import check_calendar
-from market.errors import SourceError
 from market.panel import Panel
 from market.sources.assemble import Origin, panel_from_rows
-from market.sources.files import bars_from_path
+from market.sources.bar_files import bars_from_path
 from market.sources.long_form import LongBars
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
 from market.store import DataFolder, Version, find_version, origin_of, stored_bars

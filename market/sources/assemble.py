@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from market.errors import BarsError, SourceError
-from market.mapping import cores, mapped
+from core.errors import BarsError, SourceError
+from core.parallel import cores, mapped
 from market.panel import Panel, PanelFacts, aligned_frame
 from market.sources.adjustment import find_splits, on_last_split_basis
 from market.sources.dates import check_single_zone

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from market.errors import BarsError, SourceError
+from core.errors import BarsError, SourceError
+from market.sources.bar_files import read_table
 from market.sources.columns import match_columns, require_columns
 from market.sources.dates import check_single_zone, local_dates
-from market.sources.files import read_table
 from market.sources.long_form import ticker_codes
 
 __all__ = ["load_benchmark", "load_levels"]

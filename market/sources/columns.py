@@ -6,7 +6,7 @@ Letters and digits count, case and punctuation do not: ``Adj Close``, ``adj_clos
 import re
 from collections.abc import Iterable, Sequence
 
-from market.errors import BarsError
+from core.errors import BarsError
 
 __all__ = ["BAR_COLUMNS", "bar_field", "match_columns", "plain_name", "require_columns"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from market.errors import SourceError
+from core.errors import SourceError
 from market.sources.columns import SPELLINGS, bar_field, plain_name
 
 __all__ = ["read_csv"]

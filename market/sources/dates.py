@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from market.errors import BarsError
+from core.errors import BarsError
 
 __all__ = ["check_single_zone", "local_dates"]
 

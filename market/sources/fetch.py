@@ -17,16 +17,16 @@ from typing import Any
 
 import pandas as pd
 
-from market.errors import SourceError
+from core.errors import SourceError
 from market.sources.answers import Answer, read_answer
-from market.sources.ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
+from market.sources.fetch_ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
 from market.sources.long_form import LongBars, join_bars
 from market.sources.yahoo import download_daily
-from market.store.compare import compare
+from market.store.commit import Kept, keep_rows, read_rows
+from market.store.data_versions import Provenance
 from market.store.folder import data_folder
-from market.store.keeping import Kept, keep_rows, read_rows
 from market.store.parts import in_key_order
-from market.store.versions import Provenance
+from market.store.restatements import compare
 
 __all__ = ["FetchOptions", "Fetched", "fetch", "fetch_rows", "read_tickers", "update_from_yahoo"]
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from market.errors import BarsError, SourceError
+from core.errors import BarsError, SourceError
 from market.sources.columns import BAR_COLUMNS, require_columns
 from market.sources.dates import local_dates
 from market.sources.wide_form import is_wide, wide_to_long

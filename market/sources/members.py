@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from market.errors import BarsError, SourceError
+from core.errors import BarsError, SourceError
+from market.sources.bar_files import read_whole_table
 from market.sources.columns import plain_name, require_columns
 from market.sources.dates import check_single_zone, local_dates
-from market.sources.files import read_whole_table
 from market.sources.long_form import ticker_codes
 
 __all__ = ["MemberLists", "MemberSpans", "read_members"]

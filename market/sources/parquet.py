@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from market.errors import SourceError
+from core.errors import SourceError
 from market.sources.columns import match_columns
 from market.sources.wide_form import is_wide
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from market.errors import BarsError, SourceError
+from core.errors import BarsError, SourceError
+from market.sources.bar_files import read_whole_table
 from market.sources.columns import plain_name
-from market.sources.files import read_whole_table
 
 __all__ = ["load_sectors"]
 

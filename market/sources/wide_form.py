@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from market.errors import BarsError
+from core.errors import BarsError
 from market.sources.columns import BAR_COLUMNS, SPELLINGS, bar_field, plain_name
 
 __all__ = ["is_wide", "wide_to_long"]

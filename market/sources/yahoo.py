@@ -7,7 +7,7 @@ between versions: every setting that touches a number is given here.
 import pandas as pd
 import pyarrow as pa
 
-from market.errors import SourceError
+from core.errors import SourceError
 from market.panel import Panel
 from market.sources.assemble import Origin, panel_from_rows
 from market.sources.long_form import long_bars

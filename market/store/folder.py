@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from market.errors import SourceError
-from market.files import read_json, write_json
-from market.store.naming import Reference, check_name, store_home
+from core.errors import SourceError
+from core.files import read_json, write_json
+from market.store.data_set_names import Reference, check_name, store_home
+from market.store.data_versions import Version
 from market.store.parts import StoredFile
-from market.store.versions import Version
 
 __all__ = ["DataFolder", "data_folder", "find_version", "stored_names"]
 

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from market.errors import SourceError
-from market.files import write_bytes
-from market.settings import Settings
+from core.errors import SourceError
+from core.files import write_bytes
+from core.settings import Settings
 from market.sources.long_form import LongBars
 
 __all__ = ["KEYS", "Part", "StoredFile", "in_key_order", "read_part", "write_parts"]

@@ -2,6 +2,6 @@
 
 from market.synthetic.alpha import oracle_scores
 from market.synthetic.generate import SyntheticMarket, synthetic_market
-from market.synthetic.settings import SyntheticSettings
+from market.synthetic.synthetic_settings import SyntheticSettings
 
 __all__ = ["SyntheticMarket", "SyntheticSettings", "oracle_scores", "synthetic_market"]

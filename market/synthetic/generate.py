@@ -7,8 +7,8 @@ import pandas as pd
 
 from market.panel import Panel, PanelFacts, aligned_frame
 from market.synthetic.path import PricePath, walk_prices
-from market.synthetic.settings import SyntheticSettings
 from market.synthetic.shocks import SECTORS, Lifetimes, draw_lifetimes, draw_shocks
+from market.synthetic.synthetic_settings import SyntheticSettings
 
 __all__ = ["SyntheticMarket", "synthetic_market"]
 

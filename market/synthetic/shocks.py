@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.synthetic.settings import SyntheticSettings
+from market.synthetic.synthetic_settings import SyntheticSettings
 
 __all__ = ["SECTORS", "Lifetimes", "Shocks", "draw_lifetimes", "draw_shocks"]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from models.settings import NetworkSettings
+from models.model_settings import NetworkSettings
 
 __all__ = ["RankLSTM"]
 

@@ -1,11 +1,11 @@
 """Features: one short function each, grouped in named sets, every row from bars of its own past only."""
 
 from signals.features.cache import cache_home
-from signals.features.computing import Computing
+from signals.features.computation import Computing
 from signals.features.feature import Feature
+from signals.features.feature_sets import register_feature_set
 from signals.features.gaps import fill_gaps
 from signals.features.registry import FEATURE_SETS, compute_features, feature_table
-from signals.features.sets import register_feature_set
 
 __all__ = [
     "FEATURE_SETS",

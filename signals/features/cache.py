@@ -21,12 +21,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from market.errors import SourceError
-from market.files import atomic_path, file_sha256, read_json, write_json
+from core.errors import SourceError
+from core.files import atomic_path, file_sha256, read_json, write_json
 from market.panel import Panel
-from market.store.naming import store_home
-from signals.features.code import code_hash
+from market.store.data_set_names import store_home
 from signals.features.feature import Feature
+from signals.features.feature_code import code_hash
 
 __all__ = ["FeatureCache", "cache_home"]
 

@@ -10,9 +10,9 @@ and is no bar of a ticker: give it to a run with ``--vix`` for the regime page.
 """
 
 from market.panel import Panel
-from signals.features.bars import bars
+from signals.features.bar_arrays import bars
 from signals.features.feature import Feature, feature
-from signals.features.trailing import ratio, trailing_mean
+from signals.features.trailing_windows import ratio, trailing_mean
 from signals.features.wide.averages import sma_5, sma_20, sma_50
 from signals.features.wide.oscillators import band_deviation, macd, rsi_14
 from signals.features.wide.price import high_to_close, low_to_close

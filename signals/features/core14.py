@@ -13,10 +13,10 @@ import math
 import numpy as np
 
 from market.panel import Panel
-from signals.features.bars import bars
+from signals.features.bar_arrays import bars
 from signals.features.feature import feature
-from signals.features.sharing import shared
-from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
+from signals.features.shared_series import shared
+from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
 from signals.rows import FloatArray, row_mean
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from market.listing import listed
+from market.delistings import listed
 from market.panel import Panel
 
 __all__ = ["fill_gaps"]

@@ -8,9 +8,9 @@ import pandas as pd
 
 from market.panel import Panel, aligned_frame
 from signals.features.cache import FeatureCache
-from signals.features.computing import Computing, computed_pieces, whole_frames
+from signals.features.computation import Computing, computed_pieces, whole_frames
 from signals.features.feature import Feature
-from signals.features.sets import FEATURE_SETS
+from signals.features.feature_sets import FEATURE_SETS
 
 __all__ = ["FEATURE_SETS", "compute_features", "feature_table"]
 

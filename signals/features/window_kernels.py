@@ -8,7 +8,7 @@ numpy.
 
 import numpy as np
 
-from market.compiling import compiled
+from core.compilation import compiled
 from signals.rows import FloatArray
 
 __all__ = ["correlations", "mean_deviations", "sessions_since_maxima", "weighted_sums"]

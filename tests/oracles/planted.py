@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from models.settings import LossSettings, ModelSettings, NetworkSettings, SplitSettings, TrainingSettings
-from models.splits import resolve_split
+from models.model_settings import LossSettings, ModelSettings, NetworkSettings, SplitSettings, TrainingSettings
+from models.sample_splits import resolve_split
 from models.windows import build_windows, fit_scaler
 
 

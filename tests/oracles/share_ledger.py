@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.costs import Costs
-from backtests.schedule import first_due
+from backtests.engine.due_weights import first_due
 from market import Execution, Panel, cash_outs, fill_prices
+from portfolio.costs import Costs
 
 
 class State(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 
 from market.panel import Panel
 from market.synthetic import SyntheticMarket, SyntheticSettings, synthetic_market
-from strategy.cli import main
+from quintile.cli import main
 
 SMALL = (
     "model.hidden=8",

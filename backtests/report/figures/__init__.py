@@ -3,7 +3,8 @@
 Each works alone in a notebook. Returns are simple; wealth starts at 1 and compounds; shares and returns are fractions.
 """
 
-from backtests.report.figures.books import (
+from backtests.report.figures.baseline_figures import random_figure, rivals_figure, sharpe_ranges_figure
+from backtests.report.figures.books_figures import (
     drawdown_distribution_figure,
     drawdown_figure,
     exposure_figure,
@@ -14,10 +15,15 @@ from backtests.report.figures.books import (
     turnover_figure,
     wealth_figure,
 )
-from backtests.report.figures.clusters import clusters_figure
-from backtests.report.figures.curves import curves_figure, scale_figure, switches_figure
-from backtests.report.figures.holdings import beta_figure, beta_ranges_figure, effective_names_figure, legs_figure
-from backtests.report.figures.signal import (
+from backtests.report.figures.clusters_figures import clusters_figure
+from backtests.report.figures.curves_figures import curves_figure, scale_figure, switches_figure
+from backtests.report.figures.holdings_figures import (
+    beta_figure,
+    beta_ranges_figure,
+    effective_names_figure,
+    legs_figure,
+)
+from backtests.report.figures.signal_figures import (
     cumulative_ic_figure,
     decay_figure,
     ic_figure,
@@ -25,7 +31,7 @@ from backtests.report.figures.signal import (
     quantile_figure,
     quarter_figure,
 )
-from backtests.report.figures.study import (
+from backtests.report.figures.study_figures import (
     calibration_figure,
     group_figure,
     ic_histogram_figure,
@@ -34,10 +40,9 @@ from backtests.report.figures.study import (
     prediction_figure,
     spread_figure,
 )
-from backtests.report.figures.training import learning_figure, loss_figure
-from backtests.report.figures.walk import folds_figure
-from backtests.report.figures.wall import random_figure, rivals_figure, sharpe_ranges_figure
-from backtests.report.figures.what_if import (
+from backtests.report.figures.training_figures import learning_figure, loss_figure
+from backtests.report.figures.walk_figures import folds_figure
+from backtests.report.figures.what_if_figures import (
     Dial,
     dial_figure,
     factors_figure,

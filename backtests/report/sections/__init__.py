@@ -1,23 +1,23 @@
 """What each section of the report holds, in the order of the page."""
 
 from backtests.report.content import Section
-from backtests.report.inputs import ReportInput
-from backtests.report.sections.attribution import attribution_section
-from backtests.report.sections.books import exposure_section, performance_section, trading_section
-from backtests.report.sections.clusters import clusters_section
-from backtests.report.sections.facts import facts_section, reproduce_section, spec_section
-from backtests.report.sections.front import front_cards, front_section, front_stamps
-from backtests.report.sections.gates import gates_section
-from backtests.report.sections.model import model_section
-from backtests.report.sections.overlays import overlays_section
-from backtests.report.sections.proof import proof_section, proof_stamp
-from backtests.report.sections.regimes import regime_section
-from backtests.report.sections.shorts import shorts_section
-from backtests.report.sections.signal import signal_section
-from backtests.report.sections.training import training_section
-from backtests.report.sections.walk import walk_section
-from backtests.report.sections.wall import wall_section
-from backtests.report.sections.what_if import what_if_section
+from backtests.report.report_input import ReportInput
+from backtests.report.sections.attribution_section import attribution_section
+from backtests.report.sections.baseline_section import wall_section
+from backtests.report.sections.books_section import exposure_section, performance_section, trading_section
+from backtests.report.sections.clusters_section import clusters_section
+from backtests.report.sections.facts_section import facts_section, reproduce_section, spec_section
+from backtests.report.sections.front_section import front_cards, front_section, front_stamps
+from backtests.report.sections.gates_section import gates_section
+from backtests.report.sections.model_section import model_section
+from backtests.report.sections.overlays_section import overlays_section
+from backtests.report.sections.proof_section import proof_section, proof_stamp
+from backtests.report.sections.regimes_section import regime_section
+from backtests.report.sections.shorts_section import shorts_section
+from backtests.report.sections.signal_section import signal_section
+from backtests.report.sections.training_section import training_section
+from backtests.report.sections.walk_section import walk_section
+from backtests.report.sections.what_if_section import what_if_section
 
 __all__ = ["all_sections", "front_cards", "front_stamps", "proof_section", "proof_stamp"]
 

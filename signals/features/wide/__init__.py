@@ -6,7 +6,8 @@ is told as a fraction of the close of *t*, a volume as a fraction of others. Nam
 where it has the feature, with three differences, the same everywhere:
 
 - **Gaps.** A feature is NaN unless every bar that its definition reads was printed.
-- **Memory.** An exponential mean is cut off where a millionth of its weight is left (``signals.features.smoothing``).
+- **Memory.** An exponential mean is cut off where a millionth of its weight is left
+  (``signals.features.recursive_averages``).
 - **Nothing to divide by.** A ratio over a window without range, movement or volume is NaN, where TA-Lib writes 0.
 
 Oscillators keep their customary scale, such as 0 to 100; distances, returns and volatilities are fractions.

@@ -1,11 +1,11 @@
 """Technical features, first part: moving averages, as distances from the close, and their crossings."""
 
 from market.panel import Panel
-from signals.features.bars import bars
+from signals.features.bar_arrays import bars
 from signals.features.feature import feature
-from signals.features.smoothing import ema, ema_window, linear_mean, triangular_mean
-from signals.features.trailing import ratio, trailing_max, trailing_mean, trailing_min
-from signals.features.windows import lag
+from signals.features.recursive_averages import ema, ema_window, linear_mean, triangular_mean
+from signals.features.trailing_windows import ratio, trailing_max, trailing_mean, trailing_min
+from signals.features.window_statistics import lag
 from signals.rows import FloatArray
 
 __all__ = [

@@ -11,12 +11,12 @@ Relative Strength Charting (1962). Botes and Siepman, The Vortex Indicator (2010
 import numpy as np
 
 from market.panel import Panel
-from signals.features.bars import bars, true_range
+from signals.features.bar_arrays import bars, true_range
 from signals.features.feature import feature
-from signals.features.sharing import shared
-from signals.features.smoothing import ema, ema_window, linear_mean
-from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min
-from signals.features.windows import lag
+from signals.features.recursive_averages import ema, ema_window, linear_mean
+from signals.features.shared_series import shared
+from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_min
+from signals.features.window_statistics import lag
 from signals.rows import FloatArray
 
 __all__ = [

@@ -14,12 +14,12 @@ import math
 import numpy as np
 
 from market.panel import Panel
-from signals.features.bars import bars, true_range, typical_price
+from signals.features.bar_arrays import bars, true_range, typical_price
 from signals.features.feature import feature
-from signals.features.sharing import shared
-from signals.features.smoothing import ema, ema_window, wilder, wilder_window
-from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
-from signals.features.windows import lag, mean_deviation, sessions_since_max, sessions_since_min, where_moving
+from signals.features.recursive_averages import ema, ema_window, wilder, wilder_window
+from signals.features.shared_series import shared
+from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
+from signals.features.window_statistics import lag, mean_deviation, sessions_since_max, sessions_since_min, where_moving
 from signals.rows import FloatArray
 
 __all__ = [

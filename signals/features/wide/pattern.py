@@ -3,11 +3,11 @@
 import numpy as np
 
 from market.panel import Panel
-from signals.features.bars import bars, typical_price
+from signals.features.bar_arrays import bars, typical_price
 from signals.features.feature import feature
-from signals.features.smoothing import linear_slope
-from signals.features.trailing import ratio, trailing_max, trailing_mean, trailing_min, trailing_std
-from signals.features.windows import lag, where_moving
+from signals.features.recursive_averages import linear_slope
+from signals.features.trailing_windows import ratio, trailing_max, trailing_mean, trailing_min, trailing_std
+from signals.features.window_statistics import lag, where_moving
 from signals.rows import FloatArray
 
 __all__ = [

@@ -1,10 +1,10 @@
 """Price features: what one bar says, and logarithmic returns."""
 
 from market.panel import Panel
-from signals.features.bars import bars, log_return, typical_price
+from signals.features.bar_arrays import bars, log_return, typical_price
 from signals.features.feature import feature
-from signals.features.trailing import ratio
-from signals.features.windows import lag
+from signals.features.trailing_windows import ratio
+from signals.features.window_statistics import lag
 from signals.rows import FloatArray
 
 __all__ = [

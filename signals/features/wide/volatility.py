@@ -17,12 +17,12 @@ import math
 import numpy as np
 
 from market.panel import Panel
-from signals.features.bars import bars, log_return
+from signals.features.bar_arrays import bars, log_return
 from signals.features.feature import feature
-from signals.features.sharing import shared
-from signals.features.smoothing import decay_window, decayed_mean
-from signals.features.trailing import change, ratio, trailing_max, trailing_mean, trailing_std
-from signals.features.windows import lag
+from signals.features.recursive_averages import decay_window, decayed_mean
+from signals.features.shared_series import shared
+from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_std
+from signals.features.window_statistics import lag
 from signals.rows import FloatArray
 
 __all__ = [

@@ -3,11 +3,11 @@
 import numpy as np
 
 from market.panel import Panel
-from signals.features.bars import bars, money_flow_multiplier, typical_price
+from signals.features.bar_arrays import bars, money_flow_multiplier, typical_price
 from signals.features.feature import feature
-from signals.features.smoothing import ema, ema_decay, ema_window, weighted_sum
-from signals.features.trailing import change, ratio, trailing_mean
-from signals.features.windows import lag, trailing_correlation
+from signals.features.recursive_averages import ema, ema_decay, ema_window, weighted_sum
+from signals.features.trailing_windows import change, ratio, trailing_mean
+from signals.features.window_statistics import lag, trailing_correlation
 from signals.rows import FloatArray
 
 __all__ = [

@@ -1,0 +1,199 @@
+"""Studies: what the report tells about a signal, its model and its books beyond the headline; values, measured once.
+
+The arithmetic lives in ``signals`` and in the other modules of ``backtests``; here it is only put together.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from backtests.breakdown.attribution import attribution_table, leg_returns, sector_table
+from backtests.breakdown.held_clusters import Clusters
+from backtests.breakdown.holding_periods import concentration, holding_table, implied_holding
+from backtests.engine.backtest_result import BacktestResult
+from backtests.statistics.factor_regression import FactorFit, factor_fit
+from backtests.statistics.metrics import rolling_beta
+from market import Panel
+from signals.classification import SignMetrics, over_median, sign_metrics
+from signals.distribution import histogram, leg_hits, rank_stability, session_percentiles
+from signals.groups import ic_by_group, size_terciles
+from signals.score_metrics import information_coefficient, quantile_returns
+
+__all__ = ["BookStudy", "ModelStudy", "SignalStudy", "book_study", "signal_study"]
+
+DECILES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalStudy:
+    """What scores know, looked at from several sides, over the scored sessions.
+
+    Parameters
+    ----------
+    ic_histogram : DataFrame
+        ``signals.distribution.histogram`` of the daily rank IC.
+    by_size : DataFrame
+        ``ic_by_group`` over terciles of trailing dollar volume.
+    by_sector : DataFrame or None
+        The same over sectors; None where sectors are not known.
+    legs : DataFrame
+        ``leg_hits``: hit rates of the long against the short side.
+    percentiles : DataFrame
+        ``session_percentiles`` of the scores.
+    spreads : DataFrame
+        ``predicted`` and ``realised`` return of the top less the bottom quintile, each session.
+    calibration : DataFrame
+        ``QuantileReturns.summary`` by decile, predicted beside realised.
+    stability : DataFrame
+        ``rank_stability`` of the scores.
+    sign, relative_sign : SignMetrics
+        Sign of the scores against that of the returns; and both against the median of their session.
+    """
+
+    ic_histogram: pd.DataFrame
+    by_size: pd.DataFrame
+    by_sector: pd.DataFrame | None
+    legs: pd.DataFrame
+    percentiles: pd.DataFrame
+    spreads: pd.DataFrame
+    calibration: pd.DataFrame
+    stability: pd.DataFrame
+    sign: SignMetrics
+    relative_sign: SignMetrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelStudy:
+    """What a model reads, measured on a sample of its windows by ``models.importance``.
+
+    Parameters
+    ----------
+    permutation : DataFrame
+        Index feature: ``ic_lost``, ``standard_error``, ``order_lost``, ``n_sessions``.
+    shares : DataFrame, shape (n_features, n_blocks)
+        Shares of integrated gradients by feature and block of positions, 0 the oldest.
+    completeness_error : float
+        Relative error of the integral.
+    n_windows : int
+        Windows behind ``shares``.
+    feature_stability : DataFrame, shape (n_features, n_lags)
+        Mean rank autocorrelation of each feature by lag; NaN for one that is the same for every name.
+    level_error : float
+        Standard error of the calibration's level, a simple return a session.
+    """
+
+    permutation: pd.DataFrame
+    shares: pd.DataFrame
+    completeness_error: float
+    n_windows: int
+    feature_stability: pd.DataFrame
+    level_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BookStudy:
+    """Where a book's return came from and what it held.
+
+    Parameters
+    ----------
+    legs, attribution : DataFrame
+        ``leg_returns`` and its ``attribution_table``.
+    holding : DataFrame
+        ``holding_table`` of the target.
+    implied_holding : float
+        Sessions that a unit of the book is held, from turnover.
+    concentration : DataFrame
+        ``herfindahl`` and ``effective_names`` at each close.
+    beta : Series
+        To the market, over 63 sessions.
+    sectors : DataFrame or None
+        ``sector_table``; None where sectors are not known.
+    factors : FactorFit or None
+        Of the net returns on given factors; None without, or with too few common sessions.
+    clusters : Clusters or None
+        ``held_clusters`` of the last close, for an optimised book.
+    """
+
+    legs: pd.DataFrame
+    attribution: pd.DataFrame
+    holding: pd.DataFrame
+    implied_holding: float
+    concentration: pd.DataFrame
+    beta: pd.Series
+    sectors: pd.DataFrame | None = None
+    factors: FactorFit | None = None
+    clusters: Clusters | None = None
+
+
+def signal_study(
+    scores: pd.DataFrame, forward: pd.DataFrame, panel: Panel, *, sectors: pd.Series | None = None
+) -> SignalStudy:
+    """Measure a signal from several sides.
+
+    Parameters
+    ----------
+    scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
+        Expected returns known at each close, out of sample.
+    forward : DataFrame of float
+        Forward returns by session of decision.
+    panel : Panel
+        Bars, for sizes.
+    sectors : Series of str, optional
+        Sector by ticker.
+    """
+    ic = information_coefficient(scores, forward)
+    spreads = {
+        "predicted": quantile_returns(scores, scores).spread,
+        "realised": quantile_returns(scores, forward).spread,
+    }
+    return SignalStudy(
+        ic_histogram=histogram(ic),
+        by_size=ic_by_group(scores, forward, size_terciles(panel)),
+        by_sector=None if sectors is None else ic_by_group(scores, forward, sectors),
+        legs=leg_hits(scores, forward),
+        percentiles=session_percentiles(scores),
+        spreads=pd.DataFrame(spreads),
+        calibration=quantile_returns(scores, forward, n_quantiles=DECILES, predicted=scores).summary,
+        stability=rank_stability(scores),
+        sign=sign_metrics(scores, forward),
+        relative_sign=sign_metrics(over_median(scores), over_median(forward.where(scores.notna()))),
+    )
+
+
+def book_study(
+    result: BacktestResult,
+    panel: Panel,
+    *,
+    target: pd.DataFrame,
+    market: pd.Series,
+    sectors: pd.Series | None = None,
+    factors: pd.DataFrame | None = None,
+) -> BookStudy:
+    """Measure where a book's return came from and what it held.
+
+    Parameters
+    ----------
+    result : BacktestResult
+        Of these bars.
+    panel : Panel
+        Bars that the book traded on.
+    target : DataFrame of float
+        Weights wanted at each close, before smoothing.
+    market : Series of float
+        Simple market return of each session.
+    sectors : Series of str, optional
+        Sector by ticker.
+    factors : DataFrame of float, optional
+        Simple returns of factors, and ``rf``.
+    """
+    legs = leg_returns(result, panel)
+    return BookStudy(
+        legs=legs,
+        attribution=attribution_table(legs, market),
+        holding=holding_table(target),
+        implied_holding=implied_holding(result),
+        concentration=concentration(result.held_weights),
+        beta=rolling_beta(result.net_returns, market),
+        sectors=None if sectors is None else sector_table(result, panel, sectors),
+        factors=None if factors is None else factor_fit(result.net_returns, factors),
+    )

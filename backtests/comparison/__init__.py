@@ -1,0 +1,1 @@
+"""Baseline comparison: one book beside those of simple ideas and of random ranks."""

@@ -1,0 +1,148 @@
+"""Many books: the net returns of many books on the same bars, kept by the ledger's own arithmetic.
+
+For comparisons with hundreds of books, such as random ones. The books share the bars; nothing is reported of them but
+their equity, and no second engine checks it.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, repeat
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.due_weights import due_rows, first_due
+from backtests.engine.ledger import blank_record, ledger_bars, ledger_terms
+from market import Execution, Panel
+from portfolio.costs import Costs
+
+if TYPE_CHECKING:
+    from backtests.engine.kernel import Bars, Terms
+
+__all__ = ["Case", "net_returns_by_case", "net_returns_of"]
+
+THREADS = 2  # books kept at a time; each holds its due weights twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """One book and what it is kept under.
+
+    Parameters
+    ----------
+    weights : DataFrame of float
+        Decided weights, as ``run_backtest`` takes them.
+    execution, costs : Execution, Costs
+        Clock and costs of its fills.
+    capital : float
+        Cash at the start; it decides nothing but impact.
+    """
+
+    weights: pd.DataFrame
+    execution: Execution
+    costs: Costs
+    capital: float = 1e6
+
+
+def net_returns_of(
+    panel: Panel,
+    weights: Mapping[str, pd.DataFrame] | Iterable[pd.DataFrame],
+    *,
+    execution: Execution,
+    costs: Costs,
+    capital: float = 1e6,
+) -> pd.DataFrame:
+    """Return the net returns of every book under the same clock and costs.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars, universe and delistings.
+    weights : mapping of str to DataFrame, or iterable of DataFrame
+        Decided weights of each book, as ``run_backtest`` takes them; an iterable is read as it goes, a few at a time.
+    execution, costs : Execution, Costs
+        The same for all.
+    capital : float
+        Cash at the start of each book; it decides nothing but impact.
+
+    Returns
+    -------
+    DataFrame of float, shape (n_sessions, n_books)
+        Close-to-close simple returns after costs, from the session of the earliest first fill on; NaN before a book's
+        own first fill, and from the session on in which it is insolvent.
+    """
+    named = weights.items() if isinstance(weights, Mapping) else enumerate(weights)
+    same = partial(Case, execution=execution, costs=costs, capital=capital)
+    return net_returns_by_case(panel, ((name, same(weights=decided)) for name, decided in named))
+
+
+def net_returns_by_case(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.DataFrame:
+    """Return the net returns of books that each have a clock, costs and a capital of their own.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars, universe and delistings.
+    cases : iterable of (name, Case)
+        Read as it goes, a few at a time.
+
+    Returns
+    -------
+    DataFrame of float, shape (n_sessions, n_cases)
+        As of ``net_returns_of``.
+    """
+    seen = _BarsSeen(panel)
+    columns: dict[Hashable, np.ndarray] = {}
+    starts = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        for batch in _batches(iter(cases)):
+            bars = [seen.by(case) for _, case in batch]
+            kept = pool.map(_kept, repeat(panel), bars, [case for _, case in batch])
+            for (name, _), (start, returns) in zip(batch, kept, strict=True):
+                columns[name] = returns
+                starts.append(start)
+    return pd.DataFrame(columns, index=panel.sessions).iloc[min(starts) :]
+
+
+class _BarsSeen:
+    """The arrays that cases look at, each built once."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+        self._known: dict[tuple[object, ...], Bars] = {}
+
+    def by(self, case: Case) -> "Bars":
+        """Return the bars of a case; volumes are told in units of its capital, because books start from 1."""
+        costs = case.costs
+        key = (case.execution, costs.impact == "none", costs.borrow_bps)
+        if key not in self._known:
+            self._known[key] = ledger_bars(self._panel, case.execution, costs)
+        bars = self._known[key]
+        return bars._replace(volume=bars.volume / case.capital) if bars.volume.size else bars
+
+
+def _batches(named: Iterator[tuple[Hashable, Case]]) -> Iterator[list[tuple[Hashable, Case]]]:
+    while batch := list(islice(named, THREADS)):
+        yield batch
+
+
+def _kept(panel: Panel, bars: "Bars", case: Case) -> tuple[int, np.ndarray]:
+    """Return the row of a book's first fill and its returns."""
+    due = due_rows(panel, case.weights, case.execution, may_borrow=case.costs.may_borrow)
+    start = first_due(due)
+    return start, _net_returns(bars, due, ledger_terms(case.costs, bars, capital=1.0, start=start))
+
+
+def _net_returns(bars: "Bars", due: np.ndarray, terms: "Terms") -> np.ndarray:
+    """Return the returns of one book from a capital of 1, shape (n_sessions,)."""
+    from backtests.engine.kernel import keep_books
+
+    record = blank_record(bars, tables=False)
+    keep_books(bars, due, terms, record)
+    equity = np.where(np.minimum.accumulate(record.equity) > 0, record.equity, np.nan)
+    returns: np.ndarray = equity / np.concatenate([[1.0], equity[:-1]]) - 1.0
+    returns[: terms.start] = np.nan
+    return returns

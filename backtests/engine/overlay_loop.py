@@ -1,0 +1,108 @@
+"""Books: scores to the weights that are really decided, overlays included; the one way that every command goes.
+
+``portfolio`` knows no ledger, so the loop is here: the plan is traded as it stands and its past net returns set the
+volatility scale; the scaled book is traded with no switch and its past net returns drive the switches. Returns known at
+the close of *t* act on the weights decided at that close, so a book on the bars so far is the book on all bars.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.many_books import net_returns_of
+from market.delistings import PATIENCE
+from market.panel import Panel
+from portfolio.book import Book, Overlays, Plan, finish_book, finished_weights, plan_book
+from portfolio.book_settings import BookSettings
+from portfolio.risk import kill_switches, scale_weights, switch_off, volatility_scale
+from portfolio.rules import TradingRules
+
+__all__ = ["decide_book", "decide_weights", "traded_part"]
+
+
+def decide_book(rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None) -> Book:
+    """Return the decided weights of scores: builder, smoothing, gate, neutrality, overlays and limits.
+
+    Parameters
+    ----------
+    rules : TradingRules
+        Portfolio, risk, execution and costs decide.
+    panel : Panel
+        Bars; later rows than a decision are not read for it.
+    scores : DataFrame of float, shape (n_scored_sessions, n_tickers)
+        Expected returns, known at each close.
+    sectors : Series of str, optional
+        Sector by ticker, for ``neutral="sector"``.
+
+    Raises
+    ------
+    ValueError
+        If scores do not fit the panel, or sectors are needed and missing.
+    UnsupportedBookError
+        If a volatility target or a kill switch is on and the book's net exposure is above 1.
+    """
+    return finish_book(*_planned(rules, panel, scores, sectors))
+
+
+def decide_weights(
+    rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None
+) -> pd.DataFrame:
+    """Return the weights of ``decide_book`` alone, for a book that nobody looks into: same bits, less work."""
+    return finished_weights(*_planned(rules, panel, scores, sectors))
+
+
+def traded_part(panel: Panel, scores: pd.DataFrame, *, book: BookSettings | None = None) -> Panel:
+    """Return the panel from shortly before the first score: as much as listing, and so every book, depends on.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars.
+    scores : DataFrame of float
+        Of the sessions traded.
+    book : BookSettings, optional
+        Whose sizes and neutrality may read further back.
+    """
+    first = int(panel.sessions.searchsorted(scores.index[0]))
+    memory = max(PATIENCE + 1, 0 if book is None else book.memory)
+    return panel.between(panel.sessions[max(0, first - memory)], None)
+
+
+def _planned(
+    rules: TradingRules, panel: Panel, scores: pd.DataFrame, sectors: pd.Series | None
+) -> tuple[Plan, Overlays]:
+    plan = plan_book(scores, panel, rules.portfolio, costs=rules.costs, sectors=sectors)
+    overlays = Overlays()
+    if rules.risk.scales:
+        overlays = _scaled(rules, panel, plan)
+    if rules.risk.switches:
+        overlays = _switched(rules, panel, plan, overlays)
+    return plan, overlays
+
+
+def _scaled(rules: TradingRules, panel: Panel, plan: Plan) -> Overlays:
+    wanted = volatility_scale(_past_returns(rules, panel, finished_weights(plan)), rules.risk)
+    largest_net = np.inf if rules.costs.borrowing_bps is not None else 1.0 - rules.portfolio.cash_buffer
+    weights, scale = scale_weights(plan.weights, wanted, largest_net=largest_net)
+    return Overlays(stages={"vol_scaled": weights}, scale=scale)
+
+
+def _switched(rules: TradingRules, panel: Panel, plan: Plan, overlays: Overlays) -> Overlays:
+    shadow = _past_returns(rules, panel, finished_weights(plan, overlays))
+    found = kill_switches(shadow, rules.risk)
+    weights = switch_off(overlays.stages.get("vol_scaled", plan.weights), found.out, plan.listed)
+    stages = {**overlays.stages, "switched": weights}
+    return replace(overlays, stages=stages, out=found.out, events=found.events)
+
+
+def _past_returns(rules: TradingRules, panel: Panel, weights: pd.DataFrame) -> pd.Series:
+    """Return the book's net returns on the panel's sessions, NaN before its first fill."""
+    delay = rules.execution.delay
+    filled = weights.iloc[: len(weights) - delay].dropna(how="all")
+    if filled.empty:
+        return pd.Series(np.nan, index=panel.sessions)
+    part = traded_part(panel, filled)
+    decided = weights.loc[filled.index[0] :]
+    returns = net_returns_of(part, {"book": decided}, execution=rules.execution, costs=rules.costs)
+    return returns["book"].reindex(panel.sessions)

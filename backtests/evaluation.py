@@ -1,0 +1,254 @@
+"""Evaluation: what scores come to, whoever made them: their IC, the books they give and what the books earn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import pandas as pd
+
+from backtests.breakdown.held_clusters import held_clusters
+from backtests.breakdown.study_values import BookStudy, ModelStudy, SignalStudy, book_study, signal_study
+from backtests.comparison.baseline_books import N_RANDOM, N_RANDOM_OPTIMIZED, baseline_wall, price_baselines
+from backtests.comparison.baseline_comparison import Wall
+from backtests.engine.backtest import run_backtest
+from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.overlay_loop import decide_book
+from backtests.sensitivity import WhatIfs
+from backtests.sensitivity.stress import ask_what_if
+from backtests.short_filter import short_filter_table, unfiltered_returns
+from backtests.statistics.metrics import PerformanceSummary, performance_summary
+from core.progress import ProgressCallback, counted, silent
+from market.equal_weight import equal_weight_market
+from market.inputs import Inputs
+from market.returns import forward_returns
+from portfolio.book import Book
+from portfolio.book_settings import BookSettings
+from portfolio.rules import TradingRules
+from signals.score_metrics import (
+    ICDecay,
+    ICSummary,
+    QuantileReturns,
+    ScoreCorrelation,
+    ic_decay,
+    information_coefficient,
+    quantile_returns,
+    score_correlation,
+    summarize_ic,
+)
+
+__all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores", "optimizer_note"]
+
+MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalEvaluation:
+    """What scores know about the returns after them, over the scored sessions.
+
+    Parameters
+    ----------
+    ic : mapping of str to Series
+        Rank IC of each session, the judged scores first, then the given baselines, then those from prices.
+    decay, quantiles
+        Of the judged scores.
+    study : SignalStudy
+        The judged scores from several sides.
+    recovery : mapping of str to ScoreCorrelation
+        Correlation with the oracle, where there is one.
+    """
+
+    ic: Mapping[str, pd.Series]
+    decay: ICDecay
+    quantiles: QuantileReturns
+    study: SignalStudy
+    recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
+
+    def summary(self, name: str) -> ICSummary:
+        """Return the IC summary of the judged scores or a baseline."""
+        return summarize_ic(self.ic[name])
+
+    def difference(self, baseline: str) -> ICSummary:
+        """Return the summary of the judged scores' IC minus a baseline's, paired by session."""
+        return summarize_ic(next(iter(self.ic.values())) - self.ic[baseline])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """Scores, books and backtests of one test span.
+
+    Parameters
+    ----------
+    rules : TradingRules
+        The strategy; its book comes first in ``books``.
+    inputs : Inputs
+        Bars, oracle and benchmark.
+    scores : DataFrame of float
+        Expected returns of the tested sessions, known at each close.
+    signal : SignalEvaluation
+        What the scores know.
+    books : mapping of str to Book
+        Decided weights by name of strategy.
+    results : mapping of str to BacktestResult
+        Backtests of the same names.
+    market : Series of float
+        Equal-weighted return of the universe, every session of the bars.
+    wall : Wall
+        The strategy's book beside those of simple ideas and of random ranks.
+    studies : mapping of str to BookStudy
+        Where each book's return came from.
+    shorts : DataFrame or None
+        ``short_filter_table`` of the filter-negative book; None where there is none.
+    unfiltered : DataFrame or None
+        ``unfiltered_returns`` of the same book.
+    model : ModelStudy or None
+        What the network reads; None for scores without a model.
+    what_ifs : WhatIfs or None
+        The strategy's own book under other costs, clocks, sizes, smoothings and stresses.
+    """
+
+    rules: TradingRules
+    inputs: Inputs
+    scores: pd.DataFrame
+    signal: SignalEvaluation
+    books: Mapping[str, Book]
+    results: Mapping[str, BacktestResult]
+    market: pd.Series
+    wall: Wall
+    studies: Mapping[str, BookStudy]
+    shorts: pd.DataFrame | None = None
+    unfiltered: pd.DataFrame | None = None
+    model: ModelStudy | None = None
+    what_ifs: WhatIfs | None = None
+
+    @property
+    def result(self) -> BacktestResult:
+        """The backtest of the strategy's own book."""
+        return self.results[self.rules.name]
+
+    def performance(self, name: str) -> PerformanceSummary:
+        """Return the net performance of a book."""
+        return performance_summary(self.results[name].net_returns, market=self.market)
+
+
+def evaluate_scores(
+    rules: TradingRules,
+    inputs: Inputs,
+    *,
+    scores: pd.DataFrame,
+    baselines: Mapping[str, pd.DataFrame],
+    model: ModelStudy | None = None,
+    progress: ProgressCallback = silent,
+) -> Evaluation:
+    """Measure scores, build the strategy's book and its companions on them, and backtest them all.
+
+    Parameters
+    ----------
+    rules : TradingRules
+        Book, companions, overlays, clock and costs.
+    inputs : Inputs
+        Bars and what stands beside them.
+    scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
+        Expected returns, known at each close, out of sample; NaN where there is none.
+    baselines : mapping of str to DataFrame
+        Other scores of the same sessions to compare with; those from prices alone are added.
+    model : ModelStudy, optional
+        What the network behind the scores reads.
+    progress : callable
+        Called as the books on random ranks are built and as the stress matrix fills.
+    """
+    others = {**baselines, **price_baselines(inputs.panel, scores)}
+    books = {
+        name: decide_book(rules.with_book(book), inputs.panel, scores, sectors=inputs.sectors)
+        for name, book in rules.books.items()
+    }
+    results = {
+        name: run_backtest(inputs.panel, book.weights, execution=rules.execution, costs=rules.costs)
+        for name, book in books.items()
+    }
+    market, own = equal_weight_market(inputs.panel), results[rules.name]
+    filtered = next((book for book in rules.books.values() if book.builder == "filter_negative"), None)
+    n_random = N_RANDOM_OPTIMIZED if rules.portfolio.is_optimized else N_RANDOM
+    seeds = counted(range(n_random), partial(progress, "random books"))
+    return Evaluation(
+        rules=rules,
+        inputs=inputs,
+        scores=scores,
+        signal=_signal(rules, inputs, scores=scores, baselines=others),
+        books=books,
+        results=results,
+        market=market,
+        wall=baseline_wall(rules, inputs, scores=scores, baselines=others, net_returns=own.net_returns, seeds=seeds),
+        studies=_studies(rules, inputs, books, results, market=market),
+        shorts=None if filtered is None else _shorts(rules, inputs, filtered, scores=scores, model=model),
+        unfiltered=None if filtered is None else unfiltered_returns(rules, inputs, filtered, scores=scores),
+        model=model,
+        what_ifs=ask_what_if(
+            rules,
+            inputs,
+            scores=scores,
+            book=(books[rules.name].weights, own),
+            count=partial(progress, "stress rows"),
+        ),
+    )
+
+
+def _studies(
+    rules: TradingRules,
+    inputs: Inputs,
+    books: Mapping[str, Book],
+    results: Mapping[str, BacktestResult],
+    *,
+    market: pd.Series,
+) -> dict[str, BookStudy]:
+    """Return where each book's return came from; an optimised book also knows the clusters that it held last."""
+    studies = {}
+    for name, book in books.items():
+        study = book_study(
+            results[name],
+            inputs.panel,
+            target=book.stages["target"],
+            market=market,
+            sectors=inputs.sectors,
+            factors=inputs.factors,
+        )
+        settings = rules.books[name]
+        if settings.is_optimized:
+            clusters = held_clusters(results[name].held_weights, inputs.panel, settings.optimizer.window)
+            study = replace(study, clusters=clusters)
+        studies[name] = study
+    return studies
+
+
+def _shorts(
+    rules: TradingRules, inputs: Inputs, book: BookSettings, *, scores: pd.DataFrame, model: ModelStudy | None
+) -> pd.DataFrame:
+    error = None if model is None else model.level_error
+    return short_filter_table(rules, inputs, book, scores=scores, level_error=error)
+
+
+def _signal(
+    rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
+) -> SignalEvaluation:
+    forward = forward_returns(inputs.panel, rules.execution).loc[scores.index]
+    everyone = {MODEL: scores, **baselines}
+    oracle = inputs.oracle
+    return SignalEvaluation(
+        ic={name: information_coefficient(theirs, forward) for name, theirs in everyone.items()},
+        decay=ic_decay(scores, inputs.panel, rules.execution),
+        quantiles=quantile_returns(scores, forward, predicted=scores),
+        study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors),
+        recovery={}
+        if oracle is None
+        else {name: score_correlation(theirs, oracle.loc[scores.index]) for name, theirs in everyone.items()},
+    )
+
+
+def optimizer_note(name: str, diagnostics: pd.DataFrame) -> str:
+    """Return how often a book was rebalanced and how often held for want of a solution; empty without an optimiser."""
+    if "solver_failed" not in diagnostics:
+        return ""
+    rebalanced, failed = int((diagnostics["n_scored"] > 0).sum()), int(diagnostics["solver_failed"].sum())
+    return (
+        f"{name}: weights optimised at {rebalanced} rebalances and held between; at {failed} more the optimiser found "
+        "none within the limits and the book was held."
+    )

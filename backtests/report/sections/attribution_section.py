@@ -1,0 +1,154 @@
+"""Section on where the return came from: long and short side, sectors, given factors, the market under all."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from backtests.breakdown.study_values import BookStudy
+from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.figures import factors_figure, legs_figure, sectors_figure
+from backtests.report.formats import count, date, percent, ranged, ratio
+from backtests.report.report_input import ReportInput
+from backtests.statistics.factor_regression import FactorFit
+from core.intervals import Interval
+
+__all__ = ["attribution_section"]
+
+TODAY = (
+    "One list of sectors for the whole history, as it stood when it was written: on past sessions it was not known yet."
+)
+PARTS = {"long": "Long side", "short": "Short side", "costs": "Costs", "net": "Net"}
+
+
+def attribution_section(report: ReportInput) -> Section | None:
+    """Return what each side of each book earned; None where no book was studied."""
+    studies = {name: book.study for name, book in report.books.items() if book.study is not None}
+    if not studies:
+        return None
+    pictures = tuple(_picture(name, study) for name, study in studies.items())
+    tables = tuple(_table(name, study) for name, study in studies.items())
+    first, study = next(iter(studies.items()))
+    annual = study.attribution["annual"]
+    lead = (
+        f"A year of {first} came to {percent(annual['net'])}: {percent(annual['long'])} from the long side, "
+        f"{percent(annual['short'])} from the short side, {percent(annual['costs'], 2)} for costs."
+    )
+    parts = (
+        Part(pictures=pictures, tables=tables, beside=True),
+        *_sector_parts(report, studies),
+        *_factor_parts(studies),
+    )
+    return Section(slug="attribution", title="Where the return came from", lead=lead, parts=parts)
+
+
+def _picture(name: str, study: BookStudy) -> Picture:
+    total = study.legs.sum()
+    return Picture(
+        title=f"What each side of {name} added",
+        summary=f"Running sums of contributions to the return of each session: long {percent(total['long'])}, short "
+        f"{percent(total['short'])}, costs {percent(total['costs'])}.",
+        figure=legs_figure(study.legs),
+    )
+
+
+def _table(name: str, study: BookStudy) -> Table:
+    rows = tuple(
+        (
+            PARTS[str(part)],
+            percent(row["annual"], 2),
+            ratio(row["sharpe"]) if part != "costs" else "",
+            ratio(row["beta"]) if part != "costs" else "",
+            percent(row["alpha"]) if part != "costs" else "",
+            percent(row["share_positive"]) if part != "costs" else "",
+        )
+        for part, row in study.attribution.iterrows()
+    )
+    return Table(
+        caption=f"Attribution of {name}",
+        columns=("Part", "A year", "Sharpe", "Beta", "Alpha a year", "Sessions up"),
+        rows=rows,
+        note="A year is mean × 252, so the parts add up; beta and alpha of each contribution to the equal-weighted "
+        "universe. A name's night counts for the side it was held on, its day for the side held after the fill.",
+    )
+
+
+def _sector_parts(report: ReportInput, studies: Mapping[str, BookStudy]) -> Iterator[Part]:
+    known = {name: study.sectors for name, study in studies.items() if study.sectors is not None}
+    if known:
+        yield Part(
+            heading="By sector",
+            sentences=() if report.facts.synthetic else (TODAY,),
+            pictures=tuple(_sector_picture(name, table) for name, table in known.items()),
+            tables=tuple(_sector_table(name, table) for name, table in known.items()),
+            beside=True,
+        )
+
+
+def _sector_picture(name: str, table: pd.DataFrame) -> Picture:
+    widest = str(table["net"].abs().idxmax())
+    return Picture(
+        title=f"What {name} held in each sector",
+        summary=f"Mean long and short weight at the close. The largest mean net weight is {widest}, "
+        f"{percent(table['net'][widest])}; the largest of any session is {percent(table['largest'].max())}, "
+        f"{table['largest'].idxmax()}.",
+        figure=sectors_figure(table),
+    )
+
+
+def _sector_table(name: str, table: pd.DataFrame) -> Table:
+    rows = tuple(
+        (str(sector), *(percent(row[column]) for column in ("gross", "net", "largest")), percent(row["annual"], 2))
+        for sector, row in table.iterrows()
+    )
+    return Table(
+        caption=f"Sectors of {name}",
+        columns=("Sector", "Mean gross", "Mean net", "Largest net", "Contribution a year"),
+        rows=rows,
+        note="Weights at the close, of equity. Contribution to the gross return, mean × 252: the parts add up.",
+    )
+
+
+def _factor_parts(studies: Mapping[str, BookStudy]) -> Iterator[Part]:
+    known = {name: study.factors for name, study in studies.items() if study.factors is not None}
+    if known:
+        yield Part(
+            heading="Against given factors",
+            pictures=tuple(_factor_picture(name, fit) for name, fit in known.items()),
+            tables=tuple(_factor_table(name, fit) for name, fit in known.items()),
+            beside=True,
+        )
+
+
+def _factor_picture(name: str, fit: FactorFit) -> Picture:
+    alpha = fit.table.T["alpha"]
+    bounds = ranged(_bounds(alpha), 1, scale=100.0)
+    return Picture(
+        title=f"Betas of {name} to the factors, 95 % bounds",
+        summary=f"{percent(fit.r_squared)} of the variance is the factors'. What is left, alpha, is "
+        f"{percent(alpha['estimate'])} a year ({bounds} %, t = {ratio(alpha['t'])}).",
+        figure=factors_figure(fit.table),
+    )
+
+
+def _factor_table(name: str, fit: FactorFit) -> Table:
+    rows = tuple(
+        (
+            "alpha a year" if factor == "alpha" else str(factor),
+            percent(row["estimate"]) if factor == "alpha" else ratio(row["estimate"], 3),
+            f"{ranged(_bounds(row), 1, scale=100.0)} %" if factor == "alpha" else ranged(_bounds(row), 3),
+            ratio(row["t"]),
+        )
+        for factor, row in fit.table.iterrows()
+    )
+    return Table(
+        caption=f"Factor regression of {name}",
+        columns=("Factor", "Estimate", "95 % bounds", "t"),
+        rows=rows,
+        note=f"Net returns, less rf where the file has it, on {count(fit.sessions)} sessions from {date(fit.first)} to "
+        f"{date(fit.last)} that both have; R² {ratio(fit.r_squared, 3)}. Newey–West errors, {fit.lags} lags; bounds "
+        "with Kiefer and Vogelsang's critical value.",
+    )
+
+
+def _bounds(row: pd.Series) -> Interval:
+    return Interval(row["estimate"], row["low"], row["high"])

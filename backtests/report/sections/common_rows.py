@@ -1,0 +1,112 @@
+"""Sentences and rows that several sections share: conventions, the span judged, metrics with their spelling."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from backtests.report.formats import count, date, plus_minus, ranged
+from backtests.report.report_input import BookReport, ReportInput, Span
+from backtests.statistics.bootstrap_intervals import N_RESAMPLES
+from core.intervals import Interval
+from market import Execution
+from signals.score_metrics import ICSummary
+
+__all__ = [
+    "RANGE_CONVENTION",
+    "RETURN_CONVENTION",
+    "SHARPE_CONVENTION",
+    "TOO_FEW",
+    "Metric",
+    "by_book",
+    "compared",
+    "facts_of",
+    "fill_words",
+    "ic_words",
+    "range_frame",
+    "sharpe_words",
+    "span_words",
+    "trials_words",
+]
+
+SHARPE_CONVENTION = (
+    "Sharpe = mean ÷ standard deviation (ddof 1) × √252 of simple returns over the risk-free return; ± is one standard "
+    "error with skewness and kurtosis (Mertens 2002)."
+)
+RETURN_CONVENTION = (
+    "Simple close-to-close returns, 252 sessions a year, returns compounded; drawdown counts the starting wealth; "
+    "win rate among sessions that moved; turnover one way; cost drag is the mean cost a session × 252."
+)
+TOO_FEW = "too few sessions"
+RANGE_CONVENTION = (
+    "Ranges hold 95 %: of a mean IC, its HAC error × a critical value that allows for the lags (Kiefer and Vogelsang "
+    "2005); of a Sharpe ratio, a difference or a beta, its HAC error × the 95 % quantile of |t| over stationary "
+    f"bootstrap samples ({N_RESAMPLES:,} resamples, seed 0, blocks as long as Politis and White ask for)."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A row of the table of books: its label and how one book prints it."""
+
+    label: str
+    printed: Callable[[BookReport], str]
+
+
+def by_book(books: Mapping[str, BookReport], field: str) -> pd.DataFrame:
+    """Return one series of every book's result side by side, a column per book."""
+    return pd.DataFrame({name: getattr(book.result, field) for name, book in books.items()})
+
+
+def range_frame(ranges: Mapping[str, Interval]) -> pd.DataFrame:
+    """Return estimates with their bounds as a frame for a picture, a row a name."""
+    return pd.DataFrame(list(ranges.values()), index=pd.Index(list(ranges)), columns=list(Interval._fields))
+
+
+def span_words(span: Span) -> str:
+    """Return a span as dates and a number of sessions."""
+    return f"{date(span.first)} to {date(span.last)}, {count(span.sessions)} sessions"
+
+
+def trials_words(n_trials: int | None) -> str:
+    """Return how many trials were counted; an unknown number is said to be unknown."""
+    return "not counted" if n_trials is None else count(n_trials)
+
+
+def sharpe_words(book: BookReport) -> str:
+    """Return a book's net Sharpe ratio with its standard error."""
+    return plus_minus(book.net.sharpe, book.net.sharpe_standard_error)
+
+
+def ic_words(summary: ICSummary) -> str:
+    """Return a mean rank IC, or a difference of two, with its HAC standard error."""
+    return plus_minus(summary.mean, summary.standard_error, 4)
+
+
+def compared(gap: ICSummary, ours: str, theirs: str) -> str:
+    """Return one sentence: whether the mean rank IC of ours is above theirs, beyond a 95 % interval."""
+    low, high = gap.interval.low, gap.interval.high
+    measured = f"the rank IC differs by {ic_words(gap)} over {count(gap.n_sessions)} paired sessions"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"Whether {ours} beats {theirs} cannot be said: too few paired sessions."
+    ours = ours[:1].upper() + ours[1:]
+    shown = f"{measured}, at 95 % {ranged(gap.interval, 4)}."
+    if low > 0:
+        return f"{ours} beats {theirs}: {shown}"
+    return f"{ours} {'is worse than' if high < 0 else 'does not beat'} {theirs}: {shown}"
+
+
+def fill_words(execution: Execution) -> str:
+    """Return when and where orders fill."""
+    sessions = "session" if execution.delay == 1 else "sessions"
+    later = "at that very close" if execution.is_optimistic else f"{execution.delay} {sessions} later"
+    return f"decided at the close, filled {later}, at the {execution.price_field}"
+
+
+def facts_of(report: ReportInput) -> str:
+    """Return what must stand beside every Sharpe ratio: span, universe, costs, fills and trials."""
+    return (
+        f"Test span {span_words(report.spans.test)}. Universe: {report.facts.universe}. Costs: {report.costs}. "
+        f"Fills: {fill_words(report.execution)}. Trials: {trials_words(report.n_trials)}."
+    )

@@ -1,0 +1,194 @@
+"""Page one: stamps, the big numbers of the main book, wealth, the table of books, model against baselines."""
+
+import math
+
+import pandas as pd
+
+from backtests.comparison.baseline_comparison import wall_sentence
+from backtests.report.content import Card, Part, Picture, Section, Table
+from backtests.report.figures import wealth_figure
+from backtests.report.formats import count, percent, ranged, ratio, scientific
+from backtests.report.report_input import BookReport, ReportInput, Stamp
+from backtests.report.sections.common_rows import (
+    RANGE_CONVENTION,
+    RETURN_CONVENTION,
+    SHARPE_CONVENTION,
+    Metric,
+    by_book,
+    compared,
+    facts_of,
+    ic_words,
+    sharpe_words,
+)
+from backtests.report.signal_input import SignalReport
+from backtests.walk_study import WalkStudy, walk_sentence
+from core.intervals import Interval
+
+__all__ = ["front_cards", "front_section", "front_stamps"]
+
+SYNTHETIC = Stamp(
+    label="SYNTHETIC",
+    severity="alarm",
+    sentence="These bars come from the built-in market with a planted signal; they say nothing about a real one.",
+)
+OPTIMISTIC = Stamp(
+    label="OPTIMISTIC",
+    severity="alarm",
+    sentence="Orders fill at the very close that decided them, which nobody can trade: every return is flattered.",
+)
+PARITY_CONVENTION = (
+    "Carried: order-sessions without a print. Parity: largest equity difference of two engines ÷ starting capital."
+)
+METRICS = (
+    Metric(label="Sharpe, net ± SE", printed=sharpe_words),
+    Metric(label="Sharpe, net, 95 % range", printed=lambda book: ranged(book.sharpe_range)),
+    Metric(label="Sharpe, gross", printed=lambda book: ratio(book.gross.sharpe)),
+    Metric(label="Annual return, net", printed=lambda book: percent(book.net.annual_return)),
+    Metric(label="Volatility", printed=lambda book: percent(book.net.volatility)),
+    Metric(label="Maximum drawdown", printed=lambda book: percent(book.net.max_drawdown)),
+    Metric(label="Win rate, sessions", printed=lambda book: percent(book.net.win_rate)),
+    Metric(label="Turnover a year, one way", printed=lambda book: f"{ratio(book.trading.annual_turnover, 1)} ×"),
+    Metric(label="Cost drag a year", printed=lambda book: percent(book.trading.cost_drag, 2)),
+    Metric(label="Sessions", printed=lambda book: count(book.net.sessions)),
+    Metric(
+        label="Orders filled, carried",
+        printed=lambda book: f"{count(book.trading.n_trades)}, {count(book.trading.n_unfilled)}",
+    ),
+    Metric(label="Engine parity", printed=lambda book: parity_words(book.trading.parity)),
+)
+
+
+def parity_words(parity: float) -> str:
+    """Return the parity of the two engines, or that only the ledger could keep the book."""
+    return "ledger only" if math.isnan(parity) else scientific(parity)
+
+
+def front_stamps(report: ReportInput) -> tuple[Stamp, ...]:
+    """Return every stamp of the front page, the gravest first."""
+    own = [SYNTHETIC] if report.facts.synthetic else []
+    own += [OPTIMISTIC] if report.execution.is_optimistic else []
+    own += [] if report.walk is None else [_walk_stamp(report.walk)]
+    order = ("alarm", "caution", "note")
+    stamps = (*own, report.survivorship, *report.stamps)
+    return tuple(sorted(stamps, key=lambda stamp: order.index(stamp.severity)))
+
+
+def _walk_stamp(study: WalkStudy) -> Stamp:
+    """Return what was retrained when; splits that train on later sessions are no record."""
+    if study.paths is None:
+        return Stamp(label="WALK-FORWARD", severity="note", sentence=study.plan)
+    return Stamp(label="COMBINATORIAL", severity="caution", sentence=study.plan)
+
+
+def front_cards(report: ReportInput) -> tuple[Card, ...]:
+    """Return the big numbers: the first book and the signal under it."""
+    name, book = next(iter(report.books.items()))
+    return (*_book_cards(name, book), *_signal_cards(report.signal))
+
+
+def front_section(report: ReportInput) -> Section:
+    """Return what a reader sees who reads one page."""
+    picture = Part(pictures=(_wealth(report),))
+    books = Part(sentences=(facts_of(report),), tables=(_books_table(report),))
+    wall = () if report.wall is None else (wall_sentence(report.wall),)
+    walk = () if report.walk is None else (walk_sentence(report.walk),)
+    signal = Part(sentences=(*walk, *wall, *_comparisons(report.signal)), tables=(_signal_table(report.signal),))
+    return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
+
+
+def _book_cards(name: str, book: BookReport) -> tuple[Card, ...]:
+    net = book.net
+    return (
+        _estimate("Sharpe, net", net.sharpe, net.sharpe_standard_error, _range_words(book.sharpe_range, name, 2), 2),
+        Card(label="Annual return, net", value=percent(net.annual_return), detail="compound, 252 sessions"),
+        Card(label="Maximum drawdown", value=percent(net.max_drawdown), detail="net, from the running maximum"),
+        Card(label="Cost drag", value=percent(book.trading.cost_drag, 2), detail="of equity a year, trading costs"),
+    )
+
+
+def _estimate(label: str, mean: float, error: float, detail: str, digits: int) -> Card:
+    return Card(label=label, value=ratio(mean, digits), error=ratio(error, digits), detail=detail)
+
+
+def _signal_cards(signal: SignalReport) -> tuple[Card, ...]:
+    summary = signal.summaries[signal.model]
+    cards = [
+        _estimate("Rank IC", summary.mean, summary.standard_error, _range_words(summary.interval, signal.model), 4)
+    ]
+    for other, gap in list(signal.differences.items())[:1]:
+        label = f"Rank IC above {other}"
+        cards.append(_estimate(label, gap.mean, gap.standard_error, _range_words(gap.interval, "paired by session"), 4))
+    cards.append(Card(label="ICIR", value=ratio(summary.icir, 3), detail="mean ÷ deviation of the daily IC"))
+    cards.append(Card(label="IC hit rate", value=percent(summary.hit_rate), detail="sessions with a positive IC"))
+    return tuple(cards)
+
+
+def _range_words(found: Interval, rest: str, digits: int = 4) -> str:
+    return f"95 %: {ranged(found, digits)}; {rest}"
+
+
+def _wealth(report: ReportInput) -> Picture:
+    net, gross = by_book(report.books, "net_returns"), by_book(report.books, "gross_returns")
+    market = pd.DataFrame({"equal-weighted market": report.market_returns.reindex(net.index)})
+    if report.benchmark_returns is not None:
+        market["benchmark"] = report.benchmark_returns.reindex(net.index)
+    return Picture(
+        title="What one unit grew to",
+        summary=" ".join(_earned(name, book) for name, book in report.books.items())
+        + f" Full lines are net of costs ({report.costs}), dotted ones before them.",
+        figure=wealth_figure(net, gross, market),
+    )
+
+
+def _earned(name: str, book: BookReport) -> str:
+    total, deepest = percent(book.net.total_return), percent(book.net.max_drawdown)
+    return f"{name} returned {total} net in all, with a deepest drawdown of {deepest}."
+
+
+def _books_table(report: ReportInput) -> Table:
+    rows = tuple((metric.label, *(metric.printed(book) for book in report.books.values())) for metric in METRICS)
+    return Table(
+        caption="The books, net of costs unless said otherwise",
+        columns=("Measure", *report.books),
+        rows=rows,
+        note=f"{SHARPE_CONVENTION} {RANGE_CONVENTION} {RETURN_CONVENTION} {PARITY_CONVENTION}",
+    )
+
+
+def _comparisons(signal: SignalReport) -> tuple[str, ...]:
+    return tuple(compared(gap, signal.model, other) for other, gap in signal.differences.items())
+
+
+def _signal_table(signal: SignalReport) -> Table:
+    columns = (
+        "Scores",
+        "Rank IC ± SE",
+        "95 % range",
+        "ICIR",
+        "t, HAC",
+        "Hit rate",
+        "Model − baseline ± SE",
+        "95 % range of it",
+    )
+    rows = tuple(_signal_row(signal, name) for name in signal.summaries)
+    return Table(
+        caption="Model beside baselines on the same features, labels and sessions",
+        columns=columns,
+        rows=rows,
+        note="Spearman correlation of scores and forward returns within a session, average ranks; "
+        "standard errors by HAC; the difference is paired by session.",
+    )
+
+
+def _signal_row(signal: SignalReport, name: str) -> tuple[str, ...]:
+    summary, gap = signal.summaries[name], signal.differences.get(name)
+    return (
+        name,
+        ic_words(summary),
+        ranged(summary.interval, 4),
+        ratio(summary.icir, 3),
+        ratio(summary.t_hac, 1),
+        percent(summary.hit_rate),
+        "" if gap is None else ic_words(gap),
+        "" if gap is None else ranged(gap.interval, 4),
+    )

@@ -1,0 +1,91 @@
+"""Section on the short leg: what the filter makes of a level known to a few basis points."""
+
+import pandas as pd
+
+from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.figures import curves_figure
+from backtests.report.formats import bps, count, percent, plus_minus, ratio
+from backtests.report.report_input import ReportInput
+from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
+
+__all__ = ["shorts_section"]
+
+
+def shorts_section(report: ReportInput) -> Section | None:
+    """Return the filter-negative book under other levels and beside the other filter; None without such a book."""
+    shorts = report.shorts
+    if shorts is None:
+        return None
+    return Section(
+        slug="shorts",
+        title="The short leg",
+        lead=_lead(shorts),
+        parts=(Part(sentences=_sentences(report), pictures=_counterfactual(report), tables=(_table(shorts),)),),
+    )
+
+
+def _lead(shorts: pd.DataFrame) -> str:
+    literal = shorts[shorts.index.str.startswith("below zero")]["short_share"]
+    lowest, highest = percent(literal.min()), percent(literal.max())
+    if len(literal) == 1:
+        return f"The literal filter shorts {highest} of the bottom names."
+    if lowest == highest:
+        return f"All within one standard error of the level, the literal filter shorts {highest} of the bottom names."
+    return (
+        f"Within one standard error of the level, the literal filter shorts between {lowest} and {highest} of the "
+        "bottom names: where that is wide, the short leg hangs on a level that nobody knows."
+    )
+
+
+def _sentences(report: ReportInput) -> tuple[str, ...]:
+    study = report.model_study
+    if study is None:
+        return ()
+    return (f"The level a of the calibration is known to ± {bps(study.level_error)} a session (one standard error).",)
+
+
+def _counterfactual(report: ReportInput) -> tuple[Picture, ...]:
+    returns = report.unfiltered
+    if returns is None:
+        return ()
+    told = ", ".join(
+        f"{name} {plus_minus(sharpe_ratio(path), sharpe_standard_error(path))}" for name, path in returns.items()
+    )
+    picture = Picture(
+        title="The filter-negative book, and the same book without its filter",
+        summary=f"Net of costs, same legs, clock and overlays. Sharpe ratio ± SE: {told}.",
+        figure=curves_figure(returns, report.market_returns.reindex(returns.index)),
+    )
+    return (picture,)
+
+
+def _table(shorts: pd.DataFrame) -> Table:
+    rows = tuple(
+        (
+            str(name),
+            percent(row["short_share"]),
+            ratio(row["short_names"], 1),
+            count(row["empty"]),
+            count(row["thin"]),
+            plus_minus(row["sharpe"], row["standard_error"]),
+            percent(row["annual_return"]),
+        )
+        for name, row in shorts.iterrows()
+    )
+    columns = (
+        "Filter and level",
+        "Share of the bottom k shorted",
+        "Short names",
+        "Sessions, empty leg",
+        "Sessions, thin leg",
+        "Sharpe net ± SE",
+        "Annual return",
+    )
+    return Table(
+        caption="The filter-negative book at other levels and with the other filter",
+        columns=columns,
+        rows=rows,
+        note="a: the calibrated level. below_zero shorts names of the bottom k with an expected return under zero; "
+        "below_market those whose expected return lies under the session's mean by more than a round trip costs. Thin: "
+        "a leg has fewer than five names. Same clock and costs; net of costs.",
+    )

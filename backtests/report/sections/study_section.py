@@ -1,0 +1,133 @@
+"""Parts of the signal section: spread of the IC, groups, legs, predictions and calibration, stability of ranks."""
+
+import pandas as pd
+
+from backtests.breakdown.study_values import SignalStudy
+from backtests.report.content import Part, Picture, Table
+from backtests.report.figures import (
+    calibration_figure,
+    group_figure,
+    ic_histogram_figure,
+    prediction_figure,
+    spread_figure,
+)
+from backtests.report.formats import bps, count, percent, plus_minus, ratio
+
+__all__ = ["group_part", "histogram_picture", "leg_table", "prediction_part", "stability_table"]
+
+LEGS = {"long": "Long, highest quintile", "short": "Short, lowest quintile"}
+
+
+def histogram_picture(study: SignalStudy, positive: float) -> Picture:
+    """Return the distribution of the daily rank IC."""
+    return Picture(
+        title="Distribution of the daily rank IC",
+        summary=f"Sessions by their rank IC; {percent(positive)} of them are above zero (blue).",
+        figure=ic_histogram_figure(study.ic_histogram),
+    )
+
+
+def group_part(study: SignalStudy) -> Part:
+    """Return the rank IC within sizes and, where they are known, within sectors."""
+    families = {"size": study.by_size} | ({} if study.by_sector is None else {"sector": study.by_sector})
+    unknown = "Sectors are not known for these bars, so there is no IC by sector."
+    return Part(
+        heading="By size and by sector",
+        sentences=(unknown,) if study.by_sector is None else (),
+        pictures=tuple(
+            _group_picture(family, groups) for family, groups in families.items() if groups["mean"].notna().any()
+        ),
+        tables=tuple(_group_table(family, groups) for family, groups in families.items()),
+        beside=True,
+    )
+
+
+def leg_table(study: SignalStudy) -> Table:
+    """Return hit rates of the long against the short side."""
+    rows = tuple(
+        (
+            LEGS[str(leg)],
+            bps(row["mean_return"]),
+            f"{plus_minus(1e4 * row['over_all'], 1e4 * row['standard_error'], 1)} bps",
+            percent(row["beats_median"]),
+            percent(row["right_sign"]),
+        )
+        for leg, row in study.legs.iterrows()
+    )
+    return Table(
+        caption="Hit rates, long against short side",
+        columns=("Side", "Mean return", "Against all ± SE", "Right side of the median", "Right sign"),
+        rows=rows,
+        note="Returns as held long, gross, one session; a good short has a negative one. Right sign: rose if long, "
+        "fell if short, which leans on the market; the median does not.",
+    )
+
+
+def prediction_part(study: SignalStudy) -> Part:
+    """Return predictions over time, their spread beside what came, and calibration by decile."""
+    means = study.spreads.mean()
+    deciles = study.calibration
+    return Part(
+        heading="Predictions and what came",
+        pictures=(
+            Picture(
+                title="Predicted returns, session by session",
+                summary="Median, middle half and middle 90 % of the names' predicted returns of one session; "
+                f"on average {percent(0.05, 0)} lie below {bps(study.percentiles['p05'].mean())} and "
+                f"{percent(0.05, 0)} above {bps(study.percentiles['p95'].mean())}.",
+                figure=prediction_figure(study.percentiles),
+            ),
+            Picture(
+                title="Top less bottom quintile, predicted and realised",
+                summary=f"Means of 63 sessions. Over the span {bps(means['predicted'])} were promised a session and "
+                f"{bps(means['realised'])} came.",
+                figure=spread_figure(study.spreads),
+            ),
+            Picture(
+                title="Calibration by decile, ± one standard error",
+                summary=f"The lowest decile was promised {bps(deciles['mean_predicted'].iloc[0])} and earned "
+                f"{bps(deciles['mean_realised'].iloc[0])}, the highest {bps(deciles['mean_predicted'].iloc[-1])} and "
+                f"{bps(deciles['mean_realised'].iloc[-1])}. On the dashed line promises are kept.",
+                figure=calibration_figure(deciles),
+            ),
+        ),
+    )
+
+
+def stability_table(study: SignalStudy) -> Table:
+    """Return how much of the ranking is left after some sessions."""
+    rows = tuple((f"{lag}", ratio(row["mean"], 3), count(row["n_sessions"])) for lag, row in study.stability.iterrows())
+    return Table(
+        caption="Rank stability of the scores",
+        columns=("Sessions later", "Rank autocorrelation", "Sessions"),
+        rows=rows,
+        note="Mean rank correlation with the scores of so many sessions before; near 1 trades little.",
+    )
+
+
+def _group_picture(family: str, groups: pd.DataFrame) -> Picture:
+    known = groups.dropna(subset=["standard_error"])
+    words = ", ".join(f"{name} {ratio(mean, 3)}" for name, mean in groups["mean"].items())
+    return Picture(
+        title=f"Mean rank IC within each {family}, ± one standard error",
+        summary=f"Positive in {int((known['mean'] > 0).sum())} of {len(known)}: {words}.",
+        figure=group_figure(groups),
+    )
+
+
+def _group_table(family: str, groups: pd.DataFrame) -> Table:
+    rows = tuple(
+        (
+            str(name),
+            plus_minus(row["mean"], row["standard_error"], 4),
+            percent(row["hit_rate"]),
+            ratio(row["mean_names"], 1),
+        )
+        for name, row in groups.iterrows()
+    )
+    note = {
+        "size": "Terciles of mean dollar volume over the last 63 sessions, known at each close.",
+        "sector": "Names of one sector ranked among themselves; sessions with fewer than five of them are left out.",
+    }[family]
+    columns = (family.capitalize(), "Rank IC ± SE", "Hit rate", "Names a session")
+    return Table(caption=f"Rank IC by {family}", columns=columns, rows=rows, note=note)

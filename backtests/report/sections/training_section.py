@@ -1,0 +1,62 @@
+"""Section on the fit: losses, validation rank IC, and what was kept."""
+
+from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.figures import learning_figure, loss_figure
+from backtests.report.formats import ratio, scientific
+from backtests.report.report_input import ReportInput, TrainingReport
+from backtests.report.sections.common_rows import span_words
+
+__all__ = ["training_section"]
+
+
+def training_section(report: ReportInput) -> Section | None:
+    """Return how the model was fitted; None for scores without a model."""
+    training = report.training
+    if training is None:
+        return None
+    tables = (_fact_table(report, training), _epoch_table(training))
+    return Section(
+        slug="training",
+        title="Training",
+        lead=f"Epoch {training.best_epoch} of {len(training.history)} was kept, the best on validation.",
+        parts=(Part(pictures=_pictures(training), tables=tables),),
+    )
+
+
+def _pictures(training: TrainingReport) -> tuple[Picture, ...]:
+    history, best = training.history, training.best_epoch
+    first, last = history.iloc[0], history.iloc[-1]
+    return (
+        Picture(
+            title="Loss by epoch",
+            summary=f"Training loss {ratio(first['train_loss'], 3)} to {ratio(last['train_loss'], 3)}, validation "
+            f"{ratio(first['validation_loss'], 3)} to {ratio(last['validation_loss'], 3)}; dashed: the epoch kept.",
+            figure=loss_figure(history["train_loss"], history["validation_loss"], best),
+        ),
+        Picture(
+            title="Validation rank IC by epoch",
+            summary=f"{ratio(history['validation_rank_ic'].loc[best], 4)} at the epoch kept.",
+            figure=learning_figure(history["validation_rank_ic"], best),
+        ),
+    )
+
+
+def _epoch_table(training: TrainingReport) -> Table:
+    rows = tuple(
+        (
+            str(epoch),
+            ratio(row["train_loss"], 4),
+            ratio(row["validation_loss"], 4),
+            ratio(row["validation_rank_ic"], 4),
+            scientific(row["learning_rate"]),
+        )
+        for epoch, row in training.history.iterrows()
+    )
+    columns = ("Epoch", "Train loss", "Validation loss", "Validation rank IC", "Learning rate")
+    return Table(caption="Every epoch", columns=columns, rows=rows, folded=True)
+
+
+def _fact_table(report: ReportInput, training: TrainingReport) -> Table:
+    spans = (("Train", report.spans.train), ("Validation", report.spans.validation))
+    rows = tuple((name, span_words(span)) for name, span in spans if span is not None) + training.facts
+    return Table(caption="What was fitted on what", columns=("Fact", "Value"), rows=rows, wordy=True)

@@ -1,0 +1,221 @@
+"""Section on what-ifs: costs, delay, borrow fee, size, smoothing and the stress matrix of the main book."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.figures import Dial, dial_figure, frontier_figure, stress_figure
+from backtests.report.formats import percent, plus_minus, ratio
+from backtests.report.report_input import ReportInput
+from backtests.sensitivity import CapacityCurve, WhatIfs
+
+__all__ = ["what_if_section"]
+
+WARNING = (
+    "These are what-ifs on the very sessions that the verdict is about. They are logged as stress and not counted as "
+    "trials, so a setting picked from them here is a choice that nothing above pays for: change the spec and judge it "
+    "on sessions that nobody has seen."
+)
+KEPT = (
+    "The compiled ledger alone keeps these books. Sharpe ratios are net, 252 sessions a year, risk-free 0, ± one "
+    "standard error (Mertens 2002), from each book's own first fill on; n/a where a book became insolvent."
+)
+AS_DECIDED = "The weights are those that the strategy decided, whatever the dial says."
+STRESSED = (
+    "Costs of 10 bps are half-spread and commission of at least that, one way; slippage is added to them. The delay "
+    "is one more session between decision and fill. Top 100: the members of the universe with the largest mean dollar "
+    "volume of 63 sessions, listed each month; a smaller universe is left as it is. Each book is decided anew from the "
+    "same scores, overlays included. " + KEPT
+)
+
+
+def what_if_section(report: ReportInput) -> Section | None:
+    """Return the sensitivities of the main book; None where none were asked."""
+    found = report.what_ifs
+    if found is None:
+        return None
+    name = next(iter(report.books))
+    return Section(
+        slug="what-if",
+        title="What if",
+        lead=_lead(found),
+        parts=(
+            Part(sentences=(WARNING,), pictures=(_stress_picture(found.stress),), tables=(_stress_table(found),)),
+            Part(heading="Costs and clock", pictures=tuple(_curves(name, found)), tables=(_cost_table(found),)),
+            Part(heading="Size", pictures=(_capacity_picture(found.capacity),), tables=(_capacity_table(found),)),
+            Part(heading="Smoothing", pictures=(_frontier_picture(found),), tables=(_frontier_table(found),)),
+        ),
+    )
+
+
+def _lead(found: WhatIfs) -> str:
+    sharpe = found.stress["sharpe"]
+    positive, known = int((sharpe > 0).sum()), int(sharpe.notna().sum())
+    words = f"{positive} of {known} stressed books have a Sharpe ratio above zero"
+    if known:
+        words += f"; the worst, {' '.join(sharpe.index[int(np.nanargmin(sharpe))])}, has {ratio(sharpe.min())}"
+    return f"{words}. {_break_even(found)}"
+
+
+def _break_even(found: WhatIfs) -> str:
+    if np.isnan(found.break_even):
+        return "The book never traded, so there is no break-even."
+    if found.break_even <= 0:
+        return "The book loses before trading costs, so no cost breaks even."
+    return (
+        f"The mean return is gone at {ratio(found.break_even, 1)} bps one way; the strategy was charged "
+        f"{found.trade_bps:g}."
+    )
+
+
+def _stress_picture(stress: pd.DataFrame) -> Picture:
+    words = (
+        f"{name} {ratio(part.min())} to {ratio(part.max())}" for name, part in stress["sharpe"].groupby(level="legs")
+    )
+    return Picture(
+        title="Net Sharpe ratio under stress, ± one standard error",
+        summary=f"Three pairs of legs under seven stresses: {'; '.join(words)}.",
+        figure=stress_figure(stress),
+    )
+
+
+def _stress_table(found: WhatIfs) -> Table:
+    rows = tuple(
+        (
+            f"{legs}, {stress}",
+            row["refused"] or plus_minus(row["sharpe"], row["standard_error"]),
+            percent(row["annual_return"]),
+            percent(row["volatility"]),
+            percent(row["max_drawdown"]),
+        )
+        for (legs, stress), (_, row) in zip(found.stress.index.tolist(), found.stress.iterrows(), strict=True)
+    )
+    columns = ("Legs and stress", "Sharpe net ± SE", "Annual return", "Volatility", "Drawdown")
+    return Table(caption="Stress matrix", columns=columns, rows=rows, note=STRESSED)
+
+
+def _curves(name: str, found: WhatIfs) -> Iterator[Picture]:
+    yield Picture(
+        title=f"{name}: costs",
+        summary=f"{_break_even(found)} {_ends(found.cost, lambda bps: f'{bps:g} bps')}",
+        figure=dial_figure(found.cost, Dial(title="half-spread and commission, bps one way", own=found.trade_bps)),
+    )
+    yield Picture(
+        title=f"{name}: delay",
+        summary=f"The same decisions filled later. {_ends(found.delay, lambda late: f'+{late:g}')}",
+        figure=dial_figure(found.delay, Dial(title="sessions from decision to fill", own=found.delayed)),
+    )
+    if found.borrow is not None:
+        yield Picture(
+            title=f"{name}: borrow fee",
+            summary=f"A fee on the market value of shorts, flat. {_ends(found.borrow, lambda bps: f'{bps:g} bps')}",
+            figure=dial_figure(found.borrow, Dial(title="borrow fee, bps a year")),
+        )
+
+
+def _ends(table: pd.DataFrame, printed: Callable[[float], str]) -> str:
+    sharpe = table["sharpe"].dropna()
+    if sharpe.empty:
+        return "No Sharpe ratio is known."
+    first, last = sharpe.index[0], sharpe.index[-1]
+    return f"Sharpe ratio {ratio(sharpe[first])} at {printed(first)} and {ratio(sharpe[last])} at {printed(last)}."
+
+
+def _cost_table(found: WhatIfs) -> Table:
+    families = {
+        "trade, bps one way": found.cost,
+        "borrow, bps a year": found.borrow,
+        "fill, sessions later": found.delay,
+    }
+    rows = tuple(
+        (
+            f"{family}: {dial:g}",
+            plus_minus(row["sharpe"], row["standard_error"]),
+            percent(row["annual_return"]),
+            percent(row["max_drawdown"]),
+        )
+        for family, table in families.items()
+        if table is not None
+        for dial, row in table.iterrows()
+    )
+    return Table(
+        caption="Costs, borrow fee and delay",
+        columns=("Dial", "Sharpe net ± SE", "Annual return", "Drawdown"),
+        rows=rows,
+        note=f"{AS_DECIDED} Break-even: mean return before trading costs ÷ mean two-way traded notional. {KEPT}",
+        folded=True,
+    )
+
+
+def _capacity_picture(capacity: CapacityCurve) -> Picture:
+    table = capacity.table
+    half = "stays above half" if np.isnan(capacity.half) else f"is halved at about {_money(capacity.half)}"
+    top = table.index[-1]
+    return Picture(
+        title="Sharpe ratio by capital",
+        summary=f"Of that without impact, the Sharpe ratio {half}. The median trade of {_money(top)} would be "
+        f"{percent(table['participation'].iloc[-1])} of a day's dollar volume. {_assumption(capacity)}",
+        figure=dial_figure(table, Dial(title="capital at the start", log=True)),
+    )
+
+
+def _assumption(capacity: CapacityCurve) -> str:
+    if not capacity.assumed:
+        return f"Impact as the strategy has it: {capacity.costs}."
+    return (
+        f"Impact is assumed, the strategy has none: {capacity.costs.impact_bps:g} bps × √participation of the average "
+        "daily dollar volume (20 sessions)."
+    )
+
+
+def _capacity_table(found: WhatIfs) -> Table:
+    capitals = found.capacity.table.index.tolist()
+    rows = tuple(
+        (
+            _money(capital),
+            plus_minus(row["sharpe"], row["standard_error"]),
+            percent(row["annual_return"]),
+            percent(row["participation"], 2),
+            percent(row["participation_95"], 2),
+        )
+        for capital, (_, row) in zip(capitals, found.capacity.table.iterrows(), strict=True)
+    )
+    columns = ("Capital", "Sharpe net ± SE", "Annual return", "Median trade ÷ ADV", "95th percentile")
+    note = f"{AS_DECIDED} {_assumption(found.capacity)} {KEPT}"
+    return Table(caption="Capacity", columns=columns, rows=rows, note=note)
+
+
+def _money(capital: float) -> str:
+    for size, word in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        if capital >= size:
+            return f"{capital / size:.3g}\u00a0{word}"
+    return f"{capital:.3g}"
+
+
+def _frontier_picture(found: WhatIfs) -> Picture:
+    table = found.smoothing
+    low, high = table["turnover"].min(), table["turnover"].max()
+    return Picture(
+        title="Sharpe ratio by turnover, a point for each smoothing",
+        summary=f"Decided anew from the same scores: turnover from {percent(low)} to {percent(high)} of equity "
+        f"a session. The larger point is the strategy's own smoothing, α {found.smoothed:g}.",
+        figure=frontier_figure(table, found.smoothed),
+    )
+
+
+def _frontier_table(found: WhatIfs) -> Table:
+    rows = tuple(
+        (
+            f"α {smoothing:g}",
+            percent(row["turnover"]),
+            ratio(row["sharpe_gross"]),
+            plus_minus(row["sharpe"], row["standard_error"]),
+            percent(row["annual_return"]),
+        )
+        for smoothing, row in found.smoothing.iterrows()
+    )
+    columns = ("New target's weight", "Turnover a session", "Sharpe gross", "Sharpe net ± SE", "Annual return")
+    note = f"Turnover is one way; gross is the same weights without any friction. {KEPT}"
+    return Table(caption="Smoothing and turnover", columns=columns, rows=rows, note=note)

@@ -1,0 +1,220 @@
+"""What-ifs: a strategy's scores under other books, costs, clocks and sizes, on the very sessions it is judged on.
+
+The curves trade the decided weights as they are. The smoothing frontier and the stress matrix decide the book anew from
+the same scores, overlays included. All of it is kept by the compiled ledger alone and logged as stress, not as trials:
+whoever picks a row afterwards has run a trial that nobody counted.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.many_books import Case
+from backtests.engine.overlay_loop import decide_book, traded_part
+from backtests.sensitivity import (
+    CASE_COLUMNS,
+    WhatIfs,
+    borrow_curve,
+    break_even_bps,
+    capacity_curve,
+    cost_curve,
+    delay_curve,
+    mean_turnover,
+    score_cases,
+)
+from core.errors import UniverseError, UnsupportedBookError
+from core.progress import Count, counted
+from market.inputs import Inputs
+from market.panel import Panel
+from market.universe import choose_universe
+from portfolio.costs import Costs
+from portfolio.rules import TradingRules
+
+__all__ = ["LEGS", "STRESSES", "Stress", "ask_what_if", "smoothing_frontier", "stress_matrix", "stressed_rules"]
+
+TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+MAX_BPS = 250.0
+SMOOTHINGS = (0.05, 0.1, 0.15, 0.25, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stress:
+    """What a stress changes.
+
+    Parameters
+    ----------
+    min_bps : float
+        Half-spread and commission are at least this, one way.
+    slippage_bps : float
+        Added to them.
+    delay : int
+        Further sessions between decision and fill.
+    largest : int or None
+        Only so many names of the universe may be held, those with the largest average dollar volume.
+    """
+
+    min_bps: float = 0.0
+    slippage_bps: float = 0.0
+    delay: int = 0
+    largest: int | None = None
+
+
+LEGS: Mapping[str, tuple[float, float]] = {"50/50": (0.5, 0.5), "60/40": (0.6, 0.4), "70/30": (0.7, 0.3)}
+STRESSES: Mapping[str, Stress] = {
+    "base": Stress(),
+    "10 bps costs": Stress(min_bps=10.0),
+    "5 bps slippage": Stress(slippage_bps=5.0),
+    "10 bps slippage": Stress(slippage_bps=10.0),
+    "one-session delay": Stress(delay=1),
+    "top 100 by ADV": Stress(largest=100),
+    "all together": Stress(min_bps=10.0, slippage_bps=10.0, delay=1, largest=100),
+}
+
+
+def ask_what_if(
+    rules: TradingRules,
+    inputs: Inputs,
+    *,
+    scores: pd.DataFrame,
+    book: tuple[pd.DataFrame, BacktestResult],
+    count: Count | None = None,
+) -> WhatIfs:
+    """Return the sensitivities of a strategy's own book.
+
+    Parameters
+    ----------
+    rules : TradingRules
+        The strategy.
+    inputs : Inputs
+        Bars and sectors.
+    scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
+        Expected returns, known at each close.
+    book : (DataFrame of float, BacktestResult)
+        Weights that the strategy decided from them, and what these came to.
+    count : callable, optional
+        Called with rows of the stress matrix done and in all.
+    """
+    weights, result = book
+    part = traded_part(inputs.panel, scores, book=rules.portfolio)
+    base = Case(weights=weights.loc[part.sessions], execution=rules.execution, costs=rules.costs)
+    broken = break_even_bps(result)
+    return WhatIfs(
+        cost=cost_curve(part, base, trade_bps=_cost_grid(broken)),
+        delay=delay_curve(part, base),
+        borrow=borrow_curve(part, base) if (weights < 0).any(axis=None) else None,
+        break_even=broken,
+        capacity=capacity_curve(part, base, result),
+        smoothing=smoothing_frontier(rules, inputs, scores=scores),
+        stress=stress_matrix(rules, inputs, scores=scores, count=count),
+        trade_bps=rules.costs.trade_bps,
+        smoothed=rules.portfolio.smoothing,
+        delayed=rules.execution.delay,
+    )
+
+
+def smoothing_frontier(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return how a book fares when its targets are smoothed more or less.
+
+    Returns
+    -------
+    DataFrame, index ``smoothing``
+        The weight of the new target, the strategy's own among them: columns of ``score_cases``, ``sharpe_gross`` of the
+        same weights without any friction, and ``turnover``, the mean of a session, one way.
+    """
+    part = traded_part(inputs.panel, scores, book=rules.portfolio)
+    free = Costs(trade_bps=0.0, borrowing_bps=0.0 if rules.costs.may_borrow else None)
+    net: dict[float, Case] = {}
+    for smoothing in sorted({*SMOOTHINGS, rules.portfolio.smoothing}):
+        book = rules.portfolio.model_copy(update={"smoothing": smoothing})
+        decided = decide_book(rules.with_book(book), part, scores, sectors=inputs.sectors)
+        net[smoothing] = Case(weights=decided.weights, execution=rules.execution, costs=rules.costs)
+    gross = {smoothing: replace(case, costs=free) for smoothing, case in net.items()}
+    table = score_cases(part, net.items())
+    table["sharpe_gross"] = score_cases(part, gross.items())["sharpe"]
+    table["turnover"] = [mean_turnover(part, case) for case in net.values()]
+    return table.rename_axis("smoothing")
+
+
+def stress_matrix(
+    rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, count: Count | None = None
+) -> pd.DataFrame:
+    """Return the strategy under seven stresses and with three pairs of legs, its own rules otherwise.
+
+    Parameters
+    ----------
+    rules : TradingRules
+        The strategy; its legs are replaced.
+    inputs : Inputs
+        Bars and sectors.
+    scores : DataFrame of float
+        Expected returns of the tested sessions, known at each close.
+    count : callable, optional
+        Called with rows decided and in all.
+
+    Returns
+    -------
+    DataFrame, index ``legs`` and ``stress``, 21 rows
+        Columns of ``score_cases``, and ``refused``: why the book could not be held, else empty.
+    """
+    held: dict[tuple[str, str], Case] = {}
+    refused: dict[tuple[str, str], str] = {}
+    decided: dict[Any, pd.DataFrame] = {}
+    panels: dict[int | None, Panel] = {}
+    for legs, stress in counted([(legs, stress) for legs in LEGS for stress in STRESSES], count):
+        changed, largest = stressed_rules(rules, legs, stress), STRESSES[stress].largest
+        key = (changed.portfolio, largest, *_read_by_book(changed))
+        try:
+            if key not in decided:
+                if largest not in panels:
+                    panels[largest] = _narrowed(inputs.panel, scores, changed, largest)
+                decided[key] = decide_book(changed, panels[largest], scores, sectors=inputs.sectors).weights
+            held[legs, stress] = Case(weights=decided[key], execution=changed.execution, costs=changed.costs)
+        except (UniverseError, UnsupportedBookError) as error:
+            refused[legs, stress] = str(error)
+    names = pd.MultiIndex.from_product([LEGS, STRESSES], names=["legs", "stress"])
+    part = traded_part(inputs.panel, scores, book=rules.portfolio)
+    table = pd.DataFrame(index=names, columns=list(CASE_COLUMNS), dtype=float)
+    if held:
+        found = score_cases(part, enumerate(held.values()))
+        table.loc[list(held), list(CASE_COLUMNS)] = found.to_numpy()
+    return table.assign(refused=[refused.get(name, "") for name in names])
+
+
+def _cost_grid(broken: float) -> list[float]:
+    """Return one-way costs in basis points, the break-even among them where it is worth drawing."""
+    return [*TRADE_BPS, *([round(broken, 1)] if 0.0 < broken <= MAX_BPS else [])]
+
+
+def stressed_rules(rules: TradingRules, legs: str, stress: str) -> TradingRules:
+    """Return the strategy of one row of the stress matrix, its universe aside."""
+    long, short = LEGS[legs]
+    asked = STRESSES[stress]
+    trade_bps = max(rules.costs.trade_bps, asked.min_bps) + asked.slippage_bps
+    later = {"extra_delay": rules.execution.extra_delay + asked.delay}
+    return replace(
+        rules,
+        portfolio=rules.portfolio.model_copy(update={"long": long, "short": short}),
+        costs=rules.costs.model_copy(update={"trade_bps": trade_bps}),
+        execution=rules.execution.model_copy(update=later),
+    )
+
+
+def _read_by_book(rules: TradingRules) -> Iterator[object]:
+    """Yield what the decisions depend on beside the book's own settings."""
+    overlays = rules.risk.scales or rules.risk.switches
+    if overlays or rules.portfolio.short_filter == "below_market":
+        yield rules.costs
+    if overlays:
+        yield rules.execution
+
+
+def _narrowed(panel: Panel, scores: pd.DataFrame, rules: TradingRules, largest: int | None) -> Panel:
+    """Return the part that is traded, only the largest members of the universe eligible."""
+    if largest is not None:
+        members = replace(panel, dollar_volume=panel.dollar_volume.where(panel.universe))
+        top = choose_universe(members, f"top{largest}").universe & panel.universe
+        panel = panel.with_universe(top, described=f"{panel.facts.universe}; the {largest} largest")
+    return traded_part(panel, scores, book=rules.portfolio)

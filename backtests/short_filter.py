@@ -1,0 +1,95 @@
+"""Shorts: what the short filter makes of scores whose level is known to a few basis points only."""
+
+import pandas as pd
+
+from backtests.engine.many_books import net_returns_of
+from backtests.engine.overlay_loop import decide_book, traded_part
+from backtests.statistics.metrics import annual_return, sharpe_ratio, sharpe_standard_error
+from market.inputs import Inputs
+from portfolio.book_settings import BookSettings
+from portfolio.rules import TradingRules
+
+__all__ = ["short_filter_table", "short_leg_note", "unfiltered_returns"]
+
+
+def short_filter_table(
+    rules: TradingRules, inputs: Inputs, settings: BookSettings, *, scores: pd.DataFrame, level_error: float | None
+) -> pd.DataFrame:
+    """Return the filter-negative book with the calibration level one standard error lower and higher, and by market.
+
+    Parameters
+    ----------
+    rules : TradingRules
+        Clock, costs and overlays.
+    inputs : Inputs
+        Bars and sectors.
+    settings : BookSettings
+        A filter-negative book.
+    scores : DataFrame of float
+        Calibrated expected returns, level a.
+    level_error : float or None
+        Standard error of a; None leaves the shifted books out.
+
+    Returns
+    -------
+    DataFrame
+        Index the book: ``short_names`` (mean a session), ``short_share`` of the bottom k, ``empty`` and ``thin``
+        sessions (a leg without a name, with fewer than five), and net ``sharpe``, ``standard_error``,
+        ``annual_return``.
+    """
+    shifts = {"below zero at a": 0.0}
+    if level_error is not None:
+        shifts = {"below zero at a − 1 SE": -level_error} | shifts | {"below zero at a + 1 SE": level_error}
+    literal = settings.model_copy(update={"short_filter": "below_zero"})
+    relative = settings.model_copy(update={"short_filter": "below_market"})
+    cut = traded_part(inputs.panel, scores, book=settings)
+    books = {
+        name: decide_book(rules.with_book(literal), cut, scores + shift, sectors=inputs.sectors)
+        for name, shift in shifts.items()
+    }
+    books["below market at a"] = decide_book(rules.with_book(relative), cut, scores, sectors=inputs.sectors)
+    weights = {name: book.weights for name, book in books.items()}
+    returns = net_returns_of(cut, weights, execution=rules.execution, costs=rules.costs)
+    rows = {name: _row(book.diagnostics, returns[name]) for name, book in books.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("book")
+
+
+def unfiltered_returns(
+    rules: TradingRules, inputs: Inputs, settings: BookSettings, *, scores: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the net returns of a filter-negative book and of what it would be if it shorted all of the bottom k.
+
+    Returns
+    -------
+    DataFrame of float, columns ``"with the filter"`` and ``"without the filter"``
+        Net simple returns of each session, same legs, clock, costs and overlays.
+    """
+    cut = traded_part(inputs.panel, scores, book=settings)
+    variants = {"with the filter": settings, "without the filter": settings.model_copy(update={"builder": "bottom_k"})}
+    weights = {
+        name: decide_book(rules.with_book(book), cut, scores, sectors=inputs.sectors).weights
+        for name, book in variants.items()
+    }
+    return net_returns_of(cut, weights, execution=rules.execution, costs=rules.costs)
+
+
+def short_leg_note(name: str, diagnostics: pd.DataFrame) -> str:
+    """Return a warning where a book with a short leg picked no short name in most sessions, else the empty string."""
+    decided = diagnostics[diagnostics["n_scored"] > 0]
+    without = int((decided["n_short"] == 0).sum())
+    if 2 * without <= len(decided):
+        return ""
+    return f"{name} picked no short name in {without} of {len(decided)} sessions: it was a long-only book there."
+
+
+def _row(diagnostics: pd.DataFrame, returns: pd.Series) -> dict[str, float]:
+    decided = diagnostics[diagnostics["n_scored"] > 0]
+    return {
+        "short_names": float(decided["n_short"].mean()),
+        "short_share": float(decided["n_short"].sum() / decided["names_a_side"].sum()),
+        "empty": int(decided["empty_leg"].sum()),
+        "thin": int(decided["thin_leg"].sum()),
+        "sharpe": sharpe_ratio(returns),
+        "standard_error": sharpe_standard_error(returns),
+        "annual_return": annual_return(returns),
+    }

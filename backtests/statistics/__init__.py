@@ -1,0 +1,1 @@
+"""Statistics: the only home of performance numbers, their standard errors and their ranges."""

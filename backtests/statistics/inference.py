@@ -1,0 +1,132 @@
+"""Inference: how sure one can be of a number that returns gave; randomness is an argument."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from backtests.statistics.block_bootstrap import draw_blocks, optimal_block_length
+from backtests.statistics.deflation import sharpe_confidence
+from backtests.statistics.metrics import LEAST_SESSIONS, SESSIONS_A_YEAR, session_sharpe, shape
+from core.intervals import Interval
+
+__all__ = [
+    "bootstrap_interval",
+    "probabilistic_sharpe_ratio",
+    "resampled_drawdowns",
+    "stationary_bootstrap_rows",
+]
+
+
+def stationary_bootstrap_rows(
+    n_sessions: int, n_resamples: int, *, mean_block: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the rows of stationary bootstrap samples: blocks of geometric length, wrapped around the end.
+
+    Parameters
+    ----------
+    n_sessions, n_resamples : int
+        Rows of the sample and number of resamples.
+    mean_block : float
+        Mean block length in sessions, at least 1; 1 is the bootstrap of independent sessions.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of int, shape (n_resamples, n_sessions)
+
+    References
+    ----------
+    Politis, D. N. and Romano, J. P., "The Stationary Bootstrap", Journal of the American Statistical Association, 1994.
+    """
+    blocks = draw_blocks(n_sessions, n_resamples, mean_block=mean_block, rng=rng)
+    within = np.arange(n_resamples * n_sessions) - np.repeat(np.cumsum(blocks.length) - blocks.length, blocks.length)
+    rows: np.ndarray = (np.repeat(blocks.row, blocks.length) + within) % n_sessions
+    return rows.reshape(n_resamples, n_sessions)
+
+
+def bootstrap_interval(
+    returns: pd.Series,
+    statistic: Callable[[np.ndarray], float],
+    *,
+    rng: np.random.Generator,
+    mean_block: float = 20.0,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """Return a percentile interval of a statistic of dependent returns by the stationary bootstrap.
+
+    Parameters
+    ----------
+    returns : Series of float
+        Simple return of each session; NaN sessions are left out.
+    statistic : callable
+        Takes an array of returns, gives a number, e.g. ``sharpe_ratio``.
+    rng : Generator
+        Source of randomness.
+    mean_block : float
+        Mean block length in sessions.
+    n_resamples : int
+        Resamples drawn.
+    level : float
+        Coverage, in (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie in (0, 1), was {level}")
+    observed = returns.dropna().to_numpy(dtype=float)
+    rows = stationary_bootstrap_rows(len(observed), n_resamples, mean_block=mean_block, rng=rng)
+    drawn = np.array([statistic(observed[row]) for row in rows])
+    low, high = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Interval(estimate=float(statistic(observed)), low=float(low), high=float(high))
+
+
+def resampled_drawdowns(returns: pd.Series, *, rng: np.random.Generator, n_resamples: int = 1000) -> np.ndarray:
+    """Return the maximum drawdown of each of many paths that the same sessions, in blocks, could have made.
+
+    A distribution, not a confidence interval: the maximum drawdown grows with the length of a path, no smooth function
+    of means gives it, and the observed one is one draw of the kind.
+
+    Parameters
+    ----------
+    returns : Series of float
+        Simple return of each session; NaN sessions are left out.
+    rng : Generator
+        Source of randomness.
+    n_resamples : int
+        Paths drawn, each as long as the returns. The mean block is the longer one that returns and squared returns
+        ask for, since losses come in turbulent times.
+
+    Returns
+    -------
+    ndarray of float, shape (n_resamples,)
+        Negative fractions of the peak, or 0; NaN with fewer than 20 sessions.
+    """
+    observed = returns.dropna().to_numpy(dtype=float)
+    if len(observed) < LEAST_SESSIONS:
+        return np.full(n_resamples, np.nan)
+    mean_block = max(optimal_block_length(observed), optimal_block_length(observed**2))
+    rows = stationary_bootstrap_rows(len(observed), n_resamples, mean_block=mean_block, rng=rng)
+    wealth = np.cumprod(1.0 + observed[rows], axis=1)
+    peak = np.maximum.accumulate(np.maximum(wealth, 1.0), axis=1)
+    deepest: np.ndarray = (wealth / peak - 1.0).min(axis=1)
+    return deepest
+
+
+def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) -> float:
+    """Return the probability that the true Sharpe ratio is above ``benchmark``.
+
+    Parameters
+    ----------
+    returns : Series of float
+        Simple return of each session, over the risk-free one if that is wanted.
+    benchmark : float
+        Annual Sharpe ratio to beat.
+
+    References
+    ----------
+    Bailey, D. H. and López de Prado, M., "The Sharpe Ratio Efficient Frontier", Journal of Risk, 2012, eq. 11.
+    """
+    observed = returns.dropna().to_numpy(dtype=float)
+    per_session = benchmark / np.sqrt(SESSIONS_A_YEAR)
+    return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=per_session)

@@ -1,0 +1,241 @@
+"""Mapping: one function over many items, in threads, in processes or on a Ray cluster, in order or as they finish.
+
+Which of the three, and how many workers, changes no number. At most one result more than there are workers is held, so
+that memory stays bounded however many items there are.
+"""
+
+import importlib.util
+import logging
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.errors import MissingExtraError, RunError
+
+__all__ = ["ELSEWHERE", "PLACES", "Workers", "as_finished", "cores", "mapped", "require_place"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PLACES = ("threads", "processes", "ray")
+ELSEWHERE = ("processes", "ray")
+LIMITS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+EVERY = 0.2  # seconds between two looks at who has finished
+ROOT = Path(__file__).resolve().parent.parent
+KILLED = "a worker was killed, most likely for memory: free some, or use fewer workers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """How one asks for a result, takes it, and learns which of those asked for are there."""
+
+    ask: Callable[[Any], Any]
+    take: Callable[[Any], Any]
+    finished: Callable[[list[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Who computes, beside this process; nothing here changes a number.
+
+    Parameters
+    ----------
+    count : int
+        Processes at a time, each with one thread.
+    on : {"processes", "ray"}
+        Of this machine, or of a Ray cluster whose machines see the folder that is written to under one path.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than one, or no such place.
+    MissingExtraError
+        If Ray is asked for and not installed.
+    """
+
+    count: int = 1
+    on: str = "processes"
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"workers must be at least 1, was {self.count}")
+        require_place(self.on, among=ELSEWHERE)  # before anything is read
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use: those it is bound to, fewer if the environment says so."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = [int(os.environ[name]) for name in LIMITS if os.environ.get(name, "").isdigit()]
+    return max(1, min([bound, *asked]))
+
+
+def require_place(on: str, *, among: tuple[str, ...] = PLACES) -> None:
+    """Refuse a place that is not there, before any work is done.
+
+    Raises
+    ------
+    ValueError
+        If there is no such place.
+    MissingExtraError
+        If Ray is asked for and not installed.
+    """
+    if on not in among:
+        raise ValueError(f"on must be one of {', '.join(among)}, was {on!r}")
+    if on == "ray" and importlib.util.find_spec("ray") is None:
+        raise MissingExtraError("Ray is not installed: `pip install 'quintile[ray]'`, or use processes")
+
+
+def mapped(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = 1, on: str = "processes"
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for every item, in order.
+
+    Parameters
+    ----------
+    function : callable
+        For processes and Ray it must be importable by name, as must what it is given and returns.
+    items : iterable
+        Read as workers become free.
+    workers : int
+        Items worked on at a time, at least 1. One worker that is not on Ray is this process itself.
+    on : str
+        ``"threads"`` of this process, new ``"processes"``, or ``"ray"``: the cluster that RAY_ADDRESS names, else a
+        local one that ends with the call. A Ray worker works in this process's folder, where its machine has it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such place, or no worker.
+    MissingExtraError
+        If Ray is asked for and not installed.
+    RunError
+        If a worker was killed.
+    """
+    _check(workers, on)
+    if workers == 1 and on != "ray":
+        return map(function, items)
+    return _in_order(_place(function, workers, on), items, workers)
+
+
+def as_finished(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int = 1,
+    on: str = "processes",
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Iterator[tuple[Item, Result]]:
+    """Yield every item with ``function(item)``, whichever finishes first.
+
+    Parameters
+    ----------
+    function, items, workers, on
+        As for :func:`mapped`; one worker in processes is this process itself.
+    meanwhile : callable
+        Called a few times a second while others work.
+
+    Raises
+    ------
+    ValueError, MissingExtraError, RunError
+        As for :func:`mapped`.
+    """
+    _check(workers, on)
+    if workers == 1 and on == "processes":
+        return ((item, function(item)) for item in items)
+    return _in_any_order(_place(function, workers, on), items, workers, meanwhile)
+
+
+def _check(workers: int, on: str) -> None:
+    require_place(on)
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, was {workers}")
+
+
+def _in_order(opened: AbstractContextManager[_Place], items: Iterable[Item], workers: int) -> Iterator[Any]:
+    asked: deque[Any] = deque()
+    with opened as place:
+        for item in items:
+            asked.append(place.ask(item))
+            if len(asked) > workers:
+                yield place.take(asked.popleft())
+        while asked:
+            yield place.take(asked.popleft())
+
+
+def _in_any_order(
+    opened: AbstractContextManager[_Place], items: Iterable[Item], workers: int, meanwhile: Callable[[], object]
+) -> Iterator[tuple[Item, Any]]:
+    waiting, asked = iter(items), dict[Any, Item]()
+    with opened as place:
+        while True:
+            asked |= {place.ask(item): item for item in islice(waiting, workers - len(asked))}
+            if not asked:
+                return
+            for one in place.finished(list(asked)):
+                yield asked.pop(one), place.take(one)
+            meanwhile()
+
+
+def _place(function: Callable[[Item], Result], workers: int, on: str) -> AbstractContextManager[_Place]:
+    if on == "ray":
+        return _ray(function, workers)
+    if on == "threads":
+        return _pool(function, ThreadPoolExecutor(workers))
+    # spawn: a forked copy of a process that has used torch or numba threads may hang
+    return _pool(function, ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")))
+
+
+@contextmanager
+def _pool(function: Callable[[Item], Result], pool: Executor) -> Iterator[_Place]:
+    try:
+        yield _Place(ask=lambda item: pool.submit(function, item), take=Future.result, finished=_finished_futures)
+    except BrokenProcessPool as error:
+        raise RunError(KILLED) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _finished_futures(asked: list[Future[Any]]) -> Iterable[Future[Any]]:
+    return wait(asked, timeout=EVERY, return_when=FIRST_COMPLETED).done
+
+
+@contextmanager
+def _ray(function: Callable[[Item], Result], workers: int) -> Iterator[_Place]:
+    import ray
+
+    began = not ray.is_initialized()
+    if began:
+        local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers, "include_dashboard": False}
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+    # what was killed is not tried again behind the caller's back; the sources are found as this process finds them
+    sources = {"env_vars": {"PYTHONPATH": f"{ROOT}:${{PYTHONPATH}}"}}
+    remote = ray.remote(max_retries=0, runtime_env=sources)(_called)
+    try:
+        yield _Place(
+            ask=partial(remote.remote, function, Path.cwd()),
+            take=ray.get,
+            finished=lambda asked: ray.wait(asked, timeout=EVERY)[0],
+        )
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError) as error:
+        raise RunError(KILLED) from error
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error  # its own words, without the other machine's traceback
+    finally:
+        if began:
+            ray.shutdown()
+
+
+def _called(function: Callable[[Item], Result], folder: Path, item: Item) -> Result:
+    """Call in a Ray worker, where relative paths mean what they mean to the caller if the machine has the folder."""
+    if folder.is_dir():
+        os.chdir(folder)
+    return function(item)

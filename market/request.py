@@ -1,0 +1,49 @@
+"""Request: where bars come from, in the words of a person; enough to load the same bars again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+__all__ = ["BarsRequest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarsRequest:
+    """Bars and what stands beside them, as ``load_inputs`` reads them.
+
+    Parameters
+    ----------
+    bars, universe : str
+        As ``load_bars`` and ``choose_universe`` take them; files by absolute path.
+    start, end : str or None
+        First and last session, ISO dates.
+    benchmark : str or None
+        File of a benchmark series.
+    point_in_time : bool
+        The user declares that the bars hold dead names too.
+    vix : str or None
+        File of the VIX.
+    sectors : str or None
+        File with the sector of each ticker.
+    factors : str or None
+        File of factor returns.
+    hedge : str or None
+        File with the bars of instruments beside the universe, for a book that is hedged with one.
+    """
+
+    bars: str = "builtin"
+    universe: str = "all"
+    start: str | None = None
+    end: str | None = None
+    benchmark: str | None = None
+    point_in_time: bool = False
+    vix: str | None = None
+    sectors: str | None = None
+    factors: str | None = None
+    hedge: str | None = None
+
+    @classmethod
+    def for_bars(cls, words: Mapping[str, Any], **changes: str) -> Self:
+        """Return a request for the bars alone that a version's lock describes, some words changed."""
+        beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
+        return cls(**{**words, **beside, **changes})

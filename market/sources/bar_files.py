@@ -1,0 +1,87 @@
+"""Files: one parquet or CSV file of many tickers, or a folder with one file per ticker."""
+
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from core.errors import BarsError, SourceError
+from market.sources.csv import read_csv
+from market.sources.long_form import LongBars, join_bars, long_bars
+from market.sources.parquet import read_parquet
+
+__all__ = ["bars_from_path", "read_table", "read_whole_table"]
+
+READERS = {".parquet": read_parquet, ".pq": read_parquet, ".csv": read_csv}
+
+
+def bars_from_path(path: Path) -> LongBars:
+    """Return the rows of a file, or of every file in a folder.
+
+    A file of a folder that has no ticker column takes the ticker from its name.
+
+    Raises
+    ------
+    SourceError
+        If nothing readable is there.
+    BarsError
+        If a file lacks a column or holds a value that cannot be used.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if not path.exists():
+        raise SourceError(f"no bars at {path}: give builtin, yfinance:AAPL,MSFT, a .parquet or .csv file, or a folder")
+    return _file(path, ticker=None)
+
+
+def read_table(path: Path) -> pa.Table:
+    """Return the columns of a parquet or CSV file that Quintile knows, by the file's own names.
+
+    Raises
+    ------
+    SourceError
+        If it is neither, or cannot be read.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
+    return reader(path)
+
+
+def read_whole_table(path: Path, *, what: str) -> pa.Table:
+    """Return every column of a parquet or CSV file that holds something else than bars.
+
+    Raises
+    ------
+    SourceError
+        If it is missing, neither, or cannot be read; ``what`` says what was looked for.
+    """
+    if not path.is_file():
+        raise SourceError(f"no {what} at {path}: give a .parquet or .csv file")
+    if path.suffix.lower() == ".csv":
+        return read_csv(path)
+    if path.suffix.lower() not in READERS:
+        raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
+    try:
+        return parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path.name} is not a readable parquet file: {reason}") from error
+
+
+def _folder(path: Path) -> LongBars:
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in READERS and not p.name.startswith("."))
+    if not files:
+        raise SourceError(f"{path.name or path} holds no .parquet or .csv file: put one file per ticker there")
+    parts = [_file(file, ticker=file.stem) for file in files]
+    unadjusted = [file.name for file, part in zip(files, parts, strict=True) if "adj_close" not in part.numbers]
+    if 0 < len(unadjusted) < len(files):
+        raise BarsError(
+            f"{len(unadjusted)} of {len(files)} files in {path.name} have no adj_close, e.g. {unadjusted[0]}: prices "
+            "adjusted and not adjusted do not mix; add the column to all or drop it from all"
+        )
+    return join_bars(parts)
+
+
+def _file(path: Path, *, ticker: str | None) -> LongBars:
+    return long_bars(read_table(path), origin=path.name, ticker=ticker)

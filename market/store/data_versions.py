@@ -1,0 +1,139 @@
+"""Versions: what a data set was at one time, where its numbers came from and how they differ from the version before.
+
+The fingerprint is the sha256 of every number, key and basis of the stored rows; :meth:`Panel.fingerprint` of the same
+rows, which also depends on how prices are adjusted on the way out, stands beside it as ``panel``.
+"""
+
+import hashlib
+import json
+from typing import Literal, Self
+
+from pydantic import ValidationError
+
+from core.errors import SourceError
+from core.settings import Settings
+from market.store.parts import Part
+
+__all__ = ["Change", "Provenance", "Version", "fingerprint_of"]
+
+
+class Provenance(Settings):
+    """Where rows came from.
+
+    Parameters
+    ----------
+    source : str
+        File or vendor, without any path of the machine.
+    adjustment : str
+        What the vendor or file did to prices, in words.
+    fetched_at : str
+        UTC time, ISO.
+    licence : str
+        Terms under which the rows may be used.
+    point_in_time : bool
+        The source holds names as they were, dead ones included.
+    split_adjusted : bool
+        Prices and volume are known to be on one split basis.
+    vendor : str
+        ``"yfinance"`` where an update can be fetched again, ``"file"`` otherwise.
+    """
+
+    source: str
+    adjustment: str
+    fetched_at: str
+    licence: str = "not stated"
+    point_in_time: bool = False
+    split_adjusted: bool = False
+    vendor: Literal["file", "yfinance"] = "file"
+
+
+class Change(Settings):
+    """One difference from the version before: what happened to whom, between which dates, and by which factor."""
+
+    what: str
+    ticker: str
+    field: str = ""
+    first: str = ""
+    last: str = ""
+    sessions: int = 0
+    factor: float | None = None
+    likely: str = ""
+
+    def __str__(self) -> str:
+        span = "" if not self.first else f" {self.first}" + (f" to {self.last}" if self.last != self.first else "")
+        factor = "" if self.factor is None else f" × {self.factor:.6g}"
+        likely = f" ({self.likely})" if self.likely else ""
+        return f"{self.ticker} {self.what}{' ' + self.field if self.field else ''}{span}{factor}{likely}"
+
+
+class Version(Settings):
+    """One immutable version of a data set.
+
+    Parameters
+    ----------
+    name, fingerprint, parent : str
+        Data set, identity of its content, and the fingerprint of the version before.
+    kind : str
+        ``import``, ``append`` (nothing that was there changed), ``restatement`` (something did) or ``fix``.
+    panel : str
+        Fingerprint of the panel that these rows load as.
+    tickers : int
+        Distinct tickers.
+    changes : tuple of Change
+        Against the parent: restated, added and withdrawn rows by ticker.
+    """
+
+    format: Literal[1] = 1
+    name: str
+    fingerprint: str
+    parent: str | None
+    kind: Literal["import", "append", "restatement", "fix"]
+    made_at: str
+    provenance: Provenance
+    panel: str
+    tickers: int
+    parts: tuple[Part, ...]
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields of a row, keys left out."""
+        return tuple(name for name in self.parts[0].files if name != "keys")
+
+    @property
+    def rows(self) -> int:
+        """Rows in all."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for part in self.parts for file in part.files.values())
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """First and last date."""
+        return self.parts[0].first, self.parts[-1].last
+
+    @classmethod
+    def read(cls, value: object, *, origin: str) -> Self:
+        """Return the version that a JSON value describes.
+
+        Raises
+        ------
+        SourceError
+            If it describes none.
+        """
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise SourceError(
+                f"{origin} is not a version of a data set: restore it, or import the data again"
+            ) from error
+
+
+def fingerprint_of(parts: tuple[Part, ...], provenance: Provenance) -> str:
+    """Return the sha256 of what parts hold and on which basis, in hexadecimal."""
+    files = {str(part.year): {name: file.content for name, file in part.files.items()} for part in parts}
+    basis = {"adjustment": provenance.adjustment, "split_adjusted": provenance.split_adjusted}
+    return hashlib.sha256(json.dumps({"files": files, "basis": basis}, sort_keys=True).encode()).hexdigest()

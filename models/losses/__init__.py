@@ -1,0 +1,1 @@
+"""Losses: the rank loss and its soft ranks."""

@@ -1,0 +1,222 @@
+"""Losses: a soft Spearman rank term mixed with a Huber term, within one session at a time.
+
+Tensors are (S, N): sessions × tickers under a bool mask. Nothing here compares two sessions: every value and every
+gradient of a session depends on that session's row alone (to rounding in wide cross-sections). Memory is linear in
+S × N: pairwise differences are formed in blocks and formed again in the backward pass. Cross-sections wider than
+``GRID_ABOVE`` names take the same soft ranks from `models.losses.grid_ranks`, whose time is linear in the names too.
+
+References
+----------
+T. Qin, T.-Y. Liu, H. Li (2010), "A general approximation framework for direct optimization of information retrieval
+measures", eq. 10: ranks as sums of sigmoids of pairwise differences.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from models.losses.grid_ranks import GRID_ABOVE, grid_soft_ranks
+from models.model_settings import LossSettings
+
+__all__ = ["MIN_NAMES", "SessionLosses", "average_ranks", "rank_correlations", "session_losses", "soft_ranks"]
+
+MIN_NAMES = 5  # a session with fewer labelled names teaches and measures nothing
+BLOCK = 2**19  # pairwise differences formed at once: 2 MiB of float32, within a core's cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SessionLosses:
+    """Loss of each session, shape (S,); 0 in sessions that do not count.
+
+    Parameters
+    ----------
+    total : Tensor of float
+        rank_weight × rank + (1 − rank_weight) × huber.
+    rank : Tensor of float
+        1 − soft Spearman (1 − Pearson where the settings say so), in [0, 2].
+    huber : Tensor of float
+        Mean Huber loss over the session's names.
+    counted : Tensor of bool
+        Sessions with at least ``MIN_NAMES`` names.
+    """
+
+    total: torch.Tensor
+    rank: torch.Tensor
+    huber: torch.Tensor
+    counted: torch.Tensor
+
+
+def session_losses(
+    predictions: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor, *, settings: LossSettings, target_sd: float
+) -> SessionLosses:
+    """Return the mixed loss of every session.
+
+    With ``rank_scale="zscore"`` predictions are z-scored within the session before the soft rank and compared with
+    hard average ranks of the targets; the Huber term compares predictions with targets / target_sd. A session whose
+    predictions are all equal has no order to improve: its rank term is the constant 1 and the Huber term alone moves
+    it. A network's random initial weights do not give equal predictions, so this is a guard and not the usual start.
+    ``rank_scale="raw"`` is the literal reference: soft ranks of raw predictions and raw targets, Huber on raw returns.
+    ``correlation="pearson"`` correlates predictions with targets as they are; z-scoring either would change nothing.
+
+    Parameters
+    ----------
+    predictions, targets : Tensor of float, shape (S, N)
+        Scores, and forward returns as simple returns; read under the mask only.
+    mask : Tensor of bool, shape (S, N)
+        Names that count.
+    settings : LossSettings
+        Temperature, mix, δ and scale.
+    target_sd : float
+        Cross-sectional sd of the training span's targets.
+    """
+    scores = torch.where(mask, predictions, 0.0)
+    returns = torch.where(mask, targets, 0.0)
+    counted = mask.sum(dim=1) >= MIN_NAMES
+    rank = torch.where(counted, 1.0 - _correlation(scores, returns, mask, settings=settings), 0.0)
+    unit = 1.0 if settings.rank_scale == "raw" else target_sd
+    huber = _huber(scores, returns / unit, mask, delta=settings.huber_delta / unit)
+    huber = torch.where(counted, huber, 0.0)
+    total = settings.rank_weight * rank + (1.0 - settings.rank_weight) * huber
+    return SessionLosses(total=total, rank=rank, huber=huber, counted=counted)
+
+
+def soft_ranks(values: torch.Tensor, mask: torch.Tensor, *, temperature: float, block: int = BLOCK) -> torch.Tensor:
+    """Return Σⱼ sigmoid((xᵢ − xⱼ)/τ) over the names j of the same session, i included; 0 outside the mask.
+
+    The pairwise form, at every width: the twin of `models.losses.grid_ranks.grid_soft_ranks`.
+
+    Parameters
+    ----------
+    values : Tensor of float, shape (S, N)
+        Finite, also outside the mask.
+    mask : Tensor of bool, shape (S, N)
+        Names that count.
+    temperature : float
+        τ, positive; as it falls the result tends to the average rank less one half.
+    block : int
+        Pairwise differences formed at once; changes memory, not results beyond rounding.
+    """
+    ranks: torch.Tensor = _SoftRanks.apply(values, mask, temperature, block)  # type: ignore[no-untyped-call]
+    return ranks
+
+
+def average_ranks(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return ranks from 1, ties averaged, within each session's mask; 0 outside it. Shape (S, N)."""
+    pushed = torch.where(mask, values, torch.inf)
+    order = torch.sort(pushed, dim=1).values
+    below = torch.searchsorted(order, pushed, side="left")
+    through = torch.searchsorted(order, pushed, side="right")
+    ranks = (below + through + 1).to(values.dtype) / 2
+    return torch.where(mask, ranks, 0.0)
+
+
+def rank_correlations(scores: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return each session's Spearman correlation, float64 of shape (S,); NaN with fewer than 5 names or no spread."""
+    ranks, wanted = average_ranks(scores.double(), mask), average_ranks(targets.double(), mask)
+    known = (mask.sum(dim=1) >= MIN_NAMES) & _varies(ranks, mask) & _varies(wanted, mask)
+    return torch.where(known, _pearson(ranks, wanted, mask), torch.nan)
+
+
+def _correlation(
+    scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, settings: LossSettings
+) -> torch.Tensor:
+    if settings.correlation == "pearson":
+        return _pearson(scores, returns, mask)
+    if settings.rank_scale == "raw":
+        ranks = _soft_ranks(scores, mask, settings.temperature)
+        wanted = _soft_ranks(returns, mask, settings.temperature)
+    else:
+        ranks = _soft_ranks(_within_session_z(scores, mask), mask, settings.temperature)
+        wanted = average_ranks(returns, mask)
+    return _pearson(ranks, wanted, mask)
+
+
+def _soft_ranks(values: torch.Tensor, mask: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Return soft ranks by the form that suits the width."""
+    form = grid_soft_ranks if values.shape[1] > GRID_ABOVE else soft_ranks
+    return form(values, mask, temperature=temperature)
+
+
+def _huber(scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, delta: float) -> torch.Tensor:
+    """Return the mean Huber loss of each session."""
+    losses = torch.nn.functional.huber_loss(scores, returns, reduction="none", delta=delta)
+    return _mean(losses, mask).squeeze(1)
+
+
+def _within_session_z(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return z-scores (ddof=0) within each session; a session of equal values is only centred."""
+    centred = _centred(values, mask)
+    varies = _varies(values, mask)[:, None]
+    variance = torch.where(varies, _mean(centred.square(), mask), 1.0)  # before the root: no gradient of √0
+    return centred / variance.sqrt()
+
+
+def _pearson(a: torch.Tensor, b: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the correlation within each session; 0, without gradient, where either side is constant."""
+    left, right = _centred(a, mask), _centred(b, mask)
+    varies = _varies(a, mask) & _varies(b, mask)
+    scale = torch.where(varies, left.square().sum(dim=1) * right.square().sum(dim=1), 1.0)
+    return torch.where(varies, (left * right).sum(dim=1) / scale.sqrt(), 0.0)
+
+
+def _centred(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return torch.where(mask, values - _mean(values, mask), 0.0)
+
+
+def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean under the mask, shape (S, 1); 0 for a session without names."""
+    count = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return torch.where(mask, values, 0.0).sum(dim=1, keepdim=True) / count
+
+
+def _varies(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return whether a session holds two different values: an exact test, where an sd has rounding."""
+    highest = torch.where(mask, values, -torch.inf).amax(dim=1)
+    lowest = torch.where(mask, values, torch.inf).amin(dim=1)
+    return highest > lowest
+
+
+class _SoftRanks(torch.autograd.Function):
+    """Soft ranks with an analytic backward pass; saves only the values, not their differences.
+
+    With sigmoid(u) = (1 + tanh(u/2))/2 and s' = (1 − tanh²)/4, symmetric in i and j,
+    ∂L/∂xₖ = (gₖ Σⱼ s'ₖⱼ − Σⱼ s'ₖⱼ gⱼ)/τ.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, mask: torch.Tensor, temperature: float, block: int) -> torch.Tensor:
+        ctx.save_for_backward(values, mask)
+        ctx.temperature, ctx.block = temperature, block
+        names = mask.to(values.dtype)
+        ranks = torch.empty_like(values)
+        for rows in _row_blocks(values, block):
+            tilt = _half_differences(values, rows, temperature=temperature).tanh_()  # (S, rows, N)
+            ranks[:, rows] = (tilt @ names[:, :, None]).squeeze(2)
+        return 0.5 * names * (ranks + names.sum(dim=1, keepdim=True))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        values, mask = ctx.saved_tensors
+        names = mask.to(values.dtype)
+        pulls = torch.stack([names, names * upstream], dim=2)  # (S, N, 2)
+        gradient = torch.empty_like(values)
+        for rows in _row_blocks(values, ctx.block):
+            slope = _half_differences(values, rows, temperature=ctx.temperature).tanh_()
+            slope.square_().neg_().add_(1.0)  # 4 s'
+            sums = slope @ pulls  # (S, rows, 2)
+            gradient[:, rows] = upstream[:, rows] * sums[:, :, 0] - sums[:, :, 1]
+        return names * gradient / (4.0 * ctx.temperature), None, None, None
+
+
+def _row_blocks(values: torch.Tensor, block: int) -> list[slice]:
+    n_sessions, n_names = values.shape
+    height = max(1, block // max(1, n_sessions * n_names))
+    return [slice(start, min(start + height, n_names)) for start in range(0, n_names, height)]
+
+
+def _half_differences(values: torch.Tensor, rows: slice, *, temperature: float) -> torch.Tensor:
+    halves = values * (0.5 / temperature)
+    return halves[:, rows, None] - halves[:, None, :]  # (S, rows, N)

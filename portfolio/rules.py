@@ -1,0 +1,54 @@
+"""Rules: everything that a backtest needs to know of a strategy, and nothing of how its scores are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from market.returns import Execution
+from portfolio.book_settings import BookSettings, RiskSettings
+from portfolio.costs import Costs
+
+__all__ = ["TradingRules"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingRules:
+    """How scores are traded: the book, its risk overlays, the execution clock and the costs.
+
+    Parameters
+    ----------
+    name : str
+        Names the book in tables and files.
+    portfolio : BookSettings
+        From scores to target weights.
+    risk : RiskSettings
+        Volatility target and kill switches, all off by default.
+    execution : Execution
+        When a decision fills.
+    costs : Costs
+        What trading, holding and borrowing cost.
+    companions : mapping of str to BookSettings
+        Other books by name, to stand beside the own one on the same scores.
+
+    Examples
+    --------
+    >>> rules = TradingRules(costs=Costs(trade_bps=10.0))
+    >>> rules.with_book(BookSettings(builder="long_only", long=1.0, short=0.0)).costs.trade_bps
+    10.0
+    """
+
+    name: str = "book"
+    portfolio: BookSettings = field(default_factory=BookSettings)
+    risk: RiskSettings = field(default_factory=RiskSettings)
+    execution: Execution = field(default_factory=Execution)
+    costs: Costs = field(default_factory=Costs)
+    companions: Mapping[str, BookSettings] = field(default_factory=dict)
+
+    @property
+    def books(self) -> dict[str, BookSettings]:
+        """Every book by name, the own one first."""
+        return {self.name: self.portfolio, **self.companions}
+
+    def with_book(self, book: BookSettings) -> Self:
+        """The same clock, costs and overlays with another book."""
+        return replace(self, portfolio=book)

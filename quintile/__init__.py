@@ -1,0 +1,1 @@
+"""Quintile: backtests and portfolio research, from daily bars to an honest report."""

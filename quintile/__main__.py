@@ -1,0 +1,5 @@
+"""``python -m strategy`` is ``quintile``."""
+
+from quintile.cli import main
+
+main()

@@ -1,0 +1,118 @@
+"""The command line: ``quintile``. Each command reads its words, calls one function of the package and prints.
+
+Heavy libraries are imported inside the commands, so that ``quintile --help`` answers at once.
+"""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quintile.cli.compare_commands import COMPARE_EXAMPLES, compare_books_command
+from quintile.cli.data_commands import add_data_commands
+from quintile.cli.evaluation_commands import (
+    DECIDE_EXAMPLES,
+    EVALUATE_EXAMPLES,
+    NEW_EXAMPLES,
+    decide_command,
+    evaluate_command,
+    new_command,
+)
+from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
+from quintile.cli.paper_commands import PAPER_EXAMPLES, paper_command
+from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
+from quintile.cli.run_commands import RUN_EXAMPLES, run_command
+from quintile.cli.study_commands import CALIBRATE_EXAMPLES, calibrate_command
+from quintile.cli.version_commands import add_versioning_commands
+from quintile.cli.view_commands import definition_command, report_command, runs_command, show_command, tearsheet_command
+from quintile.cli.walk_commands import WALK_EXAMPLES, walk_command
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="quintile",
+    help="Backtests and portfolio research, from daily bars to an honest report.",
+    epilog="""\b
+Start with:
+  quintile run
+  quintile show latest
+  quintile report latest --open""",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+@app.callback()
+def _own_features(
+    features: Annotated[
+        Path | None, typer.Option("--features", metavar="FILE", help="Run this Python file first: it adds features.")
+    ] = None,
+) -> None:
+    if features is not None:
+        from signals.features.user_file import load_features
+
+        load_features(features)
+
+
+def _examples(*lines: str) -> str:
+    return "\n  ".join(("\b\nExamples:", *lines))
+
+
+app.command("run", epilog=RUN_EXAMPLES)(run_command)
+app.command("walk", epilog=WALK_EXAMPLES)(walk_command)
+app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
+app.command("compare-books", epilog=COMPARE_EXAMPLES)(compare_books_command)
+app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
+app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
+app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
+app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
+app.command("new", epilog=NEW_EXAMPLES)(new_command)
+app.command("runs", epilog=_examples("quintile runs", "quintile runs --out DIR --json"))(runs_command)
+app.command("show", epilog=_examples("quintile show", "quintile show 20261121 --json"))(show_command)
+app.command("report", epilog=_examples("quintile report", "quintile report latest --open"))(report_command)
+app.command("tearsheet", epilog=_examples("quintile tearsheet latest --open"))(tearsheet_command)
+app.command("definition", epilog=_examples("quintile definition filter_negative --out STRATEGY_DEFINITION.md"))(
+    definition_command
+)
+
+app.command("features", epilog=FEATURES_EXAMPLES)(features_command)
+add_versioning_commands(app)
+add_data_commands(app)
+
+
+def main() -> None:
+    """Run the command line; every failure is one line on standard error and a non-zero exit."""
+    try:
+        app()
+    except SystemExit:
+        raise  # the usual end; asking whether it is one of the others would import pandas
+    except _expected_errors() as error:
+        if "--verbose" in sys.argv:
+            raise
+        print(f"quintile: {' '.join(_told(error).split())}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _told(error: Exception) -> str:
+    """Return an error in words; what the system says of a file lacks the remedy."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    where = "" if error.filename is None else f" ({error.filename})"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk is full{where}: free some space and repeat; nothing half-written was left, and an unfinished "
+            "run goes on with `quintile run --resume latest`, a walk with `quintile walk --resume latest`"
+        )
+    return f"{os.strerror(error.errno).lower()}{where}: give another path, or change its permissions"
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    from core.errors import QuintileError
+
+    return (QuintileError, ValueError, OSError)

@@ -1,0 +1,138 @@
+"""``quintile compare-books``: every builder on the same scores, in one pass."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quintile.cli.options import Json, Out, Quiet, Sectors, Universe, Verbose, bars_request, command_line, run_store
+from quintile.cli.run_commands import spec_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.progress import ProgressCallback
+    from market.inputs import Inputs
+    from market.request import BarsRequest
+    from strategy.definitions.spec import StrategySpec
+    from strategy.runs.store import RunFolder, RunStore
+    from strategy.studies.book_comparison import BookComparison
+
+__all__ = ["COMPARE_EXAMPLES", "compare_books_command"]
+
+COMPARE_EXAMPLES = """\b
+Examples:
+  quintile compare-books
+  quintile compare-books filter_negative --bars bars.parquet --universe top400
+  quintile compare-books filter_negative 20261121
+  quintile compare-books filter_negative latest --optimised
+  quintile compare-books filter_negative latest --json"""
+
+SHARES = ("annual_return", "volatility", "max_drawdown", "turnover", "cost_drag", "gross", "net", "long", "short")
+
+
+def compare_books_command(
+    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A finished run of it; without one, the model runs once.")
+    ] = None,
+    bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
+    universe: Universe = "all",
+    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    sectors: Sectors = None,
+    optimised: Annotated[
+        bool, typer.Option("--optimised", help="Add mean-variance, mean-CVaR, risk parity and HRP (needs skfolio).")
+    ] = False,
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. risk.volatility_target=0.08.")
+    ] = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Score every builder on the same scores: a table, a page with equity curves, each book counted as a trial."""
+    from quintile.cli.console import progress_bars
+    from strategy.studies.book_comparison import compare_books, write_comparison
+
+    store = run_store(out)
+    with progress_bars(quiet=quiet or as_json) as progress:
+        if run is None:
+            request = bars_request(bars, universe, start=start, end=end, point_in_time=point_in_time, sectors=sectors)
+            folder, inputs = _learned(spec_of(strategy, split, set_ or []), request, store, progress)
+        elif set_ or split:
+            raise ValueError(f"run {run} is finished: --set and --split do not go with a run")
+        else:
+            folder, inputs = _finished(store, run, strategy), None
+        comparison = compare_books(folder, store=store, inputs=inputs, optimised=optimised, progress=progress)
+    page = write_comparison(comparison, folder, command=command_line())
+    if as_json:
+        print(json.dumps(comparison.as_dict() | {"run": folder.run_id, "page": str(page)}, indent=2))
+    else:
+        _print(comparison, verbose=verbose)
+        print(f"page  {page}")
+
+
+def _learned(
+    spec: "StrategySpec", request: "BarsRequest", store: "RunStore", progress: "ProgressCallback"
+) -> tuple["RunFolder", "Inputs"]:
+    from market.inputs import load_inputs
+    from strategy.pipeline import run
+    from strategy.runs.context import RunContext
+
+    inputs = load_inputs(request, holdout=spec.holdout)
+    context = RunContext(store=store, request=request, command=command_line(), progress=progress)
+    return run(spec, inputs, context=context).folder, inputs
+
+
+def _finished(store: "RunStore", run: str, strategy: str) -> "RunFolder":
+    folder = store.find(run)
+    if folder.spec.name != Path(strategy).stem:
+        raise ValueError(f"run {folder.run_id} is one of {folder.spec.name}, not of {strategy}: name its strategy")
+    return folder
+
+
+def _print(comparison: "BookComparison", *, verbose: bool) -> None:
+    from quintile.cli.console import table
+
+    print(comparison.sentence)
+    rows = comparison.table.iterrows()
+    told = {str(name): _every_cell(row) if verbose else _main_cells(row) for name, row in rows}
+    table("", ["book", *next(iter(told.values()))], [[name, *cells.values()] for name, cells in told.items()])
+    print(f"{comparison.conditions}; {comparison.timing}")
+    for name, why in comparison.refused.items():
+        print(f"{name} was refused: {why}")
+
+
+def _main_cells(row: "pd.Series") -> dict[str, str]:
+    """Return what a terminal of 80 columns has room for; the page has the rest."""
+    return {
+        "Sharpe net": f"{row['sharpe']:.2f} ± {row['standard_error']:.2f}",
+        "95 %": _bounds(row["sharpe_low"], row["sharpe_high"]),
+        "lead": "–" if row["gap"] != row["gap"] else f"{row['gap']:.2f}",
+        "95 % of it": _bounds(row["gap_low"], row["gap_high"]),
+        "verdict": str(row["verdict"]),
+        "deflated": _cell("deflated", row["deflated"]),
+        "drawdown": _cell("max_drawdown", row["max_drawdown"]),
+        "net": _cell("net", row["net"]),
+    }
+
+
+def _every_cell(row: "pd.Series") -> dict[str, str]:
+    return {str(key).replace("_", " "): _cell(key, value) for key, value in row.items()}
+
+
+def _bounds(low: float, high: float) -> str:
+    return "–" if low != low else f"{low:.2f} to {high:.2f}"
+
+
+def _cell(key: object, value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if value != value:
+        return "n/a"
+    return f"{value:.1%}" if key in SHARES else f"{value:.2f}"

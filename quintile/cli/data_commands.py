@@ -1,0 +1,282 @@
+"""``quintile data``: named local data sets, from files or from Yahoo Finance, audited, versioned, repaired."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quintile.cli.options import Json, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from market.audit import Audit, Audited
+    from market.store import DataFolder, Kept, Version
+
+__all__ = ["add_data_commands"]
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A stored data set, as us, or a version of one, as us@3f2a.")]
+Licence = Annotated[str, typer.Option(help="Terms under which the bars may be used; kept with them.")]
+MOST_CHANGES = 20
+
+
+def import_command(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER_OR_FILE", help="Bars as --bars takes them.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the data set; a new version if there is one.")],
+    licence: Licence = "not stated",
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Store bars of a file or folder under a name."""
+    from market.store import import_bars
+
+    kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time)
+    _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def update_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A stored data set.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Newer bars; without it, yfinance is asked.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Batches fetched at a time.")] = 4,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Add newer bars to a data set; what rewrote history is reported, never mixed in."""
+    from market.sources.fetch import FetchOptions, update_from_yahoo
+    from market.store import update_bars
+    from quintile.cli.console import progress_bars
+
+    if source is not None:
+        kept = update_bars(source, name=name)
+    else:
+        with progress_bars(quiet=quiet or as_json) as progress:
+            kept = update_from_yahoo(name, options=FetchOptions(workers=workers, progress=progress))
+    _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def info_command(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A data set; without one, all are listed.")] = "",
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print what a data set holds, where it came from, and its versions."""
+    from core.errors import SourceError
+    from market.store import find_version, store_home, stored_names
+
+    if not name:
+        _print_names(stored_names(), as_json=as_json)
+        return
+    found = find_version(name)
+    if found is None:
+        known = ", ".join(stored_names()) or "none"
+        raise SourceError(
+            f"no data set {name} in {store_home()} (there: {known}): make one with `quintile data import`"
+        )
+    folder, version = found
+    if as_json:
+        print(json.dumps(version.model_dump(mode="json") | {"versions": folder.fingerprints}, indent=2))
+    else:
+        _print_version(folder, version, verbose=verbose)
+
+
+def fetch_command(
+    tickers: Annotated[Path, typer.Option("--tickers", metavar="FILE", help="Text file, one ticker a line.")],
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    name: Annotated[str, typer.Option("--name", help="Name of the data set.")] = "us",
+    resume: Annotated[bool, typer.Option("--resume", help="Ask only for what has not arrived.")] = False,
+    workers: Annotated[int, typer.Option(help="Batches fetched at a time.")] = 4,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch daily bars from Yahoo Finance and store them under a name."""
+    from market.sources.fetch import FetchOptions, fetch, read_tickers
+    from quintile.cli.console import progress_bars
+
+    asked = read_tickers(tickers)
+    with progress_bars(quiet=quiet or as_json) as progress:
+        options = FetchOptions(workers=workers, progress=progress)
+        kept, fetched = fetch(asked, name=name, start=start, end=end, resume=resume, options=options)
+    _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
+    if not (quiet or as_json):
+        _print_missing(fetched.failed, fetched.ended_early)
+
+
+def audit_command(
+    source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A stored data set, or bars in a file or folder.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Where the page goes.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a new version without what leaves no doubt.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Look for everything odd in bars: findings, tables and one HTML page; nothing is altered in place."""
+    from market.audit import audit_source, write_audit
+    from market.store import find_version
+
+    if fix and find_version(source) is None:
+        raise ValueError(f"--fix writes a new version of a stored data set, {source} is none: import it first")
+    audited = audit_source(source)
+    page = Path(f"audit-{Path(source).stem}.html") if out is None else out
+    write_audit(audited.audit, page)
+    if as_json:
+        print(json.dumps({"path": str(page), "findings": audited.audit.counts().to_dict()}, indent=2))
+    elif not quiet:
+        _print_audit(audited.audit)
+        print(page)
+    if fix:
+        _print_kept(_fixed(source, audited), as_json=False, quiet=quiet or as_json, verbose=verbose)
+
+
+def add_data_commands(app: typer.Typer) -> None:
+    """Register ``quintile data`` with its examples."""
+    named = (
+        (
+            "import",
+            import_command,
+            "quintile data import bars.parquet --name us\n  quintile data import folder_of_csv --name us --licence CC0",
+        ),
+        (
+            "audit",
+            audit_command,
+            "quintile data audit us\n  quintile data audit bars.parquet --out a.html\n  quintile data audit us --fix",
+        ),
+        (
+            "fetch",
+            fetch_command,
+            "quintile data fetch --tickers sp500.txt --start 1998-01-01 --name us\n  "
+            "quintile data fetch --tickers sp500.txt --start 1998-01-01 --name us --resume --workers 2",
+        ),
+        ("info", info_command, "quintile data info\n  quintile data info us\n  quintile data info us@3f2a --json"),
+        ("update", update_command, "quintile data update us\n  quintile data update us --from newer.parquet"),
+    )
+    data = typer.Typer(help="Named local data sets: import, fetch, update, audit.", no_args_is_help=True)
+    for name, command, example in named:
+        data.command(name, epilog=f"\b\nExamples:\n  {example}")(command)
+    data.callback()(_data)
+    app.add_typer(data, name="data")
+
+
+def _data() -> None:
+    """Named local data sets: import, fetch, update, audit."""
+
+
+def _fixed(source: str, audited: "Audited") -> "Kept":
+    from core.errors import SourceError
+    from market.audit import fixed_rows
+    from market.store import find_version, keep_fixed, read_rows
+
+    found = find_version(source)
+    if found is None:
+        raise SourceError(f"{source} went away during the audit: import it again")
+    rows, changes = fixed_rows(audited, read_rows(*found))
+    return keep_fixed(found[0], rows, changes)
+
+
+def _print_audit(audit: "Audit") -> None:
+    from market.audit import KINDS
+
+    for fact, value in audit.summary.items():
+        print(f"{fact:<16} {value:,}" if isinstance(value, int) else f"{fact:<16} {value}")
+    print(f"{'survivorship':<16} {audit.survivorship.stamp}: {audit.survivorship.evidence}\n")
+    _print_table(
+        [{"kind": kind, "findings": int(n), "meaning": KINDS[str(kind)]} for kind, n in audit.counts().items() if n]
+    )
+
+
+def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
+    for ticker, reason in failed.items():
+        print(f"  {ticker} failed: {reason}")
+    for ticker, day in ended_early.items():
+        print(f"  {ticker} ends on {day}: delisted, or the answer was cut")
+    if failed:
+        print(f"{len(failed)} tickers failed: ask again with --resume", file=sys.stderr)
+
+
+def _print_kept(kept: "Kept", *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    version = kept.version
+    if as_json:
+        print(json.dumps(version.model_dump(mode="json") | {"is_new": kept.is_new, "added": kept.added}, indent=2))
+        return
+    if quiet:
+        return
+    if not kept.is_new:
+        print(f"{version.name}@{version.fingerprint[:12]}: nothing new")
+        return
+    first, last = version.span
+    print(
+        f"{version.name}@{version.fingerprint[:12]}: {version.kind}, {version.rows:,} rows of {version.tickers:,} "
+        f"tickers, {first} to {last}; {kept.added:,} rows added"
+    )
+    _print_changes(version, verbose=verbose)
+
+
+def _print_changes(version: "Version", *, verbose: bool) -> None:
+    shown = version.changes if verbose else version.changes[:MOST_CHANGES]
+    for change in shown:
+        print(f"  {change}")
+    if len(shown) < len(version.changes):
+        print(f"  … {len(version.changes) - len(shown):,} more: --verbose shows all", file=sys.stderr)
+
+
+def _print_names(names: tuple[str, ...], *, as_json: bool) -> None:
+    from market.store import data_folder, store_home
+
+    rows: list[dict[str, Any]] = [_row(data_folder(name).find()) for name in names]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    elif rows:
+        _print_table(rows)
+    else:
+        print(f"no data sets in {store_home()}: make one with `quintile data import FILE --name us`")
+
+
+def _print_version(folder: "DataFolder", version: "Version", *, verbose: bool) -> None:
+    known = version.provenance
+    facts = {
+        "data set": f"{version.name}@{version.fingerprint[:12]}",
+        "source": known.source,
+        "adjustment": known.adjustment,
+        "fetched": known.fetched_at,
+        "licence": known.licence,
+        "point in time": "declared" if known.point_in_time else "not declared",
+        "rows": f"{version.rows:,} of {version.tickers:,} tickers, {version.span[0]} to {version.span[1]}",
+        "fields": ", ".join(version.fields),
+        "size": f"{version.size / 1e6:,.1f} MB in {sum(len(part.files) for part in version.parts)} files",
+        "fingerprint": version.fingerprint,
+        "panel": version.panel,
+    }
+    for fact, told in facts.items():
+        print(f"{fact:<14} {told}")
+    print()
+    _print_table([_row(one) for one in folder.versions()])
+    _print_changes(version, verbose=verbose)
+
+
+def _row(version: "Version") -> dict[str, Any]:
+    return {
+        "version": f"{version.name}@{version.fingerprint[:12]}",
+        "kind": version.kind,
+        "made": version.made_at,
+        "rows": version.rows,
+        "tickers": version.tickers,
+        "last": version.span[1],
+        "changes": len(version.changes),
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from quintile.cli.console import table
+
+    table(
+        "",
+        list(rows[0]),
+        [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row.values()] for row in rows],
+    )

@@ -1,0 +1,178 @@
+"""Doors: ``evaluate`` somebody's scores, ``decide`` the next session's book, start a ``new`` strategy."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quintile.cli.options import (
+    Factors,
+    Hedge,
+    Json,
+    Out,
+    Quiet,
+    RunId,
+    Sectors,
+    Universe,
+    Verbose,
+    bars_request,
+    command_line,
+    print_path,
+    run_store,
+    show_run,
+)
+
+if TYPE_CHECKING:
+    from market.inputs import Inputs
+    from models.checkpoint import Checkpoint
+    from strategy.runs.store import RunFolder
+    from strategy.trading.decision import Decision
+
+__all__ = ["DECIDE_EXAMPLES", "EVALUATE_EXAMPLES", "NEW_EXAMPLES", "decide_command", "evaluate_command", "new_command"]
+
+EVALUATE_EXAMPLES = """\b
+Examples:
+  quintile evaluate scores.parquet --bars bars.parquet --universe top400
+  quintile evaluate scores.csv --bars bars.csv --strategy filter_negative --set portfolio.k=0.1
+  quintile evaluate reversal.parquet --bars bars.parquet --execution close --set costs.trade_bps=0"""
+DECIDE_EXAMPLES = """\b
+Examples:
+  quintile decide latest --bars latest.parquet
+  quintile decide 20261121 --bars latest.parquet --holdings today.csv --export trades.csv --export book.json"""
+NEW_EXAMPLES = """\b
+Examples:
+  quintile new my_strategy
+  quintile new slow_book --like quintile_long_short --out strategies"""
+
+BarsOption = Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")]
+Start = Annotated[str | None, typer.Option(metavar="DATE", help="First session.")]
+End = Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")]
+PointInTime = Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")]
+
+
+def evaluate_command(
+    scores: Annotated[Path, typer.Argument(help="Sessions × tickers, or date,ticker,score; .parquet or .csv.")],
+    bars: BarsOption,
+    universe: Universe = "all",
+    execution: Annotated[str, typer.Option(help="Fills: next_open, next_close or close.")] = "next_open",
+    strategy: Annotated[str, typer.Option(help="Whose book, delay and costs are used.")] = "quintile_long_short",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. portfolio.k=0.1.")
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
+    sectors: Sectors = None,
+    factors: Factors = None,
+    hedge: Hedge = None,
+    point_in_time: PointInTime = False,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Judge given scores: IC, books, backtests and report, without a model."""
+    from market.inputs import load_inputs
+    from signals.score_file import read_scores
+    from strategy.definitions.spec import load_spec, override
+    from strategy.evaluate import evaluate
+    from strategy.runs.context import RunContext
+
+    spec = override(load_spec(strategy), [f'execution.fill="{execution}"', *(set_ or [])])
+    read_scores(scores)  # a wrong file is told before the bars are loaded
+    request = bars_request(
+        bars,
+        universe,
+        start=start,
+        end=end,
+        benchmark=benchmark,
+        point_in_time=point_in_time,
+        sectors=sectors,
+        factors=factors,
+        hedge=hedge,
+    )
+    finished = evaluate(
+        scores,
+        load_inputs(request),
+        spec=spec,
+        context=RunContext(store=run_store(out), request=request, command=command_line()),
+    )
+    show_run(finished.folder, as_json=as_json, verbose=verbose)
+
+
+def decide_command(
+    run: RunId = "latest",
+    bars: BarsOption = "builtin",
+    universe: Annotated[str | None, typer.Option(help="By default the run's own.")] = None,
+    holdings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV: ticker and shares, or ticker and weight; $CASH is cash.")
+    ] = None,
+    equity: Annotated[float | None, typer.Option(help="Value of the account, where holdings do not tell it.")] = None,
+    as_of: Annotated[str | None, typer.Option(metavar="DATE", help="The day to decide for; now by default.")] = None,
+    export: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Write there: .csv, .parquet or .json; may repeat.")
+    ] = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print and export the next session's target weights, the trades from holdings, and what blocks them.
+
+    Without --export, the three files are written into the run's folder, under decisions/.
+    """
+    from strategy.trading.decision import export_decision, next_decision
+    from strategy.trading.holdings import read_holdings
+
+    folder = run_store(out).find(run)
+    checkpoint = _checkpoint(folder)
+    held = None if holdings is None else read_holdings(holdings)
+    inputs = _latest(folder, bars, universe)
+    decision = next_decision(folder.spec, inputs, checkpoint, holdings=held, equity=equity, as_of=as_of)
+    paths = [export_decision(decision, path) for path in export or _default_exports(folder, decision)]
+    print(json.dumps(decision.as_dict(), indent=2) if as_json else decision)
+    if not as_json and not quiet:
+        print("\n".join(f"written  {path}" for path in paths))
+
+
+def new_command(
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and underscores.")],
+    like: Annotated[str, typer.Option(help="The strategy whose numbers it starts from.")] = "filter_negative",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a commented strategy file with every key and what it means."""
+    from strategy.definitions.scaffold import new_strategy
+
+    print_path(new_strategy(name, folder=out, like=like), as_json=as_json, quiet=quiet)
+
+
+def _checkpoint(folder: "RunFolder") -> "Checkpoint":
+    from core.errors import RunError
+    from strategy.learning.learn import own_checkpoint
+
+    if "scores" in folder.record:
+        raise RunError(
+            f"run {folder.run_id} judged scores and has no model of its own: decide needs a run of `quintile run`"
+        )
+    folder.check_complete()
+    learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
+    return own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
+
+
+def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Inputs":
+    from dataclasses import replace
+
+    from market.inputs import load_inputs
+
+    request = bars_request(bars, universe or folder.request.universe)
+    asked = folder.request
+    return load_inputs(replace(request, point_in_time=asked.point_in_time, sectors=asked.sectors, hedge=asked.hedge))
+
+
+def _default_exports(folder: "RunFolder", decision: "Decision") -> list[Path]:
+    stem = folder.path / "decisions" / f"{decision.decided:%Y-%m-%d}"
+    return [stem.with_suffix(suffix) for suffix in (".csv", ".parquet", ".json")]

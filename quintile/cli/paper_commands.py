@@ -1,0 +1,75 @@
+"""Paper trading: ``paper``."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quintile.cli.options import Hedge, Json, Out, Quiet, Verbose
+from quintile.cli.version_commands import Versions, find, version_request
+
+__all__ = ["PAPER_EXAMPLES", "paper_command"]
+
+PAPER_EXAMPLES = """\b
+Examples:
+  quintile paper filter_negative@1.1.0 --bars latest.parquet          # every day after the close, before the next open
+  quintile paper filter_negative@1.1.0                                # what the log has come to
+  quintile paper filter_negative@1.1.0 --bars latest.parquet --replay # the log made again; exit 1 if it differs"""
+
+
+def paper_command(
+    version: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A frozen version.")],
+    bars: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Bars up to the last close; none only shows.")
+    ] = None,
+    universe: Annotated[str | None, typer.Option(help="By default the version's own.")] = None,
+    hedge: Hedge = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Make every entry again and compare; write nothing.")
+    ] = False,
+    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Go on with changed code.")] = False,
+    versions: Versions = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Commit a version's decision before the open, score the fills after it, and show the paper gates."""
+    from market.inputs import load_inputs
+    from strategy.frozen.run_version import open_frozen
+    from strategy.trading import paper
+    from strategy.trials.log import TrialLog
+
+    if replay and bars is None:
+        raise ValueError("--replay needs --bars: the bars that the log was decided on")
+    folder = find(version, versions)
+    frozen = open_frozen(folder, TrialLog(out), allow_drift=allow_drift)
+    log, lines, different = paper.open_paper(folder, out), [], []
+    if bars is not None:
+        request = version_request(folder.body, bars, universe=universe, hedge=hedge)
+        panel = load_inputs(request, holdout=frozen.spec.holdout).panel
+        if replay:
+            different = paper.replay_paper(log, frozen, panel)
+            lines = different or ["the log is what the bars give: every decision, every score"]
+        else:
+            lines = _step(paper.commit_decision(log, frozen, panel), paper.score_fills(log, frozen, panel))
+    record = paper.paper_record(log, frozen.spec.gates)
+    print(
+        json.dumps(record.as_dict() | {"differences": different}, indent=2)
+        if as_json
+        else "\n".join([*lines, str(record)])
+    )
+    raise typer.Exit(1 if different else 0)
+
+
+def _step(decision: object, n_scored: int) -> list[str]:
+    """Say what one call added to the log."""
+    from strategy.trials.chained_log import Entry
+
+    lines = [f"{n_scored} sessions scored"] if n_scored else []
+    if not isinstance(decision, Entry):
+        return [*lines, "this close was decided before"]
+    facts = decision.facts
+    late = "; TOO LATE: its open has passed, it will not be traded" if facts["late"] else ""
+    return [*lines, f"committed the decision of {facts['session']}, fills {facts['fills']}{late}"]

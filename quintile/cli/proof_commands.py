@@ -1,0 +1,118 @@
+"""``quintile prove``: try to catch a pipeline looking ahead; ``--self-test`` tries the checks on known cheats."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quintile.cli.options import Json, Out, Quiet, Verbose, bars_request, run_store
+from quintile.cli.run_commands import spec_of
+from quintile.cli.version_commands import Versions, find, version_request
+
+if TYPE_CHECKING:
+    from market.request import BarsRequest
+    from strategy.proofs.checks import ProveOptions
+    from strategy.runs.proof_file import Proof
+    from strategy.runs.store import RunFolder, RunStore
+
+__all__ = ["PROVE_EXAMPLES", "prove_command"]
+
+PROVE_EXAMPLES = """\b
+Examples:
+  quintile prove
+  quintile prove filter_negative --bars bars.parquet --universe top400
+  quintile prove 20261121 --deep
+  quintile prove filter_negative@1.0.0 --out runs
+  quintile prove --self-test"""
+
+
+def prove_command(
+    subject: Annotated[str, typer.Argument(help="A strategy with a finished run, a run, or NAME@VERSION.")] = "latest",
+    bars: Annotated[str | None, typer.Option(help="Of the strategy's run; builtin, or the version's own.")] = None,
+    universe: Annotated[str | None, typer.Option(help="Of the strategy's run; all, or the version's own.")] = None,
+    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Of the strategy's run.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the strategy's run.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Four times the sessions, and label permutation.")] = False,
+    self_test: Annotated[bool, typer.Option("--self-test", help="Print the catch table of seeded leaks.")] = False,
+    versions: Versions = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Prove that a trained strategy decides without the future: PASS, or the first offending number."""
+    from strategy.proofs.checks import ProveOptions
+
+    options = ProveOptions(deep=deep)
+    if self_test:
+        _self_test(options, as_json=as_json, quiet=quiet)
+        return
+    if "@" in subject:
+        if split or set_ or start or end or point_in_time:
+            raise ValueError(f"{subject} is frozen: of the options of a run only --bars and --universe go with it")
+        chosen_bars, unseen = (bars, universe), quiet or as_json
+        proof, path = _prove_version(subject, chosen_bars, options=options, versions=versions, out=out, quiet=unseen)
+    else:
+        request = bars_request(bars or "builtin", universe, start=start, end=end, point_in_time=point_in_time)
+        folder = _trained(subject, run_store(out), request, split=split, assignments=set_ or [])
+        proof, path = _prove(folder, options, quiet=quiet or as_json)
+    print(json.dumps(proof.as_json(), indent=2) if as_json else f"{proof}\n  {path}")
+    if proof.verdict == "FAIL":
+        raise typer.Exit(1)
+
+
+def _trained(
+    subject: str, store: "RunStore", request: "BarsRequest", *, split: str | None, assignments: list[str]
+) -> "RunFolder":
+    from strategy.definitions.spec import shipped_strategies
+    from strategy.proofs.run_proof import find_trained
+
+    if subject in shipped_strategies() or subject.endswith(".toml"):
+        return find_trained(store, spec_of(subject, split, assignments), request)
+    return store.find(subject)
+
+
+def _prove(folder: "RunFolder", options: "ProveOptions", *, quiet: bool) -> "tuple[Proof, Path]":
+    from quintile.cli.console import progress_bars
+    from strategy.proofs.run_proof import prove_run
+    from strategy.runs.proof_file import PROOF_FILE
+
+    with progress_bars(quiet=quiet) as progress:
+        return prove_run(folder, options=replace(options, progress=progress)), folder.path / PROOF_FILE
+
+
+def _prove_version(
+    version: str,
+    chosen: tuple[str | None, str | None],
+    *,
+    options: "ProveOptions",
+    versions: Path | None,
+    out: Path,
+    quiet: bool,
+) -> "tuple[Proof, Path]":
+    """Prove a frozen version on its own bars, or on the chosen bars and universe."""
+    from quintile.cli.console import progress_bars
+    from strategy.proofs.run_proof import prove_version
+
+    folder = find(version, versions)
+    bars, universe = chosen
+    request = None if chosen == (None, None) else version_request(folder.body, bars, universe=universe)
+    with progress_bars(quiet=quiet) as progress:
+        return prove_version(folder, out=out, request=request, options=replace(options, progress=progress))
+
+
+def _self_test(options: "ProveOptions", *, as_json: bool, quiet: bool) -> None:
+    from quintile.cli.console import progress_bars
+    from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_stand, self_test
+
+    with progress_bars(quiet=quiet or as_json) as progress:
+        asked = replace(options, sessions=SELF_TEST_SESSIONS)
+        table = self_test(make_stand(), options=asked, progress=progress)
+    print(json.dumps(table.as_json(), indent=2) if as_json else table)
+    if not table.is_right:
+        raise typer.Exit(1)

@@ -1,0 +1,169 @@
+"""``quintile run``: bars, features, model, signal, books, backtests, report."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quintile.cli.options import (
+    Factors,
+    Hedge,
+    Json,
+    Out,
+    Quiet,
+    Sectors,
+    Universe,
+    Verbose,
+    bars_request,
+    command_line,
+    interruptible,
+    run_store,
+    show_run,
+)
+from quintile.cli.version_commands import Versions, run_frozen_command
+
+if TYPE_CHECKING:
+    from strategy.definitions.spec import StrategySpec
+    from strategy.runs.context import RunContext
+    from strategy.runs.store import RunFolder, RunStore
+
+__all__ = ["RUN_EXAMPLES", "run_command", "spec_of"]
+
+
+RUN_EXAMPLES = """\b
+Examples:
+  quintile run
+  quintile run filter_negative --bars bars.parquet --universe top400 --split 2016-06-30,2016-12-31
+  quintile run quintile_long_short --bars yfinance:AAPL,MSFT,NVDA --start 2015-01-01
+  quintile run filter_negative --bars us --universe top400
+  quintile run --bars bars.parquet --sectors sectors.csv --factors ff3.parquet
+  quintile run --bars bars.parquet --hedge spy.parquet --set portfolio.builder=index_hedged --set portfolio.hedge=SPY
+  quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
+  quintile run filter_negative@1.0.0 --bars newer.parquet
+  quintile run --bars us --memory 4GB
+  quintile run --model latest --set portfolio.k=0.1
+  quintile run --resume latest"""
+
+
+def run_command(
+    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    bars: Annotated[
+        str, typer.Option(help="builtin, a stored name, a file or folder, or yfinance:AAPL,MSFT.")
+    ] = "builtin",
+    universe: Universe = "all",
+    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    benchmark: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Benchmark prices, drawn beside the book.")
+    ] = None,
+    vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
+    sectors: Sectors = None,
+    factors: Factors = None,
+    hedge: Hedge = None,
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Scaled features beyond it go to a file; half of the machine's.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished run.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Train nothing: score with a run's or a .safetensors file's model."),
+    ] = None,
+    versions: Versions = None,
+    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="A version may run with changed code.")] = False,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a strategy: bars, features, model, signal, books, backtests, report; NAME@VERSION runs frozen weights."""
+    from core.memory import memory_of
+    from strategy.runs.context import RunContext
+
+    request = bars_request(
+        bars,
+        universe,
+        start=start,
+        end=end,
+        benchmark=benchmark,
+        vix=vix,
+        point_in_time=point_in_time,
+        sectors=sectors,
+        factors=factors,
+        hedge=hedge,
+    )
+    if "@" in strategy:
+        if split or set_ or resume or model:
+            raise ValueError(f"{strategy} is frozen: --split, --set, --resume and --model do not go with a version")
+        shown = {"quiet": quiet or as_json, "as_json": as_json, "verbose": verbose}
+        run_frozen_command(strategy, request, versions=versions, allow_drift=allow_drift, out=out, **shown)
+        return
+
+    store = run_store(out)
+    _check_model(model, split, resume, set_ or [])
+    folder = None if resume is None else _unfinished(store, resume)
+    spec = spec_of(strategy, split, set_ or []) if folder is None else folder.spec
+    request = request if folder is None else folder.request
+    context = RunContext(store=store, resume=folder, request=request, command=command_line())
+    limit = None if memory is None else memory_of(memory)
+    finished = _execute(spec, context, model=model, device=device, memory=limit, quiet=quiet or as_json)
+    show_run(finished, as_json=as_json, verbose=verbose)
+
+
+def _check_model(model: str | None, split: str | None, resume: str | None, assignments: list[str]) -> None:
+    """Refuse options that would change what a given model learned with."""
+    if model is None:
+        return
+    from strategy.run_model import LEARNED, SCORING
+
+    keys = {each: each.partition("=")[0].strip() for each in assignments}
+    learned = [each for each, key in keys.items() if key.partition(".")[0].strip() in LEARNED and key != SCORING]
+    named = [word for word, value in (("--split", split), ("--resume", resume)) if value]
+    named += [f"--set {each}" for each in learned]
+    if named:
+        raise ValueError(f"{named[0]} does not go with --model: a given model brings its own {', '.join(LEARNED)}")
+
+
+def _unfinished(store: "RunStore", run: str) -> "RunFolder":
+    folder = store.find(run)
+    if "walk" in folder.record:
+        raise ValueError(f"{folder.run_id} is part of a walk: continue it with `{folder.resume_command}`")
+    return folder
+
+
+def _execute(
+    spec: "StrategySpec", context: "RunContext", *, model: str | None, device: str, memory: int | None, quiet: bool
+) -> "RunFolder":
+    from market.inputs import load_inputs
+    from quintile.cli.console import progress_bars
+    from strategy.pipeline import run
+    from strategy.run_model import find_model, run_adopted
+
+    with interruptible(context.store), progress_bars(quiet=quiet) as progress:
+        given = None if model is None else find_model(model, context.store)
+        inputs = load_inputs(context.request, holdout=spec.holdout)
+        context = replace(context, progress=progress)
+        if given is not None:
+            return run_adopted(spec, inputs, given, context=context, device=device).folder
+        return run(spec, inputs, context=context, device=device, memory=memory).folder
+
+
+def spec_of(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
+    """Return the strategy with the options that change its spec."""
+    from strategy.definitions.spec import load_spec, override
+
+    spec = override(load_spec(strategy), assignments)
+    if split is None:
+        return spec
+    ends = [part.strip() for part in split.split(",")]
+    if len(ends) != 2:
+        raise ValueError(
+            f"--split takes the last dates of training and validation, such as 2016-06-30,2016-12-31, was {split!r}"
+        )
+    return override(spec, [f'split.train_end="{ends[0]}"', f'split.validation_end="{ends[1]}"'])

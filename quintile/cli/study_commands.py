@@ -1,0 +1,108 @@
+"""``quintile calibrate-market``: what the pipeline finds where the answer is known."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quintile.cli.options import Json, Quiet, Verbose, bars_request, run_store
+
+if TYPE_CHECKING:
+    from strategy.studies.planted_alpha.market_calibration import Study
+    from strategy.studies.planted_alpha.study_settings import InstrumentSettings
+
+__all__ = ["CALIBRATE_EXAMPLES", "calibrate_command"]
+
+CALIBRATE_EXAMPLES = """\b
+Examples:
+  quintile calibrate-market
+  quintile calibrate-market --study planted --seeds 1,2,3,4,5 --workers 4
+  quintile calibrate-market --study temperature --bars bars.parquet --universe top400
+  quintile calibrate-market --full --out calibration-full
+  quintile calibrate-market --study all --docs docs
+
+A call that was stopped goes on where it was when repeated: finished cells are kept in --out. Results on synthetic
+markets enter no trial log; every setting of the temperature study on --bars is a trial and is logged in --runs."""
+
+
+def calibrate_command(
+    study: Annotated[str, typer.Option(help="planted, null, temperature or all.")] = "planted",
+    full: Annotated[bool, typer.Option("--full", help="The shipped 2×128 network, 90 sessions: days.")] = False,
+    seeds: Annotated[str, typer.Option(metavar="LIST", help="Markets and trainings, two at least.")] = "1,2,3",
+    bars: Annotated[str | None, typer.Option(help="Real bars for the temperature study.")] = None,
+    universe: Annotated[str, typer.Option(help="Of those bars: all, topN or a member file.")] = "all",
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the network.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each; changes no number.")] = 2,
+    on: Annotated[str, typer.Option(help="Who measures: processes or ray.")] = "processes",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Cells and results.")] = Path("calibration"),
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of runs whose log counts trials on --bars.")] = Path(
+        "runs"
+    ),
+    docs: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the page and its figures here too.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure what the pipeline finds of a planted alpha of known strength, and where there is none."""
+    from core.parallel import Workers
+    from quintile.cli.console import progress_bars, table
+    from strategy.studies.planted_alpha.market_calibration import calibrate_market, save_calibration
+    from strategy.studies.planted_alpha.planted_page import write_page
+    from strategy.studies.planted_alpha.study_tables import text_tables
+    from strategy.studies.planted_alpha.temperature import RealBars
+
+    request = None if bars is None else bars_request(bars, universe)
+    real = None if request is None else RealBars(request=request, store=run_store(runs))
+    settings, studies = _settings(full, seeds, set_ or []), _studies(study)
+    try:
+        with progress_bars(quiet=quiet or as_json) as progress:
+            found = calibrate_market(
+                settings,
+                studies=studies,
+                out=out,
+                real=real,
+                workers=Workers(count=workers, on=on),
+                progress=progress,
+            )
+    except KeyboardInterrupt as interrupt:
+        print(f"quintile: interrupted; repeat the command to go on, finished cells are in {out}", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
+    paths = [save_calibration(found, out), *write_page(found, out)]
+    if docs is not None:
+        paths += write_page(found, docs)
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2))
+        return
+    for shown in text_tables(found):
+        table(*shown)
+        print()
+    print("\n".join(str(path) for path in paths))
+
+
+def _settings(full: bool, seeds: str, assignments: list[str]) -> "InstrumentSettings":
+    from strategy.studies.planted_alpha.study_settings import FULL, InstrumentSettings
+
+    chosen = InstrumentSettings()
+    network = FULL if full else chosen.assignments
+    changes = {"seeds": _numbers(seeds), "assignments": (*network, *assignments)}
+    return InstrumentSettings(**(chosen.model_dump() | changes))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts) or len(set(parts)) < max(2, len(parts)):
+        raise ValueError(f"--seeds takes two or more different whole numbers such as 1,2,3, was {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def _studies(study: str) -> "tuple[Study, ...]":
+    from strategy.studies.planted_alpha.market_calibration import STUDIES
+
+    if study == "all":
+        return STUDIES
+    chosen = tuple(known for known in STUDIES if known == study)
+    if not chosen:
+        raise ValueError(f"--study takes {', '.join(STUDIES)} or all, was {study!r}")
+    return chosen

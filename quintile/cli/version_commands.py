@@ -1,0 +1,341 @@
+"""Frozen strategies: ``freeze``, ``versions``, ``verify``, ``replay``, ``diff``, ``trials``, ``holdout open``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quintile.cli.options import (
+    Hedge,
+    Json,
+    Out,
+    Quiet,
+    Verbose,
+    absolute_universe,
+    command_line,
+    located,
+    print_rows,
+    run_store,
+    show_run,
+)
+
+if TYPE_CHECKING:
+    from market.request import BarsRequest
+    from strategy.frozen.versions import VersionFolder
+
+__all__ = ["Versions", "add_versioning_commands", "find", "version_request", "versions_folder"]
+
+Versions = Annotated[
+    Path | None, typer.Option("--versions", metavar="DIR", help="Folder of versions; the shipped ones by default.")
+]
+Which = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A frozen version.")]
+Bars = Annotated[str | None, typer.Option("--bars", metavar="PATH", help="Bars, where the version holds none.")]
+
+
+def freeze_command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")],
+    as_: Annotated[str, typer.Option("--as", metavar="NAME@VERSION", help="What to call it.")],
+    with_bars: Annotated[bool, typer.Option("--with-bars", help="Keep the bars in the version.")] = False,
+    notes: Annotated[Path | None, typer.Option(metavar="FILE", help="Text to keep as notes.md.")] = None,
+    versions: Versions = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Freeze a finished run as a version that nobody can quietly change."""
+    from quintile.cli.console import progress_bars
+    from strategy.frozen.freeze import FreezeOptions, freeze
+    from strategy.frozen.versions import Version
+
+    store, text = run_store(out), None if notes is None else notes.read_text(encoding="utf-8")
+    with progress_bars(quiet=quiet or as_json) as progress:
+        options = FreezeOptions(versions=versions_folder(versions), with_bars=with_bars, notes=text, progress=progress)
+        made = freeze(store.find(run), Version.parse(as_), store=store, options=options)
+    facts = {"version": str(made.version), "sha256": made.sha256, "path": str(made.path)}
+    print(json.dumps(facts) if as_json else f"froze {made.version}, lock {made.sha256}\n{made.path}")
+
+
+def versions_command(
+    versions: Versions = None,
+    definition: Annotated[
+        Path | None, typer.Option("--definition", metavar="FILE", help="Write the newest definition with its history.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List all frozen versions."""
+    from strategy.frozen.versions import list_versions
+
+    folder = versions_folder(versions)
+    if definition is not None:
+        from core.files import write_text
+        from strategy.frozen.history import render_newest
+
+        write_text(definition, render_newest(folder))
+    rows = [_version_row(each) for each in list_versions(folder)]
+    empty = "no versions: freeze a finished run with `quintile freeze RUN --as NAME@1.0.0`"
+    print_rows(rows, empty=empty, without=(), as_json=as_json, quiet=quiet)
+
+
+def verify_command(
+    version: Which,
+    versions: Versions = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check a version's files, and this code and these libraries against those that froze it; exit 0, 1 or 3."""
+    from strategy.frozen.verify import verify
+
+    found = verify(find(version, versions))
+    if as_json:
+        facts = {"intact": found.is_intact, "damage": found.damage, "changes": found.changes, "notes": found.notes}
+        print(json.dumps(facts | {"sha256": found.sha256}, indent=2))
+    else:
+        print("\n".join(_verification_lines(found)))
+    raise typer.Exit(found.exit_code)
+
+
+def replay_command(
+    version: Which,
+    bars: Bars = None,
+    universe: Annotated[str | None, typer.Option(help="Universe of the given bars.")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Also train again from the seed.")] = False,
+    n_threads: Annotated[int | None, typer.Option("--threads", min=1, help="Those of the version by default.")] = None,
+    versions: Versions = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a version again from its weights and bars and compare every stage; exit 0 for the same numbers, else 1."""
+    from market.inputs import load_inputs
+    from quintile.cli.console import progress_bars
+    from strategy.frozen import replay as replaying
+    from strategy.trials.log import TrialLog
+
+    folder = find(version, versions)
+    body = replaying.intact_body(folder)
+    panel = None
+    if bars is not None:
+        request = version_request(body, bars, universe=universe)
+        panel = load_inputs(request, holdout=replaying.frozen_spec(folder).holdout).panel
+    with progress_bars(quiet=quiet or as_json) as progress:
+        found = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
+        again = replaying.retrain(folder, panel=panel, progress=progress) if retrain else None
+    if out.is_dir():
+        TrialLog(out).append("replay", version=str(folder.version), lock=folder.sha256, same=found.same)
+    lines = _replay_lines(found) + ([] if again is None else _retraining_lines(again))
+    facts = {"same": found.same, "exact": found.exact, "difference": str(found.difference or ""), "words": lines}
+    print(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
+    raise typer.Exit(0 if found.same else 1)
+
+
+def diff_command(
+    left: Which,
+    right: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="Another version.")],
+    versions: Versions = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show two versions side by side: spec, code, data, dependencies, metrics."""
+    from quintile.cli.console import table
+    from strategy.frozen.difference import difference
+
+    a, b = find(left, versions), find(right, versions)
+    rows = difference(a, b)
+    if as_json:
+        print(json.dumps([row._asdict() for row in rows], indent=2))
+    else:
+        table("", ["", "", str(a.version), str(b.version)], [_short(row) for row in rows])
+
+
+def trials_command(
+    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this strategy.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Look for edits and cuts of the log; exit 1 if any.")] = False,
+    versions: Versions = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the trial log, or check it against everything that remembers it."""
+    from quintile.cli.console import table
+    from strategy.frozen.check_log import check_log
+    from strategy.trials.log import TrialLog, distinct
+
+    log = TrialLog(out)
+    if check:
+        problems, notes = check_log(log, versions_folder(versions), own_versions=versions is not None)
+        lines = [*problems, *notes] if problems or not quiet else []
+        words = [f"{len(log.entries())} entries, nothing edited, nothing cut that a run or version remembers"]
+        print(json.dumps({"problems": problems, "notes": notes}) if as_json else "\n".join(lines or words))
+        raise typer.Exit(1 if problems else 0)
+    entries = [entry for entry in log.entries() if strategy in (None, entry.facts.get("strategy"))]
+    if as_json:
+        print(json.dumps([{"sequence": e.sequence, "kind": e.kind, **e.facts} for e in entries], indent=2))
+        return
+    rows = [[str(e.sequence), e.kind, *_trial_cells(e.facts)] for e in entries]
+    table("", ["entry", "kind", "when", "strategy", "Sharpe, net", "test span"], rows)
+    print(f"{len(distinct(entries))} trials recorded")
+
+
+def open_command(
+    version: Which,
+    bars: Bars = None,
+    universe: Annotated[str | None, typer.Option(help="Universe of the given bars.")] = None,
+    hedge: Hedge = None,
+    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run with changed code; stamps DRIFTED.")] = False,
+    versions: Versions = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Open a version's sealed hold-out, once, and judge the version on it; the opening is logged first."""
+    from strategy.frozen.run_version import log_opening
+    from strategy.trials.log import TrialLog
+
+    folder = find(version, versions)
+    request = version_request(folder.body, bars, universe=universe, hedge=hedge)
+    if request.bars != "builtin" and not request.bars.startswith("yfinance:") and not Path(request.bars).exists():
+        raise ValueError(f"the hold-out stays sealed: no bars at {request.bars}, name them with --bars")
+    frozen = log_opening(folder, TrialLog(out), allow_drift=allow_drift)
+    _run_frozen(frozen, request, out=out, quiet=quiet or as_json, as_json=as_json, verbose=verbose)
+
+
+def _run_frozen(frozen: Any, request: "BarsRequest", *, out: Path, quiet: bool, as_json: bool, verbose: bool) -> None:
+    from market.inputs import load_inputs
+    from quintile.cli.console import progress_bars
+    from strategy.frozen.run_version import run_version
+    from strategy.runs.context import RunContext
+
+    with progress_bars(quiet=quiet) as progress:
+        inputs = load_inputs(request, holdout=frozen.spec.holdout)
+        context = RunContext(store=run_store(out), request=request, command=command_line(), progress=progress)
+        made = run_version(frozen, inputs, context=context)
+    show_run(made.folder, as_json=as_json, verbose=verbose)
+
+
+def run_frozen_command(
+    version: str, request: "BarsRequest", *, versions: Path | None, allow_drift: bool, out: Path, **shown: bool
+) -> None:
+    """Run a frozen version on bars, for ``quintile run NAME@VERSION``."""
+    from strategy.frozen.run_version import open_frozen
+    from strategy.trials.log import TrialLog
+
+    frozen = open_frozen(find(version, versions), TrialLog(out), allow_drift=allow_drift)
+    _run_frozen(frozen, request, out=out, **shown)
+
+
+def find(text: str, versions: Path | None) -> "VersionFolder":
+    """Return a version by name and number, or by the folder that holds it."""
+    from strategy.frozen.versions import LOCK, Version, VersionFolder, find_version
+
+    folder = Path(text)
+    if "@" not in text and (folder / LOCK).exists():
+        resolved = folder.absolute()
+        return VersionFolder(resolved, Version.parse(f"{resolved.parent.name}@{resolved.name}"))
+    return find_version(text, versions_folder(versions))
+
+
+def versions_folder(versions: Path | None) -> Path:
+    """Return the folder of versions: the user's, or the shipped one."""
+    from strategy.frozen.versions import SHIPPED
+
+    return SHIPPED if versions is None else versions
+
+
+def version_request(
+    body: dict[str, Any], bars: str | None, *, universe: str | None = None, hedge: Path | None = None
+) -> "BarsRequest":
+    """Return a request for a version's bars or others, cut as the version's were."""
+    from market.request import BarsRequest
+
+    chosen: dict[str, str] = {}
+    if bars is not None:
+        chosen["bars"] = located(bars)
+    if universe is not None:
+        chosen["universe"] = absolute_universe(universe)
+    if hedge is not None:
+        chosen["hedge"] = str(hedge.resolve())
+    return BarsRequest.for_bars(body["request"], **chosen)
+
+
+def add_versioning_commands(app: typer.Typer) -> None:
+    """Register the commands with their examples."""
+    named = (
+        ("freeze", freeze_command, "quintile freeze latest --as filter_negative@1.0.0 --notes notes.md"),
+        ("versions", versions_command, "quintile versions --json"),
+        ("verify", verify_command, "quintile verify filter_negative@1.0.0"),
+        ("replay", replay_command, "quintile replay filter_negative@1.0.0 --retrain"),
+        ("diff", diff_command, "quintile diff filter_negative@1.0.0 filter_negative@1.1.0"),
+        ("trials", trials_command, "quintile trials --check"),
+    )
+    for name, command, example in named:
+        app.command(name, epilog=f"\b\nExamples:\n  {example}")(command)
+    holdout = typer.Typer(help="The sealed hold-out of a version.", no_args_is_help=True)
+    holdout.command("open", epilog="\b\nExamples:\n  quintile holdout open filter_negative@1.0.0")(open_command)
+    holdout.callback()(_holdout)
+    app.add_typer(holdout, name="holdout")
+
+
+def _holdout() -> None:
+    """The sealed hold-out of a version."""
+
+
+def _version_row(folder: "VersionFolder") -> dict[str, Any]:
+    from strategy.frozen.versions import plain
+
+    row = dict.fromkeys(("version", "frozen", "Sharpe, net", "verdict", "lock")) | {"version": str(folder.version)}
+    try:
+        body = folder.body
+    except ValueError as error:
+        return row | {"verdict": plain(error)}
+    sharpe = body["figures"]["sharpe_net"]
+    return row | {
+        "frozen": body["frozen"][:10],
+        "Sharpe, net": None if sharpe is None else round(sharpe, 3),
+        "verdict": body["headline"]["verdict"],
+        "lock": folder.sha256[:12],
+    }
+
+
+def _verification_lines(found: Any) -> list[str]:
+    first = f"INTACT, lock {found.sha256}" if found.is_intact else "NOT INTACT"
+    if not found.is_intact:
+        return [first, *(f"  {line}" for line in found.damage)]
+    second = "CHANGED: REPLAY NEEDED" if found.changes else "SAME CODE AND ENVIRONMENT"
+    return [first, second, *(f"  {line}" for line in found.changes), *(f"note: {line}" for line in found.notes)]
+
+
+def _replay_lines(found: Any) -> list[str]:
+    head = "SAME NUMBERS" if found.same else f"OTHER NUMBERS: first in {found.difference}"
+    at_cut = [f"  at a cut-off: {each}" for each in found.explained]
+    numbers = [f"  {name} {value:.6g}" for name, value in found.figures.items() if value is not None]
+    return [head, found.why, *at_cut, *numbers]
+
+
+def _retraining_lines(again: Any) -> list[str]:
+    return [
+        f"trained again: rank IC {again.rank_ic:+.4f}, frozen {again.kept_rank_ic:+.4f}",
+        f"scores correlate {again.correlation:.4f}, decided weights differ by {again.weight_distance:.2%} of equity",
+    ]
+
+
+def _short(row: Any) -> list[str]:
+    return [row.section, row.key, row.left[:24], row.right[:24]]
+
+
+def _trial_cells(facts: dict[str, Any]) -> list[str]:
+    sharpe, key = facts.get("sharpe"), facts.get("key", {})
+    span = f"{key['first']} to {key['last']}" if key else "–"
+    return [facts["time"][:16], str(facts.get("strategy", facts.get("version", "–"))), _two(sharpe), span]
+
+
+def _two(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

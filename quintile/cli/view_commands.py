@@ -1,0 +1,110 @@
+"""Looking at runs and strategies: ``runs``, ``show``, ``report``, ``tearsheet``, ``definition``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quintile.cli.options import (
+    Json,
+    Open,
+    Out,
+    Quiet,
+    RunId,
+    Verbose,
+    print_path,
+    print_rows,
+    run_store,
+    show_file,
+    show_run,
+)
+
+if TYPE_CHECKING:
+    from strategy.runs.store import RunFolder
+
+__all__ = ["definition_command", "report_command", "runs_command", "show_command", "tearsheet_command"]
+
+
+def runs_command(
+    out: Out = Path("runs"), as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """List all runs."""
+    rows = [_row(folder) for folder in run_store(out).folders()]
+    empty = f"no runs in {out}: start one with `quintile run`"
+    print_rows(rows, empty=empty, without=() if verbose else ("panel",), as_json=as_json, quiet=quiet)
+
+
+def show_command(
+    run: RunId = "latest",
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print a run's verdict and headline numbers."""
+    show_run(run_store(out).find(run), as_json=as_json, verbose=verbose and not quiet)
+
+
+def report_command(
+    run: RunId = "latest",
+    open_: Open = False,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print where a run's report is, or open it."""
+    from strategy.runs.artefacts import find_report
+
+    show_file(find_report(run_store(out).find(run)), open_=open_, as_json=as_json, quiet=quiet)
+
+
+def tearsheet_command(
+    run: RunId = "latest",
+    open_: Open = False,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw the quantstats tearsheet of a run's net returns, and print where it is."""
+    from strategy.runs.artefacts import draw_tearsheet
+
+    show_file(draw_tearsheet(run_store(out).find(run)), open_=open_, as_json=as_json, quiet=quiet)
+
+
+def definition_command(
+    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of printing.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Render a strategy's definition from its spec."""
+    from core.files import write_text
+    from strategy.definitions.render import render_definition
+    from strategy.definitions.spec import load_spec
+
+    spec = load_spec(strategy)
+    if as_json:
+        print(json.dumps(spec.model_dump(mode="json"), indent=2))
+    elif out is None:
+        print(render_definition(spec), end="")
+    else:
+        write_text(out, render_definition(spec))
+        print_path(out, as_json=False, quiet=quiet)
+
+
+def _row(folder: "RunFolder") -> dict[str, Any]:
+    record = folder.record
+    headline = folder.metrics["headline"] if folder.is_complete else {}
+    return {
+        "run": folder.run_id,
+        "strategy": record["strategy"],
+        "status": "complete" if folder.is_complete else "unfinished",
+        "sharpe_net": headline.get("sharpe_net"),
+        "rank_ic": headline.get("rank_ic"),
+        "verdict": headline.get("verdict"),
+        "panel": record["identity"]["panel"][:12],
+    }

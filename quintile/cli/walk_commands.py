@@ -1,0 +1,164 @@
+"""``quintile walk``: retrain on a moving span and judge only what comes after it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quintile.cli.options import (
+    Factors,
+    Hedge,
+    Json,
+    Out,
+    Quiet,
+    Sectors,
+    Universe,
+    Verbose,
+    bars_request,
+    command_line,
+    interruptible,
+    run_store,
+)
+from quintile.cli.run_commands import spec_of
+
+if TYPE_CHECKING:
+    from core.parallel import Workers
+    from strategy.definitions.spec import StrategySpec
+    from strategy.runs.context import RunContext
+    from strategy.walk_forward.walk_result import WalkForward
+    from strategy.walk_forward.walk_settings import WalkSettings
+
+__all__ = ["WALK_EXAMPLES", "walk_command"]
+
+WALK_EXAMPLES = """\b
+Examples:
+  quintile walk
+  quintile walk filter_negative --bars bars.parquet --universe top400 --train 756 --test 63
+  quintile walk --bars bars.parquet --test 252 --first-test 2010-01-04 --expanding --seeds 1,2,3 --workers 2
+  quintile walk quintile_long_short --learner ridge --train 504
+  quintile walk --combinatorial 6,2
+  quintile walk --on ray --workers 8 --out shared/runs
+  quintile walk --resume latest"""
+
+
+def walk_command(
+    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
+    universe: Universe = "all",
+    train: Annotated[int, typer.Option(metavar="SESSIONS", help="A training span, validation included.")] = 756,
+    test: Annotated[int, typer.Option(metavar="SESSIONS", help="Judged before the next retraining.")] = 63,
+    validation: Annotated[float, typer.Option(metavar="SHARE", help="Last part of the training span.")] = 0.2,
+    embargo: Annotated[int, typer.Option(metavar="SESSIONS", help="Dropped beside the purge.")] = 0,
+    expanding: Annotated[bool, typer.Option("--expanding", help="Keep the beginning of the training span.")] = False,
+    first_test: Annotated[
+        str | None, typer.Option(metavar="DATE", help="First judged session; earlier bars warm features up.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="1,2,3", help="One training each; the strategy's own.")] = None,
+    combinatorial: Annotated[
+        str | None, typer.Option(metavar="N,K", help="Judge each choice of K among N groups instead.")
+    ] = None,
+    learner: Annotated[
+        str | None, typer.Option(help="network or ridge; ridge is the default of --combinatorial.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes of one thread each; changes no number.")] = 2,
+    on: Annotated[str, typer.Option(help="Who computes: processes or ray.")] = "processes",
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
+    vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
+    sectors: Sectors = None,
+    factors: Factors = None,
+    hedge: Hedge = None,
+    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished walk.")] = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Retrain on a moving span, judge only what comes after it, and report the stitched scores, once a seed."""
+    from core.parallel import Workers
+    from strategy.runs.context import RunContext
+
+    spans = {"train": train, "test": test, "validation": validation, "expanding": expanding, "embargo": embargo}
+    store = run_store(out)
+    if resume is None:
+        spec, folder = spec_of(strategy, None, set_ or []), None
+        settings = _settings(
+            retraining=spans,
+            first_test=first_test,
+            seeds=_numbers("--seeds", seeds),
+            combinatorial=_numbers("--combinatorial", combinatorial),
+            learner=learner,
+        )
+        request = bars_request(
+            bars,
+            universe,
+            start=start,
+            end=end,
+            benchmark=benchmark,
+            vix=vix,
+            point_in_time=point_in_time,
+            sectors=sectors,
+            factors=factors,
+            hedge=hedge,
+        )
+    else:
+        folder = store.find(resume)
+        if "walk" not in folder.record:
+            raise ValueError(f"{folder.run_id} is no walk: continue it with `{folder.resume_command}`")
+        spec, request, settings = folder.spec, folder.request, None
+    context = RunContext(store=store, resume=folder, request=request, command=command_line())
+    finished = _execute(spec, settings, context, Workers(count=workers, on=on), quiet=quiet or as_json)
+    print(json.dumps(finished.as_dict(), indent=2) if as_json else finished)
+
+
+def _execute(
+    spec: "StrategySpec", settings: "WalkSettings | None", context: "RunContext", workers: "Workers", *, quiet: bool
+) -> "WalkForward":
+    from market.inputs import load_inputs
+    from quintile.cli.console import progress_bars
+    from strategy.walk_forward.walk import walk
+
+    with interruptible(context.store), progress_bars(quiet=quiet) as progress:
+        inputs = load_inputs(context.request, holdout=spec.holdout)
+        return walk(spec, inputs, settings=settings, context=replace(context, progress=progress), workers=workers)
+
+
+def _settings(
+    *,
+    retraining: dict[str, Any],
+    first_test: str | None,
+    seeds: tuple[int, ...],
+    combinatorial: tuple[int, ...],
+    learner: str | None,
+) -> "WalkSettings":
+    from pydantic import ValidationError
+
+    from strategy.walk_forward.walk_settings import WalkSettings
+
+    if len(combinatorial) not in (0, 2):
+        raise ValueError(f"--combinatorial takes N,K, such as 6,2, was {','.join(map(str, combinatorial))!r}")
+    groups = dict(zip(("n_groups", "k_test"), combinatorial, strict=False)) or None
+    chosen = learner or ("ridge" if groups else "network")
+    named = {"retraining": retraining, "first_test": first_test, "seeds": seeds, "combinatorial": groups}
+    try:
+        return WalkSettings.model_validate(named | {"learner": chosen})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        option = str(problem["loc"][-1] if problem["loc"] else "a walk").replace("_", "-")
+        raise ValueError(
+            f"{option}: {problem['msg'].removeprefix('Value error, ')}, was {problem['input']!r}"
+        ) from error
+
+
+def _numbers(option: str, text: str | None) -> tuple[int, ...]:
+    try:
+        return () if text is None else tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{option} takes whole numbers with commas, such as 1,2,3, was {text!r}") from error

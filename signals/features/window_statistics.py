@@ -1,0 +1,62 @@
+"""Windows: what a trailing window says besides its mean and its extremes; one array a bar field, sessions × tickers.
+
+As in ``signals.features.trailing_windows`` a NaN in the window gives NaN, and so do the first ``window`` − 1 rows. A
+ratio that would divide by nothing, as in a window without any movement, is NaN, never the rounding of a sum.
+"""
+
+import numpy as np
+
+from signals.features.trailing_windows import by_ticker, trailing_max, trailing_min
+from signals.rows import FloatArray
+
+__all__ = [
+    "lag",
+    "mean_deviation",
+    "sessions_since_max",
+    "sessions_since_min",
+    "trailing_correlation",
+    "where_moving",
+]
+
+
+def lag(values: FloatArray, sessions: int) -> FloatArray:
+    """Return the value ``sessions`` rows earlier."""
+    lagged = np.full_like(values, np.nan)
+    lagged[sessions:] = values[: max(len(values) - sessions, 0)]
+    return lagged
+
+
+def mean_deviation(values: FloatArray, window: int) -> FloatArray:
+    """Return the mean absolute deviation of the last ``window`` rows from their mean."""
+    from signals.features.window_kernels import mean_deviations
+
+    return mean_deviations(by_ticker(values), window).T
+
+
+def sessions_since_max(values: FloatArray, window: int) -> FloatArray:
+    """Return how many rows ago the largest of the last ``window`` was, 0 to window − 1; the latest of equal ones."""
+    from signals.features.window_kernels import sessions_since_maxima
+
+    return sessions_since_maxima(by_ticker(values), window).T
+
+
+def sessions_since_min(values: FloatArray, window: int) -> FloatArray:
+    """Return how many rows ago the smallest of the last ``window`` was, 0 to window − 1; the latest of equal ones."""
+    return sessions_since_max(-values, window)
+
+
+def trailing_correlation(x: FloatArray, y: FloatArray, window: int) -> FloatArray:
+    """Return the Pearson correlation over the last ``window`` rows; NaN where either does not vary."""
+    from signals.features.window_kernels import correlations
+
+    found = correlations(by_ticker(x), by_ticker(y), window).T
+    return where_moving(np.clip(where_moving(found, x, window), -1.0, 1.0), y, window)
+
+
+def where_moving(numbers: FloatArray, values: FloatArray, window: int) -> FloatArray:
+    """Return the numbers where the last ``window`` values are not all the same, else NaN.
+
+    This is exact: a mean of equal values is rounded, and gives them a spread that they do not have.
+    """
+    moving = trailing_max(values, window) > trailing_min(values, window)
+    return np.where(moving, numbers, np.nan)

@@ -1,5 +1,0 @@
-"""``python -m strategy`` is ``quintile``."""
-
-from strategy.cli import main
-
-main()

@@ -1,0 +1,1 @@
+"""Definitions: what a strategy is, in numbers and in words."""

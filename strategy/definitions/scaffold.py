@@ -1,0 +1,91 @@
+"""Scaffold: a new strategy file with every key, its value, its choices and what it means."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import tomli_w
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from core.errors import RunError
+from core.files import write_text
+from strategy.definitions.render import MEANING
+from strategy.definitions.spec import DEFAULT_STRATEGY, StrategySpec, load_spec, override
+
+__all__ = ["new_strategy", "strategy_text"]
+
+HEAD = """\
+# A strategy of Quintile: what is not written here keeps its default, an unknown key is an error.
+# Run it:    quintile run {name}.toml
+# Change it: edit a value; the sha256 of all values is the strategy's identity, title and summary aside.
+"""
+
+
+def new_strategy(name: str, *, folder: str | Path = ".", like: str = DEFAULT_STRATEGY) -> Path:
+    """Write ``<name>.toml``, a commented copy of a shipped strategy, and return its path.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case letters, digits and underscores, a letter first.
+    folder : str or Path
+        Made if it does not exist.
+    like : str
+        Strategy whose numbers it starts from.
+
+    Raises
+    ------
+    ValueError
+        If the name is not allowed or there is no such strategy.
+    RunError
+        If the file exists: nothing is overwritten.
+    """
+    spec = override(load_spec(like), [f'name="{name}"', f'title="{name.replace("_", " ").capitalize()}"'])
+    path = Path(folder) / f"{name}.toml"
+    if path.exists():
+        raise RunError(f"{path} exists and is not overwritten: choose another name, or remove it first")
+    write_text(path, strategy_text(spec))
+    return path
+
+
+def strategy_text(spec: StrategySpec) -> str:
+    """Return a spec as commented TOML, every key of every section; keys without a value are commented out."""
+    lines = [HEAD.format(name=spec.name)]
+    lines += [
+        f"{_assignment('name', spec.name)}  # names its folder of runs",
+        f"{_assignment('title', spec.title)}  # for people",
+        f"{_assignment('summary', spec.summary)}  # for people",
+    ]
+    for section, value in _sections("", spec):
+        lines += ["", f"[{section}]", *_section_lines(section, value)]
+    return "\n".join(lines) + "\n"
+
+
+def _sections(prefix: str, settings: BaseModel) -> Iterator[tuple[str, BaseModel]]:
+    for name, value in settings:
+        if isinstance(value, BaseModel):
+            yield prefix + name, value
+            yield from _sections(f"{prefix}{name}.", value)
+
+
+def _section_lines(section: str, settings: BaseModel) -> Iterator[str]:
+    for key, field in type(settings).model_fields.items():
+        if isinstance(getattr(settings, key), BaseModel):
+            continue
+        value = settings.model_dump(mode="json")[key]
+        comment = "; ".join(part for part in (MEANING.get(f"{section}.{key}", ""), _choices(field)) if part)
+        if value is None:
+            yield f"# {key} =  # {comment}"
+        else:
+            yield f"{_assignment(key, value)}  # {comment}"
+
+
+def _choices(field: FieldInfo) -> str:
+    """Return the words that a key may take, where they are a closed list."""
+    words = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    return f"one of {', '.join(words)}" if words else ""
+
+
+def _assignment(key: str, value: Any) -> str:
+    return tomli_w.dumps({key: value}).strip()

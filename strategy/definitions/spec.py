@@ -1,0 +1,193 @@
+"""Spec: a strategy in some thirty named numbers, on disk as TOML, its sha256 its identity."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import Field, ValidationError
+
+from backtests.reference_gates import GateSettings
+from core.settings import Later, Settings
+from market.holdout import HoldoutSettings
+from market.returns import Execution
+from models.model_settings import LossSettings, NetworkSettings, SplitSettings, TrainingSettings
+from portfolio.book_settings import BookSettings, RiskSettings
+from portfolio.costs import Costs
+from portfolio.rules import TradingRules
+
+__all__ = ["DEFAULT_STRATEGY", "FeatureSettings", "StrategySpec", "load_spec", "override", "shipped_strategies"]
+
+DEFAULT_STRATEGY = "filter_negative"
+DEFINITIONS = Path(__file__).parent
+
+
+class FeatureSettings(Settings):
+    """What the model sees.
+
+    Parameters
+    ----------
+    set : str
+        A name in ``signals.features.FEATURE_SETS``.
+    gap_limit : int
+        Sessions over which a missing feature is carried forward; never across a delisting.
+    """
+
+    set: str = "core14"
+    gap_limit: int = Field(default=5, ge=0, le=20)
+
+
+class StrategySpec(Settings):
+    """Everything that decides what a strategy does, and nothing that does not.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case words joined by underscores; names its folder of runs.
+    title, summary : str
+        For people; not part of the fingerprint.
+    features, model, loss, training, split, execution, portfolio, costs
+        Sections, each a frozen value of the package that uses it.
+    holdout : HoldoutSettings or None
+        A last span that no run reads.
+    risk : RiskSettings
+        Overlays on the whole book, all off by default.
+    gates : GateSettings
+        Thresholds that the report holds the result against; written down with the strategy, before it is judged.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    title: str = Field(min_length=1, max_length=120)
+    summary: str = Field(default="", max_length=1000)
+    features: FeatureSettings = FeatureSettings()
+    model: NetworkSettings = NetworkSettings()
+    loss: LossSettings = LossSettings()
+    training: TrainingSettings = TrainingSettings()
+    split: SplitSettings = SplitSettings()
+    execution: Execution = Execution()
+    portfolio: BookSettings = BookSettings()
+    costs: Costs = Costs()
+    holdout: Later[HoldoutSettings | None] = None
+    risk: Later[RiskSettings] = RiskSettings()
+    gates: Later[GateSettings] = GateSettings()
+
+    @property
+    def rules(self) -> TradingRules:
+        """What a backtest needs to know of the strategy; the shipped books of another builder stand beside its own."""
+        others = {name: book for name, book in _shipped_books().items() if name != self.name}
+        return TradingRules(
+            name=self.name,
+            portfolio=self.portfolio,
+            risk=self.risk,
+            execution=self.execution,
+            costs=self.costs,
+            companions={name: book for name, book in others.items() if book.builder != self.portfolio.builder},
+        )
+
+    def fingerprint(self) -> str:
+        """Return the sha256 of every deciding number, in hexadecimal; title and summary do not decide."""
+        deciding = {key: value for key, value in self.deciding().items() if key not in ("title", "summary")}
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """Return the deciding numbers by section, in reading order; unset optional ones are left out.
+
+        A section within a section follows it under a dotted name.
+        """
+        return {
+            name: {key: item for key, item in section.items() if item is not None and not isinstance(item, dict)}
+            for name, section in _nested("", self.deciding())
+        }
+
+    def to_toml(self) -> str:
+        """Return the spec as TOML, which ``load_spec`` reads back to an equal value."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def shipped_strategies() -> list[str]:
+    """Return the names of the strategies that come with Quintile."""
+    return sorted(path.stem for path in DEFINITIONS.glob("*.toml"))
+
+
+def load_spec(strategy: str | Path = DEFAULT_STRATEGY) -> StrategySpec:
+    """Read a strategy: a shipped name, or a path to a user's TOML file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such strategy, the TOML is malformed, or a key or value is not allowed.
+    """
+    path = Path(strategy)
+    if str(strategy) in shipped_strategies():
+        path = DEFINITIONS / f"{strategy}.toml"
+    elif not path.is_file():
+        raise ValueError(f"unknown strategy {str(strategy)!r}: give a TOML file or one of {shipped_strategies()}")
+    try:
+        return _validated(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is not TOML: {error}") from error
+
+
+@cache
+def _shipped_books() -> dict[str, BookSettings]:
+    return {name: load_spec(name).portfolio for name in shipped_strategies()}
+
+
+def override(spec: StrategySpec, assignments: Iterable[str]) -> StrategySpec:
+    """Return ``spec`` with assignments such as ``"model.hidden=64"`` applied in order.
+
+    Raises
+    ------
+    ValueError
+        If an assignment has no ``=``, or names an unknown key, or its value is not allowed.
+    """
+    numbers = spec.model_dump(mode="json", exclude_none=True)
+    for assignment in assignments:
+        dotted, separator, text = assignment.partition("=")
+        if not separator:
+            raise ValueError(f"{assignment!r} is not an assignment: write section.key=value")
+        _assign(numbers, dotted.strip().split("."), _parsed(text.strip()))
+    return _validated(numbers, "--set")
+
+
+def _nested(prefix: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, section in numbers.items():
+        if isinstance(section, dict):
+            yield prefix + name, section
+            yield from _nested(f"{prefix}{name}.", section)
+
+
+def _assign(numbers: dict[str, Any], keys: list[str], value: object) -> None:
+    for key in keys[:-1]:
+        numbers = numbers.setdefault(key, {})
+        if not isinstance(numbers, dict):
+            raise ValueError(f"{'.'.join(keys)} is not a key of a strategy: {key} holds no section")
+    numbers[keys[-1]] = value
+
+
+def _parsed(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _validated(numbers: Mapping[str, Any], origin: str) -> StrategySpec:
+    try:
+        return StrategySpec.model_validate(numbers)
+    except ValidationError as error:
+        raise ValueError(f"{origin}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key}: remove it, or see `quintile definition` for the keys there are"
+    if problem["type"] == "value_error":  # a section's own check says what it saw
+        return f"{key}: {problem['ctx']['error']}"
+    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, was {problem['input']!r}"

@@ -1,0 +1,63 @@
+"""Epilogue: the one end of every run, whatever it was made of: trial, verdict, artefacts, finished."""
+
+from dataclasses import dataclass
+
+from backtests.evaluation import Evaluation
+from backtests.verdict import judge
+from backtests.walk_study import WalkStudy
+from models.checkpoint import Checkpoint
+from strategy.runs.artefacts import save_evaluation
+from strategy.runs.result import Run
+from strategy.runs.store import RunFolder, RunStore
+from strategy.trials.trial_standing import record_trial
+
+__all__ = ["Remarks", "conclude"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remarks:
+    """What a report must say beside its numbers.
+
+    Parameters
+    ----------
+    stamps : tuple of (label, sentence)
+        On page one, and weighed by the verdict.
+    notes : tuple of str
+        After the report's own.
+    """
+
+    stamps: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def conclude(
+    store: RunStore,
+    folder: RunFolder,
+    evaluation: Evaluation,
+    *,
+    checkpoint: Checkpoint | None = None,
+    remarks: Remarks | None = None,
+    walk: WalkStudy | None = None,
+) -> Run:
+    """Log the trial before its result is shown, judge it among all trials, write every artefact, mark the run finished.
+
+    Parameters
+    ----------
+    store : RunStore
+        Its trial log counts.
+    folder : RunFolder
+        The run, held by this process.
+    evaluation : Evaluation
+        What its scores came to.
+    checkpoint : Checkpoint, optional
+        The model behind the scores.
+    remarks : Remarks, optional
+        Stamps and notes of the report.
+    walk : WalkStudy, optional
+        The folds of scores that were stitched.
+    """
+    remarks = remarks or Remarks()
+    verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps))
+    save_evaluation(folder, evaluation, verdict=verdict, checkpoint=checkpoint, notes=remarks.notes, walk=walk)
+    folder.finish()
+    return Run(folder)

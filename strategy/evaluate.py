@@ -1,0 +1,133 @@
+"""Evaluate: IC, books, backtests and report of scores that came without a model."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from backtests.evaluation import MODEL, evaluate_scores
+from core.errors import DataError
+from market.inputs import Inputs
+from market.panel import Panel
+from portfolio.book_settings import BookSettings
+from signals.score_file import align_scores, read_scores
+from strategy.definitions.render import BOOK_RULES
+from strategy.definitions.spec import StrategySpec, load_spec
+from strategy.epilogue import Remarks, conclude
+from strategy.runs.context import RunContext
+from strategy.runs.result import Run
+from strategy.runs.store import RunFolder, RunOrigin, RunStore
+
+__all__ = ["SCORES_BOOK", "evaluate", "scores_spec"]
+
+SCORES_BOOK = "given_scores"
+SUSPICIOUS_IC = 0.05  # of daily scores on liquid US stocks: a leak or a bad print until proven otherwise
+MIN_SESSIONS = 20
+
+
+def evaluate(
+    scores: pd.DataFrame | str | Path,
+    bars: Panel | Inputs,
+    *,
+    spec: StrategySpec | None = None,
+    context: RunContext | None = None,
+) -> Run:
+    """Judge given scores as ``run`` judges a model's: IC, the strategy's book and its companion, baselines, report.
+
+    Parameters
+    ----------
+    scores : DataFrame of float, or path
+        Sessions × tickers, or a file that ``read_scores`` takes. Row *t* must have been known at the close of *t*:
+        nothing here can prove that, and the report says so.
+    bars : Panel or Inputs
+        Bars with their universe; they decide who may be held.
+    spec : StrategySpec, optional
+        Its portfolio, execution and costs decide; by default those of ``quintile_long_short``, which reads the order of
+        scores alone. Rules such as "short below zero" mean something only for scores that are expected returns.
+    context : RunContext, optional
+        Store, record and progress.
+
+    Returns
+    -------
+    Run
+        Without a model: it cannot decide on later bars.
+
+    Raises
+    ------
+    DataError
+        If scores and bars do not fit.
+    """
+    inputs = Inputs.of(bars)
+    name, given = ("scores", scores) if isinstance(scores, pd.DataFrame) else (Path(scores).name, read_scores(scores))
+    placed = align_scores(given, inputs.panel)
+    _check_length(placed)
+    chosen = scores_spec(spec or load_spec("quintile_long_short"), name)
+    context = context or RunContext()
+    evaluation = evaluate_scores(chosen.rules, inputs, scores=placed, baselines={}, progress=context.progress)
+    remarks = Remarks(notes=_notes(chosen, placed, evaluation.signal.summary(MODEL).mean))
+    origin = RunOrigin(identity={"scores": _fingerprint(placed)}, record={"scores": name})
+    with _whole_folder(chosen, inputs.panel, context, origin) as folder:
+        conclude(context.store, folder, evaluation, remarks=remarks)
+    return Run(RunFolder(context.store.root / chosen.name / folder.run_id))
+
+
+def scores_spec(spec: StrategySpec, name: str) -> StrategySpec:
+    """Return the spec under which given scores are judged: its book, clock and costs, renamed."""
+    words = {"name": SCORES_BOOK, "title": f"Given scores: {name}"[:120], "summary": BOOK_RULES[spec.portfolio.builder]}
+    return spec.model_copy(update=words)
+
+
+@contextmanager
+def _whole_folder(spec: StrategySpec, panel: Panel, context: RunContext, origin: RunOrigin) -> Iterator[RunFolder]:
+    """Yield a run's folder outside the store's sight; it is moved there when complete, and removed on any failure.
+
+    The trial log of the store is written before: a result that was about to be shown counts.
+    """
+    store = context.store
+    staging = RunStore(store.root / ".evaluating")
+    folder = staging.create(spec, context.request, panel=panel.fingerprint(), command=context.command, origin=origin)
+    try:
+        yield folder
+        target = store.root / spec.name / folder.run_id
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.path.rename(target)
+    finally:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        for left in (folder.path.parent, staging.root, store.root):
+            if left.is_dir() and not any(left.iterdir()):
+                left.rmdir()
+
+
+def _check_length(scores: pd.DataFrame) -> None:
+    scored = int((scores.notna().sum(axis=1) >= 2).sum())
+    if scored < MIN_SESSIONS:
+        raise DataError(f"scores cover {scored} sessions of the universe, at least {MIN_SESSIONS} are needed: add some")
+
+
+def _notes(spec: StrategySpec, scores: pd.DataFrame, rank_ic: float) -> tuple[str, ...]:
+    notes = [
+        f"Scores came without a model: row t is taken as known at the close of t and fills at {spec.execution.fill}; "
+        "whether it was known then is the giver's word."
+    ]
+    if abs(rank_ic) > SUSPICIOUS_IC:
+        notes.append(
+            f"A rank IC of {rank_ic:+.3f} is beyond {SUSPICIOUS_IC}: on daily stock returns that is a leak or a bad "
+            "print until proven otherwise."
+        )
+    if _reads_levels(spec.portfolio) and not ((scores < 0).any(axis=None) and (scores > 0).any(axis=None)):
+        notes.append("All scores have one sign: a rule that compares them with zero means nothing here.")
+    return tuple(notes)
+
+
+def _reads_levels(book: BookSettings) -> bool:
+    return book.builder in ("filter_negative", "confidence")
+
+
+def _fingerprint(scores: pd.DataFrame) -> str:
+    digest = hashlib.sha256("\0".join([*map(str, scores.index), *scores.columns]).encode())
+    digest.update(np.ascontiguousarray(scores.to_numpy() + 0.0).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Frozen: versions that anyone can verify and replay."""

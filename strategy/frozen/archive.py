@@ -1,0 +1,137 @@
+"""Keeping: frames and bars as bytes inside a version, and back; parquet and JSON only."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from market.panel import BAR_FIELDS, Panel, PanelFacts, aligned_frame
+from market.returns import forward_returns
+from signals.score_metrics import information_coefficient
+from strategy.definitions.spec import StrategySpec
+from strategy.learning.decide import Recomputed
+
+__all__ = [
+    "bar_returns",
+    "expected_frames",
+    "feature_hashes",
+    "figures",
+    "frame_bytes",
+    "panel_files",
+    "read_kept",
+    "read_panel",
+    "read_sectors",
+    "sector_files",
+]
+
+EXPECTED = ("scores", "weights", "returns", "bar_returns")
+SECTORS = "sectors.parquet"
+
+
+def expected_frames(panel: Panel, found: Recomputed) -> dict[str, pd.DataFrame]:
+    """Return what a version keeps to be compared with: scores, decided weights, returns and the bars' returns."""
+    tested = found.scores.index
+    returns = {
+        "turnover": found.result.turnover,
+        "gross": found.result.gross_returns,
+        "net": found.result.net_returns,
+    }
+    return {
+        "scores": found.scores,
+        "weights": found.book.weights.loc[tested],
+        "returns": pd.DataFrame(returns).rename_axis(columns="column"),
+        "bar_returns": bar_returns(panel).loc[tested],
+    }
+
+
+def bar_returns(panel: Panel) -> pd.DataFrame:
+    """Return close-to-close returns as 32-bit floats, whose rounding is far below the tolerance of a restatement."""
+    last = panel.close.ffill().shift(1)
+    returns = panel.close / last - 1.0
+    return returns.astype(np.float32)
+
+
+def figures(spec: StrategySpec, panel: Panel, found: Recomputed) -> dict[str, float | None]:
+    """Return the headline metrics of recomputed returns and scores; NaN is None."""
+    from backtests.statistics.metrics import performance_summary, sharpe_ratio
+
+    net = performance_summary(found.result.net_returns)
+    forward = forward_returns(panel, spec.execution).loc[found.scores.index]
+    numbers = {
+        "sharpe_net": net.sharpe,
+        "sharpe_gross": sharpe_ratio(found.result.gross_returns),
+        "annual_return": net.annual_return,
+        "volatility": net.volatility,
+        "max_drawdown": net.max_drawdown,
+        "turnover": float(found.result.turnover.mean()),
+        "rank_ic": float(information_coefficient(found.scores, forward).mean()),
+    }
+    return {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
+
+
+def feature_hashes(features: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the sha256 of every feature's numbers, all NaN being one."""
+    return {name: _numbers_hash(frame.to_numpy(dtype=float)) for name, frame in features.items()}
+
+
+def frame_bytes(frame: pd.DataFrame) -> bytes:
+    """Return a frame as parquet; equal frames give equal bytes."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def read_kept(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the expected frames of a version, sessions and tickers named as everywhere."""
+    frames = {name: pd.read_parquet(folder / "expected" / f"{name}.parquet") for name in EXPECTED}
+    aligned = ("scores", "weights")
+    return {
+        name: aligned_frame(frame.to_numpy(), pd.DatetimeIndex(frame.index), frame.columns)
+        if name in aligned
+        else frame
+        for name, frame in frames.items()
+    }
+
+
+def panel_files(panel: Panel) -> dict[str, bytes]:
+    """Return all of a panel as files under ``bars/``."""
+    frames = {name: getattr(panel, name) for name in (*BAR_FIELDS, "universe", "delistings")}
+    facts = json.dumps(asdict(panel.facts), indent=2, sort_keys=True).encode()
+    return {f"bars/{name}.parquet": frame_bytes(frame) for name, frame in frames.items()} | {"bars/facts.json": facts}
+
+
+def read_panel(folder: Path) -> Panel:
+    """Return the panel that ``panel_files`` described, from a version's folder."""
+    bars = folder / "bars"
+    frames: Mapping[str, Any] = {
+        name: _framed(pd.read_parquet(bars / f"{name}.parquet")) for name in (*BAR_FIELDS, "universe")
+    }
+    facts = json.loads((bars / "facts.json").read_text(encoding="utf-8"))
+    delistings = pd.read_parquet(bars / "delistings.parquet")
+    return Panel(**frames, delistings=delistings, facts=PanelFacts(**facts | {"notes": tuple(facts["notes"])}))
+
+
+def sector_files(sectors: pd.Series) -> dict[str, bytes]:
+    """Return the sector of each ticker as a file."""
+    return {SECTORS: frame_bytes(sectors.rename("sector").rename_axis("ticker").to_frame())}
+
+
+def read_sectors(folder: Path) -> pd.Series | None:
+    """Return the sectors that a version's book was levelled by, by ticker; None where it reads none."""
+    path = folder / SECTORS
+    return pd.read_parquet(path)["sector"].astype(object) if path.is_file() else None
+
+
+def _numbers_hash(values: np.ndarray) -> str:
+    canonical = np.where(np.isnan(values), np.nan, values)
+    return hashlib.sha256(np.ascontiguousarray(canonical).tobytes()).hexdigest()
+
+
+def _framed(frame: pd.DataFrame) -> pd.DataFrame:
+    return aligned_frame(frame.to_numpy(), pd.DatetimeIndex(frame.index), frame.columns)

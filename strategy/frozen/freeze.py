@@ -1,0 +1,283 @@
+"""Freeze: a finished run becomes a version that nobody can quietly change.
+
+Everything is recomputed from the run's weights first, on one thread, and must agree with what the run shows; what is
+kept is the recomputed, so that a replay compares like with like. A version appears whole or not at all.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from core.errors import RunError
+from core.files import read_json
+from core.progress import ProgressCallback, silent
+from market.inputs import load_inputs
+from market.panel import Panel
+from market.request import BarsRequest
+from models.checkpoint import Checkpoint, load_checkpoint
+from models.threads import threads
+from signals.features.feature_sets import SHIPPED_SETS
+from strategy.definitions.render import CONVENTIONS
+from strategy.definitions.spec import StrategySpec, override
+from strategy.frozen.archive import expected_frames, feature_hashes, figures, frame_bytes, panel_files, sector_files
+from strategy.frozen.history import DEFINITION, render_version
+from strategy.frozen.stage_comparison import StageDifference, compare_returns, compare_scores
+from strategy.frozen.verify import FORMAT
+from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
+from strategy.learning.decide import Recomputed, recompute
+from strategy.runs.closure import closure_hash, decision_closure
+from strategy.runs.provenance import code_fingerprint, commit, dependencies, machine
+from strategy.runs.store import RunFolder, RunStore
+from strategy.trials.log import TrialLog
+from strategy.trials.trial_standing import CHAIN_FILE
+
+__all__ = ["FreezeOptions", "freeze", "publish"]
+
+KEPT_THREADS = 1  # one thread gives the same bits whatever else the machine is doing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FreezeOptions:
+    """How a version is made.
+
+    Parameters
+    ----------
+    versions : Path
+        Folder of versions.
+    with_bars : bool
+        Keep the bars in the version; those of a run with a hedge file are kept anyway.
+    notes : str or None
+        Text kept as ``notes.md``.
+    progress : callable
+        Called as sessions are scored.
+    """
+
+    versions: Path = field(default_factory=lambda: SHIPPED)
+    with_bars: bool = False
+    notes: str | None = None
+    progress: ProgressCallback = silent
+
+
+def freeze(run: RunFolder, version: Version, *, store: RunStore, options: FreezeOptions | None = None) -> VersionFolder:
+    """Freeze a finished run as a version and log it.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Finished, of the code that is running now.
+    version : Version
+        Its name is the strategy's; its number is above every frozen one.
+    store : RunStore
+        The run's store; its trial log is noted in the lock.
+    options : FreezeOptions, optional
+        Where to, and what else to keep.
+
+    Raises
+    ------
+    RunError
+        If the run cannot be frozen, does not recompute to what it shows, or the number does not rise.
+    """
+    options = options or FreezeOptions()
+    _check_run(run, version)
+    _check_rises(version, options.versions)
+    request, spec = run.request, run.spec
+    inputs = load_inputs(request, holdout=spec.holdout)
+    panel, sectors = inputs.panel, inputs.sectors if spec.portfolio.reads_sectors else None
+    if panel.fingerprint() != run.record["identity"]["panel"]:
+        raise RunError(f"run {run.run_id} cannot be frozen: its bars changed; run the strategy again")
+    checkpoint = load_checkpoint(run.path / "model")
+    with threads(KEPT_THREADS):
+        found = recompute(spec, panel, checkpoint, sectors=sectors, progress=options.progress)
+    _check_recomputed(run, found)
+    files = _contents(run, panel, found, resolved=_resolved(spec, checkpoint), options=options)
+    files |= {} if sectors is None else sector_files(sectors)
+    facts = _facts(run, panel, found, checkpoint) | {"chain": _chain_of(store)}
+    with _alone(options.versions):
+        path = _publish_next(files, facts, version, options.versions)
+    folder = VersionFolder(path, version)
+    TrialLog(store.root).append("freeze", version=str(version), lock=folder.sha256, run=run.run_id)
+    return folder
+
+
+def publish(files: Mapping[str, bytes], target: Path) -> None:
+    """Write a folder of files, whole or not at all; an existing one is refused.
+
+    Raises
+    ------
+    RunError
+        If there is something at the target.
+    """
+    staging = target.parents[1] / f".{target.parent.name}-{target.name}-{secrets.token_hex(4)}.partial"
+    try:
+        for name, content in files.items():
+            _write_through(staging / name, content)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging.rename(target)  # refused by the system where a version stands
+    except OSError as error:
+        if target.exists():
+            raise RunError(f"{target.parent.name}@{target.name} is frozen already: choose a higher number") from error
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    _flush_folder(target.parent)
+
+
+def _check_run(run: RunFolder, version: Version) -> None:
+    record = run.record
+    reasons = {
+        "it has not finished": not run.is_complete,
+        "it has no model": not (run.path / "model.json").is_file(),
+        f"its strategy is {record['strategy']}, not {version.name}": record["strategy"] != version.name,
+        "the deciding code changed since: run the strategy again": record["identity"]["code"] != code_fingerprint(),
+        "its place in the trial log is missing: run the strategy again": not (run.path / CHAIN_FILE).is_file(),
+        "it is a run of a version already": "version" in record,
+        "its model was given: freeze the run that trained it": "model" in record,
+        "its feature set is your own, and a version holds Quintile's sources only": (
+            run.spec.features.set not in SHIPPED_SETS
+        ),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise RunError(f"run {run.run_id} cannot be frozen: {reason}")
+    broken = TrialLog(run.path.parents[1]).contradicts(read_json(run.path / CHAIN_FILE))
+    if broken:
+        raise RunError(f"run {run.run_id} cannot be frozen: it {broken}")
+
+
+def _check_rises(version: Version, versions: Path) -> None:
+    before = list_versions(versions, version.name)
+    if before and version <= before[-1].version:
+        raise RunError(f"{version} does not rise above {before[-1].version}: versions are never replaced or inserted")
+
+
+def _check_recomputed(run: RunFolder, found: Recomputed) -> None:
+    """Refuse a run whose shown scores and returns are not what its weights give."""
+    shown = run.read_frame("returns")[f"{run.record['strategy']} net"].to_frame("net")
+    returns = found.result.net_returns.to_frame("net")
+    scores = run.read_frame("scores")
+    difference: StageDifference | None = compare_scores(scores, found.scores) or compare_returns(shown, returns)
+    if difference is not None:
+        raise RunError(f"run {run.run_id} does not recompute: first difference in {difference}")
+
+
+def _resolved(spec: StrategySpec, checkpoint: Checkpoint) -> StrategySpec:
+    """Return the spec with the dates that its split came to."""
+    split = checkpoint.provenance.spec["split"]
+    return override(spec, [f'split.{name}="{split[name]}"' for name in ("train_end", "validation_end")])
+
+
+def _contents(
+    run: RunFolder, panel: Panel, found: Recomputed, *, resolved: StrategySpec, options: FreezeOptions
+) -> dict[str, bytes]:
+    files = {
+        "spec.toml": resolved.to_toml().encode(),
+        "model.safetensors": (run.path / "model.safetensors").read_bytes(),
+        "model.json": (run.path / "model.json").read_bytes(),
+    }
+    kept = expected_frames(panel, found)
+    files |= {f"expected/{name}.parquet": frame_bytes(frame) for name, frame in kept.items()}
+    if options.with_bars or run.request.hedge is not None:
+        files |= panel_files(panel)
+    if options.notes is not None:
+        files["notes.md"] = options.notes.encode()
+    return files
+
+
+def _facts(run: RunFolder, panel: Panel, found: Recomputed, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what the lock says, but for name, number, files and what came before."""
+    spec, closure, tested = run.spec, decision_closure(), found.scores.index
+    return {
+        "spec": {"resolved": _resolved(spec, checkpoint).fingerprint(), "run": spec.fingerprint()},
+        "panel": panel.fingerprint(),
+        "request": _portable(run.request),
+        "closure": closure,
+        "closure_sha256": closure_hash(closure),
+        "dependencies": dependencies(),
+        "conventions": CONVENTIONS.strip().splitlines(),
+        "seeds": {"training": spec.training.seed},
+        "machine": machine() | {"threads": str(KEPT_THREADS)},
+        "commit": commit() or "",
+        "run": run.run_id,
+        "test_span": [f"{tested[0]:%Y-%m-%d}", f"{tested[-1]:%Y-%m-%d}"],
+        "headline": run.metrics["headline"],
+        "figures": figures(spec, panel, found),
+        "features": feature_hashes(found.features),
+        "frozen": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _portable(request: BarsRequest) -> dict[str, Any]:
+    """Return where the bars came from without any path of this machine."""
+    words = asdict(request)
+    return {key: Path(value).name if isinstance(value, str) else value for key, value in words.items()}
+
+
+def _chain_of(store: RunStore) -> dict[str, Any]:
+    chain = TrialLog(store.root).chain()
+    return {} if chain is None else chain.as_dict()
+
+
+def _publish_next(files: Mapping[str, bytes], facts: dict[str, Any], version: Version, versions: Path) -> Path:
+    """Write lock and definition over the newest version before, and publish; the caller holds the folder alone."""
+    _check_rises(version, versions)
+    before = list_versions(versions, version.name)
+    previous = {"version": before[-1].version.semver, "sha256": before[-1].sha256} if before else None
+    body = {"format": FORMAT, "name": version.name, "version": version.semver, "previous": previous, **facts}
+    body["bars"] = _kind_of_bars(files, facts)
+    spec = _spec_in(files)
+    everything = {**files, DEFINITION: render_version(spec, body).encode()}
+    body["files"] = {name: _entry(content) for name, content in sorted(everything.items())}
+    target = versions / version.name / version.semver
+    publish({**everything, LOCK: lock_text(body).encode()}, target)
+    return target
+
+
+def _kind_of_bars(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> str:
+    if "bars/facts.json" in files:
+        return "embedded"
+    return "builtin" if facts["request"]["bars"] == "builtin" else "given"
+
+
+def _spec_in(files: Mapping[str, bytes]) -> StrategySpec:
+    return StrategySpec.model_validate(tomllib.loads(files["spec.toml"].decode()))
+
+
+def _entry(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+@contextmanager
+def _alone(versions: Path) -> Iterator[None]:
+    """Hold a folder of versions; what a killed process left half-written is removed."""
+    versions.mkdir(parents=True, exist_ok=True)
+    with FileLock(versions / ".lock", timeout=60):
+        for left in versions.glob(".*.partial"):
+            shutil.rmtree(left)
+        yield
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

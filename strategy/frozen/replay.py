@@ -1,0 +1,272 @@
+"""Replay: run a frozen version again from its weights and the bars, and compare every stage with what it kept.
+
+Bit for bit on the machine and thread count that froze it, else within tolerance. The weights are read as safetensors;
+nothing of the version's folder is executed.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import RunError
+from core.progress import ProgressCallback, silent
+from market.inputs import load_inputs
+from market.panel import Panel
+from market.request import BarsRequest
+from market.returns import forward_returns
+from models.checkpoint import load_checkpoint
+from models.threads import threads
+from signals.score_metrics import information_coefficient, score_correlation
+from strategy.definitions.spec import StrategySpec, load_spec
+from strategy.frozen.archive import (
+    bar_returns,
+    expected_frames,
+    feature_hashes,
+    figures,
+    read_kept,
+    read_panel,
+    read_sectors,
+)
+from strategy.frozen.stage_comparison import (
+    StageDifference,
+    compare_bits,
+    compare_returns,
+    compare_scores,
+    compare_weights,
+)
+from strategy.frozen.verify import verify
+from strategy.frozen.versions import VersionFolder
+from strategy.learning.decide import Recomputed, recompute
+from strategy.learning.learn import learn, prepare_training_data
+from strategy.runs.provenance import machine
+
+__all__ = ["Replay", "Retraining", "frozen_spec", "replay", "retrain", "version_bars"]
+
+FIGURE_TOLERANCE = 1e-3  # relative, or absolute below 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Whether a version gives the same numbers.
+
+    Parameters
+    ----------
+    exact : bool
+        Judged bit for bit; else within tolerance.
+    difference : StageDifference or None
+        The first stage, session and ticker that differ.
+    explained : tuple of str
+        Sessions and names whose weights differ because a score lies at a cut-off.
+    figures : dict
+        The metrics found.
+    why : str
+        Why it was judged bit for bit or not.
+    """
+
+    exact: bool
+    difference: StageDifference | None
+    explained: tuple[str, ...] = ()
+    figures: dict[str, float | None]
+    why: str
+
+    @property
+    def same(self) -> bool:
+        """Whether the numbers are the same."""
+        return self.difference is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraining:
+    """How far a training from the same seed comes out.
+
+    Parameters
+    ----------
+    rank_ic, kept_rank_ic : float
+        Mean rank IC of the newly trained and of the frozen weights.
+    correlation : float
+        Mean correlation of both scores within a session.
+    weight_distance : float
+        Mean over sessions of half the summed absolute difference of decided weights, a fraction of equity.
+    """
+
+    rank_ic: float
+    kept_rank_ic: float
+    correlation: float
+    weight_distance: float
+
+
+def replay(
+    folder: VersionFolder,
+    *,
+    panel: Panel | None = None,
+    n_threads: int | None = None,
+    exact: bool | None = None,
+    progress: ProgressCallback = silent,
+) -> Replay:
+    """Recompute features, scores, weights, fills, returns and metrics of a version and compare them.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        The version.
+    panel : Panel, optional
+        Its bars; by default regenerated or read from the version.
+    n_threads : int, optional
+        Threads to compute on; those of the version by default.
+    exact : bool, optional
+        Judge bit for bit; by default wherever machine and threads are those of the version.
+    progress : callable
+        Called as sessions are scored.
+
+    Raises
+    ------
+    RunError
+        If the version is not intact or its bars are not there.
+    """
+    body = intact_body(folder)
+    count = n_threads or int(body["machine"]["threads"])
+    strict, why = _judgement(body, count) if exact is None else (exact, "as asked")
+    bars = version_bars(folder, body) if panel is None else panel
+    if bars.fingerprint() != body["panel"]:
+        return Replay(exact=strict, difference=_bars_difference(folder, bars), figures={}, why=why)
+    spec = frozen_spec(folder)
+    with threads(count):
+        checkpoint, sectors = load_checkpoint(folder.path / "model"), read_sectors(folder.path)
+        found = recompute(spec, bars, checkpoint, sectors=sectors, progress=progress)
+    numbers = figures(spec, bars, found)
+    difference, explained = _compare(folder, body, spec, bars, found, strict=strict)
+    difference = difference or _figure_difference(body["figures"], numbers, strict=strict)
+    return Replay(exact=strict, difference=difference, explained=tuple(explained), figures=numbers, why=why)
+
+
+def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: ProgressCallback = silent) -> Retraining:
+    """Train a version again from its seed and report how far IC and weights come out."""
+    body, spec = intact_body(folder), frozen_spec(folder)
+    bars = version_bars(folder, body) if panel is None else panel
+    kept, training_data = read_kept(folder.path), prepare_training_data(spec, bars)
+    with TemporaryDirectory() as temporary:
+        checkpoint = learn(
+            spec, training_data, folder=Path(temporary), identity={"panel": body["panel"]}, progress=progress
+        )
+    found = recompute(spec, bars, checkpoint, sectors=read_sectors(folder.path), progress=progress)
+    forward = forward_returns(bars, spec.execution).loc[kept["scores"].index]
+    gap = (found.book.weights.loc[kept["weights"].index] - kept["weights"]).abs().sum(axis=1)
+    return Retraining(
+        rank_ic=float(information_coefficient(found.scores, forward).mean()),
+        kept_rank_ic=float(information_coefficient(kept["scores"], forward).mean()),
+        correlation=float(score_correlation(found.scores, kept["scores"]).pearson),
+        weight_distance=float(gap.mean() / 2.0),
+    )
+
+
+def intact_body(folder: VersionFolder) -> dict[str, Any]:
+    """Return a version's lock after verifying its files.
+
+    Raises
+    ------
+    RunError
+        If the version is not intact.
+    """
+    found = verify(folder)
+    if not found.is_intact:
+        raise RunError(f"{folder.version} is NOT INTACT ({found.damage[0]}): take a clean copy")
+    return folder.body
+
+
+def frozen_spec(folder: VersionFolder) -> StrategySpec:
+    """Return a version's resolved spec."""
+    return load_spec(folder.path / "spec.toml")
+
+
+def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | None = None) -> Panel:
+    """Return a version's bars: given by name, regenerated or embedded.
+
+    Raises
+    ------
+    RunError
+        If the version does not hold them and none were given.
+    """
+    if bars is None and body["bars"] == "embedded":
+        return read_panel(folder.path)
+    if bars is None and body["bars"] != "builtin":
+        raise RunError(f"{folder.version} does not hold its bars ({body['request']['bars']}): name them with --bars")
+    request = BarsRequest.for_bars(body["request"], **({"bars": bars} if bars else {}))
+    return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
+
+
+def _judgement(body: dict[str, Any], n_threads: int) -> tuple[bool, str]:
+    here = machine() | {"threads": str(n_threads)}
+    other = [name for name in here if here[name] != body["machine"].get(name)]
+    if other:
+        return False, f"within tolerance: {' and '.join(other)} differ from the machine that froze it"
+    return True, "bit for bit: the machine and thread count that froze it"
+
+
+def _compare(
+    folder: VersionFolder, body: dict[str, Any], spec: StrategySpec, panel: Panel, found: Recomputed, *, strict: bool
+) -> tuple[StageDifference | None, list[str]]:
+    """Return the first difference in the order of computation, and the weights that a cut-off explains."""
+    kept, now = read_kept(folder.path), expected_frames(panel, found)
+    if strict:
+        stages = (compare_bits(name, kept[name], now[name]) for name in ("scores", "weights"))
+        changed = _feature_difference(body, found) or next(filter(None, stages), None)
+        return changed or _named(compare_bits("returns", kept["returns"], now["returns"])), []
+    scores = compare_scores(kept["scores"], now["scores"])
+    weights, explained = compare_weights(
+        kept["weights"],
+        now["weights"],
+        scores=kept["scores"],
+        book=spec.portfolio,
+        round_trip=2.0 * spec.costs.trade_bps / 1e4,
+    )
+    return scores or weights or _named(compare_returns(kept["returns"], now["returns"])), explained
+
+
+def _feature_difference(body: dict[str, Any], found: Recomputed) -> StageDifference | None:
+    now = feature_hashes(found.features)
+    other = [name for name in body["features"] | now if body["features"].get(name) != now.get(name)]
+    return StageDifference(stage="features", detail=other[0]) if other else None
+
+
+def _named(difference: StageDifference | None) -> StageDifference | None:
+    """Return a difference of the returns' table under the name of its stage; its column is no ticker."""
+    if difference is None:
+        return None
+    stage = "fills" if difference.ticker == "turnover" else "returns"
+    detail = f"{difference.ticker} {difference.detail}".strip()
+    return StageDifference(stage=stage, session=difference.session, detail=detail)
+
+
+def _figure_difference(
+    kept: dict[str, float | None], found: dict[str, float | None], *, strict: bool
+) -> StageDifference | None:
+    for name in sorted(kept.keys() | found.keys()):
+        then, now = kept.get(name), found.get(name)
+        if then == now or (not strict and _close(then, now)):
+            continue
+        return StageDifference(stage="metrics", detail=f"{name} {then} kept, {now} found")
+    return None
+
+
+def _close(then: float | None, now: float | None) -> bool:
+    if then is None or now is None:
+        return False
+    return math.isclose(then, now, rel_tol=FIGURE_TOLERANCE, abs_tol=FIGURE_TOLERANCE)
+
+
+def _bars_difference(folder: VersionFolder, panel: Panel) -> StageDifference:
+    """Return the first session and ticker of the test span whose return moved, or say that other bars differ."""
+    kept = read_kept(folder.path)["bar_returns"]
+    now = bar_returns(panel).reindex(index=kept.index, columns=kept.columns)
+    wrong = np.argwhere(~np.isclose(kept.to_numpy(), now.to_numpy(), rtol=0, atol=1e-6, equal_nan=True))
+    if not len(wrong):
+        return StageDifference(
+            stage="bars", detail="their sha256 is not the version's; no return of its test span moved"
+        )
+    session, ticker = kept.index[wrong[0][0]], kept.columns[wrong[0][1]]
+    return StageDifference(stage="bars", session=f"{pd.Timestamp(session):%Y-%m-%d}", ticker=str(ticker))

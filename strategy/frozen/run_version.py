@@ -1,0 +1,228 @@
+"""Versioned: a frozen strategy on other bars, without training, and the one opening of its sealed hold-out.
+
+New bars are not drift. Drift is other code; a restatement is another past: returns of sessions that the version has
+already seen.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.evaluation import Evaluation, evaluate_scores
+from core.errors import DataError, RunError
+from core.files import write_bytes
+from market.inputs import Inputs
+from market.panel import Panel
+from models.checkpoint import Checkpoint, load_checkpoint
+from models.threads import threads
+from strategy.definitions.spec import StrategySpec
+from strategy.epilogue import Remarks, conclude
+from strategy.frozen.archive import bar_returns, read_kept, read_sectors
+from strategy.frozen.replay import frozen_spec
+from strategy.frozen.stage_comparison import compare_returns
+from strategy.frozen.verify import Verification, verify
+from strategy.frozen.versions import VersionFolder
+from strategy.learning.decide import frozen_scores
+from strategy.learning.learn import test_sessions
+from strategy.runs.context import RunContext
+from strategy.runs.result import Run
+from strategy.runs.store import RunFolder, RunOrigin
+from strategy.trials.log import TrialLog
+
+__all__ = ["FrozenStrategy", "log_opening", "open_frozen", "restatement", "run_version"]
+
+RESTATED_TOLERANCE = 1e-6
+Stamps = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrozenStrategy:
+    """A version that may run here.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        Where it is.
+    spec : StrategySpec
+        Resolved; without a hold-out once that was opened.
+    checkpoint : Checkpoint
+        Frozen weights.
+    stamps : tuple of (label, sentence)
+        What every result of it must say.
+    judged_from : Timestamp or None
+        First session to judge; None for the whole test span.
+    sectors : Series of str or None
+        The sectors that its book is levelled by, as they were frozen; None where it reads none.
+    """
+
+    folder: VersionFolder
+    spec: StrategySpec
+    checkpoint: Checkpoint
+    stamps: Stamps = ()
+    judged_from: pd.Timestamp | None = None
+    sectors: pd.Series | None = None
+
+
+def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = False) -> FrozenStrategy:
+    """Return a version ready to run, its files and the deciding code checked.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        The version.
+    log : TrialLog
+        Knows whether its hold-out was opened.
+    allow_drift : bool
+        Go on with changed code and stamp every result.
+
+    Raises
+    ------
+    RunError
+        If the version is not intact, or its code changed and drift is not allowed.
+    """
+    found = verify(folder)
+    if not found.is_intact:
+        raise RunError(f"{folder.version} is NOT INTACT ({found.damage[0]}): take a clean copy")
+    if found.modules and not allow_drift:
+        raise RunError(
+            f"{folder.version} was frozen with other code ({found.modules[0]}, {len(found.modules)} in all): check out "
+            f"commit {folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
+        )
+    spec = frozen_spec(folder)
+    if openings(log, folder):
+        spec = spec.model_copy(update={"holdout": None})
+    checkpoint = load_checkpoint(folder.path / "model")
+    stamps, sectors = _drift_stamps(folder, found), read_sectors(folder.path)
+    return FrozenStrategy(folder=folder, spec=spec, checkpoint=checkpoint, stamps=stamps, sectors=sectors)
+
+
+def log_opening(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = False) -> FrozenStrategy:
+    """Open a version's sealed hold-out: log it first, then return the version ready to be judged on that span alone.
+
+    Raises
+    ------
+    ValueError
+        If the version has no hold-out.
+    RunError
+        As ``open_frozen``.
+    """
+    seal = frozen_spec(folder).holdout
+    if seal is None:
+        raise ValueError(f"{folder.version} has no hold-out: its spec names none")
+    open_frozen(folder, log, allow_drift=allow_drift)  # a version that may not run leaves its seal whole
+    before = openings(log, folder)
+    log.append("opening", version=str(folder.version), lock=folder.sha256, holdout=f"{seal.start}")
+    frozen = open_frozen(folder, log, allow_drift=allow_drift)
+    if before:
+        again = f"The hold-out was first opened on {before[0]}: this result is no test any more."
+        frozen = replace(frozen, stamps=(*frozen.stamps, ("SECOND OPENING", again)))
+    return replace(frozen, judged_from=pd.Timestamp(seal.start))
+
+
+def openings(log: TrialLog, folder: VersionFolder) -> list[str]:
+    """Return the days on which a version's hold-out was opened."""
+    facts = [entry.facts for entry in log.entries() if entry.kind == "opening"]
+    return [each["time"][:10] for each in facts if each["lock"] == folder.sha256]
+
+
+def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) -> Run:
+    """Score, backtest and report a version's frozen weights on bars; nothing is trained.
+
+    Parameters
+    ----------
+    frozen : FrozenStrategy
+        From ``open_frozen`` or ``log_opening``.
+    inputs : Inputs
+        Bars that reach past the version's validation span; frozen sectors take the place of others.
+    context : RunContext
+        Store, record and progress.
+
+    Raises
+    ------
+    DataError
+        If the bars hold no session to judge.
+    """
+    spec, panel, checkpoint = frozen.spec, inputs.panel, frozen.checkpoint
+    tested = test_sessions(panel, checkpoint)
+    if not len(tested[tested >= (frozen.judged_from or panel.sessions[0])]):
+        raise DataError(f"bars end {panel.sessions[-1]:%Y-%m-%d}, before the first session to judge: load later bars")
+    with threads(int(frozen.folder.body["machine"]["threads"])):
+        scores = frozen_scores(spec, panel, checkpoint, progress=context.progress)
+    inputs = inputs if frozen.sectors is None else replace(inputs, sectors=frozen.sectors)
+    evaluation = evaluate_scores(
+        spec.rules, inputs, scores=scores.loc[frozen.judged_from :], baselines={}, progress=context.progress
+    )
+    stamps = (*frozen.stamps, *restatement(frozen.folder, panel, None if frozen.judged_from else evaluation))
+    folder = _create(frozen, panel, context, stamps)
+    with folder.locked():
+        for suffix in (".safetensors", ".json"):
+            write_bytes(folder.path / f"model{suffix}", (frozen.folder.path / f"model{suffix}").read_bytes())
+        remarks = Remarks(stamps=stamps, notes=_notes(frozen))
+        return conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
+
+
+def restatement(folder: VersionFolder, panel: Panel, evaluation: Evaluation | None) -> Stamps:
+    """Return the stamp RESTATED where bars or returns of sessions that the version knows are others now.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        Keeps the returns of its bars and of its book.
+    panel : Panel
+        The bars of today.
+    evaluation : Evaluation or None
+        The book on them; None compares the bars alone.
+    """
+    kept = read_kept(folder.path)
+    overlap = kept["bar_returns"].index.intersection(panel.sessions)
+    if not len(overlap):
+        return (("NOT COMPARED", "The bars share no session with the version's test span."),)
+    moved = _moved_bar(kept["bar_returns"].loc[overlap], panel)
+    if moved is None and evaluation is not None:
+        moved = _moved_return(kept["returns"][["net"]], evaluation.result.net_returns.to_frame("net"))
+    return () if moved is None else (("RESTATED", f"{moved}: the past is not the one that was frozen."),)
+
+
+def _moved_bar(kept: pd.DataFrame, panel: Panel) -> str | None:
+    now = bar_returns(panel).reindex(index=kept.index, columns=kept.columns)
+    gap = np.abs(now.to_numpy(dtype=float) - kept.to_numpy(dtype=float))
+    both_missing = kept.isna().to_numpy() & now.isna().to_numpy()
+    wrong = np.argwhere(~both_missing & ~(gap <= RESTATED_TOLERANCE))
+    if not len(wrong):
+        return None
+    row, column = wrong[0]
+    return f"The return of {kept.columns[column]} on {kept.index[row]:%Y-%m-%d} moved"
+
+
+def _moved_return(kept: pd.DataFrame, now: pd.DataFrame) -> str | None:
+    overlap = kept.index.intersection(now.index)
+    difference = compare_returns(kept.loc[overlap], now.loc[overlap], tolerance=RESTATED_TOLERANCE)
+    return None if difference is None else f"The book's return on {difference.session} moved ({difference.detail})"
+
+
+def _drift_stamps(folder: VersionFolder, found: Verification) -> Stamps:
+    if not found.modules:
+        return ()
+    words = "; ".join(found.modules[:3])
+    return (("DRIFTED", f"{folder.version} ran with other code than it was frozen with: {words}."),)
+
+
+def _create(frozen: FrozenStrategy, panel: Panel, context: RunContext, stamps: Stamps) -> RunFolder:
+    """Start the run's folder; a drifted one says so in its name, and so in the path of everything it writes."""
+    labels, body = [label for label, _ in stamps], frozen.folder.body
+    origin = RunOrigin(
+        identity={"spec": body["spec"]["run"]},  # the same strategy is the same trial, dates resolved or not
+        record={"version": {"version": str(frozen.folder.version), "lock": frozen.folder.sha256, "stamps": labels}},
+        suffix="-DRIFTED" if "DRIFTED" in labels else "",
+    )
+    return context.store.create(
+        frozen.spec, context.request, panel=panel.fingerprint(), command=context.command, origin=origin
+    )
+
+
+def _notes(frozen: FrozenStrategy) -> tuple[str, ...]:
+    found = verify(frozen.folder)
+    frozen_on = frozen.folder.body["frozen"][:10]
+    first = f"Frozen weights of {frozen.folder.version} ({frozen_on}, lock {frozen.folder.sha256[:12]}); no training."
+    return (first, *(f"Not as frozen: {library}." for library in found.libraries))

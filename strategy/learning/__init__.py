@@ -1,0 +1,1 @@
+"""Learning: training data, fitting, scoring and explaining; where decisions come from."""

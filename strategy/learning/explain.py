@@ -1,0 +1,63 @@
+"""Explaining: what the trained network reads, as frames that the report can show."""
+
+from functools import partial
+
+import pandas as pd
+
+from backtests.breakdown.study_values import ModelStudy
+from core.parallel import cores, mapped
+from core.progress import ProgressCallback, silent
+from models.checkpoint import Checkpoint
+from models.importance import duplicate_features, integrated_gradients, permutation_importance
+from models.windows import Windows
+from signals.distribution import rank_stability
+from signals.rows import row_varies
+
+__all__ = ["explain"]
+
+
+def explain(
+    checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex, progress: ProgressCallback = silent
+) -> ModelStudy:
+    """Return importance of features and positions on a seeded sample, and how fast the features' ranks move.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Model and calibration.
+    windows : Windows
+        Built with the model's scaler and lookback.
+    sessions : DatetimeIndex
+        Sessions judged.
+    progress : callable
+        Called as work advances.
+    """
+    model = checkpoint.model
+    gradients = integrated_gradients(model, windows, sessions=sessions, progress=partial(progress, "gradients"))
+    return ModelStudy(
+        permutation=permutation_importance(
+            model, windows, sessions=sessions, progress=partial(progress, "permutations")
+        ),
+        shares=gradients.shares,
+        completeness_error=gradients.completeness_error,
+        n_windows=gradients.n_windows,
+        feature_stability=_feature_stability(windows, sessions),
+        level_error=checkpoint.calibration.level_se,
+    )
+
+
+def _feature_stability(windows: Windows, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return the mean rank autocorrelation by feature and lag; duplicates stand once, under both names."""
+    rows = windows.sessions.get_indexer(sessions)
+    present = pd.DataFrame(windows.present.cpu().numpy()[rows], index=sessions, columns=windows.tickers)
+    groups = duplicate_features(windows)
+
+    def stability(group: tuple[int, ...]) -> pd.Series:
+        values = windows.x[:, :, group[0]].cpu().numpy()[rows]
+        frame = pd.DataFrame(values, index=sessions, columns=windows.tickers).where(present)
+        shared = not row_varies(frame.to_numpy(dtype=float)).any()
+        return rank_stability(frame)["mean"] * (float("nan") if shared else 1.0)
+
+    names = [" = ".join(windows.scaler.names[place] for place in group) for group in groups]
+    found = mapped(stability, groups, workers=cores(), on="threads")
+    return pd.DataFrame(dict(zip(names, found, strict=True))).T.rename_axis("feature")

@@ -1,0 +1,313 @@
+"""Learning: features and labels of a panel, the network fitted on them, and the scores it gives out of sample."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from core.errors import CheckpointError, DataError
+from core.progress import ProgressCallback, silent
+from core.settings import Settings
+from market.delistings import listed
+from market.holdout import refuse_sealed
+from market.panel import Panel
+from market.returns import forward_returns
+from models.calibrate import Calibration, fit_calibration
+from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from models.losses.rank_loss import MIN_NAMES
+from models.model_settings import ModelSettings, Scoring
+from models.predict import predict_scores
+from models.ridge import RidgeModel, fit_ridge, ridge_scores
+from models.sample_splits import Split, resolve_split
+from models.scratch import Scratch
+from models.spans import usable_rows
+from models.train import train_network
+from models.trained import EpochRecord, TrainedModel
+from models.training_state import ResumePoint
+from models.windows import Windows, build_windows, fit_scaler
+from signals.features import compute_features, fill_gaps
+from strategy.definitions.spec import StrategySpec
+from strategy.runs.provenance import code_fingerprint, commit
+
+__all__ = [
+    "HORIZON",
+    "TrainingData",
+    "learn",
+    "learn_ridge",
+    "model_features",
+    "own_checkpoint",
+    "prepare_training_data",
+    "ridge_baseline",
+    "scores_of",
+    "test_sessions",
+    "tradable",
+]
+
+HORIZON = 1  # sessions a label holds after its fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingData:
+    """What a network learns from: labels, rows of each span, scaled windows.
+
+    Parameters
+    ----------
+    forward : DataFrame of float
+        Forward returns of the spec's execution.
+    split : Split
+        Purged rows of training, validation and test.
+    windows : Windows
+        Scaled on training rows.
+    """
+
+    forward: pd.DataFrame
+    split: Split
+    windows: Windows
+
+
+def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:
+    """Return the features the model sees, short gaps carried forward; row *t* is known at the close of *t*.
+
+    Raises
+    ------
+    RunError
+        If the bars reach into the spec's sealed hold-out.
+    """
+    refuse_sealed(panel, spec.holdout)
+    return fill_gaps(compute_features(panel, spec.features.set), panel, limit=spec.features.gap_limit)
+
+
+def prepare_training_data(
+    spec: StrategySpec,
+    panel: Panel,
+    *,
+    split: Split | None = None,
+    barred: tuple[slice, ...] = (),
+    scratch: Scratch | None = None,
+) -> TrainingData:
+    """Return labels, spans and windows; scaler and target scale are fitted on training rows only.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Features, execution and lookback decide; the split does where none is given.
+    panel : Panel
+        Bars with their universe.
+    split : Split, optional
+        Purged rows of another split than the spec's.
+    barred : tuple of slice
+        Rows that are judged, or too close to one: their labels are left out, and the scaler does not see them.
+    scratch : Scratch, optional
+        Where scaled features go that are too large for memory; the same bits.
+
+    Raises
+    ------
+    DataError
+        If the bars hold too few names or sessions, or a span has no session that can be used.
+    """
+    _check_size(spec, panel)
+    features = model_features(spec, panel)
+    forward = _without(forward_returns(panel, spec.execution, horizon=HORIZON), barred, np.nan)
+    if split is None:
+        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
+    eligible = tradable(panel)
+    scaler = fit_scaler(features, targets=forward, universe=_without(eligible, barred, False), rows=split.train)
+    windows = build_windows(
+        features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch
+    )
+    for name, rows in (("training", split.train), ("validation", split.validation)):
+        usable_rows(windows, rows, span=name)  # told here, before a run has a folder
+    return TrainingData(forward=forward, split=split, windows=windows)
+
+
+def learn(
+    spec: StrategySpec,
+    training_data: TrainingData,
+    *,
+    folder: Path,
+    identity: Mapping[str, str],
+    device: str = "auto",
+    progress: ProgressCallback = silent,
+) -> Checkpoint:
+    """Train and calibrate, or read the checkpoint that an earlier process finished in ``folder``.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Model, loss and training sections decide.
+    training_data : TrainingData
+        What to learn from.
+    folder : Path
+        Keeps the training state after every epoch, and at the end ``model.safetensors`` with its card.
+    identity : mapping of str to str
+        Fingerprints of spec, panel and code; a state of another identity is refused.
+    device : {"auto", "cpu", "cuda"}
+        Where to train.
+    progress : callable
+        Called after every epoch and while validation is scored.
+    """
+    path = folder / "model"
+    if path.with_suffix(".json").is_file():
+        return own_checkpoint(path, spec, panel=identity["panel"])
+    settings = ModelSettings(network=spec.model, loss=spec.loss, training=spec.training)
+
+    def show(record: EpochRecord) -> None:
+        note = f"loss {record.validation_loss:.4f} · validation rank IC {record.validation_ic:+.4f}"
+        progress("training", record.epoch, spec.training.max_epochs, note)
+
+    resume = ResumePoint(folder=folder / "training", identity=identity)
+    model = train_network(
+        training_data.windows, training_data.split, settings=settings, resume=resume, device=device, progress=show
+    )
+    checkpoint = _calibrated(spec, model, training_data, identity=identity, device=device, progress=progress)
+    save_checkpoint(path, checkpoint)
+    return checkpoint
+
+
+def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
+    """Return the checkpoint under ``path`` if it was trained for ``spec`` on the bars with this fingerprint.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, or belongs to another strategy or other bars.
+    """
+    checkpoint = load_checkpoint(path)
+    found = checkpoint.provenance.spec
+    parts = ("features", "model", "loss", "training", "execution")
+    scoring = checkpoint.model.settings.network.scoring  # how a model is asked is no part of what it learned
+    trained = spec.model_copy(update={"model": spec.model.model_copy(update={"scoring": scoring})})
+    foreign = [part for part in parts if not _same(getattr(trained, part), found.get(part))]
+    if checkpoint.provenance.data_fingerprint != panel:
+        foreign.append("bars")
+    if foreign:
+        raise CheckpointError(f"{path.name}.json belongs to another run (other {', '.join(foreign)}): restore its own")
+    return checkpoint
+
+
+def _same(section: Settings, found: object) -> bool:
+    """Return whether a checkpoint's section says what the spec's does; a key younger than it has its default."""
+    try:
+        return type(section).model_validate(found) == section
+    except ValidationError:
+        return False
+
+
+def scores_of(
+    checkpoint: Checkpoint,
+    windows: Windows,
+    *,
+    sessions: pd.DatetimeIndex,
+    scoring: Scoring,
+    device: str = "auto",
+    progress: ProgressCallback = silent,
+) -> pd.DataFrame:
+    """Return calibrated expected returns of the sessions; NaN where a name has no full window."""
+
+    def show(done: int, total: int) -> None:
+        progress("scoring the test", done, total)
+
+    raw = predict_scores(checkpoint.model, windows, sessions=sessions, scoring=scoring, device=device, progress=show)
+    return checkpoint.calibration.apply(raw)
+
+
+def ridge_baseline(training_data: TrainingData) -> pd.DataFrame:
+    """Return ridge scores of the test sessions, on the names the network scores."""
+    return _ridge_scores(fit_ridge(training_data.windows, training_data.split), training_data).iloc[
+        training_data.split.test
+    ]
+
+
+def learn_ridge(training_data: TrainingData) -> tuple[RidgeModel, pd.DataFrame]:
+    """Return ridge and its expected returns of every session, calibrated on validation as a network's are."""
+    model = fit_ridge(training_data.windows, training_data.split)
+    scores = _ridge_scores(model, training_data)
+    return model, _calibration(training_data, scores.iloc[training_data.split.validation]).apply(scores)
+
+
+def test_sessions(panel: Panel, checkpoint: Checkpoint) -> pd.DatetimeIndex:
+    """Return the panel's sessions after the validation span of the checkpoint."""
+    end = pd.Timestamp(checkpoint.provenance.spec["split"]["validation_end"])
+    return panel.sessions[panel.sessions > end]
+
+
+def _check_size(spec: StrategySpec, panel: Panel) -> None:
+    if len(panel.tickers) < MIN_NAMES:
+        raise DataError(
+            f"the bars hold {len(panel.tickers)} tickers, a cross-section needs at least {MIN_NAMES}: add names"
+        )
+    if len(panel.sessions) <= spec.model.lookback:
+        raise DataError(
+            f"the bars hold {len(panel.sessions)} sessions, the model's lookback is {spec.model.lookback}: give more "
+            "history, or lower model.lookback"
+        )
+
+
+def tradable(panel: Panel) -> pd.DataFrame:
+    """Return the names of the universe that are listed."""
+    return panel.universe & listed(panel)
+
+
+def _calibrated(
+    spec: StrategySpec,
+    model: TrainedModel,
+    training_data: TrainingData,
+    *,
+    identity: Mapping[str, str],
+    device: str,
+    progress: ProgressCallback,
+) -> Checkpoint:
+    """Fit level and slope on validation, and say where everything came from."""
+    known = training_data.windows.sessions[training_data.split.validation]
+
+    def show(done: int, total: int) -> None:
+        progress("calibrating", done, total)
+
+    raw = predict_scores(model, training_data.windows, sessions=known, device=device, progress=show)
+    return Checkpoint(
+        model=model, calibration=_calibration(training_data, raw), provenance=_provenance(spec, training_data, identity)
+    )
+
+
+def _calibration(training_data: TrainingData, raw: pd.DataFrame) -> Calibration:
+    """Fit level and slope of raw scores of the validation sessions."""
+    windows, split = training_data.windows, training_data.split
+    learned = training_data.forward.iloc[split.train.start : split.validation.stop]
+    universe = pd.DataFrame(windows.present.cpu().numpy(), index=windows.sessions, columns=windows.tickers)
+    return fit_calibration(
+        raw, forward=training_data.forward.loc[raw.index], universe_returns=learned.where(universe).mean(axis=1)
+    )
+
+
+def _ridge_scores(model: RidgeModel, training_data: TrainingData) -> pd.DataFrame:
+    """Return ridge scores of every session, on the names the network scores."""
+    scores = ridge_scores(model, training_data.windows)
+    complete = pd.DataFrame(training_data.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)
+    return scores.where(complete)
+
+
+def _without(frame: pd.DataFrame, rows: tuple[slice, ...], missing: float | bool) -> pd.DataFrame:
+    """Return the frame with some rows emptied."""
+    if not rows:
+        return frame
+    emptied = frame.copy()
+    for span in rows:
+        emptied.iloc[span] = missing
+    return emptied
+
+
+def _provenance(spec: StrategySpec, training_data: TrainingData, identity: Mapping[str, str]) -> Provenance:
+    """Return the spec with the dates that its split came to, and the fingerprints."""
+    sessions, split = training_data.windows.sessions, training_data.split
+    dates = {
+        "train_end": f"{sessions[split.validation.start - 1]:%Y-%m-%d}",
+        "validation_end": f"{sessions[split.test.start - 1]:%Y-%m-%d}",
+    }
+    resolved = spec.model_dump(mode="json")
+    resolved["split"] |= dates
+    return Provenance(
+        spec=resolved, data_fingerprint=identity["panel"], code_fingerprint=code_fingerprint(), commit=commit() or ""
+    )

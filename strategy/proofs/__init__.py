@@ -1,0 +1,18 @@
+"""Prove: look-ahead proofs. On bars with another future, a pipeline must decide as if nothing had happened."""
+
+from strategy.proofs.checks import ProveOptions, prove
+from strategy.proofs.pipeline_under_test import Carry, PipelineUnderTest, SpanPair
+from strategy.runs.proof_file import CheckResult, Finding, Proof, read_proof, write_proof
+
+__all__ = [
+    "Carry",
+    "CheckResult",
+    "Finding",
+    "PipelineUnderTest",
+    "Proof",
+    "ProveOptions",
+    "SpanPair",
+    "prove",
+    "read_proof",
+    "write_proof",
+]

@@ -1,0 +1,183 @@
+"""Leaks in what is fitted, learned and chosen: scaler, early stopping, calibration, thresholds, splits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from market.panel import Panel
+from models.calibrate import fit_calibration
+from models.model_settings import ModelSettings
+from models.predict import predict_scores
+from models.sample_splits import Split
+from models.train import train_network
+from models.windows import fit_scaler
+from strategy.definitions.spec import StrategySpec
+from strategy.learning.learn import TrainingData, model_features, prepare_training_data, tradable
+from strategy.proofs.leaks.leak import Stand, Twin
+from strategy.proofs.pipeline_under_test import PipelineUnderTest, SpanPair
+from strategy.proofs.shipped_pipeline import span_pairs
+
+__all__ = ["LEARNING_TWINS"]
+
+THRESHOLDS = np.linspace(-0.05, 0.05, 41)
+
+Rows = Callable[[Split], slice]
+
+
+def _scaled_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
+    """Return a maker of pipelines whose scaler is fitted on other rows."""
+
+    def make(stand: Stand) -> PipelineUnderTest:
+        def scaler(panel: Panel) -> Mapping[str, Any]:
+            training_data = prepare_training_data(stand.spec, panel)
+            features, eligible = model_features(stand.spec, panel), tradable(panel)
+            fitted = fit_scaler(
+                features, targets=training_data.forward, universe=eligible, rows=rows(training_data.split)
+            )
+            return fitted.as_card()
+
+        return replace(stand.pipeline, scaler=scaler)
+
+    return make
+
+
+def _trained(
+    spec: StrategySpec, training_data: TrainingData, *, stopping: slice, calibrating: slice
+) -> Mapping[str, Any]:
+    """Return what is learned when training stops, and calibration is fitted, on the given rows."""
+    split = training_data.split
+    last = split.test.stop
+    judged = Split(train=split.train, validation=stopping, test=slice(last - 1, last), purge=split.purge)
+    settings = ModelSettings(network=spec.model, loss=spec.loss, training=spec.training)
+    model = train_network(training_data.windows, judged, settings=settings, device="cpu")
+    known = training_data.windows.sessions[calibrating]
+    raw = predict_scores(model, training_data.windows, sessions=known, device="cpu")
+    forward = training_data.forward.loc[known]
+    calibration = fit_calibration(raw, forward=forward, universe_returns=forward.mean(axis=1))
+    weights = {name: tensor.numpy() for name, tensor in model.weights.items()}
+    return {**weights, "validation loss": model.best.validation_loss, "slope": calibration.slope}
+
+
+def _stopped_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
+    def make(stand: Stand) -> PipelineUnderTest:
+        def fit(panel: Panel) -> Mapping[str, Any]:
+            training_data = prepare_training_data(stand.spec, panel)
+            return _trained(
+                stand.spec,
+                training_data,
+                stopping=rows(training_data.split),
+                calibrating=training_data.split.validation,
+            )
+
+        return replace(stand.pipeline, fit=fit)
+
+    return make
+
+
+def _calibrated_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
+    def make(stand: Stand) -> PipelineUnderTest:
+        def fit(panel: Panel) -> Mapping[str, Any]:
+            training_data = prepare_training_data(stand.spec, panel)
+            return _trained(
+                stand.spec,
+                training_data,
+                stopping=training_data.split.validation,
+                calibrating=rows(training_data.split),
+            )
+
+        return replace(stand.pipeline, fit=fit)
+
+    return make
+
+
+def _threshold_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
+    """Return a maker of pipelines that hold names above the momentum that did best over the given rows."""
+
+    def make(stand: Stand) -> PipelineUnderTest:
+        def fit(panel: Panel) -> Mapping[str, Any]:
+            training_data = prepare_training_data(stand.spec, panel)
+            chosen = rows(training_data.split)
+            momentum = model_features(stand.spec, panel)["ret_5d"].iloc[chosen].to_numpy()
+            forward = training_data.forward.iloc[chosen].to_numpy()
+            earned = [np.nansum(np.where(momentum > bar, forward, 0.0)) for bar in THRESHOLDS]
+            return {"threshold": float(THRESHOLDS[int(np.argmax(earned))])}
+
+        return replace(stand.pipeline, fit=fit)
+
+    return make
+
+
+def _split_with(gap: int | None) -> Callable[[Stand], PipelineUnderTest]:
+    """Return a maker of pipelines whose spans end so many rows before the next; None keeps the purge."""
+
+    def make(stand: Stand) -> PipelineUnderTest:
+        def spans(panel: Panel) -> tuple[SpanPair, ...]:
+            pairs = span_pairs(stand.spec, panel)
+            starts = {pair.judged_on: pair.judged[0] for pair in pairs}
+            following = {"training": starts["validation"], "validation": starts["test"]}
+            if gap is None:
+                return pairs
+            return tuple(
+                replace(pair, fitted=np.arange(pair.fitted[0], following[pair.fitted_on] - gap)) for pair in pairs
+            )
+
+        return replace(stand.pipeline, spans=spans)
+
+    return make
+
+
+def _folds(stand: Stand, *, embargo: int) -> PipelineUnderTest:
+    """Judge a middle block and train on both sides of it, as combinatorial splits do."""
+
+    def spans(panel: Panel) -> tuple[SpanPair, ...]:
+        rows, purge = np.arange(len(panel.sessions)), stand.spec.execution.delay + 1
+        first, stop = len(rows) // 3, len(rows) // 2
+        outside = (rows < first - purge) | (rows >= stop + purge + embargo)
+        block = SpanPair(
+            fitted_on="both sides", judged_on="block", fitted=rows[outside], judged=rows[first:stop], embargo=5
+        )
+        return (*span_pairs(stand.spec, panel), block)
+
+    return replace(stand.pipeline, spans=spans)
+
+
+def _test(split: Split) -> slice:
+    return slice(split.test.start, split.test.stop - split.purge - 1)
+
+
+LEARNING_TWINS = (
+    Twin(
+        name="full-sample scaler",
+        leaky=_scaled_on(lambda split: slice(0, split.test.stop)),
+        clean=_scaled_on(lambda split: split.train),
+    ),
+    Twin(
+        name="scaler fitted with validation",
+        leaky=_scaled_on(lambda split: slice(0, split.validation.stop)),
+        clean=_scaled_on(lambda split: split.train),
+    ),
+    Twin(
+        name="early stopping on test",
+        leaky=_stopped_on(_test),
+        clean=_stopped_on(lambda split: split.validation),
+    ),
+    Twin(
+        name="calibration on test",
+        leaky=_calibrated_on(_test),
+        clean=_calibrated_on(lambda split: split.validation),
+    ),
+    Twin(
+        name="threshold chosen on test",
+        leaky=_threshold_on(_test),
+        clean=_threshold_on(lambda split: split.validation),
+    ),
+    Twin(name="label overlap without purge", leaky=_split_with(0), clean=_split_with(None)),
+    Twin(name="purge one session short", leaky=_split_with(1), clean=_split_with(2)),
+    Twin(
+        name="fold without embargo",
+        leaky=lambda stand: _folds(stand, embargo=0),
+        clean=lambda stand: _folds(stand, embargo=5),
+    ),
+)

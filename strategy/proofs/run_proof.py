@@ -1,0 +1,254 @@
+"""Trained: the proof of a finished run or of a frozen version, and what it lets their reports say."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.errors import RunError
+from market.hedge import without_tickers
+from market.inputs import Inputs, load_inputs
+from market.panel import Panel
+from market.request import BarsRequest
+from market.sources import load_bars
+from market.universe import choose_universe
+from models.checkpoint import Checkpoint, load_checkpoint
+from models.threads import threads
+from strategy.definitions.spec import StrategySpec
+from strategy.frozen.archive import read_kept, read_sectors
+from strategy.frozen.replay import frozen_spec, intact_body, version_bars
+from strategy.frozen.versions import VersionFolder
+from strategy.proofs.checks import ProveOptions, check_truth, proof_rows
+from strategy.proofs.first_difference import first_artefact, first_difference
+from strategy.proofs.pipeline_under_test import given_universe
+from strategy.proofs.shipped_pipeline import pipeline_of
+from strategy.proofs.stages import Truth, tell_truth
+from strategy.runs.artefacts import find_report
+from strategy.runs.proof_file import CheckResult, Finding, Proof, write_proof
+from strategy.runs.provenance import code_fingerprint
+from strategy.runs.store import RunFolder, RunStore, identity_of
+
+__all__ = ["Record", "find_trained", "prove_run", "prove_trained", "prove_version"]
+
+OTHER_MACHINE = 1e-4  # of a score: another processor, or a graphics card, rounds otherwise
+BOOK_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Record:
+    """What a run, or a version, left behind.
+
+    Parameters
+    ----------
+    scores, weights : DataFrame of float
+        Of every decided session.
+    """
+
+    scores: pd.DataFrame
+    weights: pd.DataFrame
+
+
+def find_trained(store: RunStore, spec: StrategySpec, request: BarsRequest) -> RunFolder:
+    """Return the newest finished run of a strategy on the bars of a request, by the code that is here now.
+
+    Raises
+    ------
+    RunError
+        If there is none; it says how to train one.
+    """
+    panel = load_inputs(request, holdout=spec.holdout).panel
+    identity = identity_of(spec, panel.fingerprint())
+    alike = [folder for folder in store.folders() if folder.is_complete and folder.record["identity"] == identity]
+    if not alike:
+        raise RunError(
+            f"no finished run of {spec.name} on these bars by this code in {store.root}: "
+            f"train one with `quintile run {spec.name} --bars …` and the same options"
+        )
+    return alike[-1]
+
+
+def prove_run(folder: RunFolder, *, options: ProveOptions | None = None) -> Proof:
+    """Prove the pipeline of a finished run, write ``proof.json`` beside its report, and say on its page what was found.
+
+    Raises
+    ------
+    RunError
+        If the run is unfinished, has no model, or was made of other bars or by other code.
+    """
+    _check_trained(folder)
+    spec, request = folder.spec, folder.request
+    inputs = load_inputs(request, holdout=spec.holdout)
+    identity = identity_of(spec, inputs.panel.fingerprint())
+    folder.check_identity(identity)
+    asked = replace(options or ProveOptions(), identity=identity)
+    proof = prove_trained(
+        spec,
+        inputs,
+        load_checkpoint(folder.path / "model"),
+        record=Record(scores=folder.read_frame("scores"), weights=folder.read_frame("weights")),
+        universe=_universe_of(request),
+        options=asked,
+    )
+    with folder.locked():
+        write_proof(folder.path, proof)
+        find_report(folder)
+    return proof
+
+
+def prove_version(
+    folder: VersionFolder, *, out: Path, request: BarsRequest | None = None, options: ProveOptions | None = None
+) -> tuple[Proof, Path]:
+    """Prove the frozen weights of a version with the code that is here, and write ``proof.json`` outside the version.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        The version, which stays as it is.
+    out : Path
+        Store of runs; the proof goes to ``<out>/<name>/<name@number>/``, where the reports of the version's runs on
+        the same bars find it.
+    request : BarsRequest, optional
+        Other bars; by default the version's own, regenerated or read from it. Only on its own bars can what it kept be
+        compared.
+    options : ProveOptions, optional
+        How hard to try.
+
+    Returns
+    -------
+    Proof, Path
+        The proof, and the file it was written to.
+
+    Raises
+    ------
+    RunError
+        If the version is not intact or its bars are not there.
+    """
+    body, spec = intact_body(folder), frozen_spec(folder)
+    panel = version_bars(folder, body) if request is None else load_inputs(request, holdout=spec.holdout).panel
+    embedded = request is None and body["bars"] == "embedded"
+    universe = given_universe if embedded else _universe_of(request or BarsRequest(**body["request"]))
+    identity = {"spec": body["spec"]["run"], "panel": panel.fingerprint(), "code": code_fingerprint()}
+    checkpoint = load_checkpoint(folder.path / "model")
+    with threads(int(body["machine"]["threads"])):
+        asked = replace(options or ProveOptions(), identity=identity)
+        record = _kept(folder) if identity["panel"] == body["panel"] else None
+        bars = Inputs(panel=panel, sectors=read_sectors(folder.path))
+        proof = prove_trained(spec, bars, checkpoint, record=record, universe=universe, options=asked)
+    proof = replace(proof, subject=str(folder.version))
+    return proof, write_proof(out / folder.version.name / str(folder.version), proof)
+
+
+def prove_trained(
+    spec: StrategySpec,
+    bars: Panel | Inputs,
+    checkpoint: Checkpoint,
+    *,
+    record: Record | None = None,
+    universe: Callable[[Panel], pd.DataFrame] = given_universe,
+    options: ProveOptions,
+) -> Proof:
+    """Prove a trained strategy, and that what was recorded of it is what the pipeline says here and now.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy.
+    bars : Panel or Inputs
+        Bars with their universe; ``Inputs`` adds sectors.
+    checkpoint : Checkpoint
+        Trained and calibrated model.
+    record : Record, optional
+        What a run on these bars left behind.
+    universe : callable
+        How membership was chosen from bars.
+    options : ProveOptions
+        How hard to try.
+    """
+    began = time.perf_counter()
+    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
+    panel = inputs.panel
+    pipeline = pipeline_of(spec, checkpoint, panel, universe=universe, sectors=inputs.sectors)
+    rows = proof_rows(pipeline, panel, options)
+    options.progress("true bars", 0, 1, spec.name)
+    truth = tell_truth(pipeline, panel, rows=rows, recorded=None if record is None else record.scores)
+    checked = _check_record(truth, record, checkpoint)
+    if record is not None and not _is_bitwise(truth):  # decisions are compared bit by bit: score on this machine
+        truth = tell_truth(pipeline, panel, rows=rows)
+    options.progress("true bars", 1, 1, spec.name)
+    return Proof(
+        subject=spec.name,
+        checks=(checked, *check_truth(truth, options)),
+        identity=options.identity,
+        deep=options.deep,
+        seconds=round(time.perf_counter() - began, 1),
+    )
+
+
+def _check_trained(folder: RunFolder) -> None:
+    folder.check_complete()
+    if not (folder.path / "model.json").is_file():
+        raise RunError(f"run {folder.run_id} has no model: prove the callables behind its scores from Python")
+
+
+def _kept(folder: VersionFolder) -> Record:
+    kept = read_kept(folder.path)
+    return Record(scores=kept["scores"], weights=kept["weights"])
+
+
+def _check_record(truth: Truth, record: Record | None, checkpoint: Checkpoint) -> CheckResult:
+    """Compare what was written with what the pipeline says now."""
+    if record is None:
+        note = "nothing was recorded on these bars: there is nothing to compare"
+        return CheckResult(check="record", status="NOT RUN", note=note)
+    finding = _recorded_scores(truth, record) or _recorded_weights(truth, record) or _recorded_scaler(truth, checkpoint)
+    return CheckResult(
+        check="record",
+        status="PASS" if finding is None else "FAIL",
+        note="recorded scores, weights and scaler, computed again",
+        finding=finding,
+    )
+
+
+def _recorded_scores(truth: Truth, record: Record) -> Finding | None:
+    both = truth.sampled.index.intersection(record.scores.index)
+    told, found = {"score": record.scores.loc[both]}, {"score": truth.sampled.loc[both]}
+    return first_difference("record", told, found, rounding=OTHER_MACHINE, because="scores computed again")
+
+
+def _recorded_weights(truth: Truth, record: Record) -> Finding | None:
+    told = {"weight": record.weights}
+    found = {"weight": truth.final.loc[record.weights.index]}
+    return first_difference("record", told, found, rounding=BOOK_ROUNDING, because="book built again on those scores")
+
+
+def _recorded_scaler(truth: Truth, checkpoint: Checkpoint) -> Finding | None:
+    scaler = checkpoint.model.scaler
+    fresh = {} if truth.pipeline.scaler is None else truth.pipeline.scaler(truth.panel)
+    told = {
+        f"{key} {name}": value
+        for key in ("lower", "upper", "mean", "sd")
+        for name, value in zip(scaler.names, getattr(scaler, key), strict=True)
+    }
+    found = {name: fresh.get(name) for name in told}
+    return first_artefact("record", told, found, session="", because="scaler fitted again on training rows")
+
+
+def _is_bitwise(truth: Truth) -> bool:
+    both = truth.sampled.index.intersection(truth.scores.index)
+    recorded, computed = truth.scores.loc[both].to_numpy(), truth.sampled.loc[both].to_numpy()
+    return bool(np.array_equal(recorded, computed, equal_nan=True))
+
+
+def _universe_of(request: BarsRequest) -> Callable[[Panel], pd.DataFrame]:
+    if request.bars == "builtin" and request.universe == "all":
+        return given_universe
+    hedge = pd.Index([]) if request.hedge is None else load_bars(request.hedge).tickers
+
+    def chosen(panel: Panel) -> pd.DataFrame:
+        own = choose_universe(without_tickers(panel, hedge), request.universe)
+        return own.universe.reindex(columns=panel.tickers, fill_value=False)
+
+    return chosen

@@ -1,0 +1,178 @@
+"""Adopting: a trained model judged on bars under a strategy's book, clock and costs; nothing is trained.
+
+The model keeps what it learned with: features, network, loss, training, the dates of its spans, scaler and calibration.
+The strategy says how it is scored, ``model.scoring``; the calibration stays that of the scoring it learned with.
+What is judged begins after its validation span, so that it never saw what it is judged on.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backtests.evaluation import Evaluation, evaluate_scores
+from core.errors import CheckpointError, DataError
+from core.files import file_sha256, write_bytes
+from market.inputs import Inputs
+from market.panel import Panel
+from models.checkpoint import Checkpoint, load_checkpoint
+from strategy.definitions.spec import StrategySpec
+from strategy.epilogue import Remarks, conclude
+from strategy.learning.decide import frozen_windows
+from strategy.learning.explain import explain
+from strategy.learning.learn import scores_of, test_sessions
+from strategy.runs.context import RunContext
+from strategy.runs.result import Run
+from strategy.runs.store import RunFolder, RunOrigin, RunStore
+
+__all__ = ["LEARNED", "SCORING", "GivenModel", "adopted_spec", "find_model", "run_adopted"]
+
+LEARNED = ("features", "model", "loss", "training", "split")  # sections of the spec that the model brings
+SCORING = "model.scoring"  # the one key of them that the strategy keeps
+SUFFIXES = (".safetensors", ".json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GivenModel:
+    """A trained model and whose it is.
+
+    Parameters
+    ----------
+    path : Path
+        Of weights and card, without suffix.
+    origin : str
+        The run it is of, or its file.
+    checkpoint : Checkpoint
+        Read from there.
+    """
+
+    path: Path
+    origin: str
+    checkpoint: Checkpoint
+
+    @property
+    def learned_until(self) -> str:
+        """Last session of its validation span."""
+        return str(self.checkpoint.provenance.spec["split"]["validation_end"])
+
+
+def find_model(text: str, store: RunStore) -> GivenModel:
+    """Return the model of a run, by its id or ``latest``, or of a ``.safetensors`` file with its card beside it.
+
+    Raises
+    ------
+    RunError
+        If no run or several are called so.
+    CheckpointError
+        If there is no such model, it cannot be read, or its card names no spans.
+    """
+    if Path(text).suffix == SUFFIXES[0]:
+        path, origin = Path(text).resolve().with_suffix(""), Path(text).name
+    else:
+        folder = store.find(text)
+        path, origin = folder.path / "model", f"run {folder.run_id}"
+    if not all(path.with_suffix(suffix).is_file() for suffix in SUFFIXES):
+        raise CheckpointError(f"{origin} has no trained model (model.safetensors and model.json): name a run that does")
+    given = GivenModel(path=path, origin=origin, checkpoint=load_checkpoint(path))
+    if "split" not in given.checkpoint.provenance.spec:
+        raise CheckpointError(f"the model of {origin} does not say until when it learned: take one that a run trained")
+    return given
+
+
+def adopted_spec(spec: StrategySpec, model: GivenModel) -> StrategySpec:
+    """Return the strategy with the sections that the model learned with, scored as the strategy says.
+
+    Raises
+    ------
+    CheckpointError
+        If the model learned returns of another clock than the strategy trades on.
+    """
+    known, own = model.checkpoint.provenance.spec, spec.model_dump(mode="json")
+    learned = StrategySpec.model_validate(own | {section: known[section] for section in (*LEARNED, "execution")})
+    if learned.execution != spec.execution:
+        raise CheckpointError(
+            f"the model of {model.origin} learned returns of another clock, {learned.execution}: give the strategy the "
+            "same with --set execution.KEY=VALUE, or train one"
+        )
+    return learned.model_copy(update={"model": learned.model.model_copy(update={"scoring": spec.model.scoring})})
+
+
+def run_adopted(
+    spec: StrategySpec, inputs: Inputs, model: GivenModel, *, context: RunContext, device: str = "auto"
+) -> Run:
+    """Score bars with a given model, build the strategy's books on them, backtest and report.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Portfolio, risk, execution and costs decide; the rest is the model's.
+    inputs : Inputs
+        Bars that reach past the model's validation span.
+    model : GivenModel
+        From ``find_model``.
+    context : RunContext
+        Store, record and progress.
+    device : {"auto", "cpu", "cuda"}
+        Where to score.
+
+    Returns
+    -------
+    Run
+        Its record, report and trial name the model. It has no ridge baseline: nothing is fitted here.
+
+    Raises
+    ------
+    DataError
+        If the bars hold no session after the model's validation span.
+    CheckpointError
+        As of ``adopted_spec``.
+    """
+    spec = adopted_spec(spec, model)
+    _check_span(inputs.panel, model)
+    evaluation = _evaluated(spec, inputs, model.checkpoint, context, device)
+    folder = _create(spec, inputs.panel, model, context)
+    with folder.locked():
+        for suffix in SUFFIXES:
+            write_bytes(folder.path / f"model{suffix}", model.path.with_suffix(suffix).read_bytes())
+        remarks = Remarks(notes=_notes(spec, model))
+        return conclude(context.store, folder, evaluation, checkpoint=model.checkpoint, remarks=remarks)
+
+
+def _notes(spec: StrategySpec, model: GivenModel) -> tuple[str, ...]:
+    """Return what a report says of its model: whose it is, and how it is scored where that is not how it learned."""
+    whose = f"Nothing was trained: the model is that of {model.origin}, which learned until {model.learned_until}."
+    asked, learned = spec.model.scoring, model.checkpoint.model.settings.network.scoring
+    if asked == learned:
+        return (whose,)
+    return whose, f"Scoring is {asked}; the scores' level and slope were calibrated on {learned} ones."
+
+
+def _check_span(panel: Panel, model: GivenModel) -> None:
+    if not len(test_sessions(panel, model.checkpoint)):
+        raise DataError(
+            f"bars end {panel.sessions[-1]:%Y-%m-%d} and the model of {model.origin} learned until "
+            f"{model.learned_until}: it can only be judged on later sessions, load later bars"
+        )
+
+
+def _evaluated(
+    spec: StrategySpec, inputs: Inputs, checkpoint: Checkpoint, context: RunContext, device: str
+) -> Evaluation:
+    tested, progress = test_sessions(inputs.panel, checkpoint), context.progress
+    windows = frozen_windows(spec, inputs.panel, checkpoint)
+    scores = scores_of(
+        checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress
+    )
+    read = explain(checkpoint, windows, sessions=tested, progress=progress)
+    return evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=read, progress=progress)
+
+
+def _create(spec: StrategySpec, panel: Panel, model: GivenModel, context: RunContext) -> RunFolder:
+    """Start the run's folder when all is judged: an interrupted run of a given model leaves nothing behind."""
+    weights = file_sha256(model.path.with_suffix(SUFFIXES[0]))
+    bars = model.checkpoint.provenance.data_fingerprint
+    origin = RunOrigin(
+        identity={"model": weights},  # other weights under the same book are another trial
+        record={"model": {"origin": model.origin, "sha256": weights, "bars": bars}},
+    )
+    return context.store.create(
+        spec, context.request, panel=panel.fingerprint(), command=context.command, origin=origin
+    )

@@ -1,0 +1,1 @@
+"""Runs: the folder of a run, what it records and what it writes."""

@@ -1,0 +1,34 @@
+"""Context: where a run is written, what is recorded of its bars, and who watches; nothing here changes a number."""
+
+from dataclasses import dataclass, field
+
+from core.progress import ProgressCallback, silent
+from market.request import BarsRequest
+from strategy.runs.store import RunFolder, RunStore
+
+__all__ = ["RunContext"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunContext:
+    """How a run is carried out and recorded.
+
+    Parameters
+    ----------
+    store : RunStore
+        Where the run is written.
+    request : BarsRequest
+        Where the bars came from, for the record.
+    command : str
+        What reproduces the run, for the record.
+    progress : callable
+        Called as work advances.
+    resume : RunFolder or None
+        An unfinished run to continue; None starts a new one.
+    """
+
+    store: RunStore = field(default_factory=RunStore)
+    request: BarsRequest = field(default_factory=lambda: BarsRequest(bars="given in Python"))
+    command: str = "given in Python"
+    progress: ProgressCallback = silent
+    resume: RunFolder | None = None

@@ -1,0 +1,99 @@
+"""Provenance: which code, libraries and machine made a number."""
+
+import hashlib
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from strategy.runs.closure import ROOT, closure_hash, decision_closure
+
+__all__ = ["code_fingerprint", "commit", "dependencies", "environment", "machine"]
+
+# Libraries that a number passes through; those that only draw or print are left out.
+DECIDING = (
+    "exchange-calendars",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "vectorbt",
+    "vectorbt-rust",
+)
+LIBRARIES = ("numpy", "pandas", "scipy", "torch", "vectorbt", "pyarrow", "scikit-learn", "safetensors", "quantstats")
+
+
+def code_fingerprint() -> str:
+    """Return the sha256 of all sources that decide a number, newline-normalised, in hexadecimal.
+
+    The sources of features that a user registered in this process are among them.
+    """
+    from signals.features.feature_sets import own_sources
+
+    return closure_hash(decision_closure() | own_sources())
+
+
+def commit() -> str | None:
+    """Return the git commit of the checkout, or None outside one."""
+    git = ROOT / ".git"
+    head = git / "HEAD"
+    if not head.is_file():
+        return None
+    text = head.read_text().strip()
+    if not text.startswith("ref: "):
+        return text
+    reference = git / text.removeprefix("ref: ")
+    return reference.read_text().strip() if reference.is_file() else _packed_commit(git, text.removeprefix("ref: "))
+
+
+def environment() -> dict[str, str]:
+    """Return library versions, interpreter, processor and thread count, as recorded beside every run."""
+    found = {name: _version(name) for name in LIBRARIES}
+    return found | {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "processors": str(os.cpu_count()),
+    }
+
+
+def dependencies() -> dict[str, str]:
+    """Return the versions of the interpreter and of the libraries that a number passes through."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in DECIDING}
+
+
+def machine() -> dict[str, str]:
+    """Return what the last bits of a floating-point sum may depend on: system, processor and its instructions."""
+    facts = _processor_facts()
+    instructions = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:12]
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": facts.get("model name") or platform.processor() or "unknown",
+        "instructions": instructions,
+        "processors": str(os.cpu_count()),
+    }
+
+
+def _processor_facts() -> dict[str, str]:
+    listing = Path("/proc/cpuinfo")
+    if not listing.is_file():
+        return {}
+    first = listing.read_text(encoding="utf-8").split("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _packed_commit(git: Path, reference: str) -> str | None:
+    packed = git / "packed-refs"
+    lines = packed.read_text().splitlines() if packed.is_file() else []
+    return next((line.split()[0] for line in lines if line.endswith(f" {reference}")), None)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,46 @@
+"""Elsewhere: what a worker must have in common with its caller, which on another machine is not a matter of course."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from core.errors import RunError
+from strategy.runs.closure import closure_hash, decision_closure
+
+__all__ = ["Shared"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A folder that caller and worker both see, and the code that both run.
+
+    Parameters
+    ----------
+    folder : Path
+        Absolute.
+    code : str
+        The sha256 of the sources that decide a number, in hexadecimal.
+    """
+
+    folder: Path
+    code: str
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Return what a worker must share with this process."""
+        return cls(folder=folder.resolve(), code=closure_hash(decision_closure()))
+
+    def check(self) -> None:
+        """Refuse to work where either is missing.
+
+        Raises
+        ------
+        RunError
+            If the folder is not there, or the sources differ.
+        """
+        if not self.folder.is_dir():
+            raise RunError(
+                f"{self.folder} is not on this worker's machine: write to a folder that every machine sees at one path"
+            )
+        if closure_hash(decision_closure()) != self.code:
+            raise RunError("this worker's machine has other code than its caller: install one version everywhere")

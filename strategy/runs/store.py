@@ -1,0 +1,282 @@
+"""Runs: where every run lives, ``<store>/<strategy>/<run id>/``, written so that a kill leaves it resumable.
+
+``run.json`` says what was asked, of which code and bars, and whether it finished. A run's other files appear whole or
+not at all. Frames are parquet, with a CSV twin for people where they are small.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from core.errors import RunError
+from core.files import atomic_path, read_json, write_json, write_text
+from market.request import BarsRequest
+from strategy.definitions.spec import StrategySpec, load_spec
+from strategy.runs.provenance import code_fingerprint, commit, environment
+
+__all__ = ["DEFAULT_STORE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
+
+DEFAULT_STORE = "runs"
+IDENTITY = ("spec", "panel", "code")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrigin:
+    """What a run is made of where it does not train a model of its own.
+
+    Parameters
+    ----------
+    identity : mapping of str to str
+        Fingerprints that join or replace those of spec, bars and code: given scores, a given model, a walk.
+    record : mapping
+        What ``run.json`` says of it beside.
+    suffix : str
+        Ends the run's id.
+    """
+
+    identity: Mapping[str, str] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run on disk.
+
+    Parameters
+    ----------
+    path : Path
+        ``<store>/<strategy>/<run id>``.
+    """
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's name, unique within its store."""
+        return self.path.name
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` says."""
+        record: dict[str, Any] = read_json(self.path / "run.json")
+        return record
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run finished."""
+        return bool(self.record["finished"])
+
+    @property
+    def resume_command(self) -> str:
+        """What goes on with an unfinished run, or with the walk that it is part of."""
+        return f"quintile {'walk' if 'walk' in self.record else 'run'} --resume {self.run_id}"
+
+    @property
+    def request(self) -> BarsRequest:
+        """Where the bars came from."""
+        return BarsRequest(**self.record["request"])
+
+    @property
+    def spec(self) -> StrategySpec:
+        """The resolved strategy."""
+        return load_spec(self.path / "spec.toml")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What ``metrics.json`` says.
+
+        Raises
+        ------
+        RunError
+            If the run has not finished.
+        """
+        if not (self.path / "metrics.json").is_file():
+            raise self._unfinished()
+        metrics: dict[str, Any] = read_json(self.path / "metrics.json")
+        return metrics
+
+    def begin(
+        self,
+        spec: StrategySpec,
+        request: BarsRequest,
+        *,
+        panel: str,
+        command: str = "",
+        origin: RunOrigin | None = None,
+    ) -> None:
+        """Record what was asked; the parameters are those of ``RunStore.create``."""
+        origin = origin or RunOrigin()
+        write_text(self.path / "spec.toml", spec.to_toml())
+        record = {
+            "run": self.run_id,
+            "strategy": spec.name,
+            "request": asdict(request),
+            "identity": identity_of(spec, panel) | dict(origin.identity),
+            "commit": commit(),
+            "environment": environment(),
+            "command": command,
+            "started": _now().isoformat(timespec="seconds"),
+            "finished": None,
+            **origin.record,
+        }
+        write_json(self.path / "run.json", record)
+
+    def write_frame(self, name: str, frame: pd.DataFrame, *, csv: bool = False) -> None:
+        """Write a frame as ``<name>.parquet`` and, if asked, ``<name>.csv``."""
+        with atomic_path(self.path / f"{name}.parquet") as temporary:
+            frame.to_parquet(temporary, compression="zstd")
+        if csv:
+            with atomic_path(self.path / f"{name}.csv") as temporary:
+                frame.to_csv(temporary)
+
+    def read_frame(self, name: str) -> pd.DataFrame:
+        """Read ``<name>.parquet``."""
+        return pd.read_parquet(self.path / f"{name}.parquet")
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write ``metrics.json``."""
+        write_json(self.path / "metrics.json", metrics)
+
+    def finish(self) -> None:
+        """Record that the run is complete."""
+        write_json(self.path / "run.json", self.record | {"finished": _now().isoformat(timespec="seconds")})
+
+    def check_complete(self) -> None:
+        """Refuse a run that has not finished.
+
+        Raises
+        ------
+        RunError
+            If it has not; it says how the run, or its walk, goes on.
+        """
+        if not self.is_complete:
+            raise self._unfinished()
+
+    def check_identity(self, identity: dict[str, str]) -> None:
+        """Refuse to go on if spec, panel or code are not those the run began with.
+
+        Raises
+        ------
+        RunError
+            If any of them changed; it names which.
+        """
+        recorded = self.record["identity"]
+        changed = [part for part in IDENTITY if recorded[part] != identity[part]]
+        if changed:
+            raise RunError(f"run {self.run_id} cannot resume: its {' and '.join(changed)} changed; start a new run")
+
+    def _unfinished(self) -> RunError:
+        return RunError(f"run {self.run_id} has not finished: continue it with `{self.resume_command}`")
+
+    @contextmanager
+    def locked(self) -> Iterator[Self]:
+        """Hold the run for this process alone.
+
+        Raises
+        ------
+        RunError
+            If another process holds it.
+        """
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                for left in self.path.rglob(".*.partial"):  # of a process that was killed while writing
+                    left.unlink()
+                yield self
+        except Timeout as error:
+            raise RunError(f"run {self.run_id} is being written by another process: wait for it to end") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RunStore:
+    """A folder of runs.
+
+    Parameters
+    ----------
+    root : Path
+        Made when the first run is written.
+    """
+
+    root: Path = field(default_factory=lambda: Path(DEFAULT_STORE))
+
+    def create(
+        self,
+        spec: StrategySpec,
+        request: BarsRequest,
+        *,
+        panel: str,
+        command: str = "",
+        origin: RunOrigin | None = None,
+    ) -> RunFolder:
+        """Make the folder of a new run and record what was asked.
+
+        Parameters
+        ----------
+        spec : StrategySpec
+            The resolved strategy.
+        request : BarsRequest
+            Where the bars come from.
+        panel : str
+            Fingerprint of the bars.
+        command : str
+            What reproduces the run.
+        origin : RunOrigin, optional
+            Of a run that does not train a model of its own.
+        """
+        folder = self.reserve(spec, suffix="" if origin is None else origin.suffix)
+        folder.begin(spec, request, panel=panel, command=command, origin=origin)
+        return folder
+
+    def reserve(self, spec: StrategySpec, *, suffix: str = "") -> RunFolder:
+        """Make the empty folder of a run that is still to begin, and so its id."""
+        return RunFolder(self._new_path(spec.name, suffix))
+
+    def folders(self) -> list[RunFolder]:
+        """Return all runs, oldest first."""
+        found = [RunFolder(path.parent) for path in self.root.glob("*/*/run.json")]
+        return sorted(found, key=lambda folder: folder.run_id)
+
+    def find(self, run: str = "latest") -> RunFolder:
+        """Return a run by its id, the beginning of its id, or ``latest``.
+
+        Raises
+        ------
+        RunError
+            If none or several match.
+        """
+        folders = self.folders()
+        if not folders:
+            raise RunError(f"no runs in {self.root}: start one with `quintile run`, or name its folder with --out")
+        if run == "latest":
+            return folders[-1]
+        matching = [folder for folder in folders if folder.run_id.startswith(run)]
+        exact = [folder for folder in matching if folder.run_id == run]
+        if len(exact or matching) != 1:
+            raise RunError(f"{len(matching)} runs match {run!r}: `quintile runs` lists the ids")
+        return (exact or matching)[0]
+
+    def _new_path(self, strategy: str, suffix: str) -> Path:
+        path = self.root / strategy / f"{_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}{suffix}"
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise RunError(f"cannot write runs to {self.root}: {reason}; choose a folder with --out") from error
+        return path
+
+
+def identity_of(spec: StrategySpec, panel: str) -> dict[str, str]:
+    """Return the fingerprints of spec, bars and code that together decide every number of a run."""
+    return {"spec": spec.fingerprint(), "panel": panel, "code": code_fingerprint()}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

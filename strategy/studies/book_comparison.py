@@ -1,0 +1,387 @@
+"""Compare books: every builder on the same scores in one pass, each counted as a trial, none chosen in silence."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.breakdown.trading_summary import trading_summary
+from backtests.engine.backtest import run_backtest
+from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.overlay_loop import decide_book
+from backtests.evaluation import MODEL
+from backtests.statistics.bootstrap_intervals import sharpe_gap_interval, sharpe_interval
+from backtests.statistics.metrics import performance_summary, sharpe_ratio
+from backtests.verdict import Grounds, confidence_among, finite_or_none, weigh
+from core.errors import RunError, UnsupportedBookError
+from core.progress import ProgressCallback, silent
+from market.equal_weight import equal_weight_market
+from market.inputs import Inputs, load_inputs
+from market.panel import Panel
+from market.universe import survivorship
+from portfolio.book import Book
+from portfolio.book_settings import BookSettings
+from portfolio.optimize import require_optimizer
+from signals.score_metrics import summarize_ic
+from strategy.definitions.spec import StrategySpec
+from strategy.runs.store import RunFolder, RunStore
+from strategy.trials.log import TrialKey, TrialLog, comparable, trial_kind
+
+if TYPE_CHECKING:
+    from backtests.report import Stamp
+
+__all__ = [
+    "LINEUP",
+    "OPTIMIZED_LINEUP",
+    "BookComparison",
+    "book_lineup",
+    "compare_books",
+    "score_books",
+    "write_comparison",
+]
+
+PAGE = "books.html"
+TEXT_LEGS = {"long": 0.65, "short": 0.35}
+RAN_LEGS = {"long": 1.30, "short": 0.70}
+LINEUP: Mapping[str, Mapping[str, Any]] = {
+    "quintile 50/50": {"builder": "quintile_long_short", "long": 0.5, "short": 0.5},
+    "S1 bottom-k 65/35": {"builder": "bottom_k", **TEXT_LEGS},
+    "S1 bottom-k 130/70": {"builder": "bottom_k", **RAN_LEGS},
+    "S2 filter-negative, fixed": {"builder": "filter_negative", **TEXT_LEGS},
+    "S2 filter-negative, fill leg": {"builder": "filter_negative", "short_sizing": "fill_leg", **TEXT_LEGS},
+    "S3 below threshold": {"builder": "filter_negative", "short_filter": "below_threshold", **TEXT_LEGS},
+    "S3 volatility-scaled shorts": {"builder": "bottom_k", "short_sizing": "inverse_volatility", **TEXT_LEGS},
+    "S4 confidence": {"builder": "confidence", **TEXT_LEGS},
+    "S4 hedged with the universe": {"builder": "index_hedged", "hedge": "universe", **TEXT_LEGS},
+    "S5 long-only": {"builder": "long_only", "long": 1.0, "neutral": "none"},
+}
+UNLIMITED = {"turnover_limit": None, "sector_limit": None, "beta_limit": None}
+OPTIMIZED_LINEUP: Mapping[str, Mapping[str, Any]] = {  # trades monthly, so that a slow average would never arrive
+    f"optimised: {words}": {"builder": builder, "smoothing": 1.0, **TEXT_LEGS, **limits}
+    for builder, words, limits in (
+        ("mean_variance", "mean-variance", {}),
+        ("mean_cvar", "mean-CVaR", {}),
+        ("risk_parity", "risk parity", {"optimizer": UNLIMITED}),
+        ("hrp", "hierarchical risk parity", {"optimizer": UNLIMITED}),
+    )
+}
+PLAIN = {"short_filter": "below_zero", "short_sizing": "fixed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BookComparison:
+    """Books on the same scores, bars, clock and costs; it prints.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Whose scores, smoothing, limits, overlays, clock and costs all books share.
+    table : DataFrame
+        Index the book: ``sharpe`` ± ``standard_error`` with 95 % bounds ``sharpe_low`` and ``sharpe_high``; ``gap``,
+        the lead over the first book paired by session, with ``gap_low`` and ``gap_high``; ``sharpe_gross``,
+        ``annual_return``, ``volatility``, ``max_drawdown``, ``turnover`` (a session, one way), ``cost_drag`` (a year),
+        ``beta``, mean ``gross``, ``net``, ``long`` and ``short`` exposure, ``short_names``; ``verdict``,
+        ``probabilistic`` and ``deflated`` Sharpe ratio.
+    returns : DataFrame of float, shape (n_sessions, n_books)
+        Net simple returns.
+    market : Series of float
+        Of the equal-weighted universe, the same sessions.
+    n_trials : int
+        Distinct trials on these bars and an overlapping span, these books included.
+    facts : tuple of str
+        Source, universe and survivorship of the bars.
+    synthetic : bool
+        The bars are the built-in market's.
+    refused : Mapping of str to str
+        Books that could not be held, and why.
+    seconds : Mapping of str to float
+        Wall time of deciding and backtesting all ``"plain"`` and all ``"optimised"`` books.
+    """
+
+    spec: StrategySpec
+    table: pd.DataFrame
+    returns: pd.DataFrame
+    market: pd.Series
+    n_trials: int
+    facts: tuple[str, ...]
+    synthetic: bool
+    refused: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def timing(self) -> str:
+        """How long the books took, those of an optimiser apart."""
+        return ", ".join(f"{kind} books {spent:.1f} s" for kind, spent in self.seconds.items())
+
+    @property
+    def sentence(self) -> str:
+        """What a sceptical reader may take from the table."""
+        best = str(self.table["sharpe"].idxmax())
+        row, words = self.table.loc[best], self.table["verdict"].value_counts()
+        told = ", ".join(f"{count} {word}" for word, count in words.items())
+        return (
+            f"{len(self.table)} books on the same scores over {len(self.returns)} sessions: {told}. The highest net "
+            f"Sharpe ratio is {row['sharpe']:.2f} ± {row['standard_error']:.2f} ({best}), the best of "
+            f"{self.n_trials} trials: picking it afterwards is a choice that the deflated figure pays for."
+        )
+
+    @property
+    def conditions(self) -> str:
+        """Period, bars, clock, costs and trials, which must stand beside every number."""
+        first, last = self.returns.index[0], self.returns.index[-1]
+        costs, execution = self.spec.costs, self.spec.execution
+        return (
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, out of sample; {'; '.join(self.facts)}; {costs.trade_bps:g} bps "
+            f"one way; fills at {execution.fill}, delay {execution.delay}; {self.n_trials} trials; 252 sessions, "
+            "risk-free 0"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the paths as plain JSON values; NaN is None."""
+        rows = {name: finite_or_none(row.to_dict()) for name, row in self.table.iterrows()}
+        head = {"strategy": self.spec.name, "sentence": self.sentence, "conditions": self.conditions}
+        body = {"books": rows, "refused": dict(self.refused), "seconds": dict(self.seconds)}
+        return {**head, "trials": self.n_trials, **body}
+
+    def __str__(self) -> str:
+        shown = self.table.to_string(float_format=lambda number: f"{number:.3f}")
+        refused = [f"{name} was refused: {why}" for name, why in self.refused.items()]
+        return "\n".join([self.sentence, self.conditions, "", shown, *refused, self.timing])
+
+
+def book_lineup(spec: StrategySpec, *, optimised: bool = False) -> dict[str, BookSettings]:
+    """Return every book of the comparison: a builder with its legs, all else as in the strategy's own book.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy.
+    optimised : bool
+        Whether the books of an optimiser, rebalanced monthly unless the strategy says otherwise, come last.
+
+    Raises
+    ------
+    MissingExtraError
+        If they are wanted and skfolio is not installed.
+    """
+    own, lineup = spec.portfolio.model_dump(), dict(LINEUP) | dict(OPTIMIZED_LINEUP if optimised else {})
+    books = {}
+    for name, changes in lineup.items():
+        optimizer = own["optimizer"] | dict(changes.get("optimizer", {}))
+        books[name] = BookSettings.model_validate(own | PLAIN | dict(changes) | {"optimizer": optimizer})
+    for book in books.values():
+        require_optimizer(book)
+    return books
+
+
+def score_books(
+    spec: StrategySpec,
+    inputs: Inputs,
+    scores: pd.DataFrame,
+    *,
+    books: Mapping[str, BookSettings] | None = None,
+    progress: ProgressCallback = silent,
+) -> tuple[dict[str, tuple[Book, BacktestResult]], dict[str, str]]:
+    """Decide and backtest every book on the same scores.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Overlays, clock and costs of all.
+    inputs : Inputs
+        Bars and sectors.
+    scores : DataFrame of float
+        Expected returns, known at each close, out of sample.
+    books : mapping of str to BookSettings, optional
+        By default ``book_lineup``.
+    progress : callable
+        Called after every book.
+
+    Returns
+    -------
+    tuple of dict
+        Book and backtest by name, and by name why a book could not be held.
+    """
+    lineup = book_lineup(spec) if books is None else books
+    held: dict[str, tuple[Book, BacktestResult]] = {}
+    refused: dict[str, str] = {}
+    for done, (name, settings) in enumerate(lineup.items()):
+        progress("books", done, len(lineup), name)
+        try:
+            book = decide_book(spec.rules.with_book(settings), inputs.panel, scores, sectors=inputs.sectors)
+            result = run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs)
+            held[name] = (book, result)
+        except UnsupportedBookError as error:  # a book that needs borrowed cash or loses it all is a finding
+            refused[name] = str(error)
+    progress("books", len(lineup), len(lineup), "done")
+    return held, refused
+
+
+def compare_books(
+    folder: RunFolder,
+    *,
+    store: RunStore,
+    inputs: Inputs | None = None,
+    optimised: bool = False,
+    progress: ProgressCallback = silent,
+) -> BookComparison:
+    """Score every builder on a finished run's scores, and count each as a trial before it is shown.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A finished run.
+    store : RunStore
+        Its log counts.
+    inputs : Inputs, optional
+        The run's bars; by default loaded again.
+    optimised : bool
+        Whether the books of an optimiser join.
+    progress : callable
+        Called after every book.
+
+    Raises
+    ------
+    RunError
+        If the run has not finished, its bars changed, or none of the books can be held.
+    """
+    folder.check_complete()
+    spec, signal = folder.spec, summarize_ic(folder.read_frame("ic")[MODEL])
+    given = load_inputs(folder.request, holdout=spec.holdout) if inputs is None else inputs
+    if given.panel.fingerprint() != folder.record["identity"]["panel"]:
+        raise RunError(f"the bars of run {folder.run_id} have changed: run the strategy again on them")
+    lineup = book_lineup(spec, optimised=optimised)
+    held, refused, seconds = _timed_books(spec, given, folder.read_frame("scores"), lineup, progress)
+    if not held:
+        raise RunError(f"no book could be held, the first because {next(iter(refused.values()))}")
+    market = equal_weight_market(given.panel)
+    trials = _counted(folder, store, {name: (lineup[name], result) for name, (_, result) in held.items()})
+    grounds = partial(
+        Grounds,
+        synthetic=given.panel.facts.synthetic,
+        executable=not spec.execution.is_optimistic,
+        signal_told=signal.interval.low > 0,
+        survivor_biased=survivorship(given.panel).is_biased,
+    )
+    rows: dict[str, dict[str, Any]] = {}
+    for name, (book, result) in held.items():
+        found = confidence_among(result.net_returns, trials)
+        told = {"probabilistic": found.probabilistic, "deflated": found.deflated}
+        gap = _gap(result, next(iter(held.values()))[1])
+        rows[name] = {**_figures(book, result, market), **gap, "verdict": weigh(grounds(confidence=found)), **told}
+    returns = pd.DataFrame({name: result.net_returns for name, (_, result) in held.items()})
+    return BookComparison(
+        spec=spec,
+        table=pd.DataFrame.from_dict(rows, orient="index").rename_axis("book"),
+        returns=returns,
+        market=market.reindex(returns.index),
+        n_trials=len(trials),
+        facts=_facts(given.panel),
+        synthetic=given.panel.facts.synthetic,
+        refused=refused,
+        seconds=seconds,
+    )
+
+
+def write_comparison(comparison: BookComparison, folder: RunFolder, *, command: str = "") -> Path:
+    """Write the comparison as one HTML page into the run's folder and return its path."""
+    from backtests.report import ComparedBooks, write_compared_books
+
+    page = ComparedBooks(
+        strategy=comparison.spec.name,
+        title=f"Books of {comparison.spec.title}",
+        verdict=comparison.sentence,
+        conditions=comparison.conditions,
+        table=comparison.table,
+        returns=comparison.returns,
+        market=comparison.market,
+        stamps=_stamps(comparison),
+        refused=comparison.refused,
+        command=command,
+    )
+    return write_compared_books(page, folder.path / PAGE)
+
+
+def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str, Any]:
+    net, trading = performance_summary(result.net_returns, market=market), trading_summary(result)
+    decided, bounds = book.diagnostics[book.diagnostics["n_scored"] > 0], sharpe_interval(result.net_returns)
+    return {
+        "sharpe": net.sharpe,
+        "standard_error": net.sharpe_standard_error,
+        "sharpe_low": bounds.low,
+        "sharpe_high": bounds.high,
+        "sharpe_gross": sharpe_ratio(result.gross_returns),
+        "annual_return": net.annual_return,
+        "volatility": net.volatility,
+        "max_drawdown": net.max_drawdown,
+        "turnover": trading.mean_turnover,
+        "cost_drag": trading.cost_drag,
+        "beta": net.beta,
+        "gross": trading.mean_gross,
+        "net": trading.mean_net,
+        "long": trading.mean_long,
+        "short": trading.mean_short,
+        "short_names": float(decided["n_short"].mean()),
+    }
+
+
+def _gap(result: BacktestResult, first: BacktestResult) -> dict[str, float]:
+    """Return the lead over the first book with its bounds, unknown for that book itself."""
+    if result is first:
+        return dict.fromkeys(("gap", "gap_low", "gap_high"), np.nan)
+    found = sharpe_gap_interval(result.net_returns, first.net_returns)
+    return {"gap": found.estimate, "gap_low": found.low, "gap_high": found.high}
+
+
+def _timed_books(
+    spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, books: Mapping[str, BookSettings], told: ProgressCallback
+) -> tuple[dict[str, tuple[Book, BacktestResult]], dict[str, str], dict[str, float]]:
+    """Score the books, those of an optimiser after the others and timed apart."""
+    held: dict[str, tuple[Book, BacktestResult]] = {}
+    refused: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    for kind, optimised in (("plain", False), ("optimised", True)):
+        part = {name: book for name, book in books.items() if book.is_optimized == optimised}
+        if part:
+            started = perf_counter()
+            found, unheld = score_books(spec, inputs, scores, books=part, progress=told)
+            seconds[kind] = perf_counter() - started
+            held, refused = held | found, refused | unheld
+    return held, refused, seconds
+
+
+def _counted(
+    folder: RunFolder, store: RunStore, results: Mapping[str, tuple[BookSettings, BacktestResult]]
+) -> tuple[float, ...]:
+    """Log every book, and return the Sharpe ratios of all comparable trials, these included."""
+    log, identity = TrialLog(store.root), folder.record["identity"]
+    own: dict[TrialKey, float] = {}
+    for name, (book, result) in results.items():
+        tried = identity | {"spec": folder.spec.model_copy(update={"portfolio": book}).fingerprint()}
+        key, sharpe = TrialKey.of(tried, result.net_returns.index), sharpe_ratio(result.net_returns)
+        facts = {"sharpe": sharpe if np.isfinite(sharpe) else None, "sessions": len(result.net_returns)}
+        run = f"{folder.run_id} ({name})"
+        log.append(trial_kind(), strategy=folder.spec.name, run=run, key=asdict(key), **facts)
+        own[key] = sharpe
+    entries = log.entries()
+    alike = {key: entry.facts["sharpe"] for each in own for key, entry in comparable(entries, each).items()}
+    return tuple(np.nan if sharpe is None else float(sharpe) for sharpe in (alike | own).values())
+
+
+def _facts(panel: Panel) -> tuple[str, ...]:
+    return (panel.facts.source, panel.facts.universe, survivorship(panel).stamp)
+
+
+def _stamps(comparison: BookComparison) -> tuple["Stamp", ...]:
+    from backtests.report import OPTIMISTIC, SYNTHETIC, Stamp
+
+    own = [SYNTHETIC] if comparison.synthetic else []
+    own += [OPTIMISTIC] if comparison.spec.execution.is_optimistic else []
+    biased = comparison.facts[-1]
+    sentence = "What is known about the names that died; the run's own report gives the evidence."
+    return (*own, Stamp(label=biased, severity="caution", sentence=sentence))

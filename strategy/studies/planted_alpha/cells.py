@@ -1,0 +1,120 @@
+"""Cells: one learner on one market, and the folder that remembers what came of it.
+
+A cell's file is named by the fingerprint of everything that decides its numbers: bars, strategy, learner and code. A
+file that is missing, torn or edited counts as not there, and the cell is measured again.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.errors import SourceError
+from core.files import read_json, write_json
+from market.request import BarsRequest
+from market.synthetic import SyntheticSettings
+from strategy.definitions.spec import StrategySpec
+from strategy.runs.closure import ROOT, source_hash
+from strategy.runs.provenance import code_fingerprint
+
+__all__ = ["Cell", "CellCache", "Numbers"]
+
+Numbers = dict[str, float | None]
+"""What a cell measured, by name; None where there is too little to measure."""
+
+# Beside the code that decides, the code that measures.
+MEASURING = (
+    "backtests/statistics/inference.py",
+    "signals/score_metrics.py",
+    "core/intervals.py",
+    "signals/rows.py",
+    "strategy/studies/planted_alpha/cell_measures.py",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One learner on one market.
+
+    Parameters
+    ----------
+    name : str
+        For people; unique within a study.
+    market : SyntheticSettings or BarsRequest
+        A built-in market, or where real bars come from.
+    bars : str
+        Fingerprint of real bars; empty for a built-in market, which its settings decide.
+    spec : StrategySpec
+        Model, split, clock, book and costs.
+    learner : {"network", "ridge", "oracle"}
+        Whose scores are measured.
+    """
+
+    name: str
+    market: SyntheticSettings | BarsRequest
+    spec: StrategySpec
+    learner: str
+    bars: str = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything that decides the numbers, but the code."""
+        if isinstance(self.market, SyntheticSettings):
+            market = self.market.model_dump(mode="json")
+        else:
+            market = asdict(self.market) | {"fingerprint": self.bars}
+        return {"market": market, "spec": self.spec.fingerprint(), "learner": self.learner}
+
+    def fingerprint(self) -> str:
+        """Return the sha256 of facts and code, in hexadecimal."""
+        deciding = self.facts | {"code": code_fingerprint(), "measuring": _measuring_code()}
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class CellCache:
+    """A folder of measured cells.
+
+    Parameters
+    ----------
+    root : Path
+        Made when the first cell is written.
+    """
+
+    root: Path
+
+    def path(self, cell: Cell) -> Path:
+        """Return the file of a cell."""
+        words = re.sub(r"[^a-z0-9.]+", "-", cell.name.lower()).strip("-")
+        return self.root / f"{words}-{cell.fingerprint()[:12]}.json"
+
+    def read(self, cell: Cell) -> Numbers | None:
+        """Return what a cell measured; None if it was not measured, or its file is not what was written."""
+        path = self.path(cell)
+        if not path.is_file():
+            return None
+        try:
+            written = read_json(path)
+        except SourceError:
+            return None
+        numbers = written.get("numbers") if isinstance(written, dict) else None
+        intact = isinstance(numbers, dict) and written.get("seal") == _seal(cell.fingerprint(), numbers)
+        return numbers if intact else None
+
+    def write(self, cell: Cell, numbers: Numbers) -> None:
+        """Keep what a cell measured, whole or not at all."""
+        fingerprint = cell.fingerprint()
+        head = {"cell": cell.name, "fingerprint": fingerprint, **cell.facts}
+        write_json(self.path(cell), head | {"numbers": numbers, "seal": _seal(fingerprint, numbers)})
+
+
+def _seal(fingerprint: str, numbers: Numbers) -> str:
+    return hashlib.sha256(json.dumps([fingerprint, numbers], sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _measuring_code() -> str:
+    return "".join(source_hash((ROOT / name).read_bytes()) for name in MEASURING)

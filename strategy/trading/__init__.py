@@ -1,0 +1,1 @@
+"""Trading: the next session's book, orders from holdings, and paper trading."""

@@ -1,0 +1,224 @@
+"""Deciding: the next session's target weights, the trades that lead there from today's holdings, and what blocks them.
+
+Everything is known at the close of the bars' last session. The weights are those of ``decide``; nothing else decides.
+"""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import DataError
+from core.files import atomic_path, write_json
+from market.calendar import exchange_sessions
+from market.inputs import Inputs
+from market.panel import Panel
+from models.checkpoint import Checkpoint
+from strategy.definitions.spec import StrategySpec
+from strategy.learning.decide import decide
+from strategy.learning.learn import test_sessions
+from strategy.trading.data_checks import EXCHANGE, Obstacles, find_obstacles
+from strategy.trading.holdings import Holdings
+from strategy.trading.orders import ORDER_COLUMNS, plan_trades
+
+__all__ = ["Decision", "export_decision", "fill_session", "next_decision", "refuse_held"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decision:
+    """The book that a strategy wants after the close of the last session, and how to get there; it prints.
+
+    Parameters
+    ----------
+    strategy : str
+        Its name.
+    decided : Timestamp
+        The session at whose close everything here was known.
+    fills : Timestamp or None
+        The session in which the orders fill, by the exchange calendar.
+    fill : str
+        At which price, as ``Execution.fill`` says.
+    orders : DataFrame, index ticker
+        Names that are wanted or held: ``target_weight``, ``holding_weight`` and ``trade_weight`` (fractions of equity;
+        NaN where no holdings were given), ``trade_shares`` (at the last close, not rounded; NaN where the equity is not
+        known), ``last_close``, ``blocked_by`` and ``remark`` (empty for none).
+    equity : float or None
+        In the currency of the bars.
+    obstacles : Obstacles
+        What concerns all orders; it stands in ``blocked_by`` of every row too.
+    """
+
+    strategy: str
+    decided: pd.Timestamp
+    fills: pd.Timestamp | None
+    fill: str
+    orders: pd.DataFrame
+    equity: float | None
+    obstacles: Obstacles
+
+    @property
+    def weights(self) -> pd.Series:
+        """Target weights of the names that are wanted."""
+        target = self.orders["target_weight"]
+        return target[target != 0.0]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON values; NaN is None."""
+        rows = self.orders.reset_index().astype(object)
+        return {
+            "strategy": self.strategy,
+            "decided": f"{self.decided:%Y-%m-%d}",
+            "fills": None if self.fills is None else f"{self.fills:%Y-%m-%d}",
+            "fill": self.fill,
+            "equity": self.equity,
+            "blocked_by": list(self.obstacles.everything),
+            "notes": list(self.obstacles.notes),
+            "orders": rows.where(rows.notna(), None).to_dict(orient="records"),
+        }
+
+    def __str__(self) -> str:
+        shown = self.orders.drop(columns=[name for name in ORDER_COLUMNS if _is_blank(self.orders[name])])
+        return "\n".join([*_headlines(self), "", shown.to_string(float_format=lambda number: f"{number:.4f}")])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in _headlines(self))
+        shown = self.orders.drop(columns=[name for name in ORDER_COLUMNS if _is_blank(self.orders[name])])
+        return lines + shown.to_html(float_format=lambda number: f"{number:.4f}", escape=True)
+
+
+def next_decision(
+    spec: StrategySpec,
+    bars: Panel | Inputs,
+    checkpoint: Checkpoint,
+    *,
+    holdings: Holdings | None = None,
+    equity: float | None = None,
+    as_of: str | None = None,
+) -> Decision:
+    """Decide at the close of the panel's last session, and plan the trades of the session after it.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy that the checkpoint was trained for.
+    bars : Panel or Inputs
+        The latest bars, with history: the book's smoothing starts at the first session that can be scored. ``Inputs``
+        adds sectors.
+    checkpoint : Checkpoint
+        Trained and calibrated model.
+    holdings, equity
+        As in ``plan_trades``.
+    as_of : str, optional
+        As in ``find_obstacles``.
+
+    Raises
+    ------
+    DataError
+        If the bars end before the test span, or no name has a full window at the last close.
+    """
+    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
+    panel = inputs.panel
+    if len(test_sessions(panel, checkpoint)) == 0:
+        end = checkpoint.provenance.spec["split"]["validation_end"]
+        raise DataError(f"the bars end {panel.sessions[-1]:%Y-%m-%d}, the model learned until {end}: load later bars")
+    weights = decide(spec, panel, checkpoint, sectors=inputs.sectors)
+    refuse_held(spec, weights, panel.sessions[-1])
+    if weights.isna().all():
+        raise DataError(
+            f"no name has a full window of {spec.model.lookback} sessions at the close of "
+            f"{panel.sessions[-1]:%Y-%m-%d}: load more history, with names of the universe"
+        )
+    obstacles = find_obstacles(panel, as_of=as_of)
+    orders, worth = plan_trades(weights, panel, holdings=holdings, equity=equity, obstacles=obstacles)
+    return Decision(
+        strategy=spec.name,
+        decided=panel.sessions[-1],
+        fills=fill_session(panel, spec),
+        fill=spec.execution.fill,
+        orders=orders,
+        equity=worth,
+        obstacles=Obstacles(everything=obstacles.everything, notes=_notes(panel, checkpoint, worth)),
+    )
+
+
+def refuse_held(spec: StrategySpec, weights: pd.Series, session: pd.Timestamp) -> None:
+    """Refuse to plan trades where an optimised book is held.
+
+    Raises
+    ------
+    DataError
+        If the weights are all NaN and the book is optimised.
+    """
+    if spec.portfolio.is_optimized and weights.isna().all():
+        raise DataError(
+            f"nothing to trade at the close of {session:%Y-%m-%d}: an optimised book is held between its rebalances "
+            "(portfolio.optimizer.rebalance) and where its limits allow no weights; keep what is held"
+        )
+
+
+def export_decision(decision: Decision, path: str | Path) -> Path:
+    """Write a decision as .csv, .parquet or .json, whole or not at all, and return its path.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is none of the three.
+    """
+    target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in (".csv", ".parquet", ".json"):
+        raise ValueError(f"export must end in .csv, .parquet or .json, was {target.name!r}")
+    if kind == ".json":
+        write_json(target, decision.as_dict())
+        return target
+    table = decision.orders.assign(decided=decision.decided, fills=decision.fills, fill=decision.fill)
+    with atomic_path(target) as temporary:
+        if kind == ".csv":
+            table.to_csv(temporary)
+        else:
+            table.to_parquet(temporary)
+    return target
+
+
+def fill_session(panel: Panel, spec: StrategySpec) -> pd.Timestamp | None:
+    """Return the session in which a decision of the last close fills; None for that close itself."""
+    delay, last = spec.execution.delay, panel.sessions[-1]
+    if delay == 0:
+        return None
+    if panel.facts.synthetic:
+        return last + delay * pd.offsets.BusinessDay()
+    return exchange_sessions(EXCHANGE, start=last, end=last + pd.Timedelta(days=14 + 2 * delay))[delay]
+
+
+def _notes(panel: Panel, checkpoint: Checkpoint, equity: float | None) -> tuple[str, ...]:
+    learned = pd.Timestamp(checkpoint.provenance.spec["split"]["validation_end"])
+    notes = []
+    if panel.sessions[0] > learned:
+        notes.append(
+            f"the bars begin {panel.sessions[0]:%Y-%m-%d}, after the model's validation: smoothing starts with their "
+            "first scores, so that the book differs from one with the whole history"
+        )
+    if equity is not None and "adj_close" in panel.facts.adjustment:
+        notes.append("shares are counted at adjusted closes: right where the adjustment ends with the last session")
+    return tuple(notes)
+
+
+def _headlines(decision: Decision) -> list[str]:
+    when = "the very close" if decision.fills is None else f"{decision.fills:%Y-%m-%d}"
+    held = decision.weights
+    long, short = held[held > 0], held[held < 0]
+    worth = "" if decision.equity is None else f", equity {decision.equity:,.0f}"
+    lines = [
+        f"{decision.strategy}, decided at the close of {decision.decided:%Y-%m-%d}, fills at {decision.fill} of {when}",
+        f"{len(long)} long {long.sum():.1%}, {len(short)} short {short.sum():.1%}{worth}",
+    ]
+    blocked = int((decision.orders["blocked_by"] != "").sum())
+    lines += [f"BLOCKED: {reason}" for reason in decision.obstacles.everything]
+    lines += [f"{blocked} orders are blocked, see blocked_by"] if blocked else []
+    return lines + list(decision.obstacles.notes)
+
+
+def _is_blank(column: pd.Series) -> bool:
+    return bool((column.isna() | (column == "")).all())

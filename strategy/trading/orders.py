@@ -1,0 +1,116 @@
+"""Orders: the trades that lead from holdings to target weights, and what blocks each."""
+
+import numpy as np
+import pandas as pd
+
+from core.errors import DataError
+from market.delistings import listed
+from market.panel import Panel
+from strategy.trading.data_checks import RECENT_SESSIONS, Obstacles
+from strategy.trading.holdings import Holdings
+
+__all__ = ["ORDER_COLUMNS", "plan_trades"]
+
+ORDER_COLUMNS = (
+    "target_weight",
+    "holding_weight",
+    "trade_weight",
+    "trade_shares",
+    "last_close",
+    "blocked_by",
+    "remark",
+)
+
+
+def plan_trades(
+    weights: pd.Series,
+    panel: Panel,
+    *,
+    holdings: Holdings | None = None,
+    equity: float | None = None,
+    obstacles: Obstacles | None = None,
+) -> tuple[pd.DataFrame, float | None]:
+    """Return the orders that lead from holdings to target weights, and the equity they are sized by.
+
+    Parameters
+    ----------
+    weights : Series of float, shape (n_tickers,)
+        Target weights decided at the close of the panel's last session.
+    panel : Panel
+        Bars up to that close.
+    holdings : Holdings, optional
+        Positions before the trades; without them no trade is told.
+    equity : float, optional
+        Value of the account; by default shares × last close + cash.
+    obstacles : Obstacles, optional
+        What blocks every order.
+
+    Raises
+    ------
+    ValueError
+        If equity is not positive.
+    DataError
+        If a held name has no price and no equity was given.
+    """
+    if equity is not None and not equity > 0:
+        raise ValueError(f"equity must be positive, was {equity:g}")
+    price = panel.close.ffill(limit=RECENT_SESSIONS).iloc[-1]
+    held = pd.Series(dtype=float) if holdings is None else holdings.amounts
+    names = panel.tickers[weights.to_numpy() != 0.0].union(pd.Index(held.index, dtype="str"))
+    orders = pd.DataFrame(index=pd.Index(names, name="ticker"))
+    orders["target_weight"] = weights.reindex(names).fillna(0.0)  # a name without bars is not wanted
+    orders["last_close"] = price.reindex(names)
+    equity = _equity(orders["last_close"], holdings, equity)
+    orders["holding_weight"] = _holding_weights(orders["last_close"], holdings, equity)
+    orders["trade_weight"] = orders["target_weight"] - orders["holding_weight"]
+    size = np.nan if equity is None else equity
+    orders["trade_shares"] = orders["trade_weight"] * size / orders["last_close"]
+    orders["blocked_by"] = _blocked(orders, panel, obstacles or Obstacles())
+    orders["remark"] = _remarks(orders, panel)
+    return orders[list(ORDER_COLUMNS)], equity
+
+
+def _equity(price: pd.Series, holdings: Holdings | None, equity: float | None) -> float | None:
+    if equity is not None or holdings is None or not holdings.in_shares:
+        return equity
+    shares = holdings.amounts
+    unpriced = [name for name in shares.index if np.isnan(price[name]) and shares[name] != 0.0]
+    if unpriced:
+        raise DataError(f"holdings hold {unpriced[0]}, of which the bars have no price: give --equity, or drop the row")
+    worth = float((shares * price.reindex(shares.index)).sum() + holdings.cash)
+    if not worth > 0:
+        raise DataError(f"holdings are worth {worth:,.0f}: add the row $CASH, or give --equity")
+    return worth
+
+
+def _holding_weights(price: pd.Series, holdings: Holdings | None, equity: float | None) -> pd.Series:
+    if holdings is None:
+        return pd.Series(np.nan, index=price.index)
+    held = holdings.amounts.reindex(price.index).fillna(0.0)  # wanted and not held
+    if not holdings.in_shares:
+        return held
+    assert equity is not None
+    return (held * price / equity).where(held != 0.0, 0.0)
+
+
+def _blocked(orders: pd.DataFrame, panel: Panel, obstacles: Obstacles) -> pd.Series:
+    alive, printed = listed(panel).iloc[-1], panel.printed.iloc[-1]
+    last_print = panel.printed.iloc[::-1].idxmax()
+    general = [reason.partition(":")[0] for reason in obstacles.everything]  # told in full above the orders
+    reasons = []
+    for ticker in orders.index:
+        if ticker not in panel.tickers:
+            own = "no bars of this name"
+        elif not alive[ticker]:
+            own = "no longer listed: its holders are paid out"
+        elif not printed[ticker]:
+            own = f"halted: no print since {last_print[ticker]:%Y-%m-%d}"
+        else:
+            own = ""
+        reasons.append("; ".join(reason for reason in (own, *general) if reason))
+    return pd.Series(reasons, index=orders.index, dtype="str")
+
+
+def _remarks(orders: pd.DataFrame, panel: Panel) -> pd.Series:
+    eligible = panel.universe.iloc[-1].reindex(orders.index).fillna(False).astype(bool)
+    return pd.Series(np.where(eligible, "", "not in the universe: never bought anew"), index=orders.index, dtype="str")

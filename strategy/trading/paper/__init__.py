@@ -1,0 +1,16 @@
+"""Paper trading: a frozen version's decisions, committed before the open and scored after it."""
+
+from strategy.trading.paper.decisions import PaperLog, commit_decision, open_paper
+from strategy.trading.paper.paper_record import PaperRecord, paper_record
+from strategy.trading.paper.paper_replay import replay_paper
+from strategy.trading.paper.paper_scores import score_fills
+
+__all__ = [
+    "PaperLog",
+    "PaperRecord",
+    "commit_decision",
+    "open_paper",
+    "paper_record",
+    "replay_paper",
+    "score_fills",
+]

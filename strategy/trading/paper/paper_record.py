@@ -1,0 +1,148 @@
+"""Record: what a paper log has come to so far, with the gates that the reference asks of paper trading."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from backtests.reference_gates import UNKNOWN, Gate, GateSettings, paper_gates
+from backtests.statistics.bootstrap_intervals import sharpe_interval
+from backtests.statistics.metrics import performance_summary
+from backtests.verdict import finite_or_none
+from strategy.trading.paper.decisions import PaperLog, decisions
+from strategy.trading.paper.paper_scores import NUMBERS, RESTATED, scored
+
+__all__ = ["PaperRecord", "paper_record"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PaperRecord:
+    """A paper log, read; it prints.
+
+    Parameters
+    ----------
+    version : str
+        Whose log it is.
+    decisions : DataFrame, index session
+        ``fills``, ``late``, ``flat``, ``n_names``, ``gross`` and ``net`` of every committed decision.
+    scores : DataFrame of float, index session
+        ``net``, ``gross``, ``turnover`` and ``cost`` of every scored session, as they were first written.
+    restated : tuple of str
+        Scored sessions whose bars give another return now.
+    gates : tuple of Gate
+        Of the reference; not measured before 60 scored sessions.
+    """
+
+    version: str
+    decisions: pd.DataFrame
+    scores: pd.DataFrame
+    restated: tuple[str, ...]
+    gates: tuple[Gate, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return counts, returns and gates as plain JSON values; NaN is None."""
+        return {
+            "version": self.version,
+            "decisions": len(self.decisions),
+            "late": int(self.decisions["late"].sum()),
+            "restated": list(self.restated),
+            "returns": {f"{session:%Y-%m-%d}": net for session, net in self.scores["net"].items()},
+            "gates": [
+                {
+                    "name": gate.name,
+                    "asked": gate.asked,
+                    "measured": finite_or_none(gate.measured),
+                    "interval": finite_or_none(gate.interval._asdict()),
+                    "status": gate.status,
+                    "detail": gate.detail,
+                }
+                for gate in self.gates
+            ],
+        }
+
+    def __str__(self) -> str:
+        late = int(self.decisions["late"].sum())
+        lines = [
+            f"{self.version} on paper: {len(self.decisions)} decisions, {late} too late to trade, "
+            f"{len(self.scores)} sessions scored",
+            *_headline(self.scores["net"]),
+            *(f"  RESTATED: the bars give {session} another return than was scored" for session in self.restated),
+            *(f"  {gate.status:<12}  {gate.name}, asked {gate.asked}{_measured(gate)}" for gate in self.gates),
+        ]
+        return "\n".join(lines)
+
+
+def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecord:
+    """Read a paper log.
+
+    Parameters
+    ----------
+    log : PaperLog
+        Of a version.
+    gates : GateSettings, optional
+        The version's thresholds; the reference's by default.
+    """
+    entries = log.entries()
+    made, net = _decision_table(log), _score_table(log)
+    return PaperRecord(
+        version=next(entry.facts["version"] for entry in entries if entry.kind == "version"),
+        decisions=made,
+        scores=net,
+        restated=tuple(entry.facts["session"] for entry in entries if entry.kind == RESTATED),
+        gates=paper_gates(
+            performance_summary(net["net"]) if len(net) else None,
+            n_sessions=len(net),
+            flat_share=_flat_share(made),
+            settings=gates,
+            sharpe_range=sharpe_interval(net["net"]) if len(net) else UNKNOWN,
+        ),
+    )
+
+
+def _flat_share(made: pd.DataFrame) -> float:
+    """Return the share of decisions that a kill switch made flat; NaN where none ever did."""
+    return float(made["flat"].mean()) if made["flat"].any() else math.nan
+
+
+def _decision_table(log: PaperLog) -> pd.DataFrame:
+    rows = [entry.facts for entry in decisions(log)]
+    held = [pd.Series(row["weights"], dtype=float) for row in rows]
+    table = {
+        "fills": [row["fills"] for row in rows],
+        "late": [row["late"] for row in rows],
+        "flat": [row["flat"] for row in rows],
+        "n_names": [len(weights) for weights in held],
+        "gross": [weights.abs().sum() for weights in held],
+        "net": [weights.sum() for weights in held],
+    }
+    index = pd.DatetimeIndex([row["session"] for row in rows], name="session")
+    return pd.DataFrame(table, index=index).astype({"late": bool, "flat": bool})
+
+
+def _score_table(log: PaperLog) -> pd.DataFrame:
+    rows = [entry.facts for entry in scored(log)]
+    index = pd.DatetimeIndex([row["session"] for row in rows], name="session")
+    return pd.DataFrame(
+        [[row[name] for name in NUMBERS] for row in rows], index=index, columns=list(NUMBERS), dtype=float
+    )
+
+
+def _headline(net: pd.Series) -> list[str]:
+    if not len(net):
+        return []
+    seen = performance_summary(net)
+    sharpe = (
+        "n/a, too few sessions" if math.isnan(seen.sharpe) else f"{seen.sharpe:.2f} ± {seen.sharpe_standard_error:.2f}"
+    )
+    return [f"  {seen.start} to {seen.end}: total return {seen.total_return:+.2%}, Sharpe ratio {sharpe}, net of costs"]
+
+
+def _measured(gate: Gate) -> str:
+    if math.isnan(gate.measured):
+        return f" ({gate.detail})"
+    if gate.is_fraction:
+        return f": {gate.measured:.1%}"
+    low, high = gate.interval.low, gate.interval.high
+    bounds = "" if math.isnan(low) else f" (95 %: {low:.2f} to {high:.2f})"
+    return f": {gate.measured:.2f}{bounds}"

@@ -1,0 +1,68 @@
+"""Scoring: what committed decisions came to, one entry a session, by the same engine as every backtest."""
+
+from typing import Any
+
+from backtests.engine.backtest import run_backtest
+from backtests.engine.backtest_result import BacktestResult
+from market.panel import Panel
+from strategy.frozen.run_version import RESTATED_TOLERANCE, FrozenStrategy
+from strategy.trading.paper.decisions import PaperLog, committed_weights
+from strategy.trials.chained_log import Entry
+
+__all__ = ["RESTATED", "SCORE", "paper_backtest", "score_fills", "scored"]
+
+SCORE, RESTATED = "score", "restated"
+NUMBERS = ("net", "gross", "turnover", "cost")
+
+
+def score_fills(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> int:
+    """Write what every session since the last scored one came to, and return how many there were.
+
+    A scored session is never written again. Where the bars now give it another return, that is written beside it.
+
+    Parameters
+    ----------
+    log : PaperLog
+        With decisions.
+    frozen : FrozenStrategy
+        The version; its execution and costs score.
+    panel : Panel
+        Bars that hold every decided session.
+    """
+    result = paper_backtest(log, frozen, panel)
+    if result is None:
+        return 0
+    known = {entry.facts["session"]: entry.facts for entry in scored(log)}
+    told = {entry.facts["session"] for entry in log.entries() if entry.kind == RESTATED}
+    fresh = [facts for facts in session_facts(result) if facts["session"] not in known]
+    for facts in session_facts(result):
+        before = known.get(facts["session"])
+        if before and facts["session"] not in told and abs(before["net"] - facts["net"]) > RESTATED_TOLERANCE:
+            log.append(RESTATED, session=facts["session"], written=before["net"], now=facts["net"])
+    for facts in fresh:
+        log.append(SCORE, **facts)
+    return len(fresh)
+
+
+def paper_backtest(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> BacktestResult | None:
+    """Return the backtest of the decisions that were committed in time; None before the first fill."""
+    weights = committed_weights(log, panel)
+    spec = frozen.spec
+    if not len(weights.loc[: panel.sessions[-1 - spec.execution.delay]]):
+        return None
+    return run_backtest(panel, weights, execution=spec.execution, costs=spec.costs)
+
+
+def session_facts(result: BacktestResult) -> list[dict[str, Any]]:
+    """Return the numbers of each session as the log keeps them."""
+    lines = (result.net_returns, result.gross_returns, result.turnover, result.cost)
+    rows = zip(*(line.tolist() for line in lines), strict=True)
+    return [
+        {"session": f"{session:%Y-%m-%d}"} | dict(zip(NUMBERS, row, strict=True))
+        for session, row in zip(result.net_returns.index, rows, strict=True)
+    ]
+
+
+def scored(log: PaperLog) -> list[Entry]:
+    """Return the scored sessions of a log, oldest first."""
+    return [entry for entry in log.entries() if entry.kind == SCORE]

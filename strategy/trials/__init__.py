@@ -1,0 +1,1 @@
+"""Trials: every test result that was shown, counted in a chained log."""

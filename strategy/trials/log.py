@@ -1,0 +1,92 @@
+"""Trials: every test result that was shown, in a chained log beside the runs.
+
+Every run folder and every version keeps the chain's head and length of its day, so that a cut of the log is found where
+one of them survives.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+from strategy.trials.chained_log import ChainedLog, Entry
+
+__all__ = ["TRIAL", "TrialKey", "TrialLog", "comparable", "distinct", "trial_kind"]
+
+TRIAL, CI = "trial", "ci"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialKey:
+    """What makes a trial distinct.
+
+    Parameters
+    ----------
+    spec, panel : str
+        Fingerprints of strategy, with the scores or model it was given, and of bars.
+    first, last : str
+        Test span, ISO dates.
+    """
+
+    spec: str
+    panel: str
+    first: str
+    last: str
+
+    @classmethod
+    def of(cls, identity: Mapping[str, str], sessions: "pd.Index") -> Self:
+        """Return the key of a result: scores or a model that were given are part of what was tried.
+
+        Parameters
+        ----------
+        identity : mapping of str to str
+            Fingerprints: ``"spec"`` and ``"panel"``, and ``"scores"`` and ``"model"`` where they were given.
+        sessions : Index of Timestamp
+            Tested sessions, in order.
+        """
+        tried = (identity["spec"], identity.get("scores"), identity.get("model"))
+        return cls(
+            spec=":".join(filter(None, tried)),
+            panel=identity["panel"],
+            first=f"{sessions[0]:%Y-%m-%d}",
+            last=f"{sessions[-1]:%Y-%m-%d}",
+        )
+
+    def is_comparable(self, other: "TrialKey") -> bool:
+        """Return whether the other trial saw the same bars on an overlapping test span."""
+        return self.panel == other.panel and self.first <= other.last and other.first <= self.last
+
+
+class TrialLog(ChainedLog):
+    """The log of a store of runs.
+
+    An entry of kind ``"trial"`` counts; ``"begin"``, ``"ci"``, ``"baseline"``, ``"stress"``, ``"replay"``, ``"freeze"``
+    and ``"opening"`` are kept and not counted.
+    """
+
+    __slots__ = ()
+
+    FILE: ClassVar[str] = "trials.sqlite"
+    NOUN: ClassVar[str] = "trial log"
+
+
+def distinct(entries: Iterable[Entry]) -> dict[TrialKey, Entry]:
+    """Return the trials that count, the first entry of each."""
+    found: dict[TrialKey, Entry] = {}
+    for entry in entries:
+        if entry.kind == TRIAL:
+            found.setdefault(TrialKey(**entry.facts["key"]), entry)
+    return found
+
+
+def comparable(entries: Iterable[Entry], key: TrialKey) -> dict[TrialKey, Entry]:
+    """Return the distinct trials on the same bars and an overlapping test span."""
+    return {other: entry for other, entry in distinct(entries).items() if key.is_comparable(other)}
+
+
+def trial_kind() -> str:
+    """Return the kind of a shown test result: ``"trial"``, or ``"ci"`` where the environment sets CI."""
+    return CI if os.environ.get("CI", "").lower() in ("1", "true", "yes") else TRIAL

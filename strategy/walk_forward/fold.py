@@ -1,0 +1,91 @@
+"""Fold: one retraining, from the bars it may see to the scores of what comes after; runs in a worker process."""
+
+from typing import Any
+
+import pandas as pd
+
+from core.files import write_json
+from core.progress import ProgressCallback
+from market.panel import Panel
+from strategy.definitions.spec import StrategySpec
+from strategy.learning.learn import TrainingData, learn, learn_ridge, prepare_training_data, scores_of
+from strategy.runs.store import RunFolder
+from strategy.walk_forward.fold_files import FoldFiles
+from strategy.walk_forward.plan import Fold, plan_folds
+from strategy.walk_forward.walk_settings import WalkSettings
+
+__all__ = ["run_fold", "settings_of"]
+
+
+def settings_of(folder: RunFolder) -> WalkSettings:
+    """Return the settings that a walk's run was begun with."""
+    return WalkSettings.model_validate(folder.record["walk"]["settings"])
+
+
+def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: ProgressCallback) -> None:
+    """Train one fold on the bars up to its last session, and leave its scores in its folder.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of one seed.
+    number : int
+        From 1.
+    panel : Panel
+        All bars of the walk; the fold is given no row after its own test span.
+    progress : callable
+        Called as work advances.
+    """
+    spec, settings = folder.spec, settings_of(folder)
+    fold = plan_folds(spec, panel.sessions, settings)[number - 1]
+    files = FoldFiles(folder.path, number)
+    seen = panel.until(panel.sessions[fold.last])
+    training_data = prepare_training_data(spec, seen, split=fold.split, barred=fold.barred)
+    sessions = fold.judged_sessions(seen.sessions)
+    if settings.learner == "ridge":
+        model, scores = learn_ridge(training_data)
+        fitted = {"validation_ic": model.validation_ic, "penalty": model.penalty}
+        files.write_scores("scores", scores.loc[sessions])
+    else:
+        identity = folder.record["identity"] | {"fold": str(number)}
+        fitted = _network(spec, training_data, sessions, files=files, identity=identity, progress=progress)
+    write_json(files.path / "fold.json", {"fold": number, **_dates(fold, seen.sessions), **fitted})
+
+
+def _network(
+    spec: StrategySpec,
+    training_data: TrainingData,
+    sessions: pd.DatetimeIndex,
+    *,
+    files: FoldFiles,
+    identity: dict[str, str],
+    progress: ProgressCallback,
+) -> dict[str, Any]:
+    """Train the network and write its scores and those of ridge beside it; return what is known of the fit."""
+    checkpoint = learn(spec, training_data, folder=files.path, identity=identity, device="cpu", progress=progress)
+    scores = scores_of(
+        checkpoint,
+        training_data.windows,
+        sessions=sessions,
+        scoring=spec.model.scoring,
+        device="cpu",
+        progress=progress,
+    )
+    files.write_scores("scores", scores)
+    files.write_scores("ridge", learn_ridge(training_data)[1].loc[sessions])
+    model = checkpoint.model
+    return {
+        "epochs": len(model.history),
+        "best_epoch": model.best_epoch,
+        "validation_ic": model.best.validation_ic,
+    }
+
+
+def _dates(fold: Fold, sessions: pd.DatetimeIndex) -> dict[str, list[str]]:
+    """Return first and last session of each span."""
+    spans = {"train": fold.split.train, "validation": fold.split.validation}
+    judged = fold.judged_sessions(sessions)
+    found = {
+        name: [str(sessions[span.start].date()), str(sessions[span.stop - 1].date())] for name, span in spans.items()
+    }
+    return found | {"test": [str(judged[0].date()), str(judged[-1].date())]}

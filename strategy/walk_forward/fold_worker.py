@@ -1,0 +1,59 @@
+"""Worker: a process that computes one fold with one thread, and tells how far it is in a small file.
+
+Started by ``strategy.walk_forward.fold_workers`` as ``python -m strategy.walk_forward.fold_worker RUN FOLD BARS
+PARENT``.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock
+
+from core.errors import QuintileError
+from core.files import write_json
+from strategy.frozen.archive import read_panel
+from strategy.runs.store import RunFolder
+from strategy.walk_forward.fold import run_fold
+from strategy.walk_forward.fold_files import PROGRESS_FILE, FoldFiles
+
+__all__ = ["main"]
+
+EVERY = 0.5  # seconds between two notes
+
+
+class Teller:
+    """Writes progress notes, at most two a second, and ends the process once nobody waits for it."""
+
+    def __init__(self, path: Path, parent: int) -> None:
+        self.path, self.parent, self.told = path, parent, 0.0
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Note how far the stage is."""
+        if os.getppid() != self.parent:
+            raise QuintileError("the walk that started this fold has ended")
+        if time.monotonic() - self.told < EVERY and stage != "training":
+            return
+        self.told = time.monotonic()
+        write_json(self.path, {"stage": stage, "done": done, "total": total, "note": note})
+
+
+def main(words: list[str]) -> int:
+    """Compute one fold; one line on standard error and 1 if it cannot be done."""
+    run, number, bars, parent = words
+    folder, files = RunFolder(Path(run)), FoldFiles(Path(run), int(number))
+    files.path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(files.path / ".lock"):  # of a worker that outlived its walk: it ends after its epoch
+            run_fold(
+                folder, int(number), read_panel(Path(bars)), progress=Teller(files.path / PROGRESS_FILE, int(parent))
+            )
+    except (QuintileError, ValueError, OSError) as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""Workers: folds in processes of one thread each, here or on a Ray cluster, so that neither changes a bit.
+
+Whoever maps the folds only watches over such a process and starts it again where it was killed.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.errors import RunError
+from core.files import read_json
+from core.parallel import as_finished
+from core.progress import ProgressCallback
+from strategy.runs.closure import ROOT
+from strategy.runs.shared_folder import Shared
+from strategy.runs.store import RunFolder
+from strategy.walk_forward.fold_files import PROGRESS_FILE, FoldFiles
+
+__all__ = ["MOST_STARTS", "FoldTask", "run_folds"]
+
+MOST_STARTS = 4  # of one fold: the first, and three after a kill
+EVERY = 0.2  # seconds between two looks
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+WATCHERS = {"processes": "threads", "ray": "ray"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldTask:
+    """One fold of one seed's run, and its name on the screen."""
+
+    folder: RunFolder
+    number: int
+    name: str
+
+    @property
+    def files(self) -> FoldFiles:
+        """Where it leaves its numbers."""
+        return FoldFiles(self.folder.path, self.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Worker:
+    task: FoldTask
+    process: subprocess.Popen
+
+
+def run_folds(
+    tasks: Sequence[FoldTask], *, bars: Path, workers: int, on: str = "processes", progress: ProgressCallback
+) -> None:
+    """Compute every fold that is not yet done, each in a process of its own.
+
+    Parameters
+    ----------
+    tasks : sequence of FoldTask
+        In the order they are started; their folders are absolute paths.
+    bars : Path
+        Folder of the panel, as ``strategy.frozen.archive.panel_files`` lays it out. Folds in work end when it is
+        removed.
+    workers : int
+        Processes at once.
+    on : {"processes", "ray"}
+        Of this machine, or of a Ray cluster whose machines see all these folders under the same paths.
+    progress : callable
+        Called with ``folds`` and with ``worker 1``, ``worker 2``, … as they advance.
+
+    Raises
+    ------
+    RunError
+        If a fold cannot be computed, or was killed four times; what is finished stays.
+    MissingExtraError
+        If Ray is asked for and not installed.
+    """
+    waiting = [task for task in tasks if not task.files.is_complete]
+    lost, shown = list[FoldTask](), dict[int, FoldTask]()
+    for task in waiting:
+        _forget(task)
+    ended = len(tasks) - len(waiting)
+
+    def show() -> None:
+        progress("folds", ended - len(lost), len(tasks))
+        _show(waiting, shown, progress)
+
+    watch = partial(_watched, Shared.of(bars))
+    for task, done in as_finished(watch, waiting, workers=workers, on=WATCHERS[on], meanwhile=show):
+        ended += 1
+        if not done:
+            lost.append(task)
+    show()
+    if lost:
+        raise RunError(
+            f"{lost[0].name} was killed {MOST_STARTS} times, most likely for memory: free some or use fewer workers, "
+            f"then continue with `{lost[0].folder.resume_command}`"
+        )
+
+
+def _watched(shared: Shared, task: FoldTask) -> bool:
+    """Compute a fold in a process of its own, again after a kill; return False if it was killed too often.
+
+    Raises
+    ------
+    RunError
+        If it gave up.
+    """
+    shared.check()
+    bars = shared.folder
+    try:
+        return any(_is_done(_ended(_start(task, bars), bars)) for _ in range(MOST_STARTS) if bars.is_dir())
+    finally:
+        _forget(task)
+
+
+def _start(task: FoldTask, bars: Path) -> _Worker:
+    """Start a worker on the sources of this process; its words go to a log in the fold's folder."""
+    task.files.path.mkdir(parents=True, exist_ok=True)
+    words = [str(task.folder.path), str(task.number), str(bars), str(os.getpid())]
+    environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": str(ROOT)}
+    with (task.files.path / "worker.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "strategy.walk_forward.fold_worker", *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    return _Worker(task=task, process=process)
+
+
+def _ended(worker: _Worker, bars: Path) -> _Worker:
+    """Wait for a worker; stop it when the bars are removed, because then nobody waits for its fold."""
+    while worker.process.poll() is None and bars.is_dir():
+        time.sleep(EVERY)
+    worker.process.terminate()
+    worker.process.wait()
+    return worker
+
+
+def _is_done(worker: _Worker) -> bool:
+    """Return whether an ended worker finished its fold; False if it was killed.
+
+    Raises
+    ------
+    RunError
+        If it gave up.
+    """
+    if worker.process.returncode > 0:
+        told = (worker.task.files.path / "worker.log").read_text(encoding="utf-8", errors="replace")
+        lines = told.strip().splitlines() or ["no word"]
+        raise RunError(f"{worker.task.name} failed: {lines[-1]}")
+    return worker.process.returncode == 0
+
+
+def _show(tasks: Sequence[FoldTask], shown: dict[int, FoldTask], progress: ProgressCallback) -> None:
+    """Show how far the folds in work are, each as the same worker from its first note to its last."""
+    notes = {task: note for task in tasks if (note := _note(task)) is not None}
+    for slot in [slot for slot, task in shown.items() if task not in notes]:
+        del shown[slot]
+    for task in [task for task in notes if task not in shown.values()]:
+        shown[min(set(range(1, len(shown) + 2)) - shown.keys())] = task
+    for slot, task in shown.items():
+        told = notes[task]
+        progress(f"worker {slot}", told["done"], told["total"], f"{task.name} {told['stage']} {told['note']}".strip())
+
+
+def _note(task: FoldTask) -> dict[str, Any] | None:
+    """Return how far a fold is; None if it is not in work."""
+    try:
+        told: dict[str, Any] = read_json(task.files.path / PROGRESS_FILE)
+    except FileNotFoundError:
+        return None
+    return told
+
+
+def _forget(task: FoldTask) -> None:
+    (task.files.path / PROGRESS_FILE).unlink(missing_ok=True)

@@ -1,0 +1,135 @@
+"""Stitch: from the folds' scores to one out-of-sample record of a seed, judged as any other scores are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.backtest import run_backtest
+from backtests.engine.overlay_loop import decide_book
+from backtests.evaluation import MODEL, Evaluation, evaluate_scores
+from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
+from market.inputs import Inputs
+from market.panel import Panel, aligned_frame
+from market.returns import forward_returns
+from models.fold_splits import combinatorial_paths, group_blocks
+from signals.score_metrics import information_coefficient, summarize_ic
+from strategy.definitions.spec import StrategySpec
+from strategy.runs.store import RunFolder
+from strategy.walk_forward.fold_files import FoldFiles
+from strategy.walk_forward.plan import Fold
+from strategy.walk_forward.walk_settings import CombinatorialSettings, WalkSettings
+
+__all__ = ["Judged", "fold_rows", "judge_walk", "path_scores", "seed_row", "stitched_scores"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """What a seed came to.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of the stitched scores; of the path with the median Sharpe ratio (the lower of two) where there are paths.
+    path_sharpes : tuple of float
+        Annual net Sharpe ratio of each path; empty for a walk forward.
+    """
+
+    evaluation: Evaluation
+    path_sharpes: tuple[float, ...] = ()
+
+
+def judge_walk(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], settings: WalkSettings) -> Judged:
+    """Judge the stitched scores of a seed; ridge from the same folds stands beside a network."""
+    spec, names = folder.spec, ["scores"] + (["ridge"] if settings.learner == "network" else [])
+    if settings.combinatorial is None:
+        model, *ridge = (stitched_scores(folder, folds, name=name) for name in names)
+        return Judged(
+            evaluation=evaluate_scores(
+                spec.rules, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True))
+            )
+        )
+    paths = [path_scores(folder, inputs.panel, settings.combinatorial, name=name) for name in names]
+    sharpes = tuple(_sharpe(spec, inputs, scores) for scores in paths[0])
+    median = int(np.argsort(sharpes, kind="stable")[(len(sharpes) - 1) // 2])
+    model, *ridge = (scores[median] for scores in paths)
+    evaluation = evaluate_scores(spec.rules, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True)))
+    return Judged(evaluation=evaluation, path_sharpes=sharpes)
+
+
+def stitched_scores(folder: RunFolder, folds: Sequence[Fold], *, name: str = "scores") -> pd.DataFrame:
+    """Return the scores of every judged session, each from the one fold that judges it."""
+    return _joined([FoldFiles(folder.path, fold.number).read_scores(name) for fold in folds])
+
+
+def path_scores(
+    folder: RunFolder, panel: Panel, settings: CombinatorialSettings, *, name: str = "scores"
+) -> list[pd.DataFrame]:
+    """Return the scores of each combinatorial path: every group once, from the split that the path takes it from."""
+    blocks = group_blocks(len(panel.sessions), settings.n_groups)
+    paths = combinatorial_paths(settings.n_groups, settings.k_test)
+    splits = sorted({split for path in paths for split in path})
+    scores = {split: FoldFiles(folder.path, split + 1).read_scores(name) for split in splits}
+    return [
+        _joined([scores[split].loc[panel.sessions[block]] for split, block in zip(path, blocks, strict=True)])
+        for path in paths
+    ]
+
+
+def seed_row(folder: RunFolder, evaluation: Evaluation) -> dict[str, Any]:
+    """Return a seed's line of the table."""
+    net = evaluation.result.net_returns
+    return {"run": folder.run_id, **_signal(evaluation.signal.ic[MODEL]), **_performance(net)}
+
+
+def fold_rows(
+    folder: RunFolder, evaluation: Evaluation, folds: Sequence[Fold], settings: WalkSettings
+) -> list[dict[str, Any]]:
+    """Return a line for each fold: its dates, its fit, and what came of it over the sessions it judges.
+
+    A combinatorial split is part of several paths: it has a rank IC, and no Sharpe ratio of its own.
+    """
+    panel = evaluation.inputs.panel
+    forward = forward_returns(panel, folder.spec.execution)
+    rows = []
+    for fold in folds:
+        files, judged = FoldFiles(folder.path, fold.number), fold.judged_sessions(panel.sessions)
+        net = evaluation.result.net_returns.reindex(judged if settings.combinatorial is None else judged[:0])
+        ic = information_coefficient(files.read_scores("scores"), forward.loc[judged])
+        rows.append({"seed": folder.spec.training.seed, **_fitted(files), **_signal(ic), **_performance(net)})
+    return rows
+
+
+def _fitted(files: FoldFiles) -> dict[str, Any]:
+    """Return dates, epochs and validation IC of a fold, flat."""
+    told = files.record
+    spans, ends = ("train", "validation", "test"), ("first", "last")
+    dates = {f"{span}_{end}": told[span][place] for span in spans for place, end in enumerate(ends)}
+    return {"fold": told["fold"], **dates, **{key: told.get(key) for key in ("epochs", "best_epoch", "validation_ic")}}
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the parts one after the other, from the first session with a score."""
+    joined = pd.concat(parts)
+    first = int(joined.notna().any(axis=1).to_numpy().argmax())
+    kept = joined.iloc[first:]
+    return aligned_frame(kept.to_numpy(), pd.DatetimeIndex(kept.index), kept.columns)
+
+
+def _sharpe(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> float:
+    book = decide_book(spec.rules, inputs.panel, scores, sectors=inputs.sectors)
+    return sharpe_ratio(
+        run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs).net_returns
+    )
+
+
+def _signal(ic: pd.Series) -> dict[str, float]:
+    summary = summarize_ic(ic)
+    return {"rank_ic": summary.mean, "rank_ic_standard_error": summary.standard_error}
+
+
+def _performance(net: pd.Series) -> dict[str, float]:
+    observed = net.dropna()
+    return {"sharpe": sharpe_ratio(observed), "sharpe_standard_error": sharpe_standard_error(observed)}

@@ -1,0 +1,190 @@
+"""Walk: plan the folds, compute them in worker processes, stitch their scores, judge them once a seed and report."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+
+from backtests.walk_study import FOLD_COLUMNS, SEED_COLUMNS, WalkStudy
+from core.files import write_bytes, write_json
+from core.parallel import Workers
+from core.progress import ProgressCallback
+from market.inputs import Inputs
+from market.panel import Panel
+from portfolio.optimize import require_optimizer
+from strategy.definitions.spec import StrategySpec
+from strategy.epilogue import conclude
+from strategy.frozen.archive import panel_files
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunFolder, RunOrigin, identity_of
+from strategy.walk_forward.fold import settings_of
+from strategy.walk_forward.fold_workers import FoldTask, run_folds
+from strategy.walk_forward.plan import Fold, plan_folds, plan_sentence
+from strategy.walk_forward.stitch import Judged, fold_rows, judge_walk, seed_row
+from strategy.walk_forward.walk_result import WalkForward, study_as_dict
+from strategy.walk_forward.walk_settings import WalkSettings
+
+__all__ = ["walk"]
+
+BARS = "bars_of_the_walk-"  # and more, removed when the walk ends, done or not, which ends the folds in work
+
+
+def walk(
+    spec: StrategySpec,
+    bars: Panel | Inputs,
+    *,
+    settings: WalkSettings | None = None,
+    context: RunContext | None = None,
+    workers: Workers | None = None,
+) -> WalkForward:
+    """Retrain on a moving span, judge only what comes after it, and report the stitched scores.
+
+    Every fold is computed with one thread in a process of its own, from the bars up to the end of its test span:
+    neither the number of workers nor where they are changes a bit. Each seed becomes a run with a report and counts as
+    one trial.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy; its split is not used.
+    bars : Panel or Inputs
+        Daily bars with their universe.
+    settings : WalkSettings, optional
+        Spans, seeds and learner; those of the walk that is resumed, where one is.
+    context : RunContext, optional
+        Store, record and progress; any run of an unfinished walk to continue.
+    workers : Workers, optional
+        Two processes by default; on Ray every machine must see the store under the same path.
+
+    Returns
+    -------
+    WalkForward
+        Prints as a table.
+
+    Raises
+    ------
+    DataError
+        If the bars cannot carry the folds.
+    RunError
+        If a fold fails or keeps being killed, or an unfinished walk cannot be continued.
+    MissingExtraError
+        If the book is optimised and skfolio is not installed.
+    """
+    require_optimizer(spec.portfolio)  # before hours of training, not after
+    context, workers = context or RunContext(), workers or Workers(count=2)
+    inputs = Inputs.of(bars)
+    settings = settings or WalkSettings()
+    if context.resume is not None:
+        settings = settings_of(context.resume)
+    folds = plan_folds(spec, inputs.panel.sessions, settings)
+    folders = _open_folders(spec, inputs.panel, settings, context)
+    with ExitStack() as held:
+        for folder in folders:
+            held.enter_context(folder.locked())
+        _compute(folders, folds, inputs.panel, workers, context.progress)
+        study = _report(folders, folds, inputs, settings, context)
+    return WalkForward(study=study, folders=folders, strategy=spec.name)
+
+
+def _open_folders(
+    spec: StrategySpec, panel: Panel, settings: WalkSettings, context: RunContext
+) -> tuple[RunFolder, ...]:
+    """Start one run a seed, or continue those of a walk whose spec, panel and code are the same."""
+    fingerprint = panel.fingerprint()
+    if context.resume is not None:
+        folders = tuple(context.store.find(run) for run in context.resume.record["walk"]["runs"])
+        for folder in folders:
+            folder.check_identity(identity_of(folder.spec, fingerprint))
+        return folders
+    seeds = settings.seeds or (spec.training.seed,)
+    specs = [spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})}) for seed in seeds]
+    folders = tuple(context.store.reserve(each) for each in specs)
+    origin = _origin(folders, settings)
+    for each, folder in zip(specs, folders, strict=True):
+        folder.begin(each, context.request, panel=fingerprint, command=context.command, origin=origin)
+    return folders
+
+
+def _origin(folders: Sequence[RunFolder], settings: WalkSettings) -> RunOrigin:
+    """Say that a run is part of a walk, and of which: its settings belong to its identity as a trial."""
+    walked = {"settings": settings.model_dump(mode="json"), "runs": [each.run_id for each in folders]}
+    return RunOrigin(identity={"scores": settings.fingerprint()}, record={"scores": "walk-forward", "walk": walked})
+
+
+def _compute(
+    folders: Sequence[RunFolder],
+    folds: Sequence[Fold],
+    panel: Panel,
+    workers: Workers,
+    progress: ProgressCallback,
+) -> None:
+    """Compute the folds that are not done yet; the bars lie beside them meanwhile."""
+    tasks = [
+        FoldTask(
+            folder=RunFolder(folder.path.resolve()),
+            number=fold.number,
+            name=f"fold {fold.number} of {len(folds)}, seed {_seed(folder)},",
+        )
+        for folder in folders
+        for fold in folds
+    ]
+    if all(task.files.is_complete for task in tasks):
+        return
+    run = folders[0].path.resolve()
+    for left in run.glob(f"{BARS}*"):  # by a killed walk, whose folds it ends
+        shutil.rmtree(left, ignore_errors=True)
+    place = Path(tempfile.mkdtemp(prefix=BARS, dir=run))
+    try:
+        _write_bars(panel, place)
+        run_folds(tasks, bars=place, workers=workers.count, on=workers.on, progress=progress)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _write_bars(panel: Panel, place: Path) -> None:
+    for name, content in panel_files(panel).items():
+        write_bytes(place / name, content)
+
+
+def _report(
+    folders: Sequence[RunFolder],
+    folds: Sequence[Fold],
+    inputs: Inputs,
+    settings: WalkSettings,
+    context: RunContext,
+) -> WalkStudy:
+    """Judge every seed, then write every report: each shows all seeds."""
+    judged = list[Judged]()
+    for folder in folders:
+        context.progress("judging", len(judged), len(folders))
+        judged.append(judge_walk(folder, inputs, folds, settings))
+    study = _study(folders, folds, judged, settings)
+    for folder, each in zip(folders, judged, strict=True):
+        write_json(folder.path / "walk.json", study_as_dict(study))
+        conclude(context.store, folder, each.evaluation, walk=study)
+    context.progress("judging", len(folders), len(folders))
+    return study
+
+
+def _study(
+    folders: Sequence[RunFolder], folds: Sequence[Fold], judged: Sequence[Judged], settings: WalkSettings
+) -> WalkStudy:
+    """Collect what the folds and seeds came to; paths, where there are any, over all seeds."""
+    pairs = list(zip(folders, (each.evaluation for each in judged), strict=True))
+    rows = [row for folder, outcome in pairs for row in fold_rows(folder, outcome, folds, settings)]
+    sharpes = [sharpe for each in judged for sharpe in each.path_sharpes]
+    seeds = pd.DataFrame(
+        [seed_row(*pair) for pair in pairs],
+        index=pd.Index([_seed(folder) for folder in folders], name="seed"),
+        columns=list(SEED_COLUMNS),
+    )
+    table = pd.DataFrame(rows, columns=list(FOLD_COLUMNS)).astype({"epochs": float, "best_epoch": float})
+    paths = pd.Series(sharpes, dtype=float) if sharpes else None
+    return WalkStudy(folds=table, seeds=seeds, plan=plan_sentence(settings, len(folds)), paths=paths)
+
+
+def _seed(folder: RunFolder) -> int:
+    return folder.spec.training.seed

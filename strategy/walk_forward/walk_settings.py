@@ -1,0 +1,63 @@
+"""Settings of a walk: what is retrained when, on which seeds."""
+
+import datetime as dt
+import hashlib
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.settings import Settings
+from models.fold_splits import RetrainingSettings
+
+__all__ = ["CombinatorialSettings", "WalkSettings"]
+
+
+class CombinatorialSettings(Settings):
+    """Judge every choice of ``k_test`` among ``n_groups`` groups of sessions.
+
+    Parameters
+    ----------
+    n_groups, k_test : int
+        N and k.
+    """
+
+    n_groups: int = Field(default=6, ge=2, le=20)
+    k_test: int = Field(default=2, ge=1)
+
+
+class WalkSettings(Settings):
+    """Everything that decides the numbers of a walk, beside the strategy.
+
+    Parameters
+    ----------
+    retraining : RetrainingSettings
+        Lengths of the spans.
+    first_test : date, optional
+        First judged session, or the first after it; by default the one after the first ``retraining.train`` sessions.
+        Earlier bars warm features up.
+    seeds : tuple of int
+        One training a fold each; empty for the strategy's own.
+    learner : {"network", "ridge"}
+        What is trained; ridge has no seed.
+    combinatorial : CombinatorialSettings, optional
+        Combinatorial purged splits instead of a walk forward.
+    """
+
+    retraining: RetrainingSettings = RetrainingSettings()
+    first_test: dt.date | None = None
+    seeds: tuple[int, ...] = ()
+    learner: Literal["network", "ridge"] = "network"
+    combinatorial: CombinatorialSettings | None = None
+
+    def fingerprint(self) -> str:
+        """Return the sha256 of everything but the seeds, which the strategies of the runs carry."""
+        deciding = self.model_dump_json(exclude={"seeds"})
+        return f"walk-{hashlib.sha256(deciding.encode()).hexdigest()}"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds) or any(seed < 0 for seed in self.seeds):
+            raise ValueError(f"seeds must be different numbers from 0 on, were {self.seeds}")
+        if self.learner == "ridge" and len(self.seeds) > 1:
+            raise ValueError(f"ridge has no seed: give none instead of {self.seeds}")
+        return self
