@@ -13,7 +13,7 @@ import pytest
 
 from core import machine_code
 from core.machine_code import panel_kernel
-from signals.features import kernels
+from signals.features import trailing_kernels
 
 NAMES = ("maxima", "means", "standard_deviations")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="machine code is linked on Linux only")
@@ -54,8 +54,8 @@ def write_kernel(folder: Path, *, number: float = 2.0, more: str = "0.0") -> tup
 @pytest.mark.parametrize("window", [2, 5, 20, 2_499, 2_500, 2_501, 9_000])
 def test_linked_code_gives_the_compilers_bits(name: str, window: int) -> None:
     values, result = numbers(), np.empty((7, 2_500))
-    getattr(kernels, name)(values, window, np.empty((2, machine_code.TILE + window)), result)
-    linked = panel_kernel(Path(kernels.__file__), name, lambda: kernels)(values, window)
+    getattr(trailing_kernels, name)(values, window, np.empty((2, machine_code.TILE + window)), result)
+    linked = panel_kernel(Path(trailing_kernels.__file__), name, lambda: trailing_kernels)(values, window)
     np.testing.assert_array_equal(linked, result)
 
 
@@ -126,7 +126,7 @@ def test_damaged_code_is_made_anew(length: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("shape", "window"), [((2, 3), 0), ((2, 3), -5), ((6,), 2), ((1, 2, 3), 2)])
 def test_what_a_kernel_would_not_stay_within_is_refused(shape: tuple[int, ...], window: int) -> None:
-    means = panel_kernel(Path(kernels.__file__), "means", lambda: kernels)
+    means = panel_kernel(Path(trailing_kernels.__file__), "means", lambda: trailing_kernels)
     with pytest.raises(ValueError, match="means needs two axes and a window of at least 1"):
         means(np.ones(shape), window)
 

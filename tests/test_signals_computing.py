@@ -11,7 +11,7 @@ import pytest
 
 from market.panel import Panel
 from signals import FEATURE_SETS, Computing, compute_features
-from signals.features import computing as computing_module
+from signals.features import computation
 from signals.features.cache import FeatureCache
 from signals.features.core14 import ret_1d
 from signals.features.feature_code import code_hash
@@ -20,10 +20,10 @@ from tests.oracles.signal_panels import bits, delisting, random_panel
 
 @pytest.fixture(autouse=True)
 def _sources_may_be_edited_while_tests_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    from signals.features import code
+    from signals.features import feature_code
 
-    monkeypatch.setattr(code, "STARTED", 4e9)
-    code._module_hash.cache_clear()
+    monkeypatch.setattr(feature_code, "STARTED", 4e9)
+    feature_code._module_hash.cache_clear()
 
 
 def panel_of_many() -> Panel:
@@ -39,7 +39,7 @@ def same(features: dict, others: dict) -> bool:
 def test_blocks_change_no_bit(cells: int, feature_set: str, monkeypatch: pytest.MonkeyPatch) -> None:
     panel = panel_of_many()
     whole = {member.name: member(panel) for member in FEATURE_SETS[feature_set]}
-    monkeypatch.setattr(computing_module, "CELLS", cells)
+    monkeypatch.setattr(computation, "CELLS", cells)
     assert same(whole, compute_features(panel, feature_set, computing=Computing(workers=2)))
 
 
@@ -61,15 +61,15 @@ def test_the_bars_of_some_tickers_are_a_panel_of_their_own() -> None:
 def test_a_memory_budget_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"memory must be at least 0\.5GB for 12 features of 12 tickers over 90 sess"):
         compute_features(panel_of_many(), computing=Computing(memory=10**8))
-    monkeypatch.setattr(computing_module, "LIBRARIES", 0)
+    monkeypatch.setattr(computation, "LIBRARIES", 0)
     small = Computing(memory=600_000, workers=1, cache=tmp_path)
-    assert computing_module._cells_of_a_block(panel_of_many(), 12, small) < 90 * 12
+    assert computation._cells_of_a_block(panel_of_many(), 12, small) < 90 * 12
     assert same(compute_features(panel_of_many()), compute_features(panel_of_many(), computing=small))
 
 
 def test_what_is_kept_is_mapped_and_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     panel, kept = panel_of_many(), Computing(cache=tmp_path)
-    monkeypatch.setattr(computing_module, "CELLS", 300)
+    monkeypatch.setattr(computation, "CELLS", 300)
     fresh, first = compute_features(panel), compute_features(panel, computing=kept)
     monkeypatch.setattr("signals.features.registry.computed_pieces", None)  # nothing may be computed again
     again = compute_features(panel, computing=kept)
@@ -121,7 +121,7 @@ def own_module(folder: Path, *, sessions: int) -> None:
 
 
 def test_changed_code_of_a_helper_asks_for_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from signals.features import code
+    from signals.features import feature_code
 
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -130,14 +130,14 @@ def test_changed_code_of_a_helper_asks_for_another_file(tmp_path: Path, monkeypa
         own_module(tmp_path, sessions=sessions)
         for name in ("own_helper", "own_features"):
             sys.modules.pop(name, None)
-        code._module_hash.cache_clear()
+        feature_code._module_hash.cache_clear()
         hashes.append(code_hash(importlib.import_module("own_features").own))
     assert None not in hashes
     assert hashes[0] != hashes[1] != code_hash(ret_1d)
     os.utime(
         tmp_path / "own_helper.py", (4.1e9, 4.1e9)
     )  # written while this process runs: what it holds may not be what runs
-    code._module_hash.cache_clear()
+    feature_code._module_hash.cache_clear()
     assert code_hash(importlib.import_module("own_features").own) is None
 
 
@@ -163,7 +163,7 @@ def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_processes_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = panel_of_many()
-    monkeypatch.setattr(computing_module, "CELLS", 300)
+    monkeypatch.setattr(computation, "CELLS", 300)
     assert same(compute_features(panel), compute_features(panel, computing=Computing(on="processes", workers=2)))
 
 
@@ -171,5 +171,5 @@ def test_processes_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_local_ray_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     panel = panel_of_many()
-    monkeypatch.setattr(computing_module, "CELLS", 300)
+    monkeypatch.setattr(computation, "CELLS", 300)
     assert same(compute_features(panel), compute_features(panel, computing=Computing(on="ray", workers=2)))

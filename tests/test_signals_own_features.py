@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import RunError
 from signals import FEATURE_SETS, compute_features, feature, feature_table, register_feature_set
-from signals.features import sets
+from signals.features import feature_sets
 from signals.features.user_file import load_features
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import _check_run
@@ -29,15 +29,15 @@ PEEK = FILE.replace("panel.close.shift(1)", "panel.close.shift(-1)")
 
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
-    modules, kept, sources = set(sys.modules), dict(sets._sets), dict(sets._sources)
+    modules, kept, sources = set(sys.modules), dict(feature_sets._sets), dict(feature_sets._sources)
     yield
     for name in set(sys.modules) - modules:
         if "features" in name and name.startswith("my_"):
             del sys.modules[name]
-    sets._sets.clear()
-    sets._sets.update(kept)
-    sets._sources.clear()
-    sets._sources.update(sources)
+    feature_sets._sets.clear()
+    feature_sets._sets.update(kept)
+    feature_sets._sources.clear()
+    feature_sets._sources.update(sources)
 
 
 def written(folder: Path, text: str = FILE, name: str = "my_features.py") -> Path:

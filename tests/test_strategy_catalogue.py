@@ -22,7 +22,7 @@ from signals import (
 )
 from signals.catalogue import Catalogue, CatalogueOptions, measure_catalogue, render_catalogue, write_catalogue
 from signals.correlation_tree import groups_of, linkage_of, tree_of
-from signals.features import sets
+from signals.features import feature_sets
 from tests.oracles.signal_panels import random_panel
 from tests.oracles.small_runs import long_bars, quintile
 
@@ -66,7 +66,7 @@ def panel() -> Panel:
 def catalogue(panel: Panel) -> Iterator[Catalogue]:
     register_feature_set("catalogued", [move, fall, turnover, nothing, tomorrow])
     yield measure_catalogue(panel, "catalogued", options=CatalogueOptions(sampled_sessions=40))
-    del sets._sets["catalogued"], sets._sources["catalogued"]
+    del feature_sets._sets["catalogued"], feature_sets._sources["catalogued"]
 
 
 def test_rank_ic_and_interval_are_those_of_the_evaluation(panel: Panel, catalogue: Catalogue) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from quintile.cli.options import located
-from quintile.cli.run_commands import Bars, request_of
+from quintile.cli.options import bars_request, located
 from tests.oracles.small_runs import long_bars, quintile, refusal, small_market
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +53,7 @@ def test_a_run_keeps_the_version_that_it_read(
     source: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     quintile("data", "import", source, "--name", "us", monkeypatch=monkeypatch, capsys=capsys)
-    request = request_of(Bars("us", "all", None, None, None, None, False))
+    request = bars_request("us")
     assert request.bars.startswith("us@")
     assert len(request.bars) == len("us@") + 12
     assert located("builtin") == "builtin"
