@@ -69,7 +69,7 @@ yfinance
 
 training
     dates mixed in a batch
-        test_models_losses.py::test_no_session_reads_another
+        test_models_rank_loss.py::test_no_session_reads_another
     dates mixed in a batch, set in the loss
         test_traps.py::test_two_sessions_mixed_into_one_are_another_loss
     full-sample scaler
@@ -77,9 +77,9 @@ training
     full-sample anything
         test_strategy_pipeline.py::test_noise_after_validation_changes_no_bit_of_the_model
     purge
-        test_models_splits.py::test_no_label_of_a_span_reaches_into_the_next_and_no_row_is_dropped_needlessly
+        test_models_sample_splits.py::test_no_label_of_a_span_reaches_into_the_next_and_no_row_is_dropped_needlessly
     raw-scale temperature
-        test_models_losses.py::test_the_rank_term_ignores_level_and_scale_of_the_predictions
+        test_models_rank_loss.py::test_the_rank_term_ignores_level_and_scale_of_the_predictions
     raw-scale temperature, set in the spec
         test_traps.py::test_a_temperature_in_raw_units_no_longer_ranks
     every comparison is a trial
@@ -107,7 +107,7 @@ look-ahead
 
 statistics
     overlapping labels
-        test_signals_evaluation.py::test_overlapping_labels_widen_the_error
+        test_signals_score_metrics.py::test_overlapping_labels_widen_the_error
     standard error of a Sharpe ratio
         test_backtests_metrics.py::test_the_standard_error_is_the_spread_of_simulated_sharpe_ratios
     ties by ticker
@@ -236,7 +236,7 @@ def test_a_year_of_365_days_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     returns = pd.Series(np.random.default_rng(1).normal(0.001, 0.01, 252))
     by_hand = returns.mean() / returns.std(ddof=1) * 252**0.5
     assert sharpe_ratio(returns) == pytest.approx(by_hand)
-    monkeypatch.setattr(metrics, "SESSIONS_A_YEAR", 365)
+    monkeypatch.setattr(metrics, "SESSIONS_PER_YEAR", 365)
     assert sharpe_ratio(returns) == pytest.approx(1.2035 * by_hand, rel=1e-3)
 
 
