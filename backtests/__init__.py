@@ -1,19 +1,27 @@
-"""Weights to verdicts: two engines, costs, the only home of performance metrics, regimes and reports."""
+"""Backtests: decided weights to a result, scores to an evaluation and a verdict; the only home of performance metrics."""
 
 from backtests.breakdown.trading_summary import TradingSummary, trading_summary
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
-from backtests.statistics.metrics import PerformanceSummary, performance_summary
-from market.equal_weight import equal_weight_market
-from portfolio.costs import Costs
+from backtests.evaluation import Evaluation, evaluate_scores
+from backtests.statistics.deflation import deflated_sharpe_ratio
+from backtests.statistics.inference import probabilistic_sharpe_ratio
+from backtests.statistics.metrics import PerformanceSummary, max_drawdown, performance_summary, sharpe_ratio
+from backtests.verdict import Verdict, judge
 
 __all__ = [
     "BacktestResult",
-    "Costs",
+    "Evaluation",
     "PerformanceSummary",
     "TradingSummary",
-    "equal_weight_market",
+    "Verdict",
+    "deflated_sharpe_ratio",
+    "evaluate_scores",
+    "judge",
+    "max_drawdown",
     "performance_summary",
+    "probabilistic_sharpe_ratio",
     "run_backtest",
+    "sharpe_ratio",
     "trading_summary",
 ]

@@ -6,15 +6,16 @@ from functools import partial
 
 import pandas as pd
 
+from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.held_clusters import held_clusters
-from backtests.breakdown.study_values import BookStudy, ModelStudy, SignalStudy, book_study, signal_study
+from backtests.breakdown.signal_study import ModelStudy, SignalStudy, signal_study
 from backtests.comparison.baseline_books import N_RANDOM, N_RANDOM_OPTIMIZED, baseline_wall, price_baselines
 from backtests.comparison.baseline_comparison import Wall
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.overlay_loop import decide_book
 from backtests.sensitivity import WhatIfs
-from backtests.sensitivity.stress import ask_what_if
+from backtests.sensitivity.stress import run_what_ifs
 from backtests.short_filter import short_filter_table, unfiltered_returns
 from backtests.statistics.metrics import PerformanceSummary, performance_summary
 from core.progress import ProgressCallback, counted, silent
@@ -182,7 +183,7 @@ def evaluate_scores(
         shorts=None if filtered is None else _shorts(rules, inputs, filtered, scores=scores, model=model),
         unfiltered=None if filtered is None else unfiltered_returns(rules, inputs, filtered, scores=scores),
         model=model,
-        what_ifs=ask_what_if(
+        what_ifs=run_what_ifs(
             rules,
             inputs,
             scores=scores,

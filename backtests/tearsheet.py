@@ -17,14 +17,14 @@ from typing import Any
 import pandas as pd
 
 from backtests.statistics.metrics import (
-    LEAST_SESSIONS,
-    SESSIONS_A_YEAR,
+    MIN_SESSIONS,
     max_drawdown,
     sharpe_ratio,
     sharpe_standard_error,
     sortino_ratio,
     volatility,
 )
+from core.conventions import SESSIONS_PER_YEAR
 from core.files import write_text
 
 __all__ = ["render_tearsheet", "write_tearsheet"]
@@ -77,10 +77,8 @@ def write_tearsheet(returns: pd.Series, path: str | Path, *, market: pd.Series |
 
 
 def _check(observed: pd.Series) -> None:
-    if len(observed) < LEAST_SESSIONS:
-        raise ValueError(
-            f"returns must hold at least {LEAST_SESSIONS} sessions, had {len(observed)}: test a longer span"
-        )
+    if len(observed) < MIN_SESSIONS:
+        raise ValueError(f"returns must hold at least {MIN_SESSIONS} sessions, had {len(observed)}: test a longer span")
     if observed.min() == observed.max():
         raise ValueError(f"returns are {observed.iloc[0]:g} in every session: a book that never moved has no tearsheet")
     if observed.min() >= 0 and observed.max() > 1:
@@ -111,7 +109,7 @@ def _quantstats_page(observed: pd.Series, market: pd.Series | None, title: str) 
             benchmark=market,
             title=title,
             output=str(target),
-            periods_per_year=SESSIONS_A_YEAR,
+            periods_per_year=SESSIONS_PER_YEAR,
             strategy_title="Book, net",
             benchmark_title=None if market is None else "Market",
         )

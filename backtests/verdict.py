@@ -80,7 +80,7 @@ class Grounds:
         The market is a built-in one.
     executable : bool
         The fill is one that somebody could have had.
-    signal_told : bool
+    ic_above_zero : bool
         The 95 % range of the rank IC lies above zero.
     survivor_biased : bool
         The bars lack the names that died.
@@ -93,7 +93,7 @@ class Grounds:
     confidence: Confidence
     synthetic: bool = False
     executable: bool = True
-    signal_told: bool = True
+    ic_above_zero: bool = True
     survivor_biased: bool = False
     overfitting: float = math.nan
     capped: bool = False
@@ -177,7 +177,7 @@ def confidence_among(net_returns: pd.Series, sharpes: tuple[float, ...]) -> Conf
 
 def weigh(grounds: Grounds) -> str:
     """Return ``"EVIDENCE"``, ``"WEAK"`` or ``"NOT EVIDENCE"``."""
-    told = grounds.confidence.probabilistic >= CONFIDENCE and grounds.signal_told
+    told = grounds.confidence.probabilistic >= CONFIDENCE and grounds.ic_above_zero
     if grounds.synthetic or not grounds.executable or not told:
         return "NOT EVIDENCE"
     doubted = grounds.survivor_biased or grounds.capped or grounds.overfitting >= MAX_OVERFITTING
@@ -253,7 +253,7 @@ def _grounds(evaluation: Evaluation, standing: TrialStanding) -> Grounds:
         confidence=confidence_among(evaluation.result.net_returns, standing.sharpes),
         synthetic=panel.facts.synthetic,
         executable=not evaluation.rules.execution.is_optimistic,
-        signal_told=signal.interval.low > 0,
+        ic_above_zero=signal.interval.low > 0,
         survivor_biased=survivorship(panel).is_biased,
         overfitting=math.nan if standing.overfitting is None else standing.overfitting.probability,
         capped=bool(labels & set(CAPPING)),

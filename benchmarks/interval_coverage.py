@@ -21,7 +21,7 @@ from backtests.statistics.bootstrap_intervals import (
     sharpe_gap_interval,
     sharpe_interval,
 )
-from backtests.statistics.metrics import SESSIONS_A_YEAR
+from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval
 from core.progress import ProgressCallback, silent
 from quintile.cli.console import progress_bars
@@ -95,7 +95,7 @@ def as_returns(pair: Pair) -> Pair:
     return Pair(*(mean + RETURN_DEVIATION * series for mean, series in zip(RETURN_MEANS, pair, strict=True)))
 
 
-SHARPES = [np.sqrt(SESSIONS_A_YEAR) * mean / RETURN_DEVIATION for mean in RETURN_MEANS]
+SHARPES = [np.sqrt(SESSIONS_PER_YEAR) * mean / RETURN_DEVIATION for mean in RETURN_MEANS]
 STATISTICS: dict[str, Measured] = {
     "mean IC, HAC": Measured(IC_MEANS[0], lambda pair, _: summarize_ic(as_ic(pair).ours).interval),
     "mean IC, bootstrap": Measured(IC_MEANS[0], lambda pair, seed: mean_interval(as_ic(pair).ours, seed=seed)),

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backtests import Costs
 from backtests.engine.due_weights import due_weights
 from backtests.engine.kernel import keep_books
 from backtests.engine.ledger import blank_record, keep_ledger, ledger_bars, ledger_terms
@@ -25,6 +24,7 @@ from benchmarks.runner import Asked, Ratio, Section, added_peak, ask_peer, fresh
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
+from portfolio import Costs
 
 N_SESSIONS, N_NAMES = 2_520, 500
 N_BOOKS = 1_000

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backtests import Costs
 from backtests.engine.due_weights import due_weights
 from backtests.engine.ledger import keep_ledger
 from benchmarks.runner import Asked, Section, ask_peer
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
+from portfolio import Costs
 
 N_SESSIONS, N_NAMES, VOLUME, CAPITAL = 60, 8, 5e6, 1e6
 CASES = {

@@ -39,8 +39,8 @@ STEPS = {  # function of each step, none inside another
     "both books by two engines": ("backtests/engine/backtest.py", "run_backtest"),
     "wall of baselines and 200 random books": ("backtests/comparison/baseline_books.py", "baseline_wall"),
     "rank ICs, decay and quantiles": ("backtests/evaluation.py", "_signal"),
-    "studies of both books": ("backtests/breakdown/study_values.py", "book_study"),
-    "what-ifs and stress rows": ("backtests/sensitivity/stress.py", "ask_what_if"),
+    "studies of both books": ("backtests/breakdown/book_study.py", "book_study"),
+    "what-ifs and stress rows": ("backtests/sensitivity/stress.py", "run_what_ifs"),
     "parquet and CSV files": ("strategy/runs/store.py", "write_frame"),
     "report": ("backtests/report/report_page.py", "write_report"),
 }

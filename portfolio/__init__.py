@@ -1,22 +1,25 @@
 """Scores to decided target weights: builders, smoothing, constraints and overlays; pure functions over frames."""
 
-from portfolio.book import STAGES, Book, Overlays, Plan, TradeCosts, build_book, finish_book, plan_book
+from portfolio.book import STAGES, Book, Overlays, Plan, build_book, finish_book, plan_book
 from portfolio.book_settings import OPTIMIZED, BookSettings, OptimizerSettings, RiskSettings
 from portfolio.builders import target_weights
 from portfolio.constraints import keep_cash, limit_positions, position_limits
+from portfolio.costs import Costs
 from portfolio.ewma import smooth_weights
 from portfolio.gate import gate_by_rank
 from portfolio.neutral import level_beta, level_legs, level_sectors
-from portfolio.optimize import OptimizedTargets, full_window, optimized_targets, rebalances, require_optimizer
-from portfolio.past_volatility import trailing_beta, trailing_volatility
+from portfolio.optimizer import OptimizedTargets, full_window, optimized_targets, rebalances, require_optimizer
 from portfolio.risk import Switches, kill_switches, scale_weights, switch_off, volatility_scale
+from portfolio.rules import TradingRules
 from portfolio.selection import Selection, select_sides
+from portfolio.trailing_risk import trailing_beta, trailing_volatility
 
 __all__ = [
     "OPTIMIZED",
     "STAGES",
     "Book",
     "BookSettings",
+    "Costs",
     "OptimizedTargets",
     "OptimizerSettings",
     "Overlays",
@@ -24,7 +27,7 @@ __all__ = [
     "RiskSettings",
     "Selection",
     "Switches",
-    "TradeCosts",
+    "TradingRules",
     "build_book",
     "finish_book",
     "full_window",

@@ -7,7 +7,6 @@ far as one can without, ``finish_book`` from there to the end.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,13 @@ from market.panel import aligned_frame
 from portfolio.book_settings import BookSettings
 from portfolio.builders import target_weights
 from portfolio.constraints import keep_cash, limit_positions, position_limits
+from portfolio.costs import Costs
 from portfolio.ewma import smooth_weights
 from portfolio.gate import gate_by_rank
 from portfolio.neutral import level_beta, level_legs, level_sectors
-from portfolio.optimize import full_window, optimized_targets
-from portfolio.past_volatility import trailing_beta, trailing_volatility
+from portfolio.optimizer import full_window, optimized_targets
 from portfolio.selection import Selection, select_sides
+from portfolio.trailing_risk import trailing_beta, trailing_volatility
 
 __all__ = [
     "STAGES",
@@ -30,7 +30,6 @@ __all__ = [
     "Book",
     "Overlays",
     "Plan",
-    "TradeCosts",
     "build_book",
     "finish_book",
     "finished_weights",
@@ -39,14 +38,6 @@ __all__ = [
 
 STAGES = ("target", "smoothed", "gated", "neutral", "vol_scaled", "switched", "limited")
 THIN_LEG = 5  # names; a leg with fewer is reported as thin
-
-
-class TradeCosts(Protocol):
-    """Anything that knows the cost of one trade, such as ``backtests.Costs``."""
-
-    @property
-    def trade_bps(self) -> float:
-        """Cost of one trade, one way, in basis points of traded notional."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,7 +123,7 @@ def build_book(
     panel: Panel,
     settings: BookSettings,
     *,
-    costs: TradeCosts | None = None,
+    costs: Costs | None = None,
     sectors: pd.Series | None = None,
 ) -> Book:
     """Turn scores into the weights decided at each close, without overlays; see ``plan_book``."""
@@ -144,7 +135,7 @@ def plan_book(
     panel: Panel,
     settings: BookSettings,
     *,
-    costs: TradeCosts | None = None,
+    costs: Costs | None = None,
     sectors: pd.Series | None = None,
 ) -> Plan:
     """Turn scores into weights up to neutrality.
@@ -274,7 +265,7 @@ def _on_panel(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     return aligned_frame(placed.to_numpy(dtype=float), panel.sessions, panel.tickers)
 
 
-def _round_trip(settings: BookSettings, costs: TradeCosts | None) -> float:
+def _round_trip(settings: BookSettings, costs: Costs | None) -> float:
     if costs is not None:
         return 2.0 * costs.trade_bps / 1e4
     if settings.builder == "filter_negative" and settings.short_filter == "below_market":

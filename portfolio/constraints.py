@@ -8,7 +8,7 @@ from portfolio.book_settings import BookSettings
 
 __all__ = ["keep_cash", "limit_positions", "position_limits"]
 
-LEAST_LIMIT = 0.03  # of equity, where the settings give no limit
+MIN_POSITION_LIMIT = 0.03  # of equity, where the settings give no limit
 LIMIT_MULTIPLE = 1.5  # of the leg's per-name weight, where the settings give no limit
 ROUNDING = 1e-12  # a sum of weights that should be 1 may miss it by this much
 
@@ -35,7 +35,7 @@ def position_limits(count: np.ndarray, sessions: pd.DatetimeIndex, settings: Boo
     if settings.max_position is not None:
         limits = {leg: np.full(len(names), settings.max_position) for leg in legs}
     else:
-        limits = {leg: np.maximum(LEAST_LIMIT, LIMIT_MULTIPLE * gross / names) for leg, gross in legs.items()}
+        limits = {leg: np.maximum(MIN_POSITION_LIMIT, LIMIT_MULTIPLE * gross / names) for leg, gross in legs.items()}
     return pd.DataFrame(limits, index=pd.DatetimeIndex(sessions, name="session"))
 
 

@@ -4,11 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from market import Later, Settings
+from core.conventions import BASIS_POINTS
+from core.settings import Later, Settings
 
 __all__ = ["Costs"]
-
-BASIS = 1e4  # basis points in one
 
 
 class Costs(Settings):
@@ -67,7 +66,7 @@ class Costs(Settings):
     @property
     def trade_fraction(self) -> float:
         """One-way cost as a fraction of traded notional."""
-        return self.trade_bps / BASIS
+        return self.trade_bps / BASIS_POINTS
 
     @property
     def may_borrow(self) -> bool:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
 from market.panel import aligned_frame
 from portfolio.book_settings import RiskSettings
 from signals.features.trailing_windows import trailing_mean, trailing_std
 
 __all__ = ["EVENT_COLUMNS", "Switches", "kill_switches", "scale_weights", "switch_off", "volatility_scale"]
 
-SESSIONS_A_YEAR = 252
 EVENT_COLUMNS = ("session", "rule", "value", "threshold", "action", "sessions_out")
 
 
@@ -79,7 +79,7 @@ def volatility_scale(returns: pd.Series, risk: RiskSettings) -> pd.Series:
     """
     if risk.volatility_target is None:
         raise ValueError("volatility_target is missing: give the annual volatility to scale to")
-    spread = trailing_std(_column(returns), risk.target_sessions)[:, 0] * np.sqrt(SESSIONS_A_YEAR)
+    spread = trailing_std(_column(returns), risk.target_sessions)[:, 0] * np.sqrt(SESSIONS_PER_YEAR)
     moved = spread > 0
     scale = np.divide(risk.volatility_target, spread, out=np.ones(len(spread)), where=moved)
     bounded = np.where(moved, np.clip(scale, risk.least_scale, risk.largest_scale), 1.0)
@@ -184,7 +184,7 @@ def _drawdown_switch(returns: np.ndarray, limit: float, risk: RiskSettings) -> _
 def _sharpe_switch(returns: np.ndarray, floor: float, risk: RiskSettings) -> _Switch:
     spread = trailing_std(_column(returns), risk.sharpe_sessions)[:, 0]
     mean = trailing_mean(_column(returns), risk.sharpe_sessions)[:, 0]
-    ratio = np.divide(mean, spread, out=np.full(len(mean), np.nan), where=spread > 0) * np.sqrt(SESSIONS_A_YEAR)
+    ratio = np.divide(mean, spread, out=np.full(len(mean), np.nan), where=spread > 0) * np.sqrt(SESSIONS_PER_YEAR)
     return _Switch(
         rule="Sharpe ratio",
         value=ratio,

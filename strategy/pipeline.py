@@ -9,7 +9,7 @@ from core.memory import half_of_memory
 from market.inputs import Inputs
 from market.panel import Panel
 from models.scratch import Scratch
-from portfolio.optimize import require_optimizer
+from portfolio.optimizer import require_optimizer
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import conclude
 from strategy.learning.decide import decide, decided_book

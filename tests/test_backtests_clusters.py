@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from backtests.breakdown.held_clusters import MOST_NAMES, held_clusters
+from backtests.breakdown.held_clusters import MAX_NAMES, held_clusters
 from backtests.report.figures import clusters_figure
 from market.panel import aligned_frame
 from tests.oracles.markets import panel_of
@@ -45,10 +45,10 @@ def test_few_names_or_a_short_past_have_no_clusters():
 
 
 def test_only_the_largest_positions_are_clustered():
-    panel, held = blocks(MOST_NAMES + 5)
+    panel, held = blocks(MAX_NAMES + 5)
     held.iloc[-1, :5] = 1e-4
     found = held_clusters(held, panel, 60)
-    assert len(found.correlation) == MOST_NAMES
+    assert len(found.correlation) == MAX_NAMES
     assert not set(found.correlation.index) & set(panel.tickers[:5])
 
 

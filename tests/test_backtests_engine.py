@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from backtests import Costs, run_backtest, trading_summary
+from backtests import run_backtest, trading_summary
 from backtests.engine import backtest as backtest_module
 from backtests.engine.due_weights import due_weights
 from backtests.engine.ledger import keep_ledger
@@ -20,6 +20,7 @@ from backtests.engine.vectorbt_engine import TARGET_AMOUNT, TARGET_PERCENT, vect
 from backtests.statistics.metrics import sharpe_ratio
 from market import Execution, ParityError, UnsupportedBookError
 from market.panel import aligned_frame
+from portfolio import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
 
 SEEDS = st.integers(0, 10_000)

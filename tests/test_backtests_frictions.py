@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from backtests import Costs, run_backtest
+from backtests import run_backtest
 from backtests.breakdown.attribution import leg_returns
 from backtests.engine.due_weights import due_weights
 from backtests.engine.frictions import borrow_rates, night_years
 from backtests.engine.ledger import keep_ledger
 from backtests.engine.many_books import net_returns_of
-from backtests.engine.trailing_mean import trailing_print_mean
+from backtests.engine.trailing_print_mean import trailing_print_mean
 from backtests.report.sections.front_section import parity_words
 from market import Execution, UnsupportedBookError
 from market.panel import aligned_frame
+from portfolio import Costs
 from strategy.definitions.render import MEANING
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
 from tests.oracles.share_ledger import twin_ledger

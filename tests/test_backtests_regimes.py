@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests import equal_weight_market
 from backtests.statistics import metrics
 from backtests.statistics.regimes import NAMED_PERIODS, named_periods, regime_table, trend_labels, volatility_labels
+from market.equal_weight import equal_weight_market
 from tests.oracles.markets import delisting_table, panel_of
 
 

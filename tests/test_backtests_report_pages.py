@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from backtests.breakdown.study_values import BookStudy, ModelStudy, book_study, signal_study
+from backtests.breakdown.book_study import BookStudy, book_study
+from backtests.breakdown.signal_study import ModelStudy, signal_study
 from backtests.comparison.baseline_comparison import build_wall
 from backtests.reference_gates import reference_gates
 from backtests.report import book_report, figures, render_report

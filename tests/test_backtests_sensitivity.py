@@ -12,10 +12,10 @@ from backtests.sensitivity import (
     borrow_curve,
     break_even_bps,
     capacity_curve,
+    case_metrics,
     cost_curve,
     delay_curve,
     mean_turnover,
-    score_cases,
 )
 from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
 from market import Execution
@@ -126,7 +126,7 @@ def test_an_insolvent_book_has_no_sharpe_ratio():
     weights = pd.DataFrame(np.nan, panel.sessions, panel.tickers)
     weights.iloc[0] = -0.5
     case = Case(weights=weights, execution=Execution(), costs=Costs())
-    assert score_cases(panel, [("short", case)]).isna().all(axis=None)
+    assert case_metrics(panel, [("short", case)]).isna().all(axis=None)
 
 
 def test_turnover_is_that_of_the_backtest(panel, base, result):

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests import Costs
 from market import listed
 from market.panel import aligned_frame
-from portfolio import BookSettings, build_book, keep_cash, limit_positions, position_limits, smooth_weights
+from portfolio import BookSettings, Costs, build_book, keep_cash, limit_positions, position_limits, smooth_weights
 from tests.oracles.books import slow_smoothing, slow_targets
 from tests.oracles.markets import delisting_table, panel_of, random_panel
 

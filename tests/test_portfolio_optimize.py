@@ -62,7 +62,7 @@ def test_a_book_is_rebalanced_in_the_first_scored_session_of_each_period():
 
 
 def test_without_the_extra_the_remedy_is_told_in_one_line(monkeypatch):
-    monkeypatch.setattr("portfolio.optimize.find_spec", lambda _: None)
+    monkeypatch.setattr("portfolio.optimizer.find_spec", lambda _: None)
     panel, scores = market_of()
     with pytest.raises(MissingExtraError, match=r"hrp needs skfolio: .*quintile\[optimise\]"):
         build_book(scores, panel, settings_of("hrp"))
@@ -152,7 +152,7 @@ def test_the_order_of_the_names_does_not_matter():
 
 @needs_skfolio
 def test_sector_beta_and_turnover_stay_within_their_limits():
-    from portfolio.past_volatility import trailing_beta
+    from portfolio.trailing_risk import trailing_beta
 
     panel, scores = market_of(3)
     sectors = pd.Series(["x"] * 5 + ["y"] * 5, index=panel.tickers)

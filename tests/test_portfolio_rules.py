@@ -215,7 +215,7 @@ def test_a_beta_neutral_book_has_no_beta_and_its_old_net(seed):
 def test_beta_and_volatility_are_those_of_a_least_squares_line_on_the_past():
     panel = random_panel(np.random.default_rng(3), n_sessions=60, n_tickers=6)
     moves = panel.close.ffill().pct_change(fill_method=None)
-    from backtests import equal_weight_market
+    from market.equal_weight import equal_weight_market
 
     market = equal_weight_market(panel)
     beta, spread = trailing_beta(panel, 20), trailing_volatility(panel, 20)

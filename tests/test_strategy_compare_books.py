@@ -216,6 +216,6 @@ def test_optimised_books_join_on_request_and_are_timed_apart(folder, store, mark
 
 
 def test_without_the_extra_the_comparison_names_the_remedy(folder, store, market, monkeypatch):
-    monkeypatch.setattr("portfolio.optimize.find_spec", lambda _: None)
+    monkeypatch.setattr("portfolio.optimizer.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'quintile\[optimise\]'"):
         compare_books(folder, store=store, inputs=Inputs(panel=market.panel), optimised=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.statistics.metrics import SESSIONS_A_YEAR
 from backtests.verdict import Confidence, Grounds, confidence, weigh
+from core.conventions import SESSIONS_PER_YEAR
 
 SURE = Confidence(n_trials=10, probabilistic=0.99, deflated=0.96, sessions=500, sessions_needed=100.0)
 
@@ -22,7 +22,7 @@ def test_what_survives_everything_is_evidence() -> None:
     [
         ({"synthetic": True}, "NOT EVIDENCE"),
         ({"executable": False}, "NOT EVIDENCE"),
-        ({"signal_told": False}, "NOT EVIDENCE"),
+        ({"ic_above_zero": False}, "NOT EVIDENCE"),
         ({"survivor_biased": True}, "WEAK"),
         ({"capped": True}, "WEAK"),
         ({"overfitting": 0.5}, "WEAK"),
@@ -57,12 +57,12 @@ def test_fewer_than_five_trials_are_not_deflated() -> None:
 
 def share_called_evidence(rng: np.random.Generator, *, true_sharpe: float | None, repetitions: int = 500) -> float:
     """Return how often, among 200 trials over five years, the best null or the one with skill is called EVIDENCE."""
-    n_sessions, n_trials, called = 5 * SESSIONS_A_YEAR, 200, 0
+    n_sessions, n_trials, called = 5 * SESSIONS_PER_YEAR, 200, 0
     for _ in range(repetitions):
         returns = rng.standard_normal((n_trials, n_sessions), dtype=np.float32) * 0.01
         if true_sharpe is not None:
-            returns[0] += 0.01 * true_sharpe / math.sqrt(SESSIONS_A_YEAR)
-        sharpes = returns.mean(axis=1) / returns.std(axis=1, ddof=1) * math.sqrt(SESSIONS_A_YEAR)
+            returns[0] += 0.01 * true_sharpe / math.sqrt(SESSIONS_PER_YEAR)
+        sharpes = returns.mean(axis=1) / returns.std(axis=1, ddof=1) * math.sqrt(SESSIONS_PER_YEAR)
         judged = int(sharpes.argmax()) if true_sharpe is None else 0
         found = confidence(pd.Series(returns[judged].astype(float)), tuple(sharpes.tolist()))
         called += weigh(Grounds(confidence=found)) == "EVIDENCE"

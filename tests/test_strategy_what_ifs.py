@@ -6,7 +6,7 @@ import pytest
 
 from backtests.engine.backtest import run_backtest
 from backtests.engine.overlay_loop import decide_book
-from backtests.sensitivity.stress import LEGS, STRESSES, ask_what_if, smoothing_frontier, stress_matrix, stressed_rules
+from backtests.sensitivity.stress import LEGS, STRESSES, run_what_ifs, smoothing_frontier, stress_matrix, stressed_rules
 from backtests.statistics.metrics import sharpe_ratio
 from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
@@ -99,7 +99,7 @@ def test_a_universe_without_history_refuses_its_rows_and_keeps_the_others(spec, 
 def test_everything_is_told_by_name(spec, inputs, scores):
     weights = decide_book(spec.rules, inputs.panel, scores).weights
     result = run_backtest(inputs.panel, weights, execution=spec.execution, costs=spec.costs)
-    found = ask_what_if(spec.rules, inputs, scores=scores, book=(weights, result))
+    found = run_what_ifs(spec.rules, inputs, scores=scores, book=(weights, result))
     told = found.sharpes()
     assert sum(name.startswith(tuple(LEGS)) for name in told) == 21
     assert told["costs 5"] == told["delay 1"] == pytest.approx(sharpe_ratio(result.net_returns), rel=1e-9)

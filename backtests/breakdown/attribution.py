@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.backtest_result import BacktestResult
-from backtests.statistics.metrics import SESSIONS_A_YEAR, market_fit, sharpe_ratio
+from backtests.statistics.metrics import market_fit, sharpe_ratio
+from core.conventions import SESSIONS_PER_YEAR
 from market import Panel, fill_prices
 
 __all__ = ["attribution_table", "leg_returns", "name_returns", "sector_table"]
@@ -89,7 +90,7 @@ def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd
         "net": held,
         "long": held.clip(lower=0.0),
         "short": held.clip(upper=0.0),
-        "annual": name_returns(result, panel) * SESSIONS_A_YEAR,
+        "annual": name_returns(result, panel) * SESSIONS_PER_YEAR,
     }
     summed = {column: frame.T.groupby(sector).sum().T for column, frame in by.items()}
     table = pd.DataFrame({column: frame.mean() for column, frame in summed.items()})
@@ -120,7 +121,7 @@ def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
         fit = market_fit(series, market)
         moved = series[series != 0.0]
         rows[name] = {
-            "annual": float(series.mean() * SESSIONS_A_YEAR),
+            "annual": float(series.mean() * SESSIONS_PER_YEAR),
             "sharpe": sharpe_ratio(series),
             "beta": fit.beta,
             "alpha": fit.alpha,

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from market.panel import Panel
-from portfolio.past_volatility import moves
+from portfolio.trailing_risk import moves
 from signals.correlation_tree import linkage_of, tree_of
 
-__all__ = ["MOST_NAMES", "Clusters", "held_clusters"]
+__all__ = ["MAX_NAMES", "Clusters", "held_clusters"]
 
-MOST_NAMES = 60  # the largest positions; more would not be read
+MAX_NAMES = 60  # the largest positions; more would not be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,7 +65,7 @@ def held_clusters(held_weights: pd.DataFrame, panel: Panel, sessions: int) -> Cl
     window = moves(panel)[row - sessions + 1 : row + 1] if row >= sessions else np.empty((0, len(panel.tickers)))
     moving = window.std(axis=0) > 0 if len(window) else np.zeros(len(panel.tickers), dtype=bool)
     weights = held_weights.iloc[-1].reindex(panel.tickers).where(moving, 0.0).fillna(0.0)
-    largest = weights.abs().nlargest(MOST_NAMES)
+    largest = weights.abs().nlargest(MAX_NAMES)
     names = panel.tickers[panel.tickers.isin(largest[largest > 0].index)]
     if len(names) < 3:
         return None

@@ -12,12 +12,12 @@ import pandas as pd
 
 from backtests.statistics.bootstrap_intervals import mean_gap_interval, sharpe_gap_interval, sharpe_interval
 from backtests.statistics.metrics import (
-    SESSIONS_A_YEAR,
     annual_return,
     max_drawdown,
     sharpe_ratio,
     sharpe_standard_error,
 )
+from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval
 
 __all__ = ["CHANCE", "RandomBooks", "Rival", "Wall", "build_wall", "wall_sentence"]
@@ -155,7 +155,7 @@ def _faced(ours: pd.Series, theirs: pd.Series, seed: int) -> Rival:
         max_drawdown=max_drawdown(theirs),
         sharpe_range=sharpe_interval(theirs, seed=seed),
         sharpe_gap=sharpe_gap_interval(ours, theirs, seed=seed),
-        return_gap=mean_gap_interval(SESSIONS_A_YEAR * ours, SESSIONS_A_YEAR * theirs, seed=seed),
+        return_gap=mean_gap_interval(SESSIONS_PER_YEAR * ours, SESSIONS_PER_YEAR * theirs, seed=seed),
     )
 
 
@@ -163,7 +163,7 @@ def _random_books(ours: float, random: pd.DataFrame) -> RandomBooks:
     sharpes = np.array([sharpe_ratio(random[seed]) for seed in random.columns])
     as_good = int((sharpes >= ours).sum())
     p_value = math.nan if math.isnan(ours) else (1 + as_good) / (1 + len(sharpes))
-    return RandomBooks(sharpes=sharpes, annual_means=random.mean().to_numpy() * SESSIONS_A_YEAR, p_value=p_value)
+    return RandomBooks(sharpes=sharpes, annual_means=random.mean().to_numpy() * SESSIONS_PER_YEAR, p_value=p_value)
 
 
 def _verdict(gap: Interval) -> str:

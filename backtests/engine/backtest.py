@@ -17,7 +17,7 @@ from portfolio.costs import Costs
 __all__ = ["PARITY_LIMIT", "run_backtest"]
 
 PARITY_LIMIT = 1e-9  # of capital
-LEAST_CASH = -1e-12  # of equity; rounding of a book that spends its last cent
+MIN_CASH = -1e-12  # of equity; rounding of a book that spends its last cent
 
 
 def run_backtest(
@@ -96,7 +96,7 @@ def _beyond_vectorbt(run: LedgerRun) -> list[str]:
 
 def _borrows(run: LedgerRun) -> np.ndarray:
     open_ = slice(None) if run.stop < 0 else slice(run.stop)  # what an insolvent account owes is no financing
-    return np.asarray(run.cash[open_] < LEAST_CASH * run.equity[open_])
+    return np.asarray(run.cash[open_] < MIN_CASH * run.equity[open_])
 
 
 def _check_solvent(run: LedgerRun, sessions: pd.DatetimeIndex, costs: Costs) -> None:

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from core.conventions import BASIS_POINTS, MONEY_MARKET_DAYS
 from market import Execution, Panel
-from portfolio.costs import BASIS, Costs
+from portfolio.costs import Costs
 
-__all__ = ["ADV_SESSIONS", "DAYS_A_YEAR", "BorrowFees", "average_dollar_volume", "borrow_rates", "night_years"]
+__all__ = ["ADV_SESSIONS", "BorrowFees", "average_dollar_volume", "borrow_rates", "night_years"]
 
 ADV_SESSIONS = 20
-DAYS_A_YEAR = 360  # the money market's year
 
 BorrowFees = pd.Series | pd.DataFrame
 """Borrow fees in basis points a year: by ticker, or sessions × tickers with row *t* known at the close of *t*."""
@@ -24,7 +24,7 @@ def average_dollar_volume(panel: Panel, execution: Execution) -> pd.DataFrame:
         Row *t* is the mean over a name's prints in the 20 sessions that end at the decision whose fill is at *t*, and
         before *t* even where both are the same session; NaN where there was none.
     """
-    from backtests.engine.trailing_mean import trailing_print_mean
+    from backtests.engine.trailing_print_mean import trailing_print_mean
 
     volume = panel.dollar_volume
     trailing = trailing_print_mean(np.asfortranarray(volume.to_numpy()), ADV_SESSIONS)
@@ -55,7 +55,7 @@ def borrow_rates(panel: Panel, costs: Costs, fees: BorrowFees | None) -> np.ndar
         If a ticker is unknown or a fee is negative or infinite.
     """
     if fees is None:
-        return np.full((1, len(panel.tickers)), costs.borrow_bps / BASIS)
+        return np.full((1, len(panel.tickers)), costs.borrow_bps / BASIS_POINTS)
     frame = fees.to_frame().T if isinstance(fees, pd.Series) else fees
     strangers = frame.columns.difference(panel.tickers)
     if len(strangers):
@@ -65,10 +65,10 @@ def borrow_rates(panel: Panel, costs: Costs, fees: BorrowFees | None) -> np.ndar
     placed = frame.reindex(columns=panel.tickers)
     if not isinstance(fees, pd.Series):
         placed = placed.reindex(panel.sessions).shift(1)
-    return np.ascontiguousarray(placed.fillna(costs.borrow_bps).to_numpy(dtype=float) / BASIS)
+    return np.ascontiguousarray(placed.fillna(costs.borrow_bps).to_numpy(dtype=float) / BASIS_POINTS)
 
 
 def night_years(sessions: pd.DatetimeIndex) -> np.ndarray:
     """Return the calendar days since the session before ÷ 360, shape (n_sessions,); 0 for the first."""
     days = np.diff(sessions.to_numpy().astype("datetime64[D]")).astype(float)
-    return np.concatenate([[0.0], days]) / DAYS_A_YEAR
+    return np.concatenate([[0.0], days]) / MONEY_MARKET_DAYS

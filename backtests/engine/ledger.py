@@ -14,9 +14,10 @@ import pandas as pd
 
 from backtests.engine.due_weights import first_due
 from backtests.engine.frictions import BorrowFees, average_dollar_volume, borrow_rates, night_years
+from core.conventions import BASIS_POINTS
 from market import Execution, Panel, fill_prices
 from market.delistings import pay_outs
-from portfolio.costs import BASIS, Costs
+from portfolio.costs import Costs
 
 if TYPE_CHECKING:
     from backtests.engine.kernel import Bars, Record, Terms
@@ -148,12 +149,16 @@ def ledger_terms(costs: Costs, bars: "Bars", *, capital: float, start: int) -> "
     """Return the terms of one book, as fractions."""
     from backtests.engine.kernel import Terms
 
-    yearly = (costs.cash_bps / BASIS, (costs.borrowing_bps or 0.0) / BASIS, costs.rebate_bps / BASIS)
+    yearly = (
+        costs.cash_bps / BASIS_POINTS,
+        (costs.borrowing_bps or 0.0) / BASIS_POINTS,
+        costs.rebate_bps / BASIS_POINTS,
+    )
     return Terms(
         capital=float(capital),
         start=start,
         trade=costs.trade_fraction,
-        impact=costs.impact_bps / BASIS,
+        impact=costs.impact_bps / BASIS_POINTS,
         square_root=costs.impact == "square_root",
         cash=yearly[0],
         borrowing=yearly[1],

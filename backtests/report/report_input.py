@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from backtests.breakdown.study_values import BookStudy, ModelStudy, SignalStudy
+from backtests.breakdown.book_study import BookStudy
+from backtests.breakdown.signal_study import ModelStudy, SignalStudy
 from backtests.breakdown.trading_summary import TradingSummary, trading_summary
 from backtests.comparison.baseline_comparison import Wall
 from backtests.engine.backtest_result import BacktestResult

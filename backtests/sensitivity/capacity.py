@@ -9,7 +9,7 @@ import pandas as pd
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.frictions import average_dollar_volume
 from backtests.engine.many_books import Case
-from backtests.sensitivity.case_scores import score_cases
+from backtests.sensitivity.case_metrics import case_metrics
 from market import Panel
 from portfolio.costs import Costs
 
@@ -26,7 +26,7 @@ class CapacityCurve:
     Parameters
     ----------
     table : DataFrame, index ``capital``
-        Columns of ``score_cases``; ``participation`` and ``participation_95``: median and 95th percentile over the
+        Columns of ``case_metrics``; ``participation`` and ``participation_95``: median and 95th percentile over the
         trades of notional ÷ average daily dollar volume.
     costs : Costs
         What was charged; where the book's own costs know no impact, one by the square root is assumed.
@@ -69,7 +69,7 @@ def capacity_curve(
     costs = base.costs.model_copy(update=impact)
     cases = [(float(money), replace(base, costs=costs, capital=float(money))) for money in capital]
     free = costs.model_copy(update={"impact": "none", "impact_bps": 0.0})
-    table = score_cases(panel, [*cases, (0.0, replace(base, costs=free))])
+    table = case_metrics(panel, [*cases, (0.0, replace(base, costs=free))])
     without, table = float(table["sharpe"][0.0]), table.drop(index=0.0).rename_axis("capital")
     shares = _participation(panel, result) / result.capital
     for column, level in (("participation", 0.5), ("participation_95", 0.95)):

@@ -9,9 +9,9 @@ import pandas as pd
 
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.many_books import Case
-from backtests.sensitivity.case_scores import score_cases
+from backtests.sensitivity.case_metrics import case_metrics
+from core.conventions import BASIS_POINTS
 from market import Execution, Panel
-from portfolio.costs import BASIS
 
 __all__ = ["borrow_curve", "break_even_bps", "cost_curve", "delay_curve"]
 
@@ -33,10 +33,10 @@ def cost_curve(panel: Panel, base: Case, *, trade_bps: Iterable[float]) -> pd.Da
 
     Returns
     -------
-    DataFrame, index ``trade_bps``, columns of ``score_cases``
+    DataFrame, index ``trade_bps``, columns of ``case_metrics``
     """
     grid = sorted({*trade_bps, base.costs.trade_bps})
-    return score_cases(panel, [(bps, _charged(base, trade_bps=bps)) for bps in grid]).rename_axis("trade_bps")
+    return case_metrics(panel, [(bps, _charged(base, trade_bps=bps)) for bps in grid]).rename_axis("trade_bps")
 
 
 def borrow_curve(panel: Panel, base: Case, *, borrow_bps: Iterable[float] = BORROW_BPS) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def borrow_curve(panel: Panel, base: Case, *, borrow_bps: Iterable[float] = BORR
     Parameters and columns are those of ``cost_curve``; the index is ``borrow_bps``.
     """
     grid = sorted({*borrow_bps, base.costs.borrow_bps})
-    return score_cases(panel, [(bps, _charged(base, borrow_bps=bps)) for bps in grid]).rename_axis("borrow_bps")
+    return case_metrics(panel, [(bps, _charged(base, borrow_bps=bps)) for bps in grid]).rename_axis("borrow_bps")
 
 
 def delay_curve(panel: Panel, base: Case, *, delays: Iterable[int] = DELAYS) -> pd.DataFrame:
@@ -62,12 +62,12 @@ def delay_curve(panel: Panel, base: Case, *, delays: Iterable[int] = DELAYS) -> 
 
     Returns
     -------
-    DataFrame, index ``delay``, columns of ``score_cases``
+    DataFrame, index ``delay``, columns of ``case_metrics``
     """
     own = base.execution.delay
     grid = sorted({*(delay for delay in delays if delay >= own), own})
     cases = [(delay, replace(base, execution=_later(base.execution, delay - own))) for delay in grid]
-    return score_cases(panel, cases).rename_axis("delay")
+    return case_metrics(panel, cases).rename_axis("delay")
 
 
 def break_even_bps(result: BacktestResult) -> float:
@@ -78,7 +78,7 @@ def break_even_bps(result: BacktestResult) -> float:
     """
     traded = float(result.traded.mean())
     before = float((result.net_returns + result.cost_parts["trade"]).mean())
-    return BASIS * before / traded if traded > 0 else np.nan
+    return BASIS_POINTS * before / traded if traded > 0 else np.nan
 
 
 def _charged(base: Case, **changes: Any) -> Case:

@@ -20,10 +20,10 @@ from backtests.sensitivity import (
     borrow_curve,
     break_even_bps,
     capacity_curve,
+    case_metrics,
     cost_curve,
     delay_curve,
     mean_turnover,
-    score_cases,
 )
 from core.errors import UniverseError, UnsupportedBookError
 from core.progress import Count, counted
@@ -33,7 +33,7 @@ from market.universe import choose_universe
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
 
-__all__ = ["LEGS", "STRESSES", "Stress", "ask_what_if", "smoothing_frontier", "stress_matrix", "stressed_rules"]
+__all__ = ["LEGS", "STRESSES", "Stress", "run_what_ifs", "smoothing_frontier", "stress_matrix", "stressed_rules"]
 
 TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 MAX_BPS = 250.0
@@ -74,7 +74,7 @@ STRESSES: Mapping[str, Stress] = {
 }
 
 
-def ask_what_if(
+def run_what_ifs(
     rules: TradingRules,
     inputs: Inputs,
     *,
@@ -121,7 +121,7 @@ def smoothing_frontier(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFr
     Returns
     -------
     DataFrame, index ``smoothing``
-        The weight of the new target, the strategy's own among them: columns of ``score_cases``, ``sharpe_gross`` of the
+        The weight of the new target, the strategy's own among them: columns of ``case_metrics``, ``sharpe_gross`` of the
         same weights without any friction, and ``turnover``, the mean of a session, one way.
     """
     part = traded_part(inputs.panel, scores, book=rules.portfolio)
@@ -132,8 +132,8 @@ def smoothing_frontier(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFr
         decided = decide_book(rules.with_book(book), part, scores, sectors=inputs.sectors)
         net[smoothing] = Case(weights=decided.weights, execution=rules.execution, costs=rules.costs)
     gross = {smoothing: replace(case, costs=free) for smoothing, case in net.items()}
-    table = score_cases(part, net.items())
-    table["sharpe_gross"] = score_cases(part, gross.items())["sharpe"]
+    table = case_metrics(part, net.items())
+    table["sharpe_gross"] = case_metrics(part, gross.items())["sharpe"]
     table["turnover"] = [mean_turnover(part, case) for case in net.values()]
     return table.rename_axis("smoothing")
 
@@ -157,7 +157,7 @@ def stress_matrix(
     Returns
     -------
     DataFrame, index ``legs`` and ``stress``, 21 rows
-        Columns of ``score_cases``, and ``refused``: why the book could not be held, else empty.
+        Columns of ``case_metrics``, and ``refused``: why the book could not be held, else empty.
     """
     held: dict[tuple[str, str], Case] = {}
     refused: dict[tuple[str, str], str] = {}
@@ -178,7 +178,7 @@ def stress_matrix(
     part = traded_part(inputs.panel, scores, book=rules.portfolio)
     table = pd.DataFrame(index=names, columns=list(CASE_COLUMNS), dtype=float)
     if held:
-        found = score_cases(part, enumerate(held.values()))
+        found = case_metrics(part, enumerate(held.values()))
         table.loc[list(held), list(CASE_COLUMNS)] = found.to_numpy()
     return table.assign(refused=[refused.get(name, "") for name in names])
 

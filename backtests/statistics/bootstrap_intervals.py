@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.statistics.block_bootstrap import Blocks, draw_blocks, optimal_block_length
-from backtests.statistics.metrics import LEAST_SESSIONS, SESSIONS_A_YEAR
+from backtests.statistics.metrics import MIN_SESSIONS
+from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval, hac_standard_error
 
 __all__ = [
@@ -121,7 +122,7 @@ def beta_interval(returns: pd.Series, market: pd.Series, *, seed: int = 0, mean_
 def _observed(*series: pd.Series) -> np.ndarray | None:
     """Return the sessions that all series have, (n_sessions, n_series); None where they are too few."""
     together = pd.concat(series, axis=1, join="inner").dropna().to_numpy(dtype=float)
-    return together if len(together) >= LEAST_SESSIONS else None
+    return together if len(together) >= MIN_SESSIONS else None
 
 
 def _mean(values: np.ndarray) -> Smooth:
@@ -131,7 +132,7 @@ def _mean(values: np.ndarray) -> Smooth:
 def _sharpe(returns: np.ndarray) -> Smooth:
     """√252 × mean ÷ deviation (ddof 1), from the means of r and of (r − r̄)²."""
     middle, n = returns.mean(), len(returns)
-    year = np.sqrt(SESSIONS_A_YEAR * (n - 1) / n)
+    year = np.sqrt(SESSIONS_PER_YEAR * (n - 1) / n)
 
     def variance(means: np.ndarray) -> np.ndarray:
         spread = means[1] - (means[0] - middle) ** 2

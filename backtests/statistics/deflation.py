@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
 
-from backtests.statistics.metrics import SESSIONS_A_YEAR, Shape, session_sharpe, session_sharpe_variance, shape
+from backtests.statistics.metrics import Shape, session_sharpe, session_sharpe_variance, shape
+from core.conventions import SESSIONS_PER_YEAR
 
 __all__ = [
     "Overfitting",
@@ -75,7 +76,7 @@ def deflated_sharpe_ratio(returns: pd.Series, trial_sharpes: np.ndarray) -> floa
         return np.nan
     best = expected_maximum_sharpe(float(finite.var(ddof=1)), len(trial_sharpes))
     observed = returns.dropna().to_numpy(dtype=float)
-    benchmark = best / np.sqrt(SESSIONS_A_YEAR)
+    benchmark = best / np.sqrt(SESSIONS_PER_YEAR)
     return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=benchmark)
 
 
@@ -110,7 +111,7 @@ def minimum_track_record_length(returns: pd.Series, *, benchmark: float = 0.0, c
         In (0.5, 1).
     """
     observed = returns.dropna().to_numpy(dtype=float)
-    per_session = benchmark / np.sqrt(SESSIONS_A_YEAR)
+    per_session = benchmark / np.sqrt(SESSIONS_PER_YEAR)
     return track_record_needed(session_sharpe(observed), shape(observed), benchmark=per_session, confidence=confidence)
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.statistics.metrics import SESSIONS_A_YEAR
+from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import hac_interval, hac_lags_by_rule
 
 __all__ = ["RISK_FREE", "FactorFit", "factor_fit"]
 
 RISK_FREE = "rf"
-LEAST_SESSIONS = 60
+MIN_SESSIONS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,14 +71,14 @@ def factor_fit(returns: pd.Series, factors: pd.DataFrame) -> FactorFit | None:
     both = pd.concat([returns.rename("book"), factors], axis=1, join="inner").dropna()
     names = [name for name in factors.columns if name != RISK_FREE]
     x = np.column_stack([np.ones(len(both)), both[names].to_numpy(dtype=float)])  # (T, k)
-    if len(both) < LEAST_SESSIONS or np.linalg.matrix_rank(x) < x.shape[1]:
+    if len(both) < MIN_SESSIONS or np.linalg.matrix_rank(x) < x.shape[1]:
         return None
     y = (both["book"] - both.get(RISK_FREE, 0.0)).to_numpy(dtype=float)
     estimate, *_ = np.linalg.lstsq(x, y, rcond=None)
     residual = y - x @ estimate
     lags = hac_lags_by_rule(len(y))
     error = np.sqrt(np.diag(_covariance(x, residual, lags)))
-    year = np.array([SESSIONS_A_YEAR, *[1.0] * len(names)])
+    year = np.array([SESSIONS_PER_YEAR, *[1.0] * len(names)])
     table = pd.DataFrame(
         {"estimate": estimate * year, "standard_error": error * year, "t": estimate / error},
         index=pd.Index(["alpha", *names], name="factor"),

@@ -7,7 +7,8 @@ import pandas as pd
 
 from backtests.statistics.block_bootstrap import draw_blocks, optimal_block_length
 from backtests.statistics.deflation import sharpe_confidence
-from backtests.statistics.metrics import LEAST_SESSIONS, SESSIONS_A_YEAR, session_sharpe, shape
+from backtests.statistics.metrics import MIN_SESSIONS, session_sharpe, shape
+from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval
 
 __all__ = [
@@ -103,7 +104,7 @@ def resampled_drawdowns(returns: pd.Series, *, rng: np.random.Generator, n_resam
         Negative fractions of the peak, or 0; NaN with fewer than 20 sessions.
     """
     observed = returns.dropna().to_numpy(dtype=float)
-    if len(observed) < LEAST_SESSIONS:
+    if len(observed) < MIN_SESSIONS:
         return np.full(n_resamples, np.nan)
     mean_block = max(optimal_block_length(observed), optimal_block_length(observed**2))
     rows = stationary_bootstrap_rows(len(observed), n_resamples, mean_block=mean_block, rng=rng)
@@ -128,5 +129,5 @@ def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) ->
     Bailey, D. H. and López de Prado, M., "The Sharpe Ratio Efficient Frontier", Journal of Risk, 2012, eq. 11.
     """
     observed = returns.dropna().to_numpy(dtype=float)
-    per_session = benchmark / np.sqrt(SESSIONS_A_YEAR)
+    per_session = benchmark / np.sqrt(SESSIONS_PER_YEAR)
     return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=per_session)

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
+
 __all__ = [
-    "LEAST_SESSIONS",
-    "SESSIONS_A_YEAR",
+    "MIN_SESSIONS",
     "MarketFit",
     "PerformanceSummary",
     "Shape",
@@ -39,8 +40,7 @@ __all__ = [
     "win_rate",
 ]
 
-SESSIONS_A_YEAR = 252
-LEAST_SESSIONS = 20
+MIN_SESSIONS = 20
 
 Returns = pd.Series | np.ndarray
 RiskFree = pd.Series | float
@@ -49,15 +49,15 @@ RiskFree = pd.Series | float
 def annual_return(returns: Returns) -> float:
     """Return the compound growth a year, ``prod(1 + r) ** (252 / n) − 1``."""
     observed = _observed(returns)
-    if len(observed) < LEAST_SESSIONS:
+    if len(observed) < MIN_SESSIONS:
         return np.nan
-    return float(np.prod(1.0 + observed) ** (SESSIONS_A_YEAR / len(observed)) - 1.0)
+    return float(np.prod(1.0 + observed) ** (SESSIONS_PER_YEAR / len(observed)) - 1.0)
 
 
 def volatility(returns: Returns) -> float:
     """Return the annual standard deviation."""
     observed = _observed(returns)
-    return float(observed.std(ddof=1) * np.sqrt(SESSIONS_A_YEAR)) if len(observed) >= LEAST_SESSIONS else np.nan
+    return float(observed.std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR)) if len(observed) >= MIN_SESSIONS else np.nan
 
 
 def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
@@ -74,13 +74,13 @@ def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
     ----------
     Sharpe, W. F., "The Sharpe Ratio", Journal of Portfolio Management, 1994.
     """
-    return float(np.sqrt(SESSIONS_A_YEAR) * session_sharpe(_excess(returns, risk_free)))
+    return float(np.sqrt(SESSIONS_PER_YEAR) * session_sharpe(_excess(returns, risk_free)))
 
 
 def session_sharpe(returns: Returns) -> float:
     """Return the Sharpe ratio per session, not annualised; NaN for a constant, whose rounding is not a deviation."""
     observed = _observed(returns)
-    if len(observed) < LEAST_SESSIONS or np.ptp(observed) == 0.0:
+    if len(observed) < MIN_SESSIONS or np.ptp(observed) == 0.0:
         return np.nan
     return float(observed.mean() / observed.std(ddof=1))
 
@@ -95,7 +95,7 @@ def sharpe_standard_error(returns: Returns, *, risk_free: RiskFree = 0.0) -> flo
     """
     excess = _excess(returns, risk_free)
     variance = session_sharpe_variance(session_sharpe(excess), shape(excess))
-    return float(np.sqrt(SESSIONS_A_YEAR * variance / max(len(excess), 1)))
+    return float(np.sqrt(SESSIONS_PER_YEAR * variance / max(len(excess), 1)))
 
 
 class Shape(NamedTuple):
@@ -108,7 +108,7 @@ class Shape(NamedTuple):
 def shape(returns: Returns) -> Shape:
     """Return skewness and kurtosis, population moments without a small-sample correction."""
     observed = _observed(returns)
-    if len(observed) < LEAST_SESSIONS or np.ptp(observed) == 0.0:
+    if len(observed) < MIN_SESSIONS or np.ptp(observed) == 0.0:
         return Shape(np.nan, np.nan)
     centred = (observed - observed.mean()) / observed.std()
     return Shape(skewness=float((centred**3).mean()), kurtosis=float((centred**4).mean()))
@@ -127,8 +127,8 @@ def sortino_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
     Sortino, F. and van der Meer, R., "Downside Risk", Journal of Portfolio Management, 1991.
     """
     excess = _excess(returns, risk_free)
-    downside = np.sqrt((np.minimum(excess, 0.0) ** 2).mean()) if len(excess) >= LEAST_SESSIONS else 0.0
-    return float(np.sqrt(SESSIONS_A_YEAR) * excess.mean() / downside) if downside > 0 else np.nan
+    downside = np.sqrt((np.minimum(excess, 0.0) ** 2).mean()) if len(excess) >= MIN_SESSIONS else 0.0
+    return float(np.sqrt(SESSIONS_PER_YEAR) * excess.mean() / downside) if downside > 0 else np.nan
 
 
 def calmar_ratio(returns: Returns) -> float:
@@ -146,7 +146,7 @@ def drawdowns(returns: pd.Series) -> pd.Series:
 def max_drawdown(returns: Returns) -> float:
     """Return the deepest drawdown, a negative fraction of the peak, or 0."""
     observed = _observed(returns)
-    return float(drawdowns(pd.Series(observed)).min()) if len(observed) >= LEAST_SESSIONS else np.nan
+    return float(drawdowns(pd.Series(observed)).min()) if len(observed) >= MIN_SESSIONS else np.nan
 
 
 def drawdown_table(returns: pd.Series, *, n_deepest: int = 10) -> pd.DataFrame:
@@ -171,26 +171,26 @@ def win_rate(returns: Returns) -> float:
     """Return the share of positive returns among those that are not 0."""
     observed = _observed(returns)
     moved = observed[observed != 0.0]
-    return float((moved > 0).mean()) if len(observed) >= LEAST_SESSIONS and len(moved) else np.nan
+    return float((moved > 0).mean()) if len(observed) >= MIN_SESSIONS and len(moved) else np.nan
 
 
 def profit_factor(returns: Returns) -> float:
     """Return the sum of positive returns over the size of the sum of negative ones."""
     observed = _observed(returns)
     lost = -observed[observed < 0].sum()
-    return float(observed[observed > 0].sum() / lost) if len(observed) >= LEAST_SESSIONS and lost > 0 else np.nan
+    return float(observed[observed > 0].sum() / lost) if len(observed) >= MIN_SESSIONS and lost > 0 else np.nan
 
 
 def value_at_risk(returns: Returns, *, level: float = 0.95) -> float:
     """Return the ``1 − level`` quantile of past returns (historical, linear between two), a loss being negative."""
     observed = _observed(returns)
-    return float(np.quantile(observed, 1.0 - level)) if len(observed) >= LEAST_SESSIONS else np.nan
+    return float(np.quantile(observed, 1.0 - level)) if len(observed) >= MIN_SESSIONS else np.nan
 
 
 def expected_shortfall(returns: Returns, *, level: float = 0.95) -> float:
     """Return the mean of past returns at or below the value at risk."""
     observed = _observed(returns)
-    if len(observed) < LEAST_SESSIONS:
+    if len(observed) < MIN_SESSIONS:
         return np.nan
     return float(observed[observed <= np.quantile(observed, 1.0 - level)].mean())
 
@@ -214,14 +214,14 @@ def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0
         Simple risk-free return of each session, taken off both.
     """
     both = pd.concat([returns - risk_free, market - risk_free], axis=1, join="inner").dropna().to_numpy()
-    if len(both) < LEAST_SESSIONS or np.ptp(both[:, 1]) == 0.0:
+    if len(both) < MIN_SESSIONS or np.ptp(both[:, 1]) == 0.0:
         return MarketFit(np.nan, np.nan, np.nan)
     covariance = np.cov(both, rowvar=False, ddof=1)
     beta = covariance[0, 1] / covariance[1, 1]
     intercept = both[:, 0].mean() - beta * both[:, 1].mean()
     own = covariance[0, 0]
     return MarketFit(
-        alpha=float(SESSIONS_A_YEAR * intercept),
+        alpha=float(SESSIONS_PER_YEAR * intercept),
         beta=float(beta),
         r_squared=float(beta * covariance[0, 1] / own) if own > 0 else np.nan,
     )
@@ -307,7 +307,7 @@ def performance_summary(
         total_return=float(np.prod(1.0 + values) - 1.0),
         annual_return=annual_return(observed),
         volatility=volatility(observed),
-        risk_free=float(np.mean(_excess(observed, 0.0) - _excess(observed, risk_free)) * SESSIONS_A_YEAR),
+        risk_free=float(np.mean(_excess(observed, 0.0) - _excess(observed, risk_free)) * SESSIONS_PER_YEAR),
         sharpe=sharpe_ratio(observed, risk_free=risk_free),
         sharpe_standard_error=sharpe_standard_error(observed, risk_free=risk_free),
         sortino=sortino_ratio(observed, risk_free=risk_free),

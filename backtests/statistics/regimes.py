@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.statistics.metrics import (
-    SESSIONS_A_YEAR,
     annual_return,
     max_drawdown,
     sharpe_ratio,
     sharpe_standard_error,
     volatility,
 )
+from core.conventions import SESSIONS_PER_YEAR
 
 __all__ = [
     "NAMED_PERIODS",
@@ -31,7 +31,7 @@ __all__ = [
 UNLABELLED = "unlabelled"
 VOLATILITY_NAMES = ("low volatility", "medium volatility", "high volatility")
 VIX_NAMES = ("low VIX", "medium VIX", "high VIX")
-LEAST_REGIME_SESSIONS = 60
+MIN_REGIME_SESSIONS = 60
 NAMED_PERIODS: Mapping[str, tuple[str, str]] = {
     "dot-com crash 2000-2002": ("2000-01-01", "2002-12-31"),
     "pre-crisis bull 2003-2007": ("2003-01-01", "2007-12-31"),
@@ -46,7 +46,7 @@ NAMED_PERIODS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def volatility_labels(market: pd.Series, *, lookback: int = 20, warm_up: int = SESSIONS_A_YEAR) -> pd.Series:
+def volatility_labels(market: pd.Series, *, lookback: int = 20, warm_up: int = SESSIONS_PER_YEAR) -> pd.Series:
     """Label each session by the tercile of trailing market volatility within its own past.
 
     Parameters
@@ -68,7 +68,7 @@ def volatility_labels(market: pd.Series, *, lookback: int = 20, warm_up: int = S
     return _before_the_session(_past_tercile(trailing, VOLATILITY_NAMES, warm_up), "volatility")
 
 
-def vix_labels(vix: pd.Series, *, warm_up: int = SESSIONS_A_YEAR) -> pd.Series:
+def vix_labels(vix: pd.Series, *, warm_up: int = SESSIONS_PER_YEAR) -> pd.Series:
     """Label each session by the tercile, within its own past, of the VIX at the close before.
 
     Parameters
@@ -157,7 +157,7 @@ def _before_the_session(labels: pd.Series, name: str) -> pd.Series:
 
 
 def _regime_row(returns: pd.Series) -> dict[str, float | int | bool]:
-    too_few = len(returns) < LEAST_REGIME_SESSIONS
+    too_few = len(returns) < MIN_REGIME_SESSIONS
     measures = {
         "sharpe": sharpe_ratio,
         "sharpe_standard_error": sharpe_standard_error,

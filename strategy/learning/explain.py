@@ -4,7 +4,7 @@ from functools import partial
 
 import pandas as pd
 
-from backtests.breakdown.study_values import ModelStudy
+from backtests.breakdown.signal_study import ModelStudy
 from core.parallel import cores, mapped
 from core.progress import ProgressCallback, silent
 from models.checkpoint import Checkpoint

@@ -26,7 +26,7 @@ from market.panel import Panel
 from market.universe import survivorship
 from portfolio.book import Book
 from portfolio.book_settings import BookSettings
-from portfolio.optimize import require_optimizer
+from portfolio.optimizer import require_optimizer
 from signals.score_metrics import summarize_ic
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunFolder, RunStore
@@ -265,7 +265,7 @@ def compare_books(
         Grounds,
         synthetic=given.panel.facts.synthetic,
         executable=not spec.execution.is_optimistic,
-        signal_told=signal.interval.low > 0,
+        ic_above_zero=signal.interval.low > 0,
         survivor_biased=survivorship(given.panel).is_biased,
     )
     rows: dict[str, dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from core.parallel import Workers
 from core.progress import ProgressCallback
 from market.inputs import Inputs
 from market.panel import Panel
-from portfolio.optimize import require_optimizer
+from portfolio.optimizer import require_optimizer
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import conclude
 from strategy.frozen.archive import panel_files

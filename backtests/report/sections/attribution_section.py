@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from backtests.breakdown.study_values import BookStudy
+from backtests.breakdown.book_study import BookStudy
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import factors_figure, legs_figure, sectors_figure
 from backtests.report.formats import count, date, percent, ranged, ratio

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from backtests.breakdown.study_values import BookStudy
+from backtests.breakdown.book_study import BookStudy
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import (
     beta_figure,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from backtests.breakdown.study_values import SignalStudy
+from backtests.breakdown.signal_study import SignalStudy
 from backtests.report.content import Part, Picture, Table
 from backtests.report.figures import (
     calibration_figure,

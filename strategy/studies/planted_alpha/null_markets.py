@@ -102,4 +102,4 @@ def _word(numbers: Mapping[str, float], *, synthetic: bool) -> str:
         sessions=int(numbers["sessions"]),
         sessions_needed=math.nan,
     )
-    return weigh(Grounds(confidence=alone, synthetic=synthetic, signal_told=numbers["ic_low"] > 0.0))
+    return weigh(Grounds(confidence=alone, synthetic=synthetic, ic_above_zero=numbers["ic_low"] > 0.0))

@@ -11,12 +11,12 @@ from backtests.engine.many_books import Case, net_returns_by_case
 from backtests.statistics.metrics import annual_return, max_drawdown, sharpe_ratio, sharpe_standard_error, volatility
 from market import Panel
 
-__all__ = ["CASE_COLUMNS", "mean_turnover", "score_cases"]
+__all__ = ["CASE_COLUMNS", "case_metrics", "mean_turnover"]
 
 CASE_COLUMNS = ("sharpe", "standard_error", "annual_return", "volatility", "max_drawdown")
 
 
-def score_cases(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.DataFrame:
+def case_metrics(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.DataFrame:
     """Return what each case came to.
 
     Parameters

@@ -1,25 +1,19 @@
-"""Studies: what the report tells about a signal, its model and its books beyond the headline; values, measured once.
+"""Signal study: what the report shows of a signal and of the model behind it beyond the headline, measured once.
 
-The arithmetic lives in ``signals`` and in the other modules of ``backtests``; here it is only put together.
+The arithmetic lives in ``signals`` and ``models``; here it is only put together.
 """
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from backtests.breakdown.attribution import attribution_table, leg_returns, sector_table
-from backtests.breakdown.held_clusters import Clusters
-from backtests.breakdown.holding_periods import concentration, holding_table, implied_holding
-from backtests.engine.backtest_result import BacktestResult
-from backtests.statistics.factor_regression import FactorFit, factor_fit
-from backtests.statistics.metrics import rolling_beta
 from market import Panel
 from signals.classification import SignMetrics, over_median, sign_metrics
 from signals.distribution import histogram, leg_hits, rank_stability, session_percentiles
 from signals.groups import ic_by_group, size_terciles
 from signals.score_metrics import information_coefficient, quantile_returns
 
-__all__ = ["BookStudy", "ModelStudy", "SignalStudy", "book_study", "signal_study"]
+__all__ = ["ModelStudy", "SignalStudy", "signal_study"]
 
 DECILES = 10
 
@@ -90,41 +84,6 @@ class ModelStudy:
     level_error: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BookStudy:
-    """Where a book's return came from and what it held.
-
-    Parameters
-    ----------
-    legs, attribution : DataFrame
-        ``leg_returns`` and its ``attribution_table``.
-    holding : DataFrame
-        ``holding_table`` of the target.
-    implied_holding : float
-        Sessions that a unit of the book is held, from turnover.
-    concentration : DataFrame
-        ``herfindahl`` and ``effective_names`` at each close.
-    beta : Series
-        To the market, over 63 sessions.
-    sectors : DataFrame or None
-        ``sector_table``; None where sectors are not known.
-    factors : FactorFit or None
-        Of the net returns on given factors; None without, or with too few common sessions.
-    clusters : Clusters or None
-        ``held_clusters`` of the last close, for an optimised book.
-    """
-
-    legs: pd.DataFrame
-    attribution: pd.DataFrame
-    holding: pd.DataFrame
-    implied_holding: float
-    concentration: pd.DataFrame
-    beta: pd.Series
-    sectors: pd.DataFrame | None = None
-    factors: FactorFit | None = None
-    clusters: Clusters | None = None
-
-
 def signal_study(
     scores: pd.DataFrame, forward: pd.DataFrame, panel: Panel, *, sectors: pd.Series | None = None
 ) -> SignalStudy:
@@ -157,43 +116,4 @@ def signal_study(
         stability=rank_stability(scores),
         sign=sign_metrics(scores, forward),
         relative_sign=sign_metrics(over_median(scores), over_median(forward.where(scores.notna()))),
-    )
-
-
-def book_study(
-    result: BacktestResult,
-    panel: Panel,
-    *,
-    target: pd.DataFrame,
-    market: pd.Series,
-    sectors: pd.Series | None = None,
-    factors: pd.DataFrame | None = None,
-) -> BookStudy:
-    """Measure where a book's return came from and what it held.
-
-    Parameters
-    ----------
-    result : BacktestResult
-        Of these bars.
-    panel : Panel
-        Bars that the book traded on.
-    target : DataFrame of float
-        Weights wanted at each close, before smoothing.
-    market : Series of float
-        Simple market return of each session.
-    sectors : Series of str, optional
-        Sector by ticker.
-    factors : DataFrame of float, optional
-        Simple returns of factors, and ``rf``.
-    """
-    legs = leg_returns(result, panel)
-    return BookStudy(
-        legs=legs,
-        attribution=attribution_table(legs, market),
-        holding=holding_table(target),
-        implied_holding=implied_holding(result),
-        concentration=concentration(result.held_weights),
-        beta=rolling_beta(result.net_returns, market),
-        sectors=None if sectors is None else sector_table(result, panel, sectors),
-        factors=None if factors is None else factor_fit(result.net_returns, factors),
     )

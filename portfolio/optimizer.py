@@ -16,9 +16,9 @@ from market.panel import Panel, aligned_frame
 from portfolio.book_settings import BookSettings
 from portfolio.constraints import position_limits
 from portfolio.neutral import UNKNOWN_BETA
-from portfolio.past_volatility import moves, trailing_beta
 from portfolio.problem import Problem
 from portfolio.selection import Selection, select_sides
+from portfolio.trailing_risk import moves, trailing_beta
 
 __all__ = ["OptimizedTargets", "full_window", "optimized_targets", "rebalances", "require_optimizer"]
 
