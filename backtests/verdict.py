@@ -1,6 +1,6 @@
 """Verdict: the rule that weighs the evidence of a run, made once as a value, and the headline numbers beside it.
 
-The rule is stated in docs/verdict.md. ``weigh`` is the rule; the rest collects what it weighs or puts it in words.
+``weigh`` is the rule, stated in docs/verdict.md; the rest gathers its grounds and writes the sentences of page one.
 """
 
 import math
@@ -14,6 +14,8 @@ from backtests.evaluation import MODEL, Evaluation
 from backtests.statistics.deflation import Overfitting, deflated_sharpe_ratio, minimum_track_record_length
 from backtests.statistics.inference import probabilistic_sharpe_ratio
 from backtests.statistics.metrics import sharpe_ratio
+from market.panel import Panel
+from market.returns import Execution
 from market.universe import survivorship
 from signals.score_metrics import ICSummary
 
@@ -25,31 +27,33 @@ __all__ = [
     "Verdict",
     "confidence_among",
     "finite_or_none",
+    "gather_grounds",
     "headline",
     "judge",
     "weigh",
 ]
 
 CONFIDENCE = 0.95  # probability at which a Sharpe ratio counts as above its benchmark
-FEW_TRIALS = 5  # below, the spread of the trials says too little to deflate by
-MAX_OVERFITTING = 0.5  # probability of backtest overfitting from which the choice among trials is worthless
-CAPPING = ("DRIFTED", "SECOND OPENING")  # stamps under which nothing is evidence
+FEW_TRIALS = 5  # with fewer, the variance of the trials' Sharpe ratios is too uncertain to deflate by
+MAX_OVERFITTING = 0.5  # at this probability of backtest overfitting or more, the choice among trials is worthless
+CAPPING_STAMPS = ("DRIFTED", "SECOND OPENING")  # a result that carries one is WEAK at best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confidence:
-    """What the net returns alone say, given the trials.
+    """Probabilistic and deflated Sharpe ratio of net returns, and the track record they need.
 
     Parameters
     ----------
     n_trials : int
         Distinct trials on the same bars and an overlapping test span, this one included.
     probabilistic : float
-        Probability that the true Sharpe ratio is above 0.
+        Probability that the true Sharpe ratio is above 0 (PSR).
     deflated : float
-        The same above what chance shows as the best of the trials; NaN for fewer than five.
+        Probability that it is above the expected maximum of as many trials without skill (DSR); NaN for fewer than
+        five.
     sessions : int
-        Sessions judged.
+        Sessions with a return.
     sessions_needed : float
         Minimum track record length at 95 %.
     """
@@ -70,22 +74,22 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
-    """Everything that the verdict weighs.
+    """What the verdict weighs.
 
     Parameters
     ----------
     confidence : Confidence
         Of the net returns.
     synthetic : bool
-        The market is a built-in one.
+        The market is a simulated one.
     executable : bool
-        The fill is one that somebody could have had.
+        Orders fill after the close at which they are decided.
     ic_above_zero : bool
-        The 95 % range of the rank IC lies above zero.
+        The 95 % interval of the mean rank IC lies above zero.
     survivor_biased : bool
-        The bars lack the names that died.
+        The bars lack delisted names.
     overfitting : float
-        Probability of backtest overfitting; NaN where no sweep gives the paths.
+        Probability of backtest overfitting (PBO); NaN with too few trials on the same sessions.
     capped : bool
         The result is DRIFTED or comes from a second opening of a hold-out.
     """
@@ -101,7 +105,7 @@ class Grounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrialStanding:
-    """A result among the trials.
+    """Where a result stands in the trial log.
 
     Parameters
     ----------
@@ -111,13 +115,13 @@ class TrialStanding:
         Annual net Sharpe ratio of every distinct trial on the same bars and an overlapping test span, this one
         included; NaN where there were too few sessions.
     uncounted : int
-        Shown results that a continuous integration declared its own.
+        Results shown in continuous integration, which are logged and not counted.
     overfitting : Overfitting or None
-        Where at least five such trials on the same sessions have left their returns.
+        Of the trials on the same sessions, where at least five kept their returns.
     openings : tuple of str
         Every opening of a sealed hold-out in this store.
     stamps : tuple of (label, sentence)
-        What else page one must say of this result.
+        What page one must say of this result besides.
     """
 
     recorded: int = 1
@@ -151,7 +155,7 @@ class Verdict:
 
     @property
     def trials_note(self) -> str:
-        """What the trials do to the Sharpe ratio, and how many sessions would be needed, in words."""
+        """The deflated Sharpe ratio, minimum track record and probability of overfitting, in one sentence."""
         confidence, overfitting = self.grounds.confidence, self.grounds.overfitting
         parts = [_deflation(confidence, self.standing)]
         if math.isfinite(confidence.sessions_needed):
@@ -176,30 +180,74 @@ def confidence_among(net_returns: pd.Series, sharpes: tuple[float, ...]) -> Conf
 
 
 def weigh(grounds: Grounds) -> str:
-    """Return ``"EVIDENCE"``, ``"WEAK"`` or ``"NOT EVIDENCE"``."""
-    told = grounds.confidence.probabilistic >= CONFIDENCE and grounds.ic_above_zero
-    if grounds.synthetic or not grounds.executable or not told:
+    """Decide between ``"EVIDENCE"``, ``"WEAK"`` and ``"NOT EVIDENCE"``."""
+    significant = grounds.confidence.probabilistic >= CONFIDENCE and grounds.ic_above_zero
+    if grounds.synthetic or not grounds.executable or not significant:
         return "NOT EVIDENCE"
-    doubted = grounds.survivor_biased or grounds.capped or grounds.overfitting >= MAX_OVERFITTING
-    return "WEAK" if doubted or not grounds.confidence.passes_multiple_testing else "EVIDENCE"
+    doubtful = grounds.survivor_biased or grounds.capped or grounds.overfitting >= MAX_OVERFITTING
+    return "WEAK" if doubtful or not grounds.confidence.passes_multiple_testing else "EVIDENCE"
+
+
+def gather_grounds(
+    panel: Panel,
+    execution: Execution,
+    *,
+    ic: ICSummary,
+    confidence: Confidence,
+    standing: TrialStanding | None = None,
+) -> Grounds:
+    """Gather what the verdict on one book weighs.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars that the book traded on.
+    execution : Execution
+        When its orders fill.
+    ic : ICSummary
+        Rank IC of the scores behind it.
+    confidence : Confidence
+        Of its net returns among their trials.
+    standing : TrialStanding, optional
+        Adds the probability of overfitting and the stamps that cap a verdict.
+    """
+    overfitting = standing.overfitting if standing else None
+    labels = {label for label, _ in standing.stamps} if standing else set()
+    return Grounds(
+        confidence=confidence,
+        synthetic=panel.facts.synthetic,
+        executable=not execution.is_optimistic,
+        ic_above_zero=ic.interval.low > 0,
+        survivor_biased=survivorship(panel).is_biased,
+        overfitting=math.nan if overfitting is None else overfitting.probability,
+        capped=bool(labels & set(CAPPING_STAMPS)),
+    )
 
 
 def judge(evaluation: Evaluation, standing: TrialStanding) -> Verdict:
-    """Weigh an evaluation among its trials; made once a run, and handed on as a value.
+    """Weigh an evaluation among its trials, once per run; everything after it reads the value.
 
     Parameters
     ----------
     evaluation : Evaluation
-        What the scores and their book came to.
+        Scores, books and backtests of the test span.
     standing : TrialStanding
-        The trials that the result is deflated by, and the stamps that it must carry.
+        Trials that the Sharpe ratio is deflated by, and stamps that the result must carry.
     """
-    grounds = _grounds(evaluation, standing)
-    return Verdict(word=weigh(grounds), sentence=_sentence(evaluation, grounds), grounds=grounds, standing=standing)
+    grounds = gather_grounds(
+        evaluation.inputs.panel,
+        evaluation.rules.execution,
+        ic=evaluation.signal.summary(MODEL),
+        confidence=confidence_among(evaluation.result.net_returns, standing.sharpes),
+        standing=standing,
+    )
+    word = weigh(grounds)
+    sentence = f"{word}: {_sentence(evaluation, grounds)}"
+    return Verdict(word=word, sentence=sentence, grounds=grounds, standing=standing)
 
 
 def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
-    """Collect the numbers of page one with what must stand beside them; NaN is None."""
+    """Collect the numbers of page one and what must stand beside them, for ``metrics.json``; NaN is None."""
     rules, standing, confidence = evaluation.rules, verdict.standing, verdict.grounds.confidence
     net, panel = evaluation.performance(rules.name), evaluation.inputs.panel
     result, signal = evaluation.result, evaluation.signal.summary(MODEL)
@@ -238,7 +286,7 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
 
 
 def finite_or_none(value: Any) -> Any:
-    """Return the value with every NaN or infinity in it as None, for JSON."""
+    """Replace every NaN or infinity in a value by None, for JSON."""
     if isinstance(value, dict):
         return {key: finite_or_none(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -246,24 +294,10 @@ def finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _grounds(evaluation: Evaluation, standing: TrialStanding) -> Grounds:
-    panel, signal = evaluation.inputs.panel, evaluation.signal.summary(MODEL)
-    labels = {label for label, _ in standing.stamps}
-    return Grounds(
-        confidence=confidence_among(evaluation.result.net_returns, standing.sharpes),
-        synthetic=panel.facts.synthetic,
-        executable=not evaluation.rules.execution.is_optimistic,
-        ic_above_zero=signal.interval.low > 0,
-        survivor_biased=survivorship(panel).is_biased,
-        overfitting=math.nan if standing.overfitting is None else standing.overfitting.probability,
-        capped=bool(labels & set(CAPPING)),
-    )
-
-
 def _sentence(evaluation: Evaluation, grounds: Grounds) -> str:
     net = evaluation.performance(evaluation.rules.name)
     parts = [
-        f"{weigh(grounds)}: over {net.sessions} test sessions the net Sharpe ratio is "
+        f"over {net.sessions} test sessions the net Sharpe ratio is "
         f"{net.sharpe:.2f} ± {net.sharpe_standard_error:.2f}, {_against_chance(grounds.confidence)};",
         _against_baseline(evaluation),
     ]
@@ -281,7 +315,7 @@ def _deflation(confidence: Confidence, standing: TrialStanding) -> str:
     comparable = f"{recorded}, {confidence.n_trials} on these bars and this span"
     if confidence.n_trials < FEW_TRIALS:
         return (
-            f"{comparable}: fewer than five cannot deflate, so the probabilistic Sharpe ratio is shown, "
+            f"{comparable}: too few to deflate by, so the probabilistic Sharpe ratio is shown, "
             f"{confidence.probabilistic:.3f}"
         )
     return f"{comparable}: deflated Sharpe ratio {confidence.deflated:.3f}"
@@ -291,7 +325,7 @@ def _against_chance(confidence: Confidence) -> str:
     if math.isnan(confidence.probabilistic):
         return "too few sessions to tell"
     if confidence.probabilistic < CONFIDENCE:
-        return "not told from zero"
+        return "not significantly above zero"
     trials = confidence.n_trials
     if not confidence.passes_multiple_testing:
         return f"above zero but not above what {trials} trials show by chance"
@@ -299,14 +333,14 @@ def _against_chance(confidence: Confidence) -> str:
 
 
 def _against_baseline(evaluation: Evaluation) -> str:
-    """Return the rank IC beside the first baseline: ridge under a model, else the first of those from prices."""
+    """Compare the rank IC with the first baseline: ridge for a model, else the first of those from prices."""
     signal, baseline = evaluation.signal.summary(MODEL), next(name for name in evaluation.signal.ic if name != MODEL)
     gap = evaluation.signal.difference(baseline)
     clear = signal.interval.low > 0 or signal.interval.high < 0
-    noise = "" if clear else ", not told from noise,"
-    rival = "ridge on the same features" if baseline == "ridge" else baseline
+    noise = "" if clear else ", indistinguishable from noise,"
+    opponent = "ridge on the same features" if baseline == "ridge" else baseline
     return (
-        f"the rank IC is {signal.mean:+.4f} ± {signal.standard_error:.4f}{noise} and {_compared(gap)} {rival} "
+        f"the rank IC is {signal.mean:+.4f} ± {signal.standard_error:.4f}{noise} and {_compared(gap)} {opponent} "
         f"({gap.mean:+.4f} ± {gap.standard_error:.4f})."
     )
 

@@ -125,7 +125,7 @@ def test_noise_is_called_noise(panel: Panel, tmp_path: Path) -> None:
     noise = pd.DataFrame(rng.normal(size=panel.close.shape), index=panel.sessions, columns=panel.tickers)
     headline = evaluate(noise, panel, store=RunStore(tmp_path)).metrics["headline"]
     assert headline["verdict"] == "NOT EVIDENCE"
-    assert "not told from noise" in headline["sentence"]
+    assert "indistinguishable from noise" in headline["sentence"]
 
 
 def test_scores_that_look_ahead_are_suspected(panel: Panel, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from backtests.engine.overlay_loop import decide_book
 from backtests.evaluation import MODEL
 from backtests.statistics.bootstrap_intervals import sharpe_gap_interval, sharpe_interval
 from backtests.statistics.metrics import performance_summary, sharpe_ratio
-from backtests.verdict import Grounds, confidence_among, finite_or_none, weigh
+from backtests.verdict import confidence_among, finite_or_none, gather_grounds, weigh
 from core.errors import RunError, UnsupportedBookError
 from core.progress import ProgressCallback, silent
 from market.equal_weight import equal_weight_market
@@ -261,13 +261,7 @@ def compare_books(
         raise RunError(f"no book could be held, the first because {next(iter(refused.values()))}")
     market = equal_weight_market(given.panel)
     trials = _counted(folder, store, {name: (lineup[name], result) for name, (_, result) in held.items()})
-    grounds = partial(
-        Grounds,
-        synthetic=given.panel.facts.synthetic,
-        executable=not spec.execution.is_optimistic,
-        ic_above_zero=signal.interval.low > 0,
-        survivor_biased=survivorship(given.panel).is_biased,
-    )
+    grounds = partial(gather_grounds, given.panel, spec.execution, ic=signal)
     rows: dict[str, dict[str, Any]] = {}
     for name, (book, result) in held.items():
         found = confidence_among(result.net_returns, trials)

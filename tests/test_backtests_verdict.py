@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.verdict import Confidence, Grounds, confidence, weigh
+from backtests.verdict import Confidence, Grounds, confidence_among, weigh
 from core.conventions import SESSIONS_PER_YEAR
 
 SURE = Confidence(n_trials=10, probabilistic=0.99, deflated=0.96, sessions=500, sessions_needed=100.0)
@@ -45,18 +45,18 @@ def test_each_ground_has_its_weight(change: dict[str, object], word: str) -> Non
         ({"n_trials": 1, "deflated": math.nan, "probabilistic": 0.951}, "EVIDENCE"),
     ],
 )
-def test_the_trials_must_be_paid_for(change: dict[str, float], word: str) -> None:
+def test_the_multiple_testing_test_must_be_passed(change: dict[str, float], word: str) -> None:
     assert weigh(Grounds(confidence=dataclasses.replace(SURE, **change))) == word
 
 
 def test_fewer_than_five_trials_are_not_deflated() -> None:
     returns = pd.Series(np.random.default_rng(0).normal(0.001, 0.01, size=300))
-    assert math.isnan(confidence(returns, (1.0, 0.5, 0.2, 0.1)).deflated)
-    assert 0.0 < confidence(returns, (1.0, 0.5, 0.2, 0.1, 0.0)).deflated < 1.0
+    assert math.isnan(confidence_among(returns, (1.0, 0.5, 0.2, 0.1)).deflated)
+    assert 0.0 < confidence_among(returns, (1.0, 0.5, 0.2, 0.1, 0.0)).deflated < 1.0
 
 
 def share_called_evidence(rng: np.random.Generator, *, true_sharpe: float | None, repetitions: int = 500) -> float:
-    """Return how often, among 200 trials over five years, the best null or the one with skill is called EVIDENCE."""
+    """How often, among 200 trials over five years, the best null or the one with skill is called EVIDENCE."""
     n_sessions, n_trials, called = 5 * SESSIONS_PER_YEAR, 200, 0
     for _ in range(repetitions):
         returns = rng.standard_normal((n_trials, n_sessions), dtype=np.float32) * 0.01
@@ -64,7 +64,7 @@ def share_called_evidence(rng: np.random.Generator, *, true_sharpe: float | None
             returns[0] += 0.01 * true_sharpe / math.sqrt(SESSIONS_PER_YEAR)
         sharpes = returns.mean(axis=1) / returns.std(axis=1, ddof=1) * math.sqrt(SESSIONS_PER_YEAR)
         judged = int(sharpes.argmax()) if true_sharpe is None else 0
-        found = confidence(pd.Series(returns[judged].astype(float)), tuple(sharpes.tolist()))
+        found = confidence_among(pd.Series(returns[judged].astype(float)), tuple(sharpes.tolist()))
         called += weigh(Grounds(confidence=found)) == "EVIDENCE"
     return called / repetitions
 
