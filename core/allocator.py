@@ -17,7 +17,7 @@ from functools import cache
 __all__ = ["keep_large_blocks"]
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_KEPT = 2**28  # bytes; larger blocks go back when they are freed: kept, they would splinter gigabytes
+MAX_KEPT_BYTES = 2**28  # bytes; larger blocks go back when they are freed: kept, they would splinter gigabytes
 NEVER = -1  # the free end of the heap is not given back
 
 
@@ -30,4 +30,4 @@ def keep_large_blocks() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # statically linked, or another C library
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) == 1 and mallopt(M_TRIM_THRESHOLD, NEVER) == 1)
+    return bool(mallopt(M_MMAP_THRESHOLD, MAX_KEPT_BYTES) == 1 and mallopt(M_TRIM_THRESHOLD, NEVER) == 1)

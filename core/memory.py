@@ -6,7 +6,7 @@ import re
 __all__ = ["half_of_memory", "memory_of"]
 
 UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
-UNKNOWN = 4 * 10**9  # taken where the system does not say what it has
+DEFAULT_MEMORY = 4 * 10**9  # taken where the system does not say what it has
 
 
 def memory_of(words: str) -> int:
@@ -28,4 +28,4 @@ def half_of_memory() -> int:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):
-        return UNKNOWN
+        return DEFAULT_MEMORY

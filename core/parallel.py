@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 PLACES = ("threads", "processes", "ray")
 ELSEWHERE = ("processes", "ray")
 LIMITS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-EVERY = 0.2  # seconds between two looks at who has finished
+POLL_SECONDS = 0.2  # seconds between two looks at who has finished
 ROOT = Path(__file__).resolve().parent.parent
 KILLED = "a worker was killed, most likely for memory: free some, or use fewer workers"
 
@@ -205,7 +205,7 @@ def _pool(function: Callable[[Item], Result], pool: Executor) -> Iterator[_Place
 
 
 def _finished_futures(asked: list[Future[Any]]) -> Iterable[Future[Any]]:
-    return wait(asked, timeout=EVERY, return_when=FIRST_COMPLETED).done
+    return wait(asked, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done
 
 
 @contextmanager
@@ -223,7 +223,7 @@ def _ray(function: Callable[[Item], Result], workers: int) -> Iterator[_Place]:
         yield _Place(
             ask=partial(remote.remote, function, Path.cwd()),
             take=ray.get,
-            finished=lambda asked: ray.wait(asked, timeout=EVERY)[0],
+            finished=lambda asked: ray.wait(asked, timeout=POLL_SECONDS)[0],
         )
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError) as error:
         raise RunError(KILLED) from error

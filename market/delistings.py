@@ -7,9 +7,9 @@ import pandas as pd
 
 from market.panel import Panel, aligned_frame
 
-__all__ = ["PATIENCE", "PayOuts", "cash_outs", "listed", "pay_outs"]
+__all__ = ["MAX_SILENT_SESSIONS", "PayOuts", "cash_outs", "listed", "pay_outs"]
 
-PATIENCE = 20  # sessions without a print after which a name counts as gone
+MAX_SILENT_SESSIONS = 20  # sessions without a print after which a name counts as gone
 
 
 class PayOuts(NamedTuple):
@@ -20,10 +20,10 @@ class PayOuts(NamedTuple):
     returns: np.ndarray
 
 
-def listed(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
+def listed(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> pd.DataFrame:
     """Return which names can be expected to trade after the close of each session.
 
-    A name is listed from its first print until its delisting session, or until ``patience`` sessions in a row went by
+    A name is listed from its first print until its delisting session, or until ``max_silent`` sessions in a row went by
     without a print; a later print lists it again.
 
     Returns
@@ -32,15 +32,15 @@ def listed(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
         Row *t* is known at the close of *t*.
     """
     silent = _sessions_since_print(panel)
-    alive = (silent < patience) & ~_delisted(panel)
+    alive = (silent < max_silent) & ~_delisted(panel)
     return aligned_frame(alive, panel.sessions, panel.tickers)
 
 
-def cash_outs(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
+def cash_outs(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> pd.DataFrame:
     """Return the sessions in which holders are paid out at last close × (1 + delisting return).
 
-    That is the session after a delisting, or the one that ends ``patience`` sessions in a row without a print, whatever
-    comes first: a holder who was paid because patience ran out holds nothing when a later delisting date comes.
+    That is the session after a delisting, or the last of ``max_silent`` sessions in a row without a print, whichever
+    comes first: a holder who was paid after a long silence holds nothing when a later delisting date comes.
 
     Returns
     -------
@@ -48,21 +48,21 @@ def cash_outs(panel: Panel, *, patience: int = PATIENCE) -> pd.DataFrame:
         The delisting return (0 where none is known) in the session of the pay-out, NaN elsewhere.
     """
     paid = np.full(panel.close.shape, np.nan, order="F")
-    found = pay_outs(panel, patience=patience)
+    found = pay_outs(panel, max_silent=max_silent)
     paid[found.rows, found.columns] = found.returns
     return aligned_frame(paid, panel.sessions, panel.tickers)
 
 
-def pay_outs(panel: Panel, *, patience: int = PATIENCE) -> PayOuts:
+def pay_outs(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> PayOuts:
     """Return the entries of ``cash_outs`` that are not NaN."""
     printed = panel.printed.to_numpy()
-    rows, columns = _patience_ends(printed, patience)
+    rows, columns = _silence_ends(printed, max_silent)
     left = panel.tickers.get_indexer(panel.delistings.index)
     after = panel.sessions.searchsorted(panel.delistings["session"], side="right")
     first_after = np.full(len(panel.tickers), len(panel.sessions))
     first_after[left] = after
     before = rows < first_after[columns]
-    unpaid = _printed_lately(printed, after, left, patience)
+    unpaid = _printed_lately(printed, after, left, max_silent)
     return PayOuts(
         rows=np.concatenate([rows[before], after[unpaid]]),
         columns=np.concatenate([columns[before], left[unpaid]]),
@@ -70,19 +70,19 @@ def pay_outs(panel: Panel, *, patience: int = PATIENCE) -> PayOuts:
     )
 
 
-def _patience_ends(printed: np.ndarray, patience: int) -> tuple[np.ndarray, np.ndarray]:
+def _silence_ends(printed: np.ndarray, max_silent: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the sessions that end just so many sessions in a row without a print, after one with."""
     n = len(printed)
-    falls = printed[: max(n - patience, 0)] & ~printed[1 : max(n - patience, 0) + 1]
+    falls = printed[: max(n - max_silent, 0)] & ~printed[1 : max(n - max_silent, 0) + 1]
     columns, rows = np.divmod(np.flatnonzero(falls.T), max(len(falls), 1))
-    silent = ~printed[rows[:, None] + np.arange(1, patience + 1), columns[:, None]].any(axis=1)
-    return rows[silent] + patience, columns[silent]
+    silent = ~printed[rows[:, None] + np.arange(1, max_silent + 1), columns[:, None]].any(axis=1)
+    return rows[silent] + max_silent, columns[silent]
 
 
-def _printed_lately(printed: np.ndarray, rows: np.ndarray, columns: np.ndarray, patience: int) -> np.ndarray:
-    """Whether names printed in any of the ``patience`` sessions before a row of the bars, or in it."""
+def _printed_lately(printed: np.ndarray, rows: np.ndarray, columns: np.ndarray, max_silent: int) -> np.ndarray:
+    """Whether names printed in any of the ``max_silent`` sessions before a row of the bars, or in it."""
     inside = rows < len(printed)
-    window = np.clip(rows[:, None] - np.arange(patience + 1), 0, len(printed) - 1)
+    window = np.clip(rows[:, None] - np.arange(max_silent + 1), 0, len(printed) - 1)
     found: np.ndarray = inside & printed[window, columns[:, None]].any(axis=1)
     return found
 

@@ -22,9 +22,9 @@ from models.spans import Span
 from models.threads import compute_threads, threads
 from models.windows import Windows
 
-__all__ = ["LONGEST_QUARTER", "carried_scores", "quarter_spans"]
+__all__ = ["MAX_QUARTER_SESSIONS", "carried_scores", "quarter_spans"]
 
-LONGEST_QUARTER = 92  # days, so at most as many sessions
+MAX_QUARTER_SESSIONS = 92  # days, so at most as many sessions
 
 
 def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 NODES = 8  # of Gauss-Legendre on the path from the average sequence: see ``completeness_error``
-AT_A_TIME = 2  # sessions permuted beside each other: each holds its windows once for every feature
+SESSIONS_PER_BATCH = 2  # sessions permuted beside each other: each holds its windows once for every feature
 BLOCKS = 3
 
 
@@ -126,7 +126,7 @@ def permutation_importance(
     dealt = (
         _dealt(*_sequences(windows, row, sample.n_names, rng), groups, rng) for row in counted(drawn.tolist(), progress)
     )
-    workers = min(compute_threads(), AT_A_TIME)
+    workers = min(compute_threads(), SESSIONS_PER_BATCH)
     with threads(compute_threads()):  # whatever the workers leave behind
         found = list(mapped(partial(_permuted, network), dealt, workers=workers, on="threads"))
     lost, disorder = (np.stack(column) for column in zip(*found, strict=True))

@@ -5,13 +5,14 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_QUARTER
 from market.panel import Panel
 from signals.score_metrics import information_coefficient, summarize_ic
 
 __all__ = ["SIZES", "ic_by_group", "size_terciles"]
 
 SIZES = ("small", "medium", "large")
-QUARTER, LEAST_SESSIONS = 63, 21
+MIN_SESSIONS = 21  # with a known dollar volume, of the trailing quarter
 
 
 def size_terciles(panel: Panel) -> pd.DataFrame:
@@ -28,7 +29,7 @@ def size_terciles(panel: Panel) -> pd.DataFrame:
         ``"small"``, ``"medium"`` or ``"large"`` by the mean dollar volume of the last 63 sessions (at least 21 known),
         equal ones by their average rank; row *t* uses sessions up to *t*. NaN outside the universe.
     """
-    trailing = panel.dollar_volume.rolling(QUARTER, min_periods=LEAST_SESSIONS).mean().where(panel.universe)
+    trailing = panel.dollar_volume.rolling(SESSIONS_PER_QUARTER, min_periods=MIN_SESSIONS).mean().where(panel.universe)
     place = trailing.rank(axis=1, pct=True).to_numpy()
     tercile = np.ceil(np.round(place * len(SIZES), 9))  # the third of nine names is in the first in spite of rounding
     labels = np.full(place.shape, np.nan, dtype=object)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_MONTH, SESSIONS_PER_QUARTER, SESSIONS_PER_YEAR
 from market.panel import Panel, aligned_frame
 
 __all__ = ["PRICE_BASELINES", "low_volatility", "momentum_12_1", "one_day_reversal", "random_ranks"]
 
-YEAR, MONTH, QUARTER = 252, 21, 63
-LEAST_RETURNS = 42  # of 63: a few missing prints do not silence a name for a quarter
+MIN_RETURNS = 42  # of 63: a few missing prints do not silence a name for a quarter
 
 
 def one_day_reversal(panel: Panel) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def momentum_12_1(panel: Panel) -> pd.DataFrame:
     ----------
     Jegadeesh, N. and Titman, S., "Returns to Buying Winners and Selling Losers", Journal of Finance, 1993.
     """
-    return _within_universe(panel.close.shift(MONTH) / panel.close.shift(YEAR) - 1.0, panel)
+    return _within_universe(panel.close.shift(SESSIONS_PER_MONTH) / panel.close.shift(SESSIONS_PER_YEAR) - 1.0, panel)
 
 
 def low_volatility(panel: Panel) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def low_volatility(panel: Panel) -> pd.DataFrame:
     Ang, A., Hodrick, R., Xing, Y. and Zhang, X., "The Cross-Section of Volatility and Expected Returns", Journal of
     Finance, 2006.
     """
-    return _within_universe(-_returns(panel).rolling(QUARTER, min_periods=LEAST_RETURNS).std(ddof=1), panel)
+    return _within_universe(-_returns(panel).rolling(SESSIONS_PER_QUARTER, min_periods=MIN_RETURNS).std(ddof=1), panel)
 
 
 def random_ranks(panel: Panel, *, seed: int) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
 from market.panel import Panel
 from market.returns import Execution, forward_returns
@@ -33,7 +34,6 @@ __all__ = [
     "summarize_ic",
 ]
 
-SESSIONS_A_YEAR = 252
 
 Correlation = Literal["spearman", "pearson"]
 
@@ -190,7 +190,7 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
         mean=mean,
         std=std,
         icir=icir,
-        icir_annual=icir * math.sqrt(SESSIONS_A_YEAR),
+        icir_annual=icir * math.sqrt(SESSIONS_PER_YEAR),
         standard_error=error,
         t_hac=_ratio(mean, error),
         hac_lags=lags,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.allocator import LARGEST_KEPT, keep_large_blocks
+from core.allocator import MAX_KEPT_BYTES, keep_large_blocks
 
 
 @pytest.fixture(autouse=True)
@@ -31,13 +31,13 @@ def test_large_blocks_are_kept_and_asked_for_once(monkeypatch):
     asked = library(monkeypatch, [1, 1])
     assert keep_large_blocks()
     assert keep_large_blocks()
-    assert asked == [(-3, LARGEST_KEPT), (-1, -1)]
+    assert asked == [(-3, MAX_KEPT_BYTES), (-1, -1)]
 
 
 def test_a_refused_threshold_leaves_the_heap_to_the_library(monkeypatch):
     asked = library(monkeypatch, [0])
     assert not keep_large_blocks()
-    assert asked == [(-3, LARGEST_KEPT)]
+    assert asked == [(-3, MAX_KEPT_BYTES)]
 
 
 def test_other_systems_and_libraries_are_left_alone(monkeypatch):

@@ -196,16 +196,16 @@ def test_nothing_is_delayed_unless_asked_and_at_most_a_month() -> None:
         Execution(extra_delay=22)
 
 
-def test_a_name_is_listed_from_its_first_print_until_patience_runs_out() -> None:
+def test_a_name_is_listed_from_its_first_print_until_a_long_silence() -> None:
     panel = panel_of({"A": [NAN, 5, NAN, 5, NAN, NAN, NAN, 5], "B": [1.0] * 8})
-    assert listed(panel, patience=3)["A"].tolist() == [False, True, True, True, True, True, False, True]
-    assert listed(panel, patience=3)["B"].all()
+    assert listed(panel, max_silent=3)["A"].tolist() == [False, True, True, True, True, True, False, True]
+    assert listed(panel, max_silent=3)["B"].all()
 
 
-def test_patience_pays_out_once_and_a_known_delisting_the_session_after() -> None:
+def test_a_long_silence_pays_out_once_and_a_known_delisting_the_session_after() -> None:
     close = {"A": [5, NAN, NAN, NAN, NAN, NAN], "B": [1, 2, 3, NAN, NAN, NAN], "C": [1, 2, 3, 4, 5, 6]}
     panel = panel_of(close, delistings=delisted({"B": ("2020-01-03", -0.3)}))
-    paid = cash_outs(panel, patience=3)
+    paid = cash_outs(panel, max_silent=3)
     assert paid["A"].tolist() == pytest.approx([NAN, NAN, NAN, 0, NAN, NAN], nan_ok=True)
     assert paid["B"].tolist() == pytest.approx([NAN, NAN, NAN, -0.3, NAN, NAN], nan_ok=True)
     assert paid["C"].isna().all()
@@ -214,13 +214,13 @@ def test_patience_pays_out_once_and_a_known_delisting_the_session_after() -> Non
 
 def test_a_delisting_date_after_the_last_print_pays_out_after_that_date() -> None:
     panel = panel_of({"A": [5, NAN, NAN, NAN, NAN]}, delistings=delisted({"A": ("2020-01-03", -1.0)}))
-    assert cash_outs(panel, patience=4)["A"].tolist() == pytest.approx([NAN, NAN, NAN, -1.0, NAN], nan_ok=True)
+    assert cash_outs(panel, max_silent=4)["A"].tolist() == pytest.approx([NAN, NAN, NAN, -1.0, NAN], nan_ok=True)
 
 
-def test_a_delisting_after_patience_ran_out_pays_nobody_again() -> None:
+def test_a_delisting_after_a_long_silence_pays_nobody_again() -> None:
     close = {"A": [5, NAN, NAN, NAN, NAN, NAN], "B": [5, NAN, NAN, 6, NAN, NAN]}
     panel = panel_of(close, delistings=delisted({"A": ("2020-01-06", -1.0), "B": ("2020-01-07", -0.5)}))
-    paid = cash_outs(panel, patience=2)
+    paid = cash_outs(panel, max_silent=2)
     assert paid["A"].tolist() == pytest.approx([NAN, NAN, 0, NAN, NAN, NAN], nan_ok=True)
     assert paid["B"].tolist() == pytest.approx([NAN, NAN, 0, NAN, NAN, -0.5], nan_ok=True)  # it printed again between
 
@@ -232,10 +232,10 @@ def test_a_delisting_in_the_last_session_is_not_paid_yet() -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 11), st.integers(1, 5))
-def test_listing_and_cash_outs_read_no_later_row(seed: int, row: int, patience: int) -> None:
+def test_listing_and_cash_outs_read_no_later_row(seed: int, row: int, silence: int) -> None:
     panel = random_panel(seed, missing=0.5)
     early = panel.until(panel.sessions[row])
-    pd.testing.assert_frame_equal(listed(early, patience=patience), listed(panel, patience=patience).iloc[: row + 1])
+    pd.testing.assert_frame_equal(listed(early, max_silent=silence), listed(panel, max_silent=silence).iloc[: row + 1])
     pd.testing.assert_frame_equal(
-        cash_outs(early, patience=patience), cash_outs(panel, patience=patience).iloc[: row + 1]
+        cash_outs(early, max_silent=silence), cash_outs(panel, max_silent=silence).iloc[: row + 1]
     )

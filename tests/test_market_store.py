@@ -302,7 +302,7 @@ def test_a_writer_waits_its_turn_and_says_so(tmp_path: Path) -> None:
     with (
         folder.locked(),
         pytest.raises(SourceError, match="us is being written by another process"),
-        folder.locked(patience=0.0),
+        folder.locked(timeout=0.0),
     ):
         pass
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from models.carried import LONGEST_QUARTER, quarter_spans
+from models.carried import MAX_QUARTER_SESSIONS, quarter_spans
 from models.model_settings import NetworkSettings
 from models.predict import predict_scores
 from models.spans import Span
@@ -46,7 +46,7 @@ def test_quarters_are_the_calendars_and_open_a_lookback_before():
 
 def test_no_quarter_is_longer_than_the_longest():
     days = pd.date_range("2000-01-01", "2004-12-31")
-    assert pd.Series(1, index=days).resample("QS").sum().max() == LONGEST_QUARTER
+    assert pd.Series(1, index=days).resample("QS").sum().max() == MAX_QUARTER_SESSIONS
 
 
 def test_carried_scores_are_the_network_unrolled_over_the_quarter(trained):

@@ -141,6 +141,14 @@ def test_changed_code_of_a_helper_asks_for_another_file(tmp_path: Path, monkeypa
     assert code_hash(importlib.import_module("own_features").own) is None
 
 
+def test_our_sources_count_where_they_are_installed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from signals.features import feature_code
+
+    monkeypatch.setattr(feature_code, "INSTALLED", (Path(feature_code.__file__).parents[2],))
+    sources, _ = feature_code._closure("signals.features.core14")
+    assert {"core.conventions", "market.panel", "signals.rows"} <= set(sources)
+
+
 def test_a_feature_typed_into_a_session_is_never_kept(tmp_path: Path) -> None:
     def typed(panel: Panel) -> np.ndarray:
         return panel.close.to_numpy()

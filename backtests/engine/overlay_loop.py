@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.many_books import net_returns_of
-from market.delistings import PATIENCE
+from market.delistings import MAX_SILENT_SESSIONS
 from market.panel import Panel
 from portfolio.book import Book, Overlays, Plan, finish_book, finished_weights, plan_book
 from portfolio.book_settings import BookSettings
@@ -22,7 +22,7 @@ __all__ = ["decide_book", "decide_weights", "traded_part"]
 
 
 def decide_book(rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None) -> Book:
-    """Return the decided weights of scores: builder, smoothing, gate, neutrality, overlays and limits.
+    """Decide weights from scores: builder, smoothing, gate, neutrality, overlays and limits.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def decide_book(rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sect
 def decide_weights(
     rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Return the weights of ``decide_book`` alone, for a book that nobody looks into: same bits, less work."""
+    """Decide the weights of ``decide_book`` alone, without stages and diagnostics: the same bits for less work."""
     return finished_weights(*_planned(rules, panel, scores, sectors))
 
 
 def traded_part(panel: Panel, scores: pd.DataFrame, *, book: BookSettings | None = None) -> Panel:
-    """Return the panel from shortly before the first score: as much as listing, and so every book, depends on.
+    """Cut the panel to start shortly before the first score: as much history as listing and the book depend on.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def traded_part(panel: Panel, scores: pd.DataFrame, *, book: BookSettings | None
         Whose sizes and neutrality may read further back.
     """
     first = int(panel.sessions.searchsorted(scores.index[0]))
-    memory = max(PATIENCE + 1, 0 if book is None else book.memory)
+    memory = max(MAX_SILENT_SESSIONS + 1, 0 if book is None else book.memory)
     return panel.between(panel.sessions[max(0, first - memory)], None)
 
 
@@ -97,7 +97,7 @@ def _switched(rules: TradingRules, panel: Panel, plan: Plan, overlays: Overlays)
 
 
 def _past_returns(rules: TradingRules, panel: Panel, weights: pd.DataFrame) -> pd.Series:
-    """Return the book's net returns on the panel's sessions, NaN before its first fill."""
+    """Net returns of the book on the panel's sessions, NaN before its first fill."""
     delay = rules.execution.delay
     filled = weights.iloc[: len(weights) - delay].dropna(how="all")
     if filled.empty:

@@ -35,7 +35,7 @@ KINDS = {
 }
 BAD_PRINTS = ("repeated bar", "island")  # rows whose prices were not traded there
 ADJUSTMENT_JUMP = np.log(1.2)
-LONG_SILENCE = 60
+MIN_SILENT_SESSIONS = 60
 SAME_SHARE = 0.98
 COLUMNS = ("kind", "ticker", "first", "last", "value", "detail")
 Row = tuple[str, str, pd.Timestamp, pd.Timestamp, float, str]
@@ -175,7 +175,7 @@ def _identity_rows(panel: Panel) -> list[Row]:
     close = panel.close.to_numpy()
     rows = []
     inside = np.maximum.accumulate(printed, axis=0) & np.maximum.accumulate(printed[::-1], axis=0)[::-1] & ~printed
-    for c, a, z in runs(inside, least=LONG_SILENCE):
+    for c, a, z in runs(inside, least=MIN_SILENT_SESSIONS):
         jump = float(close[z + 1, c] / close[a - 1, c])
         detail = f"{z - a + 1} sessions of silence, then {jump:.2f} times the price"
         rows.append(_row(panel, "reused ticker", c, a, z, jump, detail))
@@ -191,7 +191,7 @@ def _duplicate_rows(panel: Panel) -> list[Row]:
     for column in range(moves.shape[1]):
         own = moves[:, column]
         heard = np.flatnonzero(~np.isnan(own))
-        if len(heard) < LONG_SILENCE:
+        if len(heard) < MIN_SILENT_SESSIONS:
             continue
         largest = heard[np.argsort(-np.abs(own[heard]), kind="stable")[:1]]
         key = (int(largest[0]), float(own[largest[0]]))

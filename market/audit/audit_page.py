@@ -11,7 +11,7 @@ from market.audit.audit import KINDS, Audit
 
 __all__ = ["render_audit", "write_audit"]
 
-MOST_ROWS = 2_000
+MAX_ROWS = 2_000
 BARS = 240  # columns of the picture
 
 
@@ -49,7 +49,7 @@ def _worst(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(title: str, frame: pd.DataFrame) -> dict[str, object]:
-    shown = frame.head(MOST_ROWS)
+    shown = frame.head(MAX_ROWS)
     rows = [[_cell(value) for value in row] for row in shown.itertuples(index=False)]
     return {"title": title, "columns": list(shown.columns), "rows": rows, "all": len(frame), "shown": len(shown)}
 

@@ -17,7 +17,7 @@ MIN_RANGE = 0.002  # of the close; bars of a few ticks repeat by themselves
 SAME_VOLUME = 0.02  # relative; a repeated bar mostly brings its volume along
 CLEAR_RANGE = 0.01  # of the close; a bar this wide and
 CLEAR_TICKS = 0.20  # in money, repeats in four prices only if it is copied
-POOLED = 3  # tickers that share both sessions before they are judged together
+MIN_POOLED_TICKERS = 3  # tickers that share both sessions before they are judged together
 ISLAND_SESSIONS = 3
 ISLAND_GAP = 0.02
 ISLAND_SCALE = 6.0  # times the ticker's usual overnight move
@@ -50,7 +50,7 @@ def repeated_bars(panel: Panel, *, factor: np.ndarray | None = None) -> Copies:
     misfit = _misfit(residual_returns(panel.close.to_numpy()))
     worse = misfit[early, columns] - misfit[late, columns]
     pairs = pd.Series(worse).groupby([early, late])
-    verdict = np.where(pairs.transform("size") >= POOLED, pairs.transform("sum"), worse)
+    verdict = np.where(pairs.transform("size") >= MIN_POOLED_TICKERS, pairs.transform("sum"), worse)
     copy, twin = np.where(verdict >= 0, early, late), np.where(verdict >= 0, late, early)
     return Copies(columns=columns, copies=copy, twins=twin)
 

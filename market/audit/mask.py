@@ -14,9 +14,9 @@ from market.panel import BAR_FIELDS, Panel
 
 __all__ = ["mask_outliers", "outliers"]
 
-MEMORY = 63
-LEAST = 20
-WIDE = 12.0  # times the trailing median move of the ticker
+WINDOW_SESSIONS = 63
+MIN_SESSIONS = 20
+MAX_MULTIPLE = 12.0  # times the trailing median move of the ticker
 
 
 def outliers(panel: Panel, *, hindsight: bool = False) -> pd.DataFrame:
@@ -38,8 +38,8 @@ def outliers(panel: Panel, *, hindsight: bool = False) -> pd.DataFrame:
         return audit_panel(panel).bad_prints(panel)
     moves = panel.close / panel.close.ffill().shift(1) - 1
     size = moves.sub(moves.median(axis=1), axis=0).abs()
-    usual = size.shift(1).rolling(MEMORY, min_periods=LEAST).median()
-    return size > WIDE * usual.where(usual > 0)
+    usual = size.shift(1).rolling(WINDOW_SESSIONS, min_periods=MIN_SESSIONS).median()
+    return size > MAX_MULTIPLE * usual.where(usual > 0)
 
 
 def mask_outliers(panel: Panel, *, hindsight: bool = False) -> Panel:

@@ -12,12 +12,12 @@ from market.sources.adjustment import find_splits, nearest_simple_ratio
 
 __all__ = ["Found", "adjusted_splits", "early_volume", "split_words", "unadjusted_splits"]
 
-WINDOW = 20
+WINDOW_SESSIONS = 20
 LIKELY = np.array([4 / 3, 3 / 2, 2, 5 / 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100])
 RATIOS = np.sort(np.r_[LIKELY, 1 / LIKELY])
-OPEN_NEAR = 0.06  # relative distance of the open from the ratio
-QUIET = 0.20  # high over low of the session, less one
-MONEY = 2.5  # money traded over its median, at most and at least its inverse
+OPEN_TOLERANCE = 0.06  # relative distance of the open from the ratio
+MAX_RANGE = 0.20  # high over low of the session, less one
+MAX_MONEY_RATIO = 2.5  # money traded over its median, at most and at least its inverse
 
 Found = list[tuple[int, int, float]]
 
@@ -38,8 +38,12 @@ def unadjusted_splits(panel: Panel) -> Found:
         ratio = pd.DataFrame(close).ffill().shift(1).to_numpy() / panel.open.to_numpy()
         nearest = _nearest(ratio)
         money, shares = _against_median(panel.dollar_volume), _shift_of_volume(panel.volume)
-        calm = (panel.high.to_numpy() / panel.low.to_numpy() - 1 < QUIET) & (money < MONEY) & (money > 1 / MONEY)
-        near = (np.abs(ratio / nearest - 1) < OPEN_NEAR) & (np.abs(np.log(ratio)) > 0.25)
+        calm = (
+            (panel.high.to_numpy() / panel.low.to_numpy() - 1 < MAX_RANGE)
+            & (money < MAX_MONEY_RATIO)
+            & (money > 1 / MAX_MONEY_RATIO)
+        )
+        near = (np.abs(ratio / nearest - 1) < OPEN_TOLERANCE) & (np.abs(np.log(ratio)) > 0.25)
         followed = np.abs(np.log(shares / nearest)) < 0.5 * np.abs(np.log(nearest))
     columns, rows = np.nonzero((near & calm & followed & _stays(close, ratio)).T)
     return [(int(c), int(r), float(nearest[r, c])) for c, r in zip(columns, rows, strict=True)]
@@ -74,15 +78,15 @@ def _nearest(ratio: np.ndarray) -> np.ndarray:
 
 def _against_median(frame: pd.DataFrame) -> np.ndarray:
     """Each value over the median of the twenty sessions that end three sessions before it."""
-    usual = frame.shift(3).rolling(WINDOW, min_periods=WINDOW // 2).median()
+    usual = frame.shift(3).rolling(WINDOW_SESSIONS, min_periods=WINDOW_SESSIONS // 2).median()
     against: np.ndarray = (frame / usual.where(usual > 0)).to_numpy()
     return against
 
 
 def _shift_of_volume(volume: pd.DataFrame) -> np.ndarray:
     """Median shares of the twenty sessions from a row on, over those that end three sessions before it."""
-    after = volume.iloc[::-1].rolling(WINDOW, min_periods=WINDOW // 2).median().iloc[::-1]
-    before = volume.shift(3).rolling(WINDOW, min_periods=WINDOW // 2).median()
+    after = volume.iloc[::-1].rolling(WINDOW_SESSIONS, min_periods=WINDOW_SESSIONS // 2).median().iloc[::-1]
+    before = volume.shift(3).rolling(WINDOW_SESSIONS, min_periods=WINDOW_SESSIONS // 2).median()
     shift: np.ndarray = (after / before.where(before > 0)).to_numpy()
     return shift
 

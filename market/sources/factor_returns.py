@@ -12,7 +12,7 @@ from market.sources.dates import check_single_zone, local_dates
 
 __all__ = ["load_factors"]
 
-LARGEST_SPREAD = 0.1  # standard deviation a session; published files in percent have about 1
+MAX_VOLATILITY = 0.1  # standard deviation a session; published files in percent have about 1
 
 
 def load_factors(source: str | Path, sessions: pd.DatetimeIndex) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def _check_units(frame: pd.DataFrame, origin: str) -> None:
     spread = frame.std(ddof=1)
     if not np.isfinite(frame.to_numpy()[frame.notna().to_numpy()]).all():
         raise BarsError(f"{origin} holds infinite returns: repair them")
-    if (spread > LARGEST_SPREAD).any():
+    if (spread > MAX_VOLATILITY).any():
         raise BarsError(
             f"{origin} moves by {spread.max():.2g} a session in {spread.idxmax()}: it looks like percent, divide by 100"
         )

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from core.errors import SourceError
+from core.progress import ProgressCallback, silent
 from market.sources.answers import Answer, read_answer
 from market.sources.fetch_ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
 from market.sources.long_form import LongBars, join_bars
@@ -32,15 +32,11 @@ __all__ = ["FetchOptions", "Fetched", "fetch", "fetch_rows", "read_tickers", "up
 
 OVERLAP = timedelta(days=45)  # of an update with what is stored, so that restatements show
 ENDED_EARLY = timedelta(days=10)
-LONGEST_PAUSE = 120.0
+MAX_PAUSE_SECONDS = 120.0
 ADJUSTMENT = "auto_adjust=False: open, high, low, close and volume split adjusted by the vendor, adj_close beside"
 LICENCE = "Yahoo's terms: personal use, no redistribution"
 
 Download = Callable[..., pd.DataFrame | None]
-
-
-def _quiet(stage: str, done: int, total: int, note: str = "") -> None:
-    """Show nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ class FetchOptions:
     attempts: int = 4
     pause: float = 5.0
     timeout: float = 180.0
-    progress: Any = _quiet
+    progress: ProgressCallback = silent
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     seed: int = 0
@@ -175,7 +171,7 @@ def fetch_rows(
         if not waiting:
             break
         if attempt:
-            options.sleep(min(options.pause * 2 ** (attempt - 1), LONGEST_PAUSE) * shaken.uniform(0.5, 1.5))
+            options.sleep(min(options.pause * 2 ** (attempt - 1), MAX_PAUSE_SECONDS) * shaken.uniform(0.5, 1.5))
         last = attempt == options.attempts - 1
         for answers in _asked(waiting, max(options.batch >> attempt, 1), span, options):
             ledger = _noted(ledger, answers, folder, last=last)

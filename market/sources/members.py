@@ -15,7 +15,7 @@ from market.sources.long_form import ticker_codes
 
 __all__ = ["MemberLists", "MemberSpans", "read_members"]
 
-EVER = np.datetime64("2262-01-01", "ns")
+NO_END = np.datetime64("2262-01-01", "ns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +62,7 @@ def _spans(table: pa.Table, start: str, end: str, *, origin: str) -> MemberSpans
     tickers, column = _tickers(table, starts, origin=origin), table[end]
     empty = pc.equal(column, "") if pa.types.is_string(column.type) else pc.is_null(column)
     known = ~pc.fill_null(empty, True).to_numpy()
-    ends = np.full(len(starts), EVER)
+    ends = np.full(len(starts), NO_END)
     if known.any():
         ends[known] = local_dates(column.filter(pa.array(known)), origin=origin)[0]
     if (ends < starts).any():

@@ -77,19 +77,19 @@ class DataFolder:
         return self._read(matching[0])
 
     @contextmanager
-    def locked(self, *, patience: float = LOCK_SECONDS) -> Iterator[None]:
+    def locked(self, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
         """Hold the only right to write, with what a killed writer left swept away.
 
         Raises
         ------
         SourceError
-            If another process does not let go within ``patience`` seconds.
+            If another process does not let go within ``timeout`` seconds.
         """
         from filelock import FileLock, Timeout  # readers need none
 
         self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.path / ".lock", timeout=patience):
+            with FileLock(self.path / ".lock", timeout=timeout):
                 self._sweep()
                 yield
         except Timeout as error:

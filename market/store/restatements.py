@@ -19,7 +19,7 @@ from market.store.parts import in_key_order
 __all__ = ["ROUNDING", "Comparison", "compare", "merged"]
 
 ROUNDING = 5e-6  # relative; vendors write six or seven digits
-NEAR_SIMPLE = 1e-3  # relative distance at which a factor is called a split
+SPLIT_TOLERANCE = 1e-3  # relative distance at which a factor is called a split
 PRICES = ("open", "high", "low", "close", "adj_close")
 
 
@@ -166,11 +166,11 @@ def _restated(differences: pd.DataFrame) -> list[Change]:
 def _likely(field: str, factors: np.ndarray) -> str:
     """What one factor over several sessions most likely is, in words."""
     middle = float(np.median(factors))
-    steady = len(factors) > 1 and np.isfinite(factors).all() and float(np.ptp(factors)) <= NEAR_SIMPLE * abs(middle)
+    steady = len(factors) > 1 and np.isfinite(factors).all() and float(np.ptp(factors)) <= SPLIT_TOLERANCE * abs(middle)
     if field not in (*PRICES, "volume") or not steady:
         return "corrected prints"
     ratio = float(nearest_simple_ratio(np.array([middle]))[0])
-    if abs(middle / ratio - 1) <= NEAR_SIMPLE:
+    if abs(middle / ratio - 1) <= SPLIT_TOLERANCE:
         new, old = (1 / ratio, 1.0) if ratio < 1 else (1.0, ratio)
         return f"split {new:g}:{old:g}" if field != "volume" else f"split {old:g}:{new:g}"
     return "dividend" if field == "adj_close" and 0.8 < middle < 1 else "rebased"

@@ -21,8 +21,8 @@ from market.panel import Panel, aligned_frame
 __all__ = ["HISTORY", "Bars", "oracle_row", "oracle_scores"]
 
 HISTORY = 90  # sessions since the first print before a name has a score
-FEWEST_NAMES = 10  # below it a cross-section has no scores
-LARGEST_Z = 3.0
+MIN_NAMES = 10  # below it a cross-section has no scores
+MAX_Z = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def oracle_scores(panel: Panel) -> pd.DataFrame:
 def oracle_row(bars: Bars, t: int, eligible: np.ndarray) -> np.ndarray:
     """Return the scores of row ``t``, shape (n_tickers,); NaN where not ``eligible``."""
     scores = np.full(len(eligible), np.nan)
-    if eligible.sum() >= FEWEST_NAMES:
+    if eligible.sum() >= MIN_NAMES:
         scores[eligible] = _z(_combined(*_observables(bars, t, eligible)))
     return scores
 
@@ -99,4 +99,4 @@ def _mean_of_printed(window: np.ndarray) -> np.ndarray:
 
 def _z(values: np.ndarray) -> np.ndarray:
     centred = values - values.mean()
-    return np.asarray(np.clip(centred / centred.std(), -LARGEST_Z, LARGEST_Z))
+    return np.asarray(np.clip(centred / centred.std(), -MAX_Z, MAX_Z))

@@ -15,7 +15,7 @@ __all__ = ["PricePath", "walk_prices"]
 
 INTRADAY_SHARE = 0.7  # of the push; the rest falls into the following gap
 FACTOR_LOADING = 0.21  # cross-sectional standard deviations of return per unit of the alpha factor
-LOWEST_CLOSE = 6.0  # a close below it ends the listing
+MIN_CLOSE = 6.0  # a close below it ends the listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def _note_bars(bars: Bars, path: PricePath, t: int) -> None:
 
 
 def _end_failures(path: PricePath, t: int) -> None:
-    failing = (path.close[t] < LOWEST_CLOSE) & (t < path.last)  # NaN compares False
+    failing = (path.close[t] < MIN_CLOSE) & (t < path.last)  # NaN compares False
     path.last[failing] = t
     path.failed[failing] = True
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.conventions import SESSIONS_PER_YEAR
 from market.synthetic.synthetic_settings import SyntheticSettings
 
 __all__ = ["SECTORS", "Lifetimes", "Shocks", "draw_lifetimes", "draw_shocks"]
@@ -36,14 +37,14 @@ VOLUME_HALF_LIFE, VOLUME_SPREAD = 12.0, 0.45  # of a name's log volume
 STRENGTH_HALF_LIFE, STRENGTH_SPREAD = 60.0, 0.35  # of the log strength of the planted alpha
 FACTOR_BLOCK = 250  # sessions
 OVERNIGHT_SHARE = 0.25  # of the variance of a close-to-close return
-LARGEST_SHOCK = 8.0  # standard deviations
-LARGEST_MOVE = 0.4  # of the price, overnight or intraday
+MAX_SHOCK = 8.0  # standard deviations
+MAX_MOVE = 0.4  # of the price, overnight or intraday
 RANGE_REACH = 0.4  # standard deviations of the name's return
-FEWEST_SHARES = 100.0  # a printed session
+MIN_SHARES = 100.0  # a printed session
 TYPICAL_VOLUME, VOLUME_RANGE = 1.5e6, 0.8  # shares a session; spread of its log over names
 START_PRICE, START_SPREAD, START_BOUNDS = 40.0, 0.6, (10.0, 250.0)
-LATE_LISTING, TAKEOVERS_A_YEAR, HALTS_A_YEAR = 0.12, 0.015, 0.15  # share of names; a name and year
-SHORTEST_LIFE = 120  # sessions before a takeover, and from the last listing to the end
+LATE_LISTING, TAKEOVERS_PER_YEAR, HALTS_PER_YEAR = 0.12, 0.015, 0.15  # share of names; a name and year
+MIN_LIFE_SESSIONS = 120  # sessions before a takeover, and from the last listing to the end
 TAKEOVER_RETURNS, FAILURE_RETURNS = (-0.01, 0.03), (-0.55, -0.05)
 
 
@@ -116,8 +117,8 @@ def draw_shocks(rng: np.random.Generator, settings: SyntheticSettings, sector: n
     gap += _gap(rng, sectors, sector_volatility[:, None])[:, sector] + _gap(rng, volatility * surprise, volatility)
     reach = np.abs(rng.standard_normal((2, *shape))) * (RANGE_REACH * volatility)
     return Shocks(
-        gap=np.clip(gap, -LARGEST_MOVE, LARGEST_MOVE),
-        intraday=np.clip(total - gap, -LARGEST_MOVE, LARGEST_MOVE),
+        gap=np.clip(gap, -MAX_MOVE, MAX_MOVE),
+        intraday=np.clip(total - gap, -MAX_MOVE, MAX_MOVE),
         above=reach[0],
         below=reach[1],
         volume=_volumes(rng, log_volatility, surprise),
@@ -131,8 +132,8 @@ def draw_lifetimes(rng: np.random.Generator, settings: SyntheticSettings) -> Lif
     """Draw listings, takeovers and halts."""
     n, sessions = settings.n_tickers, settings.n_sessions
     late = rng.random(n) < LATE_LISTING
-    first = np.where(late, rng.integers(20, max(sessions - SHORTEST_LIFE, 21), n), 0)
-    life = SHORTEST_LIFE + np.ceil(rng.exponential(252 / TAKEOVERS_A_YEAR, n)).astype(np.int64)
+    first = np.where(late, rng.integers(20, max(sessions - MIN_LIFE_SESSIONS, 21), n), 0)
+    life = MIN_LIFE_SESSIONS + np.ceil(rng.exponential(SESSIONS_PER_YEAR / TAKEOVERS_PER_YEAR, n)).astype(np.int64)
     return Lifetimes(
         first=first,
         last=np.minimum(first + life, sessions),
@@ -145,7 +146,7 @@ def draw_lifetimes(rng: np.random.Generator, settings: SyntheticSettings) -> Lif
 
 def _halts(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Runs of one to three sessions, with a print between any two of them."""
-    drawn, length = rng.random(shape) < HALTS_A_YEAR / 252, rng.integers(1, 4, shape)
+    drawn, length = rng.random(shape) < HALTS_PER_YEAR / SESSIONS_PER_YEAR, rng.integers(1, 4, shape)
     begins = drawn.copy()
     for lag in (1, 2, 3):
         begins[lag:] &= ~drawn[:-lag]
@@ -182,7 +183,7 @@ def _volumes(rng: np.random.Generator, log_volatility: np.ndarray, surprise: np.
     reaction = 0.25 * (np.abs(surprise) - 0.75) + 0.25 * log_volatility
     noise = 0.2 * rng.standard_normal(shape)
     shares: np.ndarray = np.rint(np.exp(base + interest + reaction + noise))
-    shares[shares < FEWEST_SHARES] = FEWEST_SHARES
+    shares[shares < MIN_SHARES] = MIN_SHARES
     return shares
 
 
@@ -202,9 +203,9 @@ def _persistent(rng: np.random.Generator, shape: tuple[int, int], half_life: flo
 
 
 def _student_t(rng: np.random.Generator, shape: tuple[int, ...], degrees: float) -> np.ndarray:
-    """Student t with unit variance, cut at ``LARGEST_SHOCK`` standard deviations."""
+    """Student t with unit variance, cut at ``MAX_SHOCK`` standard deviations."""
     values = rng.standard_t(degrees, shape) * ((degrees - 2.0) / degrees) ** 0.5
-    shocks: np.ndarray = np.clip(values, -LARGEST_SHOCK, LARGEST_SHOCK)
+    shocks: np.ndarray = np.clip(values, -MAX_SHOCK, MAX_SHOCK)
     return shocks
 
 

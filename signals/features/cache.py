@@ -31,7 +31,7 @@ from signals.features.feature_code import code_hash
 __all__ = ["FeatureCache", "cache_home"]
 
 FORMAT = 1
-ABANDONED = 86_400.0  # seconds after which an unfinished file has no writer
+ABANDONED_AFTER_SECONDS = 86_400.0  # seconds after which an unfinished file has no writer
 
 
 def cache_home() -> Path:
@@ -127,7 +127,7 @@ class FeatureCache:
     def _sweep(self) -> None:
         """Remove what killed writers left."""
         for path in self.folder.glob(".*.partial"):
-            if path.stat().st_mtime < time.time() - ABANDONED:
+            if path.stat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS:
                 path.unlink(missing_ok=True)
 
 

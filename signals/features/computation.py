@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core.allocator import keep_large_blocks
 from core.parallel import PLACES, cores, mapped
+from core.progress import ProgressCallback, silent
 from market.panel import BAR_FIELDS, Panel
 from signals.features.feature import Feature
 from signals.features.shared_series import sharing
@@ -28,10 +28,6 @@ CELLS = 500_000  # of a block, at most: few enough to stay near the processor, e
 
 Pieces = Iterator[tuple[Feature, np.ndarray]]
 Homes = Mapping[str, np.ndarray] | None
-
-
-def _quiet(stage: str, done: int, total: int, note: str = "") -> None:
-    """Show nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +61,7 @@ class Computing:
     cache: Path | None = None
     workers: int | None = None
     on: str = "threads"
-    progress: Any = _quiet
+    progress: ProgressCallback = silent
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float64", "float32"):

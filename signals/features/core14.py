@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from core.conventions import SESSIONS_PER_YEAR
 from market.panel import Panel
 from signals.features.bar_arrays import bars
 from signals.features.feature import feature
@@ -36,8 +37,6 @@ __all__ = [
     "volume_ratio",
     "volume_trend",
 ]
-
-SESSIONS_A_YEAR = 252
 
 
 @feature(group="return", warm_up=1)
@@ -146,7 +145,7 @@ CORE14 = (
 
 
 def _annual_volatility(panel: Panel, window: int) -> FloatArray:
-    return trailing_std(_daily_return(panel), window) * math.sqrt(SESSIONS_A_YEAR)
+    return trailing_std(_daily_return(panel), window) * math.sqrt(SESSIONS_PER_YEAR)
 
 
 @shared

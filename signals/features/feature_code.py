@@ -19,7 +19,7 @@ from signals.features.feature import Feature
 __all__ = ["code_hash"]
 
 STARTED = time.time()
-OURS = ("market", "signals")
+OURS = ("core", "market", "signals")
 INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 

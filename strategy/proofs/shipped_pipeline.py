@@ -14,7 +14,7 @@ from backtests.engine.ledger import keep_ledger
 from backtests.engine.overlay_loop import decide_book
 from market.panel import Panel
 from market.returns import Execution, forward_returns
-from models.carried import LONGEST_QUARTER
+from models.carried import MAX_QUARTER_SESSIONS
 from models.checkpoint import Checkpoint
 from models.sample_splits import resolve_split
 from models.windows import build_windows, fit_scaler
@@ -97,7 +97,7 @@ def pipeline_of(
         horizon=HORIZON,
         sealed_from=None if spec.holdout is None else pd.Timestamp(spec.holdout.start),
         feature_warm_up=memory,
-        score_warm_up=memory + spec.model.lookback + (LONGEST_QUARTER if spec.model.scoring == "long" else 0),
+        score_warm_up=memory + spec.model.lookback + (MAX_QUARTER_SESSIONS if spec.model.scoring == "long" else 0),
     )
 
 

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from core.conventions import SESSIONS_PER_YEAR
 from market.panel import Panel
 from signals.features.bar_arrays import bars, log_return
 from signals.features.feature import feature
@@ -39,20 +40,19 @@ __all__ = [
     "yang_zhang_20",
 ]
 
-SESSIONS_A_YEAR = 252
 LAMBDA = 0.94  # RiskMetrics' decay for daily returns
 
 
 @feature(group="volatility", warm_up=20)
 def historical_volatility_20(panel: Panel) -> FloatArray:
     """Standard deviation of the last 20 logarithmic returns × √252."""
-    return trailing_std(log_return(bars(panel, "close"), 1), 20) * math.sqrt(SESSIONS_A_YEAR)
+    return trailing_std(log_return(bars(panel, "close"), 1), 20) * math.sqrt(SESSIONS_PER_YEAR)
 
 
 @feature(group="volatility", warm_up=60)
 def historical_volatility_60(panel: Panel) -> FloatArray:
     """Standard deviation of the last 60 logarithmic returns × √252."""
-    return trailing_std(log_return(bars(panel, "close"), 1), 60) * math.sqrt(SESSIONS_A_YEAR)
+    return trailing_std(log_return(bars(panel, "close"), 1), 60) * math.sqrt(SESSIONS_PER_YEAR)
 
 
 @feature(group="volatility", warm_up=19)
@@ -138,5 +138,5 @@ def _rogers_satchell(panel: Panel) -> FloatArray:
 
 
 def _annual_root(variance: FloatArray) -> FloatArray:
-    root: FloatArray = np.sqrt(np.where(variance >= 0.0, variance, np.nan) * SESSIONS_A_YEAR)
+    root: FloatArray = np.sqrt(np.where(variance >= 0.0, variance, np.nan) * SESSIONS_PER_YEAR)
     return root
