@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from core.errors import BarsError
+from core.notebook_html import notebook_card, small_lines
+from market.request import BarsRequest
 
 __all__ = ["BAR_FIELDS", "Panel", "PanelFacts", "aligned_frame", "no_delistings"]
 
@@ -58,7 +60,7 @@ class PanelFacts:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Panel:
     """Daily bars of one market, all frames of shape (n_sessions, n_tickers) on one index.
 
@@ -76,11 +78,19 @@ class Panel:
         Index ticker; columns ``session`` (the last tradable one, when it becomes known) and ``delisting_return``.
     facts : PanelFacts
         Source, adjustment and bases.
+    request : BarsRequest or None
+        What loads these very bars again; None for bars given in Python and for any part or change of a panel.
 
     Raises
     ------
     BarsError
         If frames are misaligned, sessions unsorted, a price is not positive, or high < low.
+
+    Examples
+    --------
+    >>> early = bars.until(bars.sessions[299])
+    >>> len(early.sessions), early.close.shape == early.universe.shape
+    (300, True)
     """
 
     open: pd.DataFrame
@@ -92,6 +102,7 @@ class Panel:
     universe: pd.DataFrame
     facts: PanelFacts
     delistings: pd.DataFrame = field(default_factory=no_delistings)
+    request: BarsRequest | None = None
 
     def __post_init__(self) -> None:
         _check_axes(self.close.index, self.close.columns)
@@ -139,11 +150,15 @@ class Panel:
 
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Return the panel with another universe, described in words for the report."""
-        return replace(self, universe=universe, facts=replace(self.facts, universe=described))
+        return replace(self, universe=universe, facts=replace(self.facts, universe=described), request=None)
 
     def with_notes(self, *notes: str) -> Self:
         """Return the panel with more findings among its facts."""
         return self._part(facts=replace(self.facts, notes=(*self.facts.notes, *notes)))
+
+    def loaded_by(self, request: BarsRequest) -> Self:
+        """The panel with the request that loads it again, for the record of a run."""
+        return self._part(request=request)
 
     def fingerprint(self) -> str:
         """Return the sha256 of every number, date, ticker, basis and delisting of the panel, in hexadecimal."""
@@ -153,11 +168,37 @@ class Panel:
             digest.update(_canonical_bytes(frame))
         return digest.hexdigest()
 
+    def __str__(self) -> str:
+        rows = self._shown()
+        return "\n".join(f"{name:<{max(len(each) for each, _ in rows)}}  {value}" for name, value in rows)
+
+    def __repr__(self) -> str:
+        n_sessions, n_tickers = self.close.shape
+        return f"<Panel {self.facts.source}: {n_sessions:,} sessions × {n_tickers:,} tickers, {_span(self.sessions)}>"
+
+    def _repr_html_(self) -> str:
+        printed, eligible = self.printed.sum(axis=1), self.universe.sum(axis=1)
+        picture = small_lines(
+            {"eligible": eligible.tolist(), "with a print": printed.tolist()}, title="Names by session"
+        )
+        return notebook_card(f"Daily bars of {self.facts.source}", self._shown(), picture)
+
+    def _shown(self) -> list[tuple[str, str]]:
+        n_sessions, n_tickers = self.close.shape
+        return [
+            ("Sessions", f"{n_sessions:,}, {_span(self.sessions)}"),
+            ("Tickers", f"{n_tickers:,}, {len(self.delistings):,} delisted"),
+            ("Universe", f"{self.facts.universe}; {int(self.universe.iloc[-1].sum()):,} at the last close"),
+            ("Prices", self.facts.adjustment),
+            ("Volume", self.facts.volume_basis),
+            ("Market", "synthetic: never evidence" if self.facts.synthetic else self.facts.source),
+        ]
+
     def _part(self, **held: Any) -> Self:
         """Panel of some rows or columns, or with other facts, unchecked: what holds for all of them holds for some."""
         part = object.__new__(type(self))
         for name in self.__dataclass_fields__:
-            object.__setattr__(part, name, held.get(name, getattr(self, name)))
+            object.__setattr__(part, name, held.get(name, None if name == "request" else getattr(self, name)))
         return part
 
     def _frames(self) -> Iterator[tuple[str, pd.DataFrame]]:
