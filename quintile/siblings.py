@@ -1,4 +1,4 @@
-"""Siblings: Quintile's packages have plain names, and a user's ``strategy.py`` or ``models/`` must not take their place.
+"""Siblings: Quintile's packages have plain names, and a user's ``strategy.py`` or ``models/`` must not hide them.
 
 Python looks beside the script first. Once ``quintile`` is imported, its own packages are found beside it whatever lies
 beside the script, and one line says what they hide. Standard library only.

@@ -1,4 +1,4 @@
-"""Result: what one backtest earned, held, traded and could not trade. A value that prints."""
+"""Backtest result: what one backtest earned, held, traded and could not trade; a value that prints."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 
 from backtests.statistics.metrics import max_drawdown, sharpe_ratio, sharpe_standard_error
+from core.notebook_html import notebook_card, small_lines
 from market import Execution
 from portfolio.costs import Costs
 
 __all__ = ["BacktestResult"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class BacktestResult:
-    """A finished backtest, from the session of the first fill on; series have one value a session.
+    """A finished backtest, from the session of the first fill on; series have one value per session.
 
     Parameters
     ----------
@@ -85,17 +86,27 @@ class BacktestResult:
                 f"  Sharpe        {ratio:.2f} ± {error:.2f} net of {self.costs.trade_bps:g} bps{self._other_costs()}, "
                 f"{sharpe_ratio(self.gross_returns):.2f} gross (252 sessions, risk-free 0)",
                 f"  drawdown      {max_drawdown(self.net_returns):.1%}",
-                f"  turnover      {self.turnover.mean():.1%} a session, one way",
+                f"  turnover      {self.turnover.mean():.1%} per session, one way",
                 f"  unfilled      {len(self.unfilled)} orders, {len(self.cash_outs)} pay-outs",
                 *([f"  margin        {len(self.margin_events)} events"] if len(self.margin_events) else []),
-                f"  parity        {self._parity_words()}",
+                f"  parity        {self._parity_line()}",
             )
         )
+
+    def __repr__(self) -> str:
+        ratio, error = sharpe_ratio(self.net_returns), sharpe_standard_error(self.net_returns)
+        return f"<BacktestResult of {len(self.equity)} sessions: net Sharpe ratio {ratio:.2f} ± {error:.2f}>"
+
+    def _repr_html_(self) -> str:
+        heading, *lines = str(self).splitlines()
+        rows = [(line[:16].strip().capitalize(), line[16:].strip()) for line in lines]
+        growth = (1.0 + self.net_returns).cumprod().tolist()
+        return notebook_card(heading, rows, small_lines({"net of costs": growth}, title="What one unit grew to"))
 
     def _other_costs(self) -> str:
         parts = [name for name in ("impact", "borrow", "interest") if self.cost_parts[name].any()]
         return f" and {', '.join(parts)}" if parts else ""
 
-    def _parity_words(self) -> str:
+    def _parity_line(self) -> str:
         checked = f"{self.parity:.1e} of capital against {self.engine}"
         return self.engine if np.isnan(self.parity) else checked

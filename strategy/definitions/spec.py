@@ -12,6 +12,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from backtests.reference_gates import GateSettings
+from core.notebook_html import notebook_card
 from core.settings import Later, Settings
 from market.holdout import HoldoutSettings
 from market.returns import Execution
@@ -37,8 +38,10 @@ class FeatureSettings(Settings):
         Sessions over which a missing feature is carried forward; never across a delisting.
     """
 
-    set: str = "core14"
-    gap_limit: int = Field(default=5, ge=0, le=20)
+    set: str = Field(default="core14", description="feature set the model sees")
+    gap_limit: int = Field(
+        default=5, ge=0, le=20, description="sessions a missing feature is carried forward, never across a delisting"
+    )
 
 
 class StrategySpec(Settings):
@@ -87,6 +90,21 @@ class StrategySpec(Settings):
             costs=self.costs,
             companions={name: book for name, book in others.items() if book.builder != self.portfolio.builder},
         )
+
+    def __str__(self) -> str:
+        rows = [("", self.title), *self._shown()]
+        return "\n".join(f"{name:<12}{value}" for name, value in rows)
+
+    def __repr__(self) -> str:
+        return f"<StrategySpec {self.name}, {self.portfolio.builder} book, {self.fingerprint()[:12]}>"
+
+    def _repr_html_(self) -> str:
+        return notebook_card(f"{self.name}: {self.title}", self._shown())
+
+    def _shown(self) -> list[tuple[str, str]]:
+        """Every section in one line, its numbers behind their keys."""
+        sections = self.sections().items()
+        return [(name, ", ".join(f"{key} {value}" for key, value in section.items())) for name, section in sections]
 
     def fingerprint(self) -> str:
         """Return the sha256 of every deciding number, in hexadecimal; title and summary do not decide."""
@@ -137,8 +155,10 @@ def _shipped_books() -> dict[str, BookSettings]:
     return {name: load_spec(name).portfolio for name in shipped_strategies()}
 
 
-def override(spec: StrategySpec, assignments: Iterable[str]) -> StrategySpec:
-    """Return ``spec`` with assignments such as ``"model.hidden=64"`` applied in order.
+def override(spec: StrategySpec, assignments: Iterable[str] | Mapping[str, object]) -> StrategySpec:
+    """Return ``spec`` with assignments applied in order: texts such as ``"model.hidden=64"``, or values by dotted key.
+
+    A value of None unsets an optional key.
 
     Raises
     ------
@@ -146,12 +166,17 @@ def override(spec: StrategySpec, assignments: Iterable[str]) -> StrategySpec:
         If an assignment has no ``=``, or names an unknown key, or its value is not allowed.
     """
     numbers = spec.model_dump(mode="json", exclude_none=True)
-    for assignment in assignments:
-        dotted, separator, text = assignment.partition("=")
-        if not separator:
-            raise ValueError(f"{assignment!r} is not an assignment: write section.key=value")
-        _assign(numbers, dotted.strip().split("."), _parsed(text.strip()))
-    return _validated(numbers, "--set")
+    pairs = assignments.items() if isinstance(assignments, Mapping) else map(_assignment, assignments)
+    for dotted, value in pairs:
+        _assign(numbers, dotted.split("."), value)
+    return _validated(numbers, "overrides" if isinstance(assignments, Mapping) else "--set")
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    dotted, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"{text!r} is not an assignment: write section.key=value")
+    return dotted.strip(), _parsed(value.strip())
 
 
 def _nested(prefix: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -28,7 +28,7 @@ from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
 from signals.features.feature_sets import SHIPPED_SETS
 from strategy.definitions.render import CONVENTIONS
-from strategy.definitions.spec import StrategySpec, override
+from strategy.definitions.spec import StrategySpec, override, shipped_strategies
 from strategy.frozen.archive import expected_frames, feature_hashes, figures, frame_bytes, panel_files, sector_files
 from strategy.frozen.history import DEFINITION, render_version
 from strategy.frozen.stage_comparison import StageDifference, compare_returns, compare_scores
@@ -76,7 +76,8 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
     run : RunFolder
         Finished, of the code that is running now.
     version : Version
-        Its name is the strategy's; its number is above every frozen one.
+        Its name is the strategy's or one of your own, never another shipped strategy's; its number is above every
+        frozen one.
     store : RunStore
         The run's store; its trial log is noted in the lock.
     options : FreezeOptions, optional
@@ -137,7 +138,9 @@ def _check_run(run: RunFolder, version: Version) -> None:
     reasons = {
         "it has not finished": not run.is_complete,
         "it has no model": not (run.path / "model.json").is_file(),
-        f"its strategy is {record['strategy']}, not {version.name}": record["strategy"] != version.name,
+        f"its strategy is {record['strategy']}, not {version.name}": (
+            version.name != record["strategy"] and version.name in shipped_strategies()
+        ),
         "the deciding code changed since: run the strategy again": record["identity"]["code"] != code_fingerprint(),
         "its place in the trial log is missing: run the strategy again": not (run.path / CHAIN_FILE).is_file(),
         "it is a run of a version already": "version" in record,

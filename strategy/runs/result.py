@@ -1,21 +1,56 @@
-"""Run: a finished run as a value that prints, renders in a notebook and knows its files."""
+"""Run: a finished run as a value that prints, shows itself in a notebook and knows its files."""
 
 import html
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from core.notebook_html import notebook_card, small_lines
 from strategy.runs.store import RunFolder
 
-__all__ = ["Run", "headline_rows"]
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = ["ReportPath", "Run", "RunVerdict", "headline_rows"]
 
 FEW_TRIALS = 5
 
 
+class ReportPath(type(Path())):  # type: ignore[misc]
+    """Where an HTML report is: a path that shows its page, and a link to it in a notebook."""
+
+    def show(self) -> None:
+        """Open the page in the browser."""
+        webbrowser.open(self.resolve().as_uri())
+
+    def _repr_html_(self) -> str:
+        address = html.escape(self.resolve().as_uri(), quote=True)
+        return f'<a href="{address}" target="_blank">{html.escape(str(self))}</a>'
+
+
 @dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """What a run's evidence allows, as its report says; prints as the sentence.
+
+    Parameters
+    ----------
+    word : {"EVIDENCE", "WEAK", "NOT EVIDENCE"}
+        By the rule of docs/verdict.md.
+    sentence : str
+        Why, with the numbers that were weighed.
+    """
+
+    word: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Run:
     """A run and its results; print it.
 
@@ -23,9 +58,23 @@ class Run:
     ----------
     folder : RunFolder
         Where it lives.
+
+    Examples
+    --------
+    >>> run.verdict.word
+    'NOT EVIDENCE'
+    >>> list(run.returns)[:2]
+    ['filter_negative net', 'filter_negative gross']
+    >>> run.equity.index.equals(run.returns.index)
+    True
     """
 
     folder: RunFolder
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy, and of its own book."""
+        return str(self.folder.record["strategy"])
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -48,13 +97,49 @@ class Run:
         return self.folder.read_frame("returns")
 
     @property
-    def report(self) -> Path:
-        """The HTML report."""
-        return self.folder.path / "report.html"
+    def equity(self) -> pd.Series:
+        """What one unit in the strategy's own book grew to at each close, net of costs."""
+        return (1.0 + self.returns[f"{self.strategy} net"]).cumprod().rename("equity")
+
+    @property
+    def ic(self) -> pd.DataFrame:
+        """Rank information coefficient of each session: of the judged scores, ``model``, and of each baseline."""
+        return self.folder.read_frame("ic")
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """Fills of the strategy's own book: session, ticker, signed shares and notional, price, cost."""
+        return self.folder.read_frame("trades")
+
+    @property
+    def verdict(self) -> RunVerdict:
+        """What the evidence allows."""
+        headline = self.metrics["headline"]
+        return RunVerdict(word=headline["verdict"], sentence=headline["sentence"])
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """What nobody may read past: the verdict, whether the market is synthetic, survivorship, and the run's own."""
+        headline = self.metrics["headline"]
+        synthetic = ("SYNTHETIC",) if self.metrics["synthetic"] else ()
+        return (headline["verdict"], *synthetic, headline["survivorship"], *headline["stamps"])
+
+    @property
+    def report(self) -> ReportPath:
+        """The HTML report: a path whose ``show`` opens it."""
+        return ReportPath(self.folder.path / "report.html")
 
     def open_report(self) -> None:
         """Show the report in the browser."""
-        webbrowser.open(self.report.resolve().as_uri())
+        self.report.show()
+
+    def plot(self) -> "Figure":
+        """Draw what one unit grew to in each book, net of costs, and in the equal-weighted market."""
+        from backtests.report.figures import curves_figure
+
+        returns = self.returns
+        books = [name for name in returns if str(name).endswith(" net")]
+        return curves_figure(returns[books], returns["market"])
 
     def __str__(self) -> str:
         rows = headline_rows(self.metrics["headline"])
@@ -62,11 +147,20 @@ class Run:
         lines = [f"{name:<{width}}  {value}" for name, value in rows]
         return "\n".join([self.metrics["headline"]["sentence"], "", *lines, "", f"report  {self.report}"])
 
+    def __repr__(self) -> str:
+        if not (self.folder.path / "metrics.json").is_file():
+            return f"<Run {self.folder.run_id}, unfinished>"
+        headline = self.metrics["headline"]
+        sharpe = _plus_minus(headline, "sharpe_net", "sharpe_standard_error", 2)
+        return f"<Run {self.folder.run_id} of {self.strategy}: {headline['verdict']}, net Sharpe ratio {sharpe}>"
+
     def _repr_html_(self) -> str:
-        rows = headline_rows(self.metrics["headline"])
-        cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
-        sentence = html.escape(self.metrics["headline"]["sentence"])
-        return f"<p>{sentence}</p><table>{cells}</table>"
+        rows = [("Stamps", ", ".join(self.stamps)), *headline_rows(self.metrics["headline"])]
+        market = (1.0 + self.returns["market"]).cumprod()
+        lines = {self.strategy: self.equity.tolist(), "equal-weighted market": market.tolist()}
+        picture = small_lines(lines, title="What one unit grew to, net of costs")
+        link = self.report._repr_html_()
+        return f"{notebook_card(self.verdict.sentence, rows, picture)}<p>Report: {link}</p>"
 
 
 def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from backtests.verdict import finite_or_none
 from backtests.walk_study import WalkStudy, walk_sentence
+from core.notebook_html import notebook_card, small_lines
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder
 
@@ -17,7 +18,7 @@ FOLD_HEADINGS = ("fold", "train", "test", "epochs", "validation IC", "test IC ±
 SEED_HEADINGS = ("seed", "rank IC ± SE", "Sharpe net ± SE", "run")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class WalkForward:
     """A walk and its results; print it.
 
@@ -50,6 +51,20 @@ class WalkForward:
         blocks += ["\n".join(_aligned(FOLD_HEADINGS, fold_table(self.study)))]
         blocks += ["\n".join(f"report  {run.report}" for run in self.runs)]
         return "\n\n".join(blocks)
+
+    def __repr__(self) -> str:
+        return f"<WalkForward of {self.strategy}: {len(self.study.folds)} folds, {len(self.folders)} runs>"
+
+    def _repr_html_(self) -> str:
+        headings = SEED_HEADINGS[1:3]
+        rows = [
+            (f"Seed {seed}", ", ".join(f"{name} {cell}" for name, cell in zip(headings, cells, strict=True)))
+            for seed, *cells, _ in seed_table(self.study)
+        ]
+        lines = {run.folder.run_id: run.equity.tolist() for run in self.runs[:3]}
+        picture = small_lines(lines, title="What one unit grew to, net of costs")
+        links = "".join(f"<p>Report: {run.report._repr_html_()}</p>" for run in self.runs)
+        return notebook_card(walk_sentence(self.study), [("Plan", self.study.plan), *rows], picture) + links
 
 
 def study_as_dict(study: WalkStudy) -> dict[str, Any]:
