@@ -22,11 +22,12 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Train the real model on the built-in market and write its report
 	$(BIN)/quintile run filter_negative
 
-check: $(READY) ## Lint, format, types and layers
+check: $(READY) ## Lint, format, types, layers and the measures of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/house.py
 
 # Two workers of one thread each: more threads than cores spin against each other and take ten times as long. Workers that
 # steal work begin with half of the files each, so that what a file prepares is prepared once and not in both.

@@ -9,7 +9,7 @@ from models.checkpoint import Checkpoint
 from strategy.runs.artefacts import save_evaluation
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunStore
-from strategy.trials.trial_standing import record_trial
+from strategy.trials.trial_record import record_trial
 
 __all__ = ["Remarks", "conclude"]
 

@@ -8,8 +8,7 @@ offender below it, and exits 1 if a measure fails.
   are listed while their share is within its limit too, and so are packages whose own median is over it.
 - Parameters are all that a signature names, ``*names`` and ``**settings`` too, without ``self`` and ``cls``. The
   ``__init__`` that a dataclass generates is in no source and not counted. More than six are allowed where a command
-  line is declared, which is a function of ``quintile/cli`` decorated with ``.command(...)`` or ``.callback(...)``, and
-  in numba kernels, which take arrays one by one because compiled code takes no Python values. Kernels over six are
+  line is declared, which is a function of ``quintile/cli`` whose name ends in ``_command``, and in numba kernels, which take arrays one by one because compiled code takes no Python values. Kernels over six are
   listed apart; a kernel is a function with a decorator whose name contains ``jit``, ``compiled`` or ``kernel``.
 - Imports are those of the whole module: at its top, under ``if TYPE_CHECKING:`` and inside functions.
   ``from a import b`` imports ``a.b`` where that is a module, otherwise ``a``; a module of a package can be imported
@@ -83,10 +82,8 @@ class Function:
 
     @property
     def is_command(self) -> bool:
-        """Whether it declares a command line."""
-        ends = [text.partition("(")[0].rpartition(".") for text in self.decorators if "(" in text]
-        declares = any(dot and last in ("command", "callback") for _, dot, last in ends)
-        return declares and self.path.as_posix().startswith((f"{COMMANDS}/", f"{COMMANDS}.py"))
+        """Whether its parameters declare the options of a command."""
+        return self.name.endswith("_command") and self.path.as_posix().startswith(f"{COMMANDS}/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
