@@ -1,4 +1,4 @@
-"""Backtests: decided weights to a result, scores to an evaluation and a verdict; the only home of performance metrics."""
+"""Backtests: weights to results, scores to evaluations and verdicts; the only home of performance metrics."""
 
 from backtests.breakdown.trading_summary import TradingSummary, trading_summary
 from backtests.engine.backtest import run_backtest

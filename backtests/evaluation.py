@@ -1,4 +1,4 @@
-"""Evaluation: what scores come to, whoever made them: their IC, the books they give and what the books earn."""
+"""Evaluation: scores of any origin to their IC, the books built on them, and the backtests of those books."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -44,16 +44,16 @@ MODEL = "model"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalEvaluation:
-    """What scores know about the returns after them, over the scored sessions.
+    """Predictive power of scores over the scored sessions.
 
     Parameters
     ----------
     ic : mapping of str to Series
-        Rank IC of each session, the judged scores first, then the given baselines, then those from prices.
+        Rank IC of each session, the evaluated scores first, then the given baselines, then those from prices.
     decay, quantiles
-        Of the judged scores.
+        Of the evaluated scores.
     study : SignalStudy
-        The judged scores from several sides.
+        The evaluated scores beyond their IC.
     recovery : mapping of str to ScoreCorrelation
         Correlation with the oracle, where there is one.
     """
@@ -65,11 +65,11 @@ class SignalEvaluation:
     recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
 
     def summary(self, name: str) -> ICSummary:
-        """Return the IC summary of the judged scores or a baseline."""
+        """IC summary of the evaluated scores or of a baseline."""
         return summarize_ic(self.ic[name])
 
     def difference(self, baseline: str) -> ICSummary:
-        """Return the summary of the judged scores' IC minus a baseline's, paired by session."""
+        """Summary of the evaluated scores' IC less a baseline's, paired by session."""
         return summarize_ic(next(iter(self.ic.values())) - self.ic[baseline])
 
 
@@ -86,7 +86,7 @@ class Evaluation:
     scores : DataFrame of float
         Expected returns of the tested sessions, known at each close.
     signal : SignalEvaluation
-        What the scores know.
+        Predictive power of the scores.
     books : mapping of str to Book
         Decided weights by name of strategy.
     results : mapping of str to BacktestResult
@@ -94,15 +94,15 @@ class Evaluation:
     market : Series of float
         Equal-weighted return of the universe, every session of the bars.
     wall : Wall
-        The strategy's book beside those of simple ideas and of random ranks.
+        The strategy's book beside those of simple baselines and of random ranks.
     studies : mapping of str to BookStudy
-        Where each book's return came from.
+        Attribution and exposures of each book.
     shorts : DataFrame or None
         ``short_filter_table`` of the filter-negative book; None where there is none.
     unfiltered : DataFrame or None
         ``unfiltered_returns`` of the same book.
     model : ModelStudy or None
-        What the network reads; None for scores without a model.
+        Feature importance of the model; None for scores without one.
     what_ifs : WhatIfs or None
         The strategy's own book under other costs, clocks, sizes, smoothings and stresses.
     """
@@ -127,7 +127,7 @@ class Evaluation:
         return self.results[self.rules.name]
 
     def performance(self, name: str) -> PerformanceSummary:
-        """Return the net performance of a book."""
+        """Net performance of a book."""
         return performance_summary(self.results[name].net_returns, market=self.market)
 
 
@@ -151,9 +151,9 @@ def evaluate_scores(
     scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
         Expected returns, known at each close, out of sample; NaN where there is none.
     baselines : mapping of str to DataFrame
-        Other scores of the same sessions to compare with; those from prices alone are added.
+        Other scores of the same sessions to compare with; the price baselines are added.
     model : ModelStudy, optional
-        What the network behind the scores reads.
+        Feature importance of the model behind the scores.
     progress : callable
         Called as the books on random ranks are built and as the stress matrix fills.
     """
@@ -201,7 +201,7 @@ def _studies(
     *,
     market: pd.Series,
 ) -> dict[str, BookStudy]:
-    """Return where each book's return came from; an optimised book also knows the clusters that it held last."""
+    """Study each book; an optimised one gets the clusters of its last holdings too."""
     studies = {}
     for name, book in books.items():
         study = book_study(
@@ -231,21 +231,21 @@ def _signal(
     rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
 ) -> SignalEvaluation:
     forward = forward_returns(inputs.panel, rules.execution).loc[scores.index]
-    everyone = {MODEL: scores, **baselines}
+    compared = {MODEL: scores, **baselines}
     oracle = inputs.oracle
     return SignalEvaluation(
-        ic={name: information_coefficient(theirs, forward) for name, theirs in everyone.items()},
+        ic={name: information_coefficient(theirs, forward) for name, theirs in compared.items()},
         decay=ic_decay(scores, inputs.panel, rules.execution),
         quantiles=quantile_returns(scores, forward, predicted=scores),
         study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors),
         recovery={}
         if oracle is None
-        else {name: score_correlation(theirs, oracle.loc[scores.index]) for name, theirs in everyone.items()},
+        else {name: score_correlation(theirs, oracle.loc[scores.index]) for name, theirs in compared.items()},
     )
 
 
 def optimizer_note(name: str, diagnostics: pd.DataFrame) -> str:
-    """Return how often a book was rebalanced and how often held for want of a solution; empty without an optimiser."""
+    """Say how often an optimised book was rebalanced and how often it was held for want of a solution; else empty."""
     if "solver_failed" not in diagnostics:
         return ""
     rebalanced, failed = int((diagnostics["n_scored"] > 0).sum()), int(diagnostics["solver_failed"].sum())

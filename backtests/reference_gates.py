@@ -1,6 +1,6 @@
-"""Gates: the thresholds that the reference documents ask a strategy to pass, against what was measured.
+"""Reference gates: the thresholds that the reference documents set for a strategy, against what was measured.
 
-They are the reference's, kept as a target to test honestly; passing them proves nothing and failing one is no verdict.
+They are the reference's targets, tested as they stand; passing them proves nothing and failing one is no verdict.
 """
 
 import math
@@ -25,12 +25,12 @@ UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 class GateSettings(Settings):
-    """Thresholds that a strategy is asked to pass; the reference's by default. They decide no trade.
+    """Thresholds of the gates; the reference's by default. They decide no trade.
 
     Parameters
     ----------
     sharpe, win_rate, drawdown, accuracy : float
-        Least net Sharpe ratio, least share of sessions with a gain, deepest drawdown, least share of right signs.
+        Minimum net Sharpe ratio and win rate, maximum drawdown, minimum share of correct signs.
     loss_gap : float
         Validation loss above the training loss, as a fraction of it, must be below this.
     paper_sharpe, paper_drawdown, paper_flat : float
@@ -39,15 +39,21 @@ class GateSettings(Settings):
         Sessions before paper trading is judged.
     """
 
-    sharpe: Later[float] = 1.5
-    win_rate: Later[float] = Field(default=0.55, ge=0, le=1)
-    drawdown: Later[float] = Field(default=0.15, ge=0, le=1)
-    accuracy: Later[float] = Field(default=0.58, ge=0, le=1)
-    loss_gap: Later[float] = 0.10
-    paper_sharpe: Later[float] = 1.0
-    paper_sessions: Later[int] = Field(default=60, ge=20)
-    paper_drawdown: Later[float] = Field(default=0.10, ge=0, le=1)
-    paper_flat: Later[float] = Field(default=0.15, ge=0, le=1)
+    sharpe: Later[float] = Field(default=1.5, description="least net Sharpe ratio asked for")
+    win_rate: Later[float] = Field(default=0.55, ge=0, le=1, description="least share of sessions with a gain")
+    drawdown: Later[float] = Field(default=0.15, ge=0, le=1, description="deepest drawdown that passes")
+    accuracy: Later[float] = Field(default=0.58, ge=0, le=1, description="least share of right signs")
+    loss_gap: Later[float] = Field(
+        default=0.10, description="(validation − training loss) ÷ training loss must be below this"
+    )
+    paper_sharpe: Later[float] = Field(default=1.0, description="Sharpe ratio of paper trading must be above this")
+    paper_sessions: Later[int] = Field(default=60, ge=20, description="sessions before paper trading is judged")
+    paper_drawdown: Later[float] = Field(
+        default=0.10, ge=0, le=1, description="drawdown of paper trading must be below this"
+    )
+    paper_flat: Later[float] = Field(
+        default=0.15, ge=0, le=1, description="share of kill-switch days of paper trading must be below this"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +63,9 @@ class Gate:
     Parameters
     ----------
     name : str
-        What is asked for.
+        What is measured.
     asked : str
-        The threshold in words.
+        The threshold as it prints.
     measured : float
         The number, a ratio or a fraction.
     status : {"PASS", "FAIL", "NOT MEASURED"}
@@ -90,7 +96,7 @@ def reference_gates(
     validation_loss: float,
     intervals: Mapping[str, Interval] | None = None,
 ) -> tuple[Gate, ...]:
-    """Return every gate of the reference, in its order.
+    """Every gate of the reference, in its order.
 
     Parameters
     ----------
@@ -99,29 +105,29 @@ def reference_gates(
     settings : GateSettings, optional
         Thresholds; the reference's by default.
     accuracy : float
-        Share of right signs over all scored name-sessions, a fraction.
+        Share of correct signs over all scored name-sessions, a fraction.
     train_loss, validation_loss : float
         Of the epoch kept; NaN for scores without a model.
     intervals : mapping of str to Interval, optional
         95 % bounds by name of gate.
     """
-    asked, bounds = settings or GateSettings(), intervals or {}
+    thresholds, bounds = settings or GateSettings(), intervals or {}
     gap = (validation_loss - train_loss) / train_loss if train_loss > 0 else math.nan
-    sign = "share of right signs, all scored names; the reference says 58 to 60 %"
+    sign = "share of correct signs, all scored names; the reference says 58 to 60 %"
     split = "(validation − training loss) ÷ training loss at the epoch kept, training under dropout"
     gates = (
-        _gate("Sharpe ratio", Bar("≥", asked.sharpe, is_fraction=False), net.sharpe, "net, test span"),
-        _gate("Win rate", Bar("≥", asked.win_rate), net.win_rate, "share of sessions with a gain, net"),
-        _gate("Drawdown", Bar("≤", asked.drawdown), -net.max_drawdown, "deepest, net, test span"),
-        _gate("Accuracy", Bar("≥", asked.accuracy), accuracy, sign),
-        _gate("Train to validation gap", Bar("<", asked.loss_gap), gap, split),
+        _gate("Sharpe ratio", Threshold("≥", thresholds.sharpe, is_fraction=False), net.sharpe, "net, test span"),
+        _gate("Win rate", Threshold("≥", thresholds.win_rate), net.win_rate, "share of sessions with a gain, net"),
+        _gate("Drawdown", Threshold("≤", thresholds.drawdown), -net.max_drawdown, "deepest, net, test span"),
+        _gate("Accuracy", Threshold("≥", thresholds.accuracy), accuracy, sign),
+        _gate("Train to validation gap", Threshold("<", thresholds.loss_gap), gap, split),
     )
     known = tuple(replace(gate, interval=bounds.get(gate.name, UNKNOWN)) for gate in gates)
-    return (*known, *paper_gates(settings=asked))
+    return (*known, *paper_gates(settings=thresholds))
 
 
 def win_rate_interval(net_returns: pd.Series) -> Interval:
-    """Return the share of sessions that moved and gained, with its 95 % bounds."""
+    """Win rate, the share of gains among sessions with a return other than 0, with its 95 % bounds."""
     moved = net_returns[net_returns.notna() & (net_returns != 0.0)]
     return mean_interval((moved > 0).astype(float))
 
@@ -134,7 +140,7 @@ def paper_gates(
     settings: GateSettings | None = None,
     sharpe_range: Interval = UNKNOWN,
 ) -> tuple[Gate, ...]:
-    """Return the gates that the reference asks of paper trading; none is measured before ``paper_sessions``.
+    """Gates that the reference sets for paper trading; none is measured before ``paper_sessions``.
 
     Parameters
     ----------
@@ -149,38 +155,40 @@ def paper_gates(
     sharpe_range : Interval
         95 % bounds of the Sharpe ratio.
     """
-    asked = settings or GateSettings()
-    if net is None or n_sessions < asked.paper_sessions:
-        detail = PAPER if net is None else f"{n_sessions} of {asked.paper_sessions} sessions scored"
+    thresholds = settings or GateSettings()
+    if net is None or n_sessions < thresholds.paper_sessions:
+        detail = PAPER if net is None else f"{n_sessions} of {thresholds.paper_sessions} sessions scored"
         sharpe, drawdown, flat = math.nan, math.nan, math.nan
     else:
         detail = f"net, {n_sessions} sessions decided before their open"
         sharpe, drawdown, flat = net.sharpe, -net.max_drawdown, flat_share
     switch = detail if net is None or not math.isnan(flat_share) else "the strategy has no kill switch"
-    over = f" over ≥ {asked.paper_sessions} sessions"
-    ratio = _gate("Paper trading: Sharpe ratio", Bar(">", asked.paper_sharpe, is_fraction=False), sharpe, detail)
+    over = f" over ≥ {thresholds.paper_sessions} sessions"
+    ratio = _gate(
+        "Paper trading: Sharpe ratio", Threshold(">", thresholds.paper_sharpe, is_fraction=False), sharpe, detail
+    )
     return (
         replace(ratio, asked=ratio.asked + over, interval=UNKNOWN if math.isnan(sharpe) else sharpe_range),
-        _gate("Paper trading: drawdown", Bar("<", asked.paper_drawdown), drawdown, detail),
-        _gate("Paper trading: kill-switch days", Bar("<", asked.paper_flat), flat, switch),
+        _gate("Paper trading: drawdown", Threshold("<", thresholds.paper_drawdown), drawdown, detail),
+        _gate("Paper trading: kill-switch days", Threshold("<", thresholds.paper_flat), flat, switch),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Threshold:
     """A threshold and the side of it that passes."""
 
     sign: Literal["≥", ">", "≤", "<"]
-    threshold: float
+    level: float
     is_fraction: bool = field(default=True, kw_only=True)
 
     def __str__(self) -> str:
-        shown = f"{100 * self.threshold:g} %" if self.is_fraction else f"{float(self.threshold)}"
+        shown = f"{100 * self.level:g} %" if self.is_fraction else f"{float(self.level)}"
         return f"{self.sign} {shown}"
 
     def passes(self, measured: float) -> bool:
-        """Return whether a number is on the right side."""
-        return bool(SIDES[self.sign](measured, self.threshold))
+        """Whether a number is on the right side of the threshold."""
+        return bool(SIDES[self.sign](measured, self.level))
 
 
 SIDES: Mapping[str, Callable[[float, float], bool]] = {
@@ -191,13 +199,13 @@ SIDES: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
-def _gate(name: str, asked: Bar, measured: float, detail: str) -> Gate:
-    status: Status = "NOT MEASURED" if math.isnan(measured) else "PASS" if asked.passes(measured) else "FAIL"
+def _gate(name: str, threshold: Threshold, measured: float, detail: str) -> Gate:
+    status: Status = "NOT MEASURED" if math.isnan(measured) else "PASS" if threshold.passes(measured) else "FAIL"
     return Gate(
         name=name,
-        asked=str(asked),
+        asked=str(threshold),
         measured=measured,
         status=status,
         detail=detail,
-        is_fraction=asked.is_fraction,
+        is_fraction=threshold.is_fraction,
     )

@@ -1,4 +1,4 @@
-"""Shorts: what the short filter makes of scores whose level is known to a few basis points only."""
+"""Short filter: its effect on the book, when the level of the scores is known to a few basis points only."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ __all__ = ["short_filter_table", "short_leg_note", "unfiltered_returns"]
 def short_filter_table(
     rules: TradingRules, inputs: Inputs, settings: BookSettings, *, scores: pd.DataFrame, level_error: float | None
 ) -> pd.DataFrame:
-    """Return the filter-negative book with the calibration level one standard error lower and higher, and by market.
+    """Compare the filter-negative book at the calibration level ± one standard error, and with shorts below the market.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def short_filter_table(
     Returns
     -------
     DataFrame
-        Index the book: ``short_names`` (mean a session), ``short_share`` of the bottom k, ``empty`` and ``thin``
+        Index the book: ``short_names`` (mean per session), ``short_share`` of the bottom k, ``empty`` and ``thin``
         sessions (a leg without a name, with fewer than five), and net ``sharpe``, ``standard_error``,
         ``annual_return``.
     """
@@ -57,7 +57,7 @@ def short_filter_table(
 def unfiltered_returns(
     rules: TradingRules, inputs: Inputs, settings: BookSettings, *, scores: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the net returns of a filter-negative book and of what it would be if it shorted all of the bottom k.
+    """Net returns of a filter-negative book, and of the same book shorting all of the bottom k.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def unfiltered_returns(
 
 
 def short_leg_note(name: str, diagnostics: pd.DataFrame) -> str:
-    """Return a warning where a book with a short leg picked no short name in most sessions, else the empty string."""
+    """Warn where a book with a short leg picked no short name in most sessions; else the empty string."""
     decided = diagnostics[diagnostics["n_scored"] > 0]
     without = int((decided["n_short"] == 0).sum())
     if 2 * without <= len(decided):

@@ -33,11 +33,11 @@ OURS = (
     ("Sharpe", sharpe_ratio, "{:.2f}"),
     ("Standard error of Sharpe", sharpe_standard_error, "{:.2f}"),
     ("Sortino", sortino_ratio, "{:.2f}"),
-    ("Volatility a year", volatility, "{:.1%}"),
+    ("Annualised volatility", volatility, "{:.1%}"),
     ("Maximum drawdown", max_drawdown, "{:.1%}"),
 )
 CONVENTIONS = (
-    "Computed by Quintile from simple net returns: 252 sessions a year, standard deviations with ddof 1, drawdown "
+    "Computed by Quintile from simple net returns: 252 sessions per year, standard deviations with ddof 1, drawdown "
     "from the starting wealth. Below, quantstats: its value at risk and expected shortfall assume normal returns, and "
     "its information ratio is not annualised."
 )
@@ -46,7 +46,7 @@ NOT_OURS = re.compile(r'\s*<link rel="shortcut icon"[^>]*>| onload="save\(\)"|<d
 
 
 def render_tearsheet(returns: pd.Series, *, market: pd.Series | None = None, title: str) -> str:
-    """Return quantstats' tearsheet of net returns as one HTML page that works offline.
+    """Render quantstats' tearsheet of net returns as one HTML page that works offline.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def render_tearsheet(returns: pd.Series, *, market: pd.Series | None = None, tit
     _check(observed)
     against = None if market is None else _matched(market, observed)
     page = _quantstats_page(observed, against, html.escape(title))
-    return re.sub(r"(<body[^>]*>)", lambda found: found[0] + _own_numbers(observed), NOT_OURS.sub("", page), count=1)
+    return re.sub(r"(<body[^>]*>)", lambda body: body[0] + _own_numbers(observed), NOT_OURS.sub("", page), count=1)
 
 
 def write_tearsheet(returns: pd.Series, path: str | Path, *, market: pd.Series | None = None, title: str) -> Path:

@@ -1,4 +1,4 @@
-"""Walks: what retraining fold by fold came to, over folds, seeds and paths, as frames that a report can show."""
+"""Walk study: the results of a walk-forward by fold, seed and path, as frames that a report can show."""
 
 from dataclasses import dataclass
 
@@ -29,17 +29,17 @@ SEED_COLUMNS = ("run", "rank_ic", "rank_ic_standard_error", "sharpe", "sharpe_st
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WalkStudy:
-    """The folds and seeds of a walk; every number is of sessions that no label was read of.
+    """Folds and seeds of a walk-forward; every number is out of sample.
 
     Parameters
     ----------
     folds : DataFrame, columns ``FOLD_COLUMNS``
-        One row a seed and fold: ISO dates, epochs trained and kept, validation IC, and the rank IC (± HAC error) and
+        One row per seed and fold: ISO dates, epochs trained and kept, validation IC, and the rank IC (± HAC error) and
         annual net Sharpe ratio (± error) of the stitched book over the fold's own sessions. NaN where undefined.
     seeds : DataFrame, columns ``SEED_COLUMNS``
         Index the seed; the same over all folds.
     plan : str
-        What was retrained when, in one sentence.
+        The retraining schedule, in one sentence.
     paths : Series of float or None
         Annual net Sharpe ratio of each combinatorial path, all seeds; None for a walk forward.
     """
@@ -51,7 +51,7 @@ class WalkStudy:
 
 
 def walk_sentence(study: WalkStudy) -> str:
-    """Return median and range over the seeds, never the best one."""
+    """Median and range over the seeds, never the best one."""
     sharpe, rank_ic = (_middle(study.seeds[name], digits) for name, digits in (("sharpe", 2), ("rank_ic", 4)))
     n_seeds = len(study.seeds)
     over = "one seed" if n_seeds == 1 else f"the median of {n_seeds} seeds, in brackets their range"

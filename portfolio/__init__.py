@@ -1,4 +1,4 @@
-"""Scores to decided target weights: builders, smoothing, constraints and overlays; pure functions over frames."""
+"""Portfolio: scores to decided target weights by builders, smoothing, constraints and overlays; pure functions."""
 
 from portfolio.book import STAGES, Book, Overlays, Plan, build_book, finish_book, plan_book
 from portfolio.book_settings import OPTIMIZED, BookSettings, OptimizerSettings, RiskSettings

@@ -1,8 +1,8 @@
-"""Book: the whole way from scores to decided weights, with every stage and a diagnosis of each session.
+"""Book: scores to decided weights, with every stage and the diagnostics of each session.
 
 Target → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at the close
-of *t*; nothing is shifted here. Overlays need what the book earned, which only a ledger knows: ``plan_book`` goes as
-far as one can without, ``finish_book`` from there to the end.
+of *t*; nothing is shifted here. Overlays need the past returns of the book, which only a ledger knows: ``plan_book``
+stops before them and ``finish_book`` goes on from there.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ THIN_LEG = 5  # names; a leg with fewer is reported as thin
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Overlays:
-    """What overlays made of the planned weights.
+    """Planned weights after the risk overlays.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Overlays:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """A book up to where its own past returns are needed.
+    """A book before its risk overlays, which need its own past returns.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Plan:
     listed : DataFrame of bool
         Names that can still be traded after each close.
     failed : Series of bool or None
-        Rebalances at which an optimiser found nothing; None without one.
+        Rebalances without a solution of the optimiser; None for other builders.
     """
 
     settings: BookSettings
@@ -94,13 +94,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Book:
-    """Decided weights and how they came about.
+    """Decided weights, their stages and diagnostics.
 
     Parameters
     ----------
     weights : DataFrame of float, shape (n_sessions, n_tickers)
         Fractions of equity decided at each close; a row is complete, or all NaN for no rebalance.
-    diagnostics : DataFrame, one row a session
+    diagnostics : DataFrame, one row per session
         ``n_scored``, ``names_a_side``; ``n_long``, ``n_short`` (names of the target); ``empty_leg``, ``thin_leg`` (a
         leg with gross has no name, or fewer than five); ``gross``, ``net``, ``largest_weight`` of the decided weights;
         ``limit_long``, ``limit_short``, ``cut_by_limit`` (gross that the limit took away); ``cash_scale`` (factor that
@@ -193,7 +193,7 @@ def plan_book(
 
 
 def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
-    """Limit the positions of a plan, or of what overlays made of it, keep the cash buffer and diagnose the book."""
+    """Limit the positions of a plan after its overlays, keep the cash buffer and diagnose the book."""
     overlays, settings = overlays or Overlays(), plan.settings
     stages, limits = _limited(plan, overlays)
     wanted, limited = list(stages.values())[-2:]
@@ -208,13 +208,13 @@ def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
 
 
 def finished_weights(plan: Plan, overlays: Overlays | None = None) -> pd.DataFrame:
-    """Return the weights of ``finish_book`` alone, for a book that nobody looks into."""
+    """Weights of ``finish_book`` alone, without its diagnostics."""
     stages, _ = _limited(plan, overlays or Overlays())
     return keep_cash(stages["limited"], buffer=plan.settings.cash_buffer)
 
 
 def _limited(plan: Plan, overlays: Overlays) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """Return all stages up to the limited one, which comes last, and the limits."""
+    """All stages up to the limited one, which comes last, and the limits."""
     stages = {**plan.stages, **overlays.stages}
     wanted, sessions = list(stages.values())[-1], pd.DatetimeIndex(plan.weights.index)
     limits = position_limits(plan.selection.count, sessions, plan.settings)
@@ -222,7 +222,7 @@ def _limited(plan: Plan, overlays: Overlays) -> tuple[dict[str, pd.DataFrame], p
 
 
 def _hedge(panel: Panel, alive: pd.DataFrame, settings: BookSettings) -> pd.DataFrame:
-    """Return what is sold against the longs, weights that sum to 1 in every session that has any."""
+    """Hedge portfolio sold against the longs; its weights sum to 1 in every session that has any."""
     ticker = settings.hedge_ticker
     if ticker is None:
         members = panel.universe & alive

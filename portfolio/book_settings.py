@@ -1,4 +1,4 @@
-"""Settings of a book: who is held, how much, how fast it moves, and what bounds or switches it."""
+"""Book settings: builder, legs, smoothing, limits and neutrality of a book, and its risk overlays."""
 
 from typing import Literal, Self
 
@@ -33,9 +33,9 @@ class OptimizerSettings(Settings):
     window : int
         Past sessions of the covariance and of the tail, at least 20; a name without that many returns is not held.
     risk_aversion : float
-        For ``mean_variance``: price of a unit of variance of a session, at least 0.
+        For ``mean_variance``: price of a unit of variance per session, at least 0.
     tail_aversion : float
-        For ``mean_cvar``: price of a unit of expected loss in the tail of a session, at least 0.
+        For ``mean_cvar``: price of a unit of expected tail loss per session, at least 0.
     tail_level : float
         For ``mean_cvar``: the tail is the worst 1 − ``tail_level`` of the window, in [0.5, 1).
     turnover_limit : float, optional
@@ -47,14 +47,26 @@ class OptimizerSettings(Settings):
         Largest beta of the target to the equal-weighted universe, either sign.
     """
 
-    rebalance: Literal["monthly", "weekly"] | StrictInt = "monthly"
-    window: int = Field(default=252, ge=20)
-    risk_aversion: float = Field(default=5.0, ge=0)
-    tail_aversion: float = Field(default=0.1, ge=0)
-    tail_level: float = Field(default=0.95, ge=0.5, lt=1)
-    turnover_limit: float | None = Field(default=None, gt=0)
-    sector_limit: float | None = Field(default=None, gt=0)
-    beta_limit: float | None = Field(default=None, ge=0)
+    rebalance: Literal["monthly", "weekly"] | StrictInt = Field(
+        default="monthly", description="monthly, weekly or a count of sessions; the book is held between"
+    )
+    window: int = Field(
+        default=252, ge=20, description="past sessions of covariance and tail; a name with fewer is not held"
+    )
+    risk_aversion: float = Field(
+        default=5.0, ge=0, description="price of a unit of variance of a session, for mean_variance"
+    )
+    tail_aversion: float = Field(
+        default=0.1, ge=0, description="price of a unit of tail loss of a session, for mean_cvar"
+    )
+    tail_level: float = Field(default=0.95, ge=0.5, lt=1, description="the tail is the worst 1 − this of the window")
+    turnover_limit: float | None = Field(
+        default=None, gt=0, description="largest one-way turnover of a rebalance; unset is off"
+    )
+    sector_limit: float | None = Field(default=None, gt=0, description="largest net weight of a sector; unset is off")
+    beta_limit: float | None = Field(
+        default=None, ge=0, description="largest beta of the target to the universe; unset is off"
+    )
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -99,7 +111,7 @@ class BookSettings(Settings):
     cash_buffer : float
         Cash kept for trading costs, in [0, 1): a net exposure between 1 − ``cash_buffer`` and 1 is scaled down to it.
     short_threshold : float
-        For ``below_threshold``: the predicted return of a session below which a name may be shorted.
+        For ``below_threshold``: the predicted return per session below which a name may be shorted.
     volatility_sessions : int
         For ``inverse_volatility``: sessions of the trailing volatility, at least 2.
     hedge : str
@@ -116,21 +128,42 @@ class BookSettings(Settings):
         For the optimised builders.
     """
 
-    builder: Builder = "quintile_long_short"
-    k: StrictInt | StrictFloat = 0.2
-    long: float = Field(default=0.5, ge=0)
-    short: float = Field(default=0.5, ge=0)
-    smoothing: float = Field(default=0.15, gt=0, le=1)
-    short_filter: Literal["below_zero", "below_market", "below_threshold"] = "below_zero"
-    short_sizing: Literal["fixed", "fill_leg", "inverse_volatility"] = "fixed"
-    max_position: float | None = Field(default=None, gt=0)
-    cash_buffer: float = Field(default=0.01, ge=0, lt=1)
-    short_threshold: Later[float] = -0.005
-    volatility_sessions: Later[int] = Field(default=20, ge=2)
-    hedge: Later[str] = Field(default="universe", min_length=1)
-    rank_gate: Later[float] = Field(default=0.0, ge=0, lt=1)
-    neutral: Later[Literal["none", "legs", "sector", "beta"]] = "none"
-    beta_sessions: Later[int] = Field(default=252, ge=20)
+    builder: Builder = Field(default="quintile_long_short", description="how scores become target weights")
+    k: StrictInt | StrictFloat = Field(
+        default=0.2, description="names a side, as a fraction of the scored universe or a count"
+    )
+    long: float = Field(default=0.5, ge=0, description="gross of the long leg, fraction of equity")
+    short: float = Field(default=0.5, ge=0, description="gross of the short leg, fraction of equity")
+    smoothing: float = Field(default=0.15, gt=0, le=1, description="EWMA weight of the new target")
+    short_filter: Literal["below_zero", "below_market", "below_threshold"] = Field(
+        default="below_zero", description="which bottom names may be shorted"
+    )
+    short_sizing: Literal["fixed", "fill_leg", "inverse_volatility"] = Field(
+        default="fixed", description="fixed: leg ÷ k a name; fill_leg: leg ÷ names that qualify"
+    )
+    max_position: float | None = Field(default=None, gt=0, description="largest weight of a name, fraction of equity")
+    cash_buffer: float = Field(default=0.01, ge=0, lt=1, description="equity kept in cash for trading costs")
+    short_threshold: Later[float] = Field(
+        default=-0.005, description="predicted return of a session below which below_threshold shorts a name"
+    )
+    volatility_sessions: Later[int] = Field(
+        default=20, ge=2, description="sessions of the volatility that inverse_volatility sizes by"
+    )
+    hedge: Later[str] = Field(
+        default="universe",
+        min_length=1,
+        description="what index_hedged sells: universe, or a ticker of the bars outside the universe",
+    )
+    rank_gate: Later[float] = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="rank change, fraction of the cross-section, below which a name keeps its weight; 0 is off",
+    )
+    neutral: Later[Literal["none", "legs", "sector", "beta"]] = Field(
+        default="none", description="levelled after smoothing and gate: nothing, leg gross, sector net or beta"
+    )
+    beta_sessions: Later[int] = Field(default=252, ge=20, description="sessions of the beta that neutral beta removes")
     optimizer: Later[OptimizerSettings] = OptimizerSettings()
 
     @property
@@ -212,18 +245,26 @@ class RiskSettings(Settings):
         The book is held again once the ratio is above this, at least ``sharpe_floor``.
     """
 
-    volatility_target: float | None = Field(default=None, gt=0)
-    target_sessions: int = Field(default=20, ge=2)
-    least_scale: float = Field(default=0.5, gt=0)
-    largest_scale: float = Field(default=2.0, gt=0)
-    loss_sigmas: float | None = Field(default=None, gt=0)
-    loss_sessions: int = Field(default=20, ge=2)
-    loss_rest: int = Field(default=1, ge=1)
-    drawdown_limit: float | None = Field(default=None, gt=0, lt=1)
-    drawdown_reentry: float = Field(default=0.04, ge=0, lt=1)
-    sharpe_floor: float | None = None
-    sharpe_sessions: int = Field(default=60, ge=2)
-    sharpe_reentry: float = 0.0
+    volatility_target: float | None = Field(
+        default=None, gt=0, description="annual volatility that the book is scaled to; unset is off"
+    )
+    target_sessions: int = Field(default=20, ge=2, description="sessions of the volatility measured")
+    least_scale: float = Field(default=0.5, gt=0, description="smallest factor of the volatility target")
+    largest_scale: float = Field(default=2.0, gt=0, description="largest factor of the volatility target")
+    loss_sigmas: float | None = Field(
+        default=None, gt=0, description="standard deviations of a session's loss that empty the book; unset is off"
+    )
+    loss_sessions: int = Field(default=20, ge=2, description="sessions of that standard deviation")
+    loss_rest: int = Field(default=1, ge=1, description="sessions that the book stays empty after such a loss")
+    drawdown_limit: float | None = Field(
+        default=None, gt=0, lt=1, description="drawdown that empties the book; unset is off"
+    )
+    drawdown_reentry: float = Field(default=0.04, ge=0, lt=1, description="drawdown below which the book is held again")
+    sharpe_floor: float | None = Field(
+        default=None, description="annual Sharpe ratio below which the book is emptied; unset is off"
+    )
+    sharpe_sessions: int = Field(default=60, ge=2, description="sessions of that ratio")
+    sharpe_reentry: float = Field(default=0.0, description="ratio above which the book is held again")
 
     @property
     def scales(self) -> bool:

@@ -35,7 +35,7 @@ def target_weights(
     hedge: pd.DataFrame | None = None,
     selection: Selection | None = None,
 ) -> pd.DataFrame:
-    """Return the weights that the builder wants at each close, before smoothing and limits.
+    """Target weights of the builder at each close, before smoothing and limits.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _long_only(known: _Close, settings: BookSettings) -> np.ndarray:
 
 
 def _against(long: np.ndarray, short: np.ndarray) -> np.ndarray:
-    """Return signed weights of two legs, each given as positive ones."""
+    """Signed weights of two legs, each given as positive ones."""
     weights: np.ndarray = long - short
     return weights
 
@@ -141,7 +141,7 @@ def _session_means(scores: np.ndarray) -> np.ndarray:
 
 
 def _sized_shorts(short: np.ndarray, known: _Close, settings: BookSettings) -> np.ndarray:
-    """Return the positive weight of every short name."""
+    """Positive weight of every short name."""
     count = short.sum(axis=1)
     per_name = _per_name(settings.short, count if settings.short_sizing == "fill_leg" else known.selection.count)
     sized: np.ndarray = short * per_name
@@ -151,7 +151,7 @@ def _sized_shorts(short: np.ndarray, known: _Close, settings: BookSettings) -> n
 
 
 def _calm(short: np.ndarray, volatility: np.ndarray | None) -> np.ndarray:
-    """Return each short name's inverse volatility ÷ the mean of its leg, so that the leg keeps its gross."""
+    """Inverse volatility of each short name ÷ the mean of its leg, so that the leg keeps its gross."""
     if volatility is None:
         raise ValueError("volatility is missing: short_sizing inverse_volatility weighs names by it")
     known = short & (volatility > 0)

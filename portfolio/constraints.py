@@ -1,4 +1,4 @@
-"""Constraints: what no book may exceed, applied after smoothing; position limit first, cash buffer last."""
+"""Constraints: position limits and the cash buffer, applied after smoothing in that order."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ ROUNDING = 1e-12  # a sum of weights that should be 1 may miss it by this much
 
 
 def position_limits(count: np.ndarray, sessions: pd.DatetimeIndex, settings: BookSettings) -> pd.DataFrame:
-    """Return the largest long and short weight that one name may have at each close.
+    """Largest long and short weight that one name may have at each close.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def position_limits(count: np.ndarray, sessions: pd.DatetimeIndex, settings: Boo
 
 
 def limit_positions(weights: pd.DataFrame, limits: pd.DataFrame, *, exempt: str | None = None) -> pd.DataFrame:
-    """Return ``weights`` cut to the session's limits; what is cut stays in cash, and rows of NaN stay NaN.
+    """Cut weights to the session's limits; what is cut stays in cash, and rows of NaN stay NaN.
 
     An ``exempt`` ticker, a whole index in one instrument, is not cut.
     """
@@ -51,7 +51,7 @@ def limit_positions(weights: pd.DataFrame, limits: pd.DataFrame, *, exempt: str 
 
 
 def keep_cash(weights: pd.DataFrame, *, buffer: float) -> pd.DataFrame:
-    """Return ``weights`` with cash left for trading costs.
+    """Scale weights so that cash is left for trading costs.
 
     A session whose net exposure lies between 1 − ``buffer`` and 1 is scaled down as a whole to 1 − ``buffer``. A net
     above 1 is a borrowed book and stays as it is: scaling it in silence would hide what was asked for, so the backtest

@@ -1,4 +1,4 @@
-"""Costs: what trading, holding and borrowing take out of the book."""
+"""Costs: trading costs, impact, borrow fees, interest and margin of a book."""
 
 from typing import Literal, Self
 
@@ -27,28 +27,48 @@ class Costs(Settings):
     impact_bps : float
         Impact at participation 1, in basis points of traded notional.
     borrow_bps : float
-        Fee a year on the market value of shorts; a fee by name, where one is given, takes its place.
+        Annual fee on the market value of shorts, in basis points; a fee by name, where one is given, takes its place.
     cash_bps : float
-        Interest a year on free cash: cash less the market value of shorts, which is their collateral, if positive.
+        Annual interest on free cash: cash less the market value of shorts, which is their collateral, if positive.
     borrowing_bps : float or None
-        Interest a year on free cash below 0. None: nothing is charged, and a book whose cash itself falls below 0 (net
+        Annual interest on free cash below 0. None: nothing is charged, and a book whose cash itself falls below 0 (net
         exposure above 1) is refused.
     rebate_bps : float
-        Interest a year earned on the collateral of shorts.
+        Annual interest earned on the collateral of shorts.
     maintenance_margin, initial_margin : float or None
         Equity ÷ gross exposure. A close below the first calls for margin: at the next fill the book is cut to the
         second. An insolvent book is closed out and its result ends there. None: no margin, and insolvency is refused.
     """
 
-    trade_bps: float = Field(default=5.0, ge=0, lt=1e4)
-    impact: Later[Literal["none", "linear", "square_root"]] = "none"
-    impact_bps: Later[float] = Field(default=0.0, ge=0, lt=1e4)
-    borrow_bps: Later[float] = Field(default=0.0, ge=0)
-    cash_bps: Later[float] = Field(default=0.0, ge=0)
-    borrowing_bps: Later[float | None] = Field(default=None, ge=0)
-    rebate_bps: Later[float] = Field(default=0.0, ge=0)
-    maintenance_margin: Later[float | None] = Field(default=None, gt=0, le=1)
-    initial_margin: Later[float | None] = Field(default=None, gt=0, le=1)
+    trade_bps: float = Field(
+        default=5.0, ge=0, lt=1e4, description="half-spread and commission, one way, basis points of traded notional"
+    )
+    impact: Later[Literal["none", "linear", "square_root"]] = Field(
+        default="none", description="growth of impact with a trade's share of the average daily dollar volume"
+    )
+    impact_bps: Later[float] = Field(
+        default=0.0, ge=0, lt=1e4, description="impact of a trade of one average day, basis points of traded notional"
+    )
+    borrow_bps: Later[float] = Field(
+        default=0.0, ge=0, description="borrow fee on the market value of shorts, basis points a year, days/360"
+    )
+    cash_bps: Later[float] = Field(
+        default=0.0,
+        ge=0,
+        description="interest on cash less the market value of shorts, where positive, basis points a year",
+    )
+    borrowing_bps: Later[float | None] = Field(
+        default=None, ge=0, description="interest on it where negative; unset refuses net exposure above 1"
+    )
+    rebate_bps: Later[float] = Field(
+        default=0.0, ge=0, description="interest on the market value of shorts, basis points a year"
+    )
+    maintenance_margin: Later[float | None] = Field(
+        default=None, gt=0, le=1, description="equity ÷ gross exposure below which margin is called; unset is off"
+    )
+    initial_margin: Later[float | None] = Field(
+        default=None, gt=0, le=1, description="equity ÷ gross exposure that a called book is cut to at the next fill"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -77,7 +97,7 @@ class Costs(Settings):
         return "; ".join((f"{self.trade_bps:g} bps one way on traded notional", *self._beyond_trading()))
 
     def _beyond_trading(self) -> list[str]:
-        yearly = {
+        annual = {
             "borrow fee": self.borrow_bps,
             "interest on free cash": self.cash_bps,
             "interest on borrowed cash": self.borrowing_bps,
@@ -85,6 +105,6 @@ class Costs(Settings):
         }
         impact = f"{self.impact.replace('_', '-')} impact {self.impact_bps:g} bps at one day's dollar volume"
         margin = f"margin {self.maintenance_margin or 0:g}, cut to {self.initial_margin or 0:g}"
-        told = [] if self.impact == "none" else [impact]
-        told += [f"{name} {rate:g} bps a year (days/360)" for name, rate in yearly.items() if rate]
-        return told + ([] if self.maintenance_margin is None else [margin])
+        parts = [] if self.impact == "none" else [impact]
+        parts += [f"{name} {rate:g} bps per year (days/360)" for name, rate in annual.items() if rate]
+        return parts + ([] if self.maintenance_margin is None else [margin])

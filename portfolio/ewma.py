@@ -1,4 +1,4 @@
-"""Smoothing: targets that jump to weights that move, at the price of reacting later."""
+"""EWMA: exponential smoothing of target weights, which lowers turnover and delays the reaction to scores."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ __all__ = ["smooth_weights"]
 
 
 def smooth_weights(target: pd.DataFrame, listed: pd.DataFrame, *, weight: float) -> pd.DataFrame:
-    """Return the exponentially smoothed weights ``w[t] = weight × target[t] + (1 − weight) × w[t − 1]``.
+    """Smooth targets exponentially: ``w[t] = weight × target[t] + (1 − weight) × w[t − 1]``.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ ROUNDING = 1e-12  # a rank that moved by the threshold may miss it by this much
 def gate_by_rank(
     weights: pd.DataFrame, scores: pd.DataFrame, listed: pd.DataFrame, *, threshold: float
 ) -> pd.DataFrame:
-    """Return weights in which a name moves only when its rank has moved since it last did.
+    """Let the weight of a name move only when its rank has moved since it last did.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Neutrality: the smallest change of the held weights that levels a leg, every sector's net, or the beta."""
+"""Neutral: the smallest change of the held weights that levels the legs, every sector's net, or the beta."""
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,14 @@ UNKNOWN_BETA = 1.0  # of a name with too little history: that of the market
 
 
 def level_legs(weights: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame:
-    """Return ``weights`` with each leg scaled to the gross that ``wanted`` has; an empty leg stays empty."""
+    """Scale each leg of ``weights`` to the gross that it has in ``wanted``; an empty leg stays empty."""
     given, target = weights.to_numpy(), wanted.to_numpy()
     legs = [_scaled(sign * given, sign * target) * sign for sign in (1.0, -1.0)]
     return aligned_frame(legs[0] + legs[1], pd.DatetimeIndex(weights.index), weights.columns)
 
 
 def level_sectors(weights: pd.DataFrame, eligible: pd.DataFrame, sectors: pd.Series) -> pd.DataFrame:
-    """Return weights whose net in each sector is the sector's share of the book's net.
+    """Level the net weight of each sector to the sector's share of the book's net.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def level_sectors(weights: pd.DataFrame, eligible: pd.DataFrame, sectors: pd.Ser
 
 
 def level_beta(weights: pd.DataFrame, beta: pd.DataFrame) -> pd.DataFrame:
-    """Return weights without beta and with the same net exposure.
+    """Take the beta out of weights and keep their net exposure.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def level_beta(weights: pd.DataFrame, beta: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scaled(leg: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the positive part of a leg scaled to the positive part of its target; rows of NaN stay NaN."""
+    """Positive part of a leg, scaled to the positive part of its target; rows of NaN stay NaN."""
     kept = np.maximum(leg, 0.0)
     scaled: np.ndarray = kept * _ratio(np.maximum(target, 0.0).sum(axis=1), kept.sum(axis=1))[:, None]
     return scaled
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Return part ÷ whole, and 0 where the whole is nothing."""
+    """Part ÷ whole; 0 where the whole is 0."""
     quotient: np.ndarray = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
     return quotient

@@ -1,7 +1,7 @@
-"""Optimize: weights of the names that the signal picked, from an optimiser that sees past returns only.
+"""Optimizer: weights of the selected names, from an optimiser that sees past returns only.
 
 The top ``k`` may be long, the bottom ``k`` short, each leg at its gross; a name needs a full window of returns. Targets
-are set at rebalances and held between: all other rows are NaN. So is a rebalance at which the optimiser found nothing.
+are set at rebalances and held between: all other rows are NaN. So is a rebalance without a solution.
 skfolio, which does the optimising, is an extra and is imported here when a book asks for it.
 """
 
@@ -18,20 +18,20 @@ from portfolio.constraints import position_limits
 from portfolio.neutral import UNKNOWN_BETA
 from portfolio.problem import Problem
 from portfolio.selection import Selection, select_sides
-from portfolio.trailing_risk import moves, trailing_beta
+from portfolio.trailing_risk import close_returns, trailing_beta
 
 __all__ = ["OptimizedTargets", "full_window", "optimized_targets", "rebalances", "require_optimizer"]
 
 
 class OptimizedTargets(NamedTuple):
-    """Targets of the rebalances and where there was none to be found.
+    """Targets of the rebalances, and the rebalances without a solution.
 
     Parameters
     ----------
     target : DataFrame of float, shape (n_sessions, n_tickers)
         Fractions of equity decided at each rebalance; NaN in every other row.
     failed : Series of bool
-        Rebalances at which the optimiser found no weights within the limits; the book is held.
+        Rebalances without weights within the limits; the book is held.
     """
 
     target: pd.DataFrame
@@ -42,7 +42,7 @@ class _Known(NamedTuple):
     """What is read at each close; arrays of shape (n_sessions, n_tickers), rules of shape (n_rules, n_tickers)."""
 
     scores: np.ndarray
-    moves: np.ndarray
+    returns: np.ndarray
     selection: Selection
     limits: np.ndarray
     members: np.ndarray
@@ -62,14 +62,14 @@ def require_optimizer(settings: BookSettings) -> None:
 
 
 def full_window(panel: Panel, sessions: int) -> pd.DataFrame:
-    """Return which names have that many returns at each close, shape (n_sessions, n_tickers)."""
-    known = ~np.isnan(moves(panel))
+    """Names with a full window of returns at each close, shape (n_sessions, n_tickers)."""
+    known = ~np.isnan(close_returns(panel))
     count = pd.DataFrame(known).rolling(sessions, min_periods=sessions).sum().to_numpy()
     return aligned_frame(count == sessions, panel.sessions, panel.tickers)
 
 
 def rebalances(scores: pd.DataFrame, every: str | int) -> np.ndarray:
-    """Return the rows at which the book is rebalanced, the first scored session of every period.
+    """Rows at which the book is rebalanced: the first scored session of every period.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def rebalances(scores: pd.DataFrame, every: str | int) -> np.ndarray:
 def optimized_targets(
     scores: pd.DataFrame, panel: Panel, settings: BookSettings, *, sectors: pd.Series | None = None
 ) -> OptimizedTargets:
-    """Return the weights that the optimiser wants at each rebalance, before smoothing and neutrality.
+    """Optimised target weights at each rebalance, before smoothing and neutrality.
 
     Parameters
     ----------
@@ -118,12 +118,12 @@ def optimized_targets(
     for row in rebalances(scores, settings.optimizer.rebalance):
         side = _sides(known, row, before, settings)
         names = np.flatnonzero(side)
-        found = solve(_problem(known, row, side, before, settings), settings.builder, settings.optimizer)
-        if found is None:
+        weights = solve(_problem(known, row, side, before, settings), settings.builder, settings.optimizer)
+        if weights is None:
             failed.iloc[row] = True
             continue
         before = np.zeros(scores.shape[1])
-        before[names] = found
+        before[names] = weights
         target[row] = before
     return OptimizedTargets(aligned_frame(target, panel.sessions, panel.tickers), failed)
 
@@ -139,7 +139,7 @@ def _known(scores: pd.DataFrame, panel: Panel, settings: BookSettings, sectors: 
     beta = None if limited.beta_limit is None else trailing_beta(panel, settings.beta_sessions).to_numpy()
     return _Known(
         scores=scores.to_numpy(),
-        moves=moves(panel),
+        returns=close_returns(panel),
         selection=selection,
         limits=position_limits(selection.count, panel.sessions, settings)[["long", "short"]].to_numpy(),
         members=members,
@@ -148,7 +148,7 @@ def _known(scores: pd.DataFrame, panel: Panel, settings: BookSettings, sectors: 
 
 
 def _sides(known: _Known, row: int, before: np.ndarray, settings: BookSettings) -> np.ndarray:
-    """Return +1 for names that may be long, −1 for those that may be short, 0 for the rest.
+    """+1 for names that may be long, −1 for those that may be short, 0 for the rest.
 
     With a turnover limit a name that was held may stay on its side, unless the signal puts it on the other.
     """
@@ -170,7 +170,7 @@ def _problem(known: _Known, row: int, side: np.ndarray, before: np.ndarray, sett
     leaving = np.abs(before).sum() - np.abs(kept).sum()
     limited = optimizer.turnover_limit is not None and before.any()
     return Problem(
-        returns=known.moves[row - optimizer.window + 1 : row + 1, names],
+        returns=known.returns[row - optimizer.window + 1 : row + 1, names],
         scores=known.scores[row, names],
         signs=signs,
         legs=legs,
@@ -183,7 +183,7 @@ def _problem(known: _Known, row: int, side: np.ndarray, before: np.ndarray, sett
 
 
 def _exposures(known: _Known, row: int, settings: BookSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Return exposures, shape (n_rules, n_tickers), and the size that each may have, whatever its sign."""
+    """Exposures, shape (n_rules, n_tickers), and the largest absolute value of each."""
     limited, rules = settings.optimizer, [known.members]
     bounds = [limited.sector_limit or 0.0] * len(known.members)
     if known.beta is not None:

@@ -1,4 +1,4 @@
-"""Problem: what an optimiser is asked at one close; arrays over the names that may be held."""
+"""Problem: the optimisation at one close, as arrays over the names that may be held."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

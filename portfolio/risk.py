@@ -2,7 +2,7 @@
 
 Row *t* of every answer is known at the close of *t* and belongs to the weights decided there. The returns are given:
 those of the unscaled book set the scale, those of the scaled book that no switch ever touched drive the switches, so
-that a book which stands aside can still see when to return.
+that a flat book can still see when to re-enter.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ class _Switch:
 
 
 def volatility_scale(returns: pd.Series, risk: RiskSettings) -> pd.Series:
-    """Return the factor that brings the book to its volatility target.
+    """Factor that brings the book to its volatility target.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def volatility_scale(returns: pd.Series, risk: RiskSettings) -> pd.Series:
     return pd.Series(bounded, index=returns.index, name="scale")
 
 
-def scale_weights(weights: pd.DataFrame, scale: pd.Series, *, largest_net: float) -> tuple[pd.DataFrame, pd.Series]:
-    """Return scaled weights and the factor applied, which never lifts the net exposure above ``largest_net``.
+def scale_weights(weights: pd.DataFrame, scale: pd.Series, *, max_net: float) -> tuple[pd.DataFrame, pd.Series]:
+    """Scale weights by a factor that never lifts the net exposure above ``max_net``, and return both.
 
     Parameters
     ----------
@@ -95,11 +95,11 @@ def scale_weights(weights: pd.DataFrame, scale: pd.Series, *, largest_net: float
         Weights decided at each close; rows of NaN stay NaN.
     scale : Series of float
         Wanted factor of the same sessions.
-    largest_net : float
+    max_net : float
         Net exposure that needs no borrowed cash. A book that is above it before scaling is never lifted further.
     """
     net = weights.sum(axis=1).to_numpy()
-    room = np.divide(largest_net, net, out=np.full(len(net), np.inf), where=net > 0)
+    room = np.divide(max_net, net, out=np.full(len(net), np.inf), where=net > 0)
     factor = np.minimum(scale.to_numpy(), np.maximum(room, np.minimum(scale.to_numpy(), 1.0)))
     scaled = aligned_frame(weights.to_numpy() * factor[:, None], pd.DatetimeIndex(weights.index), weights.columns)
     return scaled, pd.Series(factor, index=weights.index, name="scale")
@@ -129,7 +129,7 @@ def kill_switches(returns: pd.Series, risk: RiskSettings) -> Switches:
 
 
 def switch_off(weights: pd.DataFrame, out: pd.Series, listed: pd.DataFrame) -> pd.DataFrame:
-    """Return weights that are 0 while a switch is out, and the book again in the session of re-entry.
+    """Hold the book flat while a switch is out, and restore it in the session of re-entry.
 
     A session without a decision decides too where the switch turns: it goes flat, or back to the last weights decided,
     less the names that are no longer listed.
@@ -196,7 +196,7 @@ def _sharpe_switch(returns: np.ndarray, floor: float, risk: RiskSettings) -> _Sw
 
 
 def _walk(switch: _Switch) -> np.ndarray:
-    """Return in which sessions the switch is out."""
+    """Sessions in which the switch is out."""
     out, rested = False, 0
     states = np.zeros(len(switch.trips), dtype=bool)
     for row in range(len(states)):

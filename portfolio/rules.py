@@ -1,4 +1,4 @@
-"""Rules: everything that a backtest needs to know of a strategy, and nothing of how its scores are made."""
+"""Rules: all that a backtest needs to know of a strategy, and nothing of how its scores are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ class TradingRules:
     costs : Costs
         What trading, holding and borrowing cost.
     companions : mapping of str to BookSettings
-        Other books by name, to stand beside the own one on the same scores.
+        Further books by name, backtested on the same scores for comparison.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Selection: which names stand at either end of each session's scores.
+"""Selection: the names at either end of each session's scores.
 
-Equal scores are told apart by ticker name, so a book does not depend on the order of its columns.
+Ties are broken by ticker name, so a book does not depend on the order of its columns.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def select_sides(scores: pd.DataFrame, k: int | float) -> Selection:
 
 
 def ascending_place(scores: pd.DataFrame) -> np.ndarray:
-    """Return the place of each name in its session from the lowest score (0) up, names without a score last.
+    """Place of each name in its session from the lowest score (0) up; names without a score come last.
 
     Parameters
     ----------

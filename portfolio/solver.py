@@ -29,12 +29,12 @@ from portfolio.problem import Problem
 
 __all__ = ["solve"]
 
-INACCURATE = "Solution may be inaccurate"  # skfolio's words for weights that a solver does not stand by
-DUST = 1e-6  # of equity; an interior-point solver leaves this much where it means nothing
+INACCURATE = "Solution may be inaccurate"  # skfolio's warning for weights that a solver does not vouch for
+MIN_WEIGHT = 1e-6  # of equity; an interior-point solver leaves this much where it means nothing
 
 
 def solve(problem: Problem, builder: str, settings: OptimizerSettings) -> np.ndarray | None:
-    """Return signed weights, shape (n_names,), or None where the solver has none that keep the limits.
+    """Solve for signed weights, shape (n_names,); None where the solver has none within the limits.
 
     Parameters
     ----------
@@ -48,10 +48,10 @@ def solve(problem: Problem, builder: str, settings: OptimizerSettings) -> np.nda
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=INACCURATE)
-            found = _mean_risk(problem, builder, settings) if builder in MEAN_RISK else _by_leg(problem, builder)
+            weights = _mean_risk(problem, builder, settings) if builder in MEAN_RISK else _by_leg(problem, builder)
     except (OptimizationError, UserWarning):
         return None
-    return np.where(np.abs(found) < DUST, 0.0, found)
+    return np.where(np.abs(weights) < MIN_WEIGHT, 0.0, weights)
 
 
 MEAN_RISK = {"mean_variance": RiskMeasure.VARIANCE, "mean_cvar": RiskMeasure.CVAR}
@@ -85,7 +85,7 @@ def _mean_risk(problem: Problem, builder: str, settings: OptimizerSettings) -> n
 
 
 def _inequalities(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and bounds of ``rows @ weights <= bounds``: the long leg, then each exposure on either side."""
+    """Rows and bounds of ``rows @ weights <= bounds``: the long leg, then each exposure on either side."""
     longs = (problem.signs > 0).astype(float)[None, :]
     rows = np.vstack([longs, -longs, problem.exposures, -problem.exposures])
     return rows, np.concatenate([[problem.legs[1], -problem.legs[1]], problem.bounds, problem.bounds])
@@ -105,7 +105,7 @@ def _by_leg(problem: Problem, builder: str) -> np.ndarray:
 
 
 def _leg_shares(returns: np.ndarray, limits: np.ndarray, builder: str) -> np.ndarray:
-    """Return weights that sum to 1; a leg of one name has no risk to share."""
+    """Weights that sum to 1; a leg of one name has no risk to share."""
     if returns.shape[1] == 1:
         return np.ones(1)
     model = BY_LEG[builder](prior_estimator=_prior(), max_weights=np.minimum(limits, 1.0))

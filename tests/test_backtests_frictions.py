@@ -341,7 +341,7 @@ def test_costs_that_make_no_sense_are_refused(given, told):
 def test_costs_print_what_is_charged():
     assert str(Costs()) == "5 bps one way on traded notional"
     told = str(BY_HAND)
-    for words in ("linear impact 100 bps", "borrow fee 360 bps a year", "borrowed cash 720", "margin 0.4, cut to 0.5"):
+    for words in ("linear impact 100 bps", "borrow fee 360 bps per year", "borrowed cash 720", "margin 0.4, cut to 0.5"):
         assert words in told
 
 

@@ -13,6 +13,7 @@ from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio import RiskSettings, build_book, kill_switches, scale_weights, switch_off, volatility_scale
 from strategy.definitions.spec import load_spec, override
 from strategy.evaluate import evaluate
+from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
 
 FLAT, BACK = ("flat", "flat already"), ("re-enter", "still flat")
@@ -72,7 +73,7 @@ def test_a_book_that_does_not_move_is_not_scaled():
 
 def test_the_scale_never_asks_for_borrowed_cash():
     weights = pd.DataFrame({"A": [0.9, 0.9, 1.2, np.nan], "B": [-0.3, -0.3, 0.0, np.nan]}, index=series([0] * 4).index)
-    scaled, factor = scale_weights(weights, series([1.5, 2.0, 2.0, 2.0]), largest_net=0.99)
+    scaled, factor = scale_weights(weights, series([1.5, 2.0, 2.0, 2.0]), max_net=0.99)
     assert factor.iloc[:3].tolist() == pytest.approx([1.5, 1.65, 1.0])
     assert scaled.iloc[1].tolist() == pytest.approx([0.9 * 1.65, -0.3 * 1.65])
     assert scaled.iloc[3].isna().all()
@@ -264,7 +265,9 @@ def test_a_report_draws_and_lists_what_the_overlays_did_and_the_book_without_its
     few_random_books, market, scores, spec, book, tmp_path
 ):
     given_spec = override(spec, ["portfolio.neutral=legs"])
-    finished = evaluate(scores, Inputs(panel=market.panel), spec=given_spec, store=RunStore(tmp_path))
+    finished = evaluate(
+        scores, Inputs(panel=market.panel), spec=given_spec, context=RunContext(store=RunStore(tmp_path))
+    )
     html = finished.report.read_text(encoding="utf-8")
     for words in ("Risk overlays", "every event of the kill switches", "factor of the volatility target"):
         assert words in html

@@ -1,4 +1,4 @@
-"""Attribution: which side, and which sector, earned the return, to the cent."""
+"""Attribution: the return split by side, by name and by sector; the parts sum to the whole."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 
 
 def leg_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
-    """Return what the long and the short side added to each session's gross return.
+    """Split each session's gross return into the contributions of the long and the short side.
 
     A name earns overnight on what it held at the close before and, from the fill on, on what it holds then; each part
     goes to the side that the name was on. Pay-outs belong to the night.
@@ -45,7 +45,7 @@ def leg_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
 
 
 def name_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
-    """Return what each name added to each session's gross return.
+    """Contribution of each name to each session's gross return.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def name_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
 
 
 def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd.DataFrame:
-    """Return what a book held in each sector and what that earned.
+    """Exposure of a book to each sector, and the sector's contribution to the gross return.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd
 
 
 def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
-    """Return what each part earned a year, how steadily, and how much of it was the market.
+    """Annualised contribution of each part, its Sharpe ratio, and its alpha and beta to the market.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame, index ``long``, ``short``, ``costs``, ``net``
-        ``annual`` (mean × 252, so parts add up), ``sharpe``, ``beta`` and ``alpha`` a year of the part's contribution,
+        ``annual`` (mean × 252, so parts add up), ``sharpe``, ``beta`` and annualised ``alpha`` of the contribution,
         ``share_positive`` of sessions. NaN where undefined.
     """
     parts = {name: legs[name] for name in legs.columns} | {"net": legs.sum(axis=1)}
@@ -152,7 +152,7 @@ def _earned(result: BacktestResult, panel: Panel) -> _Earned:
 
 
 def _overnight(panel: Panel, result: BacktestResult) -> pd.DataFrame:
-    """Return from the last known close to the fill of each session; 0 where the name had no price at the fill."""
+    """Simple return from the last known close to the fill of each session; 0 without a price at the fill."""
     marks = panel.close.ffill().shift(1)
     moved = fill_prices(panel, result.execution) / marks - 1.0
     return moved.fillna(0.0).loc[result.equity.index]  # without a print the mark stays where it was

@@ -20,7 +20,7 @@ __all__ = ["BookStudy", "book_study"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BookStudy:
-    """Where a book's return came from and what it held.
+    """Attribution, holding periods, concentration and exposures of one book.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class BookStudy:
     holding : DataFrame
         ``holding_table`` of the target.
     implied_holding : float
-        Sessions that a unit of the book is held, from turnover.
+        Holding period in sessions, from turnover.
     concentration : DataFrame
         ``herfindahl`` and ``effective_names`` at each close.
     beta : Series
@@ -37,7 +37,7 @@ class BookStudy:
     sectors : DataFrame or None
         ``sector_table``; None where sectors are not known.
     factors : FactorFit or None
-        Of the net returns on given factors; None without, or with too few common sessions.
+        Of the net returns on the given factors; None without them, or with too few common sessions.
     clusters : Clusters or None
         ``held_clusters`` of the last close, for an optimised book.
     """
@@ -62,7 +62,7 @@ def book_study(
     sectors: pd.Series | None = None,
     factors: pd.DataFrame | None = None,
 ) -> BookStudy:
-    """Measure where a book's return came from and what it held.
+    """Measure attribution, holding periods, concentration and exposures of a book.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Clusters: which held names moved together over the past, and the tree that puts like beside like."""
+"""Held clusters: correlations of the names held last, ordered by hierarchical clustering."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from market.panel import Panel
-from portfolio.trailing_risk import moves
+from portfolio.trailing_risk import close_returns
 from signals.correlation_tree import linkage_of, tree_of
 
 __all__ = ["MAX_NAMES", "Clusters", "held_clusters"]
@@ -25,7 +25,7 @@ class Clusters:
     sessions : int
         Returns of the window.
     correlation : DataFrame, shape (n_names, n_names)
-        Of simple returns, like beside like.
+        Of simple returns.
     weights : Series
         Held weights of the same names.
     tree : list of (list of float, list of float)
@@ -62,7 +62,9 @@ def held_clusters(held_weights: pd.DataFrame, panel: Panel, sessions: int) -> Cl
     """
     session = held_weights.index[-1]
     row = int(panel.sessions.searchsorted(session))
-    window = moves(panel)[row - sessions + 1 : row + 1] if row >= sessions else np.empty((0, len(panel.tickers)))
+    window = (
+        close_returns(panel)[row - sessions + 1 : row + 1] if row >= sessions else np.empty((0, len(panel.tickers)))
+    )
     moving = window.std(axis=0) > 0 if len(window) else np.zeros(len(panel.tickers), dtype=bool)
     weights = held_weights.iloc[-1].reindex(panel.tickers).where(moving, 0.0).fillna(0.0)
     largest = weights.abs().nlargest(MAX_NAMES)

@@ -1,4 +1,4 @@
-"""Holding: how long names stay in a book, and how much of it sits in few of them."""
+"""Holding periods: how long names stay in a book, and how concentrated it is."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ __all__ = ["concentration", "holding_table", "implied_holding", "spells"]
 
 
 def spells(target: pd.DataFrame) -> pd.DataFrame:
-    """Return every stretch of sessions for which a name stays wanted on one side.
+    """Every spell of sessions in which a name stays on one side of the target.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def spells(target: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a stretch: ``ticker``, ``side`` (``"long"`` or ``"short"``), ``sessions``, and ``cut``: it was under way
+        One row per spell: ``ticker``, ``side`` (``"long"`` or ``"short"``), ``sessions``, and ``cut``: it was under way
         in the first or the last session, so that its true length is longer.
     """
     side = np.sign(target.dropna(how="all").to_numpy())
@@ -42,15 +42,15 @@ def spells(target: pd.DataFrame) -> pd.DataFrame:
 
 
 def holding_table(target: pd.DataFrame) -> pd.DataFrame:
-    """Return the length of the stretches by side: ``mean``, ``median``, ``p90``, ``longest`` (sessions) and ``count``.
+    """Lengths of the spells by side: ``mean``, ``median``, ``p90``, ``longest`` (sessions) and ``count``.
 
-    Index ``long`` and ``short``; NaN and 0 for a side that never held a name. Stretches cut by the span count as long
-    as they are seen.
+    Index ``long`` and ``short``; NaN and 0 for a side that never held a name. Spells cut by the span count as long as
+    they are seen.
     """
-    found = spells(target)
+    every = spells(target)
     rows = {}
     for side in ("long", "short"):
-        lengths = found.loc[found["side"] == side, "sessions"]
+        lengths = every.loc[every["side"] == side, "sessions"]
         rows[side] = {
             "mean": float(lengths.mean()),
             "median": float(lengths.median()),
@@ -62,13 +62,13 @@ def holding_table(target: pd.DataFrame) -> pd.DataFrame:
 
 
 def implied_holding(result: BacktestResult) -> float:
-    """Return mean gross exposure ÷ mean one-way turnover, the sessions that a unit is held; NaN without trades."""
+    """Mean gross exposure ÷ mean one-way turnover, the holding period in sessions; NaN without trades."""
     turnover = float(result.turnover.mean())
     return float(exposures(result.held_weights)["gross"].mean() / turnover) if turnover > 0 else np.nan
 
 
 def concentration(held_weights: pd.DataFrame) -> pd.DataFrame:
-    """Return how few names carry the book at each close.
+    """Concentration of gross exposure at each close.
 
     Returns
     -------

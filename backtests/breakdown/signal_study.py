@@ -20,7 +20,7 @@ DECILES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalStudy:
-    """What scores know, looked at from several sides, over the scored sessions.
+    """Tables and series that describe scores over the scored sessions.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class SignalStudy:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelStudy:
-    """What a model reads, measured on a sample of its windows by ``models.importance``.
+    """Feature importance of a model, on a sample of its windows, by ``models.importance``.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class ModelStudy:
     feature_stability : DataFrame, shape (n_features, n_lags)
         Mean rank autocorrelation of each feature by lag; NaN for one that is the same for every name.
     level_error : float
-        Standard error of the calibration's level, a simple return a session.
+        Standard error of the calibration's level, a simple return per session.
     """
 
     permutation: pd.DataFrame
@@ -87,7 +87,7 @@ class ModelStudy:
 def signal_study(
     scores: pd.DataFrame, forward: pd.DataFrame, panel: Panel, *, sectors: pd.Series | None = None
 ) -> SignalStudy:
-    """Measure a signal from several sides.
+    """Measure scores beyond their rank IC.
 
     Parameters
     ----------

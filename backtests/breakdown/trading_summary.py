@@ -1,4 +1,4 @@
-"""Trading summary: what it took to hold a book."""
+"""Trading summary: turnover, cost, exposure and unfilled orders of one backtest."""
 
 from dataclasses import asdict, dataclass
 
@@ -11,9 +11,9 @@ __all__ = ["TradingSummary", "trading_summary"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingSummary:
-    """Trading and exposure of one backtest; fractions of equity, means over sessions unless the name says a year.
+    """Trading and exposure of one backtest; fractions of equity, means per session unless the name says annual.
 
-    ``annual_turnover`` is one way, ``cost_drag`` is the cost a year and the sum of the four drags after it,
+    ``annual_turnover`` is one way, ``cost_drag`` is the annualised cost and the sum of the four drags after it,
     ``mean_short`` is negative; ``parity`` is NaN where only the ledger can keep the book.
     """
 
@@ -36,7 +36,7 @@ class TradingSummary:
     parity: float
 
     def as_dict(self) -> dict[str, int | float]:
-        """Return the fields by name, for ``metrics.json``."""
+        """Fields by name, for ``metrics.json``."""
         return asdict(self)
 
 

@@ -1,4 +1,4 @@
-"""Accounts: what the ledger wrote down, read as the series and tables of a result."""
+"""Accounts: the ledger's record, turned into the series and tables of a result."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Terms(NamedTuple):
 def settle_accounts(
     run: LedgerRun, panel: Panel, due: pd.DataFrame, *, terms: Terms, parity: float, engine: str
 ) -> BacktestResult:
-    """Return the result of a ledger run from the session of its first fill to its end or its stop."""
+    """Turn a ledger run into a result, from the session of its first fill to its end or its stop."""
     rows = slice(terms.start, None if run.stop < 0 else run.stop + 1)
     span = panel.sessions[rows]
     equity = pd.Series(run.equity[rows], index=span)
@@ -85,11 +85,11 @@ def _trades(run: LedgerRun, panel: Panel, costs: Costs) -> pd.DataFrame:
 
 
 def _margin_events(run: LedgerRun, panel: Panel) -> pd.DataFrame:
-    """Return cuts before calls of the same session, as they happen."""
-    found = [(row, run.cut[row], "cut") for row in np.flatnonzero(~np.isnan(run.cut))]
+    """Cuts stand before calls of the same session, as they happen."""
+    events = [(row, run.cut[row], "cut") for row in np.flatnonzero(~np.isnan(run.cut))]
     called = np.flatnonzero(~np.isnan(run.called))
-    found += [(row, run.called[row], "closed out" if row == run.stop else "called") for row in called]
-    rows = sorted(found, key=lambda event: event[0])
+    events += [(row, run.called[row], "closed out" if row == run.stop else "called") for row in called]
+    rows = sorted(events, key=lambda event: event[0])
     return pd.DataFrame(
         {
             "session": panel.sessions[np.array([row for row, _, _ in rows], dtype=int)],

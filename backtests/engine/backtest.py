@@ -1,4 +1,4 @@
-"""Engine: decided weights to a backtest result, by two engines that must agree wherever both can keep the book."""
+"""Backtest: decided weights to a result, by two engines that must agree wherever both can keep the book."""
 
 from importlib.metadata import version
 
@@ -47,7 +47,7 @@ def run_backtest(
     capital : float
         Cash at the start, in the currency of the bars; positive.
     borrow_fees : Series or DataFrame, optional
-        Borrow fees by name in basis points a year, in place of ``costs.borrow_bps``: by ticker, or sessions × tickers
+        Borrow fees by name in annual basis points, in place of ``costs.borrow_bps``: by ticker, or sessions × tickers
         with row *t* known at the close of *t*.
 
     Returns
@@ -83,7 +83,7 @@ def run_backtest(
 
 
 def _beyond_vectorbt(run: LedgerRun) -> list[str]:
-    """Return what happened to the book that vectorbt cannot express."""
+    """Name what happened to the book that vectorbt cannot express."""
     happened = {
         "impact": run.impact.any(),
         "borrow fees": run.borrow.any(),

@@ -1,4 +1,4 @@
-"""Schedule: the weights that come due in each session; beside forward returns, the only place that moves time."""
+"""Due weights: decided weights at the session of their fill; beside forward returns, the only place that moves time."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ ROUNDING = 1e-9  # a net exposure of 1 may miss it by this much
 
 
 def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool = False) -> pd.DataFrame:
-    """Return the weights that come due in each session of the panel.
+    """Shift decided weights to the sessions of the panel in which they come due.
 
     Parameters
     ----------
@@ -44,21 +44,21 @@ def due_weights(panel: Panel, weights: pd.DataFrame, execution: Execution, *, ma
 
 
 def due_rows(panel: Panel, weights: pd.DataFrame, execution: Execution, *, may_borrow: bool = False) -> np.ndarray:
-    """Return ``due_weights`` as an array, one session contiguous."""
+    """Shift as ``due_weights`` does, into an array with one session contiguous."""
     due = np.empty(panel.close.shape)
     _place(_checked(panel, weights, may_borrow=may_borrow), due, execution.delay)
     return due
 
 
 def first_due(due: pd.DataFrame | np.ndarray) -> int:
-    """Return the row of the first due weights that hold anything, of the first due for a flat book, or −1."""
+    """Row of the first due weights that hold anything, of the first due for a flat book, or −1."""
     from backtests.engine.kernel import row_of_first
 
     return int(row_of_first(np.asarray(due)))
 
 
 def _checked(panel: Panel, weights: pd.DataFrame, *, may_borrow: bool) -> np.ndarray:
-    """Return decided weights on the panel's sessions and tickers."""
+    """Decided weights on the panel's sessions and tickers."""
     _check_axes(panel, weights)
     _check_rows(weights, may_borrow=may_borrow)
     return weights.reindex(index=panel.sessions, columns=panel.tickers).to_numpy(dtype=float)

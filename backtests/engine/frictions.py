@@ -1,4 +1,4 @@
-"""Frictions: what the ledger must know beside prices to charge for impact, borrowed stock and nights."""
+"""Frictions: the dollar volumes, borrow fees and day counts by which the ledger charges a book."""
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ __all__ = ["ADV_SESSIONS", "BorrowFees", "average_dollar_volume", "borrow_rates"
 ADV_SESSIONS = 20
 
 BorrowFees = pd.Series | pd.DataFrame
-"""Borrow fees in basis points a year: by ticker, or sessions × tickers with row *t* known at the close of *t*."""
+"""Annual borrow fees in basis points: by ticker, or sessions × tickers with row *t* known at the close of *t*."""
 
 
 def average_dollar_volume(panel: Panel, execution: Execution) -> pd.DataFrame:
-    """Return the average daily dollar volume by which the fills of each session are measured.
+    """Average daily dollar volume that the participation of each session's fills is taken of.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def average_dollar_volume(panel: Panel, execution: Execution) -> pd.DataFrame:
 
 
 def borrow_rates(panel: Panel, costs: Costs, fees: BorrowFees | None) -> np.ndarray:
-    """Return the borrow fee a year of the night before each session, as a fraction of short market value.
+    """Annual borrow fee for the night before each session, as a fraction of short market value.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def borrow_rates(panel: Panel, costs: Costs, fees: BorrowFees | None) -> np.ndar
     if len(strangers):
         raise ValueError(f"borrow fees name tickers without bars {list(strangers[:5])}: use the tickers of the panel")
     if not (frame.isna() | ((frame >= 0) & (frame < np.inf))).to_numpy().all():
-        raise ValueError("borrow fees must be 0 or more basis points a year, some are not: leave unknown ones NaN")
+        raise ValueError("borrow fees must be annual basis points of 0 or more, some are not: leave unknown ones NaN")
     placed = frame.reindex(columns=panel.tickers)
     if not isinstance(fees, pd.Series):
         placed = placed.reindex(panel.sessions).shift(1)
@@ -69,6 +69,6 @@ def borrow_rates(panel: Panel, costs: Costs, fees: BorrowFees | None) -> np.ndar
 
 
 def night_years(sessions: pd.DatetimeIndex) -> np.ndarray:
-    """Return the calendar days since the session before ÷ 360, shape (n_sessions,); 0 for the first."""
+    """Calendar days since the session before ÷ 360, shape (n_sessions,); 0 for the first."""
     days = np.diff(sessions.to_numpy().astype("datetime64[D]")).astype(float)
     return np.concatenate([[0.0], days]) / MONEY_MARKET_DAYS

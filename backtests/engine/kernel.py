@@ -19,8 +19,8 @@ BLOCK = 128  # numbers that numpy adds without splitting
 class Bars(NamedTuple):
     """What every book sees; arrays of shape (n_sessions, n_tickers) unless said otherwise.
 
-    ``borrow`` holds fees a year of the night before each session, in one row if they never change; ``volume`` holds the
-    dollar volume that impact is measured by, and no row without impact.
+    ``borrow`` holds annual fees for the night before each session, in one row if they never change; ``volume`` holds
+    the dollar volume that impact is measured by, and no row without impact.
     """
 
     fill_price: np.ndarray  # NaN without a print
@@ -34,7 +34,7 @@ class Bars(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What one book runs under; rates are fractions of notional, of a balance a year, or equity ÷ gross exposure."""
+    """What one book runs under: fractions of notional, annual fractions of a balance, or equity ÷ gross exposure."""
 
     capital: float
     start: int  # row of the first fill: nothing is earned or charged overnight before it
@@ -129,7 +129,7 @@ def know_last(at_fill: np.ndarray, at_close: np.ndarray) -> None:
 
 @compiled
 def row_of_first(due: np.ndarray) -> int:
-    """Return the row of the first due weights that hold anything, else of the first due at all; −1 for none."""
+    """Row of the first due weights that hold anything, else of the first due at all; −1 for none."""
     first = -1
     for t in range(due.shape[0]):
         for i in range(due.shape[1]):
@@ -154,7 +154,7 @@ def _is_insolvent(equity: float, terms: Terms) -> bool:
 
 @compiled
 def _overnight(book: Book, bars: Bars, t: int, cash: float, terms: Terms) -> tuple[float, float]:
-    """Return the borrow fee and the interest of the night, both as costs."""
+    """Borrow fee and interest of the night, both as costs."""
     fees, known = bars.borrow[t if bars.borrow.shape[0] > 1 else 0], bars.at_close[t - 1]
     short, fee = 0.0, 0.0
     for i in range(book.shares.size):
@@ -280,7 +280,7 @@ def _traded_notional(book: Book) -> float:
 
 @compiled
 def _impact(book: Book, volume: np.ndarray, terms: Terms, table: np.ndarray, t: int) -> float:
-    """Return the impact of this fill's trades; ``value`` holds their notional, and what each costs afterwards."""
+    """Impact cost of this fill's trades; ``value`` holds their notional before and what each costs afterwards."""
     for i in range(volume.size):
         participation = book.value[i] / volume[i]
         participation = participation if volume[i] > 0.0 else 1.0

@@ -130,7 +130,7 @@ def keep_ledger(
 
 
 def ledger_bars(panel: Panel, execution: Execution, costs: Costs, borrow_fees: BorrowFees | None = None) -> "Bars":
-    """Return what every book on these bars sees, one session contiguous."""
+    """Arrays that every book on these bars shares, one session contiguous."""
     from backtests.engine.kernel import Bars
 
     payout, leaving = _leavers(panel)
@@ -146,31 +146,28 @@ def ledger_bars(panel: Panel, execution: Execution, costs: Costs, borrow_fees: B
 
 
 def ledger_terms(costs: Costs, bars: "Bars", *, capital: float, start: int) -> "Terms":
-    """Return the terms of one book, as fractions."""
+    """Terms of one book, as fractions."""
     from backtests.engine.kernel import Terms
 
-    yearly = (
-        costs.cash_bps / BASIS_POINTS,
-        (costs.borrowing_bps or 0.0) / BASIS_POINTS,
-        costs.rebate_bps / BASIS_POINTS,
-    )
+    rates = (costs.cash_bps, costs.borrowing_bps or 0.0, costs.rebate_bps)
+    cash, borrowing, rebate = (bps / BASIS_POINTS for bps in rates)
     return Terms(
         capital=float(capital),
         start=start,
         trade=costs.trade_fraction,
         impact=costs.impact_bps / BASIS_POINTS,
         square_root=costs.impact == "square_root",
-        cash=yearly[0],
-        borrowing=yearly[1],
-        rebate=yearly[2],
-        overnight=bool(bars.borrow.any() or any(yearly)),
+        cash=cash,
+        borrowing=borrowing,
+        rebate=rebate,
+        overnight=bool(bars.borrow.any() or cash or borrowing or rebate),
         maintenance=costs.maintenance_margin or 0.0,
         initial=costs.initial_margin or 0.0,
     )
 
 
 def blank_record(bars: "Bars", *, tables: bool = True) -> "Record":
-    """Return a record to be written; without tables, only what happens to the book as a whole is kept."""
+    """Allocate a record; without tables, only what happens to the book as a whole is kept."""
     from backtests.engine.kernel import Record
 
     shape = bars.fill_price.shape
@@ -189,7 +186,7 @@ def _rows(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _prices(fills: np.ndarray, closes: np.ndarray) -> dict[str, np.ndarray]:
-    """Return fill prices and the last prices known; these are the same arrays where every name always prints."""
+    """Fill prices and the last prices known; the same arrays where every name always prints."""
     from backtests.engine.kernel import know_last
 
     known = {"at_fill": fills, "at_close": closes}
@@ -204,11 +201,11 @@ def _has_gaps(bars: "Bars") -> bool:
 
 
 def _leavers(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pay-outs of the sessions that have any, and the row of each session among them."""
-    found = pay_outs(panel)
-    sessions, rows = np.unique(found.rows, return_inverse=True)
+    """Pay-outs of the sessions that have any, and the row of each session among them."""
+    paid = pay_outs(panel)
+    sessions, rows = np.unique(paid.rows, return_inverse=True)
     payout, leaving = np.full((len(sessions), len(panel.tickers)), np.nan), np.full(len(panel.sessions), -1)
-    payout[rows, found.columns] = found.returns
+    payout[rows, paid.columns] = paid.returns
     leaving[sessions] = np.arange(len(sessions))
     return payout, leaving
 

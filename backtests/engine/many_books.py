@@ -1,6 +1,6 @@
 """Many books: the net returns of many books on the same bars, kept by the ledger's own arithmetic.
 
-For comparisons with hundreds of books, such as random ones. The books share the bars; nothing is reported of them but
+For comparisons with hundreds of books, such as random ones. The books share the bars; nothing is recorded of them but
 their equity, and no second engine checks it.
 """
 
@@ -55,7 +55,7 @@ def net_returns_of(
     costs: Costs,
     capital: float = 1e6,
 ) -> pd.DataFrame:
-    """Return the net returns of every book under the same clock and costs.
+    """Net returns of every book under the same clock and costs.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def net_returns_of(
 
 
 def net_returns_by_case(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.DataFrame:
-    """Return the net returns of books that each have a clock, costs and a capital of their own.
+    """Net returns of books that each have a clock, costs and a capital of their own.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class _BarsSeen:
         self._known: dict[tuple[object, ...], Bars] = {}
 
     def by(self, case: Case) -> "Bars":
-        """Return the bars of a case; volumes are told in units of its capital, because books start from 1."""
+        """Bars of a case; volumes are in units of its capital, because books start from 1."""
         costs = case.costs
         key = (case.execution, costs.impact == "none", costs.borrow_bps)
         if key not in self._known:
@@ -130,14 +130,14 @@ def _batches(named: Iterator[tuple[Hashable, Case]]) -> Iterator[list[tuple[Hash
 
 
 def _kept(panel: Panel, bars: "Bars", case: Case) -> tuple[int, np.ndarray]:
-    """Return the row of a book's first fill and its returns."""
+    """Row of a book's first fill, and its returns."""
     due = due_rows(panel, case.weights, case.execution, may_borrow=case.costs.may_borrow)
     start = first_due(due)
     return start, _net_returns(bars, due, ledger_terms(case.costs, bars, capital=1.0, start=start))
 
 
 def _net_returns(bars: "Bars", due: np.ndarray, terms: "Terms") -> np.ndarray:
-    """Return the returns of one book from a capital of 1, shape (n_sessions,)."""
+    """Returns of one book from a capital of 1, shape (n_sessions,)."""
     from backtests.engine.kernel import keep_books
 
     record = blank_record(bars, tables=False)

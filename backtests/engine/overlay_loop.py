@@ -1,4 +1,4 @@
-"""Books: scores to the weights that are really decided, overlays included; the one way that every command goes.
+"""Overlay loop: scores to the weights that are decided, risk overlays included; the one path of every command.
 
 ``portfolio`` knows no ledger, so the loop is here: the plan is traded as it stands and its past net returns set the
 volatility scale; the scaled book is traded with no switch and its past net returns drive the switches. Returns known at
@@ -83,17 +83,17 @@ def _planned(
 
 def _scaled(rules: TradingRules, panel: Panel, plan: Plan) -> Overlays:
     wanted = volatility_scale(_past_returns(rules, panel, finished_weights(plan)), rules.risk)
-    largest_net = np.inf if rules.costs.borrowing_bps is not None else 1.0 - rules.portfolio.cash_buffer
-    weights, scale = scale_weights(plan.weights, wanted, largest_net=largest_net)
+    max_net = np.inf if rules.costs.borrowing_bps is not None else 1.0 - rules.portfolio.cash_buffer
+    weights, scale = scale_weights(plan.weights, wanted, max_net=max_net)
     return Overlays(stages={"vol_scaled": weights}, scale=scale)
 
 
 def _switched(rules: TradingRules, panel: Panel, plan: Plan, overlays: Overlays) -> Overlays:
     shadow = _past_returns(rules, panel, finished_weights(plan, overlays))
-    found = kill_switches(shadow, rules.risk)
-    weights = switch_off(overlays.stages.get("vol_scaled", plan.weights), found.out, plan.listed)
+    switches = kill_switches(shadow, rules.risk)
+    weights = switch_off(overlays.stages.get("vol_scaled", plan.weights), switches.out, plan.listed)
     stages = {**overlays.stages, "switched": weights}
-    return replace(overlays, stages=stages, out=found.out, events=found.events)
+    return replace(overlays, stages=stages, out=switches.out, events=switches.events)
 
 
 def _past_returns(rules: TradingRules, panel: Panel, weights: pd.DataFrame) -> pd.Series:

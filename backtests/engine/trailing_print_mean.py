@@ -1,4 +1,4 @@
-"""Rolling: the trailing mean of every name over its own prints, compiled."""
+"""Trailing print mean: the rolling mean of every name over its own prints, compiled."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ __all__ = ["trailing_print_mean"]
 
 @compiled
 def trailing_print_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Return the mean of what is not NaN among the last ``window`` rows, NaN where there is nothing.
+    """Mean of the values that are not NaN in the last ``window`` rows; NaN where there are none.
 
     The running sum is compensated on its way in and on its way out, and a window of one value only gives that value, so
     that the bits are those of ``DataFrame.rolling(window, min_periods=1).mean()``.
@@ -47,7 +47,7 @@ def trailing_print_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 @compiled
 def _compensated(total: float, change: float, lost: float) -> tuple[float, float]:
-    """Return the sum and what rounding took from it."""
+    """Compensated sum, and what rounding took from it."""
     corrected = change - lost
     moved = total + corrected
     return moved, moved - total - corrected

@@ -40,7 +40,7 @@ class OrderFrames:
 def vectorbt_equity(
     panel: Panel, due: pd.DataFrame, *, execution: Execution, costs: Costs, start: int = 0
 ) -> np.ndarray:
-    """Return the equity of due weights by vectorbt, as a multiple of the starting capital.
+    """Equity of due weights by vectorbt, as a multiple of the starting capital.
 
     Parameters
     ----------

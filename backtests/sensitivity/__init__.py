@@ -1,4 +1,4 @@
-"""Sensitivity: what would have become of a book under other costs, clocks and sizes; what-ifs on the same sessions."""
+"""Sensitivity: a book under other costs, fills, sizes and stresses; what-ifs on the sessions that it is judged on."""
 
 from backtests.sensitivity.capacity import CapacityCurve, capacity_curve
 from backtests.sensitivity.case_metrics import CASE_COLUMNS, case_metrics, mean_turnover

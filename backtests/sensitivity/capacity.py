@@ -1,4 +1,4 @@
-"""Capacity: how much money a book carries before its own trades eat what it earns."""
+"""Capacity: the Sharpe ratio of a book by its size, with the impact of its own trades."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -29,12 +29,12 @@ class CapacityCurve:
         Columns of ``case_metrics``; ``participation`` and ``participation_95``: median and 95th percentile over the
         trades of notional ÷ average daily dollar volume.
     costs : Costs
-        What was charged; where the book's own costs know no impact, one by the square root is assumed.
+        What was charged; square-root impact is assumed where the book's own costs have none.
     assumed : bool
-        Whether it was.
+        Whether impact was assumed.
     half : float
         Capital at which the Sharpe ratio is half of that without impact, by interpolation in its logarithm; NaN where
-        the curve does not get there, or where there is nothing to halve.
+        the curve does not reach it, or where the Sharpe ratio without impact is not positive.
     """
 
     table: pd.DataFrame
@@ -46,7 +46,7 @@ class CapacityCurve:
 def capacity_curve(
     panel: Panel, base: Case, result: BacktestResult, *, capital: Iterable[float] = CAPITAL
 ) -> CapacityCurve:
-    """Return how a book fares when it starts with more money.
+    """Performance of a book at several sizes of starting capital.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def capacity_curve(
     base : Case
         The book as it was traded.
     result : BacktestResult
-        Of that book; its trades, grown in proportion to capital, tell the participation.
+        Of that book; its trades, scaled in proportion to capital, give the participation.
     capital : iterable of float
         Cash at the start, in the currency of the bars.
 
@@ -78,7 +78,7 @@ def capacity_curve(
 
 
 def _participation(panel: Panel, result: BacktestResult) -> np.ndarray:
-    """Return notional ÷ average daily dollar volume of every trade in a name that has one."""
+    """Notional ÷ average daily dollar volume of every trade in a name that has one."""
     volume = average_dollar_volume(panel, result.execution)
     rows = volume.index.get_indexer(pd.DatetimeIndex(result.trades["session"]))
     columns = volume.columns.get_indexer(pd.Index(result.trades["ticker"]))
@@ -88,7 +88,7 @@ def _participation(panel: Panel, result: BacktestResult) -> np.ndarray:
 
 
 def _capital_at(sharpe: pd.Series, level: float) -> float:
-    """Return the capital at which the Sharpe ratio first falls to a positive level."""
+    """Capital at which the Sharpe ratio first falls to a positive level."""
     ratios, money = sharpe.to_numpy(dtype=float), np.log(sharpe.index.to_numpy(dtype=float))
     under = np.flatnonzero(ratios <= level)
     if not level > 0 or len(under) == 0 or under[0] == 0:

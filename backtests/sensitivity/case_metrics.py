@@ -1,4 +1,4 @@
-"""Scoring: the same few numbers of every case, from the ledger alone."""
+"""Case metrics: the same few performance numbers of every case, from the ledger alone."""
 
 from collections.abc import Hashable, Iterable
 
@@ -17,7 +17,7 @@ CASE_COLUMNS = ("sharpe", "standard_error", "annual_return", "volatility", "max_
 
 
 def case_metrics(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.DataFrame:
-    """Return what each case came to.
+    """Performance of each case, from the ledger alone.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ def case_metrics(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.Dat
         ``max_drawdown``, from the case's own first fill on; NaN for a book that became insolvent.
     """
     returns = net_returns_by_case(panel, cases)
-    rows = {name: _score(returns[name]) for name in returns.columns}
+    rows = {name: _metrics(returns[name]) for name in returns.columns}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(CASE_COLUMNS))
 
 
-def _score(returns: pd.Series) -> list[float]:
+def _metrics(returns: pd.Series) -> list[float]:
     held = returns.loc[returns.first_valid_index() :]
     if held.isna().any():
         return [np.nan] * len(CASE_COLUMNS)
@@ -46,7 +46,7 @@ def _score(returns: pd.Series) -> list[float]:
 
 
 def mean_turnover(panel: Panel, case: Case) -> float:
-    """Return a book's mean turnover a session, one way, a fraction of equity at the fill, from its first fill on."""
+    """Mean one-way turnover of a book per session, a fraction of equity at the fill, from its first fill on."""
     due = due_weights(panel, case.weights, case.execution, may_borrow=case.costs.may_borrow)
     run = keep_ledger(panel, due, execution=case.execution, costs=case.costs, capital=case.capital)
     start = first_due(due)

@@ -1,4 +1,4 @@
-"""Curves: one dial turned, the decided weights and everything else as they were."""
+"""Curves: performance of the same decided weights as one cost or delay varies, everything else unchanged."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,7 +20,7 @@ DELAYS = (1, 2, 5)
 
 
 def cost_curve(panel: Panel, base: Case, *, trade_bps: Iterable[float]) -> pd.DataFrame:
-    """Return how a book fares when half-spread and commission change.
+    """Performance of a book by half-spread and commission.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def cost_curve(panel: Panel, base: Case, *, trade_bps: Iterable[float]) -> pd.Da
 
 
 def borrow_curve(panel: Panel, base: Case, *, borrow_bps: Iterable[float] = BORROW_BPS) -> pd.DataFrame:
-    """Return how a book fares when borrowed stock costs more or less, in basis points a year on short market value.
+    """Performance of a book by borrow fee, in annual basis points of short market value.
 
     Parameters and columns are those of ``cost_curve``; the index is ``borrow_bps``.
     """
@@ -49,7 +49,7 @@ def borrow_curve(panel: Panel, base: Case, *, borrow_bps: Iterable[float] = BORR
 
 
 def delay_curve(panel: Panel, base: Case, *, delays: Iterable[int] = DELAYS) -> pd.DataFrame:
-    """Return how a book fares when the same decisions fill later.
+    """Performance of a book when the same decisions fill later.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def delay_curve(panel: Panel, base: Case, *, delays: Iterable[int] = DELAYS) -> 
 
 
 def break_even_bps(result: BacktestResult) -> float:
-    """Return the one-way cost in basis points at which the mean net return is 0, other frictions as they were.
+    """Break-even one-way cost in basis points: the mean net return is 0 at it, other frictions unchanged.
 
     The mean return before trading costs ÷ the mean two-way traded notional, both as fractions of equity: what is held
     and traded is taken as it was. Negative where the book loses without costs; NaN where it never traded.

@@ -1,8 +1,8 @@
-"""What-ifs: a strategy's scores under other books, costs, clocks and sizes, on the very sessions it is judged on.
+"""Stress: a strategy's scores under other books, costs, fills and sizes, on the sessions that it is judged on.
 
 The curves trade the decided weights as they are. The smoothing frontier and the stress matrix decide the book anew from
 the same scores, overlays included. All of it is kept by the compiled ledger alone and logged as stress, not as trials:
-whoever picks a row afterwards has run a trial that nobody counted.
+whoever picks a row afterwards has made a trial that is not counted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -52,14 +52,14 @@ class Stress:
         Added to them.
     delay : int
         Further sessions between decision and fill.
-    largest : int or None
+    max_names : int or None
         Only so many names of the universe may be held, those with the largest average dollar volume.
     """
 
     min_bps: float = 0.0
     slippage_bps: float = 0.0
     delay: int = 0
-    largest: int | None = None
+    max_names: int | None = None
 
 
 LEGS: Mapping[str, tuple[float, float]] = {"50/50": (0.5, 0.5), "60/40": (0.6, 0.4), "70/30": (0.7, 0.3)}
@@ -69,8 +69,8 @@ STRESSES: Mapping[str, Stress] = {
     "5 bps slippage": Stress(slippage_bps=5.0),
     "10 bps slippage": Stress(slippage_bps=10.0),
     "one-session delay": Stress(delay=1),
-    "top 100 by ADV": Stress(largest=100),
-    "all together": Stress(min_bps=10.0, slippage_bps=10.0, delay=1, largest=100),
+    "top 100 by ADV": Stress(max_names=100),
+    "all together": Stress(min_bps=10.0, slippage_bps=10.0, delay=1, max_names=100),
 }
 
 
@@ -82,7 +82,7 @@ def run_what_ifs(
     book: tuple[pd.DataFrame, BacktestResult],
     count: Count | None = None,
 ) -> WhatIfs:
-    """Return the sensitivities of a strategy's own book.
+    """Run every what-if on a strategy's own book.
 
     Parameters
     ----------
@@ -93,19 +93,19 @@ def run_what_ifs(
     scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
         Expected returns, known at each close.
     book : (DataFrame of float, BacktestResult)
-        Weights that the strategy decided from them, and what these came to.
+        Weights that the strategy decided from them, and their backtest.
     count : callable, optional
         Called with rows of the stress matrix done and in all.
     """
     weights, result = book
     part = traded_part(inputs.panel, scores, book=rules.portfolio)
     base = Case(weights=weights.loc[part.sessions], execution=rules.execution, costs=rules.costs)
-    broken = break_even_bps(result)
+    break_even = break_even_bps(result)
     return WhatIfs(
-        cost=cost_curve(part, base, trade_bps=_cost_grid(broken)),
+        cost=cost_curve(part, base, trade_bps=_cost_grid(break_even)),
         delay=delay_curve(part, base),
         borrow=borrow_curve(part, base) if (weights < 0).any(axis=None) else None,
-        break_even=broken,
+        break_even=break_even,
         capacity=capacity_curve(part, base, result),
         smoothing=smoothing_frontier(rules, inputs, scores=scores),
         stress=stress_matrix(rules, inputs, scores=scores, count=count),
@@ -116,13 +116,13 @@ def run_what_ifs(
 
 
 def smoothing_frontier(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return how a book fares when its targets are smoothed more or less.
+    """Performance of a book by the smoothing of its targets.
 
     Returns
     -------
     DataFrame, index ``smoothing``
-        The weight of the new target, the strategy's own among them: columns of ``case_metrics``, ``sharpe_gross`` of the
-        same weights without any friction, and ``turnover``, the mean of a session, one way.
+        The weight of the new target, the strategy's own among them: columns of ``case_metrics``, ``sharpe_gross`` of
+        the same weights without any friction, and mean one-way ``turnover`` per session.
     """
     part = traded_part(inputs.panel, scores, book=rules.portfolio)
     free = Costs(trade_bps=0.0, borrowing_bps=0.0 if rules.costs.may_borrow else None)
@@ -141,7 +141,7 @@ def smoothing_frontier(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFr
 def stress_matrix(
     rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, count: Count | None = None
 ) -> pd.DataFrame:
-    """Return the strategy under seven stresses and with three pairs of legs, its own rules otherwise.
+    """Performance of the strategy under seven stresses with three pairs of legs, its own rules otherwise.
 
     Parameters
     ----------
@@ -164,13 +164,13 @@ def stress_matrix(
     decided: dict[Any, pd.DataFrame] = {}
     panels: dict[int | None, Panel] = {}
     for legs, stress in counted([(legs, stress) for legs in LEGS for stress in STRESSES], count):
-        changed, largest = stressed_rules(rules, legs, stress), STRESSES[stress].largest
-        key = (changed.portfolio, largest, *_read_by_book(changed))
+        changed, max_names = stressed_rules(rules, legs, stress), STRESSES[stress].max_names
+        key = (changed.portfolio, max_names, *_read_by_book(changed))
         try:
             if key not in decided:
-                if largest not in panels:
-                    panels[largest] = _narrowed(inputs.panel, scores, changed, largest)
-                decided[key] = decide_book(changed, panels[largest], scores, sectors=inputs.sectors).weights
+                if max_names not in panels:
+                    panels[max_names] = _narrowed(inputs.panel, scores, changed, max_names)
+                decided[key] = decide_book(changed, panels[max_names], scores, sectors=inputs.sectors).weights
             held[legs, stress] = Case(weights=decided[key], execution=changed.execution, costs=changed.costs)
         except (UniverseError, UnsupportedBookError) as error:
             refused[legs, stress] = str(error)
@@ -178,22 +178,21 @@ def stress_matrix(
     part = traded_part(inputs.panel, scores, book=rules.portfolio)
     table = pd.DataFrame(index=names, columns=list(CASE_COLUMNS), dtype=float)
     if held:
-        found = case_metrics(part, enumerate(held.values()))
-        table.loc[list(held), list(CASE_COLUMNS)] = found.to_numpy()
+        table.loc[list(held), list(CASE_COLUMNS)] = case_metrics(part, enumerate(held.values())).to_numpy()
     return table.assign(refused=[refused.get(name, "") for name in names])
 
 
-def _cost_grid(broken: float) -> list[float]:
-    """Return one-way costs in basis points, the break-even among them where it is worth drawing."""
-    return [*TRADE_BPS, *([round(broken, 1)] if 0.0 < broken <= MAX_BPS else [])]
+def _cost_grid(break_even: float) -> list[float]:
+    """One-way costs in basis points, the break-even among them where it is worth drawing."""
+    return [*TRADE_BPS, *([round(break_even, 1)] if 0.0 < break_even <= MAX_BPS else [])]
 
 
 def stressed_rules(rules: TradingRules, legs: str, stress: str) -> TradingRules:
-    """Return the strategy of one row of the stress matrix, its universe aside."""
+    """Rules of one row of the stress matrix, its universe aside."""
     long, short = LEGS[legs]
-    asked = STRESSES[stress]
-    trade_bps = max(rules.costs.trade_bps, asked.min_bps) + asked.slippage_bps
-    later = {"extra_delay": rules.execution.extra_delay + asked.delay}
+    added = STRESSES[stress]
+    trade_bps = max(rules.costs.trade_bps, added.min_bps) + added.slippage_bps
+    later = {"extra_delay": rules.execution.extra_delay + added.delay}
     return replace(
         rules,
         portfolio=rules.portfolio.model_copy(update={"long": long, "short": short}),
@@ -203,7 +202,7 @@ def stressed_rules(rules: TradingRules, legs: str, stress: str) -> TradingRules:
 
 
 def _read_by_book(rules: TradingRules) -> Iterator[object]:
-    """Yield what the decisions depend on beside the book's own settings."""
+    """What the decisions depend on besides the book's own settings."""
     overlays = rules.risk.scales or rules.risk.switches
     if overlays or rules.portfolio.short_filter == "below_market":
         yield rules.costs
@@ -211,10 +210,10 @@ def _read_by_book(rules: TradingRules) -> Iterator[object]:
         yield rules.execution
 
 
-def _narrowed(panel: Panel, scores: pd.DataFrame, rules: TradingRules, largest: int | None) -> Panel:
-    """Return the part that is traded, only the largest members of the universe eligible."""
-    if largest is not None:
+def _narrowed(panel: Panel, scores: pd.DataFrame, rules: TradingRules, max_names: int | None) -> Panel:
+    """Cut the panel to the part that is traded, only the largest members of the universe eligible."""
+    if max_names is not None:
         members = replace(panel, dollar_volume=panel.dollar_volume.where(panel.universe))
-        top = choose_universe(members, f"top{largest}").universe & panel.universe
-        panel = panel.with_universe(top, described=f"{panel.facts.universe}; the {largest} largest")
+        top = choose_universe(members, f"top{max_names}").universe & panel.universe
+        panel = panel.with_universe(top, described=f"{panel.facts.universe}; the {max_names} largest")
     return traded_part(panel, scores, book=rules.portfolio)

@@ -1,4 +1,4 @@
-"""What-ifs: everything that was asked of one book beyond its own settings, as the report shows it."""
+"""What-ifs: the sensitivities of one book beyond its own settings, as the report shows them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["WhatIfs"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WhatIfs:
-    """Sensitivities of one book on its own test span; nothing here may be chosen from.
+    """Sensitivities of one book on its own test span; choosing among them would be a trial.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class WhatIfs:
         The same weights at other sizes.
     smoothing : DataFrame, index ``smoothing``
         The book decided anew from the same scores: columns of ``case_metrics``, ``sharpe_gross`` (no friction at all)
-        and ``turnover`` (mean of a session, one way).
+        and ``turnover`` (one way, mean per session).
     stress : DataFrame, index ``legs`` and ``stress``
         The book decided anew: columns of ``case_metrics``, and ``refused``, why there is no number, else empty.
     trade_bps, smoothed : float
@@ -47,25 +47,25 @@ class WhatIfs:
     delayed: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return every number by name, for ``metrics.json``."""
+        """Every number by name, for ``metrics.json``."""
         curves = {"cost": self.cost, "delay": self.delay, "borrow": self.borrow, "smoothing": self.smoothing}
-        told: dict[str, Any] = {name: _rows(table) for name, table in curves.items() if table is not None}
+        tables: dict[str, Any] = {name: _rows(table) for name, table in curves.items() if table is not None}
         money = {"rows": _rows(self.capacity.table), "costs": str(self.capacity.costs), "half": self.capacity.half}
         stress = [{**dict(zip(self.stress.index.names, name, strict=True)), **row} for name, row in self._stressed()]
-        return told | {"break_even_bps": self.break_even, "capacity": money, "stress": stress}
+        return tables | {"break_even_bps": self.break_even, "capacity": money, "stress": stress}
 
     def sharpes(self) -> dict[str, float]:
-        """Return the Sharpe ratio of every row by name, for the trial log."""
+        """Sharpe ratio of every row by name, for the trial log."""
         curves = {"costs": self.cost, "delay": self.delay, "borrow": self.borrow, "smoothing": self.smoothing}
         curves |= {"capital": self.capacity.table}
-        told = {
+        ratios = {
             f"{name} {dial:g}": float(sharpe)
             for name, table in curves.items()
             if table is not None
             for dial, sharpe in table["sharpe"].items()
         }
         rows = zip(self.stress.index.tolist(), self.stress["sharpe"].tolist(), strict=True)
-        return told | {" ".join(name): sharpe for name, sharpe in rows}
+        return ratios | {" ".join(name): sharpe for name, sharpe in rows}
 
     def _stressed(self) -> list[tuple[Any, dict[str, Any]]]:
         return list(zip(self.stress.index, _records(self.stress), strict=True))

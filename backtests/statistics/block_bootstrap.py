@@ -1,4 +1,4 @@
-"""Blocks: the stationary bootstrap's draws, and how long its blocks should be for the series at hand."""
+"""Block bootstrap: draws of the stationary bootstrap, and its optimal block length."""
 
 import math
 from typing import NamedTuple
@@ -26,14 +26,14 @@ class Blocks(NamedTuple):
     length: np.ndarray
 
     def sums(self, series: np.ndarray) -> np.ndarray:
-        """Return the sum over each block of (n_series, n_sessions) numbers, shape (n_series, n_blocks)."""
+        """Sum of (n_series, n_sessions) numbers over each block, shape (n_series, n_blocks)."""
         around = np.hstack([np.zeros((len(series), 1)), series, series])
         running = around.cumsum(axis=1)
         total: np.ndarray = running.take(self.row + self.length, axis=1) - running.take(self.row, axis=1)
         return total
 
     def resample(self) -> np.ndarray:
-        """Return the resample that each block belongs to, shape (n_blocks,)."""
+        """Resample that each block belongs to, shape (n_blocks,)."""
         return np.repeat(np.arange(len(self.first)), np.diff(self.first, append=len(self.row)))
 
 
@@ -65,14 +65,14 @@ def draw_blocks(n_sessions: int, n_resamples: int, *, mean_block: float, rng: np
 
 
 def optimal_block_length(values: np.ndarray) -> float:
-    """Return the mean block length that estimates the variance of a mean best, from the autocovariances of ``values``.
+    """Mean block length with the least error in the variance of a mean, from the autocovariances of ``values``.
 
     Autocovariances count up to twice the first lag that begins a run of insignificant ones, with a flat-top window.
 
     Parameters
     ----------
     values : ndarray of float, shape (n_sessions,)
-        One number a session, none missing.
+        One number per session, none missing.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def _autocovariances(values: np.ndarray, *, n_lags: int) -> np.ndarray:
 
 
 def _counted_lags(correlation: np.ndarray, n_sessions: int) -> int:
-    """Return twice the first lag that begins a run of insignificant correlations; all lags where none does."""
+    """Twice the first lag that begins a run of insignificant correlations; all lags where none does."""
     quiet = correlation < 2.0 * math.sqrt(math.log10(n_sessions) / n_sessions)
     runs = np.lib.stride_tricks.sliding_window_view(quiet, min(_run(n_sessions), len(quiet))).all(axis=1)
     return min(2 * (int(runs.argmax()) + 1), len(quiet)) if runs.any() else len(quiet)

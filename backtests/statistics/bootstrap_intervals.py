@@ -1,4 +1,4 @@
-"""Intervals: 95 % bounds of what a return series is judged by, from blocks of sessions; the home of each.
+"""Bootstrap intervals: 95 % bounds of means, Sharpe ratios and betas by a studentised block bootstrap.
 
 Every statistic here is a smooth function of means over sessions. Its estimate keeps the convention of
 ``backtests.statistics.metrics``; its standard error is HAC, of its influence on each session; the critical value is the
@@ -58,12 +58,12 @@ class Smooth(NamedTuple):
 
 
 def mean_interval(values: pd.Series, *, seed: int = 0, mean_block: float | None = None) -> Interval:
-    """Return the mean of one number a session, e.g. a rank IC, with its 95 % bounds.
+    """Mean of one number per session, e.g. a rank IC, with its 95 % bounds.
 
     Parameters
     ----------
     values : Series of float
-        One number a session.
+        One number per session.
     seed : int
         Of the bootstrap.
     mean_block : float, optional
@@ -74,9 +74,10 @@ def mean_interval(values: pd.Series, *, seed: int = 0, mean_block: float | None 
 
 
 def sharpe_interval(returns: pd.Series, *, seed: int = 0, mean_block: float | None = None) -> Interval:
-    """Return the annual Sharpe ratio of returns, over the risk-free one if that is wanted, with its 95 % bounds.
+    """Annualised Sharpe ratio of returns, with its 95 % bounds.
 
-    ``returns`` holds the simple return of each session; ``seed`` and ``mean_block`` as in ``mean_interval``.
+    ``returns`` holds the simple return of each session, in excess of the risk-free one where that is meant; ``seed``
+    and ``mean_block`` as in ``mean_interval``.
     """
     observed = _observed(returns)
     if observed is None or np.ptp(observed) == 0.0:
@@ -87,7 +88,7 @@ def sharpe_interval(returns: pd.Series, *, seed: int = 0, mean_block: float | No
 def mean_gap_interval(
     ours: pd.Series, theirs: pd.Series, *, seed: int = 0, mean_block: float | None = None
 ) -> Interval:
-    """Return the mean of ``ours`` less that of ``theirs``, paired by session, with its 95 % bounds.
+    """Mean of ``ours`` less that of ``theirs``, paired by session, with its 95 % bounds.
 
     ``seed`` and ``mean_block`` as in ``mean_interval``.
     """
@@ -98,7 +99,7 @@ def mean_gap_interval(
 def sharpe_gap_interval(
     ours: pd.Series, theirs: pd.Series, *, seed: int = 0, mean_block: float | None = None
 ) -> Interval:
-    """Return the annual Sharpe ratio of ``ours`` less that of ``theirs``, paired by session, with its 95 % bounds.
+    """Annualised Sharpe ratio of ``ours`` less that of ``theirs``, paired by session, with its 95 % bounds.
 
     Both hold the simple return of each session; ``seed`` and ``mean_block`` as in ``mean_interval``.
     """
@@ -109,7 +110,7 @@ def sharpe_gap_interval(
 
 
 def beta_interval(returns: pd.Series, market: pd.Series, *, seed: int = 0, mean_block: float | None = None) -> Interval:
-    """Return the beta of returns to a market, by least squares, with its 95 % bounds.
+    """Beta of returns to a market, by least squares, with its 95 % bounds.
 
     Both hold the simple return of each session; ``seed`` and ``mean_block`` as in ``mean_interval``.
     """
@@ -120,7 +121,7 @@ def beta_interval(returns: pd.Series, market: pd.Series, *, seed: int = 0, mean_
 
 
 def _observed(*series: pd.Series) -> np.ndarray | None:
-    """Return the sessions that all series have, (n_sessions, n_series); None where they are too few."""
+    """Sessions that all series have, (n_sessions, n_series); None where they are too few."""
     together = pd.concat(series, axis=1, join="inner").dropna().to_numpy(dtype=float)
     return together if len(together) >= MIN_SESSIONS else None
 
@@ -193,7 +194,7 @@ def _interval(statistic: Smooth, seed: int, mean_block: float | None) -> Interva
 
 
 def _critical_value(statistic: Smooth, blocks: Blocks, estimate: float) -> float:
-    """Return the 95 % quantile of |t| over the resamples, whose errors are those of sums over their own blocks."""
+    """95 % quantile of |t| over the resamples, whose standard errors are those of sums over their own blocks."""
     n, of = statistic.series.shape[1], blocks.resample()
     sums = blocks.sums(statistic.series)
     means = np.add.reduceat(sums, blocks.first, axis=1) / n  # (n_moments, n_resamples)

@@ -1,6 +1,6 @@
-"""Deflation: what a Sharpe ratio is worth after the trials that led to it.
+"""Deflation: Sharpe ratios in the light of the trials that led to them: PSR, DSR, MinTRL and PBO.
 
-Closed forms take ratios per observation; the functions of returns take annual ones, 252 sessions a year. Too few
+Closed forms take ratios per observation; the functions of returns take annualised ones, 252 sessions per year. Too few
 sessions or a constant give NaN.
 """
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def sharpe_confidence(ratio: float, n_observations: int, law: Shape, *, benchmark: float = 0.0) -> float:
-    """Return the probability that the true Sharpe ratio is above ``benchmark``, both per observation.
+    """Probability that the true Sharpe ratio is above ``benchmark``, both per observation (PSR).
 
     References
     ----------
@@ -38,7 +38,7 @@ def sharpe_confidence(ratio: float, n_observations: int, law: Shape, *, benchmar
 
 
 def expected_maximum_sharpe(variance: float, n_trials: int) -> float:
-    """Return the Sharpe ratio that the best of independent skill-less trials is expected to show.
+    """Expected maximum Sharpe ratio of independent trials without skill.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ def expected_maximum_sharpe(variance: float, n_trials: int) -> float:
 
 
 def deflated_sharpe_ratio(returns: pd.Series, trial_sharpes: np.ndarray) -> float:
-    """Return the probability that the true Sharpe ratio beats what chance would show as the best of the trials.
+    """Probability that the true Sharpe ratio is above the expected maximum of as many trials without skill (DSR).
 
     Parameters
     ----------
     returns : Series of float
         Simple return of each session of the strategy in question.
     trial_sharpes : ndarray of float
-        Annual Sharpe ratio of every trial, this one included. All count; the variance is of those that are not NaN.
+        Annualised Sharpe ratio of every trial, this one included. All count; the variance is of those not NaN.
 
     References
     ----------
@@ -81,7 +81,7 @@ def deflated_sharpe_ratio(returns: pd.Series, trial_sharpes: np.ndarray) -> floa
 
 
 def track_record_needed(ratio: float, law: Shape, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
-    """Return the observations needed to believe, with ``confidence``, that a ratio is above ``benchmark``.
+    """Observations needed for ``confidence`` that a Sharpe ratio is above ``benchmark`` (MinTRL).
 
     Both ratios are per observation. Infinite where the ratio is not above the benchmark.
 
@@ -99,14 +99,14 @@ def track_record_needed(ratio: float, law: Shape, *, benchmark: float = 0.0, con
 
 
 def minimum_track_record_length(returns: pd.Series, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
-    """Return the sessions that returns like these need before their Sharpe ratio is believed above ``benchmark``.
+    """Sessions of such returns needed for ``confidence`` that their Sharpe ratio is above ``benchmark``.
 
     Parameters
     ----------
     returns : Series of float
         Simple return of each session.
     benchmark : float
-        Annual Sharpe ratio to beat.
+        Annualised Sharpe ratio to beat.
     confidence : float
         In (0.5, 1).
     """
@@ -117,7 +117,7 @@ def minimum_track_record_length(returns: pd.Series, *, benchmark: float = 0.0, c
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Overfitting:
-    """How often the best trial of one half of the sessions disappoints in the other.
+    """How often the trial that is best in one half of the sessions falls to the median or below in the other.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Overfitting:
 
 
 def overfitting_probability(paths: pd.DataFrame, *, n_blocks: int = 16) -> Overfitting:
-    """Return the probability of backtest overfitting by combinatorially symmetric cross-validation.
+    """Probability of backtest overfitting (PBO) by combinatorially symmetric cross-validation.
 
     Parameters
     ----------
@@ -176,14 +176,14 @@ def _check_paths(paths: pd.DataFrame, n_blocks: int) -> None:
 
 
 def _block_sums(returns: np.ndarray, n_blocks: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return sums of returns and of their squares by block, (n_blocks, n_trials), and a block's length."""
+    """Sums of returns and of their squares by block, (n_blocks, n_trials), and a block's length."""
     length = len(returns) // n_blocks
     blocks = returns[: length * n_blocks].reshape(n_blocks, length, -1)
     return blocks.sum(axis=1), (blocks**2).sum(axis=1), length
 
 
 def _sharpes(sums: np.ndarray, squares: np.ndarray, n_sessions: int) -> np.ndarray:
-    """Return Sharpe ratios (n_splits, n_trials) of the chosen blocks; a path without movement has ratio 0."""
+    """Sharpe ratios (n_splits, n_trials) of the chosen blocks; a constant path has ratio 0."""
     mean = sums / n_sessions
     deviation = np.sqrt(np.maximum(squares / n_sessions - mean**2, 0.0))
     return np.divide(mean, deviation, out=np.zeros_like(mean), where=deviation > 0)

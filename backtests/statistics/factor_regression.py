@@ -1,4 +1,4 @@
-"""Factors: how much of a book's return is the return of given factors, and what is left."""
+"""Factor regression: alpha and betas of a book's returns on given factors, with HAC errors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from core.intervals import hac_interval, hac_lags_by_rule
 __all__ = ["RISK_FREE", "FactorFit", "factor_fit"]
 
 RISK_FREE = "rf"
-MIN_SESSIONS = 60
+MIN_COMMON_SESSIONS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,7 +22,7 @@ class FactorFit:
     Parameters
     ----------
     table : DataFrame, index ``alpha`` and the factors
-        ``estimate`` (alpha a year, 252 × intercept; betas), ``standard_error``, ``t``, and 95 % bounds ``low`` and
+        ``estimate`` (annualised alpha, 252 × intercept; betas), ``standard_error``, ``t``, and 95 % bounds ``low`` and
         ``high``.
     r_squared : float
         Share of the variance explained.
@@ -42,7 +42,7 @@ class FactorFit:
     lags: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the numbers by name, for ``metrics.json``."""
+        """Numbers by name, for ``metrics.json``."""
         span = {"first": f"{self.first:%Y-%m-%d}", "last": f"{self.last:%Y-%m-%d}", "sessions": self.sessions}
         return {"factors": self.table.to_dict(orient="index"), "r_squared": self.r_squared, "lags": self.lags, **span}
 
@@ -71,16 +71,16 @@ def factor_fit(returns: pd.Series, factors: pd.DataFrame) -> FactorFit | None:
     both = pd.concat([returns.rename("book"), factors], axis=1, join="inner").dropna()
     names = [name for name in factors.columns if name != RISK_FREE]
     x = np.column_stack([np.ones(len(both)), both[names].to_numpy(dtype=float)])  # (T, k)
-    if len(both) < MIN_SESSIONS or np.linalg.matrix_rank(x) < x.shape[1]:
+    if len(both) < MIN_COMMON_SESSIONS or np.linalg.matrix_rank(x) < x.shape[1]:
         return None
     y = (both["book"] - both.get(RISK_FREE, 0.0)).to_numpy(dtype=float)
     estimate, *_ = np.linalg.lstsq(x, y, rcond=None)
     residual = y - x @ estimate
     lags = hac_lags_by_rule(len(y))
     error = np.sqrt(np.diag(_covariance(x, residual, lags)))
-    year = np.array([SESSIONS_PER_YEAR, *[1.0] * len(names)])
+    scale = np.array([SESSIONS_PER_YEAR, *[1.0] * len(names)])
     table = pd.DataFrame(
-        {"estimate": estimate * year, "standard_error": error * year, "t": estimate / error},
+        {"estimate": estimate * scale, "standard_error": error * scale, "t": estimate / error},
         index=pd.Index(["alpha", *names], name="factor"),
     )
     bounds = [
@@ -99,7 +99,7 @@ def factor_fit(returns: pd.Series, factors: pd.DataFrame) -> FactorFit | None:
 
 
 def _covariance(x: np.ndarray, residual: np.ndarray, lags: int) -> np.ndarray:
-    """Return the covariance of the estimates: (X'X)⁻¹ S (X'X)⁻¹, S with Bartlett weights, times n ÷ (n − k)."""
+    """Covariance of the estimates: (X'X)⁻¹ S (X'X)⁻¹, S with Bartlett weights, times n ÷ (n − k)."""
     moments = x * residual[:, None]
     total = moments.T @ moments
     for lag in range(1, lags + 1):

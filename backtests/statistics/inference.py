@@ -1,4 +1,4 @@
-"""Inference: how sure one can be of a number that returns gave; randomness is an argument."""
+"""Inference: bootstrap intervals and the probabilistic Sharpe ratio of returns; randomness is an argument."""
 
 from collections.abc import Callable
 
@@ -56,7 +56,7 @@ def bootstrap_interval(
     n_resamples: int = 1000,
     level: float = 0.95,
 ) -> Interval:
-    """Return a percentile interval of a statistic of dependent returns by the stationary bootstrap.
+    """Percentile interval of a statistic of dependent returns by the stationary bootstrap.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def bootstrap_interval(
 
 
 def resampled_drawdowns(returns: pd.Series, *, rng: np.random.Generator, n_resamples: int = 1000) -> np.ndarray:
-    """Return the maximum drawdown of each of many paths that the same sessions, in blocks, could have made.
+    """Maximum drawdown of each of many paths resampled from the same sessions in blocks.
 
     A distribution, not a confidence interval: the maximum drawdown grows with the length of a path, no smooth function
     of means gives it, and the observed one is one draw of the kind.
@@ -115,14 +115,14 @@ def resampled_drawdowns(returns: pd.Series, *, rng: np.random.Generator, n_resam
 
 
 def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) -> float:
-    """Return the probability that the true Sharpe ratio is above ``benchmark``.
+    """Probability that the true Sharpe ratio is above ``benchmark`` (PSR).
 
     Parameters
     ----------
     returns : Series of float
-        Simple return of each session, over the risk-free one if that is wanted.
+        Simple return of each session, in excess of the risk-free one where that is meant.
     benchmark : float
-        Annual Sharpe ratio to beat.
+        Annualised Sharpe ratio to beat.
 
     References
     ----------

@@ -1,8 +1,8 @@
 """Metrics: the only home of performance numbers.
 
-Conventions, printed beside the numbers: simple returns, standard deviations with ``ddof=1``, 252 sessions a year,
+Conventions, printed beside the numbers: simple returns, standard deviations with ``ddof=1``, 252 sessions per year,
 drawdown counts the starting wealth. Sessions whose return is NaN are left out; with fewer than 20 left, and for a ratio
-whose denominator is 0, the number is NaN. Every function takes one return a session, in order.
+whose denominator is 0, the number is NaN. Every function takes one return per session, in order.
 """
 
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ RiskFree = pd.Series | float
 
 
 def annual_return(returns: Returns) -> float:
-    """Return the compound growth a year, ``prod(1 + r) ** (252 / n) − 1``."""
+    """Compound annual return, ``prod(1 + r) ** (252 / n) − 1``."""
     observed = _observed(returns)
     if len(observed) < MIN_SESSIONS:
         return np.nan
@@ -55,13 +55,13 @@ def annual_return(returns: Returns) -> float:
 
 
 def volatility(returns: Returns) -> float:
-    """Return the annual standard deviation."""
+    """Annualised standard deviation."""
     observed = _observed(returns)
     return float(observed.std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR)) if len(observed) >= MIN_SESSIONS else np.nan
 
 
 def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
-    """Return the annual Sharpe ratio of returns over the risk-free return of the same sessions.
+    """Annualised Sharpe ratio of returns in excess of the risk-free return of the same sessions.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
 
 
 def session_sharpe(returns: Returns) -> float:
-    """Return the Sharpe ratio per session, not annualised; NaN for a constant, whose rounding is not a deviation."""
+    """Sharpe ratio per session, not annualised; NaN for a constant, whose rounding is not a deviation."""
     observed = _observed(returns)
     if len(observed) < MIN_SESSIONS or np.ptp(observed) == 0.0:
         return np.nan
@@ -86,7 +86,7 @@ def session_sharpe(returns: Returns) -> float:
 
 
 def sharpe_standard_error(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
-    """Return the standard error of the annual Sharpe ratio, with skewness and kurtosis of the returns.
+    """Standard error of the annualised Sharpe ratio, from skewness and kurtosis of the returns.
 
     References
     ----------
@@ -106,7 +106,7 @@ class Shape(NamedTuple):
 
 
 def shape(returns: Returns) -> Shape:
-    """Return skewness and kurtosis, population moments without a small-sample correction."""
+    """Skewness and kurtosis, population moments without a small-sample correction."""
     observed = _observed(returns)
     if len(observed) < MIN_SESSIONS or np.ptp(observed) == 0.0:
         return Shape(np.nan, np.nan)
@@ -115,12 +115,12 @@ def shape(returns: Returns) -> Shape:
 
 
 def session_sharpe_variance(ratio: float, law: Shape) -> float:
-    """Return n × the variance of a Sharpe ratio per session: 1 − γ₃ S + (γ₄ − 1) S² / 4 (Mertens 2002)."""
+    """N × the variance of a Sharpe ratio per session: 1 − γ₃ S + (γ₄ − 1) S² / 4 (Mertens 2002)."""
     return 1.0 - law.skewness * ratio + (law.kurtosis - 1.0) / 4.0 * ratio**2
 
 
 def sortino_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
-    """Return the annual mean excess return over the root mean square of its negative part, taken over all sessions.
+    """Annualised mean excess return ÷ downside deviation, the root mean square of its negative part over all sessions.
 
     References
     ----------
@@ -132,25 +132,25 @@ def sortino_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
 
 
 def calmar_ratio(returns: Returns) -> float:
-    """Return the compound annual return over the size of the maximum drawdown."""
+    """Compound annual return ÷ size of the maximum drawdown."""
     depth = max_drawdown(returns)
     return annual_return(returns) / -depth if depth < 0 else np.nan
 
 
 def drawdowns(returns: pd.Series) -> pd.Series:
-    """Return wealth ÷ its highest value so far − 1 at each close, 0 or negative; the starting wealth counts."""
+    """Wealth ÷ its highest value so far − 1 at each close, 0 or negative; the starting wealth counts."""
     wealth = (1.0 + returns.dropna()).cumprod()
     return (wealth / wealth.cummax().clip(lower=1.0) - 1.0).rename("drawdown")
 
 
 def max_drawdown(returns: Returns) -> float:
-    """Return the deepest drawdown, a negative fraction of the peak, or 0."""
+    """Deepest drawdown, a negative fraction of the peak, or 0."""
     observed = _observed(returns)
     return float(drawdowns(pd.Series(observed)).min()) if len(observed) >= MIN_SESSIONS else np.nan
 
 
 def drawdown_table(returns: pd.Series, *, n_deepest: int = 10) -> pd.DataFrame:
-    """Return the anatomy of the deepest drawdowns, deepest first.
+    """Depth, dates and lengths of the deepest drawdowns, deepest first.
 
     Returns
     -------
@@ -168,27 +168,27 @@ def drawdown_table(returns: pd.Series, *, n_deepest: int = 10) -> pd.DataFrame:
 
 
 def win_rate(returns: Returns) -> float:
-    """Return the share of positive returns among those that are not 0."""
+    """Share of positive returns among those that are not 0."""
     observed = _observed(returns)
     moved = observed[observed != 0.0]
     return float((moved > 0).mean()) if len(observed) >= MIN_SESSIONS and len(moved) else np.nan
 
 
 def profit_factor(returns: Returns) -> float:
-    """Return the sum of positive returns over the size of the sum of negative ones."""
+    """Sum of positive returns ÷ size of the sum of negative ones."""
     observed = _observed(returns)
     lost = -observed[observed < 0].sum()
     return float(observed[observed > 0].sum() / lost) if len(observed) >= MIN_SESSIONS and lost > 0 else np.nan
 
 
 def value_at_risk(returns: Returns, *, level: float = 0.95) -> float:
-    """Return the ``1 − level`` quantile of past returns (historical, linear between two), a loss being negative."""
+    """Historical value at risk: the ``1 − level`` quantile of returns, linearly interpolated; a loss is negative."""
     observed = _observed(returns)
     return float(np.quantile(observed, 1.0 - level)) if len(observed) >= MIN_SESSIONS else np.nan
 
 
 def expected_shortfall(returns: Returns, *, level: float = 0.95) -> float:
-    """Return the mean of past returns at or below the value at risk."""
+    """Mean of the returns at or below the value at risk."""
     observed = _observed(returns)
     if len(observed) < MIN_SESSIONS:
         return np.nan
@@ -198,13 +198,13 @@ def expected_shortfall(returns: Returns, *, level: float = 0.95) -> float:
 class MarketFit(NamedTuple):
     """Ordinary least squares of excess returns on excess market returns."""
 
-    alpha: float  # a year, 252 × intercept
+    alpha: float  # annualised, 252 × intercept
     beta: float
     r_squared: float
 
 
 def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0.0) -> MarketFit:
-    """Return alpha, beta and R² against a market, over the sessions that both have.
+    """Alpha, beta and R² against a market, over the sessions that both have.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0
 
 
 def rolling_beta(returns: pd.Series, market: pd.Series, *, lookback: int = 63) -> pd.Series:
-    """Return the beta to the market over the last ``lookback`` sessions that both have; NaN before there are as many.
+    """Beta to the market over the last ``lookback`` sessions that both have; NaN before there are as many.
 
     Row *t* uses sessions up to *t*; NaN also where the market did not move.
     """
@@ -239,17 +239,17 @@ def rolling_beta(returns: pd.Series, market: pd.Series, *, lookback: int = 63) -
 
 
 def exposures(held_weights: pd.DataFrame) -> pd.DataFrame:
-    """Return ``long``, ``short`` (negative), ``gross`` and ``net`` exposure at each close, fractions of equity."""
+    """``long``, ``short`` (negative), ``gross`` and ``net`` exposure at each close, fractions of equity."""
     long, short = held_weights.clip(lower=0.0).sum(axis=1), held_weights.clip(upper=0.0).sum(axis=1)
     return pd.DataFrame({"long": long, "short": short, "gross": long - short, "net": long + short})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformanceSummary:
-    """The numbers of one return series; fractions, annual where the name says so, NaN where undefined.
+    """The numbers of one return series; fractions, annualised where the name says so, NaN where undefined.
 
-    ``risk_free`` is its mean return a year; ``kurtosis`` is 3 for a normal law. ``alpha``, ``beta`` and ``r_squared``
-    are NaN without a market.
+    ``risk_free`` is its annualised mean return; ``kurtosis`` is 3 for a normal law. ``alpha``, ``beta`` and
+    ``r_squared`` are NaN without a market.
     """
 
     start: str
@@ -278,7 +278,7 @@ class PerformanceSummary:
     r_squared: float
 
     def as_dict(self) -> dict[str, str | int | float]:
-        """Return the fields by name, for ``metrics.json``."""
+        """Fields by name, for ``metrics.json``."""
         return asdict(self)
 
 

@@ -1,4 +1,4 @@
-"""Regimes: the kind of market each session fell into, and how a book did in each.
+"""Regimes: the market regime of each session, and the performance of a book in each.
 
 Volatility and trend labels of session *t* use market returns up to *t* − 1 only, so they were fixed before the session
 began and no return takes part in choosing its own label. Named periods are chosen in hindsight and say so.
@@ -120,7 +120,7 @@ def named_periods(sessions: pd.DatetimeIndex) -> pd.Series:
 
 
 def regime_table(returns: pd.Series, labels: pd.Series) -> pd.DataFrame:
-    """Return how a return series did in each regime.
+    """Performance of a return series in each regime.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def regime_table(returns: pd.Series, labels: pd.Series) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a regime in order of its name or, for named periods, of time
+    DataFrame, one row per regime in order of its name or, for named periods, of time
         ``sessions``; ``sharpe``, ``sharpe_standard_error``, ``annual_return``, ``volatility``, ``max_drawdown`` of the
         regime's sessions put end to end; ``too_few_sessions``: under 60, and the numbers are NaN.
     """
