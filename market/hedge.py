@@ -1,6 +1,7 @@
 """Hedging: instruments beside the universe, from bars of their own; traded, and never chosen by score."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def with_hedge(panel: Panel, hedge: Panel) -> Panel:
     tickers = panel.tickers.append(hedge.tickers)
     never = np.zeros((len(panel.sessions), len(hedge.tickers)), dtype=bool)
     beside = {name: getattr(hedge, name).reindex(panel.sessions).to_numpy() for name in BAR_FIELDS}
-    frames = {
+    frames: dict[str, Any] = {
         name: aligned_frame(np.hstack([getattr(panel, name).to_numpy(), values]), panel.sessions, tickers)
         for name, values in {**beside, "universe": never}.items()
     }

@@ -102,7 +102,7 @@ class Panel:
     universe: pd.DataFrame
     facts: PanelFacts
     delistings: pd.DataFrame = field(default_factory=no_delistings)
-    request: BarsRequest | None = None
+    request: BarsRequest | None = field(default=None, init=False)  # a changed panel is not what the request loads
 
     def __post_init__(self) -> None:
         _check_axes(self.close.index, self.close.columns)
@@ -150,7 +150,7 @@ class Panel:
 
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Return the panel with another universe, described in words for the report."""
-        return replace(self, universe=universe, facts=replace(self.facts, universe=described), request=None)
+        return replace(self, universe=universe, facts=replace(self.facts, universe=described))
 
     def with_notes(self, *notes: str) -> Self:
         """Return the panel with more findings among its facts."""
