@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from pydantic import Field
 
 from core.errors import RunError
 from core.settings import Settings
@@ -29,7 +30,7 @@ class HoldoutSettings(Settings):
         First sealed session; every later one is sealed too.
     """
 
-    start: dt.date
+    start: dt.date = Field(description="first session of the sealed span, which no run reads")
 
 
 def readable(request: "BarsRequest", holdout: HoldoutSettings | None) -> "BarsRequest":

@@ -27,8 +27,10 @@ class Execution(Settings):
         Further sessions between decision and fill, at least 0.
     """
 
-    fill: Literal["next_open", "next_close", "close"] = "next_open"
-    extra_delay: int = Field(default=0, ge=0, le=21)
+    fill: Literal["next_open", "next_close", "close"] = Field(
+        default="next_open", description="where a decision of the close of t fills"
+    )
+    extra_delay: int = Field(default=0, ge=0, le=21, description="further sessions between decision and fill")
 
     @property
     def delay(self) -> int:

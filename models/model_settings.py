@@ -32,11 +32,14 @@ class NetworkSettings(Settings):
         calibration.
     """
 
-    hidden: int = Field(default=128, ge=1)
-    layers: int = Field(default=2, ge=1)
-    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
-    lookback: int = Field(default=90, ge=1)
-    scoring: Later[Scoring] = "exact"
+    hidden: int = Field(default=128, ge=1, description="width of each LSTM layer")
+    layers: int = Field(default=2, ge=1, description="stacked LSTM layers")
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0, description="dropout between layers")
+    lookback: int = Field(default=90, ge=1, description="sessions in one input window")
+    scoring: Later[Scoring] = Field(
+        default="exact",
+        description="exact: each session's own windows; long: the network carried through each calendar quarter",
+    )
 
 
 class LossSettings(Settings):
@@ -58,11 +61,18 @@ class LossSettings(Settings):
         themselves, without ranks, temperature or scale.
     """
 
-    temperature: float = Field(default=0.05, gt=0.0)
-    rank_weight: float = Field(default=0.7, ge=0.0, le=1.0)
-    huber_delta: float = Field(default=0.05, gt=0.0)
-    rank_scale: Literal["zscore", "raw"] = "zscore"
-    correlation: Later[Literal["soft_rank", "pearson"]] = "soft_rank"
+    temperature: float = Field(default=0.05, gt=0.0, description="soft-rank temperature τ")
+    rank_weight: float = Field(
+        default=0.7, ge=0.0, le=1.0, description="weight of 1 − soft Spearman; the rest is Huber"
+    )
+    huber_delta: float = Field(default=0.05, gt=0.0, description="Huber threshold, as a raw next-session return")
+    rank_scale: Literal["zscore", "raw"] = Field(
+        default="zscore", description="predictions are z-scored within the session before τ, or taken raw"
+    )
+    correlation: Later[Literal["soft_rank", "pearson"]] = Field(
+        default="soft_rank",
+        description="what the correlation term correlates: soft ranks, or the values themselves (pearson)",
+    )
 
 
 class TrainingSettings(Settings):
@@ -93,20 +103,24 @@ class TrainingSettings(Settings):
         Of initial weights, dropout and the order of batches.
     """
 
-    mode: Literal["long", "exact"] = "long"
-    batch_sessions: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0.0)
-    weight_decay: float = Field(default=1e-5, ge=0.0)
-    max_epochs: int = Field(default=50, ge=1)
-    patience: int = Field(default=15, ge=1)
-    min_delta: float = Field(default=1e-4, ge=0.0)
-    clip_norm: float = Field(default=1.0, gt=0.0)
-    plateau_factor: float = Field(default=0.5, gt=0.0, lt=1.0)
-    plateau_patience: int = Field(default=5, ge=0)
-    min_learning_rate: float = Field(default=1e-6, gt=0.0)
-    burn_in: int = Field(default=90, ge=0)
-    chunk_sessions: int = Field(default=64, ge=1)
-    seed: int = Field(default=1, ge=0, lt=2**31)
+    mode: Literal["long", "exact"] = Field(
+        default="long", description="long: unrolled sequences; exact: one window a prediction"
+    )
+    batch_sessions: int = Field(default=32, ge=1, description="sessions in one step, each a whole cross-section")
+    learning_rate: float = Field(default=1e-3, gt=0.0, description="Adam step size")
+    weight_decay: float = Field(default=1e-5, ge=0.0, description="Adam L2 penalty")
+    max_epochs: int = Field(default=50, ge=1, description="epochs at most")
+    patience: int = Field(default=15, ge=1, description="epochs without improvement before training stops")
+    min_delta: float = Field(
+        default=1e-4, ge=0.0, description="smallest improvement of the validation loss that counts"
+    )
+    clip_norm: float = Field(default=1.0, gt=0.0, description="largest gradient norm")
+    plateau_factor: float = Field(default=0.5, gt=0.0, lt=1.0, description="learning rate factor on a plateau")
+    plateau_patience: int = Field(default=5, ge=0, description="epochs on a plateau before the factor applies")
+    min_learning_rate: float = Field(default=1e-6, gt=0.0, description="smallest step size")
+    burn_in: int = Field(default=90, ge=0, description="sessions unrolled before the first that counts")
+    chunk_sessions: int = Field(default=64, ge=1, description="sessions of a chunk that count")
+    seed: int = Field(default=1, ge=0, lt=2**31, description="seed of everything random")
 
 
 class ModelSettings(Settings):
@@ -128,10 +142,14 @@ class SplitSettings(Settings):
         Last session of training and of validation, both included; given together, they replace the fractions.
     """
 
-    train: float = Field(default=0.60, gt=0.0, lt=1.0)
-    validation: float = Field(default=0.15, gt=0.0, lt=1.0)
-    train_end: dt.date | None = None
-    validation_end: dt.date | None = None
+    train: float = Field(default=0.60, gt=0.0, lt=1.0, description="fraction of sessions the network is trained on")
+    validation: float = Field(
+        default=0.15, gt=0.0, lt=1.0, description="fraction of sessions for early stopping and calibration"
+    )
+    train_end: dt.date | None = Field(
+        default=None, description="last session of training; with validation_end it replaces the fractions"
+    )
+    validation_end: dt.date | None = Field(default=None, description="last session of validation")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -10,7 +10,6 @@ from pydantic.fields import FieldInfo
 
 from core.errors import RunError
 from core.files import write_text
-from strategy.definitions.render import MEANING
 from strategy.definitions.spec import DEFAULT_STRATEGY, StrategySpec, load_spec, override
 
 __all__ = ["new_strategy", "strategy_text"]
@@ -23,7 +22,7 @@ HEAD = """\
 
 
 def new_strategy(name: str, *, folder: str | Path = ".", like: str = DEFAULT_STRATEGY) -> Path:
-    """Write ``<name>.toml``, a commented copy of a shipped strategy, and return its path.
+    """Write ``<name>.toml``, a commented copy of a strategy, and give its path.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ def new_strategy(name: str, *, folder: str | Path = ".", like: str = DEFAULT_STR
 
 
 def strategy_text(spec: StrategySpec) -> str:
-    """Return a spec as commented TOML, every key of every section; keys without a value are commented out."""
+    """Write out a spec as commented TOML, every key of every section; keys without a value are commented out."""
     lines = [HEAD.format(name=spec.name)]
     lines += [
         f"{_assignment('name', spec.name)}  # names its folder of runs",
@@ -58,7 +57,7 @@ def strategy_text(spec: StrategySpec) -> str:
         f"{_assignment('summary', spec.summary)}  # for people",
     ]
     for section, value in _sections("", spec):
-        lines += ["", f"[{section}]", *_section_lines(section, value)]
+        lines += ["", f"[{section}]", *_section_lines(value)]
     return "\n".join(lines) + "\n"
 
 
@@ -69,12 +68,12 @@ def _sections(prefix: str, settings: BaseModel) -> Iterator[tuple[str, BaseModel
             yield from _sections(f"{prefix}{name}.", value)
 
 
-def _section_lines(section: str, settings: BaseModel) -> Iterator[str]:
+def _section_lines(settings: BaseModel) -> Iterator[str]:
     for key, field in type(settings).model_fields.items():
         if isinstance(getattr(settings, key), BaseModel):
             continue
         value = settings.model_dump(mode="json")[key]
-        comment = "; ".join(part for part in (MEANING.get(f"{section}.{key}", ""), _choices(field)) if part)
+        comment = "; ".join(part for part in (field.description, _choices(field)) if part)
         if value is None:
             yield f"# {key} =  # {comment}"
         else:
@@ -82,9 +81,9 @@ def _section_lines(section: str, settings: BaseModel) -> Iterator[str]:
 
 
 def _choices(field: FieldInfo) -> str:
-    """Return the words that a key may take, where they are a closed list."""
-    words = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
-    return f"one of {', '.join(words)}" if words else ""
+    """Name the values of a key that takes one of a closed list."""
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    return f"one of {', '.join(choices)}" if choices else ""
 
 
 def _assignment(key: str, value: Any) -> str:
