@@ -27,7 +27,7 @@ def write(root: Path, **sources: str) -> dict[str, str]:
 def test_the_closure_follows_imports_wherever_they_stand(tmp_path: Path) -> None:
     found = write(
         tmp_path,
-        strategy__recompute="from market import top\ndef f():\n    from signals.late import g\n    import models.whole",
+        strategy__learning__decide="from market import top\ndef f():\n    from signals.late import g\n    import models.whole",
         market__top="import numpy",
         signals__late="",
         models__whole="",
@@ -39,14 +39,14 @@ def test_the_closure_follows_imports_wherever_they_stand(tmp_path: Path) -> None
 
 def test_imports_for_the_type_checker_do_not_decide(tmp_path: Path) -> None:
     source = "if TYPE_CHECKING:\n    from market.hint import A\nelse:\n    from market.real import A\n"
-    found = write(tmp_path, strategy__recompute=source, market__hint="", market__real="")
+    found = write(tmp_path, strategy__learning__decide=source, market__hint="", market__real="")
     assert "market/real.py" in found
     assert "market/hint.py" not in found
 
 
 def test_a_package_that_passes_names_on_is_looked_through(tmp_path: Path) -> None:
     package = '"""Words."""\nfrom market.used import A\nfrom market.other import B\n__all__ = ["A", "B"]\n'
-    found = write(tmp_path, strategy__recompute="from market import A", market__used="", market__other="")
+    found = write(tmp_path, strategy__learning__decide="from market import A", market__used="", market__other="")
     (tmp_path / "market" / "__init__.py").write_text(package)
     decision_closure.cache_clear()
     found = decision_closure(tmp_path)

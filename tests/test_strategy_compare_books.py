@@ -20,6 +20,7 @@ from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book_settings import OPTIMIZED, BookSettings
 from strategy.definitions.spec import load_spec, override
 from strategy.evaluate import evaluate
+from strategy.runs.context import RunContext
 from strategy.runs.store import RunFolder, RunStore
 from strategy.studies.book_comparison import (
     LINEUP,
@@ -48,7 +49,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(market, store):
     scores = 1e-3 * market.oracle.iloc[-200:]
-    return evaluate(scores, market.panel, spec=load_spec("filter_negative"), store=store).folder
+    return evaluate(scores, market.panel, spec=load_spec("filter_negative"), context=RunContext(store=store)).folder
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_each_book_is_one_trial_and_the_runs_own_is_not_counted_twice(compared, 
 
 
 def test_the_same_books_on_another_model_are_other_trials(folder, market, tmp_path, monkeypatch):
-    monkeypatch.setattr("strategy.comparing.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
+    monkeypatch.setattr("strategy.studies.book_comparison.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
     store, plain = RunStore(tmp_path), folder.record
     for n_models, weights in enumerate(("a" * 64, "b" * 64), start=1):
         given = RunFolder(shutil.copytree(folder.path, store.root / "given" / weights))
@@ -179,7 +180,7 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
     )
     scores = 1e-3 * market.oracle.iloc[-200:]
     spec, inputs = load_spec("filter_negative"), load_inputs(request)
-    run = evaluate(scores, inputs, spec=spec, store=store, request=request).folder.run_id
+    run = evaluate(scores, inputs, spec=spec, context=RunContext(store=store, request=request)).folder.run_id
     words = partial(quintile, monkeypatch=monkeypatch, capsys=capsys)
     printed = words("compare-books", "given_scores", run, "--out", store.root, "--quiet")
     for part in ("2 books on the same scores", "S5 long-only", "out of sample", "books.html"):

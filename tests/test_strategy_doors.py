@@ -63,7 +63,7 @@ def lately(reversal: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def judged(panel: Panel, reversal: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return evaluate(reversal, panel, store=RunStore(tmp_path_factory.mktemp("judged")))
+    return evaluate(reversal, panel, context=RunContext(store=RunStore(tmp_path_factory.mktemp("judged"))))
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +116,14 @@ def test_an_evaluation_that_fails_leaves_nothing(
 
     monkeypatch.setattr(RunFolder, "write_metrics", full)
     with pytest.raises(OSError, match="No space left"):
-        evaluate(lately, panel, store=RunStore(tmp_path / "runs"))
+        evaluate(lately, panel, context=RunContext(store=RunStore(tmp_path / "runs")))
     assert {Path(name).name for name in files_under(tmp_path)} <= {"trials.sqlite"}  # what was measured counts
 
 
 def test_noise_is_called_noise(panel: Panel, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     noise = pd.DataFrame(rng.normal(size=panel.close.shape), index=panel.sessions, columns=panel.tickers)
-    headline = evaluate(noise, panel, store=RunStore(tmp_path)).metrics["headline"]
+    headline = evaluate(noise, panel, context=RunContext(store=RunStore(tmp_path))).metrics["headline"]
     assert headline["verdict"] == "NOT EVIDENCE"
     assert "indistinguishable from noise" in headline["sentence"]
 
@@ -131,14 +131,17 @@ def test_noise_is_called_noise(panel: Panel, tmp_path: Path) -> None:
 def test_scores_that_look_ahead_are_suspected(panel: Panel, tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     ahead = forward_returns(panel, Execution()) + rng.normal(scale=0.05, size=panel.close.shape)
-    page = evaluate(ahead, panel, store=RunStore(tmp_path)).report.read_text(encoding="utf-8")
+    page = evaluate(ahead, panel, context=RunContext(store=RunStore(tmp_path))).report.read_text(encoding="utf-8")
     assert "a leak or a bad print until proven otherwise" in page
 
 
 def test_other_scores_are_another_trial(panel: Panel, lately: pd.DataFrame, tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    counts = [evaluate(scores, panel, store=store).metrics["headline"]["trials"] for scores in (lately, -lately)]
-    again = evaluate(lately, panel, store=store).metrics["headline"]["trials"]
+    counts = [
+        evaluate(scores, panel, context=RunContext(store=store)).metrics["headline"]["trials"]
+        for scores in (lately, -lately)
+    ]
+    again = evaluate(lately, panel, context=RunContext(store=store)).metrics["headline"]["trials"]
     assert [*counts, again] == [1, 2, 2]
 
 

@@ -80,7 +80,7 @@ def long_bars(panel: Panel) -> pd.DataFrame:
 
 
 def quintile(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "strategy", *words]
+    command = [sys.executable, "-m", "quintile", *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -267,7 +267,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
 def _kill_in_training(words: list[str], folder: Path) -> Path:
     """Start a run, kill it as soon as its training has left a state behind, and return the run's folder."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "strategy", *words], cwd=folder, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "quintile", *words], cwd=folder, env=environment)
     deadline = time.monotonic() + 120
     while not (found := list(folder.glob("killed/filter_negative/*/training/training.safetensors"))):
         assert process.poll() is None, "the run ended before it could be killed"
