@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow as pa
 
 from core.errors import DataError, SourceError
+from market.bars.bar_files import read_whole_table
+from market.bars.columns import SPELLINGS, plain_name
+from market.bars.dates import check_single_zone, local_dates
 from market.delistings import listed
 from market.panel import Panel, aligned_frame
-from market.sources.bar_files import read_whole_table
-from market.sources.columns import SPELLINGS, plain_name
-from market.sources.dates import check_single_zone, local_dates
 
 __all__ = ["align_scores", "read_scores"]
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from market import BarsError, Panel, SourceError
+from market.bars.adjustment import find_splits, on_last_split_basis
+from market.bars.columns import match_columns
 from market.panel import BAR_FIELDS
 from market.sources import load_bars, yahoo
-from market.sources.adjustment import find_splits, on_last_split_basis
-from market.sources.columns import match_columns
 
 DAYS = ["2020-01-02", "2020-01-03", "2020-01-06"]
 

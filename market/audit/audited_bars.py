@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from market.audit.audit import Audit, audit_panel
+from market.bars.assembly import Origin, panel_from_rows
+from market.bars.bar_files import bars_from_path
+from market.bars.long_form import LongBars, join_bars
 from market.panel import Panel, aligned_frame
-from market.sources.assemble import Origin, panel_from_rows
-from market.sources.bar_files import bars_from_path
-from market.sources.long_form import LongBars, join_bars
 from market.store import find_version, origin_of, stored_bars
 
 __all__ = ["Audited", "audit_source"]

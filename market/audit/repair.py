@@ -9,7 +9,7 @@ import pandas as pd
 
 from market.audit.audited_bars import Audited
 from market.audit.stock_splits import split_words
-from market.sources.long_form import LongBars
+from market.bars.long_form import LongBars
 from market.store import Change
 
 __all__ = ["fixed_rows"]

@@ -7,8 +7,8 @@ money, and how far prices move within the session, stay as they were. A crash do
 import numpy as np
 import pandas as pd
 
+from market.bars.adjustment import find_splits, nearest_simple_ratio
 from market.panel import Panel
-from market.sources.adjustment import find_splits, nearest_simple_ratio
 
 __all__ = ["Found", "adjusted_splits", "early_volume", "split_words", "unadjusted_splits"]
 

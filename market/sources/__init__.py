@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import SourceError
+from market.bars.assembly import Origin, panel_from_rows
+from market.bars.bar_files import bars_from_path
+from market.bars.long_form import LongBars
 from market.calendar import check_calendar
 from market.panel import Panel
-from market.sources.assemble import Origin, panel_from_rows
-from market.sources.bar_files import bars_from_path
-from market.sources.long_form import LongBars
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
 from market.store import DataFolder, Version, find_version, origin_of, stored_bars
 

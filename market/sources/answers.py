@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from market.sources.columns import BAR_COLUMNS, plain_name
-from market.sources.long_form import LongBars
+from market.bars.columns import BAR_COLUMNS, plain_name
+from market.bars.long_form import LongBars
 
 __all__ = ["Answer", "read_answer"]
 

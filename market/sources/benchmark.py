@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from core.errors import BarsError, SourceError
-from market.sources.bar_files import read_table
-from market.sources.columns import match_columns, require_columns
-from market.sources.dates import check_single_zone, local_dates
-from market.sources.long_form import ticker_codes
+from market.bars.bar_files import read_table
+from market.bars.columns import match_columns, require_columns
+from market.bars.dates import check_single_zone, local_dates
+from market.bars.long_form import ticker_codes
 
 __all__ = ["load_benchmark", "load_levels"]
 

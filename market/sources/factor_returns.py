@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from core.errors import BarsError, SourceError
-from market.sources.bar_files import read_whole_table
-from market.sources.columns import SPELLINGS, plain_name
-from market.sources.dates import check_single_zone, local_dates
+from market.bars.bar_files import read_whole_table
+from market.bars.columns import SPELLINGS, plain_name
+from market.bars.dates import check_single_zone, local_dates
 
 __all__ = ["load_factors"]
 

@@ -18,9 +18,9 @@ import pandas as pd
 
 from core.errors import SourceError
 from core.progress import ProgressCallback, silent
+from market.bars.long_form import LongBars, join_bars
 from market.sources.answers import Answer, read_answer
 from market.sources.fetch_ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
-from market.sources.long_form import LongBars, join_bars
 from market.sources.yahoo import download_daily
 from market.store.commit import Kept, keep_rows, read_rows
 from market.store.data_versions import Provenance

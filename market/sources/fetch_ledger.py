@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from core.errors import SourceError
 from core.files import atomic_path, read_json, write_json
 from core.settings import Settings
-from market.sources.long_form import LongBars
+from market.bars.long_form import LongBars
 
 __all__ = ["Entry", "Ledger", "read_ledger", "save_bars", "saved_bars", "write_ledger"]
 

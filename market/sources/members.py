@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import BarsError, SourceError
-from market.sources.bar_files import read_whole_table
-from market.sources.columns import plain_name, require_columns
-from market.sources.dates import check_single_zone, local_dates
-from market.sources.long_form import ticker_codes
+from market.bars.bar_files import read_whole_table
+from market.bars.columns import plain_name, require_columns
+from market.bars.dates import check_single_zone, local_dates
+from market.bars.long_form import ticker_codes
 
 __all__ = ["MemberLists", "MemberSpans", "read_members"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import BarsError, SourceError
-from market.sources.bar_files import read_whole_table
-from market.sources.columns import plain_name
+from market.bars.bar_files import read_whole_table
+from market.bars.columns import plain_name
 
 __all__ = ["load_sectors"]
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from core.errors import SourceError
+from market.bars.assembly import Origin, panel_from_rows
+from market.bars.long_form import long_bars
 from market.panel import Panel
-from market.sources.assemble import Origin, panel_from_rows
-from market.sources.long_form import long_bars
 
 __all__ = ["download_daily", "panel_from_yahoo", "parse_tickers"]
 

@@ -13,10 +13,10 @@ from typing import Literal
 from core.allocator import keep_large_blocks
 from core.errors import SourceError
 from core.parallel import cores, mapped
+from market.bars.assembly import Origin, panel_from_rows
+from market.bars.bar_files import bars_from_path
+from market.bars.long_form import LongBars, join_bars
 from market.panel import Panel
-from market.sources.assemble import Origin, panel_from_rows
-from market.sources.bar_files import bars_from_path
-from market.sources.long_form import LongBars, join_bars
 from market.store.data_versions import Change, Provenance, Version, fingerprint_of
 from market.store.folder import DataFolder, data_folder
 from market.store.parts import in_key_order, read_part, write_parts

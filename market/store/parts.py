@@ -19,7 +19,7 @@ from pyarrow import parquet
 from core.errors import SourceError
 from core.files import write_bytes
 from core.settings import Settings
-from market.sources.long_form import LongBars
+from market.bars.long_form import LongBars
 
 __all__ = ["KEYS", "Part", "StoredFile", "in_key_order", "read_part", "write_parts"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from core.errors import SourceError
-from market.sources.adjustment import nearest_simple_ratio
-from market.sources.long_form import LongBars, join_bars
+from market.bars.adjustment import nearest_simple_ratio
+from market.bars.long_form import LongBars, join_bars
 from market.store.data_versions import Change
 from market.store.parts import in_key_order
 

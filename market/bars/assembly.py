@@ -9,10 +9,10 @@ import pandas as pd
 
 from core.errors import BarsError, SourceError
 from core.parallel import cores, mapped
+from market.bars.adjustment import find_splits, on_last_split_basis
+from market.bars.dates import check_single_zone
+from market.bars.long_form import LongBars, join_bars
 from market.panel import Panel, PanelFacts, aligned_frame
-from market.sources.adjustment import find_splits, on_last_split_basis
-from market.sources.dates import check_single_zone
-from market.sources.long_form import LongBars, join_bars
 
 __all__ = ["Origin", "panel_from_rows"]
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from core.errors import BarsError, SourceError
-from market.sources.csv import read_csv
-from market.sources.long_form import LongBars, join_bars, long_bars
-from market.sources.parquet import read_parquet
+from market.bars.csv import read_csv
+from market.bars.long_form import LongBars, join_bars, long_bars
+from market.bars.parquet import read_parquet
 
 __all__ = ["bars_from_path", "read_table", "read_whole_table"]
 

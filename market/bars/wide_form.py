@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.errors import BarsError
-from market.sources.columns import BAR_COLUMNS, SPELLINGS, bar_field, plain_name
+from market.bars.columns import BAR_COLUMNS, SPELLINGS, bar_field, plain_name
 
 __all__ = ["is_wide", "wide_to_long"]
 

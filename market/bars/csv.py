@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from core.errors import SourceError
-from market.sources.columns import SPELLINGS, bar_field, plain_name
+from market.bars.columns import SPELLINGS, bar_field, plain_name
 
 __all__ = ["read_csv"]
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import BarsError, SourceError
-from market.sources.columns import BAR_COLUMNS, require_columns
-from market.sources.dates import local_dates
-from market.sources.wide_form import is_wide, wide_to_long
+from market.bars.columns import BAR_COLUMNS, require_columns
+from market.bars.dates import local_dates
+from market.bars.wide_form import is_wide, wide_to_long
 
 __all__ = ["LongBars", "join_bars", "long_bars", "ticker_codes"]
 
@@ -62,7 +62,7 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None) -> Lon
     Parameters
     ----------
     table : pyarrow.Table
-        Columns in any of the spellings of :mod:`market.sources.columns`, or yfinance's wide pairs.
+        Columns in any of the spellings of :mod:`market.bars.columns`, or yfinance's wide pairs.
     origin : str
         Name of the file or vendor, for messages.
     ticker : str, optional

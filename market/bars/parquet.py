@@ -6,8 +6,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from core.errors import SourceError
-from market.sources.columns import match_columns
-from market.sources.wide_form import is_wide
+from market.bars.columns import match_columns
+from market.bars.wide_form import is_wide
 
 __all__ = ["read_parquet"]
 

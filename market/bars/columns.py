@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from core.errors import BarsError
 
-__all__ = ["BAR_COLUMNS", "bar_field", "match_columns", "plain_name", "require_columns"]
+__all__ = ["BAR_COLUMNS", "SPELLINGS", "bar_field", "match_columns", "plain_name", "require_columns"]
 
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 

@@ -1,0 +1,1 @@
+"""Bars: rows of prices in any spelling become one aligned Panel; knows files, no vendor and no store."""
