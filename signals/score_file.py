@@ -13,7 +13,7 @@ from market.bars.dates import check_single_zone, local_dates
 from market.delistings import listed
 from market.panel import Panel, aligned_frame
 
-__all__ = ["align_scores", "read_scores"]
+__all__ = ["align_scores", "read_scores", "scores_of_table"]
 
 TICKER, SCORE = ("ticker", "symbol"), ("score",)
 
@@ -39,17 +39,21 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         If a date or number cannot be read, zones are mixed, or a key repeats.
     """
     path = Path(path)
-    table = read_whole_table(path, what="scores")
+    return scores_of_table(read_whole_table(path, what="scores"), origin=path.name)
+
+
+def scores_of_table(table: pa.Table, *, origin: str) -> pd.DataFrame:
+    """Scores of a table in long or wide form, wherever it came from; as of ``read_scores``."""
     if table.num_rows == 0:
-        raise SourceError(f"{path.name} holds no rows: it needs at least one session of scores")
+        raise SourceError(f"{origin} holds no rows: it needs at least one session of scores")
     plain = [plain_name(name) for name in table.schema.names]
     date = _column(table, SPELLINGS["date"])
     if date is None:
-        raise DataError(f"{path.name} has no date column: name it date, found {table.schema.names[:8]}")
-    days, zones = local_dates(table[date], origin=path.name)
-    check_single_zone(zones, origin=path.name)
+        raise DataError(f"{origin} has no date column: name it date, found {table.schema.names[:8]}")
+    days, zones = local_dates(table[date], origin=origin)
+    check_single_zone(zones, origin=origin)
     is_long = any(name in TICKER for name in plain) and any(name in SCORE for name in plain)
-    frame = _from_long(table, days, path.name) if is_long else _from_wide(table, date, days, path.name)
+    frame = _from_long(table, days, origin) if is_long else _from_wide(table, date, days, origin)
     return aligned_frame(frame.to_numpy(), pd.DatetimeIndex(frame.index), frame.columns)
 
 
