@@ -115,23 +115,23 @@ def _print_rows(panel: Panel, factor: np.ndarray | None) -> list[Row]:
     moves = residual_returns(panel.close.to_numpy())
     days = [f"{session:%Y-%m-%d}" for session in panel.sessions]
     repeated = [
-        _row(panel, "repeated bar", c, r, r, float(moves[r, c]), f"same open, high, low and close as {days[twin]}")
+        _row(panel, "repeated bar", (c, r, r), float(moves[r, c]), f"same open, high, low and close as {days[twin]}")
         for c, r, twin in zip(copies.columns.tolist(), copies.copies.tolist(), copies.twins.tolist(), strict=True)
     ]
-    off = [_row(panel, "island", c, a, z, gap, f"opens {gap:+.1%} away, and back") for c, a, z, gap in islands(panel)]
-    stale = [_row(panel, "stale run", c, a, z, z - a + 1, "one bar, repeated") for c, a, z in stale_runs(panel)]
+    off = [_row(panel, "island", (c, a, z), gap, f"opens {gap:+.1%} away, and back") for c, a, z, gap in islands(panel)]
+    stale = [_row(panel, "stale run", (c, a, z), z - a + 1, "one bar, repeated") for c, a, z in stale_runs(panel)]
     return [*repeated, *off, *stale, *_gap_rows(panel), *_zero_volume_rows(panel), *_order_rows(panel)]
 
 
 def _gap_rows(panel: Panel) -> list[Row]:
     printed = panel.printed
     inside = printed.cummax() & printed[::-1].cummax()[::-1] & ~printed
-    return [_row(panel, "gap", c, a, z, z - a + 1, "no print") for c, a, z in runs(inside.to_numpy())]
+    return [_row(panel, "gap", (c, a, z), z - a + 1, "no print") for c, a, z in runs(inside.to_numpy())]
 
 
 def _zero_volume_rows(panel: Panel) -> list[Row]:
-    found = runs((panel.volume == 0).to_numpy())
-    return [_row(panel, "zero volume", c, a, z, z - a + 1, "no share traded") for c, a, z in found]
+    silent = runs((panel.volume == 0).to_numpy())
+    return [_row(panel, "zero volume", (c, a, z), z - a + 1, "no share traded") for c, a, z in silent]
 
 
 def _order_rows(panel: Panel) -> list[Row]:
@@ -140,7 +140,7 @@ def _order_rows(panel: Panel) -> list[Row]:
     outside = np.fmax(above, below)
     columns, rows = np.nonzero((outside > 1e-6).T)
     return [
-        _row(panel, "order", c, r, r, float(outside[r, c]), "open or close outside low to high")
+        _row(panel, "order", (c, r, r), float(outside[r, c]), "open or close outside low to high")
         for c, r in zip(columns.tolist(), rows.tolist(), strict=True)
     ]
 
@@ -148,12 +148,12 @@ def _order_rows(panel: Panel) -> list[Row]:
 def _split_rows(panel: Panel, factor: np.ndarray | None) -> list[Row]:
     known = [] if factor is None else adjusted_splits(factor)
     left = unadjusted_splits(panel)
-    told = "adj_close / close jumps by the ratio"
+    evidence = "adj_close / close jumps by the ratio"
     return [
-        *(_row(panel, "split", c, r, r, ratio, f"{split_words(ratio)}: {told}") for c, r, ratio in known),
-        *(_row(panel, "unadjusted split", c, r, r, x, f"likely {split_words(x)}") for c, r, x in left),
+        *(_row(panel, "split", (c, r, r), ratio, f"{split_words(ratio)}: {evidence}") for c, r, ratio in known),
+        *(_row(panel, "unadjusted split", (c, r, r), x, f"likely {split_words(x)}") for c, r, x in left),
         *(
-            _row(panel, "early volume", c, r, r, times, f"{times:.1f} times the money usually traded")
+            _row(panel, "early volume", (c, r, r), times, f"{times:.1f} times the money usually traded")
             for c, r, times in early_volume(panel, [*known, *left])
         ),
         *([] if factor is None else _jump_rows(panel, factor, {(c, r) for c, r, _ in known})),
@@ -164,7 +164,7 @@ def _jump_rows(panel: Panel, factor: np.ndarray, splits: set[tuple[int, int]]) -
     step = np.log(factor / pd.DataFrame(factor).ffill().shift(1).to_numpy())
     columns, rows = np.nonzero((np.abs(step) >= ADJUSTMENT_JUMP).T)
     return [
-        _row(panel, "adjustment jump", c, r, r, float(np.exp(step[r, c])), "adj_close / close moves at once")
+        _row(panel, "adjustment jump", (c, r, r), float(np.exp(step[r, c])), "adj_close / close moves at once")
         for c, r in zip(columns.tolist(), rows.tolist(), strict=True)
         if (c, r) not in splits
     ]
@@ -178,7 +178,7 @@ def _identity_rows(panel: Panel) -> list[Row]:
     for c, a, z in runs(inside, least=MIN_SILENT_SESSIONS):
         jump = float(close[z + 1, c] / close[a - 1, c])
         detail = f"{z - a + 1} sessions of silence, then {jump:.2f} times the price"
-        rows.append(_row(panel, "reused ticker", c, a, z, jump, detail))
+        rows.append(_row(panel, "reused ticker", (c, a, z), jump, detail))
     return [*rows, *_duplicate_rows(panel)]
 
 
@@ -190,16 +190,17 @@ def _duplicate_rows(panel: Panel) -> list[Row]:
     seen: dict[tuple[int, float], int] = {}
     for column in range(moves.shape[1]):
         own = moves[:, column]
-        heard = np.flatnonzero(~np.isnan(own))
-        if len(heard) < MIN_SILENT_SESSIONS:
+        moved = np.flatnonzero(~np.isnan(own))
+        if len(moved) < MIN_SILENT_SESSIONS:
             continue
-        largest = heard[np.argsort(-np.abs(own[heard]), kind="stable")[:1]]
+        largest = moved[np.argsort(-np.abs(own[moved]), kind="stable")[:1]]
         key = (int(largest[0]), float(own[largest[0]]))
         twin = seen.setdefault(key, column)
         both = ~np.isnan(own) & ~np.isnan(moves[:, twin])
         if twin != column and np.mean(own[both] == moves[both, twin]) >= SAME_SHARE:
             detail = f"the returns of {panel.tickers[twin]} in {int(both.sum())} sessions"
-            rows.append(_row(panel, "duplicate ticker", column, int(heard[0]), min(int(heard[-1]), last), 1.0, detail))
+            span = column, int(moved[0]), min(int(moved[-1]), last)
+            rows.append(_row(panel, "duplicate ticker", span, 1.0, detail))
     return rows
 
 
@@ -209,5 +210,7 @@ def _calendar_rows(panel: Panel, exchange: str) -> list[Row]:
     return [(kind, "", day, day, np.nan, exchange) for kind, days in named for day in days]
 
 
-def _row(panel: Panel, kind: str, column: int, first: int, last: int, value: float, detail: str) -> Row:
+def _row(panel: Panel, kind: str, place: tuple[int, int, int], value: float, detail: str) -> Row:
+    """One finding; its place is the column, the first row and the last."""
+    column, first, last = place
     return kind, str(panel.tickers[column]), panel.sessions[first], panel.sessions[last], float(value), detail
