@@ -48,11 +48,22 @@ Start with:
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"quintile {version('quintile')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _own_features(
     features: Annotated[
         Path | None, typer.Option("--features", metavar="FILE", help="Run this Python file first: it adds features.")
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
+    ] = False,
 ) -> None:
     if features is not None:
         from signals.features.user_file import load_features

@@ -1,0 +1,179 @@
+"""Bars and features: every form in which a user holds bars, as the values that Quintile computes on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from market.bars.assembly import Origin, panel_from_rows
+from market.bars.long_form import LongBars, long_bars
+from market.calendar import check_calendar
+from market.holdout import HoldoutSettings
+from market.inputs import Inputs
+from market.inputs import load_inputs as load_requested
+from market.panel import Panel
+from market.request import BarsRequest
+from market.universe import choose_universe
+from quintile.cli.options import bars_request
+from quintile.progress_display import shown_progress
+from signals.features import Computing, compute_features
+
+__all__ = ["Bars", "features", "inputs_for", "load_bars", "load_inputs", "recorded_request"]
+
+Bars = Panel | Inputs
+FRAME = "a DataFrame"
+
+
+def load_bars(
+    source: str | Path | pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    universe: str = "all",
+    start: str | None = None,
+    end: str | None = None,
+    point_in_time: bool = False,
+) -> Panel:
+    """Load daily bars, adjusted, aligned and checked, with the names that may be held.
+
+    Parameters
+    ----------
+    source : str, Path, DataFrame or mapping of str to DataFrame
+        ``"builtin"``, ``"yfinance:AAPL,MSFT"``, a .parquet or .csv file, a folder of them, the name of a stored data
+        set; or bars in memory: one row a date and ticker, as columns or as index levels; the wide columns that
+        yfinance gives, (field, ticker) or (ticker, field); or one wide DataFrame for each field.
+    universe : str
+        ``"all"``, ``"topN"`` by trailing dollar volume, or a member file; ``,age=N`` and ``,price=X`` behind it.
+    start, end : str, optional
+        First and last session, ISO dates.
+    point_in_time : bool
+        Your word that the bars hold the names as they were, dead ones included.
+
+    Returns
+    -------
+    Panel
+        Sessions × tickers; row *t* is known at the close of *t*. Bars that came from a file, a vendor or a store know
+        what loads them again, so that later commands on a run find them.
+
+    Raises
+    ------
+    DataError
+        If nothing usable is there, a column is missing or a row cannot be used.
+    ValueError
+        If a date or the universe is malformed.
+
+    Examples
+    --------
+    >>> qt.load_bars(bars_path, universe="top20")
+    <Panel bars.parquet: 460 sessions × 30 tickers, 2015-01-02 to 2016-10-06>
+    >>> qt.load_bars({name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")})
+    <Panel a DataFrame: 460 sessions × 30 tickers, 2015-01-02 to 2016-10-06>
+    """
+    if isinstance(source, str | Path):
+        words = {"start": start, "end": end, "point_in_time": point_in_time}
+        return load_inputs(bars_request(str(source), universe, **words)).panel
+    rows = _between(bars_from_frame(source), start, end)
+    panel = panel_from_rows(rows, origin=Origin(name=FRAME, point_in_time=point_in_time))
+    return choose_universe(panel.with_notes(check_calendar(panel).note), universe)
+
+
+def load_inputs(request: BarsRequest) -> Inputs:
+    """Load bars and what stands beside them: oracle, hedge, benchmark, sectors, VIX and factor returns.
+
+    Parameters
+    ----------
+    request : BarsRequest
+        Bars, universe, span and files.
+
+    Returns
+    -------
+    Inputs
+        Goes wherever bars go.
+
+    Examples
+    --------
+    >>> inputs = qt.load_inputs(qt.BarsRequest(bars=str(bars_path), benchmark=None))
+    >>> inputs.panel.request.universe
+    'all'
+    """
+    inputs = load_requested(request)
+    return replace(inputs, panel=inputs.panel.loaded_by(request))
+
+
+def features(
+    bars: Bars,
+    feature_set: str = "core14",
+    *,
+    names: Sequence[str] | None = None,
+    computing: Computing | None = None,
+    quiet: bool = False,
+) -> dict[str, pd.DataFrame]:
+    """Compute the features of a set on bars.
+
+    Parameters
+    ----------
+    bars : Panel or Inputs
+        Row *t* is known at the close of *t*.
+    feature_set : str
+        ``"core14"``, ``"wide95"`` or one of your own.
+    names : sequence of str, optional
+        The features wanted; all of the set by default.
+    computing : Computing, optional
+        Memory budget, cache, workers and precision.
+    quiet : bool
+        No progress bars.
+
+    Returns
+    -------
+    dict of DataFrame of float, each of shape (n_sessions, n_tickers)
+        By name, known at the close of each session; NaN where a bar that the definition reads is missing.
+
+    Examples
+    --------
+    >>> found = qt.features(bars, "core14", names=["volatility"])
+    >>> found["volatility"].shape
+    (460, 30)
+    """
+    with shown_progress(quiet=quiet) as progress:
+        asked = replace(computing or Computing(), progress=progress)
+        return compute_features(Inputs.of(bars).panel, feature_set, names=names, computing=asked)
+
+
+def bars_from_frame(source: pd.DataFrame | Mapping[str, pd.DataFrame]) -> LongBars:
+    """Bars in memory as rows.
+
+    Raises
+    ------
+    DataError
+        As for a file of the same columns.
+    """
+    frame = source if isinstance(source, pd.DataFrame) else pd.concat(dict(source), axis=1)
+    if frame.columns.nlevels == 1 and frame.index.nlevels == 1 and isinstance(frame.index, pd.DatetimeIndex):
+        frame = frame.rename_axis(index="Date")
+    if frame.columns.nlevels == 2:
+        frame = frame.rename_axis(index="Date")
+    return long_bars(pa.Table.from_pandas(frame), origin=FRAME)
+
+
+def inputs_for(bars: Bars, holdout: HoldoutSettings | None = None) -> Inputs:
+    """What a run reads of bars: those of the built-in market bring their oracle, and a sealed hold-out is left out.
+
+    Bars in memory are taken as they are, and refused later if they reach into the seal.
+    """
+    inputs = Inputs.of(bars)
+    request = None if isinstance(bars, Inputs) else bars.request
+    if request is None or (holdout is None and request.bars != "builtin"):
+        return inputs
+    return load_requested(request, holdout=holdout)
+
+
+def recorded_request(bars: Bars) -> BarsRequest:
+    """What loads these bars again, for the record of a run; names no place for bars given in Python."""
+    return Inputs.of(bars).panel.request or BarsRequest(bars="given in Python")
+
+
+def _between(rows: LongBars, start: str | None, end: str | None) -> LongBars:
+    first = rows.dates.min() if start is None else np.datetime64(start)
+    last = rows.dates.max() if end is None else np.datetime64(end)
+    return rows.select((rows.dates >= first) & (rows.dates <= last))

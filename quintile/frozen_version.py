@@ -1,0 +1,139 @@
+"""Frozen versions: a run that nobody can quietly change, its check and its replay."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from market.inputs import Inputs
+from quintile.bar_frames import Bars
+from quintile.progress_display import shown_progress
+from strategy.frozen.freeze import FreezeOptions
+from strategy.frozen.freeze import freeze as freeze_run
+from strategy.frozen.replay import Replay, replay
+from strategy.frozen.verify import Verification, verify
+from strategy.frozen.versions import SHIPPED, Version, VersionFolder, find_version
+from strategy.runs.result import Run
+from strategy.runs.store import RunStore
+
+__all__ = ["FrozenVersion", "freeze", "load_version"]
+
+VERSIONS = "versions"
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenVersion:
+    """A frozen strategy: weights, settings, expected numbers, and a lock over all of them.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        Where it lies.
+
+    Examples
+    --------
+    >>> version.verify().is_intact
+    True
+    >>> version.replay().same
+    True
+    """
+
+    folder: VersionFolder
+
+    @property
+    def name(self) -> str:
+        """``name@major.minor.patch``."""
+        return str(self.folder.version)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of its lock: its identity."""
+        return self.folder.sha256
+
+    def verify(self) -> Verification:
+        """Whether every file is as it was frozen, and whether code and libraries are still those that froze it."""
+        return verify(self.folder)
+
+    def replay(self, bars: Bars | None = None, *, quiet: bool = False) -> Replay:
+        """Run it again from weights and bars, and compare every stage with what it kept.
+
+        Parameters
+        ----------
+        bars : Panel or Inputs, optional
+            The version's bars, where it holds none.
+        quiet : bool
+            No progress bars.
+
+        Raises
+        ------
+        RunError
+            If it is not intact, or its bars are not there.
+        """
+        panel = None if bars is None else Inputs.of(bars).panel
+        with shown_progress(quiet=quiet) as progress:
+            return replay(self.folder, panel=panel, progress=progress)
+
+
+def freeze(
+    run: Run,
+    version: str,
+    *,
+    versions: str | Path = VERSIONS,
+    with_bars: bool = True,
+    notes: str | None = None,
+    quiet: bool = False,
+) -> FrozenVersion:
+    """Freeze a finished run as a version that nobody can quietly change.
+
+    Parameters
+    ----------
+    run : Run
+        Finished, of the code that is running now, on bars that can be loaded again.
+    version : str
+        ``"name@1.0.0"``: the strategy's name or one of your own, and a number above every frozen one.
+    versions : str or Path
+        Folder of versions.
+    with_bars : bool
+        Keep the bars in the version, so that it replays anywhere.
+    notes : str, optional
+        Text that is kept beside it.
+    quiet : bool
+        No progress bars.
+
+    Raises
+    ------
+    RunError
+        If the run cannot be frozen or does not recompute to what it shows.
+    ValueError
+        If the text is no version.
+
+    Examples
+    --------
+    >>> qt.freeze(run, "mine@1.1.0", versions=versions).name
+    'mine@1.1.0'
+    """
+    store = RunStore(run.folder.path.parents[1])
+    with shown_progress(quiet=quiet) as progress:
+        options = FreezeOptions(versions=Path(versions), with_bars=with_bars, notes=notes, progress=progress)
+        return FrozenVersion(freeze_run(run.folder, Version.parse(version), store=store, options=options))
+
+
+def load_version(version: str, *, versions: str | Path | None = None) -> FrozenVersion:
+    """Open a version that was frozen before.
+
+    Parameters
+    ----------
+    version : str
+        ``"name@1.0.0"``.
+    versions : str or Path, optional
+        Folder of versions; the shipped ones by default.
+
+    Raises
+    ------
+    ValueError
+        If the folder does not hold it.
+
+    Examples
+    --------
+    >>> qt.load_version("filter_negative@1.0.0").name
+    'filter_negative@1.0.0'
+    """
+    return FrozenVersion(find_version(version, SHIPPED if versions is None else Path(versions)))

@@ -1,0 +1,68 @@
+"""Progress display: bars on a terminal and below a notebook's cell, nothing where nobody looks. It decides nothing."""
+
+import html
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from core.progress import ProgressCallback, silent
+from quintile.cli.console import progress_bars
+
+__all__ = ["CellBars", "shown_progress"]
+
+SECONDS_BETWEEN = 0.2  # drawing oftener floods the notebook's connection
+
+
+class CellBars:
+    """Bars below a notebook's cell, drawn with IPython alone; a progress callback.
+
+    Parameters
+    ----------
+    handle : IPython.display.DisplayHandle
+        The display that is drawn over.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+        self._stages: dict[str, tuple[int, int, str]] = {}
+        self._drawn = 0.0
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Draw the stage as it stands now, unless it was drawn a moment ago."""
+        self._stages[stage] = (done, total, note)
+        now = time.monotonic()
+        if done >= total or now - self._drawn >= SECONDS_BETWEEN:
+            self._drawn = now
+            self._handle.update({"text/html": self.as_html(), "text/plain": ""}, raw=True)
+
+    def as_html(self) -> str:
+        """Every stage as a row; names and notes are escaped."""
+        rows = (
+            f'<tr><td>{html.escape(stage)}</td><td><progress value="{done}" max="{max(total, 1)}"></progress></td>'
+            f"<td>{done:,} of {total:,}</td><td>{html.escape(note)}</td></tr>"
+            for stage, (done, total, note) in self._stages.items()
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+
+@contextmanager
+def shown_progress(*, quiet: bool = False) -> Iterator[ProgressCallback]:
+    """Show one bar for each stage while the block runs: in a notebook, or on a terminal; else nothing."""
+    if quiet:
+        yield silent
+    elif _in_notebook():
+        display = import_module("IPython.display").display  # a notebook has it; Quintile does not ask for it
+        yield CellBars(display({"text/plain": ""}, raw=True, display_id=True))
+    else:
+        with progress_bars(quiet=not sys.stderr.isatty()) as progress:
+            yield progress
+
+
+def _in_notebook() -> bool:
+    """Whether this process is a notebook's kernel; IPython on a terminal is a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None

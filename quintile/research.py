@@ -1,0 +1,331 @@
+"""Research: train, judge and compare, each in one call; every result is a value that prints and shows itself."""
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+import pandas as pd
+import pyarrow as pa
+
+from core.parallel import Workers
+from portfolio.rules import TradingRules
+from quintile.bar_frames import Bars, inputs_for, recorded_request
+from quintile.frozen_version import FrozenVersion
+from quintile.progress_display import shown_progress
+from signals.score_file import scores_of_table
+from strategy.definitions.spec import DEFAULT_STRATEGY, StrategySpec, load_spec, override
+from strategy.evaluate import evaluate as evaluate_given
+from strategy.pipeline import run as run_strategy
+from strategy.proofs.checks import ProveOptions
+from strategy.proofs.run_proof import prove_run, prove_version
+from strategy.run_model import find_model, run_model
+from strategy.runs.context import RunContext
+from strategy.runs.proof_file import Proof
+from strategy.runs.result import Run
+from strategy.runs.store import DEFAULT_STORE, RunStore
+from strategy.studies.book_comparison import BookComparison, write_comparison
+from strategy.studies.book_comparison import compare_books as score_lineup
+from strategy.walk_forward.walk import walk
+from strategy.walk_forward.walk_result import WalkForward
+from strategy.walk_forward.walk_settings import WalkSettings
+
+__all__ = ["compare_books", "evaluate", "load_run", "load_strategy", "prove", "run", "walk_forward"]
+
+JUDGED_BY = "quintile_long_short"  # reads the order of scores alone
+
+
+class WalkOptions(TypedDict, total=False):
+    """What a walk may be told beside its spans; the fields of ``WalkSettings`` and where it is written."""
+
+    validation: float
+    embargo: int
+    expanding: bool
+    first_test: str | dt.date
+    seeds: tuple[int, ...]
+    learner: Literal["network", "ridge"]
+    combinatorial: tuple[int, int]
+    store: str | Path
+    quiet: bool
+
+
+def load_strategy(
+    strategy: str | Path = DEFAULT_STRATEGY, overrides: Mapping[str, object] | None = None
+) -> StrategySpec:
+    """Read a shipped strategy or a TOML file, some of its numbers replaced.
+
+    Parameters
+    ----------
+    strategy : str or Path
+        ``"filter_negative"``, ``"quintile_long_short"``, or a file that ``quintile new`` wrote.
+    overrides : mapping of str to object, optional
+        Values by dotted key; None unsets an optional key.
+
+    Raises
+    ------
+    ValueError
+        If there is no such strategy or key, or a value is not allowed.
+
+    Examples
+    --------
+    >>> qt.load_strategy("filter_negative", {"portfolio.k": 0.1}).portfolio.k
+    0.1
+    """
+    return override(load_spec(strategy), overrides or {})
+
+
+def load_run(run: str = "latest", *, store: str | Path = DEFAULT_STORE) -> Run:
+    """Open a run that was made before.
+
+    Parameters
+    ----------
+    run : str
+        Its id, the beginning of it, or ``"latest"``.
+    store : str or Path
+        Folder of runs.
+
+    Raises
+    ------
+    RunError
+        If none or several are called so.
+
+    Examples
+    --------
+    >>> qt.load_run(run.folder.run_id, store=store).strategy
+    'filter_negative'
+    """
+    return Run(RunStore(Path(store)).find(run))
+
+
+def run(
+    spec: StrategySpec,
+    bars: Bars,
+    *,
+    model: str | None = None,
+    resume: str | None = None,
+    store: str | Path = DEFAULT_STORE,
+    quiet: bool = False,
+) -> Run:
+    """Train, score, build the books, backtest them on two engines, weigh the evidence and write the report.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy.
+    bars : Panel or Inputs
+        Daily bars with their universe.
+    model : str, optional
+        Train nothing: score with the model of a run in the store, or of a .safetensors file.
+    resume : str, optional
+        An unfinished run to continue, on the same bars.
+    store : str or Path
+        Folder of runs; the result is logged there as a trial.
+    quiet : bool
+        No progress bars.
+
+    Returns
+    -------
+    Run
+        Prints as a table, shows itself in a notebook, and knows its files.
+
+    Raises
+    ------
+    DataError
+        If the bars cannot carry the strategy.
+    RunError
+        If an unfinished run cannot be continued.
+
+    Examples
+    --------
+    >>> again = qt.run(spec, bars, model=run.folder.run_id, store=store)
+    >>> again.scores.equals(run.scores)
+    True
+    """
+    place = RunStore(Path(store))
+    unfinished = None if resume is None else place.find(resume)
+    inputs = inputs_for(bars, spec.holdout)
+    with shown_progress(quiet=quiet) as progress:
+        context = RunContext(store=place, request=recorded_request(bars), progress=progress, resume=unfinished)
+        if model is not None:
+            return run_model(spec, inputs, find_model(model, place), context=context)
+        return run_strategy(spec, inputs, context=context)
+
+
+def evaluate(
+    scores: pd.DataFrame | str | Path,
+    bars: Bars,
+    *,
+    rules: TradingRules | None = None,
+    store: str | Path = DEFAULT_STORE,
+    quiet: bool = False,
+) -> Run:
+    """Judge scores that came without a model: information coefficient, books, backtests, verdict and report.
+
+    Parameters
+    ----------
+    scores : DataFrame or path
+        Sessions × tickers, or one row a date and ticker with a column ``score``; or a .parquet or .csv file of either.
+        Row *t* must have been known at the close of *t*.
+    bars : Panel or Inputs
+        Bars with their universe; they decide who may be held.
+    rules : TradingRules, optional
+        Book, overlays, clock and costs, such as ``spec.rules``; by default a quintile long/short book, which reads the
+        order of scores alone.
+    store : str or Path
+        Folder of runs; the result is logged there as a trial.
+    quiet : bool
+        No progress bars.
+
+    Raises
+    ------
+    DataError
+        If scores and bars do not fit.
+
+    Examples
+    --------
+    >>> judged = qt.evaluate(run.scores, bars, rules=spec.rules, store=store)
+    >>> judged.ic["model"].equals(run.ic["model"])
+    True
+    """
+    given = _wide(scores) if isinstance(scores, pd.DataFrame) else scores
+    with shown_progress(quiet=quiet) as progress:
+        context = RunContext(store=RunStore(Path(store)), request=recorded_request(bars), progress=progress)
+        return evaluate_given(given, inputs_for(bars), spec=_judging_spec(rules), context=context)
+
+
+def walk_forward(
+    spec: StrategySpec,
+    bars: Bars,
+    *,
+    train: int = 756,
+    test: int = 63,
+    workers: int = 2,
+    **options: Unpack[WalkOptions],
+) -> WalkForward:
+    """Retrain on a moving span, judge only what comes after it, and report the stitched scores, once a seed.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        The strategy; its split is not used.
+    bars : Panel or Inputs
+        Daily bars with their universe.
+    train, test : int
+        Sessions of a training span, validation included, and sessions judged before the next retraining.
+    workers : int
+        Processes of one thread each; they change no number.
+    **options
+        ``validation`` (share of the training span, 0.2), ``embargo`` (sessions, 0), ``expanding`` (False),
+        ``first_test`` (date), ``seeds`` (the strategy's own), ``learner`` (``"network"`` or ``"ridge"``),
+        ``combinatorial`` (*n* groups, *k* of them judged), ``store`` (``"runs"``) and ``quiet`` (False).
+
+    Returns
+    -------
+    WalkForward
+        Prints as a table; ``runs`` holds one run a seed, each with its report.
+
+    Raises
+    ------
+    DataError
+        If the bars are too few for the spans.
+
+    Examples
+    --------
+    >>> walk = qt.walk_forward(spec, bars, train=200, test=130, learner="ridge", workers=1, store=store)
+    >>> len(walk.study.folds), walk.runs[0].verdict.word
+    (2, 'NOT EVIDENCE')
+    """
+    given: dict[str, Any] = dict(options)
+    store, quiet = RunStore(Path(given.pop("store", DEFAULT_STORE))), given.pop("quiet", False)
+    settings = _walk_settings({"train": train, "test": test}, given)
+    inputs = inputs_for(bars, spec.holdout)
+    with shown_progress(quiet=quiet) as progress:
+        context = RunContext(store=store, request=recorded_request(bars), progress=progress)
+        return walk(spec, inputs, settings=settings, context=context, workers=Workers(count=workers))
+
+
+def compare_books(
+    run: Run, bars: Bars | None = None, *, optimised: bool = False, quiet: bool = False
+) -> BookComparison:
+    """Hold every book builder against the others on a run's scores; each row is logged as a trial.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run; a page with the curves is written into its folder.
+    bars : Panel or Inputs, optional
+        The run's bars; by default loaded again.
+    optimised : bool
+        Whether mean-variance, mean-CVaR, risk parity and HRP join; they need skfolio.
+    quiet : bool
+        No progress bars.
+
+    Raises
+    ------
+    RunError
+        If the run has not finished or the bars are others.
+
+    Examples
+    --------
+    >>> books = qt.compare_books(run)
+    >>> len(books.table) + len(books.refused)
+    10
+    """
+    store = RunStore(run.folder.path.parents[1])
+    inputs = None if bars is None else inputs_for(bars, run.folder.spec.holdout)
+    with shown_progress(quiet=quiet) as progress:
+        found = score_lineup(run.folder, store=store, inputs=inputs, optimised=optimised, progress=progress)
+    write_comparison(found, run.folder)
+    return found
+
+
+def prove(subject: Run | FrozenVersion, *, deep: bool = False, quiet: bool = False) -> Proof:
+    """Try to catch a trained strategy looking ahead: PASS, or the first number that moved with the future.
+
+    Parameters
+    ----------
+    subject : Run or FrozenVersion
+        What is tried, on its own bars; the reports of a run then say what was found.
+    deep : bool
+        Four times the sessions, and label permutation.
+    quiet : bool
+        No progress bars.
+
+    Raises
+    ------
+    RunError
+        If it has no model, or was made of other bars or by other code.
+
+    Examples
+    --------
+    >>> qt.prove(run).verdict
+    'PASS'
+    """
+    with shown_progress(quiet=quiet) as progress:
+        options = ProveOptions(deep=deep, progress=progress)
+        if isinstance(subject, FrozenVersion):
+            return prove_version(subject.folder, out=Path(DEFAULT_STORE), options=options)[0]
+        return prove_run(subject.folder, options=options)
+
+
+def _wide(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores as sessions × tickers; a frame that is so already is taken as it is."""
+    if scores.index.nlevels == 1 and isinstance(scores.index, pd.DatetimeIndex) and "score" not in scores:
+        return scores
+    return scores_of_table(pa.Table.from_pandas(scores), origin="the scores")
+
+
+def _judging_spec(rules: TradingRules | None) -> StrategySpec:
+    spec = load_spec(JUDGED_BY)
+    if rules is None:
+        return spec
+    names = ("portfolio", "risk", "execution", "costs")
+    return spec.model_copy(update={name: getattr(rules, name) for name in names})
+
+
+def _walk_settings(spans: Mapping[str, int], given: dict[str, Any]) -> WalkSettings:
+    retraining: dict[str, Any] = {key: given.pop(key) for key in ("validation", "embargo", "expanding") if key in given}
+    if groups := given.pop("combinatorial", None):
+        given["combinatorial"] = dict(zip(("n_groups", "k_test"), groups, strict=True))
+        given.setdefault("learner", "ridge")
+    return WalkSettings.model_validate({"retraining": {**spans, **retraining}, **given})

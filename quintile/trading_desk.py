@@ -1,0 +1,131 @@
+"""Trading desk: tomorrow's book of a run, and a frozen version on paper."""
+
+from pathlib import Path
+
+from core.errors import RunError
+from market.hedge import with_hedge
+from market.inputs import Inputs
+from market.sources import load_bars
+from market.sources.sectors import load_sectors
+from quintile.bar_frames import Bars, inputs_for
+from quintile.frozen_version import FrozenVersion
+from strategy.frozen.run_version import open_frozen
+from strategy.learning.learn import own_checkpoint
+from strategy.runs.result import Run
+from strategy.runs.store import DEFAULT_STORE
+from strategy.trading.decision import Decision, next_decision
+from strategy.trading.holdings import Holdings, read_holdings
+from strategy.trading.paper import PaperRecord, commit_decision, open_paper, paper_record, score_fills
+from strategy.trials.log import TrialLog
+
+__all__ = ["decide", "paper"]
+
+
+def decide(
+    run: Run,
+    bars: Bars,
+    *,
+    holdings: str | Path | Holdings | None = None,
+    equity: float | None = None,
+    as_of: str | None = None,
+) -> Decision:
+    """Say what a run's strategy wants to hold after the last close, the trades that lead there, and what blocks them.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run with a model.
+    bars : Panel or Inputs
+        Bars up to the last close, with history and with the run's universe.
+    holdings : str, Path or Holdings, optional
+        CSV file with ticker and shares, or ticker and weight; ``$CASH`` is cash.
+    equity : float, optional
+        Value of the account, where the holdings do not say it.
+    as_of : str, optional
+        The day to decide for, an ISO date; now by default.
+
+    Returns
+    -------
+    Decision
+        Prints, and shows itself in a notebook; ``orders`` is a DataFrame.
+
+    Raises
+    ------
+    RunError
+        If the run has no model.
+    DataError
+        If nothing can be decided at the last close of the bars.
+
+    Examples
+    --------
+    >>> decision = qt.decide(run, bars, equity=1e6)
+    >>> decision.decided == bars.sessions[-1]
+    True
+    """
+    folder = run.folder
+    folder.check_complete()
+    if not (folder.path / "model.json").is_file():
+        raise RunError(f"run {folder.run_id} judged scores and has no model of its own: decide needs a trained run")
+    learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
+    checkpoint = own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
+    held = holdings if holdings is None or isinstance(holdings, Holdings) else read_holdings(holdings)
+    return next_decision(folder.spec, _latest(run, bars), checkpoint, holdings=held, equity=equity, as_of=as_of)
+
+
+def paper(
+    version: FrozenVersion,
+    bars: Bars | None = None,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    allow_drift: bool = False,
+) -> PaperRecord:
+    """Commit a version's decision before the next open, score the fills of earlier ones, and say what they came to.
+
+    Parameters
+    ----------
+    version : FrozenVersion
+        Whose decisions are committed, in a log that only grows.
+    bars : Panel or Inputs, optional
+        Bars up to the last close, later than the freeze; without them the log is only read.
+    store : str or Path
+        Folder of runs; the log lies in it.
+    allow_drift : bool
+        Go on with changed code.
+
+    Returns
+    -------
+    PaperRecord
+        Prints; ``decisions`` and ``scores`` are DataFrames.
+
+    Raises
+    ------
+    DataError
+        If the bars end before the freeze or the last decision.
+    RunError
+        If the version is not intact, its code changed, or the log is broken.
+
+    Examples
+    --------
+    >>> len(qt.paper(version, bars, store=store).decisions)
+    1
+    """
+    frozen = open_frozen(version.folder, TrialLog(Path(store)), allow_drift=allow_drift)
+    log = open_paper(version.folder, Path(store))
+    if bars is not None:
+        panel = inputs_for(bars, frozen.spec.holdout).panel
+        commit_decision(log, frozen, panel)
+        score_fills(log, frozen, panel)
+    return paper_record(log, frozen.spec.gates)
+
+
+def _latest(run: Run, bars: Bars) -> Inputs:
+    """The bars with the hedge and the sectors that the run was made with, unless they bring their own."""
+    inputs, request = inputs_for(bars), run.folder.request
+    if isinstance(bars, Inputs):
+        return inputs
+    panel, sectors = inputs.panel, inputs.sectors
+    if request.hedge is not None and run.folder.spec.portfolio.hedge not in panel.tickers:
+        panel = with_hedge(panel, load_bars(request.hedge))
+    if request.sectors is not None:
+        sectors = load_sectors(request.sectors, panel.tickers)
+    return Inputs(panel=panel, sectors=sectors)
