@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -68,6 +69,20 @@ class Checkpoint:
     calibration: Calibration
     provenance: Provenance = field(default_factory=Provenance)
 
+    @property
+    def learned_until(self) -> pd.Timestamp:
+        """Last session of the validation span: later sessions are out of sample.
+
+        Raises
+        ------
+        CheckpointError
+            If the card names no spans.
+        """
+        split = self.provenance.spec.get("split")
+        if split is None:
+            raise CheckpointError("the model's card names no spans: take a model that a run trained")
+        return pd.Timestamp(split["validation_end"])
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``path`` with the suffixes .safetensors and .json, weights first; the card's hash ties them together.
@@ -82,7 +97,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Return the checkpoint that ``save_checkpoint`` wrote under ``path``.
+    """Load the checkpoint that ``save_checkpoint`` wrote under ``path``.
 
     Epoch records come back with 0 seconds: a card holds no wall clock.
 

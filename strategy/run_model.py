@@ -1,8 +1,8 @@
-"""Adopting: a trained model judged on bars under a strategy's book, clock and costs; nothing is trained.
+"""Run a given model: score bars with it, and judge it under a strategy's book, clock and costs; nothing is trained.
 
-The model keeps what it learned with: features, network, loss, training, the dates of its spans, scaler and calibration.
-The strategy says how it is scored, ``model.scoring``; the calibration stays that of the scoring it learned with.
-What is judged begins after its validation span, so that it never saw what it is judged on.
+The model brings what it was trained with: features, network, loss, training, dates of its spans, scaler, calibration.
+The strategy decides how it is scored, ``model.scoring``; the calibration stays that of the scoring in training. Only
+sessions after the model's validation span are judged, so that the result is out of sample.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, RunStore
 
-__all__ = ["LEARNED", "SCORING", "GivenModel", "adopted_spec", "find_model", "run_adopted"]
+__all__ = ["LEARNED", "SCORING", "GivenModel", "find_model", "run_model", "spec_with_model"]
 
 LEARNED = ("features", "model", "loss", "training", "split")  # sections of the spec that the model brings
 SCORING = "model.scoring"  # the one key of them that the strategy keeps
@@ -32,14 +32,14 @@ SUFFIXES = (".safetensors", ".json")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GivenModel:
-    """A trained model and whose it is.
+    """A trained model and where it comes from.
 
     Parameters
     ----------
     path : Path
         Of weights and card, without suffix.
     origin : str
-        The run it is of, or its file.
+        The run that trained it, or its file.
     checkpoint : Checkpoint
         Read from there.
     """
@@ -50,17 +50,17 @@ class GivenModel:
 
     @property
     def learned_until(self) -> str:
-        """Last session of its validation span."""
-        return str(self.checkpoint.provenance.spec["split"]["validation_end"])
+        """Last session of its validation span, an ISO date."""
+        return f"{self.checkpoint.learned_until:%Y-%m-%d}"
 
 
 def find_model(text: str, store: RunStore) -> GivenModel:
-    """Return the model of a run, by its id or ``latest``, or of a ``.safetensors`` file with its card beside it.
+    """Find the model of a run, by its id or ``latest``, or of a ``.safetensors`` file with its card beside it.
 
     Raises
     ------
     RunError
-        If no run or several are called so.
+        If the text names no run, or several.
     CheckpointError
         If there is no such model, it cannot be read, or its card names no spans.
     """
@@ -77,13 +77,13 @@ def find_model(text: str, store: RunStore) -> GivenModel:
     return given
 
 
-def adopted_spec(spec: StrategySpec, model: GivenModel) -> StrategySpec:
-    """Return the strategy with the sections that the model learned with, scored as the strategy says.
+def spec_with_model(spec: StrategySpec, model: GivenModel) -> StrategySpec:
+    """Put the model's own sections into the strategy; how it is scored stays the strategy's choice.
 
     Raises
     ------
     CheckpointError
-        If the model learned returns of another clock than the strategy trades on.
+        If the model learned returns of another execution than the strategy trades on.
     """
     known, own = model.checkpoint.provenance.spec, spec.model_dump(mode="json")
     learned = StrategySpec.model_validate(own | {section: known[section] for section in (*LEARNED, "execution")})
@@ -95,7 +95,7 @@ def adopted_spec(spec: StrategySpec, model: GivenModel) -> StrategySpec:
     return learned.model_copy(update={"model": learned.model.model_copy(update={"scoring": spec.model.scoring})})
 
 
-def run_adopted(
+def run_model(
     spec: StrategySpec, inputs: Inputs, model: GivenModel, *, context: RunContext, device: str = "auto"
 ) -> Run:
     """Score bars with a given model, build the strategy's books on them, backtest and report.
@@ -123,9 +123,9 @@ def run_adopted(
     DataError
         If the bars hold no session after the model's validation span.
     CheckpointError
-        As of ``adopted_spec``.
+        As ``spec_with_model``.
     """
-    spec = adopted_spec(spec, model)
+    spec = spec_with_model(spec, model)
     _check_span(inputs.panel, model)
     evaluation = _evaluated(spec, inputs, model.checkpoint, context, device)
     folder = _create(spec, inputs.panel, model, context)
@@ -137,12 +137,12 @@ def run_adopted(
 
 
 def _notes(spec: StrategySpec, model: GivenModel) -> tuple[str, ...]:
-    """Return what a report says of its model: whose it is, and how it is scored where that is not how it learned."""
-    whose = f"Nothing was trained: the model is that of {model.origin}, which learned until {model.learned_until}."
-    asked, learned = spec.model.scoring, model.checkpoint.model.settings.network.scoring
-    if asked == learned:
-        return (whose,)
-    return whose, f"Scoring is {asked}; the scores' level and slope were calibrated on {learned} ones."
+    """Notes of the report: where the model comes from, and its scoring where that differs from training."""
+    origin = f"Nothing was trained: the model is that of {model.origin}, which learned until {model.learned_until}."
+    scoring, learned = spec.model.scoring, model.checkpoint.model.settings.network.scoring
+    if scoring == learned:
+        return (origin,)
+    return origin, f"Scoring is {scoring}; the scores' level and slope were calibrated on {learned} ones."
 
 
 def _check_span(panel: Panel, model: GivenModel) -> None:
@@ -161,12 +161,12 @@ def _evaluated(
     scores = scores_of(
         checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress
     )
-    read = explain(checkpoint, windows, sessions=tested, progress=progress)
-    return evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=read, progress=progress)
+    study = explain(checkpoint, windows, sessions=tested, progress=progress)
+    return evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=study, progress=progress)
 
 
 def _create(spec: StrategySpec, panel: Panel, model: GivenModel, context: RunContext) -> RunFolder:
-    """Start the run's folder when all is judged: an interrupted run of a given model leaves nothing behind."""
+    """Create the folder only after everything is judged: an interrupted run of a given model leaves nothing behind."""
     weights = file_sha256(model.path.with_suffix(SUFFIXES[0]))
     bars = model.checkpoint.provenance.data_fingerprint
     origin = RunOrigin(

@@ -16,7 +16,7 @@ from strategy.frozen.versions import SHIPPED, Version
 from strategy.learning.decide import frozen_scores
 from strategy.learning.learn import own_checkpoint
 from strategy.pipeline import decide, run
-from strategy.run_model import GivenModel, adopted_spec, find_model, run_adopted
+from strategy.run_model import GivenModel, find_model, run_model, spec_with_model
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunStore
@@ -33,7 +33,7 @@ def shipped() -> GivenModel:
 
 def test_a_strategy_takes_over_what_the_model_learned_with(shipped: GivenModel) -> None:
     asked = override(load_spec("filter_negative"), ["model.hidden=7", "training.seed=99", "portfolio.k=0.1"])
-    found, card = adopted_spec(asked, shipped), shipped.checkpoint.provenance.spec
+    found, card = spec_with_model(asked, shipped), shipped.checkpoint.provenance.spec
     assert found.model.hidden == card["model"]["hidden"] != 7
     assert found.training.seed == card["training"]["seed"] != 99
     assert f"{found.split.validation_end}" == shipped.learned_until
@@ -42,13 +42,13 @@ def test_a_strategy_takes_over_what_the_model_learned_with(shipped: GivenModel) 
 
 def test_the_strategy_says_how_a_given_model_is_scored(shipped: GivenModel) -> None:
     asked = override(load_spec("filter_negative"), ["model.scoring=long", "model.hidden=7"])
-    found = adopted_spec(asked, shipped)
+    found = spec_with_model(asked, shipped)
     assert found.model == shipped.checkpoint.model.settings.network.model_copy(update={"scoring": "long"})
-    assert found.fingerprint() != adopted_spec(load_spec("filter_negative"), shipped).fingerprint()
+    assert found.fingerprint() != spec_with_model(load_spec("filter_negative"), shipped).fingerprint()
 
 
 def test_a_model_belongs_to_its_strategy_however_it_is_scored(shipped: GivenModel) -> None:
-    spec = adopted_spec(override(load_spec("filter_negative"), ["model.scoring=long"]), shipped)
+    spec = spec_with_model(override(load_spec("filter_negative"), ["model.scoring=long"]), shipped)
     panel = shipped.checkpoint.provenance.data_fingerprint
     assert own_checkpoint(shipped.path, spec, panel=panel).calibration == shipped.checkpoint.calibration
     with pytest.raises(CheckpointError, match="other model"):
@@ -60,13 +60,13 @@ def test_bars_that_the_model_has_seen_are_refused_and_leave_nothing(shipped: Giv
     seen = panel.until(min(pd.Timestamp(shipped.learned_until), panel.sessions[-1]))
     spec = load_spec("filter_negative")
     with pytest.raises(DataError, match=f"learned until {shipped.learned_until}: it can only be judged on later"):
-        run_adopted(spec, Inputs(panel=seen), shipped, context=RunContext(store=RunStore(tmp_path)))
+        run_model(spec, Inputs(panel=seen), shipped, context=RunContext(store=RunStore(tmp_path)))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_model_of_another_clock_is_refused(shipped: GivenModel) -> None:
     with pytest.raises(CheckpointError, match="another clock"):
-        adopted_spec(override(load_spec("filter_negative"), ['execution.fill="next_close"']), shipped)
+        spec_with_model(override(load_spec("filter_negative"), ['execution.fill="next_close"']), shipped)
 
 
 def test_a_name_without_a_model_is_refused(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def trained_and_adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, 
         spec = load_spec("filter_negative")
         trained = run(override(spec, SMALL), inputs, context=RunContext(store=stores[0]))
         patch.setattr("strategy.learning.learn.train_network", None)
-        adopted = run_adopted(spec, inputs, find_model("latest", stores[0]), context=RunContext(store=stores[1]))
+        adopted = run_model(spec, inputs, find_model("latest", stores[0]), context=RunContext(store=stores[1]))
     return trained, adopted
 
 
@@ -123,7 +123,7 @@ def test_a_given_model_is_scored_as_the_strategy_says_to_the_last_bit(
     store = RunStore(trained.folder.path.parent.parent)
     monkeypatch.setattr("backtests.evaluation.N_RANDOM", 2)
     asked, given = override(load_spec("filter_negative"), ["model.scoring=long"]), find_model("latest", store)
-    carried = run_adopted(asked, Inputs(panel=panel), given, context=RunContext(store=RunStore(tmp_path)))
+    carried = run_model(asked, Inputs(panel=panel), given, context=RunContext(store=RunStore(tmp_path)))
     assert carried.folder.spec.model.scoring == "long"
     assert "level and slope were calibrated on exact ones" in carried.report.read_text(encoding="utf-8")
     assert carried.scores.isna().equals(trained.scores.isna())

@@ -25,9 +25,10 @@ def write(root: Path, **sources: str) -> dict[str, str]:
 
 
 def test_the_closure_follows_imports_wherever_they_stand(tmp_path: Path) -> None:
+    source = "from market import top\ndef f():\n    from signals.late import g\n    import models.whole"
     found = write(
         tmp_path,
-        strategy__learning__decide="from market import top\ndef f():\n    from signals.late import g\n    import models.whole",
+        strategy__learning__decide=source,
         market__top="import numpy",
         signals__late="",
         models__whole="",

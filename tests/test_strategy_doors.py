@@ -29,7 +29,7 @@ from strategy.runs.artefacts import _book_reports
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunStore
-from strategy.trading.data_checks import find_obstacles, last_expected_session
+from strategy.trading.data_checks import check_data, last_expected_session
 from strategy.trading.decision import export_decision, next_decision
 from strategy.trading.holdings import Holdings, read_holdings
 from strategy.trading.orders import plan_trades
@@ -229,7 +229,7 @@ def test_the_next_decision_is_that_of_decide(trained: Run, panel: Panel) -> None
     decision = next_decision(spec, panel, checkpoint, as_of="2016-12-01")
     weights = decide(spec, panel, checkpoint)
     pd.testing.assert_series_equal(decision.weights, weights[weights != 0], check_names=False)
-    assert decision.obstacles.everything == ()
+    assert decision.checks.blocking == ()
     assert (decision.decided, decision.fills) == (pd.Timestamp("2016-12-01"), pd.Timestamp("2016-12-02"))
     assert decision.orders["trade_weight"].isna().all()
 
@@ -288,16 +288,16 @@ def _silent(panel: Panel, sessions: dict[str, int]) -> Panel:
 
 
 def test_stale_and_missing_bars_block_everything(panel: Panel) -> None:
-    assert find_obstacles(panel, as_of="2016-12-01").everything == ()
-    assert find_obstacles(panel, as_of="2016-12-04").everything != ()  # the Friday before is not in the bars
-    (stale,) = find_obstacles(panel, as_of="2016-12-06").everything
+    assert check_data(panel, as_of="2016-12-01").blocking == ()
+    assert check_data(panel, as_of="2016-12-04").blocking != ()  # the Friday before is not in the bars
+    (stale,) = check_data(panel, as_of="2016-12-06").blocking
     assert "3 sessions before 2016-12-06" in stale
     holes = panel.sessions.delete(-5)
     frames = ("open", "high", "low", "close", "volume", "dollar_volume", "universe")
     thin = replace(panel, **{name: getattr(panel, name).loc[holes] for name in frames})
-    assert "1 sessions of the last 90" in find_obstacles(thin, as_of="2016-12-01").everything[0]
+    assert "1 sessions of the last 90" in check_data(thin, as_of="2016-12-01").blocking[0]
     quiet = _silent(panel, dict.fromkeys(panel.tickers[:15], 1))
-    assert "names of the universe printed" in find_obstacles(quiet, as_of="2016-12-01").everything[0]
+    assert "names of the universe printed" in check_data(quiet, as_of="2016-12-01").blocking[0]
 
 
 def test_a_holiday_is_not_stale() -> None:

@@ -17,7 +17,7 @@ from core.errors import RunError
 from core.files import read_json, write_json
 from strategy.definitions.render import render_definition
 from strategy.definitions.spec import DEFAULT_STRATEGY, load_spec
-from strategy.frozen.archive import panel_files, read_kept, read_panel
+from strategy.frozen.archive import panel_files, read_expected, read_panel
 from strategy.frozen.freeze import publish
 from strategy.frozen.history import DEFINITION, render_newest, render_version
 from strategy.frozen.replay import frozen_spec
@@ -50,7 +50,7 @@ def test_a_version_holds_what_it_promises(frozen: VersionFolder) -> None:
 
 
 def test_the_expected_numbers_are_those_of_the_run(bench: Bench, frozen: VersionFolder) -> None:
-    kept = read_kept(frozen.path)
+    kept = read_expected(frozen.path)
     np.testing.assert_allclose(kept["scores"], bench.run.read_frame("scores"), atol=1e-7, equal_nan=True)
     np.testing.assert_allclose(kept["weights"], bench.run.read_frame("weights"), atol=1e-9)
     shown = bench.run.read_frame("returns")["filter_negative net"]

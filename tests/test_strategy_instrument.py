@@ -20,7 +20,7 @@ from strategy.studies.planted_alpha.null_markets import null_table
 from strategy.studies.planted_alpha.planted_markets import planted_cells, planted_table
 from strategy.studies.planted_alpha.planted_page import render_page, write_page
 from strategy.studies.planted_alpha.seed_intervals import ratio_interval, seed_interval
-from strategy.studies.planted_alpha.study_settings import LEARNERS, InstrumentSettings
+from strategy.studies.planted_alpha.study_settings import LEARNERS, PlantedAlphaSettings
 from strategy.studies.planted_alpha.temperature import count_trials, temperature_cells, temperature_table
 from strategy.trials.log import TrialLog, distinct
 from tests.oracles.small_panels import random_panel
@@ -34,7 +34,7 @@ TINY_NETWORK = (
     "split.train=0.6",
     "split.validation=0.2",
 )
-TINY = InstrumentSettings(
+TINY = PlantedAlphaSettings(
     n_tickers=30,
     n_sessions=300,
     levels=(0.0, 0.1),

@@ -9,7 +9,7 @@ from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book_settings import BookSettings
-from strategy.frozen.archive import read_kept, read_sectors
+from strategy.frozen.archive import read_expected, read_sectors
 from strategy.frozen.replay import replay
 from strategy.frozen.run_version import open_frozen, run_version
 from strategy.frozen.verify import verify
@@ -87,7 +87,7 @@ def test_a_version_on_later_bars_and_on_paper_decides_with_its_own_sectors(
     store = RunStore(tmp_path / "runs")
     frozen = open_frozen(version, TrialLog(store.root))
     ran = run_version(frozen, Inputs(panel=panel), context=RunContext(store=store))
-    kept = read_kept(version.path)["weights"]
+    kept = read_expected(version.path)["weights"]
     pd.testing.assert_frame_equal(ran.folder.read_frame("weights").loc[kept.index], kept, atol=1e-12, check_freq=False)
     monkeypatch.setattr(
         "strategy.trading.paper.decisions._check_fresh", lambda *_: None

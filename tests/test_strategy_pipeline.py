@@ -111,8 +111,7 @@ def test_both_books_are_backtested_on_the_same_scores(finished: Run) -> None:
 
 
 def test_scores_are_of_the_test_span_only(finished: Run, small_market: SyntheticMarket) -> None:
-    card = load_checkpoint(finished.folder.path / "model").provenance.spec
-    assert finished.scores.index[0] > pd.Timestamp(card["split"]["validation_end"])
+    assert finished.scores.index[0] > load_checkpoint(finished.folder.path / "model").learned_until
     assert finished.scores.index[-1] == small_market.panel.sessions[-1]
 
 
@@ -159,9 +158,9 @@ def test_noise_after_validation_changes_no_bit_of_the_model(
     finished: Run, small_market: SyntheticMarket, small_spec: StrategySpec, tmp_path: Path
 ) -> None:
     known = finished.folder.path / "model.safetensors"
-    end = load_checkpoint(known.with_suffix("")).provenance.spec["split"]["validation_end"]
-    cut = small_market.panel.sessions.searchsorted(pd.Timestamp(end), side="right")
-    dated = override(small_spec, [f'split.train_end="{_train_end(known)}"', f'split.validation_end="{end}"'])
+    end = load_checkpoint(known.with_suffix("")).learned_until
+    cut = small_market.panel.sessions.searchsorted(end, side="right")
+    dated = override(small_spec, [f'split.train_end="{_train_end(known)}"', f'split.validation_end="{end:%Y-%m-%d}"'])
     noisy = _with_noise(small_market.panel, cut)
     other = run(dated, noisy, context=RunContext(store=RunStore(tmp_path)))
     assert (other.folder.path / "model.safetensors").read_bytes() == known.read_bytes()

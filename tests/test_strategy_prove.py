@@ -19,16 +19,16 @@ from strategy.definitions.spec import load_spec, override
 from strategy.frozen.verify import verify
 from strategy.frozen.versions import find_version
 from strategy.pipeline import run
-from strategy.proofs import Carry, PipelineUnderTest, ProveOptions, SpanPair, prove, read_proof, write_proof
+from strategy.proofs import CarriedState, PipelineUnderTest, ProveOptions, SpanPair, prove, read_proof, write_proof
 from strategy.proofs.clock import check_spans
 from strategy.proofs.futures import CORRUPTIONS, corrupted, permuted, rescaled, shuffled
-from strategy.proofs.leaks import TWINS, Stand, leak
+from strategy.proofs.leaks import LEAKS, HonestSetup, leak
 from strategy.proofs.run_proof import find_trained, prove_run, prove_version
 from strategy.proofs.sampled_sessions import sample_rows
-from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_stand, self_test
-from strategy.proofs.shared_stages import remembered
+from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_honest_setup, self_test
+from strategy.proofs.shared_stages import memoised
 from strategy.proofs.shipped_pipeline import pipeline_of
-from strategy.proofs.stages import tell_truth
+from strategy.proofs.stages import reference_run
 from strategy.runs.artefacts import find_report
 from strategy.runs.context import RunContext
 from strategy.runs.proof_file import PROOF_FILE, CheckResult, Finding, Proof
@@ -48,8 +48,8 @@ SMALL = (
 
 
 @pytest.fixture(scope="module")
-def stand() -> Stand:
-    return make_stand(SyntheticSettings(n_tickers=30, n_sessions=320))
+def setup() -> HonestSetup:
+    return make_honest_setup(SyntheticSettings(n_tickers=30, n_sessions=320))
 
 
 def momentum_features(panel: Panel) -> Mapping[str, pd.DataFrame]:
@@ -86,8 +86,8 @@ def found_by(proof: Proof, check: str) -> Finding:
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
 @pytest.mark.parametrize("row", [60, 200, 318])
-def test_another_future_keeps_every_bit_of_the_past(stand: Stand, kind, row: int) -> None:
-    panel = stand.panel
+def test_another_future_keeps_every_bit_of_the_past(setup: HonestSetup, kind, row: int) -> None:
+    panel = setup.panel
     other = corrupted(panel, row, rng=np.random.default_rng(0), kind=kind)
     session = panel.sessions[row]
     assert other.until(session).fingerprint() == panel.until(session).fingerprint()
@@ -95,76 +95,76 @@ def test_another_future_keeps_every_bit_of_the_past(stand: Stand, kind, row: int
 
 
 @pytest.mark.parametrize("field", BAR_FIELDS)
-def test_the_corruption_begins_with_the_very_next_bar(stand: Stand, field: str) -> None:
-    other = corrupted(stand.panel, 200, rng=np.random.default_rng(0))
-    before, after = (getattr(panel, field).iloc[201].to_numpy() for panel in (stand.panel, other))
+def test_the_corruption_begins_with_the_very_next_bar(setup: HonestSetup, field: str) -> None:
+    other = corrupted(setup.panel, 200, rng=np.random.default_rng(0))
+    before, after = (getattr(panel, field).iloc[201].to_numpy() for panel in (setup.panel, other))
     both = ~np.isnan(before) & ~np.isnan(after)
     assert both.sum() > 10
     assert (before[both] != after[both]).all()
 
 
-def test_somebody_dies_in_the_next_session_of_a_corrupted_future(stand: Stand) -> None:
-    other = corrupted(stand.panel, 200, rng=np.random.default_rng(0))
+def test_somebody_dies_in_the_next_session_of_a_corrupted_future(setup: HonestSetup) -> None:
+    other = corrupted(setup.panel, 200, rng=np.random.default_rng(0))
     deaths = other.delistings["session"]
-    assert (deaths > stand.panel.sessions[200]).sum() >= 3
-    assert deaths[deaths > stand.panel.sessions[200]].min() <= stand.panel.sessions[203]
+    assert (deaths > setup.panel.sessions[200]).sum() >= 3
+    assert deaths[deaths > setup.panel.sessions[200]].min() <= setup.panel.sessions[203]
 
 
-def test_a_shuffled_future_holds_the_same_sessions(stand: Stand) -> None:
-    panel, other = stand.panel, shuffled(stand.panel, 200, rng=np.random.default_rng(1))
+def test_a_shuffled_future_holds_the_same_sessions(setup: HonestSetup) -> None:
+    panel, other = setup.panel, shuffled(setup.panel, 200, rng=np.random.default_rng(1))
     assert other.until(panel.sessions[200]).fingerprint() == panel.until(panel.sessions[200]).fingerprint()
     assert np.nansum(other.close.to_numpy()) == pytest.approx(np.nansum(panel.close.to_numpy()), rel=1e-12)
     assert not np.array_equal(other.close.iloc[201].to_numpy(), panel.close.iloc[201].to_numpy(), equal_nan=True)
 
 
-def test_a_restated_panel_keeps_returns_and_dollar_volumes(stand: Stand) -> None:
-    other = rescaled(stand.panel, rng=np.random.default_rng(0), split=True)
+def test_a_restated_panel_keeps_returns_and_dollar_volumes(setup: HonestSetup) -> None:
+    other = rescaled(setup.panel, rng=np.random.default_rng(0), split=True)
     pd.testing.assert_frame_equal(
-        other.close.pct_change(fill_method=None), stand.panel.close.pct_change(fill_method=None)
+        other.close.pct_change(fill_method=None), setup.panel.close.pct_change(fill_method=None)
     )
-    pd.testing.assert_frame_equal(other.dollar_volume, stand.panel.dollar_volume)
-    assert (other.close.iloc[-1] != stand.panel.close.iloc[-1]).mean() > 0.5
+    pd.testing.assert_frame_equal(other.dollar_volume, setup.panel.dollar_volume)
+    assert (other.close.iloc[-1] != setup.panel.close.iloc[-1]).mean() > 0.5
 
 
-def test_the_sample_meets_what_leaks_hide_behind(stand: Stand) -> None:
-    rows = sample_rows(stand.panel, first=20, count=30)
+def test_the_sample_meets_what_leaks_hide_behind(setup: HonestSetup) -> None:
+    rows = sample_rows(setup.panel, first=20, count=30)
     assert list(rows) == sorted(rows)
-    assert max(rows) <= len(stand.panel.sessions) - 2
+    assert max(rows) <= len(setup.panel.sessions) - 2
     assert {"a month end", "before a halt", "before a listing", "an ordinary session"} <= set(rows.values())
 
 
-def test_the_shipped_strategy_passes_every_check(stand: Stand) -> None:
-    proof = prove(stand.pipeline, stand.panel, options=QUICK)
+def test_the_shipped_strategy_passes_every_check(setup: HonestSetup) -> None:
+    proof = prove(setup.pipeline, setup.panel, options=QUICK)
     assert proof.verdict == "PASS", str(proof)
     asked = {check.check for check in proof.checks if check.status != "NOT RUN"}
     assert {"truncation", "future corruption", "future shuffle", "start shift", "training", "clock"} <= asked
 
 
-def test_one_bar_in_one_feature_of_one_ticker_is_named(stand: Stand) -> None:
-    ticker = stand.panel.tickers[7]
+def test_one_bar_in_one_feature_of_one_ticker_is_named(setup: HonestSetup) -> None:
+    ticker = setup.panel.tickers[7]
 
     def features(panel: Panel) -> Mapping[str, pd.DataFrame]:
-        honest = stand.pipeline.features(panel)
+        honest = setup.pipeline.features(panel)
         early = honest["vol_5d"].assign(**{ticker: honest["vol_5d"][ticker].shift(-1)})
         return {**honest, "vol_5d": early}
 
-    proof = prove(replace(stand.pipeline, features=features), stand.panel, options=QUICK)
+    proof = prove(replace(setup.pipeline, features=features), setup.panel, options=QUICK)
     finding = found_by(proof, "truncation")
     assert (finding.stage, finding.column, finding.ticker) == ("features", "vol_5d", ticker)
     assert finding.found == "nan"
     assert float(finding.expected) > 0
 
 
-def test_own_callables_pass_and_say_what_was_not_asked(stand: Stand) -> None:
-    proof = prove(own_callables(stand.panel), stand.panel, options=QUICK)
+def test_own_callables_pass_and_say_what_was_not_asked(setup: HonestSetup) -> None:
+    proof = prove(own_callables(setup.panel), setup.panel, options=QUICK)
     assert proof.verdict == "PASS", str(proof)
     missing = {check.check for check in proof.checks if check.status == "NOT RUN"}
     assert {"clock", "scaler", "training", "purge and embargo"} <= missing
 
 
 @pytest.mark.parametrize("tells_more", ["weights", "overlays"])
-def test_a_book_that_reads_the_next_scores_is_caught_in_its_own_stage(stand: Stand, tells_more: str) -> None:
-    honest = own_callables(stand.panel)
+def test_a_book_that_reads_the_next_scores_is_caught_in_its_own_stage(setup: HonestSetup, tells_more: str) -> None:
+    honest = own_callables(setup.panel)
 
     def peek(weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         return weights.shift(-1)
@@ -174,16 +174,16 @@ def test_a_book_that_reads_the_next_scores_is_caught_in_its_own_stage(stand: Sta
         if tells_more == "overlays"
         else replace(honest, weights=lambda scores, panel: peek(ranked_weights(scores, panel), panel))
     )
-    assert found_by(prove(leaky, stand.panel, options=QUICK), "future corruption").stage == tells_more
+    assert found_by(prove(leaky, setup.panel, options=QUICK), "future corruption").stage == tells_more
 
 
-def test_a_stage_that_cannot_run_on_shorter_bars_is_a_finding(stand: Stand) -> None:
-    last = stand.panel.sessions[-1]
+def test_a_stage_that_cannot_run_on_shorter_bars_is_a_finding(setup: HonestSetup) -> None:
+    last = setup.panel.sessions[-1]
 
     def features(panel: Panel) -> Mapping[str, pd.DataFrame]:
         return {"relative": panel.close / panel.close.loc[last]} | momentum_features(panel)
 
-    proof = prove(replace(own_callables(stand.panel), features=features), stand.panel, options=QUICK)
+    proof = prove(replace(own_callables(setup.panel), features=features), setup.panel, options=QUICK)
     assert found_by(proof, "truncation").column == "KeyError"
 
 
@@ -209,13 +209,15 @@ def _level(weights: pd.DataFrame, panel: Panel) -> float:
 
 
 @pytest.mark.parametrize(("forgets", "status"), [(False, "PASS"), (True, "FAIL")])
-def test_overlays_that_remember_go_on_from_what_they_remember(stand: Stand, forgets: bool, status: str) -> None:
+def test_overlays_that_remember_go_on_from_what_they_remember(setup: HonestSetup, forgets: bool, status: str) -> None:
     def resume(state: float, weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         middle = int((40 + len(panel.sessions)) // 2)
         return _switched(5.0 if forgets else state, weights.iloc[middle + 1 :], panel)
 
-    pipeline = replace(own_callables(stand.panel), overlays=drawdown_switch, carry=Carry(state=_level, resume=resume))
-    checks = {check.check: check for check in prove(pipeline, stand.panel, options=QUICK).checks}
+    pipeline = replace(
+        own_callables(setup.panel), overlays=drawdown_switch, carry=CarriedState(state=_level, resume=resume)
+    )
+    checks = {check.check: check for check in prove(pipeline, setup.panel, options=QUICK).checks}
     assert checks["carried state"].status == status
 
 
@@ -224,7 +226,7 @@ def test_overlays_that_remember_go_on_from_what_they_remember(stand: Stand, forg
     [(97, 100, "PASS"), (98, 100, "FAIL"), (99, 100, "FAIL"), (100, 100, "FAIL")],
 )
 def test_a_label_of_two_sessions_needs_a_purge_of_two(
-    stand: Stand, last_fitted: int, first_judged: int, status: str
+    setup: HonestSetup, last_fitted: int, first_judged: int, status: str
 ) -> None:
     pair = SpanPair(
         fitted_on="training",
@@ -232,20 +234,22 @@ def test_a_label_of_two_sessions_needs_a_purge_of_two(
         fitted=np.arange(last_fitted + 1),
         judged=np.arange(first_judged, 200),
     )
-    pipeline = replace(own_callables(stand.panel), spans=lambda _: (pair,), execution=Execution())
-    truth = tell_truth(pipeline, stand.panel, rows={100: "", 150: ""})
-    assert check_spans(truth).status == status
+    pipeline = replace(own_callables(setup.panel), spans=lambda _: (pair,), execution=Execution())
+    reference = reference_run(pipeline, setup.panel, rows={100: "", 150: ""})
+    assert check_spans(reference).status == status
 
 
 @pytest.mark.parametrize(("first_after", "status"), [(157, "PASS"), (156, "FAIL"), (149, "FAIL")])
-def test_training_after_a_judged_block_waits_for_purge_and_embargo(stand: Stand, first_after: int, status: str) -> None:
+def test_training_after_a_judged_block_waits_for_purge_and_embargo(
+    setup: HonestSetup, first_after: int, status: str
+) -> None:
     pair = SpanPair(
         fitted_on="later", judged_on="block", fitted=np.arange(first_after, 300), judged=np.arange(100, 150), embargo=5
     )
-    truth = tell_truth(
-        replace(own_callables(stand.panel), spans=lambda _: (pair,)), stand.panel, rows={100: "", 150: ""}
+    reference = reference_run(
+        replace(own_callables(setup.panel), spans=lambda _: (pair,)), setup.panel, rows={100: "", 150: ""}
     )
-    assert check_spans(truth).status == status
+    assert check_spans(reference).status == status
 
 
 def test_a_proof_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -277,35 +281,35 @@ def test_permuting_twice_brings_the_panel_back() -> None:
 
 
 @pytest.mark.parametrize("name", ["delisting known early"])
-def test_a_few_twins_are_told_apart(stand: Stand, name: str) -> None:
-    table = self_test(stand, [twin for twin in TWINS if twin.name == name], options=QUICK)
+def test_a_few_leak_pairs_are_told_apart(setup: HonestSetup, name: str) -> None:
+    table = self_test(setup, [pair for pair in LEAKS if pair.name == name], options=QUICK)
     assert table.is_right, str(table)
 
 
-def test_the_example_for_strangers_is_told_apart(stand: Stand) -> None:
+def test_the_example_for_strangers_is_told_apart(setup: HonestSetup) -> None:
     source = dedent("\n".join(line for line in leak.__doc__.splitlines() if line.startswith("    ") or not line))
     names: dict = {}
     exec(source.partition("table = ")[0], names)
-    table = self_test(stand, [names["twin"]], options=QUICK)
+    table = self_test(setup, [names["pair"]], options=QUICK)
     assert table.is_right, str(table)
     assert "truncation" in table.rows[0].by
 
 
-def test_a_remembered_stage_gives_the_same_answers_and_keeps_them_from_whoever_changes_them(stand: Stand) -> None:
-    fresh = replace(pipeline_of(stand.spec, stand.checkpoint, stand.panel), decide=None)
-    twice, cut = remembered(fresh), stand.panel.until(stand.panel.sessions[250])
-    for panel in (stand.panel, cut, stand.panel):
+def test_a_remembered_stage_gives_the_same_answers_and_keeps_them_from_whoever_changes_them(setup: HonestSetup) -> None:
+    fresh = replace(pipeline_of(setup.spec, setup.checkpoint, setup.panel), decide=None)
+    twice, cut = memoised(fresh), setup.panel.until(setup.panel.sessions[250])
+    for panel in (setup.panel, cut, setup.panel):
         found = twice.features(panel)
         for name, frame in fresh.features(panel).items():
             pd.testing.assert_frame_equal(found[name], frame, check_exact=True)
         found["ret_1d"].iloc[:] = 0.0
-    sessions = stand.panel.sessions[[200, 240]]
-    told, other = twice.features(stand.panel), twice.features(stand.panel)
+    sessions = setup.panel.sessions[[200, 240]]
+    told, other = twice.features(setup.panel), twice.features(setup.panel)
     other["ret_1d"].iloc[239] += 0.1
-    pd.testing.assert_frame_equal(twice.scores(told, stand.panel, sessions), fresh.scores(told, stand.panel, sessions))
-    moved = twice.scores(other, stand.panel, sessions)
-    pd.testing.assert_frame_equal(moved, fresh.scores(other, stand.panel, sessions))
-    assert not moved.equals(twice.scores(told, stand.panel, sessions))
+    pd.testing.assert_frame_equal(twice.scores(told, setup.panel, sessions), fresh.scores(told, setup.panel, sessions))
+    moved = twice.scores(other, setup.panel, sessions)
+    pd.testing.assert_frame_equal(moved, fresh.scores(other, setup.panel, sessions))
+    assert not moved.equals(twice.scores(told, setup.panel, sessions))
 
 
 @pytest.mark.slow
@@ -343,6 +347,6 @@ def test_a_frozen_version_is_proven_and_stays_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_leak_is_caught_and_nobody_is_accused() -> None:
-    table = self_test(make_stand(), options=ProveOptions(sessions=SELF_TEST_SESSIONS))
+    table = self_test(make_honest_setup(), options=ProveOptions(sessions=SELF_TEST_SESSIONS))
     assert len(table.rows) >= 20
     assert table.is_right, str(table)

@@ -20,7 +20,7 @@ from models.windows import Windows
 from portfolio.book_settings import BookSettings
 from quintile.cli import main
 from strategy.frozen import verify as verifying
-from strategy.frozen.archive import frame_bytes, read_kept, read_panel
+from strategy.frozen.archive import frame_bytes, read_expected, read_panel
 from strategy.frozen.difference import difference
 from strategy.frozen.replay import replay, retrain
 from strategy.frozen.run_version import open_frozen, run_version
@@ -210,7 +210,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Panel:
 def test_a_version_runs_on_newer_bars_without_training(frozen: VersionFolder, newer: Panel, store: RunStore) -> None:
     made = run_version(open_frozen(frozen, TrialLog(store.root)), Inputs(panel=newer), context=RunContext(store=store))
     assert made.metrics["headline"]["stamps"] == []
-    kept = read_kept(frozen.path)["returns"]["net"]
+    kept = read_expected(frozen.path)["returns"]["net"]
     found = made.returns["filter_negative net"]
     np.testing.assert_allclose(found.loc[kept.index], kept, atol=1e-9)
     assert len(found) == len(kept) + 20
@@ -288,7 +288,7 @@ def test_every_shipped_version_replays_with_each_tenth_session_scored_anew(
     counts: list[int] = []
 
     def tenth(checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex, **choices: Any) -> Frame:
-        scores = read_kept(folder.path)["scores"].loc[sessions]
+        scores = read_expected(folder.path)["scores"].loc[sessions]
         anew = learn.scores_of(checkpoint, windows, sessions=sessions[::-10], **choices)
         scores.loc[anew.index] = anew
         counts.append(len(anew))
@@ -297,7 +297,7 @@ def test_every_shipped_version_replays_with_each_tenth_session_scored_anew(
     monkeypatch.setattr("strategy.learning.decide.scores_of", tenth)
     found = replay(folder, exact=False)
     assert found.difference is None, str(found.difference)
-    assert counts == [-(-len(read_kept(folder.path)["scores"]) // 10)]
+    assert counts == [-(-len(read_expected(folder.path)["scores"]) // 10)]
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ def test_one_flipped_byte_in_any_deciding_module_is_named(copy: VersionFolder, t
     tree = tmp_path / "tree"
     for name in (
         path.relative_to(ROOT)
-        for folder in ("market", "signals", "models", "portfolio", "backtests", "strategy")
+        for folder in ("core", "market", "signals", "models", "portfolio", "backtests", "strategy")
         for path in (ROOT / folder).rglob("*.py")
     ):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def test_only_the_standard_library_is_needed(copy: VersionFolder) -> None:
         "import sys; from pathlib import Path\n"
         "from strategy.frozen.verify import verify\nfrom strategy.frozen.versions import find_version\n"
         f"found = verify(find_version('{copy.version}', Path({str(copy.path.parents[1])!r})))\n"
-        "ours = {'market', 'signals', 'models', 'portfolio', 'backtests', 'strategy'}\n"
+        "ours = {'core', 'market', 'signals', 'models', 'portfolio', 'backtests', 'strategy'}\n"
         "foreign = {name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names - ours\n"
         "foreign = {name for name in foreign if not name.startswith(('_', 'sitecustomize', 'usercustomize'))}\n"
         "print(sorted(foreign), found.exit_code)"

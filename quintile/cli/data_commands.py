@@ -17,7 +17,7 @@ __all__ = ["add_data_commands"]
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A stored data set, as us, or a version of one, as us@3f2a.")]
 Licence = Annotated[str, typer.Option(help="Terms under which the bars may be used; kept with them.")]
-MOST_CHANGES = 20
+MAX_CHANGES = 20
 
 
 def import_command(
@@ -219,7 +219,7 @@ def _print_kept(kept: "Kept", *, as_json: bool, quiet: bool, verbose: bool) -> N
 
 
 def _print_changes(version: "Version", *, verbose: bool) -> None:
-    shown = version.changes if verbose else version.changes[:MOST_CHANGES]
+    shown = version.changes if verbose else version.changes[:MAX_CHANGES]
     for change in shown:
         print(f"  {change}")
     if len(shown) < len(version.changes):

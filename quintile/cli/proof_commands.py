@@ -108,11 +108,11 @@ def _prove_version(
 
 def _self_test(options: "ProveOptions", *, as_json: bool, quiet: bool) -> None:
     from quintile.cli.console import progress_bars
-    from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_stand, self_test
+    from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_honest_setup, self_test
 
     with progress_bars(quiet=quiet or as_json) as progress:
         asked = replace(options, sessions=SELF_TEST_SESSIONS)
-        table = self_test(make_stand(), options=asked, progress=progress)
+        table = self_test(make_honest_setup(), options=asked, progress=progress)
     print(json.dumps(table.as_json(), indent=2) if as_json else table)
     if not table.is_right:
         raise typer.Exit(1)

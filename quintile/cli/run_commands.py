@@ -143,14 +143,14 @@ def _execute(
     from market.inputs import load_inputs
     from quintile.cli.console import progress_bars
     from strategy.pipeline import run
-    from strategy.run_model import find_model, run_adopted
+    from strategy.run_model import find_model, run_model
 
     with interruptible(context.store), progress_bars(quiet=quiet) as progress:
         given = None if model is None else find_model(model, context.store)
         inputs = load_inputs(context.request, holdout=spec.holdout)
         context = replace(context, progress=progress)
         if given is not None:
-            return run_adopted(spec, inputs, given, context=context, device=device).folder
+            return run_model(spec, inputs, given, context=context, device=device).folder
         return run(spec, inputs, context=context, device=device, memory=memory).folder
 
 

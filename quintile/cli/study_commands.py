@@ -11,7 +11,7 @@ from quintile.cli.options import Json, Quiet, Verbose, bars_request, run_store
 
 if TYPE_CHECKING:
     from strategy.studies.planted_alpha.market_calibration import Study
-    from strategy.studies.planted_alpha.study_settings import InstrumentSettings
+    from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings
 
 __all__ = ["CALIBRATE_EXAMPLES", "calibrate_command"]
 
@@ -81,13 +81,13 @@ def calibrate_command(
     print("\n".join(str(path) for path in paths))
 
 
-def _settings(full: bool, seeds: str, assignments: list[str]) -> "InstrumentSettings":
-    from strategy.studies.planted_alpha.study_settings import FULL, InstrumentSettings
+def _settings(full: bool, seeds: str, assignments: list[str]) -> "PlantedAlphaSettings":
+    from strategy.studies.planted_alpha.study_settings import FULL, PlantedAlphaSettings
 
-    chosen = InstrumentSettings()
+    chosen = PlantedAlphaSettings()
     network = FULL if full else chosen.assignments
     changes = {"seeds": _numbers(seeds), "assignments": (*network, *assignments)}
-    return InstrumentSettings(**(chosen.model_dump() | changes))
+    return PlantedAlphaSettings(**(chosen.model_dump() | changes))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ __all__ = [
     "figures",
     "frame_bytes",
     "panel_files",
-    "read_kept",
+    "read_expected",
     "read_panel",
     "read_sectors",
     "sector_files",
@@ -87,7 +87,7 @@ def frame_bytes(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def read_kept(folder: Path) -> dict[str, pd.DataFrame]:
+def read_expected(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the expected frames of a version, sessions and tickers named as everywhere."""
     frames = {name: pd.read_parquet(folder / "expected" / f"{name}.parquet") for name in EXPECTED}
     aligned = ("scores", "weights")

@@ -39,7 +39,7 @@ from strategy.runs.closure import closure_hash, decision_closure
 from strategy.runs.provenance import code_fingerprint, commit, dependencies, machine
 from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.log import TrialLog
-from strategy.trials.trial_standing import CHAIN_FILE
+from strategy.trials.trial_record import CHAIN_FILE
 
 __all__ = ["FreezeOptions", "freeze", "publish"]
 

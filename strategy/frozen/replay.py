@@ -28,7 +28,7 @@ from strategy.frozen.archive import (
     expected_frames,
     feature_hashes,
     figures,
-    read_kept,
+    read_expected,
     read_panel,
     read_sectors,
 )
@@ -148,7 +148,7 @@ def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: Prog
     """Train a version again from its seed and report how far IC and weights come out."""
     body, spec = intact_body(folder), frozen_spec(folder)
     bars = version_bars(folder, body) if panel is None else panel
-    kept, training_data = read_kept(folder.path), prepare_training_data(spec, bars)
+    kept, training_data = read_expected(folder.path), prepare_training_data(spec, bars)
     with TemporaryDirectory() as temporary:
         checkpoint = learn(
             spec, training_data, folder=Path(temporary), identity={"panel": body["panel"]}, progress=progress
@@ -211,7 +211,7 @@ def _compare(
     folder: VersionFolder, body: dict[str, Any], spec: StrategySpec, panel: Panel, found: Recomputed, *, strict: bool
 ) -> tuple[StageDifference | None, list[str]]:
     """Return the first difference in the order of computation, and the weights that a cut-off explains."""
-    kept, now = read_kept(folder.path), expected_frames(panel, found)
+    kept, now = read_expected(folder.path), expected_frames(panel, found)
     if strict:
         stages = (compare_bits(name, kept[name], now[name]) for name in ("scores", "weights"))
         changed = _feature_difference(body, found) or next(filter(None, stages), None)
@@ -261,7 +261,7 @@ def _close(then: float | None, now: float | None) -> bool:
 
 def _bars_difference(folder: VersionFolder, panel: Panel) -> StageDifference:
     """Return the first session and ticker of the test span whose return moved, or say that other bars differ."""
-    kept = read_kept(folder.path)["bar_returns"]
+    kept = read_expected(folder.path)["bar_returns"]
     now = bar_returns(panel).reindex(index=kept.index, columns=kept.columns)
     wrong = np.argwhere(~np.isclose(kept.to_numpy(), now.to_numpy(), rtol=0, atol=1e-6, equal_nan=True))
     if not len(wrong):

@@ -18,7 +18,7 @@ from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
-from strategy.frozen.archive import bar_returns, read_kept, read_sectors
+from strategy.frozen.archive import bar_returns, read_expected, read_sectors
 from strategy.frozen.replay import frozen_spec
 from strategy.frozen.stage_comparison import compare_returns
 from strategy.frozen.verify import Verification, verify
@@ -174,7 +174,7 @@ def restatement(folder: VersionFolder, panel: Panel, evaluation: Evaluation | No
     evaluation : Evaluation or None
         The book on them; None compares the bars alone.
     """
-    kept = read_kept(folder.path)
+    kept = read_expected(folder.path)
     overlap = kept["bar_returns"].index.intersection(panel.sessions)
     if not len(overlap):
         return (("NOT COMPARED", "The bars share no session with the version's test span."),)

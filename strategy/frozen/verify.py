@@ -20,7 +20,7 @@ from strategy.runs.provenance import dependencies
 __all__ = ["FORMAT", "Verification", "verify"]
 
 FORMAT = "quintile version 1"
-MOST_FILES = 1000
+MAX_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +122,8 @@ def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 seen += 1
-                if seen > MOST_FILES:
-                    raise ValueError(f"the folder holds more than {MOST_FILES} files: this is no version")
+                if seen > MAX_FILES:
+                    raise ValueError(f"the folder holds more than {MAX_FILES} files: this is no version")
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), f"{prefix}{entry.name}/"))
                 else:

@@ -26,7 +26,7 @@ __all__ = [
 
 SHIPPED = Path(__file__).resolve().parents[1] / "versions"
 LOCK = "lock.json"
-LARGEST_LOCK = 4_000_000  # bytes; a lock of thousands of files is far below
+MAX_LOCK_BYTES = 4_000_000  # bytes; a lock of thousands of files is far below
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 
@@ -135,8 +135,8 @@ def read_lock(path: Path) -> dict[str, Any]:
     if file.is_symlink() or not file.is_file():
         raise ValueError(f"{LOCK} is missing or no plain file")
     with file.open("rb") as opened:
-        content = opened.read(LARGEST_LOCK + 1)
-    if len(content) > LARGEST_LOCK:
+        content = opened.read(MAX_LOCK_BYTES + 1)
+    if len(content) > MAX_LOCK_BYTES:
         raise ValueError(f"{LOCK} is larger than any lock")
     try:
         lock = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)

@@ -229,9 +229,8 @@ def learn_ridge(training_data: TrainingData) -> tuple[RidgeModel, pd.DataFrame]:
 
 
 def test_sessions(panel: Panel, checkpoint: Checkpoint) -> pd.DatetimeIndex:
-    """Return the panel's sessions after the validation span of the checkpoint."""
-    end = pd.Timestamp(checkpoint.provenance.spec["split"]["validation_end"])
-    return panel.sessions[panel.sessions > end]
+    """Sessions of the panel after the checkpoint's validation span."""
+    return panel.sessions[panel.sessions > checkpoint.learned_until]
 
 
 def _check_size(spec: StrategySpec, panel: Panel) -> None:

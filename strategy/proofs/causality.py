@@ -7,7 +7,7 @@ import pandas as pd
 
 from strategy.proofs.first_difference import first_difference
 from strategy.proofs.futures import CORRUPTIONS, corrupted, shuffled
-from strategy.proofs.stages import ROUNDING, Truth, compare_stages
+from strategy.proofs.stages import ROUNDING, ReferenceRun, compare_stages
 from strategy.runs.proof_file import CheckResult, Finding
 
 __all__ = ["check_corruption", "check_decisions", "check_shuffle", "check_truncation"]
@@ -15,66 +15,68 @@ __all__ = ["check_corruption", "check_decisions", "check_shuffle", "check_trunca
 FULL_DECISIONS = (1, 4, 9)  # sessions after the first decision at which the whole chain is run again
 
 
-def check_truncation(truth: Truth) -> CheckResult:
+def check_truncation(reference: ReferenceRun) -> CheckResult:
     """Cut the bars after each sampled session: no row up to it may change in any stage."""
 
     def findings() -> Iterator[Finding | None]:
-        for row in truth.rows:
-            session = truth.panel.sessions[row]
-            yield compare_stages(truth, truth.bars.until(session), row, because=f"bars cut after {_day(session)}")
+        for row in reference.rows:
+            session = reference.panel.sessions[row]
+            yield compare_stages(
+                reference, reference.bars.until(session), row, because=f"bars cut after {_day(session)}"
+            )
 
-    return _first("truncation", findings(), f"{len(truth.rows)} sessions")
+    return _first("truncation", findings(), f"{len(reference.rows)} sessions")
 
 
-def check_corruption(truth: Truth, *, seed: int = 0, every_kind: bool = False) -> CheckResult:
+def check_corruption(reference: ReferenceRun, *, seed: int = 0, every_kind: bool = False) -> CheckResult:
     """Replace everything after each sampled session by noise; after every other, one kind of thing alone too."""
     single = CORRUPTIONS[1:]
 
     def findings() -> Iterator[Finding | None]:
-        for place, row in enumerate(truth.rows):
+        for place, row in enumerate(reference.rows):
             alone = (single[place // 2 % len(single)],) if place % 2 == 0 else ()
             for kind in CORRUPTIONS if every_kind else (CORRUPTIONS[0], *alone):
                 rng = np.random.default_rng((seed, row))
-                other = corrupted(truth.bars, row, rng=rng, kind=kind)
-                later = _noise_scores(truth, row, rng)
-                yield compare_stages(truth, other, row, later=later, because=_noise_words(truth, row, kind))
+                other = corrupted(reference.bars, row, rng=rng, kind=kind)
+                later = _noise_scores(reference, row, rng)
+                yield compare_stages(reference, other, row, later=later, because=_noise_words(reference, row, kind))
 
-    return _first("future corruption", findings(), f"{len(truth.rows)} sessions, noise from t+1")
+    return _first("future corruption", findings(), f"{len(reference.rows)} sessions, noise from t+1")
 
 
-def check_shuffle(truth: Truth, *, seed: int = 0, step: int = 3) -> CheckResult:
+def check_shuffle(reference: ReferenceRun, *, seed: int = 0, step: int = 3) -> CheckResult:
     """Put the sessions after every third sampled one in another order."""
-    rows = list(truth.rows)[::step]
+    rows = list(reference.rows)[::step]
 
     def findings() -> Iterator[Finding | None]:
         for row in rows:
             rng = np.random.default_rng((seed, row))
-            later = _shuffled_scores(truth, row, rng)
-            because = f"sessions after {_day(truth.panel.sessions[row])} in another order"
-            yield compare_stages(truth, shuffled(truth.bars, row, rng=rng), row, later=later, because=because)
+            later = _shuffled_scores(reference, row, rng)
+            because = f"sessions after {_day(reference.panel.sessions[row])} in another order"
+            yield compare_stages(reference, shuffled(reference.bars, row, rng=rng), row, later=later, because=because)
 
     return _first("future shuffle", findings(), f"{len(rows)} sessions")
 
 
-def check_decisions(truth: Truth) -> CheckResult:
+def check_decisions(reference: ReferenceRun) -> CheckResult:
     """Run the whole chain on bars cut at a few early decisions: the last row is what would be held that evening."""
-    rows = [truth.first_decision + ahead for ahead in FULL_DECISIONS]  # one score for each session up to then
-    rows = [row for row in rows if row < len(truth.panel.sessions) - 1]
-    return _first("decision", (_decision(truth, row) for row in rows), f"{len(rows)} sessions, every stage anew")
+    rows = [reference.first_decision + ahead for ahead in FULL_DECISIONS]  # one score for each session up to then
+    rows = [row for row in rows if row < len(reference.panel.sessions) - 1]
+    return _first("decision", (_decision(reference, row) for row in rows), f"{len(rows)} sessions, every stage anew")
 
 
-def _decision(truth: Truth, row: int) -> Finding | None:
-    pipeline, session = truth.pipeline, truth.panel.sessions[row]
-    known = truth.bars.until(session)
+def _decision(reference: ReferenceRun, row: int) -> Finding | None:
+    pipeline, session = reference.pipeline, reference.panel.sessions[row]
+    known = reference.bars.until(session)
     because = f"decided on bars that end {_day(session)}"
-    told = truth.final.loc[[session]]
+    told = reference.final.loc[[session]]
     if pipeline.decide is not None:
         decided = pipeline.decide(known).to_frame().T.set_axis([session])
         return first_difference("decision", {"weight": told}, {"weight": decided}, because=because)
     panel = pipeline.on(known)
     sessions = panel.sessions[panel.sessions >= pipeline.first_decision]
     scores = pipeline.scores(pipeline.features(panel), panel, sessions)
-    expected = truth.scores.loc[sessions]
+    expected = reference.scores.loc[sessions]
     finding = first_difference("scores", {"score": expected}, {"score": scores}, rounding=ROUNDING, because=because)
     if finding is not None:
         return finding
@@ -87,15 +89,15 @@ def _first(check: str, findings: Iterator[Finding | None], note: str) -> CheckRe
     return CheckResult(check=check, status="PASS" if finding is None else "FAIL", note=note, finding=finding)
 
 
-def _noise_scores(truth: Truth, row: int, rng: np.random.Generator) -> pd.DataFrame:
+def _noise_scores(reference: ReferenceRun, row: int, rng: np.random.Generator) -> pd.DataFrame:
     """Return scores of the sessions after a row, of the size that true ones have, for every name."""
-    later = truth.scores.loc[truth.panel.sessions[row] :].iloc[1:]
-    known = truth.scores.to_numpy()[~np.isnan(truth.scores.to_numpy())]
+    later = reference.scores.loc[reference.panel.sessions[row] :].iloc[1:]
+    known = reference.scores.to_numpy()[~np.isnan(reference.scores.to_numpy())]
     return _scores_like(later, lambda shape: known.mean() + 3.0 * known.std() * rng.standard_normal(shape))
 
 
-def _shuffled_scores(truth: Truth, row: int, rng: np.random.Generator) -> pd.DataFrame:
-    later = truth.scores.loc[truth.panel.sessions[row] :].iloc[1:]
+def _shuffled_scores(reference: ReferenceRun, row: int, rng: np.random.Generator) -> pd.DataFrame:
+    later = reference.scores.loc[reference.panel.sessions[row] :].iloc[1:]
     order = rng.permutation(len(later))
     return _scores_like(later, lambda _: later.to_numpy()[order])
 
@@ -104,9 +106,9 @@ def _scores_like(frame: pd.DataFrame, draw: Callable[[tuple[int, ...]], np.ndarr
     return pd.DataFrame(draw(frame.shape), index=frame.index, columns=frame.columns)
 
 
-def _noise_words(truth: Truth, row: int, kind: str) -> str:
+def _noise_words(reference: ReferenceRun, row: int, kind: str) -> str:
     what = "everything" if kind == "everything" else f"the {kind}"
-    return f"{what} after {_day(truth.panel.sessions[row])} replaced by noise; {truth.rows[row]}"
+    return f"{what} after {_day(reference.panel.sessions[row])} replaced by noise; {reference.rows[row]}"
 
 
 def _day(session: pd.Timestamp) -> str:

@@ -1,4 +1,4 @@
-"""Checks: every general question that is put to a pipeline; none knows what kind of leak it looks for."""
+"""Checks: the tests for look-ahead that every pipeline is put through; none knows which leak it looks for."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from core.progress import ProgressCallback, silent
 from market.panel import Panel
 from strategy.proofs.causality import check_corruption, check_decisions, check_shuffle, check_truncation
 from strategy.proofs.clock import check_clock, check_spans
-from strategy.proofs.invariance import check_carry, check_permutation, check_scale, check_start
+from strategy.proofs.invariance import check_carried_state, check_permutation, check_scale, check_start
 from strategy.proofs.learned_checks import (
     check_holdout,
     check_label_permutation,
@@ -21,24 +21,24 @@ from strategy.proofs.learned_checks import (
 )
 from strategy.proofs.pipeline_under_test import PipelineUnderTest
 from strategy.proofs.sampled_sessions import sample_rows
-from strategy.proofs.stages import BROKEN, Truth, broken, tell_truth
+from strategy.proofs.stages import BROKEN, ReferenceRun, broken, reference_run
 from strategy.runs.proof_file import CheckResult, Proof
 
-__all__ = ["ProveOptions", "check_truth", "proof_rows", "prove"]
+__all__ = ["ProveOptions", "check_reference", "proof_rows", "prove"]
 
 DEEP_FACTOR = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveOptions:
-    """How hard to try.
+    """Effort and randomness of a proof.
 
     Parameters
     ----------
     sessions : int
         Sampled over all sessions, and again over the decided ones; at least 2.
     seed : int
-        Of sampling and noise.
+        Seed of sampling and noise.
     deep : bool
         Four times the sessions, every kind of noise at each, and the label permutation.
     identity : mapping of str to str
@@ -65,7 +65,7 @@ def prove(
     options: ProveOptions | None = None,
     recorded: pd.DataFrame | None = None,
 ) -> Proof:
-    """Try to catch a pipeline using what it cannot have known.
+    """Search a pipeline for look-ahead.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def prove(
         found in the sampled sessions, not that there is none.
     """
     began, options = time.perf_counter(), options or ProveOptions()
-    truth = tell_truth(pipeline, bars, rows=proof_rows(pipeline, bars, options), recorded=recorded)
-    checks = check_truth(truth, options)
+    reference = reference_run(pipeline, bars, rows=proof_rows(pipeline, bars, options), recorded=recorded)
+    checks = check_reference(reference, options)
     return Proof(
         subject=pipeline.name,
         checks=checks,
@@ -96,50 +96,50 @@ def prove(
     )
 
 
-def check_truth(truth: Truth, options: ProveOptions) -> tuple[CheckResult, ...]:
-    """Run every check and return what each found."""
-    questions = _questions(truth, options)
-    found = []
+def check_reference(reference: ReferenceRun, options: ProveOptions) -> tuple[CheckResult, ...]:
+    """Run every check, in order."""
+    questions = _questions(reference, options)
+    results = []
     for done, (name, ask) in enumerate(questions.items(), start=1):
         options.progress("checks", done - 1, len(questions), name)
-        found.append(_asked(name, ask))
+        results.append(_answer(name, ask))
     options.progress("checks", len(questions), len(questions), "done")
-    return tuple(found)
+    return tuple(results)
 
 
-def _asked(name: str, ask: Callable[[], CheckResult]) -> CheckResult:
-    """Return the answer; a stage that ran on the true bars and cannot run on others has failed the question."""
+def _answer(name: str, ask: Callable[[], CheckResult]) -> CheckResult:
+    """Run one check; a stage that ran on the true bars and fails on others fails the check."""
     try:
         return ask()
     except BROKEN as error:
         return CheckResult(check=name, status="FAIL", finding=broken(name, error))
 
 
-def _questions(truth: Truth, options: ProveOptions) -> Mapping[str, Callable[[], CheckResult]]:
+def _questions(reference: ReferenceRun, options: ProveOptions) -> Mapping[str, Callable[[], CheckResult]]:
     seed, deep = options.seed, options.deep
     questions: dict[str, Callable[[], CheckResult]] = {
-        "truncation": partial(check_truncation, truth),
-        "future corruption": partial(check_corruption, truth, seed=seed, every_kind=deep),
-        "future shuffle": partial(check_shuffle, truth, seed=seed, step=1 if deep else 3),
-        "decision": partial(check_decisions, truth),
-        "start shift": partial(check_start, truth),
-        "ticker permutation": partial(check_permutation, truth, seed=seed),
-        "price scale": partial(check_scale, truth, seed=seed),
-        "clock": partial(check_clock, truth, seed=seed),
-        "purge and embargo": partial(check_spans, truth),
-        "scaler": partial(check_scaler, truth, seed=seed),
-        "training": partial(check_training, truth, seed=seed),
-        "carried state": partial(check_carry, truth),
-        "hold-out": partial(check_holdout, truth),
-        "survivorship": partial(check_survivorship, truth.panel),
+        "truncation": partial(check_truncation, reference),
+        "future corruption": partial(check_corruption, reference, seed=seed, every_kind=deep),
+        "future shuffle": partial(check_shuffle, reference, seed=seed, step=1 if deep else 3),
+        "decision": partial(check_decisions, reference),
+        "start shift": partial(check_start, reference),
+        "ticker permutation": partial(check_permutation, reference, seed=seed),
+        "price scale": partial(check_scale, reference, seed=seed),
+        "clock": partial(check_clock, reference, seed=seed),
+        "purge and embargo": partial(check_spans, reference),
+        "scaler": partial(check_scaler, reference, seed=seed),
+        "training": partial(check_training, reference, seed=seed),
+        "carried state": partial(check_carried_state, reference),
+        "hold-out": partial(check_holdout, reference),
+        "survivorship": partial(check_survivorship, reference.panel),
     }
     if deep:
-        questions["label permutation"] = partial(check_label_permutation, truth, seed=seed)
+        questions["label permutation"] = partial(check_label_permutation, reference, seed=seed)
     return questions
 
 
 def proof_rows(pipeline: PipelineUnderTest, bars: Panel, options: ProveOptions) -> dict[int, str]:
-    """Return sampled rows: some from all sessions with an eligible name, as many from the decided ones."""
+    """Sample rows: some among all sessions with an eligible name, as many among the decided ones."""
     panel = pipeline.on(bars)
     count = options.sessions * (DEEP_FACTOR if options.deep else 1)
     begun = int(panel.universe.to_numpy().any(axis=1).argmax())

@@ -10,7 +10,7 @@ from market.panel import Panel
 from market.returns import Execution
 from strategy.proofs.first_difference import first_difference
 from strategy.proofs.pipeline_under_test import PipelineUnderTest, SpanPair
-from strategy.proofs.stages import Truth
+from strategy.proofs.stages import ReferenceRun
 from strategy.runs.proof_file import CheckResult, Finding
 
 __all__ = ["check_clock", "check_spans"]
@@ -20,25 +20,25 @@ PROBE_SESSIONS = 60
 PROBE_GROSS = 0.5
 
 
-def check_clock(truth: Truth, *, seed: int = 0) -> CheckResult:
+def check_clock(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
     """Compare labels with fill prices, and a cost-free book's return with decided weights × forward returns."""
-    pipeline = truth.pipeline
+    pipeline = reference.pipeline
     parts = [name for name, part in (("labels", pipeline.labels), ("fills", pipeline.fill_equity)) if part is not None]
     if not parts:
         return CheckResult(check="clock", status="NOT RUN", note="give labels and fill_equity to check the clock")
-    finding = _declared(pipeline) or _labels(truth) or _fills(truth, np.random.default_rng(seed))
+    finding = _declared(pipeline) or _labels(reference) or _fills(reference, np.random.default_rng(seed))
     note = f"{' and '.join(parts)} against {pipeline.execution.fill}, delay {pipeline.execution.delay}"
     return CheckResult(check="clock", status="PASS" if finding is None else "FAIL", note=note, finding=finding)
 
 
-def check_spans(truth: Truth) -> CheckResult:
+def check_spans(reference: ReferenceRun) -> CheckResult:
     """Look for labels of fitted rows that are realised inside a judged span, or within its embargo."""
-    pipeline = truth.pipeline
+    pipeline = reference.pipeline
     if pipeline.spans is None:
         return CheckResult(check="purge and embargo", status="NOT RUN", note="give spans to check the splits")
-    pairs = pipeline.spans(truth.panel)
+    pairs = pipeline.spans(reference.panel)
     purge = pipeline.execution.delay + pipeline.horizon
-    finding = next((f for pair in pairs if (f := _overlap(pair, truth.panel, purge)) is not None), None)
+    finding = next((f for pair in pairs if (f := _overlap(pair, reference.panel, purge)) is not None), None)
     note = f"{len(pairs)} pairs of spans, purge {purge}"
     return CheckResult(
         check="purge and embargo", status="PASS" if finding is None else "FAIL", note=note, finding=finding
@@ -61,22 +61,22 @@ def _declared(pipeline: PipelineUnderTest) -> Finding | None:
     return None
 
 
-def _labels(truth: Truth) -> Finding | None:
-    pipeline = truth.pipeline
+def _labels(reference: ReferenceRun) -> Finding | None:
+    pipeline = reference.pipeline
     if pipeline.labels is None:
         return None
-    told = {"forward return": _forward(truth.panel, pipeline.execution, pipeline.horizon)}
-    found = {"forward return": pipeline.labels(truth.panel)}
+    told = {"forward return": _forward(reference.panel, pipeline.execution, pipeline.horizon)}
+    found = {"forward return": pipeline.labels(reference.panel)}
     because = f"fill price at t+{pipeline.execution.delay} held {pipeline.horizon} sessions"
     return first_difference("labels", told, found, rounding=TIE, because=because)
 
 
-def _fills(truth: Truth, rng: np.random.Generator) -> Finding | None:
+def _fills(reference: ReferenceRun, rng: np.random.Generator) -> Finding | None:
     """Trade random weights of names that print throughout a stretch, at no cost."""
-    pipeline = truth.pipeline
+    pipeline = reference.pipeline
     if pipeline.fill_equity is None:
         return None
-    panel = _quiet_stretch(truth.panel)
+    panel = _quiet_stretch(reference.panel)
     weights = _probe(panel, rng)
     equity = pipeline.fill_equity(weights, panel)
     delay, count = pipeline.execution.delay, len(panel.sessions)

@@ -9,10 +9,10 @@ from market.panel import Panel
 from strategy.proofs.first_difference import first_difference
 from strategy.proofs.futures import permuted, rescaled, without_first
 from strategy.proofs.pipeline_under_test import no_overlays
-from strategy.proofs.stages import ROUNDING, Truth
+from strategy.proofs.stages import ROUNDING, ReferenceRun
 from strategy.runs.proof_file import CheckResult, Finding
 
-__all__ = ["check_carry", "check_permutation", "check_scale", "check_start"]
+__all__ = ["check_carried_state", "check_permutation", "check_scale", "check_start"]
 
 SUM_ORDER = 1e-9  # of a column's largest number: sums in another order, prices times another factor
 FORGOTTEN = 150  # sessions after which smoothing has forgotten where it began
@@ -22,67 +22,67 @@ SCORED_AGAIN = 3  # every third sampled session: features are compared on all ro
 SHIFTS = (1, 17)  # sessions left out at the start: one, and a number that divides no week or month
 
 
-def check_start(truth: Truth) -> CheckResult:
+def check_start(reference: ReferenceRun) -> CheckResult:
     """Begin the bars later: features and scores the same after the warm-up, weights after 150 sessions."""
-    shift = min(LATER_BOOK, len(truth.scores) - FORGOTTEN - 1)
+    shift = min(LATER_BOOK, len(reference.scores) - FORGOTTEN - 1)
 
     def findings() -> Iterator[Finding | None]:
         for count in SHIFTS:
-            yield _later_bars(truth, count)
+            yield _later_bars(reference, count)
         if shift > 0:
-            yield _later_book(truth, shift)
+            yield _later_book(reference, shift)
 
     finding = next((found for found in findings() if found is not None), None)
     book = f"book begun {shift}" if shift > 0 else f"no book, which needs {FORGOTTEN} test sessions"
     return _result("start shift", finding, f"bars begun {' and '.join(str(count) for count in SHIFTS)}, {book}")
 
 
-def check_permutation(truth: Truth, *, seed: int = 0) -> CheckResult:
+def check_permutation(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
     """Put the tickers in another order: every number follows its ticker."""
-    order = np.random.default_rng(seed).permutation(len(truth.panel.tickers))
-    other = permuted(truth.panel, order)
+    order = np.random.default_rng(seed).permutation(len(reference.panel.tickers))
+    other = permuted(reference.panel, order)
     because = "tickers in another order"
-    finding = _retold(truth, other, because=because)
+    finding = _retold(reference, other, because=because)
     if finding is None:
-        weights = truth.pipeline.weights(truth.scores.iloc[:, order], other)
+        weights = reference.pipeline.weights(reference.scores.iloc[:, order], other)
         finding = first_difference(
-            "weights", {"weight": truth.weights}, {"weight": weights}, rounding=SUM_ORDER, because=because
+            "weights", {"weight": reference.weights}, {"weight": weights}, rounding=SUM_ORDER, because=because
         )
     return _result("ticker permutation", finding, "features, scores, weights")
 
 
-def check_scale(truth: Truth, *, seed: int = 0) -> CheckResult:
+def check_scale(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
     """Rescale each ticker's past and present as a later dividend, then a later split, would."""
 
     def findings() -> Iterator[Finding | None]:
         for split in (False, True):
-            other = rescaled(truth.panel, rng=np.random.default_rng(seed), split=split)
+            other = rescaled(reference.panel, rng=np.random.default_rng(seed), split=split)
             because = f"prices as a later {'split' if split else 'dividend'} would restate them"
-            restated = rescaled(truth.bars, rng=np.random.default_rng(seed), split=split)
-            yield _universe_of(truth, restated, because=because) or _retold(truth, other, because=because)
-            weights = truth.pipeline.weights(truth.scores, other)
-            told = {"weight": truth.weights}
+            restated = rescaled(reference.bars, rng=np.random.default_rng(seed), split=split)
+            yield _universe_of(reference, restated, because=because) or _retold(reference, other, because=because)
+            weights = reference.pipeline.weights(reference.scores, other)
+            told = {"weight": reference.weights}
             yield first_difference("weights", told, {"weight": weights}, rounding=SUM_ORDER, because=because)
 
     finding = next((found for found in findings() if found is not None), None)
     return _result("price scale", finding, "universe, features, scores, weights under a dividend and under a split")
 
 
-def check_carry(truth: Truth) -> CheckResult:
+def check_carried_state(reference: ReferenceRun) -> CheckResult:
     """Stop overlays that remember in the middle of the test, and go on from what they remember."""
-    pipeline = truth.pipeline
+    pipeline = reference.pipeline
     if pipeline.overlays is no_overlays:
         return CheckResult(check="carried state", status="NOT RUN", note="no overlays: nothing is remembered")
     if pipeline.carry is None:
         return CheckResult(check="carried state", status="NOT RUN", note="give carry to check overlays that remember")
-    row = (truth.first_decision + len(truth.panel.sessions)) // 2
-    session = truth.panel.sessions[row]
-    state = pipeline.carry.state(truth.weights.loc[:session], truth.panel.until(session))
-    later = truth.panel.sessions[row + 1 :]
-    resumed = pipeline.carry.resume(state, truth.weights, truth.panel).loc[later]
+    row = (reference.first_decision + len(reference.panel.sessions)) // 2
+    session = reference.panel.sessions[row]
+    state = pipeline.carry.state(reference.weights.loc[:session], reference.panel.until(session))
+    later = reference.panel.sessions[row + 1 :]
+    resumed = pipeline.carry.resume(state, reference.weights, reference.panel).loc[later]
     finding = first_difference(
         "overlays",
-        {"weight": truth.final.loc[later]},
+        {"weight": reference.final.loc[later]},
         {"weight": resumed},
         rounding=SUM_ORDER,
         because=f"carried on from the state of {session:%Y-%m-%d}",
@@ -90,49 +90,49 @@ def check_carry(truth: Truth) -> CheckResult:
     return _result("carried state", finding, f"{len(later)} sessions after a stop")
 
 
-def _later_bars(truth: Truth, shift: int) -> Finding | None:
+def _later_bars(reference: ReferenceRun, shift: int) -> Finding | None:
     """Compare features, then sampled scores, on bars without their first sessions."""
-    pipeline, because = truth.pipeline, f"bars begun {shift} sessions later"
-    other = without_first(truth.panel, shift)
+    pipeline, because = reference.pipeline, f"bars begun {shift} sessions later"
+    other = without_first(reference.panel, shift)
     features = pipeline.features(other)
     kept = other.sessions[pipeline.feature_warm_up :]
-    told = {name: frame.loc[kept] for name, frame in truth.features.items()}
+    told = {name: frame.loc[kept] for name, frame in reference.features.items()}
     found = {name: frame.loc[kept] for name, frame in features.items()}
     finding = first_difference("features", told, found, rounding=SUM_ORDER, because=because)
     if finding is not None:
         return finding
     warm = other.sessions[min(pipeline.score_warm_up, len(other.sessions) - 1)]
-    sampled = truth.sampled.loc[warm:].iloc[::SCORED_AGAIN]
+    sampled = reference.sampled.loc[warm:].iloc[::SCORED_AGAIN]
     scores = pipeline.scores(features, other, pd.DatetimeIndex(sampled.index))
     return first_difference("scores", {"score": sampled}, {"score": scores}, rounding=ROUNDING, because=because)
 
 
-def _later_book(truth: Truth, shift: int) -> Finding | None:
+def _later_book(reference: ReferenceRun, shift: int) -> Finding | None:
     """Compare the weights of a book that starts ``shift`` decisions later, once smoothing has forgotten it."""
-    weights = truth.pipeline.weights(truth.scores.iloc[shift:], truth.panel)
-    after = truth.scores.index[shift + FORGOTTEN :]
+    weights = reference.pipeline.weights(reference.scores.iloc[shift:], reference.panel)
+    after = reference.scores.index[shift + FORGOTTEN :]
     return first_difference(
         "weights",
-        {"weight": truth.weights.loc[after]},
+        {"weight": reference.weights.loc[after]},
         {"weight": weights.loc[after]},
-        rounding=WEIGHT_TOLERANCE / float(np.nanmax(np.abs(truth.weights.to_numpy()))),
+        rounding=WEIGHT_TOLERANCE / float(np.nanmax(np.abs(reference.weights.to_numpy()))),
         because=f"first decision {shift} sessions later",
     )
 
 
-def _universe_of(truth: Truth, other: Panel, *, because: str) -> Finding | None:
-    told, found = {"universe": truth.panel.universe}, {"universe": truth.pipeline.universe(other)}
+def _universe_of(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:
+    told, found = {"universe": reference.panel.universe}, {"universe": reference.pipeline.universe(other)}
     return first_difference("universe", told, found, because=because)
 
 
-def _retold(truth: Truth, other: Panel, *, because: str) -> Finding | None:
+def _retold(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:
     """Compare features and sampled scores on the same bars told differently."""
-    features = truth.pipeline.features(other)
-    finding = first_difference("features", truth.features, features, rounding=SUM_ORDER, because=because)
+    features = reference.pipeline.features(other)
+    finding = first_difference("features", reference.features, features, rounding=SUM_ORDER, because=because)
     if finding is not None:
         return finding
-    sampled = truth.sampled.iloc[::SCORED_AGAIN]
-    scores = truth.pipeline.scores(features, other, pd.DatetimeIndex(sampled.index))
+    sampled = reference.sampled.iloc[::SCORED_AGAIN]
+    scores = reference.pipeline.scores(features, other, pd.DatetimeIndex(sampled.index))
     return first_difference("scores", {"score": sampled}, {"score": scores}, rounding=ROUNDING, because=because)
 
 

@@ -12,7 +12,7 @@ from signals.score_metrics import information_coefficient, summarize_ic
 from strategy.proofs.first_difference import first_artefact
 from strategy.proofs.futures import corrupted
 from strategy.proofs.pipeline_under_test import PipelineUnderTest
-from strategy.proofs.stages import Truth
+from strategy.proofs.stages import ReferenceRun
 from strategy.runs.proof_file import CheckResult, Finding
 
 __all__ = ["check_holdout", "check_label_permutation", "check_scaler", "check_survivorship", "check_training"]
@@ -20,40 +20,40 @@ __all__ = ["check_holdout", "check_label_permutation", "check_scaler", "check_su
 NULL_BAND = 3.0  # HAC standard errors: one test, and a false alarm in 370
 
 
-def check_scaler(truth: Truth, *, seed: int = 0) -> CheckResult:
+def check_scaler(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
     """Replace every row from validation on by noise: what is fitted on training rows keeps every bit."""
-    pipeline = truth.pipeline
-    row = _last_row(truth, "validation")
+    pipeline = reference.pipeline
+    row = _last_row(reference, "validation")
     if pipeline.scaler is None or row is None:
         return CheckResult(check="scaler", status="NOT RUN", note="give scaler and spans with a validation span")
-    other, because = _noise_after(truth, row, seed)
-    session = f"{truth.panel.sessions[row]:%Y-%m-%d}"
+    other, because = _noise_after(reference, row, seed)
+    session = f"{reference.panel.sessions[row]:%Y-%m-%d}"
     finding = first_artefact(
-        "scaler", pipeline.scaler(truth.panel), pipeline.scaler(other), session=session, because=because
+        "scaler", pipeline.scaler(reference.panel), pipeline.scaler(other), session=session, because=because
     )
     return _result("scaler", finding, "noise from the first validation session on")
 
 
-def check_training(truth: Truth, *, seed: int = 0) -> CheckResult:
+def check_training(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
     """Replace every row after validation by noise and learn again: everything learned keeps every bit."""
-    pipeline = truth.pipeline
-    row = _last_row(truth, "test")
+    pipeline = reference.pipeline
+    row = _last_row(reference, "test")
     if pipeline.fit is None or row is None:
         return CheckResult(check="training", status="NOT RUN", note="give fit and spans with a test span")
-    other, because = _noise_after(truth, row, seed)
-    session = f"{truth.panel.sessions[row]:%Y-%m-%d}"
-    expected = pipeline.fit(truth.panel)
+    other, because = _noise_after(reference, row, seed)
+    session = f"{reference.panel.sessions[row]:%Y-%m-%d}"
+    expected = pipeline.fit(reference.panel)
     finding = first_artefact("learning", expected, pipeline.fit(other), session=session, because=because)
     return _result("training", finding, f"{len(expected)} artefacts learned again with noise after validation")
 
 
-def check_label_permutation(truth: Truth, *, seed: int = 0) -> CheckResult:
+def check_label_permutation(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
     """Deal each session's labels to other tickers, learn them, and find nothing on the test."""
-    pipeline = truth.pipeline
+    pipeline = reference.pipeline
     if pipeline.relearn is None or pipeline.labels is None:
         return CheckResult(check="label permutation", status="NOT RUN", note="give relearn and labels")
-    labels = _dealt_again(pipeline.labels(truth.panel), np.random.default_rng(seed))
-    scores = pipeline.relearn(truth.panel, labels)
+    labels = _dealt_again(pipeline.labels(reference.panel), np.random.default_rng(seed))
+    scores = pipeline.relearn(reference.panel, labels)
     ic = summarize_ic(information_coefficient(scores, labels.loc[scores.index]))
     band = NULL_BAND * ic.standard_error
     note = f"IC {ic.mean:+.4f}, null band ±{band:.4f}, {ic.n_sessions} sessions"
@@ -71,14 +71,14 @@ def check_label_permutation(truth: Truth, *, seed: int = 0) -> CheckResult:
     return CheckResult(check="label permutation", status="FAIL", note=note, finding=finding)
 
 
-def check_holdout(truth: Truth) -> CheckResult:
+def check_holdout(reference: ReferenceRun) -> CheckResult:
     """Date the last session into the seal: features must refuse the bars."""
-    pipeline, sealed = truth.pipeline, truth.pipeline.sealed_from
+    pipeline, sealed = reference.pipeline, reference.pipeline.sealed_from
     if sealed is None:
         return CheckResult(check="hold-out", status="NOT RUN", note="no hold-out is sealed")
     note = f"sealed from {sealed:%Y-%m-%d}"
-    last = truth.panel.sessions[-1]
-    if last < sealed and _refuses(pipeline, _dated_into(truth.panel, sealed)):
+    last = reference.panel.sessions[-1]
+    if last < sealed and _refuses(pipeline, _dated_into(reference.panel, sealed)):
         return CheckResult(check="hold-out", status="PASS", note=note)
     finding = Finding(
         stage="features",
@@ -115,17 +115,17 @@ def _dated_into(panel: Panel, sealed: pd.Timestamp) -> Panel:
     return Panel(**frames, facts=panel.facts)
 
 
-def _last_row(truth: Truth, judged_on: str) -> int | None:
+def _last_row(reference: ReferenceRun, judged_on: str) -> int | None:
     """Return the last row before the span of that name."""
-    spans = truth.pipeline.spans
-    pairs = [] if spans is None else [pair for pair in spans(truth.panel) if pair.judged_on == judged_on]
+    spans = reference.pipeline.spans
+    pairs = [] if spans is None else [pair for pair in spans(reference.panel) if pair.judged_on == judged_on]
     return int(pairs[0].judged.min()) - 1 if pairs else None
 
 
-def _noise_after(truth: Truth, row: int, seed: int) -> tuple[Panel, str]:
-    other = corrupted(truth.bars, row, rng=np.random.default_rng((seed, row)))
-    other = truth.pipeline.on(other)
-    return other, f"every row after {truth.panel.sessions[row]:%Y-%m-%d} replaced by noise"
+def _noise_after(reference: ReferenceRun, row: int, seed: int) -> tuple[Panel, str]:
+    other = corrupted(reference.bars, row, rng=np.random.default_rng((seed, row)))
+    other = reference.pipeline.on(other)
+    return other, f"every row after {reference.panel.sessions[row]:%Y-%m-%d} replaced by noise"
 
 
 def _dealt_again(labels: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

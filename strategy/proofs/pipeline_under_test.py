@@ -14,7 +14,7 @@ import pandas as pd
 from market.panel import Panel
 from market.returns import Execution
 
-__all__ = ["Carry", "Features", "PipelineUnderTest", "SpanPair", "given_universe", "no_overlays"]
+__all__ = ["CarriedState", "Features", "PipelineUnderTest", "SpanPair", "given_universe", "no_overlays"]
 
 Features = Mapping[str, pd.DataFrame]
 
@@ -41,7 +41,7 @@ class SpanPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Carry:
+class CarriedState:
     """How overlays with a memory go on where they stopped.
 
     Parameters
@@ -102,7 +102,7 @@ class PipelineUnderTest:
         Panel and other labels to the test scores of a model that learned those.
     decide : callable or None
         Panel to the weights decided at its last close, as a trader would call it; the stages by default.
-    carry : Carry or None
+    carry : CarriedState or None
         Needed to check overlays that remember.
     clocks : mapping of str to Execution
         What others declare, such as ``{"labels": …, "fills": …, "paper": …}``.
@@ -129,7 +129,7 @@ class PipelineUnderTest:
     fit: Callable[[Panel], Mapping[str, Any]] | None = None
     relearn: Callable[[Panel, pd.DataFrame], pd.DataFrame] | None = None
     decide: Callable[[Panel], pd.Series] | None = None
-    carry: Carry | None = None
+    carry: CarriedState | None = None
     clocks: Mapping[str, Execution] = field(default_factory=dict)
     horizon: int = 1
     sealed_from: pd.Timestamp | None = None

@@ -18,14 +18,14 @@ from market.universe import choose_universe
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
 from strategy.definitions.spec import StrategySpec
-from strategy.frozen.archive import read_kept, read_sectors
+from strategy.frozen.archive import read_expected, read_sectors
 from strategy.frozen.replay import frozen_spec, intact_body, version_bars
 from strategy.frozen.versions import VersionFolder
-from strategy.proofs.checks import ProveOptions, check_truth, proof_rows
+from strategy.proofs.checks import ProveOptions, check_reference, proof_rows
 from strategy.proofs.first_difference import first_artefact, first_difference
 from strategy.proofs.pipeline_under_test import given_universe
 from strategy.proofs.shipped_pipeline import pipeline_of
-from strategy.proofs.stages import Truth, tell_truth
+from strategy.proofs.stages import ReferenceRun, reference_run
 from strategy.runs.artefacts import find_report
 from strategy.runs.proof_file import CheckResult, Finding, Proof, write_proof
 from strategy.runs.provenance import code_fingerprint
@@ -168,19 +168,19 @@ def prove_trained(
         How hard to try.
     """
     began = time.perf_counter()
-    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
+    inputs = Inputs.of(bars)
     panel = inputs.panel
     pipeline = pipeline_of(spec, checkpoint, panel, universe=universe, sectors=inputs.sectors)
     rows = proof_rows(pipeline, panel, options)
     options.progress("true bars", 0, 1, spec.name)
-    truth = tell_truth(pipeline, panel, rows=rows, recorded=None if record is None else record.scores)
-    checked = _check_record(truth, record, checkpoint)
-    if record is not None and not _is_bitwise(truth):  # decisions are compared bit by bit: score on this machine
-        truth = tell_truth(pipeline, panel, rows=rows)
+    reference = reference_run(pipeline, panel, rows=rows, recorded=None if record is None else record.scores)
+    checked = _check_record(reference, record, checkpoint)
+    if record is not None and not _is_bitwise(reference):  # decisions are compared bit by bit: score on this machine
+        reference = reference_run(pipeline, panel, rows=rows)
     options.progress("true bars", 1, 1, spec.name)
     return Proof(
         subject=spec.name,
-        checks=(checked, *check_truth(truth, options)),
+        checks=(checked, *check_reference(reference, options)),
         identity=options.identity,
         deep=options.deep,
         seconds=round(time.perf_counter() - began, 1),
@@ -194,16 +194,20 @@ def _check_trained(folder: RunFolder) -> None:
 
 
 def _kept(folder: VersionFolder) -> Record:
-    kept = read_kept(folder.path)
+    kept = read_expected(folder.path)
     return Record(scores=kept["scores"], weights=kept["weights"])
 
 
-def _check_record(truth: Truth, record: Record | None, checkpoint: Checkpoint) -> CheckResult:
+def _check_record(reference: ReferenceRun, record: Record | None, checkpoint: Checkpoint) -> CheckResult:
     """Compare what was written with what the pipeline says now."""
     if record is None:
         note = "nothing was recorded on these bars: there is nothing to compare"
         return CheckResult(check="record", status="NOT RUN", note=note)
-    finding = _recorded_scores(truth, record) or _recorded_weights(truth, record) or _recorded_scaler(truth, checkpoint)
+    finding = (
+        _recorded_scores(reference, record)
+        or _recorded_weights(reference, record)
+        or _recorded_scaler(reference, checkpoint)
+    )
     return CheckResult(
         check="record",
         status="PASS" if finding is None else "FAIL",
@@ -212,21 +216,21 @@ def _check_record(truth: Truth, record: Record | None, checkpoint: Checkpoint) -
     )
 
 
-def _recorded_scores(truth: Truth, record: Record) -> Finding | None:
-    both = truth.sampled.index.intersection(record.scores.index)
-    told, found = {"score": record.scores.loc[both]}, {"score": truth.sampled.loc[both]}
+def _recorded_scores(reference: ReferenceRun, record: Record) -> Finding | None:
+    both = reference.sampled.index.intersection(record.scores.index)
+    told, found = {"score": record.scores.loc[both]}, {"score": reference.sampled.loc[both]}
     return first_difference("record", told, found, rounding=OTHER_MACHINE, because="scores computed again")
 
 
-def _recorded_weights(truth: Truth, record: Record) -> Finding | None:
+def _recorded_weights(reference: ReferenceRun, record: Record) -> Finding | None:
     told = {"weight": record.weights}
-    found = {"weight": truth.final.loc[record.weights.index]}
+    found = {"weight": reference.final.loc[record.weights.index]}
     return first_difference("record", told, found, rounding=BOOK_ROUNDING, because="book built again on those scores")
 
 
-def _recorded_scaler(truth: Truth, checkpoint: Checkpoint) -> Finding | None:
+def _recorded_scaler(reference: ReferenceRun, checkpoint: Checkpoint) -> Finding | None:
     scaler = checkpoint.model.scaler
-    fresh = {} if truth.pipeline.scaler is None else truth.pipeline.scaler(truth.panel)
+    fresh = {} if reference.pipeline.scaler is None else reference.pipeline.scaler(reference.panel)
     told = {
         f"{key} {name}": value
         for key in ("lower", "upper", "mean", "sd")
@@ -236,9 +240,9 @@ def _recorded_scaler(truth: Truth, checkpoint: Checkpoint) -> Finding | None:
     return first_artefact("record", told, found, session="", because="scaler fitted again on training rows")
 
 
-def _is_bitwise(truth: Truth) -> bool:
-    both = truth.sampled.index.intersection(truth.scores.index)
-    recorded, computed = truth.scores.loc[both].to_numpy(), truth.sampled.loc[both].to_numpy()
+def _is_bitwise(reference: ReferenceRun) -> bool:
+    both = reference.sampled.index.intersection(reference.scores.index)
+    recorded, computed = reference.scores.loc[both].to_numpy(), reference.sampled.loc[both].to_numpy()
     return bool(np.array_equal(recorded, computed, equal_nan=True))
 
 

@@ -1,4 +1,4 @@
-"""Self-test: the checks on pipelines that are known to cheat, and on honest ones; the catch table."""
+"""Self-test: every check on pipelines with a known leak and on their clean versions; the catch table."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,125 +10,125 @@ from market.synthetic import SyntheticSettings, synthetic_market
 from strategy.definitions.spec import load_spec, override
 from strategy.learning.learn import prepare_training_data
 from strategy.proofs.checks import ProveOptions, prove
-from strategy.proofs.leaks import TWINS, Stand, Twin
-from strategy.proofs.shared_stages import remembered
+from strategy.proofs.leaks import LEAKS, HonestSetup, LeakPair
+from strategy.proofs.shared_stages import memoised
 from strategy.proofs.shipped_pipeline import learn_small, pipeline_of, quick_spec
 from strategy.runs.proof_file import Proof
 
-__all__ = ["SELF_TEST_SESSIONS", "SMALL_MARKET", "CatchTable", "Caught", "make_stand", "self_test"]
+__all__ = ["SELF_TEST_SESSIONS", "SMALL_MARKET", "CatchRow", "CatchTable", "make_honest_setup", "self_test"]
 
 SMALL_MARKET = SyntheticSettings(n_tickers=60, n_sessions=720)
-SELF_TEST_SESSIONS = 8  # sampled twice for each twin
+SELF_TEST_SESSIONS = 8  # sampled twice for each pipeline
 SMALL_SPEC = ("model.lookback=20", "training.burn_in=20")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caught:
-    """One pair of twins.
+class CatchRow:
+    """The proofs of one leak pair.
 
     Parameters
     ----------
-    twin : str
-        The leak.
+    leak : str
+        Its name.
     leaky, clean : Proof
-        What the checks said of either.
+        Of the leaking pipeline, and of the clean one.
     """
 
-    twin: str
+    leak: str
     leaky: Proof
     clean: Proof
 
     @property
     def is_right(self) -> bool:
-        """Whether the leak was caught and the honest twin was not accused."""
+        """Whether the leak was caught and the clean pipeline passed."""
         return self.leaky.verdict == "FAIL" and self.clean.verdict == "PASS"
 
     @property
     def by(self) -> tuple[str, ...]:
-        """Every general check that caught it, in the order in which they ran."""
+        """Names of the checks that caught it, in the order in which they ran."""
         return tuple(check.check for check in self.leaky.failures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatchTable:
-    """All pairs; prints as Markdown.
+    """The proofs of all leak pairs; prints as Markdown.
 
     Parameters
     ----------
-    rows : tuple of Caught
-        In the order of the twins.
+    rows : tuple of CatchRow
+        In the order of the pairs.
     market : str
-        Where they were tried.
+        Source of the bars.
     """
 
-    rows: tuple[Caught, ...]
+    rows: tuple[CatchRow, ...]
     market: str
 
     @property
     def is_right(self) -> bool:
-        """Whether every leak was caught and nobody was accused."""
+        """Whether every leak was caught without a false alarm."""
         return all(row.is_right for row in self.rows)
 
     @property
     def sentence(self) -> str:
-        """The count."""
+        """Leaks caught and false alarms, in one sentence."""
         caught = sum(row.leaky.verdict == "FAIL" for row in self.rows)
         accused = sum(row.clean.verdict == "FAIL" for row in self.rows)
-        return f"{caught} of {len(self.rows)} leaks caught, {accused} honest twins accused, on {self.market}"
+        return f"{caught} of {len(self.rows)} leaks caught, {accused} clean pipelines accused, on {self.market}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the table as plain values."""
-        rows = [{"leak": row.twin, "caught_by": row.by, "clean": row.clean.verdict} for row in self.rows]
+        """The table as plain JSON values."""
+        rows = [{"leak": row.leak, "caught_by": row.by, "clean": row.clean.verdict} for row in self.rows]
         return {"market": self.market, "right": self.is_right, "rows": rows}
 
     def __str__(self) -> str:
-        head = ["| leak | caught by | first offence | honest twin |", "|---|---|---|---|"]
+        head = ["| leak | caught by | first offence | clean pipeline |", "|---|---|---|---|"]
         return "\n".join([*head, *(_line(row) for row in self.rows), "", f"{self.sentence}."])
 
 
-def make_stand(market: SyntheticSettings = SMALL_MARKET) -> Stand:
-    """Return the built-in market with a small network trained on it."""
+def make_honest_setup(market: SyntheticSettings = SMALL_MARKET) -> HonestSetup:
+    """Build the honest setup: the built-in market and a small network trained on it."""
     panel: Panel = synthetic_market(market).panel
     spec = override(quick_spec(load_spec()), SMALL_SPEC)
     checkpoint = learn_small(spec, prepare_training_data(spec, panel))
-    honest = replace(pipeline_of(spec, checkpoint, panel), decide=None)  # a twin decides by its own stages
-    return Stand(panel=panel, spec=spec, checkpoint=checkpoint, pipeline=remembered(honest))
+    honest = replace(pipeline_of(spec, checkpoint, panel), decide=None)  # a leaky pipeline decides by its own stages
+    return HonestSetup(panel=panel, spec=spec, checkpoint=checkpoint, pipeline=memoised(honest))
 
 
 def self_test(
-    stand: Stand,
-    twins: Iterable[Twin] = TWINS,
+    setup: HonestSetup,
+    pairs: Iterable[LeakPair] = LEAKS,
     *,
     options: ProveOptions | None = None,
     progress: ProgressCallback = silent,
 ) -> CatchTable:
-    """Put every check to every twin.
+    """Run every check on every leak pair.
 
     Parameters
     ----------
-    stand : Stand
+    setup : HonestSetup
         Bars and honest pipeline.
-    twins : iterable of Twin
-        All of ``TWINS`` by default; yours may be among them.
+    pairs : iterable of LeakPair
+        All of ``LEAKS`` by default; your own may be among them.
     options : ProveOptions, optional
         As in ``prove``.
     progress : callable
         Called before each pair.
     """
-    wanted, rows = tuple(twins), []
-    for done, twin in enumerate(wanted):
-        progress("twins", done, len(wanted), twin.name)
-        bars = twin.bars(stand)
-        leaky, clean = (prove(make(stand), bars, options=options) for make in (twin.leaky, twin.clean))
-        rows.append(Caught(twin=twin.name, leaky=leaky, clean=clean))
-    progress("twins", len(wanted), len(wanted), "done")
-    return CatchTable(rows=tuple(rows), market=stand.panel.facts.source)
+    pairs, rows = tuple(pairs), []
+    for done, pair in enumerate(pairs):
+        progress("leaks", done, len(pairs), pair.name)
+        bars = pair.bars(setup)
+        leaky, clean = (prove(make(setup), bars, options=options) for make in (pair.leaky, pair.clean))
+        rows.append(CatchRow(leak=pair.name, leaky=leaky, clean=clean))
+    progress("leaks", len(pairs), len(pairs), "done")
+    return CatchTable(rows=tuple(rows), market=setup.panel.facts.source)
 
 
-def _line(row: Caught) -> str:
+def _line(row: CatchRow) -> str:
     first, clean = row.leaky.first_finding, row.clean.first_finding
     offence = "–" if first is None else f"{first.stage} · {first.column}"
     if first is not None and first.session:
         offence += f" · {first.session}" + (f" {first.ticker}" if first.ticker else "")
     by = ", ".join(row.by) or "**not caught**"
-    return f"| {row.twin} | {by} | {offence} | {'PASS' if clean is None else f'**accused**: {clean}'} |"
+    return f"| {row.leak} | {by} | {offence} | {'PASS' if clean is None else f'**accused**: {clean}'} |"

@@ -17,13 +17,13 @@ import pandas as pd
 from market.panel import Panel
 from strategy.proofs.pipeline_under_test import PipelineUnderTest
 
-__all__ = ["remembered"]
+__all__ = ["memoised"]
 
 PANELS = 96  # that one pipeline is asked about, with some to spare
 STAGES = ("features", "scores", "weights", "labels", "fill_equity", "scaler", "fit")
 
 
-def remembered(pipeline: PipelineUnderTest) -> PipelineUnderTest:
+def memoised(pipeline: PipelineUnderTest) -> PipelineUnderTest:
     """Return the pipeline with its costly stages looked up where they were given the same before."""
     stages = {name: getattr(pipeline, name) for name in STAGES}
     looked_up: dict[str, Any] = {name: _once(stage) for name, stage in stages.items() if stage is not None}

@@ -1,4 +1,4 @@
-"""Stages: a pipeline run stage by stage, on the true bars once and on bars with another future again and again.
+"""Stages: a pipeline run stage by stage, once on the true bars and many times on bars with another future.
 
 Scores cost the most, so that only sampled sessions are scored again. Decisions need the scores of every session before
 them: on other bars those come from the true ones, row *t* and its past having been compared before, and the scores
@@ -17,7 +17,7 @@ from strategy.proofs.first_difference import first_difference
 from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest
 from strategy.runs.proof_file import Finding
 
-__all__ = ["BROKEN", "ROUNDING", "Truth", "broken", "compare_stages", "tell_truth"]
+__all__ = ["BROKEN", "ROUNDING", "ReferenceRun", "broken", "compare_stages", "reference_run"]
 
 ROUNDING = 1e-6  # of a score: a matrix product may sum another number of rows in another order
 BROKEN = (QuintileError, ValueError, LookupError, ArithmeticError)  # what a callable raises when rows are missing
@@ -25,8 +25,8 @@ Columns = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Truth:
-    """What a pipeline says on the true bars.
+class ReferenceRun:
+    """Every stage of a pipeline on the true bars, against which all other runs are compared.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ class Truth:
         return int(self.panel.sessions.searchsorted(self.pipeline.first_decision))
 
     def is_scored(self, row: int) -> bool:
-        """Return whether the row's scores were computed here."""
+        """Whether the scores of the row were computed here."""
         return self.panel.sessions[row] in self.sampled.index
 
 
-def tell_truth(
+def reference_run(
     pipeline: PipelineUnderTest, bars: Panel, *, rows: Mapping[int, str], recorded: pd.DataFrame | None = None
-) -> Truth:
+) -> ReferenceRun:
     """Run the pipeline on the true bars.
 
     Parameters
@@ -94,7 +94,7 @@ def tell_truth(
     weights = pipeline.weights(scores, panel)
     final = pipeline.overlays(weights, panel)
     equity = None if pipeline.fill_equity is None else pipeline.fill_equity(final, panel)
-    return Truth(
+    return ReferenceRun(
         pipeline=pipeline,
         bars=bars,
         panel=panel,
@@ -109,13 +109,13 @@ def tell_truth(
 
 
 def compare_stages(
-    truth: Truth, other: Panel, row: int, *, later: pd.DataFrame | None = None, because: str
+    reference: ReferenceRun, other: Panel, row: int, *, later: pd.DataFrame | None = None, because: str
 ) -> Finding | None:
-    """Return the first stage whose rows up to ``row`` changed on other bars, or None.
+    """Find the first stage whose rows up to ``row`` changed on other bars; None if none did.
 
     Parameters
     ----------
-    truth : Truth
+    reference : ReferenceRun
         The pipeline on the true bars.
     other : Panel
         Bars that are the true ones up to ``row``.
@@ -124,22 +124,22 @@ def compare_stages(
     later : DataFrame of float, optional
         Scores to hand on after ``row``; None hands on none.
     because : str
-        What was done to the bars.
+        How the other bars differ, for the finding.
     """
     stage = "universe"
     try:
-        for stage, expected, found, rounding in _told_again(truth, other, row, later):
+        for stage, expected, found, rounding in _recomputed_stages(reference, other, row, later):
             finding = first_difference(stage, expected, found, rounding=rounding, because=because)
             if finding is not None:
                 return finding
     except BROKEN as error:
-        session = f"{truth.panel.sessions[row]:%Y-%m-%d}"
+        session = f"{reference.panel.sessions[row]:%Y-%m-%d}"
         return broken(f"after {stage}", error, session=session, because=because)
     return None
 
 
 def broken(stage: str, error: Exception, *, session: str = "", because: str = "on other bars") -> Finding:
-    """Return the finding of a stage that ran on the true bars and cannot run on others: it reads what is not there."""
+    """Describe a stage that ran on the true bars and fails on others: it reads what is not there."""
     return Finding(
         stage=stage,
         column=type(error).__name__,
@@ -151,28 +151,28 @@ def broken(stage: str, error: Exception, *, session: str = "", because: str = "o
     )
 
 
-def _told_again(
-    truth: Truth, other: Panel, row: int, later: pd.DataFrame | None
+def _recomputed_stages(
+    reference: ReferenceRun, other: Panel, row: int, later: pd.DataFrame | None
 ) -> Iterator[tuple[str, Columns, Columns, float]]:
     """Yield each stage with its true columns and those on other bars, cut after ``row``."""
-    pipeline, session, kept = truth.pipeline, truth.panel.sessions[row], slice(0, row + 1)
+    pipeline, session, kept = reference.pipeline, reference.panel.sessions[row], slice(0, row + 1)
     panel = pipeline.on(other)
-    yield "universe", {"universe": truth.panel.universe.iloc[kept]}, {"universe": panel.universe.iloc[kept]}, 0.0
+    yield "universe", {"universe": reference.panel.universe.iloc[kept]}, {"universe": panel.universe.iloc[kept]}, 0.0
     features = pipeline.features(panel)
-    yield "features", _cut(truth.features, kept), _cut(features, kept), 0.0
-    if truth.is_scored(row):
+    yield "features", _cut(reference.features, kept), _cut(features, kept), 0.0
+    if reference.is_scored(row):
         scores = pipeline.scores(features, panel, pd.DatetimeIndex([session]))
-        yield "scores", {"score": truth.sampled.loc[[session]]}, {"score": scores}, ROUNDING
-    if row <= truth.first_decision + pipeline.execution.delay:
+        yield "scores", {"score": reference.sampled.loc[[session]]}, {"score": scores}, ROUNDING
+    if row <= reference.first_decision + pipeline.execution.delay:
         return
-    handed = truth.scores.loc[:session]
+    handed = reference.scores.loc[:session]
     weights = pipeline.weights(handed if later is None else pd.concat([handed, later]), panel)
-    yield "weights", {"weight": truth.weights.loc[:session]}, {"weight": weights.loc[:session]}, 0.0
+    yield "weights", {"weight": reference.weights.loc[:session]}, {"weight": weights.loc[:session]}, 0.0
     final = pipeline.overlays(weights, panel)
-    yield "overlays", {"weight": truth.final.loc[:session]}, {"weight": final.loc[:session]}, 0.0
-    if pipeline.fill_equity is not None and truth.equity is not None:
+    yield "overlays", {"weight": reference.final.loc[:session]}, {"weight": final.loc[:session]}, 0.0
+    if pipeline.fill_equity is not None and reference.equity is not None:
         equity = pipeline.fill_equity(final.loc[:session], panel)
-        yield "fills", _as_column(truth.equity.iloc[kept]), _as_column(equity.iloc[kept]), 0.0
+        yield "fills", _as_column(reference.equity.iloc[kept]), _as_column(equity.iloc[kept]), 0.0
 
 
 def _cut(columns: Features, kept: slice) -> Columns:

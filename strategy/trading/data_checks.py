@@ -1,4 +1,4 @@
-"""Obstacles: what speaks against trading on given bars today, known at the close of their last session."""
+"""Data checks: whether bars are current and complete enough to trade on, as of the close of their last session."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ import pandas as pd
 from market.calendar import check_calendar, exchange_sessions
 from market.panel import Panel
 
-__all__ = ["EXCHANGE", "RECENT_SESSIONS", "Obstacles", "find_obstacles", "last_expected_session"]
+__all__ = ["EXCHANGE", "RECENT_SESSIONS", "DataChecks", "check_data", "last_expected_session"]
 
 EXCHANGE = "XNYS"
 CLOSES_AT, ZONE = 17, ZoneInfo("America/New_York")  # an hour after the bell
 RECENT_SESSIONS = 90
-LEAST_PRINTS = 0.8  # of the universe in the last session; fewer look like an unfinished file
+MIN_PRINTED = 0.8  # of the universe in the last session; fewer look like an unfinished file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacles:
-    """What stands between a decision and its trades.
+class DataChecks:
+    """The outcome of the checks.
 
     Parameters
     ----------
-    everything : tuple of str
-        Reasons to trade nothing: stale or missing bars.
+    blocking : tuple of str
+        Reasons to block every order: stale or missing bars.
     notes : tuple of str
-        What the reader should know.
+        What to keep in mind when trading.
     """
 
-    everything: tuple[str, ...] = ()
+    blocking: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def last_expected_session(as_of: str | None = None, *, exchange: str = EXCHANGE) -> pd.Timestamp:
-    """Return the last session whose close lies before the end of a day, by default before now in New York.
+    """Last session whose close lies before the end of a day, by default before now in New York.
 
     Raises
     ------
@@ -53,8 +53,8 @@ def last_expected_session(as_of: str | None = None, *, exchange: str = EXCHANGE)
     return exchange_sessions(exchange, start=end - pd.Timedelta(days=14), end=end)[-1]
 
 
-def find_obstacles(panel: Panel, *, as_of: str | None = None) -> Obstacles:
-    """Return what speaks against trading on these bars at all: they are stale, or sessions or prints are missing.
+def check_data(panel: Panel, *, as_of: str | None = None) -> DataChecks:
+    """Check that bars are not stale and that no recent session or print is missing.
 
     Parameters
     ----------
@@ -63,24 +63,24 @@ def find_obstacles(panel: Panel, *, as_of: str | None = None) -> Obstacles:
     as_of : str, optional
         The day of the decision; by default now. Ignored for the built-in market, which has no calendar.
     """
-    last, everything = panel.sessions[-1], []
+    last, blocking = panel.sessions[-1], []
     if not panel.facts.synthetic:
         expected = last_expected_session(as_of)
         if last < expected:
             behind = len(exchange_sessions(EXCHANGE, start=last, end=expected)) - 1
-            everything.append(
+            blocking.append(
                 f"stale data: the bars end {last:%Y-%m-%d}, {max(behind, 1)} sessions before {expected:%Y-%m-%d}; "
                 "load later bars, or state the day with --as-of"
             )
-        everything += _missing_sessions(panel)
+        blocking += _missing_sessions(panel)
     eligible = panel.universe.iloc[-1]
     printed = int((eligible & panel.printed.iloc[-1]).sum())
-    if printed < LEAST_PRINTS * int(eligible.sum()):
-        everything.append(
+    if printed < MIN_PRINTED * int(eligible.sum()):
+        blocking.append(
             f"missing bars: {printed} of {int(eligible.sum())} names of the universe printed on {last:%Y-%m-%d}; "
             "load that session again"
         )
-    return Obstacles(everything=tuple(everything))
+    return DataChecks(blocking=tuple(blocking))
 
 
 def _missing_sessions(panel: Panel) -> list[str]:

@@ -1,4 +1,4 @@
-"""Deciding: the next session's target weights, the trades that lead there from today's holdings, and what blocks them.
+"""Decision: the next session's target weights, the trades from today's holdings to them, and what blocks them.
 
 Everything is known at the close of the bars' last session. The weights are those of ``decide``; nothing else decides.
 """
@@ -19,7 +19,7 @@ from models.checkpoint import Checkpoint
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.decide import decide
 from strategy.learning.learn import test_sessions
-from strategy.trading.data_checks import EXCHANGE, Obstacles, find_obstacles
+from strategy.trading.data_checks import EXCHANGE, DataChecks, check_data
 from strategy.trading.holdings import Holdings
 from strategy.trading.orders import ORDER_COLUMNS, plan_trades
 
@@ -28,7 +28,7 @@ __all__ = ["Decision", "export_decision", "fill_session", "next_decision", "refu
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decision:
-    """The book that a strategy wants after the close of the last session, and how to get there; it prints.
+    """Target weights after the close of the last session and the orders that lead there; prints as a table.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class Decision:
         known), ``last_close``, ``blocked_by`` and ``remark`` (empty for none).
     equity : float or None
         In the currency of the bars.
-    obstacles : Obstacles
-        What concerns all orders; it stands in ``blocked_by`` of every row too.
+    checks : DataChecks
+        Whether the bars are fit to trade on; what blocks all orders is in ``blocked_by`` of every row too.
     """
 
     strategy: str
@@ -56,16 +56,16 @@ class Decision:
     fill: str
     orders: pd.DataFrame
     equity: float | None
-    obstacles: Obstacles
+    checks: DataChecks
 
     @property
     def weights(self) -> pd.Series:
-        """Target weights of the names that are wanted."""
+        """Target weights other than 0."""
         target = self.orders["target_weight"]
         return target[target != 0.0]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain JSON values; NaN is None."""
+        """The decision as plain JSON values; NaN is None."""
         rows = self.orders.reset_index().astype(object)
         return {
             "strategy": self.strategy,
@@ -73,8 +73,8 @@ class Decision:
             "fills": None if self.fills is None else f"{self.fills:%Y-%m-%d}",
             "fill": self.fill,
             "equity": self.equity,
-            "blocked_by": list(self.obstacles.everything),
-            "notes": list(self.obstacles.notes),
+            "blocked_by": list(self.checks.blocking),
+            "notes": list(self.checks.notes),
             "orders": rows.where(rows.notna(), None).to_dict(orient="records"),
         }
 
@@ -97,32 +97,34 @@ def next_decision(
     equity: float | None = None,
     as_of: str | None = None,
 ) -> Decision:
-    """Decide at the close of the panel's last session, and plan the trades of the session after it.
+    """Decide at the close of the last session and plan the trades of the next.
 
     Parameters
     ----------
     spec : StrategySpec
         The strategy that the checkpoint was trained for.
     bars : Panel or Inputs
-        The latest bars, with history: the book's smoothing starts at the first session that can be scored. ``Inputs``
-        adds sectors.
+        The latest bars with enough history: smoothing starts at the first session that can be scored. ``Inputs`` adds
+        sectors.
     checkpoint : Checkpoint
         Trained and calibrated model.
     holdings, equity
         As in ``plan_trades``.
     as_of : str, optional
-        As in ``find_obstacles``.
+        As in ``check_data``.
 
     Raises
     ------
     DataError
         If the bars end before the test span, or no name has a full window at the last close.
     """
-    inputs = Inputs(panel=bars) if isinstance(bars, Panel) else bars
+    inputs = Inputs.of(bars)
     panel = inputs.panel
     if len(test_sessions(panel, checkpoint)) == 0:
-        end = checkpoint.provenance.spec["split"]["validation_end"]
-        raise DataError(f"the bars end {panel.sessions[-1]:%Y-%m-%d}, the model learned until {end}: load later bars")
+        raise DataError(
+            f"the bars end {panel.sessions[-1]:%Y-%m-%d}, the model learned until "
+            f"{checkpoint.learned_until:%Y-%m-%d}: load later bars"
+        )
     weights = decide(spec, panel, checkpoint, sectors=inputs.sectors)
     refuse_held(spec, weights, panel.sessions[-1])
     if weights.isna().all():
@@ -130,8 +132,8 @@ def next_decision(
             f"no name has a full window of {spec.model.lookback} sessions at the close of "
             f"{panel.sessions[-1]:%Y-%m-%d}: load more history, with names of the universe"
         )
-    obstacles = find_obstacles(panel, as_of=as_of)
-    orders, worth = plan_trades(weights, panel, holdings=holdings, equity=equity, obstacles=obstacles)
+    checks = check_data(panel, as_of=as_of)
+    orders, worth = plan_trades(weights, panel, holdings=holdings, equity=equity, checks=checks)
     return Decision(
         strategy=spec.name,
         decided=panel.sessions[-1],
@@ -139,12 +141,12 @@ def next_decision(
         fill=spec.execution.fill,
         orders=orders,
         equity=worth,
-        obstacles=Obstacles(everything=obstacles.everything, notes=_notes(panel, checkpoint, worth)),
+        checks=DataChecks(blocking=checks.blocking, notes=_notes(panel, checkpoint, worth)),
     )
 
 
 def refuse_held(spec: StrategySpec, weights: pd.Series, session: pd.Timestamp) -> None:
-    """Refuse to plan trades where an optimised book is held.
+    """Refuse to plan trades between the rebalances of an optimised book.
 
     Raises
     ------
@@ -159,7 +161,7 @@ def refuse_held(spec: StrategySpec, weights: pd.Series, session: pd.Timestamp) -
 
 
 def export_decision(decision: Decision, path: str | Path) -> Path:
-    """Write a decision as .csv, .parquet or .json, whole or not at all, and return its path.
+    """Write a decision as .csv, .parquet or .json, whole or not at all, and give its path.
 
     Raises
     ------
@@ -183,7 +185,7 @@ def export_decision(decision: Decision, path: str | Path) -> Path:
 
 
 def fill_session(panel: Panel, spec: StrategySpec) -> pd.Timestamp | None:
-    """Return the session in which a decision of the last close fills; None for that close itself."""
+    """The session in which a decision of the last close fills; None for that close itself."""
     delay, last = spec.execution.delay, panel.sessions[-1]
     if delay == 0:
         return None
@@ -193,9 +195,8 @@ def fill_session(panel: Panel, spec: StrategySpec) -> pd.Timestamp | None:
 
 
 def _notes(panel: Panel, checkpoint: Checkpoint, equity: float | None) -> tuple[str, ...]:
-    learned = pd.Timestamp(checkpoint.provenance.spec["split"]["validation_end"])
     notes = []
-    if panel.sessions[0] > learned:
+    if panel.sessions[0] > checkpoint.learned_until:
         notes.append(
             f"the bars begin {panel.sessions[0]:%Y-%m-%d}, after the model's validation: smoothing starts with their "
             "first scores, so that the book differs from one with the whole history"
@@ -215,9 +216,9 @@ def _headlines(decision: Decision) -> list[str]:
         f"{len(long)} long {long.sum():.1%}, {len(short)} short {short.sum():.1%}{worth}",
     ]
     blocked = int((decision.orders["blocked_by"] != "").sum())
-    lines += [f"BLOCKED: {reason}" for reason in decision.obstacles.everything]
+    lines += [f"BLOCKED: {reason}" for reason in decision.checks.blocking]
     lines += [f"{blocked} orders are blocked, see blocked_by"] if blocked else []
-    return lines + list(decision.obstacles.notes)
+    return lines + list(decision.checks.notes)
 
 
 def _is_blank(column: pd.Series) -> bool:

@@ -12,7 +12,7 @@ from core.errors import DataError, SourceError
 __all__ = ["CASH_ROW", "Holdings", "read_holdings"]
 
 CASH_ROW = "$CASH"  # no ticker begins so: CASH alone is one
-LARGEST_WEIGHT = 10.0  # of equity in all; more is percent, or shares under the wrong name
+MAX_WEIGHT = 10.0  # of equity in all; more is percent, or shares under the wrong name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ def _holdings(rows: list[list[str]], origin: str) -> Holdings:
         amounts[name] = _number(row[amount] if len(row) > amount else "", f"{kinds[0]} of {name}", origin)
     cash = amounts.pop(CASH_ROW, 0.0)
     held = pd.Series(amounts, dtype=float)
-    if kinds[0] == "weight" and held.abs().sum() > LARGEST_WEIGHT:
+    if kinds[0] == "weight" and held.abs().sum() > MAX_WEIGHT:
         raise DataError(
             f"weights in {origin} add up to {held.abs().sum():.4g} of equity: write fractions, 0.05 for five percent"
         )

@@ -1,4 +1,4 @@
-"""Orders: the trades that lead from holdings to target weights, and what blocks each."""
+"""Orders: the trades from holdings to target weights, and what blocks each."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from core.errors import DataError
 from market.delistings import listed
 from market.panel import Panel
-from strategy.trading.data_checks import RECENT_SESSIONS, Obstacles
+from strategy.trading.data_checks import RECENT_SESSIONS, DataChecks
 from strategy.trading.holdings import Holdings
 
 __all__ = ["ORDER_COLUMNS", "plan_trades"]
@@ -28,9 +28,9 @@ def plan_trades(
     *,
     holdings: Holdings | None = None,
     equity: float | None = None,
-    obstacles: Obstacles | None = None,
+    checks: DataChecks | None = None,
 ) -> tuple[pd.DataFrame, float | None]:
-    """Return the orders that lead from holdings to target weights, and the equity they are sized by.
+    """Plan the orders from holdings to target weights, and the equity they are sized by.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def plan_trades(
     panel : Panel
         Bars up to that close.
     holdings : Holdings, optional
-        Positions before the trades; without them no trade is told.
+        Positions before the trades; without them trades are NaN.
     equity : float, optional
         Value of the account; by default shares × last close + cash.
-    obstacles : Obstacles, optional
-        What blocks every order.
+    checks : DataChecks, optional
+        Reasons that block every order.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def plan_trades(
     orders["trade_weight"] = orders["target_weight"] - orders["holding_weight"]
     size = np.nan if equity is None else equity
     orders["trade_shares"] = orders["trade_weight"] * size / orders["last_close"]
-    orders["blocked_by"] = _blocked(orders, panel, obstacles or Obstacles())
+    orders["blocked_by"] = _blocked(orders, panel, checks or DataChecks())
     orders["remark"] = _remarks(orders, panel)
     return orders[list(ORDER_COLUMNS)], equity
 
@@ -93,10 +93,10 @@ def _holding_weights(price: pd.Series, holdings: Holdings | None, equity: float 
     return (held * price / equity).where(held != 0.0, 0.0)
 
 
-def _blocked(orders: pd.DataFrame, panel: Panel, obstacles: Obstacles) -> pd.Series:
+def _blocked(orders: pd.DataFrame, panel: Panel, checks: DataChecks) -> pd.Series:
     alive, printed = listed(panel).iloc[-1], panel.printed.iloc[-1]
     last_print = panel.printed.iloc[::-1].idxmax()
-    general = [reason.partition(":")[0] for reason in obstacles.everything]  # told in full above the orders
+    general = [reason.partition(":")[0] for reason in checks.blocking]  # in full above the orders
     reasons = []
     for ticker in orders.index:
         if ticker not in panel.tickers:

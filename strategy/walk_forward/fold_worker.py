@@ -23,7 +23,7 @@ __all__ = ["main"]
 EVERY = 0.5  # seconds between two notes
 
 
-class Teller:
+class ProgressNotes:
     """Writes progress notes, at most two a second, and ends the process once nobody waits for it."""
 
     def __init__(self, path: Path, parent: int) -> None:
@@ -47,7 +47,10 @@ def main(words: list[str]) -> int:
     try:
         with FileLock(files.path / ".lock"):  # of a worker that outlived its walk: it ends after its epoch
             run_fold(
-                folder, int(number), read_panel(Path(bars)), progress=Teller(files.path / PROGRESS_FILE, int(parent))
+                folder,
+                int(number),
+                read_panel(Path(bars)),
+                progress=ProgressNotes(files.path / PROGRESS_FILE, int(parent)),
             )
     except (QuintileError, ValueError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)

@@ -22,9 +22,9 @@ from strategy.runs.shared_folder import Shared
 from strategy.runs.store import RunFolder
 from strategy.walk_forward.fold_files import PROGRESS_FILE, FoldFiles
 
-__all__ = ["MOST_STARTS", "FoldTask", "run_folds"]
+__all__ = ["MAX_STARTS", "FoldTask", "run_folds"]
 
-MOST_STARTS = 4  # of one fold: the first, and three after a kill
+MAX_STARTS = 4  # of one fold: the first, and three after a kill
 EVERY = 0.2  # seconds between two looks
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 WATCHERS = {"processes": "threads", "ray": "ray"}
@@ -94,7 +94,7 @@ def run_folds(
     show()
     if lost:
         raise RunError(
-            f"{lost[0].name} was killed {MOST_STARTS} times, most likely for memory: free some or use fewer workers, "
+            f"{lost[0].name} was killed {MAX_STARTS} times, most likely for memory: free some or use fewer workers, "
             f"then continue with `{lost[0].folder.resume_command}`"
         )
 
@@ -110,7 +110,7 @@ def _watched(shared: Shared, task: FoldTask) -> bool:
     shared.check()
     bars = shared.folder
     try:
-        return any(_is_done(_ended(_start(task, bars), bars)) for _ in range(MOST_STARTS) if bars.is_dir())
+        return any(_is_done(_ended(_start(task, bars), bars)) for _ in range(MAX_STARTS) if bars.is_dir())
     finally:
         _forget(task)
 

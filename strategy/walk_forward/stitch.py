@@ -22,11 +22,11 @@ from strategy.walk_forward.fold_files import FoldFiles
 from strategy.walk_forward.plan import Fold
 from strategy.walk_forward.walk_settings import CombinatorialSettings, WalkSettings
 
-__all__ = ["Judged", "fold_rows", "judge_walk", "path_scores", "seed_row", "stitched_scores"]
+__all__ = ["SeedEvaluation", "evaluate_seed", "fold_rows", "path_scores", "seed_row", "stitched_scores"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Judged:
+class SeedEvaluation:
     """What a seed came to.
 
     Parameters
@@ -41,12 +41,12 @@ class Judged:
     path_sharpes: tuple[float, ...] = ()
 
 
-def judge_walk(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], settings: WalkSettings) -> Judged:
+def evaluate_seed(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], settings: WalkSettings) -> SeedEvaluation:
     """Judge the stitched scores of a seed; ridge from the same folds stands beside a network."""
     spec, names = folder.spec, ["scores"] + (["ridge"] if settings.learner == "network" else [])
     if settings.combinatorial is None:
         model, *ridge = (stitched_scores(folder, folds, name=name) for name in names)
-        return Judged(
+        return SeedEvaluation(
             evaluation=evaluate_scores(
                 spec.rules, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True))
             )
@@ -56,7 +56,7 @@ def judge_walk(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], setting
     median = int(np.argsort(sharpes, kind="stable")[(len(sharpes) - 1) // 2])
     model, *ridge = (scores[median] for scores in paths)
     evaluation = evaluate_scores(spec.rules, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True)))
-    return Judged(evaluation=evaluation, path_sharpes=sharpes)
+    return SeedEvaluation(evaluation=evaluation, path_sharpes=sharpes)
 
 
 def stitched_scores(folder: RunFolder, folds: Sequence[Fold], *, name: str = "scores") -> pd.DataFrame:

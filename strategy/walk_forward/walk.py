@@ -23,7 +23,7 @@ from strategy.runs.store import RunFolder, RunOrigin, identity_of
 from strategy.walk_forward.fold import settings_of
 from strategy.walk_forward.fold_workers import FoldTask, run_folds
 from strategy.walk_forward.plan import Fold, plan_folds, plan_sentence
-from strategy.walk_forward.stitch import Judged, fold_rows, judge_walk, seed_row
+from strategy.walk_forward.stitch import SeedEvaluation, evaluate_seed, fold_rows, seed_row
 from strategy.walk_forward.walk_result import WalkForward, study_as_dict
 from strategy.walk_forward.walk_settings import WalkSettings
 
@@ -157,10 +157,10 @@ def _report(
     context: RunContext,
 ) -> WalkStudy:
     """Judge every seed, then write every report: each shows all seeds."""
-    judged = list[Judged]()
+    judged = list[SeedEvaluation]()
     for folder in folders:
         context.progress("judging", len(judged), len(folders))
-        judged.append(judge_walk(folder, inputs, folds, settings))
+        judged.append(evaluate_seed(folder, inputs, folds, settings))
     study = _study(folders, folds, judged, settings)
     for folder, each in zip(folders, judged, strict=True):
         write_json(folder.path / "walk.json", study_as_dict(study))
@@ -170,7 +170,7 @@ def _report(
 
 
 def _study(
-    folders: Sequence[RunFolder], folds: Sequence[Fold], judged: Sequence[Judged], settings: WalkSettings
+    folders: Sequence[RunFolder], folds: Sequence[Fold], judged: Sequence[SeedEvaluation], settings: WalkSettings
 ) -> WalkStudy:
     """Collect what the folds and seeds came to; paths, where there are any, over all seeds."""
     pairs = list(zip(folders, (each.evaluation for each in judged), strict=True))

@@ -1,11 +1,11 @@
-"""Twins: pipelines that cheat in one known way each, and honest ones beside them, on which the checks are tested."""
+"""Leaks: pairs of pipelines, one with a known look-ahead leak and one without it, on which the checks are tested."""
 
-from strategy.proofs.leaks.book_leaks import BOOK_TWINS
-from strategy.proofs.leaks.feature_leaks import FEATURE_TWINS
-from strategy.proofs.leaks.leak import Stand, Twin
-from strategy.proofs.leaks.learning_leaks import LEARNING_TWINS
-from strategy.proofs.leaks.outside_leaks import OUTSIDE_TWINS
+from strategy.proofs.leaks.book_leaks import BOOK_LEAKS
+from strategy.proofs.leaks.feature_leaks import FEATURE_LEAKS
+from strategy.proofs.leaks.leak import HonestSetup, LeakPair
+from strategy.proofs.leaks.learning_leaks import LEARNING_LEAKS
+from strategy.proofs.leaks.outside_leaks import OUTSIDE_LEAKS
 
-__all__ = ["TWINS", "Stand", "Twin"]
+__all__ = ["LEAKS", "HonestSetup", "LeakPair"]
 
-TWINS = (*FEATURE_TWINS, *BOOK_TWINS, *LEARNING_TWINS, *OUTSIDE_TWINS)
+LEAKS = (*FEATURE_LEAKS, *BOOK_LEAKS, *LEARNING_LEAKS, *OUTSIDE_LEAKS)

@@ -8,11 +8,11 @@ import pandas as pd
 
 from market.panel import Panel
 from market.returns import Execution, forward_returns
-from strategy.proofs.leaks.leak import Stand, Twin
+from strategy.proofs.leaks.leak import HonestSetup, LeakPair
 from strategy.proofs.pipeline_under_test import PipelineUnderTest
 from strategy.proofs.shipped_pipeline import equity_at_fills
 
-__all__ = ["BOOK_TWINS"]
+__all__ = ["BOOK_LEAKS"]
 
 TARGET, LOOKBACK, SESSIONS_A_YEAR = 0.08, 20, 252
 SWITCH_SIGMAS = 2.0
@@ -21,8 +21,8 @@ SAME_BAR = Execution(fill="close")
 Overlay = Callable[[pd.DataFrame, Panel], pd.DataFrame]
 
 
-def _with_overlay(overlay: Overlay) -> Callable[[Stand], PipelineUnderTest]:
-    return lambda stand: replace(stand.pipeline, overlays=overlay)
+def _with_overlay(overlay: Overlay) -> Callable[[HonestSetup], PipelineUnderTest]:
+    return lambda setup: replace(setup.pipeline, overlays=overlay)
 
 
 def _book_returns(weights: pd.DataFrame, panel: Panel) -> pd.Series:
@@ -74,64 +74,64 @@ def _leave_dying(*, days_early: int) -> Overlay:
     return overlay
 
 
-def _book_smoothed(stand: Stand, *, centred: bool) -> PipelineUnderTest:
+def _book_smoothed(setup: HonestSetup, *, centred: bool) -> PipelineUnderTest:
     def weights(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-        return stand.pipeline.weights(scores, panel).rolling(3, center=centred, min_periods=1).mean()
+        return setup.pipeline.weights(scores, panel).rolling(3, center=centred, min_periods=1).mean()
 
-    return replace(stand.pipeline, weights=weights)
-
-
-def _filled_at(execution: Execution | None) -> Callable[[Stand], PipelineUnderTest]:
-    def make(stand: Stand) -> PipelineUnderTest:
-        clock = stand.spec.execution if execution is None else execution
-        return replace(stand.pipeline, fill_equity=lambda weights, panel: equity_at_fills(weights, panel, clock))
-
-    return make
+    return replace(setup.pipeline, weights=weights)
 
 
-def _labelled_at(execution: Execution | None) -> Callable[[Stand], PipelineUnderTest]:
-    def make(stand: Stand) -> PipelineUnderTest:
-        clock = stand.spec.execution if execution is None else execution
-        return replace(stand.pipeline, labels=lambda panel: forward_returns(panel, clock))
+def _filled_at(execution: Execution | None) -> Callable[[HonestSetup], PipelineUnderTest]:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
+        clock = setup.spec.execution if execution is None else execution
+        return replace(setup.pipeline, fill_equity=lambda weights, panel: equity_at_fills(weights, panel, clock))
 
     return make
 
 
-def _paper_at(execution: Execution | None) -> Callable[[Stand], PipelineUnderTest]:
-    def make(stand: Stand) -> PipelineUnderTest:
-        clock = stand.spec.execution if execution is None else execution
-        return replace(stand.pipeline, clocks={"fills": stand.spec.execution, "paper": clock})
+def _labelled_at(execution: Execution | None) -> Callable[[HonestSetup], PipelineUnderTest]:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
+        clock = setup.spec.execution if execution is None else execution
+        return replace(setup.pipeline, labels=lambda panel: forward_returns(panel, clock))
 
     return make
 
 
-BOOK_TWINS = (
-    Twin(name="same-bar fill", leaky=_filled_at(SAME_BAR), clean=_filled_at(None)),
-    Twin(name="labels on another clock than fills", leaky=_labelled_at(SAME_BAR), clean=_labelled_at(None)),
-    Twin(name="paper trading on another clock", leaky=_paper_at(SAME_BAR), clean=_paper_at(None)),
-    Twin(
+def _paper_at(execution: Execution | None) -> Callable[[HonestSetup], PipelineUnderTest]:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
+        clock = setup.spec.execution if execution is None else execution
+        return replace(setup.pipeline, clocks={"fills": setup.spec.execution, "paper": clock})
+
+    return make
+
+
+BOOK_LEAKS = (
+    LeakPair(name="same-bar fill", leaky=_filled_at(SAME_BAR), clean=_filled_at(None)),
+    LeakPair(name="labels on another clock than fills", leaky=_labelled_at(SAME_BAR), clean=_labelled_at(None)),
+    LeakPair(name="paper trading on another clock", leaky=_paper_at(SAME_BAR), clean=_paper_at(None)),
+    LeakPair(
         name="same-day volatility target",
         leaky=_with_overlay(_volatility_target(days_early=1)),
         clean=_with_overlay(_volatility_target(days_early=0)),
     ),
-    Twin(
+    LeakPair(
         name="full-sample kill-switch sigma",
         leaky=_with_overlay(_kill_switch(full_sample=True)),
         clean=_with_overlay(_kill_switch(full_sample=False)),
     ),
-    Twin(
+    LeakPair(
         name="stop-loss on tomorrow's gap",
         leaky=_with_overlay(_stop_loss(days_early=1)),
         clean=_with_overlay(_stop_loss(days_early=0)),
     ),
-    Twin(
+    LeakPair(
         name="delisting known early",
         leaky=_with_overlay(_leave_dying(days_early=5)),
         clean=_with_overlay(_leave_dying(days_early=0)),
     ),
-    Twin(
+    LeakPair(
         name="book smoothed over a centred window",
-        leaky=lambda stand: _book_smoothed(stand, centred=True),
-        clean=lambda stand: _book_smoothed(stand, centred=False),
+        leaky=lambda setup: _book_smoothed(setup, centred=True),
+        clean=lambda setup: _book_smoothed(setup, centred=False),
     ),
 )

@@ -10,40 +10,40 @@ from market.panel import BAR_FIELDS, Panel, aligned_frame
 from market.returns import forward_returns
 from market.universe import choose_universe
 from signals.features import compute_features
-from strategy.proofs.leaks.leak import Stand, Twin
+from strategy.proofs.leaks.leak import HonestSetup, LeakPair
 from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest
 
-__all__ = ["FEATURE_TWINS"]
+__all__ = ["FEATURE_LEAKS"]
 
 Formula = Callable[[Panel], pd.DataFrame]
 Altered = Callable[[Panel, pd.DataFrame], pd.DataFrame]
 
 
-def _altered(feature: str, change: Altered) -> Callable[[Stand], PipelineUnderTest]:
+def _altered(feature: str, change: Altered) -> Callable[[HonestSetup], PipelineUnderTest]:
     """Return a maker of pipelines in which one feature that the model reads was changed."""
 
-    def make(stand: Stand) -> PipelineUnderTest:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def features(panel: Panel) -> Features:
-            honest = stand.pipeline.features(panel)
+            honest = setup.pipeline.features(panel)
             return {**honest, feature: change(panel, honest[feature])}
 
-        return replace(stand.pipeline, features=features)
+        return replace(setup.pipeline, features=features)
 
     return make
 
 
-def _added(feature: str, formula: Formula) -> Callable[[Stand], PipelineUnderTest]:
+def _added(feature: str, formula: Formula) -> Callable[[HonestSetup], PipelineUnderTest]:
     """Return a maker of pipelines with one feature more, which the scores do not read."""
 
-    def make(stand: Stand) -> PipelineUnderTest:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def features(panel: Panel) -> Features:
-            return {**stand.pipeline.features(panel), feature: formula(panel)}
+            return {**setup.pipeline.features(panel), feature: formula(panel)}
 
         def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
             known = {name: frame for name, frame in features.items() if name != feature}
-            return stand.pipeline.scores(known, panel, sessions)
+            return setup.pipeline.scores(known, panel, sessions)
 
-        return replace(stand.pipeline, features=features, scores=scores)
+        return replace(setup.pipeline, features=features, scores=scores)
 
     return make
 
@@ -82,20 +82,20 @@ def _standardized_within_session(panel: Panel) -> pd.DataFrame:
     return shares.sub(shares.mean(axis=1), axis=0).div(shares.std(axis=1), axis=0)
 
 
-def _filled(*, backward: bool) -> Callable[[Stand], PipelineUnderTest]:
-    def make(stand: Stand) -> PipelineUnderTest:
+def _filled(*, backward: bool) -> Callable[[HonestSetup], PipelineUnderTest]:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def features(panel: Panel) -> Features:
-            raw = compute_features(panel, stand.spec.features.set)
+            raw = compute_features(panel, setup.spec.features.set)
             return {name: (frame.bfill(limit=3) if backward else frame.ffill(limit=3)) for name, frame in raw.items()}
 
-        return replace(stand.pipeline, features=features)
+        return replace(setup.pipeline, features=features)
 
     return make
 
 
-def _merged_target(stand: Stand, *, honest: bool) -> PipelineUnderTest:
+def _merged_target(setup: HonestSetup, *, honest: bool) -> PipelineUnderTest:
     """Join a table of labels on (session, ticker), as a research notebook does."""
-    execution = stand.spec.execution
+    execution = setup.spec.execution
     known_after = execution.delay + 1 if honest else 0
 
     def formula(panel: Panel) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def _merged_target(stand: Stand, *, honest: bool) -> PipelineUnderTest:
         wide = merged.pivot_table(index="session", columns="ticker", values="label")
         return wide.reindex(index=panel.sessions, columns=panel.tickers)
 
-    return _added("label_of_the_day", formula)(stand)
+    return _added("label_of_the_day", formula)(setup)
 
 
 def _dividend_yield(panel: Panel, *, days_early: int) -> pd.DataFrame:
@@ -115,9 +115,9 @@ def _dividend_yield(panel: Panel, *, days_early: int) -> pd.DataFrame:
     return (factor.shift(1) / factor - 1.0).shift(-days_early)
 
 
-def _dividend_bars(stand: Stand) -> Panel:
+def _dividend_bars(setup: HonestSetup) -> Panel:
     """Return the bars with a dividend of 1 % a quarter in every third ticker, adjusted as a vendor does."""
-    panel = stand.panel
+    panel = setup.panel
     rows, columns = np.arange(len(panel.sessions)), np.arange(len(panel.tickers))
     paid = (rows[:, None] % 63 == columns % 60) & (columns % 3 == 0)
     kept = np.where(paid, 0.99, 1.0)
@@ -142,100 +142,100 @@ def _largest_then(panel: Panel) -> pd.DataFrame:
     return choose_universe(panel, f"top{len(panel.tickers) // 2}").universe
 
 
-def _with_universe(universe: Callable[[Panel], pd.DataFrame]) -> Callable[[Stand], PipelineUnderTest]:
-    return lambda stand: replace(stand.pipeline, universe=universe)
+def _with_universe(universe: Callable[[Panel], pd.DataFrame]) -> Callable[[HonestSetup], PipelineUnderTest]:
+    return lambda setup: replace(setup.pipeline, universe=universe)
 
 
-def _window_ending(stand: Stand, *, ahead: int) -> PipelineUnderTest:
+def _window_ending(setup: HonestSetup, *, ahead: int) -> PipelineUnderTest:
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         moved = {name: frame.shift(-ahead) for name, frame in features.items()}
-        return stand.pipeline.scores(moved, panel, sessions)
+        return setup.pipeline.scores(moved, panel, sessions)
 
-    return replace(stand.pipeline, scores=scores, score_warm_up=stand.pipeline.score_warm_up + 1)
+    return replace(setup.pipeline, scores=scores, score_warm_up=setup.pipeline.score_warm_up + 1)
 
 
-def _scores_scaled(stand: Stand, *, by_panel: bool) -> PipelineUnderTest:
+def _scores_scaled(setup: HonestSetup, *, by_panel: bool) -> PipelineUnderTest:
     """Divide scores by the spread of one feature, over the whole panel or within their own session."""
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-        raw, spread = stand.pipeline.scores(features, panel, sessions), features["volatility"]
+        raw, spread = setup.pipeline.scores(features, panel, sessions), features["volatility"]
         scale = np.nanstd(spread.to_numpy()) if by_panel else spread.loc[sessions].std(axis=1)
         return raw.div(scale, axis=0)
 
-    return replace(stand.pipeline, scores=scores)
+    return replace(setup.pipeline, scores=scores)
 
 
-FEATURE_TWINS = (
-    Twin(
+FEATURE_LEAKS = (
+    LeakPair(
         name="one feature one bar early",
         leaky=_altered("volume_ratio", lambda _, feature: feature.shift(-1)),
         clean=_altered("volume_ratio", lambda _, feature: feature.shift(1)),
     ),
-    Twin(
+    LeakPair(
         name="one bar early, one of 14 features, one ticker",
         leaky=_altered("ret_1d", _moved_for_one(-1)),
         clean=_altered("ret_1d", _moved_for_one(1)),
     ),
-    Twin(
+    LeakPair(
         name="centred window",
         leaky=_added("mean_of_five", lambda panel: _mean_of_five(panel, centred=True)),
         clean=_added("mean_of_five", lambda panel: _mean_of_five(panel, centred=False)),
     ),
-    Twin(
+    LeakPair(
         name="full-sample winsor bound",
         leaky=_added("clipped", _clipped_over_time),
         clean=_added("clipped", _clipped_within_session),
     ),
-    Twin(
+    LeakPair(
         name="feature standardized over the full sample",
         leaky=_added("standardized", _standardized_over_time),
         clean=_added("standardized", _standardized_within_session),
     ),
-    Twin(name="back-fill", leaky=_filled(backward=True), clean=_filled(backward=False)),
-    Twin(
+    LeakPair(name="back-fill", leaky=_filled(backward=True), clean=_filled(backward=False)),
+    LeakPair(
         name="target in the features through a merge",
-        leaky=lambda stand: _merged_target(stand, honest=False),
-        clean=lambda stand: _merged_target(stand, honest=True),
+        leaky=lambda setup: _merged_target(setup, honest=False),
+        clean=lambda setup: _merged_target(setup, honest=True),
     ),
-    Twin(
+    LeakPair(
         name="adjusted-price level feature",
         leaky=_added("level", lambda panel: panel.close),
         clean=_added("level", lambda panel: panel.close / panel.close.shift(20)),
     ),
-    Twin(
+    LeakPair(
         name="rank over time instead of over the cross-section",
         leaky=_added("rank", lambda panel: panel.close.pct_change(fill_method=None).rank(pct=True)),
         clean=_added("rank", lambda panel: panel.close.pct_change(fill_method=None).rank(axis=1, pct=True)),
     ),
-    Twin(
+    LeakPair(
         name="market return of t+1",
         leaky=_altered("market_return", lambda _, feature: feature.shift(-1)),
         clean=_altered("market_return", lambda _, feature: feature.copy()),
     ),
-    Twin(
+    LeakPair(
         name="dividend known one day early",
         leaky=_added("dividend", lambda panel: _dividend_yield(panel, days_early=1)),
         clean=_added("dividend", lambda panel: _dividend_yield(panel, days_early=0)),
         bars=_dividend_bars,
     ),
-    Twin(
+    LeakPair(
         name="today's members",
         leaky=_with_universe(_members_of_today),
         clean=_with_universe(lambda panel: panel.universe),
     ),
-    Twin(
+    LeakPair(
         name="universe by full-sample dollar volume",
         leaky=_with_universe(_largest_ever),
         clean=_with_universe(_largest_then),
     ),
-    Twin(
+    LeakPair(
         name="off-by-one in the window",
-        leaky=lambda stand: _window_ending(stand, ahead=1),
-        clean=lambda stand: _window_ending(stand, ahead=0),
+        leaky=lambda setup: _window_ending(setup, ahead=1),
+        clean=lambda setup: _window_ending(setup, ahead=0),
     ),
-    Twin(
+    LeakPair(
         name="scores divided by a full-sample spread",
-        leaky=lambda stand: _scores_scaled(stand, by_panel=True),
-        clean=lambda stand: _scores_scaled(stand, by_panel=False),
+        leaky=lambda setup: _scores_scaled(setup, by_panel=True),
+        clean=lambda setup: _scores_scaled(setup, by_panel=False),
     ),
 )

@@ -1,15 +1,15 @@
-'''Twin: a pipeline that cheats in one way, beside one that does the same thing honestly.
+'''Leak: a pipeline with one look-ahead leak, beside one that does the same thing without it.
 
-A twin of your own needs this module and nothing of the checks:
+A pair of your own needs this module and nothing of the checks:
 
     from dataclasses import replace
 
-    from strategy.prove import ProveOptions
-    from strategy.prove.self_test import SELF_TEST_SESSIONS, make_stand, self_test
-    from strategy.prove.twins import Stand, Twin
+    from strategy.proofs.checks import ProveOptions
+    from strategy.proofs.leaks import HonestSetup, LeakPair
+    from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_honest_setup, self_test
 
 
-    def calm(stand: Stand, *, days_early: int):
+    def calm(setup: HonestSetup, *, days_early: int):
         """Halve the book on sessions on which the market moved by more than 1 %."""
 
         def overlays(weights, panel):
@@ -17,23 +17,23 @@ A twin of your own needs this module and nothing of the checks:
             moved = market.abs().shift(-days_early) > 0.01
             return weights.mul(1.0 - 0.5 * moved, axis=0)
 
-        return replace(stand.pipeline, overlays=overlays)
+        return replace(setup.pipeline, overlays=overlays)
 
 
-    twin = Twin(
+    pair = LeakPair(
         name="calm on the eve of a move",
-        leaky=lambda stand: calm(stand, days_early=1),
-        clean=lambda stand: calm(stand, days_early=0),
+        leaky=lambda setup: calm(setup, days_early=1),
+        clean=lambda setup: calm(setup, days_early=0),
     )
-    table = self_test(make_stand(), [twin], options=ProveOptions(sessions=SELF_TEST_SESSIONS))
+    table = self_test(make_honest_setup(), [pair], options=ProveOptions(sessions=SELF_TEST_SESSIONS))
     print(table)  # the catch table, as Markdown
-    assert table.is_right  # the leak was caught and the honest one was not accused
+    assert table.is_right  # the leak was caught and the clean pipeline was not accused
 
 What a stage may be, and what each is given
 -------------------------------------------
-``dataclasses.replace(stand.pipeline, stage=yours)`` swaps one stage, or several; call ``stand.pipeline.stage`` inside
+``dataclasses.replace(setup.pipeline, stage=yours)`` swaps one stage, or several; call ``setup.pipeline.stage`` inside
 yours to change what the honest one says. Every stage is a pure function of what it is given: it reads bars from
-``panel`` alone, never from ``stand.panel``, and changes no frame in place. Frames are sessions × tickers; row *t* of
+``panel`` alone, never from ``setup.panel``, and changes no frame in place. Frames are sessions × tickers; row *t* of
 what a stage returns claims to be known at the close of *t*.
 
 ======================  =============================================================================================
@@ -44,7 +44,7 @@ stage                   what it is
 ``scores``              ``features, panel, sessions`` → float frame of those sessions. The trained network reads exactly
                         the honest names: take any feature that you add out again before calling the honest ``scores``
 ``weights``             ``scores, panel`` → weights decided at each close, all sessions of the panel; a row of NaN is no
-                        rebalance, and no decision is made before ``stand.pipeline.first_decision``
+                        rebalance, and no decision is made before ``setup.pipeline.first_decision``
 ``overlays``            ``weights, panel`` → final weights, of the same shape
 ``labels``              ``panel`` → forward returns, from the fill on
 ``fill_equity``         ``weights, panel`` → Series, cost-free equity just before the fills of each session
@@ -54,8 +54,8 @@ stage                   what it is
 ``clocks``              dict of ``Execution`` by who declares it: ``"fills"``, ``"paper"``, …
 ======================  =============================================================================================
 
-The honest twin does the same thing without the leak: the same window that ends a session earlier, the same choice made
-on validation. It is the harder half: a clean twin that is accused shows a check that is wrong, or a leak of its own.
+The clean pipeline does the same thing without the leak: the same window that ends a session earlier, the same choice
+made on validation. It is the harder half: if it is accused, a check is wrong, or it has a leak of its own.
 '''
 
 from collections.abc import Callable
@@ -66,12 +66,12 @@ from models.checkpoint import Checkpoint
 from strategy.definitions.spec import StrategySpec
 from strategy.proofs.pipeline_under_test import PipelineUnderTest
 
-__all__ = ["Stand", "Twin", "own_bars"]
+__all__ = ["HonestSetup", "LeakPair", "setup_bars"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stand:
-    """What every twin starts from; ``make_stand()`` builds it in some seconds, always the same.
+class HonestSetup:
+    """What every pair starts from; ``make_honest_setup()`` builds it in seconds, always the same.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Stand:
     checkpoint : Checkpoint
         That network, trained on the panel.
     pipeline : PipelineUnderTest
-        The honest strategy; twins replace one of its stages.
+        The honest strategy; a leak replaces one of its stages.
     """
 
     panel: Panel
@@ -93,13 +93,13 @@ class Stand:
     pipeline: PipelineUnderTest
 
 
-def own_bars(stand: Stand) -> Panel:
-    """Return the stand's bars."""
-    return stand.panel
+def setup_bars(setup: HonestSetup) -> Panel:
+    """Bars of the setup."""
+    return setup.panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Twin:
+class LeakPair:
     """One leak, and the same thing without it; the module's docstring shows one from beginning to end.
 
     Parameters
@@ -107,13 +107,13 @@ class Twin:
     name : str
         A few words, for the catch table.
     leaky, clean : callable
-        Stand to the pipeline that cheats, and to the one that does not.
+        Make the leaking and the clean pipeline from the setup.
     bars : callable
-        Stand to the bars of both; its own by default. Others, where the leak needs what the built-in market lacks:
-        dividends, say.
+        Makes the bars of both from the setup, by default its own; other bars where the leak needs what the built-in
+        market lacks, such as dividends.
     """
 
     name: str
-    leaky: Callable[[Stand], PipelineUnderTest]
-    clean: Callable[[Stand], PipelineUnderTest]
-    bars: Callable[[Stand], Panel] = own_bars
+    leaky: Callable[[HonestSetup], PipelineUnderTest]
+    clean: Callable[[HonestSetup], PipelineUnderTest]
+    bars: Callable[[HonestSetup], Panel] = setup_bars

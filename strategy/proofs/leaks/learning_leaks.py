@@ -15,30 +15,30 @@ from models.train import train_network
 from models.windows import fit_scaler
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.learn import TrainingData, model_features, prepare_training_data, tradable
-from strategy.proofs.leaks.leak import Stand, Twin
+from strategy.proofs.leaks.leak import HonestSetup, LeakPair
 from strategy.proofs.pipeline_under_test import PipelineUnderTest, SpanPair
 from strategy.proofs.shipped_pipeline import span_pairs
 
-__all__ = ["LEARNING_TWINS"]
+__all__ = ["LEARNING_LEAKS"]
 
 THRESHOLDS = np.linspace(-0.05, 0.05, 41)
 
 Rows = Callable[[Split], slice]
 
 
-def _scaled_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
+def _scaled_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
     """Return a maker of pipelines whose scaler is fitted on other rows."""
 
-    def make(stand: Stand) -> PipelineUnderTest:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def scaler(panel: Panel) -> Mapping[str, Any]:
-            training_data = prepare_training_data(stand.spec, panel)
-            features, eligible = model_features(stand.spec, panel), tradable(panel)
+            training_data = prepare_training_data(setup.spec, panel)
+            features, eligible = model_features(setup.spec, panel), tradable(panel)
             fitted = fit_scaler(
                 features, targets=training_data.forward, universe=eligible, rows=rows(training_data.split)
             )
             return fitted.as_card()
 
-        return replace(stand.pipeline, scaler=scaler)
+        return replace(setup.pipeline, scaler=scaler)
 
     return make
 
@@ -60,61 +60,61 @@ def _trained(
     return {**weights, "validation loss": model.best.validation_loss, "slope": calibration.slope}
 
 
-def _stopped_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
-    def make(stand: Stand) -> PipelineUnderTest:
+def _stopped_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def fit(panel: Panel) -> Mapping[str, Any]:
-            training_data = prepare_training_data(stand.spec, panel)
+            training_data = prepare_training_data(setup.spec, panel)
             return _trained(
-                stand.spec,
+                setup.spec,
                 training_data,
                 stopping=rows(training_data.split),
                 calibrating=training_data.split.validation,
             )
 
-        return replace(stand.pipeline, fit=fit)
+        return replace(setup.pipeline, fit=fit)
 
     return make
 
 
-def _calibrated_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
-    def make(stand: Stand) -> PipelineUnderTest:
+def _calibrated_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def fit(panel: Panel) -> Mapping[str, Any]:
-            training_data = prepare_training_data(stand.spec, panel)
+            training_data = prepare_training_data(setup.spec, panel)
             return _trained(
-                stand.spec,
+                setup.spec,
                 training_data,
                 stopping=training_data.split.validation,
                 calibrating=rows(training_data.split),
             )
 
-        return replace(stand.pipeline, fit=fit)
+        return replace(setup.pipeline, fit=fit)
 
     return make
 
 
-def _threshold_on(rows: Rows) -> Callable[[Stand], PipelineUnderTest]:
+def _threshold_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
     """Return a maker of pipelines that hold names above the momentum that did best over the given rows."""
 
-    def make(stand: Stand) -> PipelineUnderTest:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def fit(panel: Panel) -> Mapping[str, Any]:
-            training_data = prepare_training_data(stand.spec, panel)
+            training_data = prepare_training_data(setup.spec, panel)
             chosen = rows(training_data.split)
-            momentum = model_features(stand.spec, panel)["ret_5d"].iloc[chosen].to_numpy()
+            momentum = model_features(setup.spec, panel)["ret_5d"].iloc[chosen].to_numpy()
             forward = training_data.forward.iloc[chosen].to_numpy()
             earned = [np.nansum(np.where(momentum > bar, forward, 0.0)) for bar in THRESHOLDS]
             return {"threshold": float(THRESHOLDS[int(np.argmax(earned))])}
 
-        return replace(stand.pipeline, fit=fit)
+        return replace(setup.pipeline, fit=fit)
 
     return make
 
 
-def _split_with(gap: int | None) -> Callable[[Stand], PipelineUnderTest]:
+def _split_with(gap: int | None) -> Callable[[HonestSetup], PipelineUnderTest]:
     """Return a maker of pipelines whose spans end so many rows before the next; None keeps the purge."""
 
-    def make(stand: Stand) -> PipelineUnderTest:
+    def make(setup: HonestSetup) -> PipelineUnderTest:
         def spans(panel: Panel) -> tuple[SpanPair, ...]:
-            pairs = span_pairs(stand.spec, panel)
+            pairs = span_pairs(setup.spec, panel)
             starts = {pair.judged_on: pair.judged[0] for pair in pairs}
             following = {"training": starts["validation"], "validation": starts["test"]}
             if gap is None:
@@ -123,61 +123,61 @@ def _split_with(gap: int | None) -> Callable[[Stand], PipelineUnderTest]:
                 replace(pair, fitted=np.arange(pair.fitted[0], following[pair.fitted_on] - gap)) for pair in pairs
             )
 
-        return replace(stand.pipeline, spans=spans)
+        return replace(setup.pipeline, spans=spans)
 
     return make
 
 
-def _folds(stand: Stand, *, embargo: int) -> PipelineUnderTest:
+def _folds(setup: HonestSetup, *, embargo: int) -> PipelineUnderTest:
     """Judge a middle block and train on both sides of it, as combinatorial splits do."""
 
     def spans(panel: Panel) -> tuple[SpanPair, ...]:
-        rows, purge = np.arange(len(panel.sessions)), stand.spec.execution.delay + 1
+        rows, purge = np.arange(len(panel.sessions)), setup.spec.execution.delay + 1
         first, stop = len(rows) // 3, len(rows) // 2
         outside = (rows < first - purge) | (rows >= stop + purge + embargo)
         block = SpanPair(
             fitted_on="both sides", judged_on="block", fitted=rows[outside], judged=rows[first:stop], embargo=5
         )
-        return (*span_pairs(stand.spec, panel), block)
+        return (*span_pairs(setup.spec, panel), block)
 
-    return replace(stand.pipeline, spans=spans)
+    return replace(setup.pipeline, spans=spans)
 
 
 def _test(split: Split) -> slice:
     return slice(split.test.start, split.test.stop - split.purge - 1)
 
 
-LEARNING_TWINS = (
-    Twin(
+LEARNING_LEAKS = (
+    LeakPair(
         name="full-sample scaler",
         leaky=_scaled_on(lambda split: slice(0, split.test.stop)),
         clean=_scaled_on(lambda split: split.train),
     ),
-    Twin(
+    LeakPair(
         name="scaler fitted with validation",
         leaky=_scaled_on(lambda split: slice(0, split.validation.stop)),
         clean=_scaled_on(lambda split: split.train),
     ),
-    Twin(
+    LeakPair(
         name="early stopping on test",
         leaky=_stopped_on(_test),
         clean=_stopped_on(lambda split: split.validation),
     ),
-    Twin(
+    LeakPair(
         name="calibration on test",
         leaky=_calibrated_on(_test),
         clean=_calibrated_on(lambda split: split.validation),
     ),
-    Twin(
+    LeakPair(
         name="threshold chosen on test",
         leaky=_threshold_on(_test),
         clean=_threshold_on(lambda split: split.validation),
     ),
-    Twin(name="label overlap without purge", leaky=_split_with(0), clean=_split_with(None)),
-    Twin(name="purge one session short", leaky=_split_with(1), clean=_split_with(2)),
-    Twin(
+    LeakPair(name="label overlap without purge", leaky=_split_with(0), clean=_split_with(None)),
+    LeakPair(name="purge one session short", leaky=_split_with(1), clean=_split_with(2)),
+    LeakPair(
         name="fold without embargo",
-        leaky=lambda stand: _folds(stand, embargo=0),
-        clean=lambda stand: _folds(stand, embargo=5),
+        leaky=lambda setup: _folds(setup, embargo=0),
+        clean=lambda setup: _folds(setup, embargo=5),
     ),
 )

@@ -9,15 +9,15 @@ import pandas as pd
 
 from market.panel import Panel
 from market.returns import forward_returns
-from strategy.proofs.leaks.leak import Stand, Twin
+from strategy.proofs.leaks.leak import HonestSetup, LeakPair
 from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest, SpanPair
 
-__all__ = ["OUTSIDE_TWINS"]
+__all__ = ["OUTSIDE_LEAKS"]
 
 FEATURE_WARM_UP, SCORE_WARM_UP = 50, 150  # sessions: a month may begin 23 sessions before its successor
 
 
-def bridged_index(stand: Stand, *, to_next_print: bool) -> PipelineUnderTest:
+def bridged_index(setup: HonestSetup, *, to_next_print: bool) -> PipelineUnderTest:
     """Bridge missing closes before averaging the market: by a line that ends at the reopening, or by the last close.
 
     Halted names are out of the universe, so nobody looked at their rows; the market return of everybody else has them.
@@ -28,12 +28,12 @@ def bridged_index(stand: Stand, *, to_next_print: bool) -> PipelineUnderTest:
         bridged = close.interpolate(limit_area="inside") if to_next_print else close.ffill(limit=5)
         market = bridged.pct_change(fill_method=None).mean(axis=1)
         everywhere = pd.DataFrame(dict.fromkeys(panel.tickers, market)).rename_axis(columns="ticker")
-        return {**stand.pipeline.features(panel), "market_return": everywhere.where(panel.printed)}
+        return {**setup.pipeline.features(panel), "market_return": everywhere.where(panel.printed)}
 
-    return replace(stand.pipeline, features=features)
+    return replace(setup.pipeline, features=features)
 
 
-def monthly_volume(stand: Stand, *, method: Literal["nearest", "ffill"]) -> PipelineUnderTest:
+def monthly_volume(setup: HonestSetup, *, method: Literal["nearest", "ffill"]) -> PipelineUnderTest:
     """Compare the week's volume with a monthly table, stamped with the session after each month, by an as-of join.
 
     The stamps are right; the join takes the nearest, so that from mid-month on it is the month's own mean.
@@ -45,29 +45,29 @@ def monthly_volume(stand: Stand, *, method: Literal["nearest", "ffill"]) -> Pipe
         table.index = pd.DatetimeIndex(panel.sessions.to_series().groupby(month).first())
         typical = table.reindex(panel.sessions, method=method)
         trend = panel.volume.rolling(5).mean() / typical.where(typical > 0)
-        return {**stand.pipeline.features(panel), "volume_trend": trend.rename_axis(index="session")}
+        return {**setup.pipeline.features(panel), "volume_trend": trend.rename_axis(index="session")}
 
-    return replace(stand.pipeline, features=features, feature_warm_up=FEATURE_WARM_UP, score_warm_up=SCORE_WARM_UP)
+    return replace(setup.pipeline, features=features, feature_warm_up=FEATURE_WARM_UP, score_warm_up=SCORE_WARM_UP)
 
 
-def without_bad_prints(stand: Stand, *, confirmed: bool) -> PipelineUnderTest:
+def without_bad_prints(setup: HonestSetup, *, confirmed: bool) -> PipelineUnderTest:
     """Blank returns beyond 5 % as bad prints: once the next session takes half of them back, or on thin volume.
 
     The cleaning was copied from the vendor's audit, which runs over a finished file.
     """
 
     def features(panel: Panel) -> Features:
-        honest = stand.pipeline.features(panel)
+        honest = setup.pipeline.features(panel)
         moved = honest["ret_1d"]
         undone = moved.shift(-1) / moved < -0.5
         thin = honest["volume_ratio"] < 1.0
         bad = (moved.abs() > 0.05) & (undone if confirmed else thin)
         return {**honest, "ret_1d": moved.mask(bad)}
 
-    return replace(stand.pipeline, features=features)
+    return replace(setup.pipeline, features=features)
 
 
-def monthly_list(stand: Stand, *, months_late: int) -> PipelineUnderTest:
+def monthly_list(setup: HonestSetup, *, months_late: int) -> PipelineUnderTest:
     """Hold the 40 names with the largest mean dollar volume of a month.
 
     ``resample("MS")`` stamps a month's mean with its first day: read forward, the list is in force before it exists.
@@ -78,43 +78,43 @@ def monthly_list(stand: Stand, *, months_late: int) -> PipelineUnderTest:
         liquid = by_month.rank(axis=1, ascending=False) <= 40
         return panel.universe & liquid.reindex(panel.sessions, method="ffill")
 
-    return replace(stand.pipeline, universe=universe, feature_warm_up=FEATURE_WARM_UP, score_warm_up=SCORE_WARM_UP)
+    return replace(setup.pipeline, universe=universe, feature_warm_up=FEATURE_WARM_UP, score_warm_up=SCORE_WARM_UP)
 
 
-def tied_scores(stand: Stand, *, sorted_by: Literal["outcome", "ticker"]) -> PipelineUnderTest:
+def tied_scores(setup: HonestSetup, *, sorted_by: Literal["outcome", "ticker"]) -> PipelineUnderTest:
     """Round scores to ten buckets and rank them, ties in the order of the long table's rows.
 
     The table came from a study of deciles that had sorted it by outcome; nobody sorted it back.
     """
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-        honest = stand.pipeline.scores(features, panel, sessions)
+        honest = setup.pipeline.scores(features, panel, sessions)
         bucket = honest.rank(axis=1, pct=True).mul(10).round()
-        outcome = forward_returns(panel, stand.pipeline.execution).reindex_like(honest)
+        outcome = forward_returns(panel, setup.pipeline.execution).reindex_like(honest)
         table = bucket.melt(ignore_index=False, value_name="bucket").reset_index()
         table = table.assign(outcome=outcome.melt()["value"]).sort_values(sorted_by, kind="stable")
         table["place"] = table.groupby("session")["bucket"].rank(method="first")
         place = table.pivot_table(index="session", columns="ticker", values="place").reindex_like(honest)
         return 0.01 * place.sub(place.mean(axis=1), axis=0).div(place.max(axis=1), axis=0)
 
-    return replace(stand.pipeline, scores=scores)
+    return replace(setup.pipeline, scores=scores)
 
 
-def fillable_weights(stand: Stand, *, days_early: int) -> PipelineUnderTest:
+def fillable_weights(setup: HonestSetup, *, days_early: int) -> PipelineUnderTest:
     """Set the weight to 0 where the name does not print, so that the engine stops reporting unfilled orders.
 
     Looked up in the session of the fill, it leaves names on the eve of their halt or delisting, and on no other day.
     """
 
     def weights(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-        decided = stand.pipeline.weights(scores, panel)
+        decided = setup.pipeline.weights(scores, panel)
         prints = panel.printed.shift(-days_early, fill_value=True)
         return decided.mask(decided.notna() & ~prints, 0.0)
 
-    return replace(stand.pipeline, weights=weights)
+    return replace(setup.pipeline, weights=weights)
 
 
-def smoothed_market(stand: Stand, *, zero_phase: bool) -> PipelineUnderTest:
+def smoothed_market(setup: HonestSetup, *, zero_phase: bool) -> PipelineUnderTest:
     """Halve the book while the market's filtered return is below zero.
 
     ``filtfilt`` was chosen because the filtered line no longer lags behind the raw one.
@@ -129,10 +129,10 @@ def smoothed_market(stand: Stand, *, zero_phase: bool) -> PipelineUnderTest:
         falling = pd.Series(filtered, index=market.index).reindex(panel.sessions) < 0
         return weights.mul(1.0 - 0.5 * falling, axis=0)
 
-    return replace(stand.pipeline, overlays=overlays)
+    return replace(setup.pipeline, overlays=overlays)
 
 
-def month_end_book(stand: Stand, *, by_file: bool) -> PipelineUnderTest:
+def month_end_book(setup: HonestSetup, *, by_file: bool) -> PipelineUnderTest:
     """Halve the book over the turn of the month: at the month's last row in the file, or by the calendar's weekdays.
 
     No price is read ahead, only which sessions follow; traded live, every session is the month's last so far.
@@ -143,47 +143,47 @@ def month_end_book(stand: Stand, *, by_file: bool) -> PipelineUnderTest:
         last = sessions.groupby(sessions.dt.to_period("M")).transform("max") if by_file else _last_weekday(sessions)
         return weights.mul(1.0 - 0.5 * (sessions == last), axis=0)
 
-    return replace(stand.pipeline, overlays=overlays)
+    return replace(setup.pipeline, overlays=overlays)
 
 
 def _last_weekday(sessions: pd.Series) -> pd.Series:
     return pd.Series(pd.offsets.BMonthEnd().rollforward(session) for session in sessions).set_axis(sessions.index)
 
 
-def complete_names(stand: Stand, *, whole_file: bool) -> PipelineUnderTest:
+def complete_names(setup: HonestSetup, *, whole_file: bool) -> PipelineUnderTest:
     """Fit mean and deviation on training rows, over names without a gap.
 
     ``dropna(axis=1)`` comes before the split, so a halt or delisting in the test span takes a name out of training.
     """
 
     def scaler(panel: Panel) -> dict[str, Any]:
-        rows = _training_rows(stand, panel)
+        rows = _training_rows(setup, panel)
         close = panel.close if whole_file else panel.close.iloc[rows]
         names = close.dropna(axis=1).columns
-        features = stand.pipeline.features(panel)
+        features = setup.pipeline.features(panel)
         fitted = {key: pd.Series(frame[names].iloc[rows].to_numpy().ravel()) for key, frame in features.items()}
         means = {f"mean {key}": float(values.mean()) for key, values in fitted.items()}  # NaN if no name is complete
         return means | {f"sd {key}": float(values.std()) for key, values in fitted.items()}
 
-    return replace(stand.pipeline, scaler=scaler)
+    return replace(setup.pipeline, scaler=scaler)
 
 
-def weekly_refits(stand: Stand, *, purge: Literal["days", "sessions"]) -> PipelineUnderTest:
+def weekly_refits(setup: HonestSetup, *, purge: Literal["days", "sessions"]) -> PipelineUnderTest:
     """Refit each Monday of the test span on all rows whose label is over, which takes two sessions.
 
     ``Timedelta(days=2)`` is two sessions on every other weekday; from a Monday back it is the weekend.
     """
 
     def spans(panel: Panel) -> Sequence[SpanPair]:
-        mondays = np.flatnonzero((panel.sessions.day_of_week == 0) & (panel.sessions >= stand.pipeline.first_decision))
+        mondays = np.flatnonzero((panel.sessions.day_of_week == 0) & (panel.sessions >= setup.pipeline.first_decision))
         return tuple(_week(panel, int(monday), purge) for monday in mondays)
 
-    return replace(stand.pipeline, spans=spans)
+    return replace(setup.pipeline, spans=spans)
 
 
-def _training_rows(stand: Stand, panel: Panel) -> np.ndarray:
-    assert stand.pipeline.spans is not None
-    return stand.pipeline.spans(panel)[0].fitted
+def _training_rows(setup: HonestSetup, panel: Panel) -> np.ndarray:
+    assert setup.pipeline.spans is not None
+    return setup.pipeline.spans(panel)[0].fitted
 
 
 def _week(panel: Panel, monday: int, purge: Literal["days", "sessions"]) -> SpanPair:
@@ -194,55 +194,55 @@ def _week(panel: Panel, monday: int, purge: Literal["days", "sessions"]) -> Span
     return SpanPair(fitted_on=f"rows before the {week}", judged_on=week, fitted=fitted, judged=judged)
 
 
-OUTSIDE_TWINS = (
-    Twin(
+OUTSIDE_LEAKS = (
+    LeakPair(
         name="market index over gaps bridged to the next print",
-        leaky=lambda stand: bridged_index(stand, to_next_print=True),
-        clean=lambda stand: bridged_index(stand, to_next_print=False),
+        leaky=lambda setup: bridged_index(setup, to_next_print=True),
+        clean=lambda setup: bridged_index(setup, to_next_print=False),
     ),
-    Twin(
+    LeakPair(
         name="monthly table joined to the nearest stamp",
-        leaky=lambda stand: monthly_volume(stand, method="nearest"),
-        clean=lambda stand: monthly_volume(stand, method="ffill"),
+        leaky=lambda setup: monthly_volume(setup, method="nearest"),
+        clean=lambda setup: monthly_volume(setup, method="ffill"),
     ),
-    Twin(
+    LeakPair(
         name="bad print known by its reversal",
-        leaky=lambda stand: without_bad_prints(stand, confirmed=True),
-        clean=lambda stand: without_bad_prints(stand, confirmed=False),
+        leaky=lambda setup: without_bad_prints(setup, confirmed=True),
+        clean=lambda setup: without_bad_prints(setup, confirmed=False),
     ),
-    Twin(
+    LeakPair(
         name="month's liquid list stamped with its first day",
-        leaky=lambda stand: monthly_list(stand, months_late=0),
-        clean=lambda stand: monthly_list(stand, months_late=1),
+        leaky=lambda setup: monthly_list(setup, months_late=0),
+        clean=lambda setup: monthly_list(setup, months_late=1),
     ),
-    Twin(
+    LeakPair(
         name="ties in the order of a table sorted by outcome",
-        leaky=lambda stand: tied_scores(stand, sorted_by="outcome"),
-        clean=lambda stand: tied_scores(stand, sorted_by="ticker"),
+        leaky=lambda setup: tied_scores(setup, sorted_by="outcome"),
+        clean=lambda setup: tied_scores(setup, sorted_by="ticker"),
     ),
-    Twin(
+    LeakPair(
         name="no weight where the fill session has no print",
-        leaky=lambda stand: fillable_weights(stand, days_early=1),
-        clean=lambda stand: fillable_weights(stand, days_early=0),
+        leaky=lambda setup: fillable_weights(setup, days_early=1),
+        clean=lambda setup: fillable_weights(setup, days_early=0),
     ),
-    Twin(
+    LeakPair(
         name="market filtered without a lag (filtfilt)",
-        leaky=lambda stand: smoothed_market(stand, zero_phase=True),
-        clean=lambda stand: smoothed_market(stand, zero_phase=False),
+        leaky=lambda setup: smoothed_market(setup, zero_phase=True),
+        clean=lambda setup: smoothed_market(setup, zero_phase=False),
     ),
-    Twin(
+    LeakPair(
         name="month-end found in the file",
-        leaky=lambda stand: month_end_book(stand, by_file=True),
-        clean=lambda stand: month_end_book(stand, by_file=False),
+        leaky=lambda setup: month_end_book(setup, by_file=True),
+        clean=lambda setup: month_end_book(setup, by_file=False),
     ),
-    Twin(
+    LeakPair(
         name="scaler over names complete in the whole file",
-        leaky=lambda stand: complete_names(stand, whole_file=True),
-        clean=lambda stand: complete_names(stand, whole_file=False),
+        leaky=lambda setup: complete_names(setup, whole_file=True),
+        clean=lambda setup: complete_names(setup, whole_file=False),
     ),
-    Twin(
+    LeakPair(
         name="purge counted in calendar days",
-        leaky=lambda stand: weekly_refits(stand, purge="days"),
-        clean=lambda stand: weekly_refits(stand, purge="sessions"),
+        leaky=lambda setup: weekly_refits(setup, purge="days"),
+        clean=lambda setup: weekly_refits(setup, purge="sessions"),
     ),
 )

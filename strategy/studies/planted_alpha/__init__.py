@@ -5,7 +5,7 @@ the temperature study, what the soft rank's τ does. Nothing measured on a synth
 """
 
 from strategy.studies.planted_alpha.market_calibration import Calibration, calibrate_market, save_calibration
-from strategy.studies.planted_alpha.study_settings import InstrumentSettings
+from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings
 from strategy.studies.planted_alpha.temperature import RealBars
 
-__all__ = ["Calibration", "InstrumentSettings", "RealBars", "calibrate_market", "save_calibration"]
+__all__ = ["Calibration", "PlantedAlphaSettings", "RealBars", "calibrate_market", "save_calibration"]

@@ -11,7 +11,7 @@ from core.progress import ProgressCallback, silent
 from strategy.studies.planted_alpha.cells import CellCache
 from strategy.studies.planted_alpha.null_markets import NullTable, measure_null
 from strategy.studies.planted_alpha.planted_markets import PlantedTable, measure_planted
-from strategy.studies.planted_alpha.study_settings import InstrumentSettings
+from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings
 from strategy.studies.planted_alpha.temperature import RealBars, TemperatureTable, measure_temperature
 
 __all__ = ["STUDIES", "Calibration", "Study", "calibrate_market", "save_calibration"]
@@ -27,7 +27,7 @@ class Calibration:
 
     Parameters
     ----------
-    settings : InstrumentSettings
+    settings : PlantedAlphaSettings
         What was measured.
     planted : PlantedTable or None
         Measured IC, recovery and Sharpe ratio by planted IC and learner.
@@ -37,7 +37,7 @@ class Calibration:
         On planted markets and, where given, on real bars.
     """
 
-    settings: InstrumentSettings
+    settings: PlantedAlphaSettings
     planted: PlantedTable | None = None
     null: NullTable | None = None
     temperature: tuple[TemperatureTable, ...] = field(default=())
@@ -56,7 +56,7 @@ class Calibration:
 
 
 def calibrate_market(
-    settings: InstrumentSettings | None = None,
+    settings: PlantedAlphaSettings | None = None,
     *,
     studies: tuple[Study, ...] = STUDIES,
     out: Path = Path("calibration"),
@@ -71,7 +71,7 @@ def calibrate_market(
 
     Parameters
     ----------
-    settings : InstrumentSettings, optional
+    settings : PlantedAlphaSettings, optional
         Size, strengths, learners and seeds.
     studies : tuple of {"planted", "null", "temperature"}
         Which to run.
@@ -91,7 +91,7 @@ def calibrate_market(
     RunError
         If a worker was killed.
     """
-    settings, cache = settings or InstrumentSettings(), CellCache(out / CELLS)
+    settings, cache = settings or PlantedAlphaSettings(), CellCache(out / CELLS)
     unknown = set(studies) - set(STUDIES)
     if unknown:
         raise ValueError(f"studies are {list(STUDIES)}, was {sorted(unknown)[0]!r}")

@@ -13,7 +13,7 @@ from core.parallel import Workers
 from core.progress import ProgressCallback, silent
 from strategy.studies.planted_alpha.cell_workers import measured
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
-from strategy.studies.planted_alpha.study_settings import InstrumentSettings, planted_market
+from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings, planted_market
 
 __all__ = ["NullTable", "measure_null", "null_cells", "null_table"]
 
@@ -49,7 +49,7 @@ class NullTable:
     verdicts: Mapping[str, int]
 
 
-def null_cells(settings: InstrumentSettings) -> dict[int, Cell]:
+def null_cells(settings: PlantedAlphaSettings) -> dict[int, Cell]:
     """Return ridge on the null market of every seed."""
     spec = settings.spec()
     return {
@@ -64,7 +64,7 @@ def null_cells(settings: InstrumentSettings) -> dict[int, Cell]:
 
 
 def measure_null(
-    settings: InstrumentSettings,
+    settings: PlantedAlphaSettings,
     *,
     cache: CellCache,
     workers: Workers | None = None,

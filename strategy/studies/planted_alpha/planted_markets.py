@@ -11,7 +11,7 @@ from core.progress import ProgressCallback, silent
 from strategy.studies.planted_alpha.cell_workers import measured
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
 from strategy.studies.planted_alpha.seed_intervals import ratio_interval, seed_interval
-from strategy.studies.planted_alpha.study_settings import LEARNERS, NETWORKS, InstrumentSettings, planted_market
+from strategy.studies.planted_alpha.study_settings import LEARNERS, NETWORKS, PlantedAlphaSettings, planted_market
 
 __all__ = ["PlantedRow", "PlantedTable", "measure_planted", "planted_cells", "planted_table"]
 
@@ -81,7 +81,7 @@ class PlantedTable:
         return tuple(row for row in self.rows if row.learner != "oracle" and row.recovery.low > 1.0)
 
 
-def planted_cells(settings: InstrumentSettings) -> dict[tuple[float, str, int], Cell]:
+def planted_cells(settings: PlantedAlphaSettings) -> dict[tuple[float, str, int], Cell]:
     """Return the cells by (planted IC, learner, seed), those that train first."""
     keys = [
         (level, learner, seed)
@@ -93,7 +93,7 @@ def planted_cells(settings: InstrumentSettings) -> dict[tuple[float, str, int], 
 
 
 def measure_planted(
-    settings: InstrumentSettings,
+    settings: PlantedAlphaSettings,
     *,
     cache: CellCache,
     workers: Workers | None = None,
@@ -105,12 +105,12 @@ def measure_planted(
     return planted_table(settings, dict(zip(cells, numbers, strict=True)))
 
 
-def planted_table(settings: InstrumentSettings, numbers: Mapping[tuple[float, str, int], Numbers]) -> PlantedTable:
+def planted_table(settings: PlantedAlphaSettings, numbers: Mapping[tuple[float, str, int], Numbers]) -> PlantedTable:
     """Return the table of measured cells.
 
     Parameters
     ----------
-    settings : InstrumentSettings
+    settings : PlantedAlphaSettings
         Levels, learners and seeds; the oracle among the learners.
     numbers : mapping of (planted IC, learner, seed) to Numbers
         One entry a cell.
@@ -128,7 +128,7 @@ def planted_table(settings: InstrumentSettings, numbers: Mapping[tuple[float, st
     return PlantedTable(rows=rows, seeds=seeds, oracle=oracle, oracle_seeds=settings.oracle_seeds)
 
 
-def _seeds(settings: InstrumentSettings, learner: str) -> tuple[int, ...]:
+def _seeds(settings: PlantedAlphaSettings, learner: str) -> tuple[int, ...]:
     """Return the markets of a learner; the oracle's are many, because it needs no training."""
     more = settings.oracle_seeds if learner == "oracle" else ()
     return tuple(dict.fromkeys((*settings.seeds, *more)))
@@ -156,7 +156,7 @@ def _number(numbers: Numbers, name: str) -> float:
     return math.nan if (value := numbers[name]) is None else value
 
 
-def _cell(settings: InstrumentSettings, level: float, learner: str, seed: int) -> Cell:
+def _cell(settings: PlantedAlphaSettings, level: float, learner: str, seed: int) -> Cell:
     return Cell(
         name=f"{learner}, IC {level:g}, seed {seed}",
         market=planted_market(settings, seed=seed, level=level),

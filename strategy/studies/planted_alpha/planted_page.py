@@ -7,7 +7,7 @@ from strategy.studies.planted_alpha.market_calibration import Calibration
 from strategy.studies.planted_alpha.null_markets import NullTable
 from strategy.studies.planted_alpha.planted_figures import figure_names, write_figures
 from strategy.studies.planted_alpha.planted_markets import PlantedRow, PlantedTable
-from strategy.studies.planted_alpha.study_settings import InstrumentSettings
+from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings
 from strategy.studies.planted_alpha.study_tables import text_tables
 
 __all__ = ["PAGE", "render_page", "write_page"]
@@ -50,7 +50,7 @@ def render_page(calibration: Calibration) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _setting(settings: InstrumentSettings) -> str:
+def _setting(settings: PlantedAlphaSettings) -> str:
     spec = settings.spec()
     network = f"{spec.model.layers} × {spec.model.hidden} units, {spec.model.lookback} sessions"
     return (

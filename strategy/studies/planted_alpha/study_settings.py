@@ -9,7 +9,7 @@ from core.settings import Settings
 from market.synthetic import SyntheticSettings
 from strategy.definitions.spec import StrategySpec, load_spec, override
 
-__all__ = ["FULL", "LEARNERS", "NETWORKS", "InstrumentSettings", "planted_market"]
+__all__ = ["FULL", "LEARNERS", "NETWORKS", "PlantedAlphaSettings", "planted_market"]
 
 BOOK = "quintile_long_short"  # reads the order of scores alone, so that every learner's scores can be traded
 SPLIT = ("split.train=0.6", "split.validation=0.2")  # of five blocks of 250 sessions: three, one and one
@@ -29,7 +29,7 @@ NETWORKS: Mapping[str, tuple[str, ...]] = {
 LEARNERS = (*NETWORKS, "ridge", "oracle")
 
 
-class InstrumentSettings(Settings):
+class PlantedAlphaSettings(Settings):
     """What the instrument measures.
 
     Parameters
@@ -79,6 +79,6 @@ class InstrumentSettings(Settings):
 FULL = SPLIT  # assignments of the shipped network, 2 × 128 units and 90 sessions
 
 
-def planted_market(settings: InstrumentSettings, *, seed: int, level: float) -> SyntheticSettings:
+def planted_market(settings: PlantedAlphaSettings, *, seed: int, level: float) -> SyntheticSettings:
     """Return the market of a seed; another level plants another alpha into the same draws."""
     return SyntheticSettings(seed=seed, planted_ic=level, n_tickers=settings.n_tickers, n_sessions=settings.n_sessions)

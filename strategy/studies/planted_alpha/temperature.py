@@ -19,7 +19,7 @@ from strategy.runs.store import RunStore
 from strategy.studies.planted_alpha.cell_workers import measured
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
 from strategy.studies.planted_alpha.seed_intervals import seed_interval
-from strategy.studies.planted_alpha.study_settings import InstrumentSettings, planted_market
+from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings, planted_market
 from strategy.trials.log import TrialKey, TrialLog, distinct, trial_kind
 
 __all__ = [
@@ -98,7 +98,7 @@ class TemperatureTable:
 
 
 def measure_temperature(
-    settings: InstrumentSettings,
+    settings: PlantedAlphaSettings,
     *,
     cache: CellCache,
     workers: Workers | None = None,
@@ -122,7 +122,7 @@ def measure_temperature(
 
 
 def temperature_cells(
-    settings: InstrumentSettings, *, request: BarsRequest | None = None, bars: str = ""
+    settings: PlantedAlphaSettings, *, request: BarsRequest | None = None, bars: str = ""
 ) -> dict[Key, Cell]:
     """Return the cells by (scale, τ, seed), on planted markets or on the bars of a request with that fingerprint."""
     return {
@@ -162,7 +162,9 @@ def count_trials(found: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog)
             log.append(trial_kind(), strategy=spec.name, run="calibrate-market", key=asdict(key), **facts)
 
 
-def temperature_table(settings: InstrumentSettings, numbers: Mapping[Key, Numbers], *, market: str) -> TemperatureTable:
+def temperature_table(
+    settings: PlantedAlphaSettings, numbers: Mapping[Key, Numbers], *, market: str
+) -> TemperatureTable:
     """Return the table of measured cells."""
     rows = tuple(
         _row(scale, temperature, [numbers[scale, temperature, seed] for seed in settings.seeds])
