@@ -52,7 +52,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Return the JSON value in ``path``.
+    """Read the JSON value in ``path``.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the sha256 of a file's bytes, in hexadecimal."""
+    """Sha256 of a file's bytes, in hexadecimal."""
     with Path(path).open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 
 
 def hac_lags_by_rule(n_sessions: int) -> int:
-    """Return ⌊4 (T/100)^(2/9)⌋ lags for T sessions.
+    """Lags by the rule of Newey and West: ⌊4 (T/100)^(2/9)⌋ for T sessions.
 
     Newey and West, "Automatic lag selection in covariance matrix estimation", 1994, for the Bartlett kernel.
     """
@@ -30,7 +30,7 @@ def hac_lags_by_rule(n_sessions: int) -> int:
 
 
 def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
-    """Return the standard error of the mean of ``values``, allowing for heteroskedasticity and autocorrelation.
+    """Standard error of the mean of ``values``, robust to heteroskedasticity and autocorrelation.
 
     The Bartlett-weighted sum of Newey and West, "A simple, positive semi-definite, heteroskedasticity and
     autocorrelation consistent covariance matrix", 1987, equation 5, times n/(n − 1): without lags it is the usual
@@ -66,7 +66,7 @@ def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
 
 
 def hac_interval(mean: float, standard_error: float, *, lags: int, n_sessions: int) -> Interval:
-    """Return a mean with its 95 % bounds: its HAC error times a critical value that allows for the lags counted.
+    """Bound a mean at 95 %: its HAC error times a critical value that allows for the lags counted.
 
     The error is itself an estimate, the rougher the more lags it counts of few sessions: 1.96 errors are too few.
 
@@ -87,7 +87,7 @@ def hac_interval(mean: float, standard_error: float, *, lags: int, n_sessions: i
 
 
 def hac_intervals(summaries: pd.DataFrame) -> pd.DataFrame:
-    """Return ``estimate``, ``low`` and ``high`` (95 %, HAC) of means, one row a row of ``summaries``.
+    """Bound means at 95 % (HAC): ``estimate``, ``low`` and ``high`` for each row of ``summaries``.
 
     Its columns ``mean``, ``standard_error``, ``hac_lags`` and ``n_sessions`` are those of ``signals.ICSummary``; bounds
     are NaN where the error is.

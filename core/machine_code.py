@@ -46,7 +46,7 @@ _engines: list[Any] = []  # they own the code that they linked
 
 @cache
 def panel_kernel(source: Path, name: str, load: Callable[[], ModuleType]) -> PanelKernel:
-    """Return a kernel that is ready to be called.
+    """Link a kernel, compiled at the first use, ready to be called.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def _kept_at(source: Path, name: str) -> Path:
 
 
 def _folder(source: Path) -> Path:
-    """Return the folder beside a source; the user's cache where that belongs to somebody else."""
+    """Folder beside a source; the user's cache where that belongs to somebody else."""
     home, cache = os.environ.get("HOME"), os.environ.get("XDG_CACHE_HOME")
     if os.access(source.parent, os.W_OK) or not (home or cache):
         return source.parent / "__pycache__"

@@ -10,7 +10,7 @@ DEFAULT_MEMORY = 4 * 10**9  # taken where the system does not say what it has
 
 
 def memory_of(words: str) -> int:
-    """Return the bytes of a size such as ``4GB`` or ``1.5 GiB``.
+    """Parse a size such as ``4GB`` or ``1.5 GiB`` into bytes.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def memory_of(words: str) -> int:
 
 
 def half_of_memory() -> int:
-    """Return half of this machine's memory, in bytes; 4 GB where the system does not say."""
+    """Half of this machine's memory, in bytes; 4 GB where the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):

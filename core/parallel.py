@@ -72,7 +72,7 @@ class Workers:
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use: those it is bound to, fewer if the environment says so."""
+    """Count the cores this process may use: those it is bound to, fewer if the environment says so."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = [int(os.environ[name]) for name in LIMITS if os.environ.get(name, "").isdigit()]
     return max(1, min([bound, *asked]))

@@ -21,7 +21,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def deciding(self) -> dict[str, Any]:
-        """Return the numbers that decide, ready for JSON: a ``Later`` field is left out while it keeps its default.
+        """Dump the numbers that decide, ready for JSON; a ``Later`` field is left out while it keeps its default.
 
         So a specification keeps its fingerprint when the next release learns something new.
         """

@@ -67,7 +67,7 @@ def check_calendar(panel: Panel, exchange: str = "XNYS") -> CalendarCheck:
 
 
 def exchange_sessions(exchange: str, *, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
-    """Return the sessions of an exchange from ``start`` to ``end``, both included.
+    """Sessions of an exchange from ``start`` to ``end``, both included.
 
     They are kept beside the stored data sets, where there are any: drawing a calendar takes a third of a second.
 
@@ -114,7 +114,7 @@ def _drawn(exchange: str, first: pd.Timestamp, last: pd.Timestamp, library: str)
 
 
 def _kept_at(exchange: str) -> Path | None:
-    """Return where an exchange's sessions are kept; None without a store, or for a name that is no plain word."""
+    """File that caches an exchange's sessions; None without a store, or for a name that is no plain word."""
     kept = exchange.replace("_", "").isalnum() and store_home().is_dir()
     return store_home() / ".calendars" / f"{exchange}.json" if kept else None
 

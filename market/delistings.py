@@ -21,7 +21,7 @@ class PayOuts(NamedTuple):
 
 
 def listed(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> pd.DataFrame:
-    """Return which names can be expected to trade after the close of each session.
+    """Mark the names that can be expected to trade after the close of each session.
 
     A name is listed from its first print until its delisting session, or until ``max_silent`` sessions in a row went by
     without a print; a later print lists it again.
@@ -37,7 +37,7 @@ def listed(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> pd.DataFra
 
 
 def cash_outs(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> pd.DataFrame:
-    """Return the sessions in which holders are paid out at last close × (1 + delisting return).
+    """Sessions in which holders are paid out at last close × (1 + delisting return).
 
     That is the session after a delisting, or the last of ``max_silent`` sessions in a row without a print, whichever
     comes first: a holder who was paid after a long silence holds nothing when a later delisting date comes.
@@ -54,7 +54,7 @@ def cash_outs(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> pd.Data
 
 
 def pay_outs(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> PayOuts:
-    """Return the entries of ``cash_outs`` that are not NaN."""
+    """Entries of ``cash_outs`` that are not NaN."""
     printed = panel.printed.to_numpy()
     rows, columns = _silence_ends(printed, max_silent)
     left = panel.tickers.get_indexer(panel.delistings.index)

@@ -41,7 +41,7 @@ class Eligibility:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return what a text such as ``top400,age=252,price=5`` asks for.
+        """Parse a text such as ``top400,age=252,price=5``.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Eligibility:
         return age + (f", at {self.price:g} or more a share" if self.price else "")
 
     def holds(self, panel: Panel) -> np.ndarray:
-        """Return who meets the conditions after each close, bool (n_sessions, n_tickers); row *t* reads rows ≤ *t*.
+        """Names that meet the conditions after each close, bool (n_sessions, n_tickers); row *t* reads rows ≤ *t*.
 
         Raises
         ------

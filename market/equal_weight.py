@@ -10,7 +10,7 @@ __all__ = ["equal_weight_market"]
 
 
 def equal_weight_market(panel: Panel) -> pd.Series:
-    """Return the equal-weighted return of the universe, rebalanced at every close, without costs.
+    """Equal-weighted return of the universe, rebalanced at every close, without costs.
 
     Parameters
     ----------

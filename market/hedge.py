@@ -13,7 +13,7 @@ __all__ = ["with_hedge", "without_tickers"]
 
 
 def with_hedge(panel: Panel, hedge: Panel) -> Panel:
-    """Return the panel with the instruments of another one, which its universe never holds.
+    """Join instruments to a panel whose universe never holds them.
 
     Parameters
     ----------
@@ -46,6 +46,6 @@ def with_hedge(panel: Panel, hedge: Panel) -> Panel:
 
 
 def without_tickers(panel: Panel, tickers: pd.Index) -> Panel:
-    """Return the panel without some tickers."""
+    """Drop tickers from a panel."""
     frames = {name: getattr(panel, name).drop(columns=tickers) for name in (*BAR_FIELDS, "universe")}
     return replace(panel, **frames, delistings=panel.delistings.drop(index=tickers, errors="ignore"))

@@ -44,6 +44,6 @@ class BarsRequest:
 
     @classmethod
     def for_bars(cls, words: Mapping[str, Any], **changes: str) -> Self:
-        """Return a request for the bars alone that a version's lock describes, some words changed."""
+        """Request the bars alone that a version's lock describes, with some fields changed."""
         beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
         return cls(**{**words, **beside, **changes})

@@ -49,12 +49,12 @@ class Execution(Settings):
 
 
 def fill_prices(panel: Panel, execution: Execution) -> pd.DataFrame:
-    """Return the price at which orders fill in each session; NaN without a print."""
+    """Price at which orders fill in each session; NaN without a print."""
     return panel.open if execution.price_field == "open" else panel.close
 
 
 def forward_returns(panel: Panel, execution: Execution, *, horizon: int = 1, first: int = 0) -> pd.DataFrame:
-    """Return the simple return that a decision at the close of each session would earn.
+    """Simple return that a decision at the close of each session would earn.
 
     Parameters
     ----------

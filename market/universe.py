@@ -30,7 +30,7 @@ MIN_EXPECTED_DEATHS = 8.0  # then fewer than a quarter of them has a Poisson cha
 
 
 def choose_universe(panel: Panel, universe: str | Path) -> Panel:
-    """Return the panel with the eligible names of each session.
+    """Choose the eligible names of each session.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def choose_universe(panel: Panel, universe: str | Path) -> Panel:
 
 
 def top_by_dollar_volume(panel: Panel, n_names: int) -> pd.DataFrame:
-    """Return the lists of the ``n_names`` largest trailing mean dollar volumes at each month's last session.
+    """List the ``n_names`` with the largest trailing mean dollar volume at each month's last session.
 
     Equal volumes are ordered by ticker. A name needs 40 prints in the 63 sessions and a fresh one.
 

@@ -61,7 +61,7 @@ class Calibration:
         return self.measured_slope <= 0.0
 
     def apply(self, scores: pd.DataFrame) -> pd.DataFrame:
-        """Return expected returns, in the order of the scores within each session; NaN stays.
+        """Turn scores into expected returns, in the order of the scores within each session; NaN stays.
 
         A session whose scores are all equal, or which has one, says nothing about differences: every name is given
         the level.
@@ -70,12 +70,12 @@ class Calibration:
         return aligned_frame(self.level + self.slope * z, pd.DatetimeIndex(scores.index), scores.columns)
 
     def as_card(self) -> dict[str, Any]:
-        """Return plain numbers for a checkpoint's card."""
+        """Plain numbers for a checkpoint's card."""
         return asdict(self)
 
 
 def fit_calibration(scores: pd.DataFrame, *, forward: pd.DataFrame, universe_returns: pd.Series) -> Calibration:
-    """Return the calibration of raw scores.
+    """Calibrate raw scores to expected returns.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def fit_calibration(scores: pd.DataFrame, *, forward: pd.DataFrame, universe_ret
 
 
 def _within_session_slope(scores: np.ndarray, forward: np.ndarray) -> tuple[float, float, int]:
-    """Return the pooled slope of demeaned returns on z, its standard error and the sessions used."""
+    """Pooled slope of demeaned returns on z, its standard error and the sessions used."""
     known = np.isfinite(scores) & np.isfinite(forward)
     z = np.where(known, _within_session_z(np.where(known, scores, np.nan)), 0.0)
     used = (z != 0.0).any(axis=1)
@@ -130,7 +130,7 @@ def _within_session_slope(scores: np.ndarray, forward: np.ndarray) -> tuple[floa
 
 
 def _within_session_z(scores: np.ndarray) -> np.ndarray:
-    """Return z-scores (ddof=0) within each row; 0 in a row of equal scores, NaN where there is none."""
+    """Z-scores (ddof=0) within each row; 0 in a row of equal scores, NaN where there is none."""
     known = np.isfinite(scores)
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
     filled = np.where(known, scores, 0.0)

@@ -65,7 +65,7 @@ def _read_on(network: RankLSTM, windows: Windows, span: Span) -> Iterator[torch.
 
 
 def quarter_spans(sessions: pd.DatetimeIndex, rows: np.ndarray, *, lookback: int) -> list[Span]:
-    """Return the span of each calendar quarter that holds a row, from its opening to its last row asked for."""
+    """Span of each calendar quarter that holds a row, from its opening to its last row asked for."""
     quarters = (4 * sessions.year + sessions.quarter).to_numpy()
     spans = []
     for quarter in np.unique(quarters[rows]):

@@ -70,7 +70,7 @@ class CombinatorialSplit:
     barred: tuple[slice, ...]
 
     def fitted(self, n_sessions: int) -> list[bool]:
-        """Return whether each row's label may be read for training or validation."""
+        """Whether each row's label may be read for training or validation."""
         inside = _rows((self.split.train, self.split.validation)) - _rows(self.barred)
         return [row in inside for row in range(n_sessions)]
 
@@ -78,7 +78,7 @@ class CombinatorialSplit:
 def walk_forward_splits(
     n_sessions: int, settings: RetrainingSettings, *, purge: int, first: int | None = None
 ) -> list[Split]:
-    """Return one split a retraining; the test spans tile the sessions from the first judged one to the last.
+    """One split per retraining; the test spans tile the sessions from the first judged one to the last.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def walk_forward_splits(
 
 
 def _retrained(begin: int, judged: slice, *, settings: RetrainingSettings, purge: int) -> Split:
-    """Return the split whose training span begins at ``begin`` and ends before ``judged``."""
+    """Split whose training span begins at ``begin`` and ends before ``judged``."""
     length, gap = judged.start - begin, purge + settings.embargo
     held = judged.start - round(length * settings.validation)
     train, validation = slice(begin, held - gap), slice(held, judged.start - gap)
@@ -134,7 +134,7 @@ def combinatorial_splits(
     purge: int = 2,
     embargo: int = 0,
 ) -> list[CombinatorialSplit]:
-    """Return the purged and embargoed splits of every choice of ``k_test`` among ``n_groups`` groups of rows.
+    """Purged and embargoed splits of every choice of ``k_test`` among ``n_groups`` groups of rows.
 
     Training rows may come after judged ones: this asks how much a result depends on the one path that history took, and
     is no record of what could have been traded.
@@ -168,13 +168,13 @@ def combinatorial_splits(
 
 
 def group_blocks(n_sessions: int, n_groups: int) -> list[slice]:
-    """Return the rows of each group, of nearly equal length, in order."""
+    """Rows of each group, of nearly equal length, in order."""
     edges = [round(n_sessions * k / n_groups) for k in range(n_groups + 1)]
     return [slice(*pair) for pair in itertools.pairwise(edges)]
 
 
 def combinatorial_paths(n_groups: int, k_test: int) -> list[list[int]]:
-    """Return the backtest paths: which split scores each group, in the order of ``combinatorial_splits``.
+    """Backtest paths: which split scores each group, in the order of ``combinatorial_splits``.
 
     Returns
     -------

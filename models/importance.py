@@ -87,7 +87,7 @@ def permutation_importance(
     sample: ImportanceSample | None = None,
     progress: Count | None = None,
 ) -> pd.DataFrame:
-    """Return what dealing each feature anew within the session costs.
+    """Loss from permuting each feature within the session.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def integrated_gradients(
     sample: ImportanceSample | None = None,
     progress: Count | None = None,
 ) -> SequenceImportance:
-    """Return shares of the attributions by feature and by third of the sequence; parameters as above.
+    """Shares of the attributions by feature and by third of the sequence; parameters as above.
 
     Progress counts steps of the integral.
 
@@ -181,7 +181,7 @@ def integrated_gradients(
 
 
 def duplicate_features(windows: Windows) -> list[tuple[int, ...]]:
-    """Return the features as groups of equal ones, in order: places on the last axis of ``windows.x``."""
+    """Group equal features, in order: places on the last axis of ``windows.x``."""
     groups: list[tuple[int, ...]] = []
     for place in range(windows.x.shape[2]):
         for k, group in enumerate(groups):
@@ -194,7 +194,7 @@ def duplicate_features(windows: Windows) -> list[tuple[int, ...]]:
 
 
 def position_blocks(lookback: int) -> dict[str, tuple[int, int]]:
-    """Return thirds of the sequence by label, ``{"0–30": (0, 30), …}`` for 90 sessions; position 0 is the oldest."""
+    """Thirds of the sequence by label, ``{"0–30": (0, 30), …}`` for 90 sessions; position 0 is the oldest."""
     edges = [round(lookback * k / BLOCKS) for k in range(BLOCKS + 1)]
     return {f"{start}–{stop}": (start, stop) for start, stop in pairwise(edges) if start < stop}
 
@@ -214,7 +214,7 @@ def _drawn_rows(windows: Windows, sessions: pd.DatetimeIndex, count: int, rng: n
 
 
 def _sequences(windows: Windows, row: int, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return windows (L, N, F) and forward returns (N,) of some names of one session."""
+    """Windows (L, N, F) and forward returns (N,) of some names of one session."""
     names = windows.labelled[row].nonzero().squeeze(1).cpu().numpy()
     picked = torch.as_tensor(np.sort(rng.choice(names, size=min(count, len(names)), replace=False)))
     x = windows.x[row - windows.lookback + 1 : row + 1]
@@ -224,7 +224,7 @@ def _sequences(windows: Windows, row: int, count: int, rng: np.random.Generator)
 def _dealt(
     x: torch.Tensor, y: torch.Tensor, groups: list[tuple[int, ...]], rng: np.random.Generator
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """Return the windows as they are and with each group dealt anew, and their forward returns."""
+    """Windows as they are and with each group permuted, and their forward returns."""
     variants = [x]
     for group in groups:
         order = torch.as_tensor(rng.permutation(x.shape[1]))
@@ -235,7 +235,7 @@ def _dealt(
 
 
 def _permuted(network: RankLSTM, dealt: tuple[list[torch.Tensor], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rank IC lost and the order lost to each group, (n_groups,) each; one thread, others beside it."""
+    """Rank IC lost and order lost to each group, (n_groups,) each; one thread, others beside it."""
     variants, y = dealt
     with threads(1), torch.inference_mode():
         scores = network(torch.cat(variants, dim=1))[-1].reshape(len(variants), -1)  # (1 + n_groups, N)

@@ -13,7 +13,7 @@ __all__ = ["best_epoch", "epoch_learning_rate", "is_finished"]
 
 
 def best_epoch(losses: Sequence[float], *, min_delta: float) -> int:
-    """Return the last epoch, from 1, whose loss was more than ``min_delta`` below the best before it; 0 for none."""
+    """Last epoch, from 1, whose loss was more than ``min_delta`` below the best before it; 0 for none."""
     best, chosen = math.inf, 0
     for epoch, loss in enumerate(losses, start=1):
         if loss < best - min_delta:
@@ -22,13 +22,13 @@ def best_epoch(losses: Sequence[float], *, min_delta: float) -> int:
 
 
 def is_finished(losses: Sequence[float], settings: TrainingSettings) -> bool:
-    """Return whether the epochs are used up or ``patience`` of them in a row brought no improvement."""
+    """Whether the epochs are used up or ``patience`` of them in a row brought no improvement."""
     waited = len(losses) - best_epoch(losses, min_delta=settings.min_delta)
     return len(losses) >= settings.max_epochs or waited >= settings.patience
 
 
 def epoch_learning_rate(losses: Sequence[float], settings: TrainingSettings) -> float:
-    """Return the learning rate of the epoch that follows the given losses.
+    """Learning rate of the epoch that follows the given losses.
 
     It is multiplied by ``plateau_factor`` whenever more than ``plateau_patience`` epochs in a row brought no
     improvement, down to ``min_learning_rate``: torch's ``ReduceLROnPlateau`` with an absolute threshold.

@@ -31,7 +31,7 @@ def predict_scores(
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Return the model's raw scores of the given sessions.
+    """Score the given sessions with the model, not calibrated.
 
     Parameters
     ----------

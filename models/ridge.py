@@ -78,7 +78,7 @@ def fit_ridge(windows: Windows, split: Split, *, penalties: tuple[float, ...] = 
 
 
 def ridge_scores(model: RidgeModel, windows: Windows) -> pd.DataFrame:
-    """Return scores of every session.
+    """Score every session.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def ridge_scores(model: RidgeModel, windows: Windows) -> pd.DataFrame:
 
 
 def _normal_equations(windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return XᵀX, Xᵀy and the number of samples, added up over blocks of sessions."""
+    """Add up XᵀX, Xᵀy and the number of samples over blocks of sessions."""
     n_features = windows.x.shape[2]
     gram, moments, n_samples = np.zeros((n_features, n_features)), np.zeros(n_features), 0
     for x, y in _blocks(windows, rows):
@@ -118,7 +118,7 @@ def _blocks(windows: Windows, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np
 
 
 def _centred(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return values less their session's mean over the masked names; 0 elsewhere."""
+    """Values less their session's mean over the masked names; 0 elsewhere."""
     filled = np.where(mask, values, 0.0)
     mean = filled.sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
     centred: np.ndarray = np.where(mask, filled - mean, 0.0)

@@ -42,7 +42,7 @@ class Split:
 
 
 def resolve_split(sessions: pd.DatetimeIndex, settings: SplitSettings, *, delay: int, horizon: int) -> Split:
-    """Return the row bounds of training, validation and test.
+    """Row bounds of training, validation and test.
 
     Row *t*'s label runs from the fill at *t* + delay to *t* + delay + horizon, so the last delay + horizon rows of
     training and of validation are dropped: their labels would be realised inside the next span.
@@ -77,7 +77,7 @@ def resolve_split(sessions: pd.DatetimeIndex, settings: SplitSettings, *, delay:
 
 
 def _boundaries(sessions: pd.DatetimeIndex, settings: SplitSettings) -> tuple[int, int]:
-    """Return the first rows of validation and of test."""
+    """First rows of validation and of test."""
     if settings.train_end is None or settings.validation_end is None:
         n_sessions = len(sessions)
         return round(n_sessions * settings.train), round(n_sessions * (settings.train + settings.validation))

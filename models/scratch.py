@@ -47,11 +47,11 @@ class FeatureStore(Protocol):
         """Take the next feature, rounded to float32."""
 
     def tensor(self) -> torch.Tensor:
-        """Return all features, float32 of shape (n_sessions, n_tickers, n_features), contiguous."""
+        """All features, float32 of shape (n_sessions, n_tickers, n_features), contiguous."""
 
 
 def feature_store(shape: Shape, scratch: Scratch | None) -> FeatureStore:
-    """Return an empty store in memory, or in a file if a tensor of this shape exceeds what scratch keeps in memory."""
+    """An empty store in memory, or in a file if a tensor of this shape exceeds what scratch keeps in memory."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(np.float32).itemsize
     if scratch is None or size <= scratch.above:
         return _InMemory(shape)

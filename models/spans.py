@@ -37,18 +37,18 @@ class Span:
 
 
 def exact_span(row: int, lookback: int) -> Span:
-    """Return the span of one session's exact windows."""
+    """Span of one session's exact windows."""
     return Span(opens=row - lookback + 1, start=row, stop=row + 1)
 
 
 def cover(rows: slice, *, burn_in: int, length: int) -> list[Span]:
-    """Return consecutive spans of at most ``length`` scored rows, each after ``burn_in`` rows where there are any."""
+    """Consecutive spans of at most ``length`` scored rows, each after ``burn_in`` rows where there are any."""
     edges = [*range(rows.start, rows.stop, length), rows.stop]
     return _between(edges, burn_in=burn_in)
 
 
 def usable_rows(windows: Windows, rows: slice, *, span: str) -> np.ndarray:
-    """Return the rows that hold at least ``MIN_NAMES`` labelled windows.
+    """Rows that hold at least ``MIN_NAMES`` labelled windows.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def usable_rows(windows: Windows, rows: slice, *, span: str) -> np.ndarray:
 
 
 def usable_sessions(windows: Windows, rows: slice) -> torch.Tensor:
-    """Return whether each session of the rows holds at least ``MIN_NAMES`` labelled windows, bool (n rows,)."""
+    """Whether each session of the rows holds at least ``MIN_NAMES`` labelled windows, bool (n rows,)."""
     return windows.labelled[rows].sum(dim=1) >= MIN_NAMES
 
 
 def training_batches(rows: np.ndarray, *, lookback: int, settings: TrainingSettings, epoch: int) -> list[list[Span]]:
-    """Return one epoch's batches; every usable session is scored exactly once.
+    """Batches of one epoch; every usable session is scored exactly once.
 
     The order depends on seed and epoch only. In long mode the boundaries between chunks move from epoch to epoch.
 
@@ -93,7 +93,7 @@ def training_batches(rows: np.ndarray, *, lookback: int, settings: TrainingSetti
 
 
 def span_scores(network: torch.nn.Module, windows: Windows, span: Span, names: torch.Tensor) -> torch.Tensor:
-    """Return scores (n scored rows, n names) of the given columns, unrolled together."""
+    """Scores (n scored rows, n names) of the given columns, unrolled together."""
     x = windows.x[span.opens : span.stop]  # (L, N, F), a view
     if len(names) < x.shape[1]:
         x = x[:, names]
@@ -102,19 +102,19 @@ def span_scores(network: torch.nn.Module, windows: Windows, span: Span, names: t
 
 
 def labelled_block(windows: Windows, span: Span) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the columns with a labelled window in the span's scored rows, their targets and their mask."""
+    """Columns with a labelled window in the span's scored rows, their targets and their mask."""
     labelled = windows.labelled[span.start : span.stop]
     names = labelled.any(dim=0).nonzero().squeeze(1)
     return names, windows.y[span.start : span.stop, names], labelled[:, names]
 
 
 def _holds(rows: np.ndarray, span: Span) -> bool:
-    """Return whether any usable row lies among the span's scored rows."""
+    """Whether any usable row lies among the span's scored rows."""
     return bool(np.searchsorted(rows, span.start) < np.searchsorted(rows, span.stop))
 
 
 def _moving_edges(rows: np.ndarray, length: int, rng: np.random.Generator) -> list[int]:
-    """Return chunk edges; all inner ones are shifted together by up to half a chunk either way."""
+    """Chunk edges; all inner ones are shifted together by up to half a chunk either way."""
     first, stop = int(rows[0]), int(rows[-1]) + 1
     n_chunks = max(1, round((stop - first) / length))
     step = (stop - first) / n_chunks

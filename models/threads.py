@@ -9,7 +9,7 @@ __all__ = ["compute_threads", "threads"]
 
 
 def compute_threads() -> int:
-    """Return the number of threads that one operation is spread over."""
+    """Number of threads that one operation is spread over."""
     return torch.get_num_threads()
 
 

@@ -179,7 +179,7 @@ def _backward(
 
 
 def _means(tally: list[dict[str, float]]) -> dict[str, float]:
-    """Return session means of the losses, and batch means of the gradient norms."""
+    """Session means of the losses, and batch means of the gradient norms."""
     sessions = sum(batch["sessions"] for batch in tally)
     return {
         "train_loss": sum(batch["loss"] for batch in tally) / sessions,
@@ -192,7 +192,7 @@ def _means(tally: list[dict[str, float]]) -> dict[str, float]:
 
 @torch.no_grad()
 def _evaluate(network: RankLSTM, windows: Windows, rows: slice, *, settings: ModelSettings) -> dict[str, float]:
-    """Return the mean loss and the mean rank IC of the validation sessions, unrolled after a burn-in."""
+    """Mean loss and mean rank IC of the validation sessions, unrolled after a burn-in."""
     network.eval()
     losses, correlations = [], []
     for span in cover(rows, burn_in=settings.training.burn_in, length=EVALUATION_SESSIONS):
@@ -208,7 +208,7 @@ def _evaluate(network: RankLSTM, windows: Windows, rows: slice, *, settings: Mod
 
 
 def _begin(windows: Windows, settings: ModelSettings, place: torch.device) -> _Learner:
-    """Return a network with seeded initial weights and its optimiser."""
+    """Build a network with seeded initial weights, and its optimiser."""
     torch.manual_seed(_epoch_seed(settings.training.seed, 0))
     network = RankLSTM(windows.x.shape[2], settings.network).to(place)
     optimizer = torch.optim.Adam(
@@ -249,7 +249,7 @@ def _epoch_seed(seed: int, epoch: int) -> int:
 
 
 def _identity(settings: ModelSettings, place: torch.device) -> dict[str, str]:
-    """Return what else decides the bits of the result, beside what the caller names."""
+    """Identify what else decides the bits of the result, beside what the caller names."""
     return {
         "model settings": settings.model_dump_json(),
         "torch": torch.__version__,

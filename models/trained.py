@@ -47,7 +47,7 @@ class EpochRecord:
     seconds: float
 
     def as_card(self) -> dict[str, Any]:
-        """Return the record without its wall clock, for a checkpoint's card."""
+        """Record without its wall clock, for a checkpoint's card."""
         return {key: value for key, value in asdict(self).items() if key != "seconds"}
 
 
@@ -81,19 +81,19 @@ class TrainedModel:
         return self.history[self.best_epoch - 1]
 
     def network(self, device: torch.device) -> RankLSTM:
-        """Return the network with these weights, in evaluation mode."""
+        """Build the network with these weights, in evaluation mode."""
         network = self.outline()
         network.load_state_dict(self.weights, assign=True)
         return network.to(device).eval()
 
     def outline(self) -> RankLSTM:
-        """Return the network without numbers: it draws no random ones, so the caller's generator stays as it was."""
+        """Build the network without weights: nothing random is drawn, so the caller's generator stays as it was."""
         with torch.device("meta"):
             return RankLSTM(len(self.scaler.names), self.settings.network)
 
 
 def resolve_device(device: str) -> torch.device:
-    """Return the device for ``"auto"`` (cuda where there is one), ``"cpu"`` or ``"cuda"``.
+    """Resolve ``"auto"`` (cuda where there is one), ``"cpu"`` or ``"cuda"``.
 
     Raises
     ------

@@ -53,7 +53,7 @@ class ResumePoint:
         return self.folder / FILE_NAME
 
     def extended(self, identity: Mapping[str, str]) -> Self:
-        """Return the point with more that must be the same."""
+        """Add what else must be the same to resume."""
         return replace(self, identity={**self.identity, **identity})
 
 
@@ -89,7 +89,7 @@ def save_state(point: ResumePoint, state: TrainingState) -> None:
 
 
 def load_state(point: ResumePoint) -> TrainingState | None:
-    """Return the saved state, or None where there is none.
+    """Read the saved state; None where there is none.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def adam_moments(optimizer: torch.optim.Adam) -> dict[str, torch.Tensor]:
-    """Return copies of Adam's state on the CPU, keyed by parameter number and name."""
+    """Copies of Adam's state on the CPU, keyed by parameter number and name."""
     numbered = optimizer.state_dict()["state"]
     return {f"{number}.{name}": state[name].cpu().clone() for number, state in numbered.items() for name in MOMENTS}
 

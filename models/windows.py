@@ -57,18 +57,18 @@ class Scaler:
             raise ValueError("scaler must have positive scales: fit it again on training rows")
 
     def scaled(self, name: str, frame: pd.DataFrame) -> np.ndarray:
-        """Return one feature winsorized, then z-scored, float64 of shape (n_sessions, n_tickers); NaN stays."""
+        """Winsorize one feature, then z-score it, float64 of shape (n_sessions, n_tickers); NaN stays."""
         k = self.names.index(name)
         clipped = np.clip(frame.to_numpy(dtype=np.float64), self.lower[k], self.upper[k])
         return np.asarray((clipped - self.mean[k]) / self.sd[k])
 
     def as_card(self) -> dict[str, Any]:
-        """Return plain numbers for a checkpoint's card; they round-trip exactly through JSON."""
+        """Plain numbers for a checkpoint's card; they round-trip exactly through JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Self:
-        """Return the scaler that ``as_card`` described."""
+        """Rebuild the scaler that ``as_card`` described."""
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in card.items()
         }
@@ -123,13 +123,13 @@ class Windows:
         return self.x.unfold(0, self.lookback, 1).transpose(2, 3)
 
     def to(self, device: torch.device) -> "Windows":
-        """Return the windows on another device."""
+        """Move the windows to another device."""
         moved = {name: getattr(self, name).to(device) for name in ("x", "y", "mask", "present")}
         return replace(self, **moved)
 
 
 def fit_scaler(features: Features, *, targets: pd.DataFrame, universe: pd.DataFrame, rows: slice) -> Scaler:
-    """Return winsor bounds, means and sds of the training rows' universe, in float64.
+    """Fit winsor bounds, means and sds on the training rows' universe, in float64.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def build_windows(
     lookback: int,
     scratch: Scratch | None = None,
 ) -> Windows:
-    """Return the tensors that networks train on and predict from.
+    """Build the tensors that networks train on and predict from.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def build_windows(
 def _aligned(
     features: Features, *, targets: pd.DataFrame, universe: pd.DataFrame
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Return features with their names, each read and checked when its turn comes; the universe is checked now."""
+    """Features with their names, each read and checked when its turn comes; the universe is checked now."""
     if not features:
         raise DataError("features must hold at least one frame, held none")
     _check_axes("universe", universe, targets)
@@ -230,7 +230,7 @@ def _check_axes(name: str, frame: pd.DataFrame, targets: pd.DataFrame) -> None:
 
 
 def _moments(name: str, values: np.ndarray) -> tuple[float, float, float, float]:
-    """Return winsor bounds, mean and sd of one feature's training values."""
+    """Winsor bounds, mean and sd of one feature's training values."""
     known = values[~np.isnan(values)]
     if known.size == 0:
         raise DataError(f"feature {name} has no value in the training rows: drop it or start training later")
@@ -244,7 +244,7 @@ def _moments(name: str, values: np.ndarray) -> tuple[float, float, float, float]
 
 
 def _cross_sectional_sd(targets: np.ndarray, eligible: np.ndarray) -> float:
-    """Return the root of the mean within-session variance (ddof=1) over sessions with two names or more."""
+    """Root of the mean within-session variance (ddof=1) over sessions with two names or more."""
     frame = pd.DataFrame(np.where(eligible, targets, np.nan))
     variance = float(frame.var(axis=1, ddof=1).mean())
     if not variance > 0.0:
@@ -259,7 +259,7 @@ def _without_infinities(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _complete_runs(complete: np.ndarray, lookback: int) -> np.ndarray:
-    """Return whether each cell ends a run of ``lookback`` complete sessions."""
+    """Whether each cell ends a run of ``lookback`` complete sessions."""
     counted = np.cumsum(complete, axis=0, dtype=np.int64)
     counted[lookback:] -= counted[:-lookback].copy()
     return np.equal(counted, lookback)

@@ -71,7 +71,7 @@ def sign_metrics(scores: pd.DataFrame, forward: pd.DataFrame) -> SignMetrics:
 
 
 def over_median(values: pd.DataFrame) -> pd.DataFrame:
-    """Return values less the median of their session: the call that a market-neutral book makes."""
+    """Values less the median of their session: the call that a market-neutral book makes."""
     return values.sub(values.median(axis=1), axis=0)
 
 

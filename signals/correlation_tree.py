@@ -8,7 +8,7 @@ Tree = tuple[list[int], list[tuple[list[float], list[float]]]]
 
 
 def linkage_of(correlation: np.ndarray) -> np.ndarray:
-    """Return scipy's average linkage of what correlates, shape (n − 1, 4), at the distance √(½ (1 − ρ))."""
+    """Average linkage of a correlation matrix, shape (n − 1, 4) as scipy gives it, at the distance √(½ (1 − ρ))."""
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
@@ -19,7 +19,7 @@ def linkage_of(correlation: np.ndarray) -> np.ndarray:
 
 
 def tree_of(links: np.ndarray) -> Tree:
-    """Return the order that puts like beside like, and each joint as four points to draw."""
+    """Order that puts like beside like, and each joint as four points to draw."""
     from scipy.cluster.hierarchy import dendrogram
 
     drawn = dendrogram(links, no_plot=True)
@@ -28,7 +28,7 @@ def tree_of(links: np.ndarray) -> Tree:
 
 
 def groups_of(links: np.ndarray, correlation: float) -> np.ndarray:
-    """Return the number of each one's cluster, 1, 2, …; joined are those that correlate at least so on average."""
+    """Cut the tree into numbered clusters, 1, 2, …; joined are those that correlate at least so on average."""
     from scipy.cluster.hierarchy import fcluster
 
     groups: np.ndarray = fcluster(links, t=np.sqrt(0.5 * (1.0 - correlation)), criterion="distance")

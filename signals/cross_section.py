@@ -15,30 +15,30 @@ __all__ = ["centered_rank", "demean", "neutralize", "rank", "session_mean", "win
 
 
 def session_mean(values: pd.DataFrame) -> pd.Series:
-    """Return the mean of each session's values, shape (n_sessions,); NaN in a session without any."""
+    """Mean of each session's values, shape (n_sessions,); NaN in a session without any."""
     return pd.Series(row_mean(finite_numbers(values, "values"))[:, 0], index=values.index)
 
 
 def rank(values: pd.DataFrame) -> pd.DataFrame:
-    """Return average ranks within each session, 1 for the smallest to n for the largest; ties share their mean rank."""
+    """Rank within each session, 1 for the smallest to n for the largest; ties share their mean rank."""
     return _like(values, row_ranks(finite_numbers(values, "values")))
 
 
 def centered_rank(values: pd.DataFrame) -> pd.DataFrame:
-    """Return (average rank − (n + 1)/2) ÷ n within each session, in (−0.5, 0.5); ties share, a lone name gets 0."""
+    """Centre ranks within each session: (average rank − (n + 1)/2) ÷ n, in (−0.5, 0.5); a lone name gets 0."""
     ranks = rank(values)
     count = ranks.count(axis=1)
     return ranks.sub((count + 1) / 2, axis=0).div(count.where(count > 0), axis=0)
 
 
 def demean(values: pd.DataFrame) -> pd.DataFrame:
-    """Return values minus the mean of their session."""
+    """Subtract the mean of each session."""
     numbers = finite_numbers(values, "values")
     return _like(values, numbers - row_mean(numbers))
 
 
 def zscore(values: pd.DataFrame) -> pd.DataFrame:
-    """Return values minus their session's mean, in units of its standard deviation (``ddof=1``).
+    """Standardise within each session: values minus the mean, in standard deviations (``ddof=1``).
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def zscore(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def winsorize(values: pd.DataFrame, *, lower: float = 0.01, upper: float = 0.99) -> pd.DataFrame:
-    """Return values clipped to two quantiles of their session.
+    """Clip values to two quantiles of their session.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def winsorize(values: pd.DataFrame, *, lower: float = 0.01, upper: float = 0.99)
 
 
 def neutralize(values: pd.DataFrame, groups: pd.Series | pd.DataFrame) -> pd.DataFrame:
-    """Return values minus the mean of their group in their session.
+    """Subtract the mean of each group in each session.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ PERCENTILES = {"p05": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95
 
 
 def histogram(values: pd.Series, *, n_bins: int = 30) -> pd.DataFrame:
-    """Return counts in bins of equal width from the smallest to the largest value, NaN left out.
+    """Count values in bins of equal width from the smallest to the largest, NaN left out.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def histogram(values: pd.Series, *, n_bins: int = 30) -> pd.DataFrame:
 
 
 def session_percentiles(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the 5th, 25th, 50th, 75th and 95th percentile of each session's scores, interpolated linearly.
+    """5th, 25th, 50th, 75th and 95th percentile of each session's scores, interpolated linearly.
 
     Columns ``p05``, ``p25``, ``median``, ``p75`` and ``p95``, shape (n_sessions, 5); NaN in a session without a score.
     """
@@ -49,7 +49,7 @@ def session_percentiles(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def leg_hits(scores: pd.DataFrame, forward: pd.DataFrame, *, n_quantiles: int = 5) -> pd.DataFrame:
-    """Return how often the names of the highest and of the lowest quantile did what their score says.
+    """Hit rates of the highest and the lowest quantile: how often returns have the sign of the call.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def leg_hits(scores: pd.DataFrame, forward: pd.DataFrame, *, n_quantiles: int = 
 
 
 def rank_stability(scores: pd.DataFrame, *, lags: Sequence[int] = (1, 5, 20)) -> pd.DataFrame:
-    """Return the mean rank autocorrelation of scores by lag, and the sessions that have one.
+    """Mean rank autocorrelation of scores by lag, and the sessions that have one.
 
     Index ``lag``; columns ``mean`` and ``n_sessions``. NaN where every session is constant or too short for the lag.
     """

@@ -16,7 +16,7 @@ MIN_SESSIONS = 21  # with a known dollar volume, of the trailing quarter
 
 
 def size_terciles(panel: Panel) -> pd.DataFrame:
-    """Return each name's tercile of trailing dollar volume within the session's universe.
+    """Tercile of each name's trailing dollar volume within the session's universe.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def size_terciles(panel: Panel) -> pd.DataFrame:
 
 
 def ic_by_group(scores: pd.DataFrame, forward: pd.DataFrame, groups: pd.DataFrame | pd.Series) -> pd.DataFrame:
-    """Return one ``ICSummary`` a group: the rank IC among the names of the group alone.
+    """Summarise the rank IC of each group, among the names of the group alone.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ MIN_RETURNS = 42  # of 63: a few missing prints do not silence a name for a quar
 
 
 def one_day_reversal(panel: Panel) -> pd.DataFrame:
-    """Return minus the session's return: what fell is expected to bounce.
+    """Score by minus the session's return: what fell is expected to bounce.
 
     References
     ----------
@@ -28,7 +28,7 @@ def one_day_reversal(panel: Panel) -> pd.DataFrame:
 
 
 def momentum_12_1(panel: Panel) -> pd.DataFrame:
-    """Return the return from 252 to 21 sessions ago: the past year without its last month.
+    """Score by the return from 252 to 21 sessions ago: the past year without its last month.
 
     References
     ----------
@@ -38,7 +38,7 @@ def momentum_12_1(panel: Panel) -> pd.DataFrame:
 
 
 def low_volatility(panel: Panel) -> pd.DataFrame:
-    """Return minus the standard deviation (``ddof=1``) of the last 63 returns, of which 42 must be known.
+    """Score by minus the standard deviation (``ddof=1``) of the last 63 returns, of which 42 must be known.
 
     References
     ----------
@@ -49,7 +49,7 @@ def low_volatility(panel: Panel) -> pd.DataFrame:
 
 
 def random_ranks(panel: Panel, *, seed: int) -> pd.DataFrame:
-    """Return independent uniform numbers for every name of the universe and session; one seed, one set of scores."""
+    """Draw independent uniform scores for every name of the universe and session; one seed, one set of scores."""
     return _within_universe(np.random.default_rng(seed).random(panel.close.shape), panel)
 
 

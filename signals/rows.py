@@ -25,7 +25,7 @@ MIN_NAMES = 5  # a correlation over fewer names is NaN
 
 
 def finite_numbers(frame: pd.DataFrame, name: str) -> FloatArray:
-    """Return the frame's numbers with a session's names side by side; ``name`` is the caller's word in errors.
+    """Numbers of a frame with a session's names contiguous; ``name`` is the caller's word in errors.
 
     Raises
     ------
@@ -42,25 +42,25 @@ def finite_numbers(frame: pd.DataFrame, name: str) -> FloatArray:
 
 
 def row_count(numbers: FloatArray) -> NDArray[np.int64]:
-    """Return the number of values in each row."""
+    """Count the values in each row."""
     count: NDArray[np.int64] = np.sum(~np.isnan(numbers), axis=1, keepdims=True)
     return count
 
 
 def row_sum(numbers: FloatArray) -> FloatArray:
-    """Return the sum of each row's values, smallest first; 0 in an empty row."""
+    """Sum each row's values, smallest first; 0 in an empty row."""
     ordered = np.sort(np.where(np.isnan(numbers), 0.0, numbers), axis=1)  # a zero changes no bit of a sum
     return np.cumsum(ordered, axis=1, out=ordered)[:, -1:]
 
 
 def row_mean(numbers: FloatArray) -> FloatArray:
-    """Return the mean of each row; NaN in an empty one."""
+    """Mean of each row; NaN in an empty one."""
     count = row_count(numbers)
     return row_sum(numbers) / np.where(count > 0, count, np.nan)
 
 
 def row_varies(numbers: FloatArray) -> NDArray[np.bool_]:
-    """Return whether each row holds two different values: exact, where a rounded mean gives equal ones a spread."""
+    """Whether each row holds two different values: exact, where a rounded mean gives equal ones a spread."""
     missing = np.isnan(numbers)
     highest = np.max(np.where(missing, -np.inf, numbers), axis=1, keepdims=True)
     lowest = np.min(np.where(missing, np.inf, numbers), axis=1, keepdims=True)
@@ -69,13 +69,13 @@ def row_varies(numbers: FloatArray) -> NDArray[np.bool_]:
 
 
 def row_ranks(numbers: FloatArray) -> FloatArray:
-    """Return average ranks within each row, 1 for the smallest, same shape; NaN stays NaN."""
+    """Rank within each row, 1 for the smallest, ties averaged; same shape, NaN stays NaN."""
     ranks: FloatArray = pd.DataFrame(numbers).rank(axis=1, method="average").to_numpy()
     return np.ascontiguousarray(ranks)
 
 
 def row_correlation(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return the Pearson correlation of each row of x with that of y, over the names that have both.
+    """Pearson correlation of each row of x with that of y, over the names that have both.
 
     NaN with fewer than ``MIN_NAMES`` names, or if either is constant over them. Sums over average ranks are
     free of rounding, so rank correlations do not depend on the order of the names.

@@ -116,7 +116,7 @@ class QuantileReturns:
 
     @property
     def spread(self) -> pd.Series:
-        """Return of the highest minus the lowest quantile in each session."""
+        """Quantile spread: return of the highest minus the lowest quantile in each session."""
         return (self.by_session.iloc[:, -1] - self.by_session.iloc[:, 0]).rename("spread")
 
 
@@ -132,7 +132,7 @@ class ScoreCorrelation:
 def information_coefficient(
     scores: pd.DataFrame, forward: pd.DataFrame, *, method: Correlation = "spearman"
 ) -> pd.Series:
-    """Return the correlation, within each session, of scores with forward returns.
+    """Correlate scores with forward returns within each session.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
 
 
 def ic_by_quarter(ic: pd.Series, *, horizon: int = 1) -> pd.DataFrame:
-    """Return one ``ICSummary`` a calendar quarter: index ``quarter`` (periods), the summary's fields as columns.
+    """Summarise each calendar quarter: index ``quarter`` (periods), the fields of ``ICSummary`` as columns.
 
     ``ic`` has a DatetimeIndex; NaN sessions are left out. An empty ``ic`` is a ValueError.
     """
@@ -215,7 +215,7 @@ def ic_by_quarter(ic: pd.Series, *, horizon: int = 1) -> pd.DataFrame:
 def ic_decay(
     scores: pd.DataFrame, panel: Panel, execution: Execution, *, horizons: Sequence[int] = (1, 2, 5, 20)
 ) -> ICDecay:
-    """Return the rank IC with later and with longer returns.
+    """Rank IC with later and with longer returns.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def quantile_returns(
     predicted: pd.DataFrame | None = None,
     horizon: int = 1,
 ) -> QuantileReturns:
-    """Return what each quantile of the scores predicted and earned.
+    """Predicted and realised returns of each quantile of the scores.
 
     Names are cut by score alone, ties by ticker, into quantiles whose sizes differ by at most one; a name without a
     forward return stays in its quantile and out of its mean. The hit rate is the share of name-sessions on the expected
@@ -299,7 +299,7 @@ def quantile_returns(
 
 
 def rank_autocorrelation(scores: pd.DataFrame, *, lag: int = 1) -> pd.Series:
-    """Return the rank correlation of each session's scores with those ``lag`` sessions earlier, shape (n_sessions,).
+    """Rank correlation of each session's scores with those ``lag`` sessions earlier, shape (n_sessions,).
 
     NaN in the first ``lag`` sessions and with fewer than five names that have both. A lag below 1 is a ValueError.
     """
@@ -309,7 +309,7 @@ def rank_autocorrelation(scores: pd.DataFrame, *, lag: int = 1) -> pd.Series:
 
 
 def score_correlation(a: pd.DataFrame, b: pd.DataFrame) -> ScoreCorrelation:
-    """Return the mean within-session correlations of two score frames over the sessions in which both vary.
+    """Mean within-session correlations of two score frames over the sessions in which both vary.
 
     Sessions and tickers that ``a`` lacks are left out; NaN if no session has five names with both. An empty or infinite
     frame, or axes that do not meet, is a ValueError.

@@ -69,11 +69,11 @@ class Audit:
     source: str
 
     def counts(self) -> pd.Series:
-        """Return the number of findings of every kind, in the order of ``KINDS``."""
+        """Number of findings of each kind, in the order of ``KINDS``."""
         return self.findings["kind"].value_counts().reindex(list(KINDS), fill_value=0)
 
     def bad_prints(self, panel: Panel) -> pd.DataFrame:
-        """Return a bool frame of the bars whose prices were not traded where they stand."""
+        """Mark the bars whose prices were not traded where they stand: bool (n_sessions, n_tickers)."""
         bad = pd.DataFrame(False, index=panel.sessions, columns=panel.tickers)
         for row in self.findings[self.findings["kind"].isin(BAD_PRINTS)].itertuples():
             bad.loc[row.first : row.last, row.ticker] = True

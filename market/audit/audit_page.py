@@ -16,7 +16,7 @@ BARS = 240  # columns of the picture
 
 
 def render_audit(audit: Audit) -> str:
-    """Return the audit as one HTML page without a request; tables are cut at 2,000 rows, and say so."""
+    """Render the audit as one HTML page that loads nothing; tables are cut at 2,000 rows, and say so."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
         resources.files("market.audit").joinpath("page.html").read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ class Copies:
 
 
 def repeated_bars(panel: Panel, *, factor: np.ndarray | None = None) -> Copies:
-    """Return the bars whose open, high, low and close are those of another session of the same ticker.
+    """Find the bars whose open, high, low and close are those of another session of the same ticker.
 
     Which of two is the copy: the one that fits its neighbours worse, judged together for all tickers that repeat
     between the same two sessions.
@@ -56,7 +56,7 @@ def repeated_bars(panel: Panel, *, factor: np.ndarray | None = None) -> Copies:
 
 
 def residual_returns(prices: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
-    """Return log returns from one print to the next, less the median of the session; NaN without a print.
+    """Log returns from one print to the next, less the median of the session; NaN without a print.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def residual_returns(prices: np.ndarray, before: np.ndarray | None = None) -> np
 
 
 def islands(panel: Panel) -> list[tuple[int, int, int, float]]:
-    """Return runs of at most three bars between two opposite gaps, wholly off the range of the bars on either side.
+    """Find runs of at most three bars between two opposite gaps, wholly off the range of the bars on either side.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def islands(panel: Panel) -> list[tuple[int, int, int, float]]:
 
 
 def stale_runs(panel: Panel) -> list[tuple[int, int, int]]:
-    """Return runs of at least three sessions with one and the same bar, volume included: (column, first, last)."""
+    """Find runs of at least three identical bars, volume included: (column, first, last)."""
     same = np.ones(panel.close.shape, dtype=bool)
     for frame in (panel.open, panel.high, panel.low, panel.close, panel.volume):
         values = frame.to_numpy()
@@ -105,7 +105,7 @@ def stale_runs(panel: Panel) -> list[tuple[int, int, int]]:
 
 
 def runs(marked: np.ndarray, *, least: int = 1, lead: int = 0) -> list[tuple[int, int, int]]:
-    """Return (column, first, last) of every run of at least ``least`` marked rows, begun ``lead`` rows earlier."""
+    """Find runs of at least ``least`` marked rows, begun ``lead`` rows earlier: (column, first, last)."""
     edges = np.diff(np.pad(marked.astype(np.int8), ((1, 1), (0, 0))), axis=0)
     columns, starts = np.nonzero(edges.T == 1)
     _, ends = np.nonzero(edges.T == -1)

@@ -9,7 +9,7 @@ __all__ = ["history_summary", "session_table", "ticker_table"]
 
 
 def ticker_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each ticker: first and last print, prints, years, coverage of its own span, findings."""
+    """One row for each ticker: first and last print, prints, years, coverage of its own span, findings."""
     printed = panel.printed
     first = pd.DatetimeIndex(printed.idxmax())
     last = pd.DatetimeIndex(printed[::-1].idxmax())
@@ -28,7 +28,7 @@ def ticker_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def session_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each session: tickers within their span, prints, coverage, findings that begin there."""
+    """One row for each session: tickers within their span, prints, coverage, findings that begin there."""
     printed = panel.printed
     alive = printed.cummax() & printed[::-1].cummax()[::-1]
     return pd.DataFrame(
@@ -42,7 +42,7 @@ def session_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def history_summary(panel: Panel, n_findings: int) -> pd.Series:
-    """Return the block of the reference: stocks, with 20+ years, data points, average days, status."""
+    """Summarise the history as the reference does: stocks, with 20+ years, data points, average days, status."""
     prints = panel.printed.sum()
     return pd.Series(
         {

@@ -20,7 +20,7 @@ MAX_MULTIPLE = 12.0  # times the trailing median move of the ticker
 
 
 def outliers(panel: Panel, *, hindsight: bool = False) -> pd.DataFrame:
-    """Return the bars that should be masked.
+    """Mark the bars that should be masked.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def outliers(panel: Panel, *, hindsight: bool = False) -> pd.DataFrame:
 
 
 def mask_outliers(panel: Panel, *, hindsight: bool = False) -> Panel:
-    """Return the panel with every field of an outlier missing, and how many there were in its notes."""
+    """Set every field of an outlier to missing; the notes say how many there were."""
     wrong = outliers(panel, hindsight=hindsight)
     frames = {name: getattr(panel, name).mask(wrong) for name in BAR_FIELDS}
     rule = "with hindsight" if hindsight else "by what was known at their close"

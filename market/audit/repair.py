@@ -18,7 +18,7 @@ PRICES = ("open", "high", "low", "close", "adj_close")
 
 
 def fixed_rows(audited: Audited, rows: LongBars) -> tuple[LongBars, tuple[Change, ...]]:
-    """Return repaired rows, and what was done to whom.
+    """Repair rows, and list every change by ticker.
 
     Parameters
     ----------

@@ -23,13 +23,13 @@ Found = list[tuple[int, int, float]]
 
 
 def adjusted_splits(factor: np.ndarray) -> Found:
-    """Return (column, row, new shares for one old) of the splits that adj_close / close shows."""
+    """Find the splits that adj_close / close shows: (column, row, new shares for one old)."""
     events = find_splits(factor)
     return list(zip(events.columns.tolist(), events.rows.tolist(), events.ratios.tolist(), strict=True))
 
 
 def unadjusted_splits(panel: Panel) -> Found:
-    """Return (column, row, likely new shares for one old) of splits that the panel's prices still show.
+    """Find splits that the prices still show: (column, row, likely new shares for one old).
 
     A jump that is undone, prices and money, within the next sessions is a bad print and not a split.
     """
@@ -50,7 +50,7 @@ def unadjusted_splits(panel: Panel) -> Found:
 
 
 def early_volume(panel: Panel, splits: Found) -> list[tuple[int, int, float]]:
-    """Return (column, row, times its median) of sessions before a split whose volume was multiplied already."""
+    """Find sessions before a split whose volume is multiplied already: (column, row, times its median)."""
     money = _against_median(panel.dollar_volume)
     found = []
     for column, row, ratio in splits:
@@ -61,7 +61,7 @@ def early_volume(panel: Panel, splits: Found) -> list[tuple[int, int, float]]:
 
 
 def split_words(ratio: float) -> str:
-    """Return a ratio as people say it: 7:1, 3:2 or 1:10."""
+    """Spell a split ratio: 7:1, 3:2 or 1:10."""
     simple = float(nearest_simple_ratio(np.array([ratio]))[0])
     for old in (1, 2, 3, 4, 5):
         if abs(simple * old - round(simple * old)) < 1e-9:

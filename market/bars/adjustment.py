@@ -34,7 +34,7 @@ class SplitEvents:
 
 
 def find_splits(factor: np.ndarray) -> SplitEvents:
-    """Return the splits that a factor adj_close / close shows.
+    """Infer splits from the factor adj_close / close.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def find_splits(factor: np.ndarray) -> SplitEvents:
 
 
 def nearest_simple_ratio(jumps: np.ndarray) -> np.ndarray:
-    """Return the split ratio (2, 3/2, 1/10 …) that lies nearest to each jump."""
+    """Round each jump to the nearest split ratio (2, 3/2, 1/10 …)."""
     above = np.clip(np.searchsorted(SIMPLE_RATIOS, jumps), 1, len(SIMPLE_RATIOS) - 1)
     low, high = SIMPLE_RATIOS[above - 1], SIMPLE_RATIOS[above]
     nearest: np.ndarray = np.where(jumps - low < high - jumps, low, high)
@@ -69,7 +69,7 @@ def nearest_simple_ratio(jumps: np.ndarray) -> np.ndarray:
 
 
 def on_last_split_basis(volume: np.ndarray, splits: SplitEvents) -> np.ndarray:
-    """Return volume in shares of the last session: what traded before a split, times its ratio."""
+    """Express volume in shares of the last session: what traded before a split, times its ratio."""
     ratios = np.ones(volume.shape)
     ratios[splits.rows, splits.columns] = splits.ratios
     later = np.ones(volume.shape)

@@ -42,7 +42,7 @@ class Origin:
 
 
 def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
-    """Return the panel of rows in any order: sessions and tickers sorted, prices adjusted where adj_close exists.
+    """Assemble the panel of rows in any order: sessions and tickers sorted, prices adjusted by adj_close if given.
 
     Parameters
     ----------

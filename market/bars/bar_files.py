@@ -16,7 +16,7 @@ READERS = {".parquet": read_parquet, ".pq": read_parquet, ".csv": read_csv}
 
 
 def bars_from_path(path: Path) -> LongBars:
-    """Return the rows of a file, or of every file in a folder.
+    """Read the rows of a file, or of every file in a folder.
 
     A file of a folder that has no ticker column takes the ticker from its name.
 
@@ -35,7 +35,7 @@ def bars_from_path(path: Path) -> LongBars:
 
 
 def read_table(path: Path) -> pa.Table:
-    """Return the columns of a parquet or CSV file that Quintile knows, by the file's own names.
+    """Read the columns of a parquet or CSV file that spell a bar, by the file's own names.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_table(path: Path) -> pa.Table:
 
 
 def read_whole_table(path: Path, *, what: str) -> pa.Table:
-    """Return every column of a parquet or CSV file that holds something else than bars.
+    """Read every column of a parquet or CSV file that holds something other than bars.
 
     Raises
     ------

@@ -26,18 +26,18 @@ _OTHER_FIELDS = {"dividends": "dividends", "stocksplits": "splits", "splits": "s
 
 
 def plain_name(name: str) -> str:
-    """Return the name in lower case without anything but letters and digits."""
+    """Lower-case a name and drop all but letters and digits."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def bar_field(name: str) -> str | None:
-    """Return which field of a bar a name spells, dividends and splits included; None for anything else."""
+    """Field of a bar that a name spells, dividends and splits included; None for anything else."""
     plain = plain_name(name)
     return _FIELD_OF.get(plain) or _OTHER_FIELDS.get(plain)
 
 
 def match_columns(names: Sequence[str], *, origin: str) -> dict[str, str]:
-    """Return the file's own name of each column that is found, by our name of it.
+    """Match the file's column names to ours: the file's name by our name.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def match_columns(names: Sequence[str], *, origin: str) -> dict[str, str]:
 
 
 def require_columns(wanted: Iterable[str], names: Sequence[str], *, origin: str) -> dict[str, str]:
-    """Return :func:`match_columns` once every wanted column is there.
+    """Match column names as :func:`match_columns` does, and insist on the wanted ones.
 
     Raises
     ------

@@ -19,7 +19,7 @@ _DATE_NAMES = frozenset(name for name in SPELLINGS["date"] if name)
 
 
 def read_csv(path: Path) -> pa.Table:
-    """Return a CSV file as a table of text columns.
+    """Read a CSV file as a table of text columns.
 
     Raises
     ------

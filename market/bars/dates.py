@@ -19,7 +19,7 @@ _ISO = re.compile(r"(\d{4}-?\d\d-?\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?\s*(Z
 
 
 def local_dates(column: pa.ChunkedArray, *, origin: str) -> tuple[np.ndarray, frozenset[str]]:
-    """Return the dates of a column and the time zones it is written in.
+    """Parse a column of dates, and the time zones it is written in.
 
     Parameters
     ----------

@@ -47,17 +47,17 @@ class LongBars:
     zones: frozenset[str]
 
     def select(self, rows: np.ndarray) -> Self:
-        """Return the rows where the bool array ``rows`` is True."""
+        """Keep the rows where the bool array ``rows`` is True."""
         numbers = {name: values[rows] for name, values in self.numbers.items()}
         return replace(self, dates=self.dates[rows], codes=self.codes[rows], numbers=numbers)
 
     def key(self, row: int) -> str:
-        """Return ticker and date of a row in words."""
+        """Ticker and date of a row, for messages."""
         return f"{self.tickers[self.codes[row]]} on {np.datetime_as_string(self.dates[row], unit='D')}"
 
 
 def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None) -> LongBars:
-    """Return the bars of a table in long or wide form.
+    """Read the bars of a table in long or wide form.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None) -> Lon
 
 
 def join_bars(parts: Sequence[LongBars]) -> LongBars:
-    """Return the rows of several parts as one, with the numbers that every part has."""
+    """Concatenate parts, with the fields that every part has."""
     if len(parts) == 1:
         return parts[0]
     tickers = tuple(dict.fromkeys(ticker for part in parts for ticker in part.tickers))
@@ -109,7 +109,7 @@ def join_bars(parts: Sequence[LongBars]) -> LongBars:
 
 
 def ticker_codes(column: pa.ChunkedArray, dates: np.ndarray, *, origin: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return each row's position in the distinct tickers of a column, and those tickers as written.
+    """Encode a column of tickers: each row's position among the distinct ones, and those as written.
 
     Raises
     ------

@@ -13,7 +13,7 @@ __all__ = ["read_parquet"]
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """Return the columns of a parquet file that spell a date, a ticker or a bar.
+    """Read the columns of a parquet file that spell a date, a ticker or a bar.
 
     Raises
     ------

@@ -16,12 +16,12 @@ __all__ = ["is_wide", "wide_to_long"]
 
 
 def is_wide(names: Sequence[str]) -> bool:
-    """Return whether any column name is a pair of field and ticker."""
+    """Whether any column name is a pair of field and ticker."""
     return any(_pair(name) is not None for name in names)
 
 
 def wide_to_long(table: pa.Table, *, origin: str) -> pa.Table:
-    """Return one row per date and ticker with a column for each field; a pair that is absent is missing.
+    """Stack wide columns into one row per date and ticker, a column for each field; an absent pair is missing.
 
     Raises
     ------

@@ -32,7 +32,7 @@ class Answer:
 
 
 def read_answer(frame: pd.DataFrame | None, tickers: list[str], *, now: datetime) -> list[Answer]:
-    """Return one answer for each ticker that was asked for.
+    """Split a vendor's frame into one answer for each requested ticker.
 
     Parameters
     ----------

@@ -157,7 +157,7 @@ def fetch_rows(
     resume: bool,
     options: FetchOptions,
 ) -> Fetched:
-    """Return the bars of all tickers that can be had, kept in ``folder`` as they arrive.
+    """Fetch the bars of all tickers that can be had; they are saved in ``folder`` as they arrive.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def fetch_rows(
 
 
 def read_tickers(path: str | Path) -> list[str]:
-    """Return the tickers of a text file, one or several a line, each once; what follows a # is a comment.
+    """Read tickers from a text file, one or several per line, each once; what follows a # is a comment.
 
     Raises
     ------

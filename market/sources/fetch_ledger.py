@@ -39,17 +39,17 @@ class Ledger(Settings):
     tickers: dict[str, Entry]
 
     def waiting(self) -> list[str]:
-        """Return the tickers that have not arrived."""
+        """Tickers that have not arrived."""
         return [ticker for ticker, entry in self.tickers.items() if entry.status != "done"]
 
     def marked(self, ticker: str, status: Literal["waiting", "done", "failed"], reason: str = "") -> "Ledger":
-        """Return the ledger after one more attempt at a ticker."""
+        """Record one more attempt at a ticker."""
         entry = Entry(status=status, attempts=self.tickers[ticker].attempts + 1, reason=reason)
         return self.model_copy(update={"tickers": self.tickers | {ticker: entry}})
 
 
 def read_ledger(folder: Path) -> Ledger | None:
-    """Return the ledger of a folder; None if there is none.
+    """Read the ledger of a folder; None if there is none.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def save_bars(folder: Path, bars: LongBars) -> None:
 
 
 def saved_bars(folder: Path, ticker: str) -> LongBars | None:
-    """Return the bars of one ticker; None if they are not there or cannot be read."""
+    """Read the saved bars of one ticker; None if they are not there or cannot be read."""
     try:
         table = parquet.read_table(_path(folder, ticker))
     except (FileNotFoundError, pa.ArrowException, OSError):

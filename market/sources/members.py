@@ -36,7 +36,7 @@ class MemberSpans:
 
 
 def read_members(path: Path) -> MemberLists | MemberSpans:
-    """Return the memberships of a file that has columns for ticker, start and end, the lists of any other.
+    """Read memberships from a file with ticker, start and end, or dated lists from any other.
 
     Raises
     ------

@@ -19,7 +19,7 @@ MAX_THREADS = 4  # more are answered with a rate limit
 
 
 def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, point_in_time: bool = False) -> Panel:
-    """Return the daily bars of tickers from ``start`` to ``end``, both included, adjusted by Adj Close.
+    """Load daily bars of tickers from ``start`` to ``end``, both included, adjusted by Adj Close.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, 
 def download_daily(
     tickers: list[str], *, start: str | None, end: str | None, actions: bool = False
 ) -> pd.DataFrame | None:
-    """Return yfinance's frame with columns (field, ticker) from ``start`` to ``end``, both included.
+    """Download yfinance's frame with columns (field, ticker) from ``start`` to ``end``, both included.
 
     With ``actions``, dividends and splits stand beside the bars.
     """
@@ -74,7 +74,7 @@ def download_daily(
 
 
 def parse_tickers(text: str) -> list[str]:
-    """Return the tickers of a comma-separated list, each once, in order.
+    """Parse a comma-separated list of tickers, each once, in order.
 
     Raises
     ------

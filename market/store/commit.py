@@ -129,7 +129,7 @@ def read_rows(
     start: str | None = None,
     end: str | None = None,
 ) -> LongBars:
-    """Return the rows of ``read_years`` as one, in key order."""
+    """Read the rows of ``read_years`` as one, in key order."""
     return in_key_order(join_bars(read_years(folder, version, fields=fields, start=start, end=end)))
 
 
@@ -141,7 +141,7 @@ def read_years(
     start: str | None = None,
     end: str | None = None,
 ) -> tuple[LongBars, ...]:
-    """Return stored rows, a part for each year from ``start`` to ``end``, with the named fields (all by default).
+    """Read stored rows, a part for each year from ``start`` to ``end``, with the named fields (all by default).
 
     Only files of those fields and years are read; the rows of a year come whole.
 
@@ -166,12 +166,12 @@ def read_years(
 
 
 def panel_fields(version: Version) -> tuple[str, ...]:
-    """Return the stored fields that make a panel; dividends and splits stand beside them."""
+    """Stored fields that make a panel; dividends and splits stand beside them."""
     return tuple(name for name in version.fields if name in BARS)
 
 
 def replace_source(before: Provenance, after: Provenance) -> Provenance:
-    """Return what is known of a data set whose rows now come from two sources in turn."""
+    """Provenance of a data set whose rows now come from two sources in turn."""
     same = before.source == after.source
     source = before.source if same else f"{before.source.split(', updated from ')[0]}, updated from {after.source}"
     return before.model_copy(update={"source": source, "fetched_at": after.fetched_at})
@@ -246,7 +246,7 @@ def _now() -> str:
 def stored_bars(
     folder: DataFolder, version: Version, *, start: str | None = None, end: str | None = None
 ) -> tuple[LongBars, ...]:
-    """Return the rows that make a panel, a part for each of the years that ``start`` and ``end`` touch.
+    """Read the rows that make a panel, a part for each year between ``start`` and ``end``.
 
     Raises
     ------
@@ -257,7 +257,7 @@ def stored_bars(
 
 
 def origin_of(version: Version, *, point_in_time: bool = False) -> Origin:
-    """Return what a version knows about its rows, the version itself named."""
+    """Origin of a version's rows, with the version's own name."""
     known = version.provenance
     return Origin(
         name=f"{version.name}@{version.fingerprint[:12]} ({known.source})",

@@ -19,12 +19,12 @@ _TAKEN = ("builtin", "yfinance")
 
 
 def store_home() -> Path:
-    """Return the folder of all stored data sets."""
+    """Folder of all stored data sets."""
     return Path(os.environ.get(HOME_VARIABLE) or "data")
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` if a data set may be called so.
+    """Validate the name of a data set, and hand it back.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the reference that a text spells; None if it spells none, as every path with a slash or dot."""
+        """Parse ``us`` or ``us@3f2a``; None for anything else, such as a path with a slash or dot."""
         match = _REFERENCE.fullmatch(text)
         return None if match is None or match[1] in _TAKEN else cls(match[1], match[2])
 

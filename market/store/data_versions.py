@@ -117,7 +117,7 @@ class Version(Settings):
 
     @classmethod
     def read(cls, value: object, *, origin: str) -> Self:
-        """Return the version that a JSON value describes.
+        """Validate the version that a JSON value describes.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Version(Settings):
 
 
 def fingerprint_of(parts: tuple[Part, ...], provenance: Provenance) -> str:
-    """Return the sha256 of what parts hold and on which basis, in hexadecimal."""
+    """Sha256 of the content of parts and the basis of their prices, in hexadecimal."""
     files = {str(part.year): {name: file.content for name, file in part.files.items()} for part in parts}
     basis = {"adjustment": provenance.adjustment, "split_adjusted": provenance.split_adjusted}
     return hashlib.sha256(json.dumps({"files": files, "basis": basis}, sort_keys=True).encode()).hexdigest()

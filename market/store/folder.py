@@ -54,11 +54,11 @@ class DataFolder:
         return tuple(self._manifest()["versions"]) if self.exists else ()
 
     def versions(self) -> tuple[Version, ...]:
-        """Return all versions, oldest first."""
+        """Read all versions, oldest first."""
         return tuple(self._read(fingerprint) for fingerprint in self.fingerprints)
 
     def find(self, version: str | None = None) -> Version:
-        """Return the newest version, or the one whose fingerprint begins so.
+        """Find the newest version, or the one whose fingerprint begins with ``version``.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class DataFolder:
             ) from error
 
     def known_files(self) -> dict[str, StoredFile]:
-        """Return every file of every version by content."""
+        """Every file of every version, by the hash of its content."""
         listed = (part.files.values() for version in self.versions() for part in version.parts)
         return {file.content: file for files in listed for file in files if self._holds(file)}
 
@@ -139,7 +139,7 @@ class DataFolder:
 
 
 def data_folder(name: str, *, home: Path | None = None) -> DataFolder:
-    """Return the folder of the data set called ``name``, whether it exists or not.
+    """Folder of the data set called ``name``, whether it exists or not.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def data_folder(name: str, *, home: Path | None = None) -> DataFolder:
 
 
 def find_version(text: str, *, home: Path | None = None) -> tuple[DataFolder, Version] | None:
-    """Return folder and version that ``us`` or ``us@3f2a`` names; None where no data set of that name is stored.
+    """Folder and version that ``us`` or ``us@3f2a`` names; None where no data set of that name is stored.
 
     Raises
     ------
@@ -165,6 +165,6 @@ def find_version(text: str, *, home: Path | None = None) -> tuple[DataFolder, Ve
 
 
 def stored_names(*, home: Path | None = None) -> tuple[str, ...]:
-    """Return the names of all stored data sets, sorted."""
+    """Names of all stored data sets, sorted."""
     root = store_home() if home is None else home
     return tuple(sorted(path.parent.name for path in root.glob(f"*/{MANIFEST}")))

@@ -52,7 +52,7 @@ class Part(Settings):
 
 
 def in_key_order(bars: LongBars) -> LongBars:
-    """Return the rows sorted by ticker, then date, with the tickers that have one, sorted.
+    """Sort rows by ticker, then date, and drop tickers without a row.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def write_parts(bars: LongBars, folder: Path, *, known: Mapping[str, StoredFile]
 
 
 def read_part(part: Part, folder: Path, *, fields: Sequence[str]) -> LongBars:
-    """Return the rows of a part with the named fields, each file held against its sha256.
+    """Read the named fields of a part, each file checked against its sha256.
 
     Raises
     ------

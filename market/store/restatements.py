@@ -106,7 +106,7 @@ def compare(old: LongBars, new: LongBars) -> Comparison:
 
 
 def merged(old: LongBars, new: LongBars) -> LongBars:
-    """Return all keys of both, the new row where both have one."""
+    """Merge both by key; where both have a row, the new one stays."""
     both = _Aligned.of(old, new)
     kept = np.ones(len(old.dates), dtype=bool)
     kept[both.old_rows] = False

@@ -69,7 +69,7 @@ def oracle_scores(panel: Panel) -> pd.DataFrame:
 
 
 def oracle_row(bars: Bars, t: int, eligible: np.ndarray) -> np.ndarray:
-    """Return the scores of row ``t``, shape (n_tickers,); NaN where not ``eligible``."""
+    """Scores of row ``t``, shape (n_tickers,); NaN where not ``eligible``."""
     scores = np.full(len(eligible), np.nan)
     if eligible.sum() >= MIN_NAMES:
         scores[eligible] = _z(_combined(*_observables(bars, t, eligible)))

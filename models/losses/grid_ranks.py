@@ -38,7 +38,7 @@ GRID_BUDGET = 2**19  # points of all sessions at once: some 75 MiB with the spli
 
 
 def grid_soft_ranks(values: torch.Tensor, mask: torch.Tensor, *, temperature: float) -> torch.Tensor:
-    """Return Σⱼ sigmoid((xᵢ − xⱼ)/τ) over the names j of the same session, i included; 0 outside the mask.
+    """Σⱼ sigmoid((xᵢ − xⱼ)/τ) over the names j of the same session, i included; 0 outside the mask.
 
     The same function as `models.losses.rank_loss.soft_ranks` in time and memory that grow with the names and not with
     their square. Values are within 1e-6 of the session's names; gradients within 1e-5 of the session's largest, or of
@@ -102,7 +102,7 @@ class _GridRanks(torch.autograd.Function):
 
 
 def _sums_of_sigmoids(places: _Places, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return Σⱼ wⱼ sigmoid at every name and its slope per grid point, both (S, N)."""
+    """Σⱼ wⱼ sigmoid at every name and its slope per grid point, both (S, N)."""
     grid = _convolved(_spread(places, weights))
     value, slope = _read(grid, places)
     total = weights.sum(dim=1, keepdim=True)
@@ -112,7 +112,7 @@ def _sums_of_sigmoids(places: _Places, weights: torch.Tensor) -> tuple[torch.Ten
 
 
 def _spread(places: _Places, weights: torch.Tensor) -> torch.Tensor:
-    """Return Σⱼ wⱼ β(point − position j), float64 of shape (S, M)."""
+    """Σⱼ wⱼ β(point − position j), float64 of shape (S, M)."""
     n_sessions, rows, parts = weights.shape[0], places.rows, places.parts
     moments = []
     for _ in range(DEGREE + 1):
@@ -127,7 +127,7 @@ def _spread(places: _Places, weights: torch.Tensor) -> torch.Tensor:
 
 
 def _read(grid: torch.Tensor, places: _Places) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the spline through the grid at every name and its slope, both (S, N)."""
+    """Spline through the grid at every name and its slope, both (S, N)."""
     reached = torch.stack([grid.roll(-offset, dims=1) for offset in _offsets()], dim=2)
     powers = (reached @ _spline(grid.device).T).to(places.parts.dtype)  # (S, M, DEGREE + 1)
     rows, parts = places.rows, places.parts
@@ -174,19 +174,19 @@ def _folded(floors: torch.Tensor) -> torch.Tensor:
 
 
 def _length(points: int) -> int:
-    """Return the next length of a quick FFT: 2ᵏ times 4, 5, 6 or 7."""
+    """Next length of a quick FFT: 2ᵏ times 4, 5, 6 or 7."""
     step = 1 << max(0, points.bit_length() - 3)
     return -(-points // step) * step
 
 
 def _offsets() -> range:
-    """Return the grid points a cell reaches, from its first."""
+    """Grid points a cell reaches, from its first."""
     return range((DEGREE + 1) // 2, -(DEGREE + 1) // 2, -1)
 
 
 @lru_cache
 def _spline(device: torch.device) -> torch.Tensor:
-    """Return the powers (rows) of a cell's part in the weight of each point reached, by Cox and de Boor's recursion."""
+    """Powers (rows) of a cell's part in the weight of each point reached, by Cox and de Boor's recursion."""
     pieces = torch.ones(1, 1, dtype=torch.float64, device=device)  # (piece, power of the part)
     for degree in range(1, DEGREE + 1):
         piece = torch.arange(degree + 1, device=device)[:, None]

@@ -51,7 +51,7 @@ class SessionLosses:
 def session_losses(
     predictions: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor, *, settings: LossSettings, target_sd: float
 ) -> SessionLosses:
-    """Return the mixed loss of every session.
+    """Mixed loss of every session.
 
     With ``rank_scale="zscore"`` predictions are z-scored within the session before the soft rank and compared with
     hard average ranks of the targets; the Huber term compares predictions with targets / target_sd. A session whose
@@ -83,7 +83,7 @@ def session_losses(
 
 
 def soft_ranks(values: torch.Tensor, mask: torch.Tensor, *, temperature: float, block: int = BLOCK) -> torch.Tensor:
-    """Return Σⱼ sigmoid((xᵢ − xⱼ)/τ) over the names j of the same session, i included; 0 outside the mask.
+    """Σⱼ sigmoid((xᵢ − xⱼ)/τ) over the names j of the same session, i included; 0 outside the mask.
 
     The pairwise form, at every width: the twin of `models.losses.grid_ranks.grid_soft_ranks`.
 
@@ -103,7 +103,7 @@ def soft_ranks(values: torch.Tensor, mask: torch.Tensor, *, temperature: float, 
 
 
 def average_ranks(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return ranks from 1, ties averaged, within each session's mask; 0 outside it. Shape (S, N)."""
+    """Ranks from 1, ties averaged, within each session's mask; 0 outside it. Shape (S, N)."""
     pushed = torch.where(mask, values, torch.inf)
     order = torch.sort(pushed, dim=1).values
     below = torch.searchsorted(order, pushed, side="left")
@@ -113,7 +113,7 @@ def average_ranks(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 def rank_correlations(scores: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return each session's Spearman correlation, float64 of shape (S,); NaN with fewer than 5 names or no spread."""
+    """Each session's Spearman correlation, float64 of shape (S,); NaN with fewer than 5 names or no spread."""
     ranks, wanted = average_ranks(scores.double(), mask), average_ranks(targets.double(), mask)
     known = (mask.sum(dim=1) >= MIN_NAMES) & _varies(ranks, mask) & _varies(wanted, mask)
     return torch.where(known, _pearson(ranks, wanted, mask), torch.nan)
@@ -134,19 +134,19 @@ def _correlation(
 
 
 def _soft_ranks(values: torch.Tensor, mask: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Return soft ranks by the form that suits the width."""
+    """Soft ranks by the form that suits the width."""
     form = grid_soft_ranks if values.shape[1] > GRID_ABOVE else soft_ranks
     return form(values, mask, temperature=temperature)
 
 
 def _huber(scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, delta: float) -> torch.Tensor:
-    """Return the mean Huber loss of each session."""
+    """Mean Huber loss of each session."""
     losses = torch.nn.functional.huber_loss(scores, returns, reduction="none", delta=delta)
     return _mean(losses, mask).squeeze(1)
 
 
 def _within_session_z(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return z-scores (ddof=0) within each session; a session of equal values is only centred."""
+    """Z-scores (ddof=0) within each session; a session of equal values is only centred."""
     centred = _centred(values, mask)
     varies = _varies(values, mask)[:, None]
     variance = torch.where(varies, _mean(centred.square(), mask), 1.0)  # before the root: no gradient of √0
@@ -154,7 +154,7 @@ def _within_session_z(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 def _pearson(a: torch.Tensor, b: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the correlation within each session; 0, without gradient, where either side is constant."""
+    """Correlation within each session; 0, without gradient, where either side is constant."""
     left, right = _centred(a, mask), _centred(b, mask)
     varies = _varies(a, mask) & _varies(b, mask)
     scale = torch.where(varies, left.square().sum(dim=1) * right.square().sum(dim=1), 1.0)
@@ -166,13 +166,13 @@ def _centred(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the mean under the mask, shape (S, 1); 0 for a session without names."""
+    """Mean under the mask, shape (S, 1); 0 for a session without names."""
     count = mask.sum(dim=1, keepdim=True).clamp(min=1)
     return torch.where(mask, values, 0.0).sum(dim=1, keepdim=True) / count
 
 
 def _varies(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return whether a session holds two different values: an exact test, where an sd has rounding."""
+    """Whether a session holds two different values: an exact test, where an sd has rounding."""
     highest = torch.where(mask, values, -torch.inf).amax(dim=1)
     lowest = torch.where(mask, values, torch.inf).amin(dim=1)
     return highest > lowest

@@ -32,7 +32,7 @@ class RankLSTM(nn.Module):
         self._open_forget_gates(settings)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the score after each step, (L, N), of sequences x (L, N, F) read from a zero state."""
+        """Score after each step, (L, N), of sequences x (L, N, F) read from a zero state."""
         h, _ = self.lstm(x)  # (L, N, H)
         scores: torch.Tensor = self.head(h).squeeze(2)
         return scores

@@ -24,7 +24,7 @@ def write_catalogue(catalogue: Catalogue, path: str | Path) -> None:
 
 
 def render_catalogue(catalogue: Catalogue) -> str:
-    """Return the catalogue as one HTML page without a request."""
+    """Render the catalogue as one HTML page that loads nothing."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
         resources.files("signals.catalogue").joinpath("page.html").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def _row(name: str, row: pd.Series, reach: float) -> dict[str, Any]:
 
 
 def _interval(row: pd.Series, reach: float) -> dict[str, float | bool]:
-    """Return an IC and its bounds as places in a picture whose middle is 0."""
+    """An IC and its bounds as places in a picture whose middle is 0."""
     low, mean, high = (_place(row[key], reach) for key in ("low", "rank_ic", "high"))
     bounded = not (np.isnan(low) or np.isnan(high))
     return {
@@ -85,14 +85,14 @@ def _place(value: float, reach: float) -> float:
 
 
 def _clusters(measured: pd.DataFrame) -> list[tuple[int, list[str]]]:
-    """Return the clusters of more than one feature."""
+    """Clusters of more than one feature."""
     labels = measured["cluster"]
     members = [(label, [str(name) for name in labels.index[labels == label]]) for label in sorted(set(labels))]
     return [(int(label), names) for label, names in members if len(names) > 1]
 
 
 def _tree(catalogue: Catalogue) -> dict[str, Any]:
-    """Return names from top to bottom and the joints as lines, height zero at the names."""
+    """Names from top to bottom and the joints as lines, height zero at the names."""
     order, joints = catalogue.tree
     names = [(str(catalogue.table.index[place]), ROW * row + 12) for row, place in enumerate(order)]
     highest = max((max(heights) for _, heights in joints), default=1.0) or 1.0

@@ -38,7 +38,7 @@ class Featured:
     computing: float
 
     def as_json(self) -> dict[str, Any]:
-        """Return facts and table as JSON values."""
+        """Facts and table as JSON values."""
         return {
             "source": self.panel.facts.source,
             "sessions": len(self.panel.sessions),
@@ -96,7 +96,7 @@ def featured(
 
 
 def coverage(features: dict[str, pd.DataFrame], panel: Panel) -> pd.Series:
-    """Return the share of eligible names and sessions at which each feature has a value, index ``feature``."""
+    """Share of eligible names and sessions at which each feature has a value, index ``feature``."""
     eligible = panel.universe.to_numpy()
     cells = max(int(np.count_nonzero(eligible)), 1)
     known = [np.count_nonzero(~np.isnan(frame.to_numpy()) & eligible) / cells for frame in features.values()]

@@ -109,7 +109,7 @@ class Catalogue:
         return INTERVAL_SHARE * int(self.table["low"].notna().sum())
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything but the tree as JSON values; what is not known is null."""
+        """Everything but the tree as JSON values; what is not known is null."""
         rows = self.table.reset_index().astype(object).where(self.table.reset_index().notna(), None)
         return {
             "set": self.feature_set,
@@ -189,7 +189,7 @@ def measure_catalogue(
 
 
 def _sampled_rows(panel: Panel, warm_up: int, count: int) -> np.ndarray:
-    """Return rows evenly spaced over those that every feature can have."""
+    """Rows evenly spaced over those that every feature can have."""
     if len(panel.sessions) <= warm_up:
         raise DataError(
             f"the bars hold {len(panel.sessions)} sessions, the longest feature needs {warm_up} before its first "
@@ -221,7 +221,7 @@ def _by_size(groups: np.ndarray) -> np.ndarray:
 
 
 def _nearest(correlation: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the other feature with the largest correlation in size, and that correlation."""
+    """The other feature with the largest correlation in size, and that correlation."""
     signed = correlation.to_numpy()
     size = np.where(np.isnan(signed), -1.0, np.abs(signed))
     np.fill_diagonal(size, -1.0)

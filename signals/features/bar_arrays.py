@@ -10,29 +10,29 @@ __all__ = ["bars", "log_return", "money_flow_multiplier", "true_range", "typical
 
 
 def bars(panel: Panel, field: str) -> FloatArray:
-    """Return one of the panel's frames as float64, one ticker contiguous; NaN where nothing printed."""
+    """One of the panel's frames as float64, one ticker contiguous; NaN where nothing printed."""
     numbers: FloatArray = np.asfortranarray(getattr(panel, field).to_numpy(dtype="float64"))
     return numbers
 
 
 def log_return(values: FloatArray, sessions: int) -> FloatArray:
-    """Return the natural logarithm of the value ÷ the value ``sessions`` rows earlier."""
+    """Natural logarithm of the value ÷ the value ``sessions`` rows earlier."""
     return np.log(values / lag(values, sessions))
 
 
 def typical_price(panel: Panel) -> FloatArray:
-    """Return (high + low + close) ÷ 3."""
+    """(high + low + close) ÷ 3."""
     return (bars(panel, "high") + bars(panel, "low") + bars(panel, "close")) / 3.0
 
 
 def true_range(panel: Panel) -> FloatArray:
-    """Return the range with the gap from the previous close (Wilder, New Concepts in Technical Trading, 1978)."""
+    """Range with the gap from the previous close (Wilder, New Concepts in Technical Trading, 1978)."""
     before = lag(bars(panel, "close"), 1)
     return np.maximum(bars(panel, "high"), before) - np.minimum(bars(panel, "low"), before)
 
 
 def money_flow_multiplier(panel: Panel) -> FloatArray:
-    """Return where the close lies in the bar, −1 at the low to 1 at the high; a bar without a range has no flow: 0."""
+    """Where the close lies in the bar, −1 at the low to 1 at the high; a bar without a range has no flow: 0."""
     high, low, close = (bars(panel, field) for field in ("high", "low", "close"))
     reach = high - low
     flow = np.zeros_like(reach)

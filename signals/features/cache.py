@@ -35,7 +35,7 @@ ABANDONED_AFTER_SECONDS = 86_400.0  # seconds after which an unfinished file has
 
 
 def cache_home() -> Path:
-    """Return the folder of cached features, beside the stored data sets."""
+    """Folder of cached features, beside the stored data sets."""
     return store_home() / ".features"
 
 
@@ -62,15 +62,15 @@ class FeatureCache:
 
     @classmethod
     def of(cls, panel: Panel, folder: Path, dtype: str) -> "FeatureCache":
-        """Return the cache of a panel's features in a folder."""
+        """Open the cache of a panel's features in a folder."""
         return cls(folder=folder, panel=panel.fingerprint(), shape=panel.close.shape, dtype=dtype)
 
     def keeps(self, feature: Feature) -> bool:
-        """Return whether a feature can be kept: its code can be told."""
+        """Whether a feature can be cached: its code has a hash."""
         return code_hash(feature) is not None
 
     def read(self, feature: Feature) -> np.ndarray | None:
-        """Return a kept feature, mapped read-only; None if there is none, or it is damaged."""
+        """Map a cached feature read-only; None if there is none, or it is damaged."""
         facts = self._facts(feature)
         path = self._path(facts)
         try:
@@ -82,7 +82,7 @@ class FeatureCache:
         return _mapped(path)
 
     def mapped(self, feature: Feature) -> np.ndarray:
-        """Return a feature that was written a moment ago."""
+        """Map a feature that was written a moment ago."""
         return _mapped(self._path(self._facts(feature)))
 
     def write(self, features: Iterable[Feature], pieces: Iterator[tuple[Feature, np.ndarray]]) -> None:

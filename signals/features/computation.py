@@ -89,7 +89,7 @@ class _Block:
 
 
 def whole_frames(panel: Panel, features: Sequence[Feature], computing: Computing) -> dict[str, np.ndarray]:
-    """Return distinct features computed, each of shape (n_sessions, n_tickers) with one ticker contiguous."""
+    """Compute distinct features, each of shape (n_sessions, n_tickers) with one ticker contiguous."""
     frames = {feature.name: np.empty(panel.close.shape, computing.dtype, order="F") for feature in features}
     if computing.on == "threads":
         for _ in computed_pieces(panel, features, computing, homes=frames):

@@ -52,14 +52,14 @@ class Feature:
         return _named, (self.formula.__module__, self.name)
 
     def __call__(self, panel: Panel) -> pd.DataFrame:
-        """Return the feature, shape (n_sessions, n_tickers), row *t* known at the close of *t*; NaN: not available."""
+        """Compute the feature, shape (n_sessions, n_tickers), row *t* known at the close of *t*; NaN: not available."""
         return aligned_frame(self.formula(panel), panel.sessions, panel.tickers)
 
 
 def feature(
     *, group: str, warm_up: int, same_as: Feature | None = None, cross_sectional: bool = False
 ) -> Callable[[Callable[[Panel], FloatArray]], Feature]:
-    """Return a decorator that makes a ``Feature`` of a function, named as the function, defined by its docstring."""
+    """Make a ``Feature`` of the decorated function, named as the function, defined by its docstring."""
 
     def register(formula: Callable[[Panel], FloatArray]) -> Feature:
         if not formula.__doc__:
@@ -78,7 +78,7 @@ def feature(
 
 
 def _named(module: str, name: str) -> Feature:
-    """Return the feature of a module by its name: one of its values, or in one of its tuples or lists."""
+    """Find a feature of a module by name, among its values and in its tuples and lists."""
     for value in vars(importlib.import_module(module)).values():
         for candidate in value if isinstance(value, tuple | list) else (value,):
             if isinstance(candidate, Feature) and candidate.name == name:

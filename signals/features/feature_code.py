@@ -24,7 +24,7 @@ INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib"
 
 
 def code_hash(feature: Feature) -> str | None:
-    """Return the sha256 of everything that decides the feature's numbers, in hexadecimal.
+    """Sha256 of everything that decides the feature's numbers, in hexadecimal.
 
     None where it cannot be told: the function was typed into a session, or a source is newer than this process, which
     may still run what was there before.
@@ -43,7 +43,7 @@ def _module_hash(name: str) -> str | None:
 
 
 def _closure(name: str) -> tuple[dict[str, Path], dict[str, str]]:
-    """Return the sources that a module reaches, by module, and the versions of the libraries."""
+    """Sources that a module reaches, by module, and the versions of the libraries."""
     waiting, sources, libraries = [name], dict[str, Path](), dict[str, str]()
     while waiting:
         module = waiting.pop()

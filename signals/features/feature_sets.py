@@ -56,7 +56,7 @@ def register_feature_set(name: str, features: Sequence[Feature]) -> None:
 
 
 def own_sources() -> dict[str, str]:
-    """Return the sha256 of the source of every registered feature that is not Quintile's, by ``set/feature``."""
+    """Sha256 of the source of every registered feature that is not Quintile's, by ``set/feature``."""
     return {place: digest for sources in _sources.values() for place, digest in sources.items()}
 
 
@@ -76,7 +76,7 @@ def _is_own(feature: Feature) -> bool:
 
 
 def _source_hash(feature: Feature) -> str:
-    """Return the sha256 of the file that defines the function, or of the function typed into a notebook."""
+    """Sha256 of the file that defines the function, or of the function typed into a notebook."""
     try:
         path = Path(inspect.getsourcefile(feature.formula) or "")
         source = path.read_bytes() if path.is_file() else inspect.getsource(feature.formula).encode()

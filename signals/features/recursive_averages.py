@@ -35,63 +35,63 @@ NEGLECTED = 1e-6  # share of an exponential mean's weight that lies before its w
 
 
 def weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the last ``len(weights)`` rows times the weights, summed; the last weight is that of the newest row."""
+    """Weighted sum of the last ``len(weights)`` rows; the last weight is that of the newest row."""
     from signals.features.window_kernels import weighted_sums
 
     return weighted_sums(by_ticker(values), np.ascontiguousarray(weights, dtype="float64")).T
 
 
 def decayed_mean(values: FloatArray, decay: float) -> FloatArray:
-    """Return the mean with weights ``decay`` to the power of a row's age, cut off where a millionth of them is left."""
+    """Mean with weights ``decay`` to the power of a row's age, cut off where a millionth of them is left."""
     weights = decay ** np.arange(decay_window(decay))[::-1]
     return weighted_sum(values, weights / weights.sum())
 
 
 def decay_window(decay: float) -> int:
-    """Return the rows that ``decayed_mean`` reads."""
+    """Number of rows that ``decayed_mean`` reads."""
     return math.ceil(math.log(NEGLECTED) / math.log(decay))
 
 
 def ema(values: FloatArray, span: int) -> FloatArray:
-    """Return the exponential mean of a span: the newest row weighs 2 ÷ (span + 1)."""
+    """Exponential mean of a span: the newest row weighs 2 ÷ (span + 1)."""
     return decayed_mean(values, ema_decay(span))
 
 
 def ema_decay(span: int) -> float:
-    """Return what a row's weight in ``ema`` is multiplied by as it grows one session older."""
+    """Factor on a row's weight in ``ema`` as it grows one session older."""
     return 1.0 - 2.0 / (span + 1.0)
 
 
 def ema_window(span: int) -> int:
-    """Return the rows that ``ema`` reads."""
+    """Number of rows that ``ema`` reads."""
     return decay_window(ema_decay(span))
 
 
 def wilder(values: FloatArray, sessions: int) -> FloatArray:
-    """Return Wilder's exponential mean: the newest row weighs 1 ÷ sessions (Wilder 1978)."""
+    """Wilder's exponential mean: the newest row weighs 1 ÷ sessions (Wilder 1978)."""
     return decayed_mean(values, _wilder_decay(sessions))
 
 
 def wilder_window(sessions: int) -> int:
-    """Return the rows that ``wilder`` reads."""
+    """Number of rows that ``wilder`` reads."""
     return decay_window(_wilder_decay(sessions))
 
 
 def linear_mean(values: FloatArray, window: int) -> FloatArray:
-    """Return the mean with weights 1, 2, … ``window``, the newest row's the largest."""
+    """Mean with weights 1, 2, … ``window``, the newest row's the largest."""
     weights = np.arange(1.0, window + 1.0)
     return weighted_sum(values, weights / weights.sum())
 
 
 def triangular_mean(values: FloatArray, window: int) -> FloatArray:
-    """Return the mean with weights that rise to the middle of the window and fall again."""
+    """Mean with weights that rise to the middle of the window and fall again."""
     places = np.arange(1.0, window + 1.0)
     weights = np.minimum(places, places[::-1])
     return weighted_sum(values, weights / weights.sum())
 
 
 def linear_slope(values: FloatArray, window: int) -> FloatArray:
-    """Return the least-squares slope a session of the last ``window`` rows."""
+    """Least-squares slope per session of the last ``window`` rows."""
     places = np.arange(window) - (window - 1) / 2.0
     return weighted_sum(values, places / (places**2).sum())
 

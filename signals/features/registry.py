@@ -58,7 +58,7 @@ def compute_features(
 
 
 def _numbers(panel: Panel, features: Sequence[Feature], computing: Computing) -> dict[str, np.ndarray]:
-    """Return features from the cache, if one is given, or computed."""
+    """Read features from the cache, if one is given, or compute them."""
     if computing.cache is None:
         return whole_frames(panel, features, computing)
     cache = FeatureCache.of(panel, computing.cache, computing.dtype)
@@ -74,7 +74,7 @@ def _numbers(panel: Panel, features: Sequence[Feature], computing: Computing) ->
 
 
 def feature_table(feature_set: str = "core14") -> pd.DataFrame:
-    """Return group, definition, warm-up and duplicate of each feature of a set, for reports; index ``feature``."""
+    """Group, definition, warm-up and duplicate of each feature of a set, for reports; index ``feature``."""
     columns = ["group", "definition", "warm_up", "same_as"]
     rows = [[getattr(feature, column) for column in columns] for feature in _members(feature_set)]
     names = [feature.name for feature in _members(feature_set)]

@@ -22,7 +22,7 @@ KERNELS = Path(__file__).with_name("trailing_kernels.py")
 
 
 def change(values: FloatArray, sessions: int) -> FloatArray:
-    """Return the simple return from the value ``sessions`` rows earlier."""
+    """Simple return from the value ``sessions`` rows earlier."""
     values = np.asarray(values, dtype=np.float64)
     changes = np.empty_like(values)
     changes[:sessions] = np.nan
@@ -33,7 +33,7 @@ def change(values: FloatArray, sessions: int) -> FloatArray:
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Return numerator ÷ denominator where the denominator is positive, else NaN (no volume has no ratio)."""
+    """Numerator ÷ denominator where the denominator is positive, else NaN (no volume has no ratio)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios: FloatArray = numerator / denominator
     empty = ~(denominator > 0.0)
@@ -43,22 +43,22 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
 
 
 def trailing_max(values: FloatArray, window: int) -> FloatArray:
-    """Return the largest of the last ``window`` rows."""
+    """Largest of the last ``window`` rows."""
     return _windows("maxima", values, window)
 
 
 def trailing_min(values: FloatArray, window: int) -> FloatArray:
-    """Return the smallest of the last ``window`` rows."""
+    """Smallest of the last ``window`` rows."""
     return -trailing_max(-values, window)
 
 
 def trailing_mean(values: FloatArray, window: int) -> FloatArray:
-    """Return the mean of the last ``window`` rows."""
+    """Mean of the last ``window`` rows."""
     return _windows("means", values, window)
 
 
 def trailing_std(values: FloatArray, window: int) -> FloatArray:
-    """Return the standard deviation (``ddof=1``) of the last ``window`` rows, in two passes around their mean."""
+    """Standard deviation (``ddof=1``) of the last ``window`` rows, in two passes around their mean."""
     return _windows("standard_deviations", values, window)
 
 

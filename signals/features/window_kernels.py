@@ -18,7 +18,7 @@ TILE = 1024  # sessions whose windows are combined together: they stay in the fi
 
 @compiled
 def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the sum of every window times the weights, the first that of the oldest value."""
+    """Sum of every window times the weights, the first that of the oldest value."""
     window = weights.size
     result = np.full(values.shape, np.nan)
     for ticker in range(values.shape[0]):
@@ -30,7 +30,7 @@ def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
 
 @compiled
 def mean_deviations(values: FloatArray, window: int) -> FloatArray:
-    """Return the mean absolute deviation of every window from its mean."""
+    """Mean absolute deviation of every window from its mean."""
     result = np.full(values.shape, np.nan)
     spare = np.empty(TILE)
     for ticker in range(values.shape[0]):
@@ -42,7 +42,7 @@ def mean_deviations(values: FloatArray, window: int) -> FloatArray:
 
 @compiled
 def sessions_since_maxima(values: FloatArray, window: int) -> FloatArray:
-    """Return how many sessions ago the largest value of every window was, the latest of equal ones."""
+    """Sessions since the largest value of every window, the latest of equal ones."""
     result = np.full(values.shape, np.nan)
     spare = np.empty(TILE)
     for ticker in range(values.shape[0]):
@@ -54,7 +54,7 @@ def sessions_since_maxima(values: FloatArray, window: int) -> FloatArray:
 
 @compiled
 def correlations(x: FloatArray, y: FloatArray, window: int) -> FloatArray:
-    """Return the Pearson correlation of every window of x with that of y, in two passes around their means."""
+    """Pearson correlation of every window of x with that of y, in two passes around their means."""
     result = np.full(x.shape, np.nan)
     spare = np.empty((4, TILE))
     for ticker in range(x.shape[0]):

@@ -20,33 +20,33 @@ __all__ = [
 
 
 def lag(values: FloatArray, sessions: int) -> FloatArray:
-    """Return the value ``sessions`` rows earlier."""
+    """Value ``sessions`` rows earlier."""
     lagged = np.full_like(values, np.nan)
     lagged[sessions:] = values[: max(len(values) - sessions, 0)]
     return lagged
 
 
 def mean_deviation(values: FloatArray, window: int) -> FloatArray:
-    """Return the mean absolute deviation of the last ``window`` rows from their mean."""
+    """Mean absolute deviation of the last ``window`` rows from their mean."""
     from signals.features.window_kernels import mean_deviations
 
     return mean_deviations(by_ticker(values), window).T
 
 
 def sessions_since_max(values: FloatArray, window: int) -> FloatArray:
-    """Return how many rows ago the largest of the last ``window`` was, 0 to window − 1; the latest of equal ones."""
+    """Rows since the largest of the last ``window``, 0 to window − 1; the latest of equal ones."""
     from signals.features.window_kernels import sessions_since_maxima
 
     return sessions_since_maxima(by_ticker(values), window).T
 
 
 def sessions_since_min(values: FloatArray, window: int) -> FloatArray:
-    """Return how many rows ago the smallest of the last ``window`` was, 0 to window − 1; the latest of equal ones."""
+    """Rows since the smallest of the last ``window``, 0 to window − 1; the latest of equal ones."""
     return sessions_since_max(-values, window)
 
 
 def trailing_correlation(x: FloatArray, y: FloatArray, window: int) -> FloatArray:
-    """Return the Pearson correlation over the last ``window`` rows; NaN where either does not vary."""
+    """Pearson correlation over the last ``window`` rows; NaN where either does not vary."""
     from signals.features.window_kernels import correlations
 
     found = correlations(by_ticker(x), by_ticker(y), window).T
@@ -54,7 +54,7 @@ def trailing_correlation(x: FloatArray, y: FloatArray, window: int) -> FloatArra
 
 
 def where_moving(numbers: FloatArray, values: FloatArray, window: int) -> FloatArray:
-    """Return the numbers where the last ``window`` values are not all the same, else NaN.
+    """Keep numbers where the last ``window`` values are not all the same, else NaN.
 
     This is exact: a mean of equal values is rounded, and gives them a spread that they do not have.
     """

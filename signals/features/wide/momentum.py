@@ -163,7 +163,7 @@ MOMENTUM = (
 
 @shared
 def _range_place(panel: Panel, window: int) -> FloatArray:
-    """Return where the close lies between the lowest low and the highest high of the window, 0 to 1."""
+    """Where the close lies between the lowest low and the highest high of the window, 0 to 1."""
     lowest = trailing_min(bars(panel, "low"), window)
     return ratio(bars(panel, "close") - lowest, trailing_max(bars(panel, "high"), window) - lowest)
 

@@ -199,7 +199,7 @@ OSCILLATORS = (
 
 
 def band_deviation(close: FloatArray) -> FloatArray:
-    """Return the standard deviation of the last 20 closes with ``ddof=0``, as Bollinger's bands have it."""
+    """Standard deviation of the last 20 closes with ``ddof=0``, as Bollinger's bands have it."""
     return trailing_std(close, 20) * math.sqrt(19.0 / 20.0)
 
 
@@ -228,7 +228,7 @@ def _average_true_range(panel: Panel, sessions: int) -> FloatArray:
 
 @shared
 def _rising_indicator(panel: Panel, sessions: int) -> FloatArray:
-    """Return +DI: smoothed moves beyond the previous bar's high, as % of the smoothed true range."""
+    """+DI: smoothed moves beyond the previous bar's high, as % of the smoothed true range."""
     up, down = _moves(panel)
     rises = np.where(up <= down, 0.0, np.maximum(up, 0.0))
     return 100.0 * ratio(wilder(rises, sessions), _average_true_range(panel, sessions))
@@ -236,13 +236,13 @@ def _rising_indicator(panel: Panel, sessions: int) -> FloatArray:
 
 @shared
 def _falling_indicator(panel: Panel, sessions: int) -> FloatArray:
-    """Return −DI: smoothed moves beyond the previous bar's low, as % of the smoothed true range."""
+    """−DI: smoothed moves beyond the previous bar's low, as % of the smoothed true range."""
     up, down = _moves(panel)
     falls = np.where(down <= up, 0.0, np.maximum(down, 0.0))
     return 100.0 * ratio(wilder(falls, sessions), _average_true_range(panel, sessions))
 
 
 def _moves(panel: Panel) -> tuple[FloatArray, FloatArray]:
-    """Return how far the bar went above the previous high, and below the previous low."""
+    """Moves of the bar above the previous high, and below the previous low."""
     high, low = bars(panel, "high"), bars(panel, "low")
     return high - lag(high, 1), lag(low, 1) - low

@@ -126,13 +126,13 @@ VOLATILITY = (
 
 @shared
 def _log(panel: Panel, upper: str, lower: str) -> FloatArray:
-    """Return the natural logarithm of one price of the bar ÷ another."""
+    """Natural logarithm of one price of the bar ÷ another."""
     return np.log(bars(panel, upper) / bars(panel, lower))
 
 
 @shared
 def _rogers_satchell(panel: Panel) -> FloatArray:
-    """Return each session's variance: ln(h ÷ c) ln(h ÷ o) + ln(l ÷ c) ln(l ÷ o)."""
+    """Each session's variance: ln(h ÷ c) ln(h ÷ o) + ln(l ÷ c) ln(l ÷ o)."""
     above = _log(panel, "high", "close") * _log(panel, "high", "open")
     return above + _log(panel, "low", "close") * _log(panel, "low", "open")
 
