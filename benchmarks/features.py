@@ -2,7 +2,7 @@
 
 *Cold* is a new process with a warm page cache, from bars on disk to features in memory, its imports included. pyqlib's
 14 factors are expressions on its own binary store, every cache off; the market's return, which is no expression, is
-a mean over names in pandas, and two factors that repeat another are not asked for twice. *Compute* starts with bars in
+a mean over names in pandas, and two factors that repeat another are not computed twice. *Compute* starts with bars in
 memory; wide pandas is one rolling call on a frame of all names, and ``np.copy`` only copies 14 results as float32.
 """
 
@@ -25,7 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.runner import Asked, Ratio, Section, added_peak, ask_peer, fresh_peak, interleaved
+from benchmarks.runner import Options, Ratio, Section, added_peak, fresh_peak, interleaved, run_peer
 from benchmarks.runner.measure import ROOT
 from benchmarks.runner.peers import PeerMissing
 from market import Panel, PanelFacts
@@ -89,7 +89,7 @@ class Cold:
 
 @cache
 def workload(n_sessions: int = N_SESSIONS, n_names: int = N_NAMES) -> Panel:
-    """Return random walks in which every number is a float32, so that both stores hold the same bars."""
+    """Random walks in which every number is a float32, so that both stores hold the same bars."""
     rng, shape = np.random.default_rng(0), (n_sessions, n_names)
     close = 50 * np.exp(np.cumsum(rng.normal(0, 0.015, shape), axis=0))
     opens = close * np.exp(rng.normal(0, 0.005, shape))
@@ -138,14 +138,14 @@ def ours_cold(folder: Path) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=home).stdout
 
 
-def theirs_cold(folder: Path, asked: Asked) -> str:
+def theirs_cold(folder: Path, options: Options) -> str:
     """Run pyqlib's way in a new process of its own environment, and return the peak of its main process in MB."""
-    words = [f"{name}={expression}" for name, expression in EXPRESSIONS.items()]
-    return ask_peer("qlib", PEER, str(folder), str(N_COMPARED), *words, asked=asked)
+    factors = [f"{name}={expression}" for name, expression in EXPRESSIONS.items()]
+    return run_peer("qlib", PEER, str(folder), str(N_COMPARED), *factors, options=options)
 
 
 def by_pandas(panel: Panel) -> dict[str, pd.DataFrame]:
-    """Return core14 as one writes it in wide pandas."""
+    """core14 as one writes it in wide pandas."""
     close, volume = panel.close, panel.volume
     returns = {sessions: close / close.shift(sessions) - 1.0 for sessions in (1, 5, 20)}
     mean = volume.rolling(20).mean()
@@ -171,13 +171,13 @@ def by_pandas(panel: Panel) -> dict[str, pd.DataFrame]:
 
 
 def copied() -> Callable[[], object]:
-    """Return a copy of 14 float32 frames that are ready."""
+    """Copy of 14 float32 frames that are ready."""
     frames = [workload().close.to_numpy(dtype=np.float32) for _ in FEATURE_SETS["core14"]]
     return lambda: [np.copy(frame, order="K") for frame in frames]
 
 
 def compute_forms() -> dict[str, Callable[[], object]]:
-    """Return the arithmetic alone."""
+    """The arithmetic alone, as calls by form."""
     return {
         "quintile": lambda: compute_features(workload(), "core14", computing=Computing(dtype="float32")),
         "wide pandas": lambda: by_pandas(workload()),
@@ -186,7 +186,7 @@ def compute_forms() -> dict[str, Callable[[], object]]:
 
 
 def peak(form: str) -> float:
-    """Return what one computation adds to this process's peak, in MB."""
+    """What one computation adds to this process's peak, in MB."""
     run = compute_forms()[form]
     compute_features(workload().between(None, workload().sessions[40]), "core14")
     return added_peak(run)
@@ -203,7 +203,7 @@ def stores() -> Iterator[tuple[Path, Path]]:
 
 
 def largest_difference(folder: Path) -> float:
-    """Return how far pyqlib's numbers are from ours where both answer, relative to each factor's standard deviation."""
+    """How far pyqlib's numbers are from ours where both answer, relative to each factor's standard deviation."""
     theirs, ours = np.load(folder / "few.npz"), compute_features(workload(), "core14")
     worst = 0.0
     for name in theirs.files:
@@ -212,57 +212,57 @@ def largest_difference(folder: Path) -> float:
     return worst
 
 
-def cold(asked: Asked, ours: Path, theirs: Path) -> Cold:
-    """Return median seconds by the clock and of processor time, and the peaks, of both ways; ours alone at need."""
-    ways = {"quintile": partial(ours_cold, ours), "pyqlib": partial(theirs_cold, theirs, asked)}
+def cold(options: Options, ours: Path, theirs: Path) -> Cold:
+    """Median seconds by the clock and of processor time, and the peaks, of both ways; ours alone at need."""
+    ways = {"quintile": partial(ours_cold, ours), "pyqlib": partial(theirs_cold, theirs, options)}
     busy: dict[str, list[float]] = {form: [] for form in ways}
     peaks: dict[str, str] = {}
 
-    def told(form: str) -> None:
+    def timed(form: str) -> None:
         start = children_seconds()
         peaks[form] = f"{float(ways[form]()):,.0f}"
         busy[form].append(children_seconds() - start)
 
     clock, reason = {}, ""
     try:
-        clock = interleaved({form: partial(told, form) for form in ways}, asked.rounds, clock=time.perf_counter)
+        clock = interleaved({form: partial(timed, form) for form in ways}, options.rounds, clock=time.perf_counter)
     except PeerMissing as missing:
         reason = str(missing)
-        clock = interleaved({"quintile": partial(told, "quintile")}, asked.rounds, clock=time.perf_counter)
+        clock = interleaved({"quintile": partial(timed, "quintile")}, options.rounds, clock=time.perf_counter)
     medians = {form: statistics.median(busy[form][1:]) for form in clock}
     return Cold(clock=clock, busy=medians, peaks=peaks, missing=reason)
 
 
 def children_seconds() -> float:
-    """Return the processor seconds of all processes that this one has started and waited for."""
+    """Processor seconds of all processes that this one has started and waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     """Measure, and return the section."""
     forms = compute_forms()
-    times = interleaved(forms, asked.rounds, clock=time.perf_counter)
-    busy = interleaved(forms, asked.rounds)
+    times = interleaved(forms, options.rounds, clock=time.perf_counter)
+    busy = interleaved(forms, options.rounds)
     with stores() as (ours, theirs):
-        whole = cold(asked, ours, theirs)
-        told = f"Left out: {whole.missing}." if whole.missing else _agreement(largest_difference(theirs))
+        whole = cold(options, ours, theirs)
+        note = f"Left out: {whole.missing}." if whole.missing else _agreement(largest_difference(theirs))
     rows = [
         ("cold", form, f"{whole.clock[form]:,.2f}", f"{whole.busy[form]:,.2f}", whole.peaks[form])
         for form in whole.clock
     ]
     for form in forms:
-        megabytes = f"{fresh_peak('features', form):,.0f}" if asked.memory else ""
+        megabytes = f"{fresh_peak('features', form):,.0f}" if options.memory else ""
         rows.append(("compute", form, f"{times[form]:,.2f}", f"{busy[form]:,.2f}", megabytes))
     return Section(
         heading="Features: core14 from a store, and alone",
-        clock=f"medians of {asked.rounds} interleaved rounds in one run, all cores",
+        clock=f"medians of {options.rounds} interleaved rounds in one run, all cores",
         notes=(
             f"{N_NAMES} stocks × {N_SESSIONS:,} sessions of random walks. *Cold* is a new process with a warm page "
             "cache, from bars on disk to 14 float32 features in memory, imports included, MB the peak of its main "
             "process; pyqlib reads its own binary store, every cache off, its processes as many as it likes. *Compute* "
             "starts with bars in memory; `np.copy` only copies 14 results as float32.",
-            told,
+            note,
         ),
         columns=("measured", "form", "clock s", "processor s", "MB"),
         rows=tuple(rows),

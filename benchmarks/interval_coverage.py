@@ -43,19 +43,19 @@ class Pair(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What an interval is asked for, and what the number truly is; the seed is that of the bootstrap."""
+    """An interval and the true value that it should cover; the seed is that of the bootstrap."""
 
     truth: float
     interval: Callable[[Pair, int], Interval]
 
 
 def normal_shocks(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Return independent standard normal shocks."""
+    """Independent standard normal shocks."""
     return rng.standard_normal(shape)
 
 
 def clustered_shocks(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Return GARCH(1,1) shocks of variance 1 with Student tails: heavy, and turbulent in stretches."""
+    """GARCH(1,1) shocks of variance 1 with Student tails: heavy, and turbulent in stretches."""
     student = rng.standard_t(DEGREES, shape) * np.sqrt((DEGREES - 2) / DEGREES)
     shocks, variance = np.empty(shape), np.ones(shape[0])
     for t in range(shape[1]):
@@ -69,7 +69,7 @@ PROCESSES: dict[str, Shocks] = {"AR(1), normal": normal_shocks, "AR(1), GARCH, t
 
 
 def autoregression(shocks: np.ndarray, phi: float) -> np.ndarray:
-    """Return AR(1) series of unit variance, the burn-in cut off."""
+    """AR(1) series of unit variance, the burn-in cut off."""
     series = np.empty_like(shocks)
     series[:, 0] = shocks[:, 0]
     for t in range(1, shocks.shape[1]):
@@ -78,7 +78,7 @@ def autoregression(shocks: np.ndarray, phi: float) -> np.ndarray:
 
 
 def pairs(shocks: Shocks, n_simulations: int, n_sessions: int, *, phi: float, seed: int) -> list[Pair]:
-    """Return pairs of series with correlation 0.6."""
+    """Pairs of series with correlation 0.6."""
     rng, shape = np.random.default_rng(seed), (n_simulations, n_sessions + BURN_IN)
     common, own = (autoregression(shocks(shape, rng), phi) for _ in range(2))
     other = PAIRED * common + np.sqrt(1.0 - PAIRED**2) * own
@@ -86,12 +86,12 @@ def pairs(shocks: Shocks, n_simulations: int, n_sessions: int, *, phi: float, se
 
 
 def as_ic(pair: Pair) -> Pair:
-    """Return a pair as daily rank ICs."""
+    """A pair as daily rank ICs."""
     return Pair(*(mean + IC_DEVIATION * series for mean, series in zip(IC_MEANS, pair, strict=True)))
 
 
 def as_returns(pair: Pair) -> Pair:
-    """Return a pair as session returns."""
+    """A pair as session returns."""
     return Pair(*(mean + RETURN_DEVIATION * series for mean, series in zip(RETURN_MEANS, pair, strict=True)))
 
 
@@ -127,14 +127,14 @@ def coverage(
     held = dict.fromkeys(STATISTICS, 0)
     for number, pair in enumerate(pairs(shocks, n_simulations, n_sessions, phi=phi, seed=seed)):
         for name, (truth, interval) in STATISTICS.items():
-            found = interval(pair, number)
-            held[name] += found.low <= truth <= found.high
+            bounds = interval(pair, number)
+            held[name] += bounds.low <= truth <= bounds.high
         advance(shocks.__name__, number + 1, n_simulations)
     return pd.Series(held) / n_simulations
 
 
 def markdown(shares: pd.DataFrame) -> str:
-    """Return shares as the rows of a Markdown table."""
+    """Shares as the rows of a Markdown table."""
     head = f"| 95 % interval of | {' | '.join(shares.columns)} |\n|---|{'---:|' * len(shares.columns)}\n"
     rows = (f"| {name} | {' | '.join(f'{share:.1%}' for share in row)} |" for name, row in shares.iterrows())
     return head + "\n".join(rows)
@@ -146,12 +146,12 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=2000)
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--phi", type=float, default=0.2, help="autocorrelation at one session")
-    asked, begun = parser.parse_args(), time.process_time()
-    sizes = {"n_simulations": asked.simulations, "n_sessions": asked.sessions, "phi": asked.phi}
+    options, begun = parser.parse_args(), time.process_time()
+    sizes = {"n_simulations": options.simulations, "n_sessions": options.sessions, "phi": options.phi}
     with progress_bars() as advance:
         shares = {name: coverage(shocks, **sizes, advance=advance) for name, shocks in PROCESSES.items()}
-    told = f"{asked.simulations:,} simulations of {asked.sessions:,} sessions, φ = {asked.phi:g}"
-    print(f"{told}; {time.process_time() - begun:.0f} s of one core")
+    title = f"{options.simulations:,} simulations of {options.sessions:,} sessions, φ = {options.phi:g}"
+    print(f"{title}; {time.process_time() - begun:.0f} s of one core")
     print(markdown(pd.DataFrame(shares)))
 
 

@@ -20,7 +20,7 @@ from backtests.engine.kernel import keep_books
 from backtests.engine.ledger import blank_record, keep_ledger, ledger_bars, ledger_terms
 from backtests.engine.many_books import net_returns_of
 from backtests.engine.vectorbt_engine import OrderFrames, _simulate, order_frames, vectorbt_equity
-from benchmarks.runner import Asked, Ratio, Section, added_peak, ask_peer, fresh_peak, high_water, interleaved
+from benchmarks.runner import Options, Ratio, Section, added_peak, fresh_peak, high_water, interleaved, run_peer
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
@@ -62,7 +62,7 @@ print(seconds, int(peak) * 1024 / 1e6 - before)
 
 @cache
 def workload() -> tuple[Panel, pd.DataFrame]:
-    """Return random walks and the decided weights of a smoothed random long/short book, 50/50."""
+    """Random walks and the decided weights of a smoothed random long/short book, 50/50."""
     rng = np.random.default_rng(0)
     shape = N_SESSIONS, N_NAMES
     close = 50 * np.exp(np.cumsum(rng.normal(0, 0.015, shape), axis=0))
@@ -81,12 +81,12 @@ def workload() -> tuple[Panel, pd.DataFrame]:
 
 @cache
 def due() -> pd.DataFrame:
-    """Return the weights that come due."""
+    """Weights that come due."""
     return due_weights(*workload(), Execution())
 
 
 def arrays(costs: Costs, *, tables: bool) -> Callable[[], object]:
-    """Return the kernel's run on arrays that are ready."""
+    """Kernel's run on arrays that are ready."""
     panel, _ = workload()
     bars = ledger_bars(panel, Execution(), costs)
     wanted = np.ascontiguousarray(due().to_numpy())
@@ -101,7 +101,7 @@ def arrays(costs: Costs, *, tables: bool) -> Callable[[], object]:
 
 
 def from_orders() -> Callable[[], object]:
-    """Return vectorbt's run on arrays that are ready."""
+    """vectorbt's run on arrays that are ready."""
     orders = order_frames(workload()[0], due(), execution=Execution(), costs=PLAIN)
     frames = {name: getattr(orders, name)[1:] for name in OrderFrames.__slots__}
 
@@ -114,12 +114,12 @@ def from_orders() -> Callable[[], object]:
 
 
 def call(costs: Costs) -> Callable[[], object]:
-    """Return ``keep_ledger`` on frames."""
+    """``keep_ledger`` on frames."""
     return lambda: keep_ledger(workload()[0], due(), execution=Execution(), costs=costs).equity
 
 
 def vectorbt_call() -> Callable[[], object]:
-    """Return the vectorbt engine on frames."""
+    """``vectorbt_equity`` on frames."""
     return lambda: vectorbt_equity(workload()[0], due(), execution=Execution(), costs=PLAIN, start=1)
 
 
@@ -135,14 +135,14 @@ FORMS: dict[str, tuple[str, Callable[[], Callable[[], object]]]] = {
 
 
 def difference() -> float:
-    """Return the largest equity difference of the two engines ÷ capital."""
+    """Largest equity difference of the two engines ÷ capital."""
     panel, _ = workload()
     ours = keep_ledger(panel, due(), execution=Execution(), costs=PLAIN).equity[1:] / 1e6
     return float(np.abs(ours - vectorbt_equity(panel, due(), execution=Execution(), costs=PLAIN, start=1)).max())
 
 
 def peak(form: str) -> float:
-    """Return how much one run raises this process's peak memory, in MB; a run before compiles and imports."""
+    """How much one run raises this process's peak memory, in MB; a run before compiles and imports."""
     run = FORMS[form][1]()
     keep_ledger(*_small(), execution=Execution(), costs=FRICTIONS if "friction" in form else PLAIN)
     vectorbt_equity(*_small(), execution=Execution(), costs=PLAIN, start=1)
@@ -155,20 +155,21 @@ def _small() -> tuple[Panel, pd.DataFrame]:
     return few, due_weights(few, weights.iloc[:10], Execution())
 
 
-def bt_run(asked: Asked) -> tuple[float, float]:
-    """Return median processor seconds of bt on the same closes and weights, and the MB that it adds."""
+def bt_run(options: Options) -> tuple[float, float]:
+    """Median processor seconds of bt on the same closes and weights, and the MB that it adds."""
     panel, weights = workload()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "book.npz"
         np.savez(kept, close=panel.close.to_numpy(), weights=weights.to_numpy())
-        told = [
-            ask_peer("bt", PEER, str(kept), asked=asked).split()[-2:] for _ in range(min(asked.rounds, PEER_ROUNDS))
+        answers = [
+            run_peer("bt", PEER, str(kept), options=options).split()[-2:]
+            for _ in range(min(options.rounds, PEER_ROUNDS))
         ]
-    return statistics.median(float(seconds) for seconds, _ in told), float(told[-1][1])
+    return statistics.median(float(seconds) for seconds, _ in answers), float(answers[-1][1])
 
 
 def many(n_books: int) -> tuple[float, float, float]:
-    """Return clock and processor seconds for the returns of many books, and the peak memory that they add in MB."""
+    """Clock and processor seconds for the returns of many books, and the peak memory that they add in MB."""
     panel, weights = workload()
 
     def books() -> Iterator[pd.DataFrame]:
@@ -182,7 +183,7 @@ def many(n_books: int) -> tuple[float, float, float]:
 
 
 def rows(times: dict[str, float], memory: bool) -> list[tuple[str, ...]]:
-    """Return the lines of the table."""
+    """Lines of the table."""
     rivals = {"arrays": times["vectorbt"], "call": times["vectorbt "]}
     lines = []
     for name, (kind, _) in FORMS.items():
@@ -192,7 +193,7 @@ def rows(times: dict[str, float], memory: bool) -> list[tuple[str, ...]]:
 
 
 def ratios(times: dict[str, float]) -> list[Ratio]:
-    """Return the ledger against vectorbt."""
+    """Ledger against vectorbt."""
     rivals = {"arrays": times["vectorbt"], "call": times["vectorbt "]}
     return [
         Ratio(form=f"{name.strip()} ({kind})", rival="vectorbt", times=rivals[kind] / times[name])
@@ -201,14 +202,16 @@ def ratios(times: dict[str, float]) -> list[Ratio]:
     ]
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     """Measure, and return the section."""
-    times = interleaved({name: make() for name, (_, make) in FORMS.items()}, asked.rounds)
-    lines, bars, missing = rows(times, asked.memory), ratios(times), []
+    times = interleaved({name: make() for name, (_, make) in FORMS.items()}, options.rounds)
+    lines, bars, missing = rows(times, options.memory), ratios(times), []
     try:
-        seconds, added = bt_run(asked)
+        seconds, added = bt_run(options)
         against = f"{times['vectorbt '] / seconds:,.3f}"
-        lines.append(("call", "bt, closes", f"{seconds * 1e3:,.1f}", against, f"{added:,.0f}" if asked.memory else ""))
+        lines.append(
+            ("call", "bt, closes", f"{seconds * 1e3:,.1f}", against, f"{added:,.0f}" if options.memory else "")
+        )
         bars.append(Ratio(form="ledger (call)", rival="bt", times=seconds / times["ledger "]))
     except PeerMissing as reason:
         missing.append(f"Left out: {reason}.")
@@ -223,7 +226,7 @@ def section(asked: Asked) -> Section:
     )
     return Section(
         heading="The ledger and other simulators",
-        clock=f"processor time, medians of {asked.rounds} interleaved rounds in one run (bt at most {PEER_ROUNDS})",
+        clock=f"processor time, medians of {options.rounds} interleaved rounds in one run (bt at most {PEER_ROUNDS})",
         notes=notes,
         columns=("measured", "form", "ms", "times faster than vectorbt", "MB"),
         rows=tuple(lines),

@@ -3,7 +3,7 @@
 Both hold the same daily weights
 of 8 names over 60 calendar days; prices move overnight only and dollar volumes are constant, so that both clocks and
 both volumes agree. cvxportfolio's impact is b σ |trade|^1.5 ÷ √volume; b is the impact at participation 1 and σ is 1.
-Its fee compounds over a year of 365.24 days; it is given the one that makes the same basis points a night.
+Its fee compounds over a year of 365.24 days; it is given the one that makes the same basis points per night.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ import pandas as pd
 
 from backtests.engine.due_weights import due_weights
 from backtests.engine.ledger import keep_ledger
-from benchmarks.runner import Asked, Section, ask_peer
+from benchmarks.runner import Options, Section, run_peer
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
@@ -50,7 +50,7 @@ print(*result.v.to_numpy())
 
 
 def case() -> tuple[Panel, pd.DataFrame]:
-    """Return prices that move overnight only, and weights that change every day."""
+    """Prices that move overnight only, and weights that change every day."""
     rng = np.random.default_rng(1)
     price = 20 * np.exp(np.cumsum(rng.normal(0, 0.02, (N_SESSIONS, N_NAMES)), axis=0))
     sessions, names = pd.date_range("2015-01-01", periods=N_SESSIONS), pd.Index([f"T{k}" for k in range(N_NAMES)])
@@ -63,37 +63,37 @@ def case() -> tuple[Panel, pd.DataFrame]:
     return panel, aligned_frame(raw / np.abs(raw).sum(axis=1, keepdims=True), sessions, names)
 
 
-def theirs(costs: Costs, asked: Asked) -> np.ndarray:
-    """Return cvxportfolio's equity before the trades of each day from the second on."""
+def theirs(costs: Costs, options: Options) -> np.ndarray:
+    """cvxportfolio's equity before the trades of each day from the second on."""
     panel, weights = case()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "book.npz"
         np.savez(kept, open=panel.open.to_numpy(), weights=weights.shift(1).fillna(0.0).to_numpy())
         terms = (costs.trade_bps, costs.impact_bps, costs.borrow_bps, VOLUME, CAPITAL)
-        told = ask_peer("cvxportfolio", PEER, str(kept), *map(str, terms), asked=asked)
-    return np.array([float(word) for word in told.splitlines()[-1].split()])
+        answer = run_peer("cvxportfolio", PEER, str(kept), *map(str, terms), options=options)
+    return np.array([float(number) for number in answer.splitlines()[-1].split()])
 
 
 def ours(costs: Costs) -> np.ndarray:
-    """Return the ledger's equity before the trades of each day from the second on."""
+    """Ledger's equity before the trades of each day from the second on."""
     panel, weights = case()
     due = due_weights(panel, weights, Execution(), may_borrow=True)
     run = keep_ledger(panel, due, execution=Execution(), costs=costs, capital=CAPITAL)
     return np.asarray(run.fill_equity[1:])
 
 
-def row(name: str, costs: Costs, free: np.ndarray, asked: Asked) -> tuple[str, ...]:
-    """Return what a case costs, and the largest difference of both equities."""
-    mine, other = ours(costs), theirs(costs, asked)
+def row(name: str, costs: Costs, free: np.ndarray, options: Options) -> tuple[str, ...]:
+    """What a case costs, and the largest difference of both equities."""
+    mine, other = ours(costs), theirs(costs, options)
     gap = np.abs(mine[: len(other)] - other[: len(mine)]).max() / CAPITAL
     return name, f"{1 - mine[-1] / free[-1]:.4%}", f"{gap:.1e}"
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     """Compare, and return the section."""
     free, missing = ours(Costs(trade_bps=0)), ()
     try:
-        rows = tuple(row(name, costs, free, asked) for name, costs in CASES.items())
+        rows = tuple(row(name, costs, free, options) for name, costs in CASES.items())
     except PeerMissing as reason:
         rows, missing = (), (f"Left out: {reason}.",)
     note = (

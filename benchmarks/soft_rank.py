@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.runner import Asked, Ratio, Section, added_peak, fresh_peak, interleaved
+from benchmarks.runner import Options, Ratio, Section, added_peak, fresh_peak, interleaved
 from models.losses.grid_ranks import GRID_ABOVE, grid_soft_ranks
 from models.losses.rank_loss import soft_ranks
 
@@ -16,18 +16,18 @@ NAIVE_BYTES = 2**30  # of one S × N × N tensor; wider sections go through the 
 
 
 def naive(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return soft ranks by the full matrix of pairs, left to autograd."""
+    """Soft ranks by the full matrix of pairs, left to autograd."""
     pairs = torch.sigmoid((values[:, :, None] - values[:, None, :]) / TEMPERATURE)
     return (pairs * mask[:, None, :]).sum(dim=2) * mask
 
 
 def chunked(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return soft ranks by blocks of pairs with their own backward pass."""
+    """Soft ranks by blocks of pairs with their own backward pass."""
     return soft_ranks(values, mask, temperature=TEMPERATURE)
 
 
 def grid(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return soft ranks by grid and FFT."""
+    """Soft ranks by grid and FFT."""
     return grid_soft_ranks(values, mask, temperature=TEMPERATURE)
 
 
@@ -37,7 +37,7 @@ FORMS: dict[str, Form] = {"naive": naive, "chunked": chunked, "grid": grid}
 
 
 def workload(width: int) -> Case:
-    """Return z-scored normal predictions, a mask that hides one name in ten, and an upstream gradient."""
+    """Z-scored normal predictions, a mask that hides one name in ten, and an upstream gradient."""
     generator = torch.Generator().manual_seed(width)
     values = torch.randn(N_SESSIONS, width, generator=generator)
     values = (values - values.mean(dim=1, keepdim=True)) / values.std(dim=1, keepdim=True)
@@ -56,20 +56,20 @@ def gradient(form: str, values: torch.Tensor, mask: torch.Tensor, upstream: torc
 
 
 def medians(case: Case, rounds: int, *, forms: tuple[str, ...] = tuple(FORMS)) -> dict[str, float]:
-    """Return median seconds of the forms on one case."""
+    """Median seconds of the forms on one case."""
     return interleaved({form: partial(gradient, form, *case) for form in forms}, rounds)
 
 
 def gradient_error(form: str, width: int) -> float:
-    """Return the error against float64 pairs, over the session's largest gradient, worst of two sessions."""
+    """Error against float64 pairs, over the session's largest gradient, worst of two sessions."""
     values, mask, upstream = (part[:2] for part in workload(width))
     wanted = gradient("chunked", values.double(), mask, upstream.double())
-    found = gradient(form, values, mask, upstream)
-    return ((found - wanted).abs() / wanted.abs().amax(dim=1, keepdim=True)).max().item()
+    approximate = gradient(form, values, mask, upstream)
+    return ((approximate - wanted).abs() / wanted.abs().amax(dim=1, keepdim=True)).max().item()
 
 
 def peak(form: str) -> float:
-    """Return how much one call raises this process's peak memory, in MB; the form is followed by its width."""
+    """How much one call raises this process's peak memory, in MB; the form is followed by its width."""
     steady()
     name, width = form.split()
     gradient(name, *(part[:, :8] for part in workload(8)))
@@ -82,33 +82,33 @@ def steady() -> None:
     torch.use_deterministic_algorithms(True)
 
 
-def row(width: int, found: dict[str, float], memory: bool) -> tuple[str, ...]:
-    """Return one line of the table."""
-    times = [f"{found[form] * 1e3:,.1f}" for form in FORMS]
-    ratios = [f"{found[form] / found['grid']:,.0f}×" for form in ("naive", "chunked")]
+def row(width: int, seconds: dict[str, float], memory: bool) -> tuple[str, ...]:
+    """One line of the table."""
+    times = [f"{seconds[form] * 1e3:,.1f}" for form in FORMS]
+    ratios = [f"{seconds[form] / seconds['grid']:,.0f}×" for form in ("naive", "chunked")]
     errors = [f"{gradient_error(form, width):.0e}" for form in ("chunked", "grid")]
     peaks = [f"{fresh_peak('soft_rank', f'{form} {width}'):,.0f}" if memory else "" for form in FORMS]
     return f"{width:,}", *times, *ratios, *errors, *peaks
 
 
 def crossing() -> str:
-    """Return the narrowest width tried at which the grid is the quicker, for one session and for all."""
-    found = []
+    """Narrowest width tried at which the grid is the quicker, for one session and for all."""
+    crossings = []
     for n_sessions in (1, N_SESSIONS):
         for width in (50, 100, 150, 200, 300, 400, 512, 700, 1_000):
             values, mask, upstream = workload(width)
             case = values[:n_sessions], mask[:n_sessions], upstream[:n_sessions]
             times = medians(case, 11, forms=("chunked", "grid"))
             if times["grid"] < times["chunked"]:
-                found.append(f"{width} names ({n_sessions} session{'s' * (n_sessions > 1)})")
+                crossings.append(f"{width} names ({n_sessions} session{'s' * (n_sessions > 1)})")
                 break
-    return " and ".join(found)
+    return " and ".join(crossings)
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     """Measure, and return the section."""
     steady()
-    found = {width: medians(workload(width), asked.rounds) for width in WIDTHS}
+    seconds = {width: medians(workload(width), options.rounds) for width in WIDTHS}
     notes = (
         f"Forward and backward of the soft ranks of {N_SESSIONS} sessions, float32, τ = {TEMPERATURE}, z-scored normal "
         "predictions, one name in ten masked. *Naive* is the full matrix of pairs under autograd (one session at a "
@@ -120,13 +120,13 @@ def section(asked: Asked) -> Section:
     heads = ("naive ms", "chunked ms", "grid ms", "naive ÷ grid", "chunked ÷ grid", "chunked error", "grid error")
     return Section(
         heading="Soft ranks of wide cross-sections",
-        clock=f"CPU, one thread, processor time, medians of {asked.rounds} interleaved rounds in one run",
+        clock=f"CPU, one thread, processor time, medians of {options.rounds} interleaved rounds in one run",
         notes=notes,
         columns=("names", *heads, "naive MB", "chunked MB", "grid MB"),
-        rows=tuple(row(width, times, asked.memory) for width, times in found.items()),
+        rows=tuple(row(width, times, options.memory) for width, times in seconds.items()),
         ratios=tuple(
             Ratio(form=f"grid, {width:,} names", rival=rival, times=times[rival] / times["grid"])
-            for width, times in found.items()
+            for width, times in seconds.items()
             if width >= 2_000
             for rival in ("chunked", "naive")
         ),

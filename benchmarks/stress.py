@@ -12,7 +12,7 @@ import pandas as pd
 
 from backtests.sensitivity.stress import stress_matrix
 from benchmarks.ledger import N_NAMES, N_SESSIONS, workload
-from benchmarks.runner import Asked, Section, high_water
+from benchmarks.runner import Options, Section, high_water
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
 from portfolio.rules import TradingRules
@@ -23,7 +23,7 @@ SMALL = (140, 110)  # sessions and names of the pass that compiles
 
 
 def bars(n_sessions: int, n_names: int) -> tuple[Panel, pd.DataFrame]:
-    """Return random walks whose dollar volumes differ, and scores that are noise."""
+    """Random walks whose dollar volumes differ, and scores that are noise."""
     panel, _ = workload()
     panel = panel.between(panel.sessions[0], panel.sessions[n_sessions - 1])
     names = panel.tickers[:n_names]
@@ -35,7 +35,7 @@ def bars(n_sessions: int, n_names: int) -> tuple[Panel, pd.DataFrame]:
 
 
 def measure(n_sessions: int, n_names: int) -> list[tuple[str, float, float]]:
-    """Return the seconds of processor time and of the clock that each book's 21 rows took."""
+    """Seconds of processor time and of the clock that each book's 21 rows took."""
     spec = load_spec("filter_negative")
     rules = spec.rules
     panel, scores = bars(n_sessions, n_names)
@@ -49,13 +49,13 @@ def measure(n_sessions: int, n_names: int) -> list[tuple[str, float, float]]:
 
 
 def stressed(rules: TradingRules, panel: Panel, scores: pd.DataFrame) -> None:
-    """Ask for one stress matrix and insist on all 21 rows."""
-    found = stress_matrix(rules, Inputs(panel=panel), scores=scores)
-    if found["sharpe"].isna().any():
-        raise RuntimeError(f"rows are missing: {found['refused'][found['sharpe'].isna()].to_dict()}")
+    """Compute one stress matrix and insist on all 21 rows."""
+    matrix = stress_matrix(rules, Inputs(panel=panel), scores=scores)
+    if matrix["sharpe"].isna().any():
+        raise RuntimeError(f"rows are missing: {matrix['refused'][matrix['sharpe'].isna()].to_dict()}")
 
 
-def section(asked: Asked) -> Section:  # noqa: ARG001 - one pass says enough
+def section(options: Options) -> Section:  # noqa: ARG001 - one pass says enough
     """Measure, and return the section."""
     measure(*SMALL)
     before = high_water()

@@ -1,6 +1,6 @@
 """Long against exact training, inference against a loop over stocks, an epoch of 1,695 × 6,000, and validation ICs.
 
-    python -m benchmarks.training [--rounds 3]                 samples a second; scores of one session
+    python -m benchmarks.training [--rounds 3]                 samples per second; scores of one session
     python -m benchmarks.training --epoch [--whole]            seconds of an epoch, from 3 % of it or the whole
     python -m benchmarks.training --epoch --device cuda [--precision tf32|bf16] [--compile]     the same on a GPU
     python -m benchmarks.training --ic [--full] [--seeds 3]    mean validation ICs of long and exact training
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.runner import Asked, high_water
+from benchmarks.runner import Options, high_water
 from benchmarks.runner.page import keep, processor
 from benchmarks.training_workloads import (
     Device,
@@ -38,14 +38,14 @@ from models.predict import predict_scores
 from models.windows import Windows
 
 N_NAMES, N_WIDE, N_SESSIONS = 200, 1_695, 6_000
-SHARE = 0.03  # of the sessions of an epoch that are timed unless the whole is asked for
+SHARE = 0.03  # of the sessions of an epoch that are timed unless the whole is wanted
 ROWS = {"exact": range(200, 208), "long": range(200, 456)}  # scored sessions of one timed pass
 SPEED = "## Long and exact training, and inference"
 EPOCH = "## One epoch of 1,695 × 6,000"
 
 
 def interleaved(forms: Mapping[str, Callable[[], object]], rounds: int, device: Device) -> dict[str, Seconds]:
-    """Return the median seconds of every form; with several rounds a first one warms up and does not count."""
+    """Median seconds of every form; with several rounds a first one warms up and does not count."""
     times: dict[str, list[Seconds]] = {name: [] for name in forms}
     for _ in range(rounds + (rounds > 1)):
         for name, run in forms.items():
@@ -61,15 +61,18 @@ def _median(times: Sequence[Seconds]) -> Seconds:
 
 
 def speed_table(device: Device, rounds: int) -> list[str]:
-    """Return samples a second of both modes."""
+    """Samples a second of both modes."""
     windows = made_windows(ROWS["long"].stop, N_NAMES).to(device.place)
     trainings = {mode: Training(mode=mode, rows=rows) for mode, rows in ROWS.items()}
-    found = interleaved({mode: each.run(windows, device) for mode, each in trainings.items()}, rounds, device)
+    seconds_by_form = interleaved({mode: each.run(windows, device) for mode, each in trainings.items()}, rounds, device)
     rate = matmul_rate(device)
-    speeds = {mode: trainings[mode].samples(windows) / device.told(found[mode]) for mode in trainings}
-    lines = ["| training | samples | seconds | samples a second | times exact | floor ÷ time |", "|---|" + "---:|" * 5]
+    speeds = {mode: trainings[mode].samples(windows) / device.counted(seconds_by_form[mode]) for mode in trainings}
+    lines = [
+        "| training | samples | seconds | samples per second | times exact | floor ÷ time |",
+        "|---|" + "---:|" * 5,
+    ]
     for mode, each in trainings.items():
-        seconds = device.told(found[mode])
+        seconds = device.counted(seconds_by_form[mode])
         times, floor = speeds[mode] / speeds["exact"], each.operations(windows) / rate / seconds
         lines.append(
             f"| {mode} | {each.samples(windows):,} | {seconds:.2f} | {speeds[mode]:,.0f} | {times:.1f} | {floor:.0%} |"
@@ -78,7 +81,7 @@ def speed_table(device: Device, rounds: int) -> list[str]:
 
 
 def inference_table(device: Device, rounds: int) -> list[str]:
-    """Return the seconds of one session's scores, all stocks at once, one stock, and stock by stock."""
+    """Seconds of one session's scores, all stocks at once, one stock, and stock by stock."""
     network = NetworkSettings()
     wide = made_windows(network.lookback, N_WIDE).to(device.place)
     single = made_windows(network.lookback, 1).to(device.place)
@@ -94,19 +97,19 @@ def inference_table(device: Device, rounds: int) -> list[str]:
         f"naive loop over {N_WIDE:,} stocks": lambda: naive_scores(model, wide, device),
     }
     with device.arithmetic():
-        found = interleaved(forms, rounds, device)
-    slowest = device.told(found[f"naive loop over {N_WIDE:,} stocks"])
+        seconds_by_form = interleaved(forms, rounds, device)
+    slowest = device.counted(seconds_by_form[f"naive loop over {N_WIDE:,} stocks"])
     lines = ["| inference | milliseconds | by the clock | times faster than the loop |", "|---|---:|---:|---:|"]
-    for name, each in found.items():
-        per_session = device.told(each) * (N_WIDE if name == "one stock" else 1)
+    for name, each in seconds_by_form.items():
+        per_session = device.counted(each) * (N_WIDE if name == "one stock" else 1)
         lines.append(
-            f"| {name} | {device.told(each) * 1e3:,.1f} | {each.clock * 1e3:,.1f} | {slowest / per_session:,.1f} |"
+            f"| {name} | {device.counted(each) * 1e3:,.1f} | {each.clock * 1e3:,.1f} | {slowest / per_session:,.1f} |"
         )
     return lines
 
 
 def speed_section(device: Device, rounds: int) -> str:
-    """Return the section of both tables."""
+    """Section of both tables."""
     notes = (
         f"2 × 128 units, 90 sessions, 14 made-up features, {N_NAMES} labelled names in training; a sample is one "
         f"labelled name on one session. One pass of the loop of `models.train` over {len(ROWS['long'])} sessions "
@@ -118,15 +121,15 @@ def speed_section(device: Device, rounds: int) -> str:
     return "\n\n".join([SPEED, facts("", device, rounds), notes, *tables]) + "\n"
 
 
-def section(asked: Asked) -> str:
-    """Return the section of both tables on the processor, one thread, as ``python -m benchmarks training`` asks."""
+def section(options: Options) -> str:
+    """Section of both tables on the processor, one thread, as ``python -m benchmarks training`` asks."""
     torch.set_num_threads(1)
     keep_large_blocks()
-    return speed_section(Device(), asked.rounds)
+    return speed_section(Device(), options.rounds)
 
 
 def epoch_section(device: Device, *, whole: bool) -> str:
-    """Return the section of one epoch: its seconds, by estimate or whole, and the peak memory of this process."""
+    """Section of one epoch: its seconds, by estimate or whole, and the peak memory of this process."""
     windows = made_windows(N_SESSIONS, N_WIDE).to(device.place)
     first = windows.lookback - 1
     everything = Training(mode="long", rows=range(first, N_SESSIONS))
@@ -137,38 +140,38 @@ def epoch_section(device: Device, *, whole: bool) -> str:
     work, rate = timed.operations(windows), matmul_rate(device)
     scale = everything.operations(windows) / work
     floor = everything.operations(windows) / rate
-    told = "the whole epoch" if whole else f"{len(timed.rows)} of {len(everything.rows):,} sessions, scaled by the work"
+    span = "the whole epoch" if whole else f"{len(timed.rows)} of {len(everything.rows):,} sessions, scaled by the work"
     lines = [
         "| | |\n|---|---:|",
         f"| processor seconds an epoch | {seconds.processor * scale:,.0f} |",
         f"| seconds by the clock | {seconds.clock * scale:,.0f} |",
-        f"| samples a second | {timed.samples(windows) / device.told(seconds):,.0f} |",
+        f"| samples per second | {timed.samples(windows) / device.counted(seconds):,.0f} |",
         f"| plain matrix product | {rate / 1e9:,.0f} GFLOP/s |",
         f"| arithmetic floor of the epoch, s | {floor:,.0f} |",
-        f"| floor ÷ time | {work / rate / device.told(seconds):.0%} |",
+        f"| floor ÷ time | {work / rate / device.counted(seconds):.0%} |",
         f"| peak memory, GB | {_peak(device):.2f} |",
     ]
     notes = (
-        f"Long training of the real model (2 × 128 units, 90 sessions, 14 features), every name labelled; {told}. "
+        f"Long training of the real model (2 × 128 units, 90 sessions, 14 features), every name labelled; {span}. "
         "Memory is the peak of the process, a chunk of the greatest length that an epoch may hold among its steps."
     )
     return "\n\n".join([EPOCH, facts("--epoch", device, 1), notes, "\n".join(lines)]) + "\n"
 
 
 def _longest(epoch: Training) -> Training:
-    """Return a pass over one chunk, half as long again as most, as moving edges make it, after a whole burn-in."""
+    """Pass over one chunk of the greatest length that moving edges make, after a whole burn-in."""
     training = epoch.settings.training
     start = epoch.rows.start + training.burn_in
     return Training(mode="long", rows=range(start, start + training.chunk_sessions * 3 // 2 - 1))
 
 
 def _peak(device: Device) -> float:
-    """Return the peak memory in GB: of the GPU, or of this process."""
+    """Peak memory in GB: of the GPU, or of this process."""
     return torch.cuda.max_memory_allocated() / 1e9 if device.name == "cuda" else high_water() / 1e3
 
 
 def facts(options: str, device: Device, rounds: int) -> str:
-    """Return the line that says how and on what a section was measured."""
+    """Line that says how and on what a section was measured."""
     command = " ".join(["python -m benchmarks.training", *options.split(), *_words(device)])
     where = torch.cuda.get_device_name() if device.name == "cuda" else f"{processor()}, {os.cpu_count()} cores"
     load = f"load {os.getloadavg()[0]:.1f}, " if hasattr(os, "getloadavg") else ""
@@ -180,13 +183,13 @@ def facts(options: str, device: Device, rounds: int) -> str:
 
 
 def _words(device: Device) -> list[str]:
-    words = [] if device.name == "cpu" else ["--device", device.name]
-    words += [] if device.precision == "float32" else ["--precision", device.precision]
-    return words + ["--compile"] * device.compiled
+    flags = [] if device.name == "cpu" else ["--device", device.name]
+    flags += [] if device.precision == "float32" else ["--precision", device.precision]
+    return flags + ["--compile"] * device.compiled
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
@@ -204,15 +207,15 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print and write what is asked for."""
+    """Measure, print and write the sections that the options name."""
     chosen = parsed(sys.argv[1:] if arguments is None else arguments)
     torch.set_num_threads(chosen.threads)
     keep_large_blocks()  # as `train_network` does
     try:
         device = Device(name=chosen.device, precision=chosen.precision, compiled=chosen.compile)
     except ValueError as error:
-        words = " ".join(sys.argv[1:] if arguments is None else arguments)
-        sys.exit(f"{error}; on a machine with a GPU, `python -m benchmarks.training {words}` measures it")
+        command = " ".join(sys.argv[1:] if arguments is None else arguments)
+        sys.exit(f"{error}; on a machine with a GPU, `python -m benchmarks.training {command}` measures it")
     if chosen.ic:
         from benchmarks.training_ic import ic_section
 

@@ -30,7 +30,7 @@ TOLERANCE = 0.003
 
 
 def ic_cells(seeds: Sequence[int], *, full: bool, bars: Path = BARS) -> list[Cell]:
-    """Return every market's trainings, seed by seed and mode by mode; recorded bars are left out where there are none.
+    """Every market's trainings, seed by seed and mode by mode; recorded bars are left out where there are none.
 
     Parameters
     ----------
@@ -60,26 +60,26 @@ def ic_section(chosen: argparse.Namespace) -> str:
     cells = ic_cells(range(1, chosen.seeds + 1), full=chosen.full)
     with progress_bars() as progress:
         cache, workers = CellCache(chosen.cells), Workers(count=chosen.workers)
-        found = measured(cells, cache=cache, stage="training", workers=workers, progress=progress)
-    words = "2 × 128 units, 90 sessions" if chosen.full else "1 × 32 units, 40 sessions, at most 30 epochs, patience 6"
-    spent = sum(numbers["seconds"] or 0.0 for numbers in found)
+        measurements = measured(cells, cache=cache, stage="training", workers=workers, progress=progress)
+    size = "2 × 128 units, 90 sessions" if chosen.full else "1 × 32 units, 40 sessions, at most 30 epochs, patience 6"
+    spent = sum(numbers["seconds"] or 0.0 for numbers in measurements)
     head = (
         f"`python -m benchmarks.training --ic{' --full' if chosen.full else ''}`: {processor()}, one thread, "
-        f"{spent / 60:.0f} minutes of processor time. {words}; the rest as in `{BOOK}`, the two modes apart in "
-        f"`training.mode` alone. Mean rank IC of the validation sessions at the best epoch, from exact windows. Asked: "
-        f"a difference within ±{TOLERANCE} on the mean of three seeds; ± is the standard error over the seeds."
+        f"{spent / 60:.0f} minutes of processor time. {size}; the rest as in `{BOOK}`, the two modes apart in "
+        f"`training.mode` alone. Mean rank IC of the validation sessions at the best epoch, from exact windows. "
+        f"Target: a difference within ±{TOLERANCE} on the mean of three seeds; ± is the standard error over the seeds."
     )
-    return "\n\n".join([HEADING, head, "\n".join(_table(cells, found))]) + "\n"
+    return "\n\n".join([HEADING, head, "\n".join(_table(cells, measurements))]) + "\n"
 
 
-def _table(cells: Sequence[Cell], found: Sequence[Numbers]) -> list[str]:
-    """Return a row of each market and seed, and of each market's mean."""
+def _table(cells: Sequence[Cell], measurements: Sequence[Numbers]) -> list[str]:
+    """Row of each market and seed, and of each market's mean."""
     lines = [
         "| market | long | exact | long − exact | epochs | seconds, long | seconds, exact |",
         "|---|" + "---:|" * 6,
     ]
     markets = dict[str, list[tuple[Numbers, Numbers]]]()
-    for long, exact, cell in zip(found[::2], found[1::2], cells[::2], strict=True):
+    for long, exact, cell in zip(measurements[::2], measurements[1::2], cells[::2], strict=True):
         name = cell.name.rpartition(", ")[0]
         markets.setdefault(name.partition(",")[0], []).append((long, exact))
         lines.append(_row(name, long, exact))
@@ -98,8 +98,8 @@ def _mean_row(market: str, pairs: Sequence[tuple[Numbers, Numbers]]) -> str:
     gaps = [a - b for a, b in zip(long, exact, strict=True)]
     error = f" ± {statistics.stdev(gaps) / len(gaps) ** 0.5:.4f}" if len(gaps) > 1 else ""
     means = [statistics.mean(side) for side in (long, exact)]
-    told = f"{means[0]:+.4f} | {means[1]:+.4f} | {means[0] - means[1]:+.4f}{error}"
-    return f"| **{market}, mean of {len(pairs)}** | {told} | | | |"
+    cells = f"{means[0]:+.4f} | {means[1]:+.4f} | {means[0] - means[1]:+.4f}{error}"
+    return f"| **{market}, mean of {len(pairs)}** | {cells} | | | |"
 
 
 def _spec(seed: int, mode: str, *, full: bool) -> StrategySpec:

@@ -64,7 +64,7 @@ class Device:
         return resolve_device(self.name)
 
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
-        """Return the network compiled, or with products in half precision and scores in single, as asked."""
+        """Network compiled, or with products in half precision and scores in single, by the settings."""
         network = torch.compile(network) if self.compiled else network
         return HalfProducts(network) if self.precision == "bf16" else network
 
@@ -73,12 +73,12 @@ class Device:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
 
     def arithmetic(self) -> AbstractContextManager[object]:
-        """Return the context of inference and of plain products; a rank loss needs more bits and stays outside."""
+        """Context of inference and of plain products; a rank loss needs more bits and stays outside."""
         self.allow()
         return torch.autocast(self.name, dtype=torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
-    def told(self, seconds: Seconds) -> float:
-        """Return the seconds that count: of the processor, which neighbours disturb less, and by the clock on a GPU."""
+    def counted(self, seconds: Seconds) -> float:
+        """Seconds that count: of the processor, which neighbours disturb less, and by the clock on a GPU."""
         return seconds.clock if self.name == "cuda" else seconds.processor
 
     def timed(self, run: Callable[[], object]) -> Seconds:
@@ -143,7 +143,7 @@ class Training:
         return 3.0 * unrolled * windows.x.shape[1] * operations_a_step(self.network, windows.x.shape[2])
 
     def run(self, windows: Windows, device: Device) -> Callable[[], object]:
-        """Return one pass over the rows as a call; every call repeats the same first epoch on fresh weights."""
+        """One pass over the rows as a call; every call repeats the same first epoch on fresh weights."""
 
         def once() -> None:
             device.allow()
@@ -156,13 +156,13 @@ class Training:
 
 
 def operations_a_step(network: NetworkSettings, n_features: int) -> float:
-    """Return the floating-point operations of one name's step through the layers: four gates, each of two products."""
+    """Floating-point operations of one name's step through the layers: four gates, each of two products."""
     inputs = [n_features, *[network.hidden] * (network.layers - 1)]
     return float(sum(2 * 4 * network.hidden * (width + network.hidden) for width in inputs))
 
 
 def made_windows(n_sessions: int, n_names: int, *, n_features: int = 14, lookback: int = 90) -> Windows:
-    """Return windows of normal draws."""
+    """Windows of normal draws."""
     generator = torch.Generator().manual_seed(n_names)
     shape = (n_sessions, n_names)
     complete = (torch.arange(n_sessions) >= lookback - 1)[:, None].expand(shape).contiguous()
@@ -179,7 +179,7 @@ def made_windows(n_sessions: int, n_names: int, *, n_features: int = 14, lookbac
 
 
 def made_model(windows: Windows, network: NetworkSettings) -> TrainedModel:
-    """Return an untrained network that fits the windows."""
+    """Untrained network that fits the windows."""
     settings = ModelSettings(network=network)
     learner = _begin(windows, settings, torch.device("cpu"))
     weights = {name: tensor.detach() for name, tensor in learner.network.state_dict().items()}
@@ -188,7 +188,7 @@ def made_model(windows: Windows, network: NetworkSettings) -> TrainedModel:
 
 @torch.inference_mode()
 def naive_scores(model: TrainedModel, windows: Windows, device: Device) -> np.ndarray:
-    """Return the last session's scores, (n_names,), one stock at a time: its window, one forward pass, its score."""
+    """Last session's scores, (n_names,), one stock at a time: its window, one forward pass, its score."""
     network = model.network(device.place)
     window = windows.x[-windows.lookback :].to(device.place)
     scores = [network(window[:, k : k + 1])[-1, 0].item() for k in range(window.shape[1])]
@@ -196,15 +196,15 @@ def naive_scores(model: TrainedModel, windows: Windows, device: Device) -> np.nd
 
 
 def matmul_rate(device: Device, *, size: int = 1_536, rounds: int = 6) -> float:
-    """Return the operations a second of a plain square matrix product, best of some rounds."""
+    """Operations per second of a plain square matrix product, best of some rounds."""
     a, b = (torch.randn(size, size, device=device.place) for _ in range(2))
     with device.arithmetic():
-        best = min(device.told(device.timed(lambda: a @ b)) for _ in range(rounds))
+        best = min(device.counted(device.timed(lambda: a @ b)) for _ in range(rounds))
     return 2.0 * size**3 / best
 
 
 def _plain_scaler(n_features: int) -> Scaler:
-    """Return a scaler that says what the draws are: scaled already."""
+    """Scaler that says what the draws are: scaled already."""
     columns = {"lower": -9.0, "upper": 9.0, "mean": 0.0, "sd": 1.0}
     names = tuple(f"f{k}" for k in range(n_features))
     return Scaler(names=names, **{key: (value,) * n_features for key, value in columns.items()}, target_sd=TARGET_SD)

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.features import children_seconds, workload, write_ours
-from benchmarks.runner import Asked, Section
+from benchmarks.runner import Options, Section
 from benchmarks.runner.measure import ROOT, interleaved
 
 N_SESSIONS, N_NAMES = 2_520, 500
@@ -31,13 +31,13 @@ COMMANDS = {
     "quintile show": ("show", "latest"),
     "quintile --help": ("--help",),
 }
-STEPS = {  # function of each step, none inside another
+STEPS = {  # the function of each step; none calls another
     "bars from the store": ("market/inputs.py", "load_inputs"),
     "features and windows": ("strategy/learning/decide.py", "frozen_windows"),
     "scores": ("strategy/learning/learn.py", "scores_of"),
     "what the network reads": ("strategy/learning/explain.py", "explain"),
     "both books by two engines": ("backtests/engine/backtest.py", "run_backtest"),
-    "wall of baselines and 200 random books": ("backtests/comparison/baseline_books.py", "baseline_wall"),
+    "wall of baselines and 200 random books": ("backtests/comparison/baseline_books.py", "compare_with_baselines"),
     "rank ICs, decay and quantiles": ("backtests/evaluation.py", "_signal"),
     "studies of both books": ("backtests/breakdown/book_study.py", "book_study"),
     "what-ifs and stress rows": ("backtests/sensitivity/stress.py", "run_what_ifs"),
@@ -46,23 +46,24 @@ STEPS = {  # function of each step, none inside another
 }
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     """Measure, and return the section."""
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         prepare(folder)
         busy: dict[str, list[float]] = {name: [] for name in COMMANDS}
         forms = {
-            name: partial(_timed, busy[name], partial(quintile, folder, *words)) for name, words in COMMANDS.items()
+            name: partial(_timed, busy[name], partial(quintile, folder, *arguments))
+            for name, arguments in COMMANDS.items()
         }
-        clock = interleaved(forms, asked.rounds, clock=time.perf_counter)
+        clock = interleaved(forms, options.rounds, clock=time.perf_counter)
         steps = profiled(folder)
     medians = {name: statistics.median(seconds[1:]) for name, seconds in busy.items()}
     rows = [("cold", name, f"{clock[name]:,.2f}", f"{medians[name]:,.2f}") for name in COMMANDS]
     rows += [("profile", name, f"{seconds:,.2f}", "") for name, seconds in steps.items()]
     return Section(
         heading="A whole run with a given model",
-        clock=f"medians of {asked.rounds} interleaved rounds in one run, all cores; one profile",
+        clock=f"medians of {options.rounds} interleaved rounds in one run, all cores; one profile",
         notes=(
             f"{N_NAMES} stocks × {N_SESSIONS:,} sessions of random walks from our store, the default strategy and "
             f"network, {N_SESSIONS - JUDGED_AFTER} sessions judged, report included. Nothing is trained. Seconds of "
@@ -81,22 +82,22 @@ def prepare(folder: Path) -> None:
     quintile(folder, "run", "--bars", "bench", "--split", split, *TRAINING, "--quiet")
 
 
-def quintile(folder: Path, *words: str, profile: Path | None = None) -> None:
+def quintile(folder: Path, *arguments: str, profile: Path | None = None) -> None:
     """Run a command of quintile in a process of its own, on the runs and data of ``folder``."""
     profiler = () if profile is None else ("-m", "cProfile", "-o", str(profile))
-    command = [sys.executable, *profiler, "-m", "strategy", *words]
+    command = [sys.executable, *profiler, "-m", "quintile", *arguments]
     home = os.environ | {"PYTHONPATH": str(ROOT), "QUINTILE_DATA": str(folder / "data")}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, env=home)
 
 
 def profiled(folder: Path) -> dict[str, float]:
-    """Return the cumulative seconds of each step of one run, and of everything else."""
+    """Cumulative seconds of each step of one run, and of everything else."""
     path = folder / "run.prof"
     start = time.perf_counter()
     quintile(folder, *GIVEN, *CARRIED, profile=path)
     whole = time.perf_counter() - start
-    found = {name: _cumulative(pstats.Stats(str(path)), *place) for name, place in STEPS.items()}
-    return found | {"everything else, imports among it": whole - sum(found.values()), "whole": whole}
+    seconds = {name: _cumulative(pstats.Stats(str(path)), *place) for name, place in STEPS.items()}
+    return seconds | {"everything else, imports among it": whole - sum(seconds.values()), "whole": whole}
 
 
 def _cumulative(stats: pstats.Stats, file: str, function: str) -> float:

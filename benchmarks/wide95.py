@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.features import workload, write_ours
-from benchmarks.runner import Asked, Section
+from benchmarks.runner import Options, Section
 from benchmarks.runner.measure import ROOT
 from signals.features import FEATURE_SETS
 
@@ -30,7 +30,7 @@ from pathlib import Path
 from benchmarks.runner import high_water
 from market import load_bars
 from signals.features import Computing, compute_features
-from strategy.featuring import coverage
+from signals.catalogue.feature_coverage import coverage
 start, memory, cache = sys.argv[1:]
 computing = Computing(dtype="float32", memory=int(memory), cache=Path(cache) if cache else None)
 panel = load_bars("bench", start=start)
@@ -46,7 +46,7 @@ print(json.dumps(dict(clock=clock, busy=busy, computed=computed, read=high_water
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """How features are asked for.
+    """How features are computed.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Taken:
 
 
 def ways() -> list[Way]:
-    """Return four sizes, then the other ways at the whole size."""
+    """Four sizes, then the other ways at the whole size."""
     sizes = [(N_NAMES // 2, N_SESSIONS // 2), (N_NAMES // 2, N_SESSIONS), (N_NAMES, N_SESSIONS // 2)]
     whole = [Way(n_names=N_NAMES, n_sessions=N_SESSIONS, kept=kept) for kept in ("cache", "found", "memory")]
     return [Way(n_names=names, n_sessions=sessions) for names, sessions in sizes] + whole
@@ -111,26 +111,26 @@ def taken(way: Way, store: Path) -> Taken:
     """Compute the features once in a new process."""
     start = workload_sessions()[-way.n_sessions]
     with tempfile.TemporaryDirectory() as cache:
-        words = [start, str(ROOMY), ""] if way.kept == "memory" else [start, str(BUDGET), cache]
+        arguments = [start, str(ROOMY), ""] if way.kept == "memory" else [start, str(BUDGET), cache]
         if way.kept == "found":
-            run(words, store)
-        return run(words, store)
+            run(arguments, store)
+        return run(arguments, store)
 
 
 def workload_sessions() -> list[str]:
-    """Return the sessions of every store."""
+    """Sessions of every store."""
     return [f"{day:%Y-%m-%d}" for day in workload(N_SESSIONS, 1).sessions]
 
 
-def run(words: list[str], store: Path) -> Taken:
+def run(arguments: list[str], store: Path) -> Taken:
     """Run the program on a store and return what it says of itself."""
-    command, home = [sys.executable, "-c", PROGRAM, *words], os.environ | {"QUINTILE_DATA": str(store)}
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=home).stdout
-    return Taken(**json.loads(told))
+    command, home = [sys.executable, "-c", PROGRAM, *arguments], os.environ | {"QUINTILE_DATA": str(store)}
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=home).stdout
+    return Taken(**json.loads(answer))
 
 
 def median(runs: list[Taken]) -> Taken:
-    """Return medians of the seconds and the largest peaks."""
+    """Medians of the seconds and the largest peaks."""
     return Taken(
         clock=statistics.median(each.clock for each in runs),
         busy=statistics.median(each.busy for each in runs),
@@ -140,30 +140,37 @@ def median(runs: list[Taken]) -> Taken:
     )
 
 
-def row(way: Way, found: Taken) -> tuple[str, ...]:
-    """Return the cells of one line of the table."""
-    told = {"cache": "into a cache", "found": "found in a cache", "memory": "in memory"}[way.kept]
-    nanoseconds = found.busy / (found.cells * N_FEATURES) * 1e9
-    times = (f"{found.clock:,.1f}", f"{found.busy:,.1f}", f"{nanoseconds:,.1f}")
-    return (told, f"{way.n_names:,}", f"{way.n_sessions:,}", *times, f"{found.computed:,.0f}", f"{found.read:,.0f}")
+def row(way: Way, measured: Taken) -> tuple[str, ...]:
+    """Cells of one line of the table."""
+    label = {"cache": "into a cache", "found": "found in a cache", "memory": "in memory"}[way.kept]
+    nanoseconds = measured.busy / (measured.cells * N_FEATURES) * 1e9
+    times = (f"{measured.clock:,.1f}", f"{measured.busy:,.1f}", f"{nanoseconds:,.1f}")
+    return (
+        label,
+        f"{way.n_names:,}",
+        f"{way.n_sessions:,}",
+        *times,
+        f"{measured.computed:,.0f}",
+        f"{measured.read:,.0f}",
+    )
 
 
-def section(asked: Asked) -> Section:
+def section(options: Options) -> Section:
     """Measure, and return the section."""
     everything = ways()
     runs: dict[Way, list[Taken]] = {way: [] for way in everything}
     with stores(sorted({way.n_names for way in everything})) as folders:
         taken(everything[0], folders[everything[0].n_names])  # kernels are compiled, and kept on disk
-        for _ in range(asked.rounds):
+        for _ in range(options.rounds):
             for way in everything:
                 runs[way].append(taken(way, folders[way.n_names]))
-    found = {way: median(each) for way, each in runs.items()}
+    medians = {way: median(each) for way, each in runs.items()}
     return Section(
         heading=f"Features: wide95 of {N_NAMES:,} × {N_SESSIONS:,}",
-        clock=f"medians of {asked.rounds} interleaved round(s), each run in a new process, all cores",
-        notes=(_what(), _linear([(way, found[way]) for way in everything if way.kept == "cache"])),
-        columns=("features", "stocks", "sessions", "clock s", "processor s", "ns a number", "MB", "MB, all read"),
-        rows=tuple(row(way, found[way]) for way in everything),
+        clock=f"medians of {options.rounds} interleaved round(s), each run in a new process, all cores",
+        notes=(_what(), _linear([(way, medians[way]) for way in everything if way.kept == "cache"])),
+        columns=("features", "stocks", "sessions", "clock s", "processor s", "ns per number", "MB", "MB, all read"),
+        rows=tuple(row(way, medians[way]) for way in everything),
     )
 
 

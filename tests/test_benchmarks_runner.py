@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runner import Asked, Ratio, Section, interleaved
+from benchmarks.runner import Options, Ratio, Section, interleaved
 from benchmarks.runner.chart import chart
 from benchmarks.runner.page import keep
-from benchmarks.runner.peers import PeerMissing, ask_peer, peer_python
+from benchmarks.runner.peers import PeerMissing, peer_python, run_peer
 
 
 def _section(heading: str, *, times: float = 10.0) -> Section:
@@ -58,17 +58,17 @@ def test_every_ratio_is_a_bar_and_a_slower_form_lies_left_of_one():
     assert "250×" in drawn
 
 
-def test_a_peer_that_was_not_asked_for_is_a_reason_and_no_failure():
-    with pytest.raises(PeerMissing, match="bt was not asked for"):
-        ask_peer("bt", "", asked=Asked(peers=False))
+def test_a_peer_that_is_left_out_is_a_reason_and_no_failure():
+    with pytest.raises(PeerMissing, match="bt was left out by --no-peers"):
+        run_peer("bt", "", options=Options(peers=False))
 
 
-def test_a_peer_that_fails_tells_its_last_line(tmp_path: Path):
+def test_a_peer_that_fails_gives_its_last_line(tmp_path: Path):
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'ImportError: no bt' >&2\nexit 1\n")
     broken.chmod(0o755)
     with pytest.raises(PeerMissing, match="bt failed: ImportError: no bt"):
-        ask_peer("bt", "", asked=Asked(interpreters={"bt": broken}))
+        run_peer("bt", "", options=Options(interpreters={"bt": broken}))
 
 
 def test_an_environment_that_cannot_be_made_is_not_taken_for_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -81,7 +81,7 @@ def test_an_environment_that_cannot_be_made_is_not_taken_for_ready(tmp_path: Pat
     monkeypatch.setattr("benchmarks.runner.peers._install", refuse)
     for _ in range(2):
         with pytest.raises(PeerMissing, match="no route"):
-            peer_python("bt", Asked(), folder=tmp_path)
+            peer_python("bt", Options(), folder=tmp_path)
 
 
 def test_an_environment_is_made_once_and_again_when_its_pins_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -91,5 +91,5 @@ def test_an_environment_is_made_once_and_again_when_its_pins_change(tmp_path: Pa
     )
     for pins in ('["bt==1"]', '["bt==1"]', '["bt==2"]'):
         (tmp_path / "peers.toml").write_text(f"[bt]\npackages = {pins}\n")
-        assert peer_python("bt", Asked(), folder=tmp_path) == tmp_path / ".peers" / "bt" / "bin" / "python"
+        assert peer_python("bt", Options(), folder=tmp_path) == tmp_path / ".peers" / "bt" / "bin" / "python"
     assert made == [["bt==1"], ["bt==2"]]

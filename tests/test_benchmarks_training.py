@@ -41,19 +41,19 @@ def test_an_estimated_epoch_says_what_was_timed(monkeypatch):
     monkeypatch.setattr(training, "N_WIDE", 6)
     monkeypatch.setattr(training, "N_SESSIONS", 500)
     monkeypatch.setattr(training, "matmul_rate", lambda device: 1e9)
-    told = training.epoch_section(Device(), whole=False)
-    assert "12 of 411 sessions, scaled by the work" in told
-    assert "| samples a second |" in told
+    text = training.epoch_section(Device(), whole=False)
+    assert "12 of 411 sessions, scaled by the work" in text
+    assert "| samples per second |" in text
 
 
-def test_a_missing_gpu_is_told_in_one_line_with_the_command(monkeypatch):
+def test_a_missing_gpu_is_one_line_with_the_command(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit) as stopped:
         training.main(["--epoch", "--device", "cuda", "--precision", "bf16", "--compile"])
-    told = str(stopped.value)
-    assert told.startswith("device cuda is not available here")
-    assert "`python -m benchmarks.training --epoch --device cuda --precision bf16 --compile`" in told
-    assert "\n" not in told
+    message = str(stopped.value)
+    assert message.startswith("device cuda is not available here")
+    assert "`python -m benchmarks.training --epoch --device cuda --precision bf16 --compile`" in message
+    assert "\n" not in message
 
 
 def test_half_precision_reaches_the_products_and_not_the_scores():

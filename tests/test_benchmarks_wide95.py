@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks import wide95
-from benchmarks.runner import Asked
+from benchmarks.runner import Options
 from benchmarks.wide95 import Taken, Way, median, row, ways
 
 
@@ -13,14 +13,14 @@ def test_four_sizes_are_halves_of_both_and_the_other_ways_are_whole():
 
 def test_seconds_are_medians_peaks_the_largest_and_nanoseconds_are_of_one_number():
     runs = [Taken(clock=k, busy=1.9 * k, computed=1e3 * k, read=2e3 * k, cells=2_000_000) for k in (5.0, 1.0, 2.0)]
-    told = row(Way(n_names=1_000, n_sessions=2_000), median(runs))
-    assert told == ("into a cache", "1,000", "2,000", "2.0", "3.8", "20.0", "5,000", "10,000")
+    cells = row(Way(n_names=1_000, n_sessions=2_000), median(runs))
+    assert cells == ("into a cache", "1,000", "2,000", "2.0", "3.8", "20.0", "5,000", "10,000")
 
 
 @pytest.mark.slow
 def test_the_section_measures_every_way(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wide95, "N_SESSIONS", 400)
     monkeypatch.setattr(wide95, "N_NAMES", 6)
-    section = wide95.section(Asked(rounds=1))
+    section = wide95.section(Options(rounds=1))
     assert [cells[:3] for cells in section.rows[:2]] == [("into a cache", "3", "200"), ("into a cache", "3", "400")]
     assert [cells[0] for cells in section.rows[3:]] == ["into a cache", "found in a cache", "in memory"]

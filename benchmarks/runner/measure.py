@@ -16,7 +16,7 @@ Clock = Callable[[], float]
 def interleaved(
     forms: Mapping[str, Callable[[], object]], rounds: int, *, clock: Clock = time.process_time
 ) -> dict[str, float]:
-    """Return the median seconds of every form; the first round compiles and warms up, and does not count.
+    """Median seconds of every form; the first round compiles and warms up, and does not count.
 
     Processor time is the default: neighbours on a shared machine disturb it less than the clock on the wall.
     """
@@ -30,19 +30,19 @@ def interleaved(
 
 
 def high_water() -> float:
-    """Return this process's peak resident memory in MB, from Linux's process table."""
+    """This process's peak resident memory in MB, from Linux's process table."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def added_peak(run: Callable[[], object]) -> float:
-    """Return how much one run raises this process's peak memory, in MB."""
+    """How much one run raises this process's peak memory, in MB."""
     before = high_water()
     run()
     return high_water() - before
 
 
 def fresh_peak(workload: str, form: str) -> float:
-    """Return what the workload's ``peak`` says of a form in a process of its own, in MB."""
+    """What the workload's ``peak`` says of a form in a process of its own, in MB."""
     command = [sys.executable, "-m", "benchmarks", workload, "--peak", form]
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout)

@@ -50,7 +50,7 @@ def keep(workload: str, section: Section | str, *, folder: Path = FOLDER) -> str
 
 
 def machine() -> str:
-    """Return processor, cores, load and versions in one line."""
+    """Processor, cores, load and versions in one line."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "numba", "torch"))
     load = f"load {os.getloadavg()[0]:.1f} at its end"
     return f"{processor()}, {os.cpu_count()} cores, {load}; Python {platform.python_version()}, {libraries}"

@@ -7,27 +7,27 @@ import sys
 import tomllib
 from pathlib import Path
 
-from benchmarks.runner.asked import Asked
+from benchmarks.runner.options import Options
 
-__all__ = ["PeerMissing", "ask_peer", "peer_python"]
+__all__ = ["PeerMissing", "peer_python", "run_peer"]
 
 FOLDER = Path(__file__).parent.parent
-PATIENCE = 900  # seconds an installation may take
+MAX_INSTALL_SECONDS = 900
 
 
-class PeerMissing(RuntimeError):  # noqa: N818 - a reason to tell, not a failure
+class PeerMissing(RuntimeError):  # noqa: N818 - a note on the page, not a failure
     """A peer cannot be run here; the message says why."""
 
 
-def ask_peer(name: str, program: str, *words: str, asked: Asked, seconds: float = 1_800) -> str:
+def run_peer(name: str, program: str, *arguments: str, options: Options, seconds: float = 1_800) -> str:
     """Run a program in a peer's environment and return what it printed.
 
     Raises
     ------
     PeerMissing
-        If peers were not asked for, the environment cannot be made, or the program fails or takes too long.
+        If peers are left out, the environment cannot be made, or the program fails or takes too long.
     """
-    command = [str(peer_python(name, asked)), "-W", "ignore", "-c", program, *words]
+    command = [str(peer_python(name, options)), "-W", "ignore", "-c", program, *arguments]
     try:
         finished = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -37,18 +37,18 @@ def ask_peer(name: str, program: str, *words: str, asked: Asked, seconds: float 
     return finished.stdout
 
 
-def peer_python(name: str, asked: Asked, *, folder: Path = FOLDER) -> Path:
-    """Return the interpreter of a peer, its environment made where it is missing or its pins changed.
+def peer_python(name: str, options: Options, *, folder: Path = FOLDER) -> Path:
+    """Interpreter of a peer, its environment made where it is missing or its pins changed.
 
     Raises
     ------
     PeerMissing
-        As of ``ask_peer``.
+        As of ``run_peer``.
     """
-    if not asked.peers:
-        raise PeerMissing(f"{name} was not asked for")
-    if name in asked.interpreters:
-        return asked.interpreters[name]
+    if not options.peers:
+        raise PeerMissing(f"{name} was left out by --no-peers")
+    if name in options.interpreters:
+        return options.interpreters[name]
     pins = tomllib.loads((folder / "peers.toml").read_text(encoding="utf-8"))[name]["packages"]
     home = folder / ".peers" / name
     ready, wanted = home / "ready", hashlib.sha256("\n".join([sys.version, *pins]).encode()).hexdigest()
@@ -64,13 +64,13 @@ def _install(name: str, home: Path, pins: list[str]) -> None:
     pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins]
     for command in ([sys.executable, "-m", "venv", str(home)], pip):
         try:
-            finished = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+            finished = subprocess.run(command, capture_output=True, text=True, timeout=MAX_INSTALL_SECONDS)
         except subprocess.TimeoutExpired:
-            raise PeerMissing(f"{name} could not be installed in {PATIENCE} s") from None
+            raise PeerMissing(f"{name} could not be installed in {MAX_INSTALL_SECONDS} s") from None
         if finished.returncode:
             raise PeerMissing(f"{name} could not be installed: {_last_line(finished.stderr)}")
 
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"
+    return lines[-1][:300] if lines else "no output"

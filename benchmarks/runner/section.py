@@ -50,7 +50,7 @@ class Section:
     ratios: tuple[Ratio, ...] = field(default=())
 
     def table(self) -> str:
-        """Return the table in Markdown; columns of numbers stand to the right."""
+        """Table in Markdown; columns of numbers stand to the right."""
         by_column = zip(*self.rows, strict=True)
         rules = ["---:" if all(_is_number(cell) for cell in cells) else "---" for cells in by_column]
         lines = [self.columns, tuple(rules), *self.rows]

@@ -1,14 +1,14 @@
-"""Asked: what the user wants of a measurement."""
+"""Options: rounds, memory and peers of a measurement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Asked"]
+__all__ = ["Options"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Options:
     """How a workload is measured.
 
     Parameters
