@@ -9,8 +9,13 @@ import pandas as pd
 from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.held_clusters import held_clusters
 from backtests.breakdown.signal_study import ModelStudy, SignalStudy, signal_study
-from backtests.comparison.baseline_books import N_RANDOM, N_RANDOM_OPTIMIZED, baseline_wall, price_baselines
-from backtests.comparison.baseline_comparison import Wall
+from backtests.comparison.baseline_books import (
+    N_RANDOM,
+    N_RANDOM_OPTIMIZED,
+    compare_with_baselines,
+    price_baselines,
+)
+from backtests.comparison.baseline_comparison import BaselineComparison
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.overlay_loop import decide_book
@@ -52,7 +57,7 @@ class SignalEvaluation:
         Rank IC of each session, the evaluated scores first, then the given baselines, then those from prices.
     decay, quantiles
         Of the evaluated scores.
-    study : SignalStudy
+    study : SignalStudy or None
         The evaluated scores beyond their IC.
     recovery : mapping of str to ScoreCorrelation
         Correlation with the oracle, where there is one.
@@ -61,7 +66,7 @@ class SignalEvaluation:
     ic: Mapping[str, pd.Series]
     decay: ICDecay
     quantiles: QuantileReturns
-    study: SignalStudy
+    study: SignalStudy | None = None
     recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
 
     def summary(self, name: str) -> ICSummary:
@@ -93,7 +98,7 @@ class Evaluation:
         Backtests of the same names.
     market : Series of float
         Equal-weighted return of the universe, every session of the bars.
-    wall : Wall
+    baseline_comparison : BaselineComparison or None
         The strategy's book beside those of simple baselines and of random ranks.
     studies : mapping of str to BookStudy
         Attribution and exposures of each book.
@@ -114,8 +119,8 @@ class Evaluation:
     books: Mapping[str, Book]
     results: Mapping[str, BacktestResult]
     market: pd.Series
-    wall: Wall
-    studies: Mapping[str, BookStudy]
+    baseline_comparison: BaselineComparison | None = None
+    studies: Mapping[str, BookStudy] = field(default_factory=dict)
     shorts: pd.DataFrame | None = None
     unfiltered: pd.DataFrame | None = None
     model: ModelStudy | None = None
@@ -178,7 +183,9 @@ def evaluate_scores(
         books=books,
         results=results,
         market=market,
-        wall=baseline_wall(rules, inputs, scores=scores, baselines=others, net_returns=own.net_returns, seeds=seeds),
+        baseline_comparison=compare_with_baselines(
+            rules, inputs, scores=scores, baselines=others, net_returns=own.net_returns, seeds=seeds
+        ),
         studies=_studies(rules, inputs, books, results, market=market),
         shorts=None if filtered is None else _shorts(rules, inputs, filtered, scores=scores, model=model),
         unfiltered=None if filtered is None else unfiltered_returns(rules, inputs, filtered, scores=scores),

@@ -58,6 +58,6 @@ def conclude(
     """
     remarks = remarks or Remarks()
     verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps))
-    save_evaluation(folder, evaluation, verdict=verdict, checkpoint=checkpoint, notes=remarks.notes, walk=walk)
+    save_evaluation(folder, evaluation, verdict, checkpoint=checkpoint, notes=remarks.notes, walk=walk)
     folder.finish()
     return Run(folder)

@@ -1,8 +1,8 @@
-"""Wall: the strategy's book beside those of simple ideas, built, filled and charged in the same way.
+"""Baseline books: simple and random scores through the strategy's own rules, clock and costs, and the comparison.
 
-A baseline has an order and no level, so that a rule such as "short below zero" would mean something else for each.
-Every baseline is therefore given the judged scores of the session, dealt out in the baseline's order: the books differ
-in who is held and in nothing else.
+A baseline ranks names and predicts no level, so a rule such as "short below zero" would mean something else for each.
+Every baseline is therefore given the evaluated scores of the session, dealt out in the baseline's order: the books
+differ in the names they hold and in nothing else.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.baseline_comparison import Wall, build_wall
+from backtests.comparison.baseline_comparison import BaselineComparison, compare_returns
 from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import decide_weights, traded_part
 from core.parallel import cores, mapped
@@ -22,16 +22,23 @@ from market.panel import Panel, aligned_frame
 from portfolio.rules import TradingRules
 from signals.price_baselines import PRICE_BASELINES, random_ranks
 
-__all__ = ["EQUAL_WEIGHT", "N_RANDOM", "N_RANDOM_OPTIMIZED", "baseline_wall", "dealt_in_order", "price_baselines"]
+__all__ = [
+    "EQUAL_WEIGHT",
+    "N_RANDOM",
+    "N_RANDOM_OPTIMIZED",
+    "compare_with_baselines",
+    "dealt_in_order",
+    "price_baselines",
+]
 
 EQUAL_WEIGHT = "equal-weight universe"
 BENCHMARK = "benchmark"
 N_RANDOM = 200
-AT_A_TIME = 4  # books decided beside each other: each holds several arrays of the panel's size
+MAX_WORKERS = 4  # books decided beside each other: each holds several arrays of the panel's size
 N_RANDOM_OPTIMIZED = 20  # books that a solver has to find one by one
 
 
-def baseline_wall(
+def compare_with_baselines(
     rules: TradingRules,
     inputs: Inputs,
     *,
@@ -39,7 +46,7 @@ def baseline_wall(
     baselines: Mapping[str, pd.DataFrame],
     net_returns: pd.Series,
     seeds: Iterable[int] = range(N_RANDOM),
-) -> Wall:
+) -> BaselineComparison:
     """Compare the strategy's book with those of other scores, of random ranks, of the universe and of the benchmark.
 
     Parameters
@@ -47,49 +54,48 @@ def baseline_wall(
     rules : TradingRules
         Book, clock and costs of every book.
     inputs : Inputs
-        Bars, and the benchmark where there is one; the benchmark is a series without costs.
+        Bars, and the benchmark where there is one; a benchmark bears no costs.
     scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
-        The judged scores.
+        The evaluated scores.
     baselines : mapping of str to DataFrame
-        Other scores of the same sessions, on any scale.
+        Other scores of the same sessions, of any scale.
     net_returns : Series of float
         Of the strategy's own book.
     seeds : iterable of int
-        One book on random ranks for each; read as it goes.
+        One book on random ranks for each; consumed lazily.
     """
     part = replace(inputs, panel=traded_part(inputs.panel, scores, book=rules.portfolio))
     weights = {name: _decided(rules, part, dealt_in_order(scores, order)) for name, order in baselines.items()}
     weights[EQUAL_WEIGHT] = _equal_weights(rules, part.panel, pd.DatetimeIndex(scores.index))
     returns_of = partial(net_returns_of, part.panel, execution=rules.execution, costs=rules.costs)
-    rivals, random = returns_of(weights), returns_of(_random_weights(rules, part, scores, seeds))
-    named = {name: rivals[name] for name in weights}
+    returns, random = returns_of(weights), returns_of(_random_weights(rules, part, scores, seeds))
+    others = {name: returns[name] for name in weights}
     if inputs.benchmark is not None:
-        named[BENCHMARK] = inputs.benchmark
-    return build_wall(rules.name, net_returns, rivals=named, random=random)
+        others[BENCHMARK] = inputs.benchmark
+    return compare_returns(rules.name, net_returns, baselines=others, random=random)
 
 
 def price_baselines(panel: Panel, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the scores of the price baselines for the sessions and names that are scored."""
+    """Scores of the price baselines, for the sessions and names that are scored."""
     known = scores.notna()
     return {name: rule(panel).loc[scores.index].where(known) for name, rule in PRICE_BASELINES.items()}
 
 
 def dealt_in_order(scores: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
-    """Return each session's scores dealt out in another order: its highest number to the name highest in ``order``.
+    """Deal each session's scores out in another order: the highest score to the name highest in ``order``.
 
     Parameters
     ----------
     scores : DataFrame of float, shape (n_sessions, n_tickers)
-        The numbers to deal.
+        The scores to deal.
     order : DataFrame of float
-        Covers the axes of scores; equal ones are told apart by ticker. A name without an order gets no score and takes
-        its own number out of the deal.
+        Covers the axes of scores; ties go by ticker. A name without an order gets no score, and its own is not dealt.
     """
     return _dealer(scores)(order)
 
 
 def _dealer(scores: pd.DataFrame) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """Return ``dealt_in_order`` for these scores, which are sorted once for all orders that know every name."""
+    """``dealt_in_order`` of these scores, sorted once for all orders that rank every name."""
     by_ticker = np.argsort(scores.columns.to_numpy(dtype=object), kind="stable")
     numbers = scores.to_numpy()[:, by_ticker]
     scored, ascending = ~np.isnan(numbers), np.sort(numbers, axis=1)  # NaN last
@@ -113,20 +119,19 @@ def _decided(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame) -> pd.Da
 def _random_weights(
     rules: TradingRules, inputs: Inputs, scores: pd.DataFrame, seeds: Iterable[int]
 ) -> Iterator[pd.DataFrame]:
-    """Yield the books on random ranks, in the order of the seeds; a few are decided at a time."""
+    """Yield the books on random ranks in the order of the seeds, a few decided at a time."""
     deal = _dealer(scores)
 
     def decided(seed: int) -> pd.DataFrame:
         return _decided(rules, inputs, deal(random_ranks(inputs.panel, seed=seed)))
 
-    workers = (
-        1 if rules.portfolio.is_optimized else min(cores(), AT_A_TIME)
-    )  # a solver silences warnings for its whole process
+    # a solver silences warnings for its whole process, so optimised books are decided one by one
+    workers = 1 if rules.portfolio.is_optimized else min(cores(), MAX_WORKERS)
     return mapped(decided, seeds, workers=workers, on="threads")
 
 
 def _equal_weights(rules: TradingRules, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return equal weights of every eligible name, the cash buffer kept, decided anew at each close."""
+    """Equal weights of every eligible name, less the cash buffer, rebalanced at each close."""
     eligible = (panel.universe & listed(panel)).loc[sessions].astype(float)
     count = eligible.sum(axis=1)
     return eligible.mul(1.0 - rules.portfolio.cash_buffer).div(count.where(count > 0), axis=0)

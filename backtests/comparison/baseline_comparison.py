@@ -1,11 +1,12 @@
-"""Contest: one book against others over the same sessions, and what may be said about it.
+"""Baseline comparison: one book against simple baselines and random ranks over the same sessions, with paired tests.
 
-Differences are paired: both books are resampled on the same sessions, in blocks, so that what moves both cancels.
+Differences are paired: both books are resampled in the same blocks of sessions, so that common moves cancel.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,27 +21,27 @@ from backtests.statistics.metrics import (
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval
 
-__all__ = ["CHANCE", "RandomBooks", "Rival", "Wall", "build_wall", "wall_sentence"]
+__all__ = ["SIGNIFICANCE", "Baseline", "BaselineComparison", "RandomBooks", "compare_returns", "comparison_sentence"]
 
-CHANCE = 0.025  # one-sided, the level at which a 95 % interval lies above zero
+SIGNIFICANCE = 0.025  # one-sided: the level at which a 95 % interval lies above zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rival:
-    """A book that the judged one is compared with.
+class Baseline:
+    """A book that the evaluated one is compared with.
 
     Parameters
     ----------
     returns : Series of float
         Net simple return of each session.
     sharpe, standard_error : float
-        Annual, and one standard error.
+        Annualised, and one standard error.
     annual_return, max_drawdown : float
         Fractions.
     sharpe_range : Interval
-        The annual Sharpe ratio with its 95 % bounds.
+        The annualised Sharpe ratio with its 95 % bounds.
     sharpe_gap, return_gap : Interval
-        The judged book's annual Sharpe ratio, and 252 × mean return, less the rival's: estimate and 95 % bounds.
+        Annualised Sharpe ratio, and 252 × mean return, of the evaluated book less the baseline's, with 95 % bounds.
     """
 
     returns: pd.Series
@@ -60,9 +61,9 @@ class RandomBooks:
     Parameters
     ----------
     sharpes, annual_means : ndarray, shape (n_seeds,)
-        Annual Sharpe ratio and 252 × mean return of each, net.
+        Annualised Sharpe ratio and 252 × mean return of each, net.
     p_value : float
-        (1 + books with at least the judged Sharpe ratio) ÷ (1 + n_seeds): how often luck does as well.
+        (1 + books with at least the evaluated Sharpe ratio) ÷ (1 + n_seeds).
     """
 
     sharpes: np.ndarray
@@ -70,84 +71,106 @@ class RandomBooks:
     p_value: float
 
     def range(self) -> Interval:
-        """Return the median Sharpe ratio with the 2.5 and 97.5 percentiles of the books."""
+        """Median Sharpe ratio with the 2.5 and 97.5 percentiles of the books."""
         low, middle, high = np.quantile(self.sharpes, (0.025, 0.5, 0.975))
         return Interval(estimate=float(middle), low=float(low), high=float(high))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Wall:
-    """The judged book and everything it is measured against, over the same sessions, clock and costs.
+class BaselineComparison:
+    """The evaluated book and its baselines over the same sessions, with the same clock and costs.
 
     Parameters
     ----------
     name : str
-        The judged book.
+        The evaluated book.
     sharpe_range : Interval
-        Its annual net Sharpe ratio with its 95 % bounds.
-    rivals : mapping of str to Rival
-        In the order in which they are told.
+        Its annualised net Sharpe ratio with its 95 % bounds.
+    baselines : mapping of str to Baseline
+        In the order of the report.
     random : RandomBooks or None
         None where none were drawn.
     """
 
     name: str
     sharpe_range: Interval
-    rivals: Mapping[str, Rival]
+    baselines: Mapping[str, Baseline]
     random: RandomBooks | None = field(default=None)
 
     @property
     def sharpe(self) -> float:
-        """Annual net Sharpe ratio of the judged book."""
+        """Annualised net Sharpe ratio of the evaluated book."""
         return self.sharpe_range.estimate
 
+    def as_dict(self) -> dict[str, Any]:
+        """Sentence, baselines and random books as ``metrics.json`` has them."""
+        baselines = {
+            name: {
+                "sharpe": baseline.sharpe,
+                "sharpe_range": baseline.sharpe_range._asdict(),
+                "sharpe_gap": baseline.sharpe_gap._asdict(),
+                "return_gap": baseline.return_gap._asdict(),
+            }
+            for name, baseline in self.baselines.items()
+        }
+        random = self.random and {"sharpe": self.random.range()._asdict(), "p_value": self.random.p_value}
+        return {"sentence": comparison_sentence(self), "rivals": baselines, "random": random}
 
-def build_wall(
-    name: str, ours: pd.Series, *, rivals: Mapping[str, pd.Series], random: pd.DataFrame | None = None, seed: int = 0
-) -> Wall:
-    """Compare net returns with each rival's and with those of random books.
+
+def compare_returns(
+    name: str,
+    net_returns: pd.Series,
+    *,
+    baselines: Mapping[str, pd.Series],
+    random: pd.DataFrame | None = None,
+    seed: int = 0,
+) -> BaselineComparison:
+    """Compare net returns with each baseline's and with those of random books.
 
     Parameters
     ----------
     name : str
-        The judged book.
-    ours : Series of float
+        The evaluated book.
+    net_returns : Series of float
         Its net simple returns.
-    rivals : mapping of str to Series
-        Net simple returns of each rival.
+    baselines : mapping of str to Series
+        Net simple returns of each baseline.
     random : DataFrame of float, shape (n_sessions, n_seeds), optional
         Net simple returns of books on random ranks.
     seed : int
-        Of the bootstrap; every rival is resampled with the same one.
+        Of the bootstrap; every baseline is resampled with the same one.
 
     References
     ----------
     Ledoit, O. and Wolf, M., "Robust performance hypothesis testing with the Sharpe ratio", Journal of Empirical
     Finance, 2008; the arithmetic is in ``backtests.statistics.bootstrap_intervals``.
     """
-    faced = {rival: _faced(ours, returns.reindex(ours.index), seed) for rival, returns in rivals.items()}
-    lucky = None if random is None else _random_books(sharpe_ratio(ours), random.reindex(ours.index))
-    return Wall(name=name, sharpe_range=sharpe_interval(ours, seed=seed), rivals=faced, random=lucky)
+    compared = {
+        other: _baseline(net_returns, returns.reindex(net_returns.index), seed) for other, returns in baselines.items()
+    }
+    drawn = None if random is None else _random_books(sharpe_ratio(net_returns), random.reindex(net_returns.index))
+    own_range = sharpe_interval(net_returns, seed=seed)
+    return BaselineComparison(name=name, sharpe_range=own_range, baselines=compared, random=drawn)
 
 
-def wall_sentence(wall: Wall) -> str:
-    """Return which rivals the book beats by net Sharpe ratio and which not, in one sentence."""
-    verdicts: dict[str, list[str]] = {"beats": [], "does not beat": [], "is worse than": [], "cannot tell": []}
-    for name, rival in wall.rivals.items():
-        verdicts[_verdict(rival.sharpe_gap)].append(name)
-    if wall.random is not None:
-        verdicts["beats" if wall.random.p_value < CHANCE else "does not beat"].append("random ranks")
-    told = [f"{verdict} {_listed(names)}" for verdict, names in verdicts.items() if names and verdict != "cannot tell"]
-    unknown = (
-        f"; too few sessions to compare with {_listed(verdicts['cannot tell'])}" if verdicts["cannot tell"] else ""
-    )
-    if not told:
-        return f"{wall.name} was compared with nothing{unknown}."
-    return f"By net Sharpe ratio at 95 %, {wall.name} {_listed(told, '; it ')}{unknown}."
+def comparison_sentence(comparison: BaselineComparison) -> str:
+    """Say in one sentence which baselines the book beats by net Sharpe ratio, and which not."""
+    outcomes: dict[str, list[str]] = {"beats": [], "does not beat": [], "is worse than": [], "cannot tell": []}
+    for name, baseline in comparison.baselines.items():
+        outcomes[_outcome(baseline.sharpe_gap)].append(name)
+    if comparison.random is not None:
+        outcomes["beats" if comparison.random.p_value < SIGNIFICANCE else "does not beat"].append("random ranks")
+    unknown = outcomes.pop("cannot tell")
+    rest = f"; too few sessions to compare with {_listed(unknown)}" if unknown else ""
+    known = [f"{outcome} {_listed(names)}" for outcome, names in outcomes.items() if names]
+    if not known:
+        return f"{comparison.name} was compared with nothing{rest}."
+    return f"By net Sharpe ratio at 95 %, {comparison.name} {'; it '.join(known)}{rest}."
 
 
-def _faced(ours: pd.Series, theirs: pd.Series, seed: int) -> Rival:
-    return Rival(
+def _baseline(net_returns: pd.Series, theirs: pd.Series, seed: int) -> Baseline:
+    ours, annual = net_returns, SESSIONS_PER_YEAR
+    return Baseline(
         returns=theirs,
         sharpe=sharpe_ratio(theirs),
         standard_error=sharpe_standard_error(theirs),
@@ -155,7 +178,7 @@ def _faced(ours: pd.Series, theirs: pd.Series, seed: int) -> Rival:
         max_drawdown=max_drawdown(theirs),
         sharpe_range=sharpe_interval(theirs, seed=seed),
         sharpe_gap=sharpe_gap_interval(ours, theirs, seed=seed),
-        return_gap=mean_gap_interval(SESSIONS_PER_YEAR * ours, SESSIONS_PER_YEAR * theirs, seed=seed),
+        return_gap=mean_gap_interval(annual * ours, annual * theirs, seed=seed),
     )
 
 
@@ -166,7 +189,7 @@ def _random_books(ours: float, random: pd.DataFrame) -> RandomBooks:
     return RandomBooks(sharpes=sharpes, annual_means=random.mean().to_numpy() * SESSIONS_PER_YEAR, p_value=p_value)
 
 
-def _verdict(gap: Interval) -> str:
+def _outcome(gap: Interval) -> str:
     if not (math.isfinite(gap.low) and math.isfinite(gap.high)):
         return "cannot tell"
     if gap.low > 0:
@@ -174,7 +197,5 @@ def _verdict(gap: Interval) -> str:
     return "is worse than" if gap.high < 0 else "does not beat"
 
 
-def _listed(words: list[str], joint: str = ", ") -> str:
-    if joint != ", " or len(words) < 2:
-        return joint.join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

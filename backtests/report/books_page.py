@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.content import Part, Picture, Section, Stamp, Table
 from backtests.report.figures import curves_figure
 from backtests.report.formats import percent, plus_minus, ranged, ratio
-from backtests.report.report_input import Stamp
-from backtests.report.report_page import Page, render_page
+from backtests.report.html_page import HtmlPage, render_page
 from core.files import write_text
 from core.intervals import Interval
 
@@ -83,7 +82,7 @@ def render_compared_books(compared: ComparedBooks) -> str:
     table = Section(slug="table", title="The books side by side", lead=compared.conditions, parts=(_table(compared),))
     again = Section(slug="reproduce", title="Reproduce", lead="The command that makes this page again.")
     return render_page(
-        Page(
+        HtmlPage(
             title=compared.title,
             strategy=compared.strategy,
             verdict=compared.verdict,

@@ -1,10 +1,33 @@
 """What a section holds: frozen values of words, pictures and tables, plain text until the page escapes it."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import plotly.graph_objects as go
 
-__all__ = ["Card", "Part", "Picture", "Section", "Table"]
+__all__ = ["SEVERITIES", "Card", "Part", "Picture", "Section", "Severity", "Stamp", "Table"]
+
+Severity = Literal["alarm", "caution", "note"]
+SEVERITIES: tuple[Severity, ...] = ("alarm", "caution", "note")  # the gravest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """A word on the front page that a reader must not miss, and what it means.
+
+    Parameters
+    ----------
+    label : str
+        One or two words in capitals, e.g. ``"SURVIVOR-BIASED"``.
+    severity : {"alarm", "caution", "note"}
+        ``"alarm"`` where the numbers are no evidence at all, ``"caution"`` where they flatter, ``"note"`` else.
+    sentence : str
+        What it means for the reader, in one sentence.
+    """
+
+    label: str
+    severity: Severity
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Each works alone in a notebook. Returns are simple; wealth starts at 1 and compounds; shares and returns are fractions.
 """
 
-from backtests.report.figures.baseline_figures import random_figure, rivals_figure, sharpe_ranges_figure
+from backtests.report.figures.baseline_figures import gaps_figure, random_figure, sharpe_ranges_figure
 from backtests.report.figures.books_figures import (
     drawdown_distribution_figure,
     drawdown_figure,
@@ -68,6 +68,7 @@ __all__ = [
     "factors_figure",
     "folds_figure",
     "frontier_figure",
+    "gaps_figure",
     "group_figure",
     "ic_figure",
     "ic_histogram_figure",
@@ -85,7 +86,6 @@ __all__ = [
     "quarter_figure",
     "random_figure",
     "regime_figure",
-    "rivals_figure",
     "scale_figure",
     "sectors_figure",
     "sharpe_ranges_figure",

@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.histogram_figures import marked_histogram_figure
 
-__all__ = ["random_figure", "rivals_figure", "sharpe_ranges_figure"]
+__all__ = ["gaps_figure", "random_figure", "sharpe_ranges_figure"]
 
 
-def rivals_figure(gaps: pd.DataFrame) -> go.Figure:
+def gaps_figure(gaps: pd.DataFrame) -> go.Figure:
     """Draw the book's annual Sharpe ratio less each rival's; columns ``estimate``, ``low``, ``high``."""
     return dots_figure(gaps, x_format=".1f")
 

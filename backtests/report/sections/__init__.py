@@ -1,13 +1,13 @@
 """What each section of the report holds, in the order of the page."""
 
 from backtests.report.content import Section
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 from backtests.report.sections.attribution_section import attribution_section
-from backtests.report.sections.baseline_section import wall_section
+from backtests.report.sections.baseline_section import baseline_section
 from backtests.report.sections.books_section import exposure_section, performance_section, trading_section
 from backtests.report.sections.clusters_section import clusters_section
 from backtests.report.sections.facts_section import facts_section, reproduce_section, spec_section
-from backtests.report.sections.front_section import front_cards, front_section, front_stamps
+from backtests.report.sections.front_section import front_cards, front_section
 from backtests.report.sections.gates_section import gates_section
 from backtests.report.sections.model_section import model_section
 from backtests.report.sections.overlays_section import overlays_section
@@ -19,31 +19,31 @@ from backtests.report.sections.training_section import training_section
 from backtests.report.sections.walk_section import walk_section
 from backtests.report.sections.what_if_section import what_if_section
 
-__all__ = ["all_sections", "front_cards", "front_stamps", "proof_section", "proof_stamp"]
+__all__ = ["all_sections", "front_cards", "proof_section", "proof_stamp"]
 
 
-def all_sections(report: ReportInput) -> tuple[Section, ...]:
+def all_sections(page: Page) -> tuple[Section, ...]:
     """Return the sections that this report has something to say in."""
     sections = (
-        front_section(report),
-        walk_section(report),
-        wall_section(report),
-        gates_section(report),
-        performance_section(report),
-        attribution_section(report),
-        what_if_section(report),
-        regime_section(report),
-        signal_section(report),
-        model_section(report),
-        shorts_section(report),
-        overlays_section(report),
-        exposure_section(report),
-        clusters_section(report),
-        trading_section(report),
-        training_section(report),
-        proof_section(report.proof),
-        facts_section(report),
-        spec_section(report),
-        reproduce_section(report),
+        front_section(page),
+        walk_section(page),
+        baseline_section(page),
+        gates_section(page),
+        performance_section(page),
+        attribution_section(page),
+        what_if_section(page),
+        regime_section(page),
+        signal_section(page),
+        model_section(page),
+        shorts_section(page),
+        overlays_section(page),
+        exposure_section(page),
+        clusters_section(page),
+        trading_section(page),
+        training_section(page),
+        proof_section(page.proof),
+        facts_section(page),
+        spec_section(page),
+        reproduce_section(page),
     )
     return tuple(section for section in sections if section is not None)

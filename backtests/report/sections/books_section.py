@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.breakdown.book_study import BookStudy
+from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import (
     beta_figure,
@@ -21,7 +22,7 @@ from backtests.report.figures import (
     turnover_figure,
 )
 from backtests.report.formats import count, date, percent, ranged, ratio
-from backtests.report.report_input import BookReport, ReportInput
+from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
     RETURN_CONVENTION,
@@ -60,10 +61,10 @@ SHAPE_CONVENTION = (
 )
 
 
-def performance_section(report: ReportInput) -> Section:
+def performance_section(page: Page) -> Section:
     """Return drawdowns over time with their table, and the rest of the performance metrics."""
-    deep = pd.DataFrame({name: drawdowns(book.result.net_returns) for name, book in report.books.items()})
-    deepest = ", ".join(f"{name} {percent(book.net.max_drawdown)}" for name, book in report.books.items())
+    deep = pd.DataFrame({name: drawdowns(book.result.net_returns) for name, book in page.books.items()})
+    deepest = ", ".join(f"{name} {percent(book.net.max_drawdown)}" for name, book in page.books.items())
     picture = Picture(
         title="Drawdown, net of costs",
         summary=f"Deepest point: {deepest}.",
@@ -71,7 +72,7 @@ def performance_section(report: ReportInput) -> Section:
     )
     anatomy = tuple(
         _drawdown_table(name, drawdown_table(book.result.net_returns, n_deepest=N_DEEPEST))
-        for name, book in report.books.items()
+        for name, book in page.books.items()
     )
     return Section(
         slug="performance",
@@ -79,32 +80,32 @@ def performance_section(report: ReportInput) -> Section:
         lead="How much was lost on the way, how long it took to come back, and what else the returns look like.",
         parts=(
             Part(pictures=(picture,), tables=anatomy, beside=True),
-            *_resampled_part(report.books),
+            *_resampled_part(page.books),
             Part(
                 heading="Sharpe ratio and shape",
-                pictures=(_sharpe_picture(report.books),),
-                tables=(_shape_table(report.books),),
+                pictures=(_sharpe_picture(page.books),),
+                tables=(_shape_table(page.books),),
             ),
         ),
     )
 
 
-def exposure_section(report: ReportInput) -> Section:
+def exposure_section(page: Page) -> Section:
     """Return what each book held: exposures, names a side, thin legs, largest weight."""
-    parts = [_exposure_part(name, book) for name, book in report.books.items()]
+    parts = [_exposure_part(name, book) for name, book in page.books.items()]
     return Section(
         slug="exposures",
         title="Exposures",
         lead="What the books held after fills, as fractions of equity.",
-        parts=(*parts, *_market_part(report.books), _concentration(report.books)),
+        parts=(*parts, *_market_part(page.books), _concentration(page.books)),
     )
 
 
-def trading_section(report: ReportInput) -> Section:
+def trading_section(page: Page) -> Section:
     """Return turnover and what it cost."""
-    turnover, costs = by_book(report.books, "turnover"), by_book(report.books, "cost")
-    means = ", ".join(f"{name} {percent(report.books[name].trading.mean_turnover)}" for name in report.books)
-    paid = ", ".join(f"{name} {percent(costs[name].sum(), 2)}" for name in report.books)
+    turnover, costs = by_book(page.books, "turnover"), by_book(page.books, "cost")
+    means = ", ".join(f"{name} {percent(page.books[name].trading.mean_turnover)}" for name in page.books)
+    paid = ", ".join(f"{name} {percent(costs[name].sum(), 2)}" for name in page.books)
     pictures = (
         Picture(
             title="Turnover a session, one way",
@@ -113,7 +114,7 @@ def trading_section(report: ReportInput) -> Section:
         ),
         Picture(
             title="Trading costs paid so far",
-            summary=f"Running sum as a fraction of equity, {report.costs}. In all: {paid}.",
+            summary=f"Running sum as a fraction of equity, {page.rules.costs}. In all: {paid}.",
             figure=paid_costs_figure(costs),
         ),
     )
@@ -121,7 +122,7 @@ def trading_section(report: ReportInput) -> Section:
         slug="trading",
         title="Turnover and costs",
         lead="What it takes to hold these books.",
-        parts=(Part(pictures=pictures, tables=(_trading_table(report.books), *_holding_tables(report.books))),),
+        parts=(Part(pictures=pictures, tables=(_trading_table(page.books), *_holding_tables(page.books))),),
     )
 
 

@@ -4,14 +4,14 @@ from backtests.breakdown.held_clusters import Clusters
 from backtests.report.content import Part, Picture, Section
 from backtests.report.figures import clusters_figure
 from backtests.report.formats import ratio
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 
 __all__ = ["clusters_section"]
 
 
-def clusters_section(report: ReportInput) -> Section | None:
+def clusters_section(page: Page) -> Section | None:
     """Return the correlation clusters of each optimised book; None where there is none."""
-    found = {name: book.study.clusters for name, book in report.books.items() if book.study is not None}
+    found = {name: book.study.clusters for name, book in page.books.items() if book.study is not None}
     pictures = tuple(_picture(name, clusters) for name, clusters in found.items() if clusters is not None)
     if not pictures:
         return None

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from backtests.report.book_report import BookReport
 from backtests.report.formats import count, date, plus_minus, ranged
-from backtests.report.report_input import BookReport, ReportInput, Span
+from backtests.report.page import Page
+from backtests.report.run_provenance import Span
 from backtests.statistics.bootstrap_intervals import N_RESAMPLES
 from core.intervals import Interval
 from market import Execution
@@ -27,7 +29,6 @@ __all__ = [
     "range_frame",
     "sharpe_words",
     "span_words",
-    "trials_words",
 ]
 
 SHARPE_CONVENTION = (
@@ -69,11 +70,6 @@ def span_words(span: Span) -> str:
     return f"{date(span.first)} to {date(span.last)}, {count(span.sessions)} sessions"
 
 
-def trials_words(n_trials: int | None) -> str:
-    """Return how many trials were counted; an unknown number is said to be unknown."""
-    return "not counted" if n_trials is None else count(n_trials)
-
-
 def sharpe_words(book: BookReport) -> str:
     """Return a book's net Sharpe ratio with its standard error."""
     return plus_minus(book.net.sharpe, book.net.sharpe_standard_error)
@@ -104,9 +100,10 @@ def fill_words(execution: Execution) -> str:
     return f"decided at the close, filled {later}, at the {execution.price_field}"
 
 
-def facts_of(report: ReportInput) -> str:
+def facts_of(page: Page) -> str:
     """Return what must stand beside every Sharpe ratio: span, universe, costs, fills and trials."""
+    rules, universe = page.rules, page.panel.facts.universe
     return (
-        f"Test span {span_words(report.spans.test)}. Universe: {report.facts.universe}. Costs: {report.costs}. "
-        f"Fills: {fill_words(report.execution)}. Trials: {trials_words(report.n_trials)}."
+        f"Test span {span_words(page.provenance.spans.test)}. Universe: {universe}. Costs: {rules.costs}. "
+        f"Fills: {fill_words(rules.execution)}. Trials: {count(page.verdict.standing.recorded)}."
     )

@@ -2,16 +2,18 @@
 
 from backtests.report.content import Part, Section, Table
 from backtests.report.formats import count
-from backtests.report.report_input import ReportInput, Span
-from backtests.report.sections.common_rows import fill_words, span_words, trials_words
+from backtests.report.page import Page
+from backtests.report.run_provenance import Span
+from backtests.report.sections.common_rows import fill_words, span_words
+from backtests.report.stamps import survivorship_stamp
 
 __all__ = ["facts_section", "reproduce_section", "spec_section"]
 
 
-def facts_section(report: ReportInput) -> Section:
+def facts_section(page: Page) -> Section:
     """Return source, bases, universe, survivorship, spans and notes of the bars."""
-    tables = [Table(caption="Bars and spans", columns=("Fact", "Value"), rows=_data_rows(report), wordy=True)]
-    notes = (*report.facts.notes, *report.notes)
+    tables = [Table(caption="Bars and spans", columns=("Fact", "Value"), rows=_data_rows(page), wordy=True)]
+    notes = (*page.panel.facts.notes, *page.notes)
     if notes:
         rows = tuple((str(place), note) for place, note in enumerate(notes, start=1))
         tables.append(
@@ -25,10 +27,10 @@ def facts_section(report: ReportInput) -> Section:
     )
 
 
-def spec_section(report: ReportInput) -> Section:
+def spec_section(page: Page) -> Section:
     """Return every setting of the strategy."""
-    rows = tuple((section if section else ".", key, value) for section, key, value in report.spec)
-    table = Table(caption=f"Settings of {report.strategy}", columns=("Section", "Key", "Value"), rows=rows, wordy=True)
+    rows = tuple((section if section else ".", key, value) for section, key, value in page.provenance.spec)
+    table = Table(caption=f"Settings of {page.rules.name}", columns=("Section", "Key", "Value"), rows=rows, wordy=True)
     return Section(
         slug="spec",
         title="The strategy",
@@ -37,9 +39,9 @@ def spec_section(report: ReportInput) -> Section:
     )
 
 
-def reproduce_section(report: ReportInput) -> Section:
+def reproduce_section(page: Page) -> Section:
     """Return the identities of everything that went in; the page prints the command under them."""
-    prints = report.fingerprints
+    prints = page.provenance.fingerprints
     named = (("Strategy", prints.spec), ("Bars", prints.panel), ("Source", prints.code), ("Commit", prints.commit))
     rows = tuple((name, value or "not recorded") for name, value in named)
     table = Table(caption="Fingerprints, sha256", columns=("Of", "Value"), rows=rows, wordy=True)
@@ -51,23 +53,23 @@ def reproduce_section(report: ReportInput) -> Section:
     )
 
 
-def _data_rows(report: ReportInput) -> tuple[tuple[str, str], ...]:
-    facts = report.facts
+def _data_rows(page: Page) -> tuple[tuple[str, str], ...]:
+    facts, spans, survivorship = page.panel.facts, page.provenance.spans, survivorship_stamp(page.survivorship)
     return (
         ("Source", facts.source),
         ("Adjustment", facts.adjustment),
         ("Volume basis", facts.volume_basis),
         ("Point in time", "declared by the source" if facts.point_in_time else "not declared"),
-        ("Names", count(report.n_tickers)),
+        ("Names", count(len(page.panel.tickers))),
         ("Universe", facts.universe),
-        (f"Survivorship: {report.survivorship.label}", report.survivorship.sentence),
-        ("Train", _span_words(report.spans.train)),
-        ("Validation", _span_words(report.spans.validation)),
-        ("Test, judged here", span_words(report.spans.test)),
-        ("Fills", fill_words(report.execution)),
-        ("Costs", report.costs),
-        *((f"Engine, {name}", book.result.engine) for name, book in report.books.items()),
-        ("Trials counted", trials_words(report.n_trials)),
+        (f"Survivorship: {survivorship.label}", survivorship.sentence),
+        ("Train", _span_words(spans.train)),
+        ("Validation", _span_words(spans.validation)),
+        ("Test, judged here", span_words(spans.test)),
+        ("Fills", fill_words(page.rules.execution)),
+        ("Costs", str(page.rules.costs)),
+        *((f"Engine, {name}", book.result.engine) for name, book in page.books.items()),
+        ("Trials counted", count(page.verdict.standing.recorded)),
     )
 
 

@@ -4,11 +4,12 @@ import math
 
 import pandas as pd
 
-from backtests.comparison.baseline_comparison import wall_sentence
+from backtests.comparison.baseline_comparison import comparison_sentence
+from backtests.report.book_report import BookReport
 from backtests.report.content import Card, Part, Picture, Section, Table
 from backtests.report.figures import wealth_figure
 from backtests.report.formats import count, percent, ranged, ratio, scientific
-from backtests.report.report_input import BookReport, ReportInput, Stamp
+from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
     RETURN_CONVENTION,
@@ -20,22 +21,12 @@ from backtests.report.sections.common_rows import (
     ic_words,
     sharpe_words,
 )
-from backtests.report.signal_input import SignalReport
-from backtests.walk_study import WalkStudy, walk_sentence
+from backtests.report.signal_report import SignalReport
+from backtests.walk_study import walk_sentence
 from core.intervals import Interval
 
-__all__ = ["front_cards", "front_section", "front_stamps"]
+__all__ = ["front_cards", "front_section", "parity_words"]
 
-SYNTHETIC = Stamp(
-    label="SYNTHETIC",
-    severity="alarm",
-    sentence="These bars come from the built-in market with a planted signal; they say nothing about a real one.",
-)
-OPTIMISTIC = Stamp(
-    label="OPTIMISTIC",
-    severity="alarm",
-    sentence="Orders fill at the very close that decided them, which nobody can trade: every return is flattered.",
-)
 PARITY_CONVENTION = (
     "Carried: order-sessions without a print. Parity: largest equity difference of two engines ÷ starting capital."
 )
@@ -63,36 +54,20 @@ def parity_words(parity: float) -> str:
     return "ledger only" if math.isnan(parity) else scientific(parity)
 
 
-def front_stamps(report: ReportInput) -> tuple[Stamp, ...]:
-    """Return every stamp of the front page, the gravest first."""
-    own = [SYNTHETIC] if report.facts.synthetic else []
-    own += [OPTIMISTIC] if report.execution.is_optimistic else []
-    own += [] if report.walk is None else [_walk_stamp(report.walk)]
-    order = ("alarm", "caution", "note")
-    stamps = (*own, report.survivorship, *report.stamps)
-    return tuple(sorted(stamps, key=lambda stamp: order.index(stamp.severity)))
-
-
-def _walk_stamp(study: WalkStudy) -> Stamp:
-    """Return what was retrained when; splits that train on later sessions are no record."""
-    if study.paths is None:
-        return Stamp(label="WALK-FORWARD", severity="note", sentence=study.plan)
-    return Stamp(label="COMBINATORIAL", severity="caution", sentence=study.plan)
-
-
-def front_cards(report: ReportInput) -> tuple[Card, ...]:
+def front_cards(page: Page) -> tuple[Card, ...]:
     """Return the big numbers: the first book and the signal under it."""
-    name, book = next(iter(report.books.items()))
-    return (*_book_cards(name, book), *_signal_cards(report.signal))
+    name, book = next(iter(page.books.items()))
+    return (*_book_cards(name, book), *_signal_cards(page.signal))
 
 
-def front_section(report: ReportInput) -> Section:
+def front_section(page: Page) -> Section:
     """Return what a reader sees who reads one page."""
-    picture = Part(pictures=(_wealth(report),))
-    books = Part(sentences=(facts_of(report),), tables=(_books_table(report),))
-    wall = () if report.wall is None else (wall_sentence(report.wall),)
-    walk = () if report.walk is None else (walk_sentence(report.walk),)
-    signal = Part(sentences=(*walk, *wall, *_comparisons(report.signal)), tables=(_signal_table(report.signal),))
+    picture = Part(pictures=(_wealth(page),))
+    books = Part(sentences=(facts_of(page),), tables=(_books_table(page),))
+    compared = page.evaluation.baseline_comparison
+    wall = () if compared is None else (comparison_sentence(compared),)
+    walk = () if page.walk is None else (walk_sentence(page.walk),)
+    signal = Part(sentences=(*walk, *wall, *_comparisons(page.signal)), tables=(_signal_table(page.signal),))
     return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
 
 
@@ -127,15 +102,16 @@ def _range_words(found: Interval, rest: str, digits: int = 4) -> str:
     return f"95 %: {ranged(found, digits)}; {rest}"
 
 
-def _wealth(report: ReportInput) -> Picture:
-    net, gross = by_book(report.books, "net_returns"), by_book(report.books, "gross_returns")
-    market = pd.DataFrame({"equal-weighted market": report.market_returns.reindex(net.index)})
-    if report.benchmark_returns is not None:
-        market["benchmark"] = report.benchmark_returns.reindex(net.index)
+def _wealth(page: Page) -> Picture:
+    net, gross = by_book(page.books, "net_returns"), by_book(page.books, "gross_returns")
+    market = pd.DataFrame({"equal-weighted market": page.evaluation.market.reindex(net.index)})
+    benchmark = page.evaluation.inputs.benchmark
+    if benchmark is not None:
+        market["benchmark"] = benchmark.reindex(net.index)
     return Picture(
         title="What one unit grew to",
-        summary=" ".join(_earned(name, book) for name, book in report.books.items())
-        + f" Full lines are net of costs ({report.costs}), dotted ones before them.",
+        summary=" ".join(_earned(name, book) for name, book in page.books.items())
+        + f" Full lines are net of costs ({page.rules.costs}), dotted ones before them.",
         figure=wealth_figure(net, gross, market),
     )
 
@@ -145,11 +121,11 @@ def _earned(name: str, book: BookReport) -> str:
     return f"{name} returned {total} net in all, with a deepest drawdown of {deepest}."
 
 
-def _books_table(report: ReportInput) -> Table:
-    rows = tuple((metric.label, *(metric.printed(book) for book in report.books.values())) for metric in METRICS)
+def _books_table(page: Page) -> Table:
+    rows = tuple((metric.label, *(metric.printed(book) for book in page.books.values())) for metric in METRICS)
     return Table(
         caption="The books, net of costs unless said otherwise",
-        columns=("Measure", *report.books),
+        columns=("Measure", *page.books),
         rows=rows,
         note=f"{SHARPE_CONVENTION} {RANGE_CONVENTION} {RETURN_CONVENTION} {PARITY_CONVENTION}",
     )

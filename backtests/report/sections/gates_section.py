@@ -5,24 +5,24 @@ import math
 from backtests.reference_gates import Gate
 from backtests.report.content import Part, Section, Table
 from backtests.report.formats import count, percent, plus_minus, ranged, ratio
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 from backtests.report.sections.common_rows import RANGE_CONVENTION
 from signals.classification import SignMetrics
 
 __all__ = ["gates_section"]
 
 
-def gates_section(report: ReportInput) -> Section | None:
+def gates_section(page: Page) -> Section | None:
     """Return PASS or FAIL of each gate and the classification of the sign; None where neither was measured."""
     tables = []
-    if report.gates:
-        tables.append(_gates_table(report.gates))
-    if report.signal_study is not None:
-        study = report.signal_study
+    if page.gates:
+        tables.append(_gates_table(page.gates))
+    study = page.evaluation.signal.study
+    if study is not None:
         tables.append(_sign_table({"Sign of the return": study.sign, "Side of the median": study.relative_sign}))
     if not tables:
         return None
-    return Section(slug="gates", title="Gates", lead=_lead(report.gates), parts=(Part(tables=tuple(tables)),))
+    return Section(slug="gates", title="Gates", lead=_lead(page.gates), parts=(Part(tables=tuple(tables)),))
 
 
 def _lead(gates: tuple[Gate, ...]) -> str:

@@ -6,14 +6,14 @@ from backtests.breakdown.signal_study import ModelStudy
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import permutation_figure, position_figure
 from backtests.report.formats import count, percent, plus_minus, ratio
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 
 __all__ = ["model_section"]
 
 
-def model_section(report: ReportInput) -> Section | None:
+def model_section(page: Page) -> Section | None:
     """Return what the network reads; None for scores without a model."""
-    study = report.model_study
+    study = page.evaluation.model
     if study is None:
         return None
     blocks = study.shares.sum()

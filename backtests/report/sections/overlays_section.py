@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import scale_figure, switches_figure
 from backtests.report.formats import count, date, percent, ratio
-from backtests.report.report_input import BookReport, ReportInput
+from backtests.report.page import Page
 
 __all__ = ["overlays_section"]
 
@@ -20,9 +21,9 @@ CONVENTION = (
 )
 
 
-def overlays_section(report: ReportInput) -> Section | None:
+def overlays_section(page: Page) -> Section | None:
     """Return what the overlays did to each book; None where none is on."""
-    parts = tuple(part for name, book in report.books.items() for part in _parts(name, book))
+    parts = tuple(part for name, book in page.books.items() for part in _parts(name, book))
     if not parts:
         return None
     return Section(
@@ -37,19 +38,19 @@ def overlays_section(report: ReportInput) -> Section | None:
 def _parts(name: str, book: BookReport) -> Iterator[Part]:
     pictures = tuple(_pictures(name, book))
     if pictures:
-        tables = () if book.events is None else (_table(name, book.events),)
+        tables = () if book.book.events is None else (_table(name, book.book.events),)
         yield Part(heading=name, pictures=pictures, tables=tables)
 
 
 def _pictures(name: str, book: BookReport) -> Iterator[Picture]:
-    if book.events is not None:
+    if book.book.events is not None:
         out = book.diagnostics["out"]
-        fired = int((book.events["action"] == "flat").sum())
+        fired = int((book.book.events["action"] == "flat").sum())
         yield Picture(
             title=f"{name}: what switches did to the equity",
             summary=f"The book was emptied {count(fired)} times and flat after {count(out.sum())} of {count(len(out))} "
             f"closes ({percent(out.mean())}). Down: emptied. Up: held again.",
-            figure=switches_figure(book.result.net_returns, book.events),
+            figure=switches_figure(book.result.net_returns, book.book.events),
         )
     if "scale" in book.diagnostics:
         scale = book.diagnostics["scale"]

@@ -1,8 +1,8 @@
 """Section on the look-ahead proof: every check and what it found; and the stamp that it earns on page one."""
 
-from backtests.report.content import Part, Section, Table
+from backtests.report.content import Part, Section, Stamp, Table
 from backtests.report.formats import count
-from backtests.report.report_input import ProofReport, Stamp
+from backtests.report.run_provenance import ProofReport
 
 __all__ = ["proof_section", "proof_stamp"]
 

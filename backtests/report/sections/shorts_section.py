@@ -5,22 +5,22 @@ import pandas as pd
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import curves_figure
 from backtests.report.formats import bps, count, percent, plus_minus, ratio
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
 
 __all__ = ["shorts_section"]
 
 
-def shorts_section(report: ReportInput) -> Section | None:
+def shorts_section(page: Page) -> Section | None:
     """Return the filter-negative book under other levels and beside the other filter; None without such a book."""
-    shorts = report.shorts
+    shorts = page.evaluation.shorts
     if shorts is None:
         return None
     return Section(
         slug="shorts",
         title="The short leg",
         lead=_lead(shorts),
-        parts=(Part(sentences=_sentences(report), pictures=_counterfactual(report), tables=(_table(shorts),)),),
+        parts=(Part(sentences=_sentences(page), pictures=_counterfactual(page), tables=(_table(shorts),)),),
     )
 
 
@@ -37,15 +37,15 @@ def _lead(shorts: pd.DataFrame) -> str:
     )
 
 
-def _sentences(report: ReportInput) -> tuple[str, ...]:
-    study = report.model_study
+def _sentences(page: Page) -> tuple[str, ...]:
+    study = page.evaluation.model
     if study is None:
         return ()
     return (f"The level a of the calibration is known to ± {bps(study.level_error)} a session (one standard error).",)
 
 
-def _counterfactual(report: ReportInput) -> tuple[Picture, ...]:
-    returns = report.unfiltered
+def _counterfactual(page: Page) -> tuple[Picture, ...]:
+    returns = page.evaluation.unfiltered
     if returns is None:
         return ()
     told = ", ".join(
@@ -54,7 +54,7 @@ def _counterfactual(report: ReportInput) -> tuple[Picture, ...]:
     picture = Picture(
         title="The filter-negative book, and the same book without its filter",
         summary=f"Net of costs, same legs, clock and overlays. Sharpe ratio ± SE: {told}.",
-        figure=curves_figure(returns, report.market_returns.reindex(returns.index)),
+        figure=curves_figure(returns, page.evaluation.market.reindex(returns.index)),
     )
     return (picture,)
 

@@ -14,7 +14,7 @@ from backtests.report.figures import (
     quarter_figure,
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ranged, ratio
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 from backtests.report.sections.common_rows import RANGE_CONVENTION, TOO_FEW, ic_words, range_frame
 from backtests.report.sections.study_section import (
     group_part,
@@ -23,7 +23,7 @@ from backtests.report.sections.study_section import (
     prediction_part,
     stability_table,
 )
-from backtests.report.signal_input import SignalReport
+from backtests.report.signal_report import SignalReport
 from core.intervals import Interval, hac_intervals
 
 __all__ = ["signal_section"]
@@ -35,15 +35,15 @@ IC_CONVENTION = (
 )
 
 
-def signal_section(report: ReportInput) -> Section:
+def signal_section(page: Page) -> Section:
     """Return what the scores know about the returns after them."""
-    signal = report.signal
+    signal = page.signal
     summary = signal.summaries[signal.model]
     lead = (
         f"Over {count(summary.n_sessions)} sessions the scores of {signal.model} ranked the next returns with a mean "
         f"IC of {ic_words(summary)}, positive in {percent(summary.hit_rate)} of sessions."
     )
-    study = report.signal_study
+    study = page.evaluation.signal.study
     daily = (_daily(signal), _cumulative(signal))
     tables = (_decay_table(signal), _quarter_table(signal))
     sides = () if study is None else (leg_table(study),)
@@ -95,7 +95,7 @@ def _daily(signal: SignalReport) -> Picture:
         title=f"Rank IC of {signal.model}, session by session",
         summary=f"Middle half of the sessions between {ratio(summary.p25, 3)} and {ratio(summary.p75, 3)}, "
         f"standard deviation {ratio(summary.std, 3)}. The heavy line is the mean of 63 sessions.",
-        figure=ic_figure(signal.ic[signal.model]),
+        figure=ic_figure(signal.evaluation.ic[signal.model]),
     )
 
 
@@ -104,7 +104,7 @@ def _cumulative(signal: SignalReport) -> Picture:
     return Picture(
         title="Running sum of the rank IC",
         summary=f"A steady signal climbs in a straight line. Mean a session: {means}.",
-        figure=cumulative_ic_figure(pd.DataFrame(dict(signal.ic))),
+        figure=cumulative_ic_figure(pd.DataFrame(dict(signal.evaluation.ic))),
     )
 
 
@@ -118,7 +118,7 @@ def _quarters(signal: SignalReport) -> Picture:
 
 
 def _decay(signal: SignalReport) -> Picture:
-    single = signal.decay.single
+    single = signal.evaluation.decay.single
     ranges = hac_intervals(single)
     words = ", ".join(
         f"{horizon}: {ratio(row.estimate, 4)} ({ranged(row, 4)})"
@@ -132,7 +132,7 @@ def _decay(signal: SignalReport) -> Picture:
 
 
 def _quantiles(signal: SignalReport) -> tuple[Picture, ...]:
-    means, spread = signal.quantiles.summary, _rows(signal.quantile_ranges)[-1]
+    means, spread = signal.evaluation.quantiles.summary, _rows(signal.quantile_ranges)[-1]
     return (
         Picture(
             title="Realised return by quintile of the scores, with 95 % ranges",
@@ -178,7 +178,7 @@ def _quarter_cells(row: pd.Series) -> tuple[str, str, str]:
 
 
 def _decay_table(signal: SignalReport) -> Table:
-    columns = {"single": signal.decay.single, "cumulative": signal.decay.cumulative}
+    columns = {"single": signal.evaluation.decay.single, "cumulative": signal.evaluation.decay.cumulative}
     words = pd.DataFrame({name: table.apply(_estimate, axis=1) for name, table in columns.items()})
     sessions = columns["single"]["n_sessions"]
     rows = tuple(
@@ -208,7 +208,7 @@ def _quantile_table(signal: SignalReport) -> Table:
             count(row["n_sessions"]),
         )
         for (quantile, row), found in zip(
-            signal.quantiles.summary.iterrows(), _rows(signal.quantile_ranges)[:-1], strict=True
+            signal.evaluation.quantiles.summary.iterrows(), _rows(signal.quantile_ranges)[:-1], strict=True
         )
     )
     return Table(
@@ -221,11 +221,11 @@ def _quantile_table(signal: SignalReport) -> Table:
 
 
 def _recovery(signal: SignalReport) -> tuple[Part, ...]:
-    if not signal.recovery:
+    if not signal.evaluation.recovery:
         return ()
     rows = tuple(
         (name, ratio(found.spearman, 3), ratio(found.pearson, 3), count(found.n_sessions))
-        for name, found in signal.recovery.items()
+        for name, found in signal.evaluation.recovery.items()
     )
     table = Table(
         caption="Correlation of scores with the oracle of the built-in market",

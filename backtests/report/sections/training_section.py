@@ -3,18 +3,19 @@
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import learning_figure, loss_figure
 from backtests.report.formats import ratio, scientific
-from backtests.report.report_input import ReportInput, TrainingReport
+from backtests.report.page import Page
+from backtests.report.run_provenance import TrainingReport
 from backtests.report.sections.common_rows import span_words
 
 __all__ = ["training_section"]
 
 
-def training_section(report: ReportInput) -> Section | None:
+def training_section(page: Page) -> Section | None:
     """Return how the model was fitted; None for scores without a model."""
-    training = report.training
+    training = page.provenance.training
     if training is None:
         return None
-    tables = (_fact_table(report, training), _epoch_table(training))
+    tables = (_fact_table(page, training), _epoch_table(training))
     return Section(
         slug="training",
         title="Training",
@@ -56,7 +57,7 @@ def _epoch_table(training: TrainingReport) -> Table:
     return Table(caption="Every epoch", columns=columns, rows=rows, folded=True)
 
 
-def _fact_table(report: ReportInput, training: TrainingReport) -> Table:
-    spans = (("Train", report.spans.train), ("Validation", report.spans.validation))
+def _fact_table(page: Page, training: TrainingReport) -> Table:
+    spans = (("Train", page.provenance.spans.train), ("Validation", page.provenance.spans.validation))
     rows = tuple((name, span_words(span)) for name, span in spans if span is not None) + training.facts
     return Table(caption="What was fitted on what", columns=("Fact", "Value"), rows=rows, wordy=True)

@@ -5,7 +5,7 @@ import pandas as pd
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import folds_figure
 from backtests.report.formats import count, plus_minus, ratio
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 from backtests.walk_study import WalkStudy, walk_sentence
 
 __all__ = ["walk_section"]
@@ -18,9 +18,9 @@ CONVENTION = (
 )
 
 
-def walk_section(report: ReportInput) -> Section | None:
+def walk_section(page: Page) -> Section | None:
     """Return the folds and seeds; None for a result that was trained once."""
-    study = report.walk
+    study = page.walk
     if study is None:
         return None
     tables = (_seed_table(study), _fold_table(study))

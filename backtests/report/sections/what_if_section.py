@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import Dial, dial_figure, frontier_figure, stress_figure
 from backtests.report.formats import percent, plus_minus, ratio
-from backtests.report.report_input import ReportInput
+from backtests.report.page import Page
 from backtests.sensitivity import CapacityCurve, WhatIfs
 
 __all__ = ["what_if_section"]
@@ -31,12 +31,12 @@ STRESSED = (
 )
 
 
-def what_if_section(report: ReportInput) -> Section | None:
+def what_if_section(page: Page) -> Section | None:
     """Return the sensitivities of the main book; None where none were asked."""
-    found = report.what_ifs
+    found = page.evaluation.what_ifs
     if found is None:
         return None
-    name = next(iter(report.books))
+    name = next(iter(page.books))
     return Section(
         slug="what-if",
         title="What if",

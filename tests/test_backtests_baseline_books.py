@@ -1,11 +1,17 @@
-"""The baseline wall: the same book for everyone, fair levels, seeded luck, and a sentence that says what was found."""
+"""Baseline books: the same rules for all, fair levels, seeded random ranks, and a sentence of what was found."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.baseline_books import _dealer, baseline_wall, dealt_in_order, price_baselines
-from backtests.comparison.baseline_comparison import RandomBooks, Rival, Wall, build_wall, wall_sentence
+from backtests.comparison.baseline_books import _dealer, compare_with_baselines, dealt_in_order, price_baselines
+from backtests.comparison.baseline_comparison import (
+    Baseline,
+    BaselineComparison,
+    RandomBooks,
+    compare_returns,
+    comparison_sentence,
+)
 from backtests.engine.backtest import run_backtest
 from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import traded_part
@@ -44,10 +50,10 @@ def book(market, scores):
 
 
 @pytest.fixture(scope="module")
-def wall(market, scores, book):
+def comparison(market, scores, book):
     panel = market.panel
     benchmark = panel.close.iloc[:, 0].pct_change(fill_method=None)
-    return baseline_wall(
+    return compare_with_baselines(
         load_spec("filter_negative").rules,
         Inputs(panel=panel, benchmark=benchmark),
         scores=scores,
@@ -87,8 +93,8 @@ def test_an_increasing_change_of_a_baseline_changes_nothing(market, scores):
     pd.testing.assert_frame_equal(dealt_in_order(scores, order), dealt_in_order(scores, np.exp(order)))
 
 
-def test_the_models_own_order_gives_the_models_own_book(wall, book):
-    itself = wall.rivals["itself"]
+def test_the_models_own_order_gives_the_models_own_book(comparison, book):
+    itself = comparison.baselines["itself"]
     pd.testing.assert_series_equal(itself.returns, book.net_returns, check_names=False, rtol=0, atol=1e-12)
     assert itself.sharpe_gap == pytest.approx((0, 0, 0), abs=1e-9)
 
@@ -102,22 +108,22 @@ def test_the_part_of_the_panel_that_is_traded_gives_the_same_book(market, scores
     np.testing.assert_allclose(found.dropna(), book.net_returns, rtol=0, atol=1e-12)
 
 
-def test_the_wall_holds_every_rival_and_luck(wall):
+def test_the_comparison_holds_every_baseline_and_random_books(comparison):
     prices = ["1-day reversal", "12-1 momentum", "low volatility"]
-    assert list(wall.rivals) == ["itself", *prices, "equal-weight universe", "benchmark"]
-    assert len(wall.random.sharpes) == 20
-    assert len(set(wall.random.sharpes)) == 20
-    assert np.isfinite(wall.random.sharpes).all()
-    assert wall.random.p_value >= 1 / 21
+    assert list(comparison.baselines) == ["itself", *prices, "equal-weight universe", "benchmark"]
+    assert len(comparison.random.sharpes) == 20
+    assert len(set(comparison.random.sharpes)) == 20
+    assert np.isfinite(comparison.random.sharpes).all()
+    assert comparison.random.p_value >= 1 / 21
 
 
-def test_the_oracles_book_beats_luck(wall):
-    assert wall.sharpe > np.median(wall.random.sharpes)
-    assert wall.random.p_value < 0.1
+def test_the_oracles_book_beats_random_ranks(comparison):
+    assert comparison.sharpe > np.median(comparison.random.sharpes)
+    assert comparison.random.p_value < 0.1
 
 
-def test_the_same_inputs_give_the_same_wall(wall, market, scores, book):
-    again = baseline_wall(
+def test_the_same_inputs_give_the_same_comparison(comparison, market, scores, book):
+    again = compare_with_baselines(
         load_spec("filter_negative").rules,
         Inputs(panel=market.panel),
         scores=scores,
@@ -125,45 +131,50 @@ def test_the_same_inputs_give_the_same_wall(wall, market, scores, book):
         net_returns=book.net_returns,
         seeds=range(20),
     )
-    np.testing.assert_array_equal(again.random.sharpes, wall.random.sharpes)
-    assert again.rivals["low volatility"].sharpe_gap == wall.rivals["low volatility"].sharpe_gap
+    np.testing.assert_array_equal(again.random.sharpes, comparison.random.sharpes)
+    assert again.baselines["low volatility"].sharpe_gap == comparison.baselines["low volatility"].sharpe_gap
 
 
-def test_the_universe_is_charged_and_keeps_its_cash(wall, market):
-    rival = wall.rivals["equal-weight universe"]
-    assert abs(rival.returns.mean()) < 0.01
-    assert rival.returns.notna().all()
+def test_the_universe_is_charged_and_keeps_its_cash(comparison, market):
+    universe = comparison.baselines["equal-weight universe"]
+    assert abs(universe.returns.mean()) < 0.01
+    assert universe.returns.notna().all()
 
 
 SHARPE = Interval(estimate=1.0, low=0.0, high=2.0)
 
 
-def rival_with(low, high):
+def baseline_with(low, high):
     flat = pd.Series([0.0])
     gap = Interval(estimate=(low + high) / 2, low=low, high=high)
     names = ("sharpe", "standard_error", "annual_return", "max_drawdown")
-    return Rival(returns=flat, sharpe_range=gap, sharpe_gap=gap, return_gap=gap, **dict.fromkeys(names, 0.0))
+    return Baseline(returns=flat, sharpe_range=gap, sharpe_gap=gap, return_gap=gap, **dict.fromkeys(names, 0.0))
 
 
 def test_the_sentence_says_which_it_beats_and_which_not():
-    rivals = {"a": rival_with(0.1, 1), "b": rival_with(0.2, 1), "c": rival_with(-1, 1), "d": rival_with(-2, -1)}
-    luck = RandomBooks(sharpes=np.zeros(200), annual_means=np.zeros(200), p_value=0.3)
-    wall = Wall(name="book", sharpe_range=SHARPE, rivals=rivals, random=luck)
+    baselines = {
+        "a": baseline_with(0.1, 1),
+        "b": baseline_with(0.2, 1),
+        "c": baseline_with(-1, 1),
+        "d": baseline_with(-2, -1),
+    }
+    random = RandomBooks(sharpes=np.zeros(200), annual_means=np.zeros(200), p_value=0.3)
+    comparison = BaselineComparison(name="book", sharpe_range=SHARPE, baselines=baselines, random=random)
     wanted = "By net Sharpe ratio at 95 %, book beats a and b; it does not beat c and random ranks; it is worse than d."
-    assert wall_sentence(wall) == wanted
+    assert comparison_sentence(comparison) == wanted
 
 
-def test_what_cannot_be_told_is_not_told():
-    wall = Wall(name="book", sharpe_range=SHARPE, rivals={"e": rival_with(NAN, NAN)})
-    assert wall_sentence(wall) == "book was compared with nothing; too few sessions to compare with e."
+def test_what_too_few_sessions_cannot_decide_is_left_open():
+    comparison = BaselineComparison(name="book", sharpe_range=SHARPE, baselines={"e": baseline_with(NAN, NAN)})
+    assert comparison_sentence(comparison) == "book was compared with nothing; too few sessions to compare with e."
 
 
-def test_luck_does_as_well_as_luck():
+def test_random_ranks_do_as_well_as_random_ranks():
     rng = np.random.default_rng(0)
     sessions = pd.bdate_range("2020-01-01", periods=250)
     random = pd.DataFrame(rng.normal(0, 0.01, (250, 40)), sessions)
     ours = random.pop(0)
-    found = build_wall("book", ours, rivals={}, random=random).random
+    found = compare_returns("book", ours, baselines={}, random=random).random
     better = sum(sharpe_ratio(random[column]) >= sharpe_ratio(ours) for column in random)
     assert found.p_value == (1 + better) / 40
     assert found.range().low < found.range().estimate < found.range().high

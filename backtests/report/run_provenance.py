@@ -1,0 +1,145 @@
+"""Run provenance: where a run came from, as its report prints it: spans, fingerprints, training, settings, proof."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from backtests.reference_gates import GateSettings
+
+__all__ = ["Fingerprints", "ProofReport", "Provenance", "Span", "Spans", "TrainingReport"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprints:
+    """Identities that make the numbers repeatable; the empty string where there is none.
+
+    Parameters
+    ----------
+    spec, panel, code : str
+        sha256 of the strategy, of the bars and of the source, in hexadecimal.
+    commit : str
+        Revision of the source.
+    """
+
+    spec: str
+    panel: str
+    code: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """First and last session of a span, both included, and how many sessions it holds."""
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+    sessions: int
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"span must not end before it starts, was {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """What was fitted, what was chosen and what was judged; every result of the report lies in ``test``."""
+
+    test: Span
+    train: Span | None = None
+    validation: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingReport:
+    """How the model was fitted.
+
+    Parameters
+    ----------
+    history : DataFrame, shape (n_epochs, any)
+        Index the epoch, from 1; ``train_loss``, ``validation_loss``, ``validation_rank_ic``, ``learning_rate``.
+    best_epoch : int
+        The epoch kept.
+    facts : tuple of (str, str)
+        Further lines of the table: seed, parameters, mode.
+    notes : tuple of str
+        Notes of the run, on its calibration.
+    """
+
+    history: pd.DataFrame
+    best_epoch: int
+    facts: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best_losses(self) -> tuple[float, float]:
+        """Training and validation loss of the epoch kept."""
+        best = self.history.loc[[self.best_epoch]]
+        return float(best["train_loss"].iloc[0]), float(best["validation_loss"].iloc[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofReport:
+    """A proof of the pipeline behind a report.
+
+    Parameters
+    ----------
+    verdict : {"PASS", "FAIL"}
+        Of all checks together.
+    checks : tuple of (str, str, str)
+        Name, status (PASS, FAIL, WARN or NOT RUN) and, of a failure, the first offence, else what was compared.
+    offence : str
+        The first offence of all, empty for none.
+    is_deep : bool
+        Whether the slow checks ran too.
+    seconds : float
+        Wall clock of the proof.
+    """
+
+    verdict: Literal["PASS", "FAIL"]
+    checks: tuple[tuple[str, str, str], ...]
+    offence: str = ""
+    is_deep: bool = False
+    seconds: float = 0.0
+
+    def tally(self, status: str) -> int:
+        """Number of checks with a status."""
+        return sum(found == status for _, found, _ in self.checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Provenance:
+    """Where a run came from.
+
+    Parameters
+    ----------
+    title : str
+        Headline of the report; SYNTHETIC is put before it where the bars are.
+    spec : tuple of (str, str, str)
+        Section, key and value of every setting.
+    spans : Spans
+        Train, validation and test.
+    fingerprints : Fingerprints
+        Identities of spec, bars and source.
+    command : str
+        The command that makes the report again.
+    rules : mapping of str to str
+        How each book is built, in one sentence, by name.
+    training : TrainingReport or None
+        None for scores that came without a model.
+    gates : GateSettings or None
+        Thresholds of the reference gates; None leaves the gates out.
+    notes : tuple of str
+        Notes of the run, after those of its verdict, training and books.
+    """
+
+    title: str
+    spec: tuple[tuple[str, str, str], ...]
+    spans: Spans
+    fingerprints: Fingerprints
+    command: str
+    rules: Mapping[str, str] = field(default_factory=dict)
+    training: TrainingReport | None = None
+    gates: GateSettings | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,101 @@
+"""Report provenance: what a run's folder and checkpoint know of where its numbers came from, for the report."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from backtests.evaluation import Evaluation
+from backtests.report import Fingerprints, Provenance, Span, Spans, TrainingReport
+from strategy.definitions.render import BOOK_RULES
+from strategy.runs.provenance import commit
+from strategy.runs.store import RunFolder
+
+if TYPE_CHECKING:
+    from models.checkpoint import Checkpoint
+
+__all__ = ["provenance_of"]
+
+
+def provenance_of(
+    folder: RunFolder, evaluation: Evaluation, *, checkpoint: "Checkpoint | None" = None, notes: tuple[str, ...] = ()
+) -> Provenance:
+    """Gather spans, fingerprints, settings, training and notes of a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Its record has the identity of spec, bars and code.
+    evaluation : Evaluation
+        Of the run's scores.
+    checkpoint : Checkpoint, optional
+        The model behind the scores.
+    notes : tuple of str
+        Further notes of the run.
+    """
+    spec, identity = folder.spec, folder.record["identity"]
+    split = None if checkpoint is None else checkpoint.provenance.spec["split"]
+    return Provenance(
+        title=spec.title,
+        spec=tuple(
+            (section, key, str(value)) for section, part in spec.sections().items() for key, value in part.items()
+        ),
+        spans=_scored_span(evaluation) if split is None else _spans(evaluation, split),
+        fingerprints=Fingerprints(
+            spec=identity["spec"], panel=identity["panel"], code=identity["code"], commit=commit() or ""
+        ),
+        command=folder.record["command"],
+        rules={name: BOOK_RULES[book.builder] for name, book in evaluation.rules.books.items()},
+        training=None if checkpoint is None else _training(checkpoint),
+        gates=spec.gates,
+        notes=notes,
+    )
+
+
+def _scored_span(evaluation: Evaluation) -> Spans:
+    """Nothing was fitted here: every scored session is tested."""
+    return Spans(test=_span(pd.DatetimeIndex(evaluation.scores.index)))
+
+
+def _spans(evaluation: Evaluation, split: Mapping[str, str]) -> Spans:
+    sessions = evaluation.inputs.panel.sessions
+    train_end, validation_end = pd.Timestamp(split["train_end"]), pd.Timestamp(split["validation_end"])
+    return Spans(
+        train=_span(sessions[sessions <= train_end]),
+        validation=_span(sessions[(sessions > train_end) & (sessions <= validation_end)]),
+        test=_span(sessions[sessions > validation_end]),
+    )
+
+
+def _span(sessions: pd.DatetimeIndex) -> Span:
+    return Span(first=sessions[0], last=sessions[-1], sessions=len(sessions))
+
+
+def _training(checkpoint: "Checkpoint") -> TrainingReport:
+    model = checkpoint.model
+    columns = {
+        "train_loss": [record.train_loss for record in model.history],
+        "validation_loss": [record.validation_loss for record in model.history],
+        "validation_rank_ic": [record.validation_ic for record in model.history],
+        "learning_rate": [record.learning_rate for record in model.history],
+    }
+    epochs = pd.RangeIndex(1, len(model.history) + 1, name="epoch")
+    count = sum(tensor.numel() for tensor in model.weights.values())
+    training = model.settings.training
+    return TrainingReport(
+        history=pd.DataFrame(columns, index=epochs),
+        best_epoch=model.best_epoch,
+        facts=(("Parameters", f"{count:,}"), ("Seed", str(training.seed)), ("Mode", training.mode)),
+        notes=_calibration_notes(checkpoint),
+    )
+
+
+def _calibration_notes(checkpoint: "Checkpoint") -> tuple[str, ...]:
+    found = checkpoint.calibration
+    level = (
+        f"Calibration: expected return = {1e4 * found.level:.2f} ± {1e4 * found.level_se:.2f} bp + "
+        f"{1e4 * found.slope:.2f} ± {1e4 * found.slope_se:.2f} bp × z, on {found.n_sessions} validation sessions."
+    )
+    if not found.slope_was_negative:
+        return (level,)
+    return (level, "The validation slope was not positive: the scores keep their order and claim next to no spread.")
