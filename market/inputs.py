@@ -35,6 +35,11 @@ class Inputs:
         Level of the VIX at the close of the panel's sessions, where given.
     factors : DataFrame of float or None
         Simple returns of factors on the panel's sessions, and ``rf``, where given.
+
+    Examples
+    --------
+    >>> qt.Inputs(panel=bars).sectors is None
+    True
     """
 
     panel: Panel

@@ -29,6 +29,11 @@ class BarsRequest:
         File of factor returns.
     hedge : str or None
         File with the bars of instruments beside the universe, for a book that is hedged with one.
+
+    Examples
+    --------
+    >>> qt.BarsRequest(bars="us", universe="top400").start is None
+    True
     """
 
     bars: str = "builtin"

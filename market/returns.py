@@ -25,6 +25,11 @@ class Execution(Settings):
         decision, which nobody can trade: reports mark it OPTIMISTIC.
     extra_delay : int
         Further sessions between decision and fill, at least 0.
+
+    Examples
+    --------
+    >>> qt.Execution(fill="next_close", extra_delay=1).delay
+    2
     """
 
     fill: Literal["next_open", "next_close", "close"] = Field(
@@ -77,6 +82,12 @@ def forward_returns(panel: Panel, execution: Execution, *, horizon: int = 1, fir
     ------
     ValueError
         If horizon < 1 or first < 0.
+
+    Examples
+    --------
+    >>> forward = qt.forward_returns(bars, qt.Execution())
+    >>> int(forward.iloc[-2:].notna().sum().sum())  # the last two have no fill and exit yet
+    0
     """
     if horizon < 1:
         raise ValueError(f"horizon must be at least 1 session, was {horizon}")

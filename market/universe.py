@@ -56,6 +56,12 @@ def choose_universe(panel: Panel, universe: str | Path) -> Panel:
         If ``universe`` is none of the three, or a condition has no number.
     UniverseError
         If no session has an eligible name, a member file cannot be used, or adjusted prices have to meet a price.
+
+    Examples
+    --------
+    >>> chosen = qt.choose_universe(bars, "top20")
+    >>> int(chosen.universe.iloc[-1].sum())
+    20
     """
     asked = Eligibility.parse(str(universe))
     members, described, notes = _members(panel, asked.source)

@@ -126,6 +126,11 @@ class BookSettings(Settings):
         For ``beta`` and a ``beta_limit``: sessions of the trailing beta to the equal-weighted universe, at least 20.
     optimizer : OptimizerSettings
         For the optimised builders.
+
+    Examples
+    --------
+    >>> qt.BookSettings(builder="long_only", long=1.0, short=0.0).legs
+    {'long': 1.0, 'short': 0.0}
     """
 
     builder: Builder = Field(default="quintile_long_short", description="how scores become target weights")
@@ -243,6 +248,11 @@ class RiskSettings(Settings):
         Sessions of that ratio, at least 2.
     sharpe_reentry : float
         The book is held again once the ratio is above this, at least ``sharpe_floor``.
+
+    Examples
+    --------
+    >>> qt.RiskSettings(volatility_target=0.1).scales
+    True
     """
 
     volatility_target: float | None = Field(

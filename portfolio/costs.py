@@ -38,6 +38,11 @@ class Costs(Settings):
     maintenance_margin, initial_margin : float or None
         Equity ÷ gross exposure. A close below the first calls for margin: at the next fill the book is cut to the
         second. An insolvent book is closed out and its result ends there. None: no margin, and insolvency is refused.
+
+    Examples
+    --------
+    >>> str(qt.Costs(trade_bps=5, borrow_bps=30))
+    '5 bps one way on traded notional; borrow fee 30 bps per year (days/360)'
     """
 
     trade_bps: float = Field(

@@ -153,6 +153,12 @@ def information_coefficient(
     ------
     ValueError
         If a frame is empty or infinite, none of the axes meet, or the method is unknown.
+
+    Examples
+    --------
+    >>> momentum = bars.close.pct_change(20, fill_method=None)
+    >>> len(qt.information_coefficient(momentum, qt.forward_returns(bars, qt.Execution())))
+    460
     """
     if method not in ("spearman", "pearson"):
         raise ValueError(f"method must be 'spearman' or 'pearson', was {method!r}")
@@ -178,6 +184,12 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
     ------
     ValueError
         If ic is empty, horizon < 1, or hac_lags < horizon − 1.
+
+    Examples
+    --------
+    >>> summary = qt.summarize_ic(run.ic["model"])
+    >>> summary.n_sessions == int(run.ic["model"].notna().sum())
+    True
     """
     if ic.empty:
         raise ValueError("ic holds no session: score at least one")

@@ -54,6 +54,12 @@ class BacktestResult:
         Largest equity difference of the two engines ÷ ``capital``; NaN where vectorbt cannot express the book.
     engine : str
         Engine that the ledger was compared with, or ``"ledger only: …"`` and why.
+
+    Examples
+    --------
+    >>> held = qt.backtest(run.weights, bars).result
+    >>> list(held.cost_parts)
+    ['trade', 'impact', 'borrow', 'interest']
     """
 
     execution: Execution

@@ -73,6 +73,11 @@ def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
     References
     ----------
     Sharpe, W. F., "The Sharpe Ratio", Journal of Portfolio Management, 1994.
+
+    Examples
+    --------
+    >>> round(qt.sharpe_ratio(pd.Series([0.02, -0.01, 0.01] * 21)), 2)
+    8.42
     """
     return float(np.sqrt(SESSIONS_PER_YEAR) * session_sharpe(_excess(returns, risk_free)))
 
@@ -144,7 +149,13 @@ def drawdowns(returns: pd.Series) -> pd.Series:
 
 
 def max_drawdown(returns: Returns) -> float:
-    """Deepest drawdown, a negative fraction of the peak, or 0."""
+    """Deepest drawdown, a negative fraction of the peak, or 0.
+
+    Examples
+    --------
+    >>> round(qt.max_drawdown(pd.Series([0.10, -0.20, 0.05] * 7)), 3)
+    -0.611
+    """
     observed = _observed(returns)
     return float(drawdowns(pd.Series(observed)).min()) if len(observed) >= MIN_SESSIONS else np.nan
 
@@ -295,6 +306,12 @@ def performance_summary(
         Simple market return of each session, for alpha, beta and R².
     risk_free : Series or float
         Simple risk-free return of each session.
+
+    Examples
+    --------
+    >>> found = qt.performance_summary(run.returns["filter_negative net"], market=run.returns["market"])
+    >>> found.sessions == len(run.returns)
+    True
     """
     observed = returns.dropna()
     fit = market_fit(observed, market, risk_free=risk_free) if market is not None else MarketFit(np.nan, np.nan, np.nan)

@@ -50,6 +50,12 @@ def synthetic_market(settings: SyntheticSettings = DEFAULT) -> SyntheticMarket:
     -------
     SyntheticMarket
         Panel, oracle scores and sectors.
+
+    Examples
+    --------
+    >>> market = qt.synthetic_market(qt.SyntheticSettings(n_tickers=20, n_sessions=150))
+    >>> market.panel
+    <Panel built-in synthetic market, seed 1, planted IC 0.045: 150 sessions × 20 tickers, 2015-01-02 to 2015-07-30>
     """
     rng = np.random.Generator(np.random.PCG64(settings.seed))
     sector = np.arange(settings.n_tickers) % len(SECTORS)

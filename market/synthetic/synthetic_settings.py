@@ -23,6 +23,11 @@ class SyntheticSettings(Settings):
         Mean rank IC of the oracle scores at the default label, 0 to 0.10; 0 is the null market.
     first_session : str
         ISO date; the first session is the first business day from it on.
+
+    Examples
+    --------
+    >>> qt.SyntheticSettings(planted_ic=0.0).n_tickers
+    240
     """
 
     seed: int = Field(default=1, ge=0)
