@@ -1,7 +1,7 @@
-"""Mapping: one function over many items, in threads, in processes or on a Ray cluster, in order or as they finish.
+"""Parallel maps: one function over many items, in threads, in processes or on a Ray cluster, in order or as completed.
 
-Which of the three, and how many workers, changes no number. At most one result more than there are workers is held, so
-that memory stays bounded however many items there are.
+Neither the backend nor the number of workers changes a number. At most one result more than there are workers is held,
+so memory stays bounded however many items there are.
 """
 
 import importlib.util
@@ -21,43 +21,43 @@ from typing import Any, TypeVar
 
 from core.errors import MissingExtraError, RunError
 
-__all__ = ["ELSEWHERE", "PLACES", "Workers", "as_finished", "cores", "mapped", "require_place"]
+__all__ = ["BACKENDS", "PROCESS_BACKENDS", "Workers", "as_completed", "cores", "mapped", "require_backend"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PLACES = ("threads", "processes", "ray")
-ELSEWHERE = ("processes", "ray")
+BACKENDS = ("threads", "processes", "ray")
+PROCESS_BACKENDS = ("processes", "ray")
 LIMITS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-POLL_SECONDS = 0.2  # seconds between two looks at who has finished
+POLL_SECONDS = 0.2  # between two looks at which have finished
 ROOT = Path(__file__).resolve().parent.parent
 KILLED = "a worker was killed, most likely for memory: free some, or use fewer workers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """How one asks for a result, takes it, and learns which of those asked for are there."""
+class _Backend:
+    """How to submit an item, take its result, and learn which of those pending are done."""
 
-    ask: Callable[[Any], Any]
-    take: Callable[[Any], Any]
-    finished: Callable[[list[Any]], Iterable[Any]]
+    submit: Callable[[Any], Any]
+    result: Callable[[Any], Any]
+    done: Callable[[list[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """Who computes, beside this process; nothing here changes a number.
+    """Workers beside this process; nothing here changes a number.
 
     Parameters
     ----------
     count : int
-        Processes at a time, each with one thread.
+        Processes at once, each with one thread.
     on : {"processes", "ray"}
-        Of this machine, or of a Ray cluster whose machines see the folder that is written to under one path.
+        Processes of this machine, or of a Ray cluster whose machines see the output folder under one path.
 
     Raises
     ------
     ValueError
-        If there are fewer than one, or no such place.
+        If there are fewer than one, or no such backend.
     MissingExtraError
         If Ray is asked for and not installed.
     """
@@ -68,23 +68,23 @@ class Workers:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"workers must be at least 1, was {self.count}")
-        require_place(self.on, among=ELSEWHERE)  # before anything is read
+        require_backend(self.on, among=PROCESS_BACKENDS)  # before anything is read
 
 
 def cores() -> int:
     """Count the cores this process may use: those it is bound to, fewer if the environment says so."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = [int(os.environ[name]) for name in LIMITS if os.environ.get(name, "").isdigit()]
-    return max(1, min([bound, *asked]))
+    limits = [int(os.environ[name]) for name in LIMITS if os.environ.get(name, "").isdigit()]
+    return max(1, min([bound, *limits]))
 
 
-def require_place(on: str, *, among: tuple[str, ...] = PLACES) -> None:
-    """Refuse a place that is not there, before any work is done.
+def require_backend(on: str, *, among: tuple[str, ...] = BACKENDS) -> None:
+    """Refuse a backend that is not available, before any work is done.
 
     Raises
     ------
     ValueError
-        If there is no such place.
+        If there is no such backend.
     MissingExtraError
         If Ray is asked for and not installed.
     """
@@ -106,7 +106,7 @@ def mapped(
     items : iterable
         Read as workers become free.
     workers : int
-        Items worked on at a time, at least 1. One worker that is not on Ray is this process itself.
+        Items worked on at once, at least 1. One worker that is not on Ray is this process itself.
     on : str
         ``"threads"`` of this process, new ``"processes"``, or ``"ray"``: the cluster that RAY_ADDRESS names, else a
         local one that ends with the call. A Ray worker works in this process's folder, where its machine has it.
@@ -114,7 +114,7 @@ def mapped(
     Raises
     ------
     ValueError
-        If there is no such place, or no worker.
+        If there is no such backend, or no worker.
     MissingExtraError
         If Ray is asked for and not installed.
     RunError
@@ -123,10 +123,10 @@ def mapped(
     _check(workers, on)
     if workers == 1 and on != "ray":
         return map(function, items)
-    return _in_order(_place(function, workers, on), items, workers)
+    return _in_order(_backend(function, workers, on), items, workers)
 
 
-def as_finished(
+def as_completed(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     *,
@@ -134,7 +134,7 @@ def as_finished(
     on: str = "processes",
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield every item with ``function(item)``, whichever finishes first.
+    """Yield every item with ``function(item)``, in the order in which they finish.
 
     Parameters
     ----------
@@ -151,41 +151,41 @@ def as_finished(
     _check(workers, on)
     if workers == 1 and on == "processes":
         return ((item, function(item)) for item in items)
-    return _in_any_order(_place(function, workers, on), items, workers, meanwhile)
+    return _in_any_order(_backend(function, workers, on), items, workers, meanwhile)
 
 
 def _check(workers: int, on: str) -> None:
-    require_place(on)
+    require_backend(on)
     if workers < 1:
         raise ValueError(f"workers must be at least 1, was {workers}")
 
 
-def _in_order(opened: AbstractContextManager[_Place], items: Iterable[Item], workers: int) -> Iterator[Any]:
-    asked: deque[Any] = deque()
-    with opened as place:
+def _in_order(opened: AbstractContextManager[_Backend], items: Iterable[Item], workers: int) -> Iterator[Any]:
+    pending: deque[Any] = deque()
+    with opened as backend:
         for item in items:
-            asked.append(place.ask(item))
-            if len(asked) > workers:
-                yield place.take(asked.popleft())
-        while asked:
-            yield place.take(asked.popleft())
+            pending.append(backend.submit(item))
+            if len(pending) > workers:
+                yield backend.result(pending.popleft())
+        while pending:
+            yield backend.result(pending.popleft())
 
 
 def _in_any_order(
-    opened: AbstractContextManager[_Place], items: Iterable[Item], workers: int, meanwhile: Callable[[], object]
+    opened: AbstractContextManager[_Backend], items: Iterable[Item], workers: int, meanwhile: Callable[[], object]
 ) -> Iterator[tuple[Item, Any]]:
-    waiting, asked = iter(items), dict[Any, Item]()
-    with opened as place:
+    waiting, pending = iter(items), dict[Any, Item]()
+    with opened as backend:
         while True:
-            asked |= {place.ask(item): item for item in islice(waiting, workers - len(asked))}
-            if not asked:
+            pending |= {backend.submit(item): item for item in islice(waiting, workers - len(pending))}
+            if not pending:
                 return
-            for one in place.finished(list(asked)):
-                yield asked.pop(one), place.take(one)
+            for future in backend.done(list(pending)):
+                yield pending.pop(future), backend.result(future)
             meanwhile()
 
 
-def _place(function: Callable[[Item], Result], workers: int, on: str) -> AbstractContextManager[_Place]:
+def _backend(function: Callable[[Item], Result], workers: int, on: str) -> AbstractContextManager[_Backend]:
     if on == "ray":
         return _ray(function, workers)
     if on == "threads":
@@ -195,40 +195,40 @@ def _place(function: Callable[[Item], Result], workers: int, on: str) -> Abstrac
 
 
 @contextmanager
-def _pool(function: Callable[[Item], Result], pool: Executor) -> Iterator[_Place]:
+def _pool(function: Callable[[Item], Result], pool: Executor) -> Iterator[_Backend]:
     try:
-        yield _Place(ask=lambda item: pool.submit(function, item), take=Future.result, finished=_finished_futures)
+        yield _Backend(submit=lambda item: pool.submit(function, item), result=Future.result, done=_done_futures)
     except BrokenProcessPool as error:
         raise RunError(KILLED) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _finished_futures(asked: list[Future[Any]]) -> Iterable[Future[Any]]:
-    return wait(asked, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done
+def _done_futures(pending: list[Future[Any]]) -> Iterable[Future[Any]]:
+    return wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done
 
 
 @contextmanager
-def _ray(function: Callable[[Item], Result], workers: int) -> Iterator[_Place]:
+def _ray(function: Callable[[Item], Result], workers: int) -> Iterator[_Backend]:
     import ray
 
     began = not ray.is_initialized()
     if began:
         local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers, "include_dashboard": False}
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
-    # what was killed is not tried again behind the caller's back; the sources are found as this process finds them
+    # a killed task is not retried behind the caller's back; sources are imported from where this process has them
     sources = {"env_vars": {"PYTHONPATH": f"{ROOT}:${{PYTHONPATH}}"}}
     remote = ray.remote(max_retries=0, runtime_env=sources)(_called)
     try:
-        yield _Place(
-            ask=partial(remote.remote, function, Path.cwd()),
-            take=ray.get,
-            finished=lambda asked: ray.wait(asked, timeout=POLL_SECONDS)[0],
+        yield _Backend(
+            submit=partial(remote.remote, function, Path.cwd()),
+            result=ray.get,
+            done=lambda pending: ray.wait(pending, timeout=POLL_SECONDS)[0],
         )
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError) as error:
         raise RunError(KILLED) from error
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from error  # its own words, without the other machine's traceback
+        raise error.cause from error  # its own message, without the other machine's traceback
     finally:
         if began:
             ray.shutdown()

@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from core.errors import MissingExtraError, RunError
-from core.parallel import ELSEWHERE, as_finished, cores, mapped, require_place
+from core.parallel import PROCESS_BACKENDS, as_completed, cores, mapped, require_backend
 
 
 def test_results_come_in_order_and_items_are_read_as_needed() -> None:
@@ -38,7 +38,7 @@ def test_whoever_finishes_first_comes_first_and_the_next_begins() -> None:
             last_began.set()
         return -item
 
-    found = list(as_finished(work, range(4), workers=2, on="threads", meanwhile=lambda: looks.append(1)))
+    found = list(as_completed(work, range(4), workers=2, on="threads", meanwhile=lambda: looks.append(1)))
     assert [item for item, _ in found][:2] == [1, 2]
     assert sorted(found) == [(item, -item) for item in range(4)]
     assert looks
@@ -46,14 +46,14 @@ def test_whoever_finishes_first_comes_first_and_the_next_begins() -> None:
 
 def test_at_most_as_many_are_worked_on_as_there_are_workers() -> None:
     read = []
-    results = as_finished(abs, (read.append(item) or item for item in range(9)), workers=3, on="threads")
+    results = as_completed(abs, (read.append(item) or item for item in range(9)), workers=3, on="threads")
     next(results)
     assert len(read) == 3
 
 
 def test_one_worker_is_this_process() -> None:
     assert list(mapped(lambda item: os.getpid(), [1, 2], on="processes")) == [os.getpid()] * 2
-    assert list(as_finished(lambda item: os.getpid(), [1, 2])) == [(1, os.getpid()), (2, os.getpid())]
+    assert list(as_completed(lambda item: os.getpid(), [1, 2])) == [(1, os.getpid()), (2, os.getpid())]
 
 
 def test_an_error_of_a_worker_is_raised_here() -> None:
@@ -76,7 +76,7 @@ def test_ray_is_asked_for_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_some_work_cannot_be_done_in_threads() -> None:
     with pytest.raises(ValueError, match="on must be one of processes, ray, was 'threads'"):
-        require_place("threads", among=ELSEWHERE)
+        require_backend("threads", among=PROCESS_BACKENDS)
 
 
 def test_the_environment_limits_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_an_error_elsewhere_keeps_its_words(elsewhere: str) -> None:
 def test_processes_and_ray_map_alike(elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert list(mapped(partial(divmod, 7), [2, 3], workers=2, on=elsewhere)) == [(3, 1), (2, 1)]
-    assert sorted(as_finished(abs, [-1, 2, -3], workers=2, on=elsewhere)) == [(-3, 3), (-1, 1), (2, 2)]
+    assert sorted(as_completed(abs, [-1, 2, -3], workers=2, on=elsewhere)) == [(-3, 3), (-1, 1), (2, 2)]
     Path("here").touch()
     assert list(mapped(Path.exists, [Path("here")] * 2, workers=2, on=elsewhere)) == [True, True]
 

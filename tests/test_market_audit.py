@@ -13,7 +13,7 @@ from market.audit import KINDS, audit_panel, audit_source, fixed_rows, mask_outl
 from market.calendar import exchange_sessions
 from market.panel import BAR_FIELDS, aligned_frame
 from market.sources import load_bars
-from market.store import find_version, import_bars, keep_fixed, read_rows
+from market.store import commit_repair, find_version, import_bars, read_rows
 
 SESSIONS = exchange_sessions("XNYS", start=pd.Timestamp("2018-01-02"), end=pd.Timestamp("2018-12-31"))
 TICKERS = pd.Index([f"T{number:02d}" for number in range(12)])
@@ -218,7 +218,7 @@ def test_a_fix_is_a_new_version_with_every_change_listed(tmp_path: Path, monkeyp
     found = find_version("us")
     assert found is not None
     rows, changes = fixed_rows(audit_source("us"), read_rows(*found))
-    kept = keep_fixed(found[0], rows, changes)
+    kept = commit_repair(found[0], rows, changes)
     assert kept.version.kind == "fix"
     assert [str(change) for change in kept.version.changes] == [
         f"T05 divided by an unadjusted split 2018-01-02 to {SESSIONS[ROW - 1]:%Y-%m-%d} × 0.25 (split 4:1)",

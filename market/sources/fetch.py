@@ -1,7 +1,7 @@
 """Fetch: many tickers from a vendor that limits, forgets and hangs, into a stored data set.
 
-Tickers go out in batches, a few at a time. Whoever did not arrive is asked again, in smaller batches, after a pause
-that doubles and is shaken by chance. Nothing that arrived is asked for twice, also after an interruption.
+Tickers go out in batches, a few at a time. What did not arrive is retried in smaller batches with exponential backoff
+and jitter. Nothing that arrived is requested twice, not even after an interruption.
 """
 
 import queue
@@ -22,7 +22,7 @@ from market.bars.long_form import LongBars, join_bars
 from market.sources.answers import Answer, read_answer
 from market.sources.fetch_ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
 from market.sources.yahoo import download_daily
-from market.store.commit import Kept, keep_rows, read_rows
+from market.store.commit import Commit, commit_rows, read_rows
 from market.store.data_versions import Provenance
 from market.store.folder import data_folder
 from market.store.parts import in_key_order
@@ -48,13 +48,13 @@ class FetchOptions:
     download : callable
         Takes tickers, start, end and actions; returns a frame with columns (field, ticker).
     workers, batch : int
-        Batches at a time, and tickers in each at first; every further attempt halves the batch.
+        Batches in flight, and tickers in each at first; every further attempt halves the batch.
     attempts : int
-        Times that a ticker is asked for.
+        Requests per ticker at most.
     pause : float
-        Seconds before the second attempt; doubled before each further one.
+        Seconds before the second attempt, doubled before each further one, with jitter.
     timeout : float
-        Seconds after which a call counts as hanging.
+        Seconds after which a request is given up.
     progress : callable
         Called as tickers arrive.
     sleep, now : callable
@@ -94,7 +94,7 @@ class Fetched:
 
     @property
     def ended_early(self) -> dict[str, str]:
-        """Last date by ticker, for those that end well before the newest bar: delisted, or the answer was cut."""
+        """Last date by ticker, for those that end well before the newest bar: delisted, or a truncated answer."""
         last = pd.Series(self.rows.dates).groupby(self.rows.codes).max()
         early = last[last < last.max() - ENDED_EARLY]
         return {self.rows.tickers[int(str(code))]: f"{day:%Y-%m-%d}" for code, day in early.items()}
@@ -108,7 +108,7 @@ def fetch(
     end: str | None = None,
     resume: bool = False,
     options: FetchOptions | None = None,
-) -> tuple[Kept, Fetched]:
+) -> tuple[Commit, Fetched]:
     """Fetch daily bars, dividends and splits and store them as data set ``name``.
 
     Raises
@@ -116,17 +116,17 @@ def fetch(
     SourceError
         If nothing arrived, or an unfinished fetch of the same name is neither resumed nor the same.
     ValueError
-        If there is no ticker or no data set may be called so.
+        If there is no ticker, or the name is not valid for a data set.
     """
     options = options or FetchOptions()
     folder = data_folder(name)
-    waiting_room = folder.path.parent / f".fetch-{name}"
-    fetched = fetch_rows(tickers, folder=waiting_room, span=(start, end), resume=resume, options=options)
-    return keep_rows(folder, fetched.rows, _provenance(len(fetched.rows.tickers), options)), fetched
+    staging = folder.path.parent / f".fetch-{name}"
+    fetched = fetch_rows(tickers, folder=staging, span=(start, end), resume=resume, options=options)
+    return commit_rows(folder, fetched.rows, _provenance(len(fetched.rows.tickers), options)), fetched
 
 
-def update_from_yahoo(name: str, *, options: FetchOptions | None = None) -> Kept:
-    """Fetch what is newer than a stored data set, and the whole history of every ticker that was restated since.
+def update_from_yahoo(name: str, *, options: FetchOptions | None = None) -> Commit:
+    """Fetch what is newer than a stored data set, and the full history of every ticker restated since.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def update_from_yahoo(name: str, *, options: FetchOptions | None = None) -> Kept
     if rebased:
         full = fetch_rows(list(rebased), folder=room, span=(version.span[0], None), resume=False, options=options).rows
         rows = join_bars([full, _without(recent, full.tickers)]) if len(full.tickers) < len(recent.tickers) else full
-    return keep_rows(folder, rows, _provenance(version.tickers, options), extend=True)
+    return commit_rows(folder, rows, _provenance(version.tickers, options), extend=True)
 
 
 def fetch_rows(
@@ -165,15 +165,15 @@ def fetch_rows(
         If nothing arrived at all.
     """
     ledger = _opened(tickers, folder, span, resume)
-    shaken = random.Random(options.seed)  # noqa: S311 - jitter, not a secret
+    jitter = random.Random(options.seed)  # noqa: S311 - jitter, not a secret
     for attempt in range(options.attempts):
         waiting = ledger.waiting()
         if not waiting:
             break
         if attempt:
-            options.sleep(min(options.pause * 2 ** (attempt - 1), MAX_PAUSE_SECONDS) * shaken.uniform(0.5, 1.5))
+            options.sleep(min(options.pause * 2 ** (attempt - 1), MAX_PAUSE_SECONDS) * jitter.uniform(0.5, 1.5))
         last = attempt == options.attempts - 1
-        for answers in _asked(waiting, max(options.batch >> attempt, 1), span, options):
+        for answers in _batched_answers(waiting, max(options.batch >> attempt, 1), span, options):
             ledger = _noted(ledger, answers, folder, last=last)
             done = len(ledger.tickers) - len(ledger.waiting())
             options.progress("fetch", done, len(ledger.tickers), f"attempt {attempt + 1} of {options.attempts}")
@@ -189,10 +189,10 @@ def read_tickers(path: str | Path) -> list[str]:
         If there is none.
     """
     lines = Path(path).read_text(encoding="utf-8").splitlines()
-    words = [word for line in lines for word in line.split("#")[0].replace(",", " ").split()]
-    if not words:
+    tickers = [word for line in lines for word in line.split("#")[0].replace(",", " ").split()]
+    if not tickers:
         raise ValueError(f"{path} names no ticker: write one a line, such as AAPL")
-    return list(dict.fromkeys(words))
+    return list(dict.fromkeys(tickers))
 
 
 def _opened(tickers: Sequence[str], folder: Path, span: tuple[str | None, str | None], resume: bool) -> Ledger:
@@ -212,17 +212,17 @@ def _opened(tickers: Sequence[str], folder: Path, span: tuple[str | None, str | 
     return ledger
 
 
-def _asked(
+def _batched_answers(
     tickers: list[str], size: int, span: tuple[str | None, str | None], options: FetchOptions
 ) -> Iterator[list[Answer]]:
-    """Answers batch by batch, several batches at a time."""
+    """Yield answers batch by batch, several batches in flight."""
     batches = [tickers[first : first + size] for first in range(0, len(tickers), size)]
     with ThreadPoolExecutor(max_workers=options.workers) as pool:
-        yield from pool.map(lambda batch: _ask(batch, span, options), batches)
+        yield from pool.map(lambda batch: _answer_of(batch, span, options), batches)
 
 
-def _ask(batch: list[str], span: tuple[str | None, str | None], options: FetchOptions) -> list[Answer]:
-    """One call in a thread of its own, which is left behind if it hangs."""
+def _answer_of(batch: list[str], span: tuple[str | None, str | None], options: FetchOptions) -> list[Answer]:
+    """Request a batch in a thread of its own, which is abandoned if it hangs."""
     returned: queue.SimpleQueue[tuple[pd.DataFrame | None, str]] = queue.SimpleQueue()
 
     def call() -> None:

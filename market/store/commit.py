@@ -23,10 +23,10 @@ from market.store.parts import in_key_order, read_part, write_parts
 from market.store.restatements import Comparison, compare, merged
 
 __all__ = [
-    "Kept",
+    "Commit",
+    "commit_repair",
+    "commit_rows",
     "import_bars",
-    "keep_fixed",
-    "keep_rows",
     "panel_fields",
     "read_rows",
     "read_years",
@@ -38,7 +38,7 @@ Kind = Literal["import", "append", "restatement", "fix"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Commit:
     """What became of rows: the newest version, whether it is a new one, and how many rows were added."""
 
     version: Version
@@ -53,7 +53,7 @@ def import_bars(
     licence: str = "not stated",
     point_in_time: bool = False,
     home: Path | None = None,
-) -> Kept:
+) -> Commit:
     """Store the bars of a file or folder as data set ``name``; if there is one, as its next version in full.
 
     Raises
@@ -65,10 +65,10 @@ def import_bars(
     """
     folder = data_folder(name, home=home)
     rows, provenance = _from_file(Path(path), licence=licence, point_in_time=point_in_time)
-    return keep_rows(folder, rows, provenance)
+    return commit_rows(folder, rows, provenance)
 
 
-def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Kept:
+def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Commit:
     """Add the bars of a file or folder to data set ``name``: new sessions, new tickers, restated numbers.
 
     Raises
@@ -79,10 +79,10 @@ def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Kep
     folder = data_folder(name, home=home)
     before = folder.find().provenance
     rows, provenance = _from_file(Path(path), licence=before.licence, point_in_time=before.point_in_time)
-    return keep_rows(folder, rows, replace_source(before, provenance), extend=True)
+    return commit_rows(folder, rows, replace_source(before, provenance), extend=True)
 
 
-def keep_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, extend: bool = False) -> Kept:
+def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, extend: bool = False) -> Commit:
     """Commit rows as the next version: in place of what is there, or with ``extend`` on top of it.
 
     Raises
@@ -97,7 +97,7 @@ def keep_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, ext
         if not folder.exists:
             return _commit(folder, rows, provenance, kind="import", changes=(), added=len(rows.dates))
         if not extend and _is_newest(folder, rows, provenance):
-            return Kept(version=folder.find(), is_new=False, added=0)
+            return Commit(version=folder.find(), is_new=False, added=0)
         stored = read_rows(folder, folder.find())
         comparison = compare(stored, rows) if extend or set(stored.numbers) == set(rows.numbers) else None
         if extend and comparison is not None:
@@ -114,7 +114,7 @@ def keep_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, ext
         )
 
 
-def keep_fixed(folder: DataFolder, rows: LongBars, changes: Sequence[Change]) -> Kept:
+def commit_repair(folder: DataFolder, rows: LongBars, changes: Sequence[Change]) -> Commit:
     """Commit repaired rows as the next version, with every change listed."""
     with folder.locked():
         provenance = folder.find().provenance
@@ -210,13 +210,13 @@ def _kind(comparison: Comparison | None, *, extend: bool) -> Kind:
 
 def _commit(
     folder: DataFolder, rows: LongBars, provenance: Provenance, *, kind: Kind, changes: tuple[Change, ...], added: int
-) -> Kept:
+) -> Commit:
     panel = _checked_panel(rows, provenance)
     parts = write_parts(rows, folder.files, known=folder.known_files())
     parent = folder.fingerprints[-1] if folder.exists else None
     fingerprint = fingerprint_of(parts, provenance)
     if fingerprint == parent:
-        return Kept(version=folder.find(), is_new=False, added=0)
+        return Commit(version=folder.find(), is_new=False, added=0)
     version = Version(
         name=folder.path.name,
         fingerprint=fingerprint,
@@ -230,7 +230,7 @@ def _commit(
         changes=changes,
     )
     folder.commit(version)
-    return Kept(version=version, is_new=True, added=added)
+    return Commit(version=version, is_new=True, added=added)
 
 
 def _checked_panel(rows: LongBars, provenance: Provenance) -> Panel:

@@ -11,7 +11,7 @@ from quintile.cli.options import Json, Quiet, Verbose
 
 if TYPE_CHECKING:
     from market.audit import Audit, Audited
-    from market.store import DataFolder, Kept, Version
+    from market.store import Commit, DataFolder, Version
 
 __all__ = ["add_data_commands"]
 
@@ -168,16 +168,16 @@ def _data() -> None:
     """Named local data sets: import, fetch, update, audit."""
 
 
-def _fixed(source: str, audited: "Audited") -> "Kept":
+def _fixed(source: str, audited: "Audited") -> "Commit":
     from core.errors import SourceError
     from market.audit import fixed_rows
-    from market.store import find_version, keep_fixed, read_rows
+    from market.store import commit_repair, find_version, read_rows
 
     found = find_version(source)
     if found is None:
         raise SourceError(f"{source} went away during the audit: import it again")
     rows, changes = fixed_rows(audited, read_rows(*found))
-    return keep_fixed(found[0], rows, changes)
+    return commit_repair(found[0], rows, changes)
 
 
 def _print_audit(audit: "Audit") -> None:
@@ -200,7 +200,7 @@ def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
         print(f"{len(failed)} tickers failed: ask again with --resume", file=sys.stderr)
 
 
-def _print_kept(kept: "Kept", *, as_json: bool, quiet: bool, verbose: bool) -> None:
+def _print_kept(kept: "Commit", *, as_json: bool, quiet: bool, verbose: bool) -> None:
     version = kept.version
     if as_json:
         print(json.dumps(version.model_dump(mode="json") | {"is_new": kept.is_new, "added": kept.added}, indent=2))

@@ -1,9 +1,9 @@
-"""Computing: features of a panel in blocks that fit a memory budget, in threads, in processes or on a Ray cluster.
+"""Computation: features of a panel in blocks that fit a memory budget, in threads, in processes or on a Ray cluster.
 
 A feature of one ticker is computed for some tickers at a time, a cross-sectional one for some sessions at a time, after
 the ``warm_up`` sessions that it reads before them. What several features of a block read is computed once
-(``signals.features.shared_series``). Neither the blocks nor who computes them changes a bit. Arithmetic is float64;
-what is kept may be float32.
+(``signals.features.shared_series``). Neither the blocks nor the workers change a bit. Arithmetic is float64;
+the result may be stored as float32.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from core.allocator import keep_large_blocks
-from core.parallel import PLACES, cores, mapped
+from core.parallel import BACKENDS, cores, mapped
 from core.progress import ProgressCallback, silent
 from market.panel import BAR_FIELDS, Panel
 from signals.features.feature import Feature
@@ -32,21 +32,21 @@ Homes = Mapping[str, np.ndarray] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computing:
-    """How features are computed and kept; only ``dtype`` changes numbers, by one rounding.
+    """How features are computed and stored; only ``dtype`` changes numbers, by one rounding.
 
     Parameters
     ----------
     dtype : {"float64", "float32"}
-        What is kept. Arithmetic is float64 in both cases.
+        Type of the result. Arithmetic is float64 in both cases.
     memory : int or None
         Bytes that the process should hold at most: bars, features, blocks in work and 0.5 GB for the interpreter.
         Features in a cache are mapped and not counted. None sets no bound.
     cache : Path or None
-        Folder in which features are kept and found again, mapped into memory; see :mod:`signals.features.cache`.
+        Folder of cached features, mapped into memory; see :mod:`signals.features.cache`.
     workers : int or None
-        Blocks at a time; by default as many as there are cores for threads, and 1 elsewhere.
+        Blocks at once; by default one per core for threads, and 1 elsewhere.
     on : {"threads", "processes", "ray"}
-        Who computes them, as for :func:`core.parallel.mapped`.
+        Backend, as for :func:`core.parallel.mapped`.
     progress : callable
         Called with ``"features"``, blocks done and blocks in all.
 
@@ -54,6 +54,11 @@ class Computing:
     ------
     ValueError
         If a value is none of these.
+
+    Examples
+    --------
+    >>> qt.Computing(dtype="float32", workers=2).at_a_time
+    2
     """
 
     dtype: str = "float64"
@@ -66,8 +71,8 @@ class Computing:
     def __post_init__(self) -> None:
         if self.dtype not in ("float64", "float32"):
             raise ValueError(f"dtype must be float64 or float32, was {self.dtype!r}")
-        if self.on not in PLACES:
-            raise ValueError(f"on must be one of {', '.join(PLACES)}, was {self.on!r}")
+        if self.on not in BACKENDS:
+            raise ValueError(f"on must be one of {', '.join(BACKENDS)}, was {self.on!r}")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be at least 1, was {self.workers}")
 
@@ -93,7 +98,7 @@ def whole_frames(panel: Panel, features: Sequence[Feature], computing: Computing
     frames = {feature.name: np.empty(panel.close.shape, computing.dtype, order="F") for feature in features}
     if computing.on == "threads":
         for _ in computed_pieces(panel, features, computing, homes=frames):
-            pass  # threads write where they are told
+            pass  # threads write into these frames
         return frames
     filled = dict.fromkeys(frames, 0)
     for feature, piece in computed_pieces(panel, features, computing):
@@ -140,12 +145,12 @@ def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Comput
             for span in sessions[feature.name]
         ),
     )
-    results = mapped(_compute, blocks, workers=computing.at_a_time, on=computing.on)
-    told = _told(results, len(tickers) + sum(len(spans) for spans in sessions.values()), computing)
+    n_blocks = len(tickers) + sum(len(spans) for spans in sessions.values())
+    pieces = _with_progress(mapped(_compute, blocks, workers=computing.at_a_time, on=computing.on), n_blocks, computing)
     for _ in tickers:
-        yield from zip(alone, next(told), strict=True)
+        yield from zip(alone, next(pieces), strict=True)
     for feature in across:
-        rows = [next(told)[0] for _ in sessions[feature.name]]
+        rows = [next(pieces)[0] for _ in sessions[feature.name]]
         yield feature, np.concatenate(rows) if homes is None else homes[feature.name]
 
 
@@ -154,12 +159,12 @@ def _cells_of_a_block(panel: Panel, n_features: int, computing: Computing) -> in
     if computing.memory is None:
         return max(CELLS, len(panel.sessions))
     fixed = LIBRARIES + panel.close.size * (8 * len(BAR_FIELDS) + 1)
-    kept = panel.close.size * n_features * np.dtype(computing.dtype).itemsize if computing.cache is None else 0
+    stored = panel.close.size * n_features * np.dtype(computing.dtype).itemsize if computing.cache is None else 0
     a_cell = 8 * SCRATCH + n_features * np.dtype(computing.dtype).itemsize
     blocks = computing.at_a_time + 2  # those in work, one that is done, one that is read
-    free = computing.memory - fixed - kept
+    free = computing.memory - fixed - stored
     if free < blocks * a_cell * len(panel.sessions):
-        least = (fixed + kept + blocks * a_cell * len(panel.sessions)) / 1e9
+        least = (fixed + stored + blocks * a_cell * len(panel.sessions)) / 1e9
         raise ValueError(
             f"memory must be at least {least:.1f}GB for {n_features} features of {len(panel.tickers)} tickers over "
             f"{len(panel.sessions)} sessions, was {computing.memory / 1e9:.1f}GB: give more, a cache to keep them in, "
@@ -200,8 +205,8 @@ def _compute(block: _Block) -> list[np.ndarray]:
     return pieces
 
 
-def _told(results: Iterator[list[np.ndarray]], total: int, computing: Computing) -> Iterator[list[np.ndarray]]:
-    """Pass results on and tell how many there were."""
+def _with_progress(results: Iterator[list[np.ndarray]], total: int, computing: Computing) -> Iterator[list[np.ndarray]]:
+    """Pass results on and report how many are done."""
     computing.progress("features", 0, total)
     for done, result in enumerate(results, start=1):
         computing.progress("features", done, total)
