@@ -109,7 +109,7 @@ def _print(comparison: "BookComparison", *, verbose: bool) -> None:
 
 
 def _main_cells(row: "pd.Series") -> dict[str, str]:
-    """Return what a terminal of 80 columns has room for; the page has the rest."""
+    """What a terminal of 80 columns has room for; the page has the rest."""
     return {
         "Sharpe net": f"{row['sharpe']:.2f} ± {row['standard_error']:.2f}",
         "95 %": _bounds(row["sharpe_low"], row["sharpe_high"]),

@@ -52,7 +52,7 @@ RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beg
 
 
 def located(source: str) -> str:
-    """Return bars so that a later command finds the same: a stored name with its version, a path in full."""
+    """Bars so that a later command finds the same: a stored name with its version, a path in full."""
     from market.store import find_version
 
     stored = find_version(source)
@@ -62,12 +62,12 @@ def located(source: str) -> str:
 
 
 def absolute(source: str) -> str:
-    """Return the whole path of what is one, and any other word as it is."""
+    """The whole path of what is one, and any other word as it is."""
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 
 def absolute_universe(universe: str) -> str:
-    """Return a universe with the whole path of its member file, if it has one, and its conditions as they are."""
+    """A universe with the whole path of its member file, if it has one, and its conditions as they are."""
     from market.eligibility import Eligibility
 
     source = Eligibility.parse(universe).source
@@ -95,12 +95,12 @@ def interruptible(store: "RunStore") -> Iterator[None]:
 
 
 def command_line() -> str:
-    """Return the words that the user typed."""
+    """The words that the user typed."""
     return shlex.join(["quintile", *sys.argv[1:]])
 
 
 def run_store(out: Path) -> "RunStore":
-    """Return the store in a folder."""
+    """The store in a folder."""
     from strategy.runs.store import RunStore
 
     return RunStore(out)

@@ -155,7 +155,7 @@ def _execute(
 
 
 def spec_of(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
-    """Return the strategy with the options that change its spec."""
+    """The strategy with the options that change its spec."""
     from strategy.definitions.spec import load_spec, override
 
     spec = override(load_spec(strategy), assignments)

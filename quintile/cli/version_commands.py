@@ -233,7 +233,7 @@ def run_frozen_command(
 
 
 def find(text: str, versions: Path | None) -> "VersionFolder":
-    """Return a version by name and number, or by the folder that holds it."""
+    """A version by name and number, or by the folder that holds it."""
     from strategy.frozen.versions import LOCK, Version, VersionFolder, find_version
 
     folder = Path(text)
@@ -244,7 +244,7 @@ def find(text: str, versions: Path | None) -> "VersionFolder":
 
 
 def versions_folder(versions: Path | None) -> Path:
-    """Return the folder of versions: the user's, or the shipped one."""
+    """The folder of versions: the user's, or the shipped one."""
     from strategy.frozen.versions import SHIPPED
 
     return SHIPPED if versions is None else versions
@@ -253,7 +253,7 @@ def versions_folder(versions: Path | None) -> Path:
 def version_request(
     body: dict[str, Any], bars: str | None, *, universe: str | None = None, hedge: Path | None = None
 ) -> "BarsRequest":
-    """Return a request for a version's bars or others, cut as the version's were."""
+    """A request for a version's bars or others, cut as the version's were."""
     from market.request import BarsRequest
 
     chosen: dict[str, str] = {}

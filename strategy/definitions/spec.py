@@ -28,7 +28,7 @@ DEFINITIONS = Path(__file__).parent
 
 
 class FeatureSettings(Settings):
-    """What the model sees.
+    """Features that the model sees.
 
     Parameters
     ----------
@@ -61,6 +61,11 @@ class StrategySpec(Settings):
         Overlays on the whole book, all off by default.
     gates : GateSettings
         Thresholds that the report holds the result against; written down with the strategy, before it is judged.
+
+    Examples
+    --------
+    >>> spec.rules.portfolio == spec.portfolio
+    True
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
@@ -80,7 +85,7 @@ class StrategySpec(Settings):
 
     @property
     def rules(self) -> TradingRules:
-        """What a backtest needs to know of the strategy; the shipped books of another builder stand beside its own."""
+        """Trading rules of the strategy; the shipped books of another builder are its companions."""
         others = {name: book for name, book in _shipped_books().items() if name != self.name}
         return TradingRules(
             name=self.name,
@@ -107,12 +112,12 @@ class StrategySpec(Settings):
         return [(name, ", ".join(f"{key} {value}" for key, value in section.items())) for name, section in sections]
 
     def fingerprint(self) -> str:
-        """Return the sha256 of every deciding number, in hexadecimal; title and summary do not decide."""
+        """The sha256 of every deciding number, in hexadecimal; title and summary do not decide."""
         deciding = {key: value for key, value in self.deciding().items() if key not in ("title", "summary")}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        """Return the deciding numbers by section, in reading order; unset optional ones are left out.
+        """The deciding numbers by section, in reading order; unset optional ones are left out.
 
         A section within a section follows it under a dotted name.
         """
@@ -122,12 +127,12 @@ class StrategySpec(Settings):
         }
 
     def to_toml(self) -> str:
-        """Return the spec as TOML, which ``load_spec`` reads back to an equal value."""
+        """The spec as TOML, which ``load_spec`` reads back to an equal value."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
 def shipped_strategies() -> list[str]:
-    """Return the names of the strategies that come with Quintile."""
+    """The names of the strategies that come with Quintile."""
     return sorted(path.stem for path in DEFINITIONS.glob("*.toml"))
 
 
@@ -156,7 +161,7 @@ def _shipped_books() -> dict[str, BookSettings]:
 
 
 def override(spec: StrategySpec, assignments: Iterable[str] | Mapping[str, object]) -> StrategySpec:
-    """Return ``spec`` with assignments applied in order: texts such as ``"model.hidden=64"``, or values by dotted key.
+    """``spec`` with assignments applied in order: texts such as ``"model.hidden=64"``, or values by dotted key.
 
     A value of None unsets an optional key.
 

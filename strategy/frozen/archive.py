@@ -35,7 +35,7 @@ SECTORS = "sectors.parquet"
 
 
 def expected_frames(panel: Panel, found: Recomputed) -> dict[str, pd.DataFrame]:
-    """Return what a version keeps to be compared with: scores, decided weights, returns and the bars' returns."""
+    """What a version keeps to be compared with: scores, decided weights, returns and the bars' returns."""
     tested = found.scores.index
     returns = {
         "turnover": found.result.turnover,
@@ -51,14 +51,14 @@ def expected_frames(panel: Panel, found: Recomputed) -> dict[str, pd.DataFrame]:
 
 
 def bar_returns(panel: Panel) -> pd.DataFrame:
-    """Return close-to-close returns as 32-bit floats, whose rounding is far below the tolerance of a restatement."""
+    """Close-to-close returns as 32-bit floats, whose rounding is far below the tolerance of a restatement."""
     last = panel.close.ffill().shift(1)
     returns = panel.close / last - 1.0
     return returns.astype(np.float32)
 
 
 def figures(spec: StrategySpec, panel: Panel, found: Recomputed) -> dict[str, float | None]:
-    """Return the headline metrics of recomputed returns and scores; NaN is None."""
+    """The headline metrics of recomputed returns and scores; NaN is None."""
     from backtests.statistics.metrics import performance_summary, sharpe_ratio
 
     net = performance_summary(found.result.net_returns)
@@ -76,19 +76,19 @@ def figures(spec: StrategySpec, panel: Panel, found: Recomputed) -> dict[str, fl
 
 
 def feature_hashes(features: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Return the sha256 of every feature's numbers, all NaN being one."""
+    """The sha256 of every feature's numbers, all NaN being one."""
     return {name: _numbers_hash(frame.to_numpy(dtype=float)) for name, frame in features.items()}
 
 
 def frame_bytes(frame: pd.DataFrame) -> bytes:
-    """Return a frame as parquet; equal frames give equal bytes."""
+    """A frame as parquet; equal frames give equal bytes."""
     buffer = io.BytesIO()
     frame.to_parquet(buffer, compression="zstd")
     return buffer.getvalue()
 
 
 def read_expected(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the expected frames of a version, sessions and tickers named as everywhere."""
+    """The expected frames of a version, sessions and tickers named as everywhere."""
     frames = {name: pd.read_parquet(folder / "expected" / f"{name}.parquet") for name in EXPECTED}
     aligned = ("scores", "weights")
     return {
@@ -100,14 +100,14 @@ def read_expected(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def panel_files(panel: Panel) -> dict[str, bytes]:
-    """Return all of a panel as files under ``bars/``."""
+    """All of a panel as files under ``bars/``."""
     frames = {name: getattr(panel, name) for name in (*BAR_FIELDS, "universe", "delistings")}
     facts = json.dumps(asdict(panel.facts), indent=2, sort_keys=True).encode()
     return {f"bars/{name}.parquet": frame_bytes(frame) for name, frame in frames.items()} | {"bars/facts.json": facts}
 
 
 def read_panel(folder: Path) -> Panel:
-    """Return the panel that ``panel_files`` described, from a version's folder."""
+    """The panel that ``panel_files`` described, from a version's folder."""
     bars = folder / "bars"
     frames: Mapping[str, Any] = {
         name: _framed(pd.read_parquet(bars / f"{name}.parquet")) for name in (*BAR_FIELDS, "universe")
@@ -118,12 +118,12 @@ def read_panel(folder: Path) -> Panel:
 
 
 def sector_files(sectors: pd.Series) -> dict[str, bytes]:
-    """Return the sector of each ticker as a file."""
+    """The sector of each ticker as a file."""
     return {SECTORS: frame_bytes(sectors.rename("sector").rename_axis("ticker").to_frame())}
 
 
 def read_sectors(folder: Path) -> pd.Series | None:
-    """Return the sectors that a version's book was levelled by, by ticker; None where it reads none."""
+    """The sectors that a version's book was levelled by, by ticker; None where it reads none."""
     path = folder / SECTORS
     return pd.read_parquet(path)["sector"].astype(object) if path.is_file() else None
 

@@ -11,7 +11,7 @@ __all__ = ["check_log"]
 
 
 def check_log(log: TrialLog, versions: Path, *, own_versions: bool) -> tuple[list[str], list[str]]:
-    """Return what is wrong with a log, and what could not be judged.
+    """Problems of a log, and notes on what could not be checked.
 
     Parameters
     ----------

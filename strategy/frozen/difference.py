@@ -19,7 +19,7 @@ class DifferenceRow(NamedTuple):
 
 
 def difference(left: VersionFolder, right: VersionFolder) -> list[DifferenceRow]:
-    """Return what differs between two versions, in reading order; metrics are always all there.
+    """Differences between two versions, in reading order; metrics are always listed.
 
     Raises
     ------

@@ -43,12 +43,12 @@ from strategy.trials.trial_record import CHAIN_FILE
 
 __all__ = ["FreezeOptions", "freeze", "publish"]
 
-KEPT_THREADS = 1  # one thread gives the same bits whatever else the machine is doing
+FREEZE_THREADS = 1  # one thread gives the same bits whatever else the machine is doing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FreezeOptions:
-    """How a version is made.
+    """Options of a freeze.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
     if panel.fingerprint() != run.record["identity"]["panel"]:
         raise RunError(f"run {run.run_id} cannot be frozen: its bars changed; run the strategy again")
     checkpoint = load_checkpoint(run.path / "model")
-    with threads(KEPT_THREADS):
+    with threads(FREEZE_THREADS):
         found = recompute(spec, panel, checkpoint, sectors=sectors, progress=options.progress)
     _check_recomputed(run, found)
     files = _contents(run, panel, found, resolved=_resolved(spec, checkpoint), options=options)
@@ -174,7 +174,7 @@ def _check_recomputed(run: RunFolder, found: Recomputed) -> None:
 
 
 def _resolved(spec: StrategySpec, checkpoint: Checkpoint) -> StrategySpec:
-    """Return the spec with the dates that its split came to."""
+    """The spec with the dates that its split came to."""
     split = checkpoint.provenance.spec["split"]
     return override(spec, [f'split.{name}="{split[name]}"' for name in ("train_end", "validation_end")])
 
@@ -197,7 +197,7 @@ def _contents(
 
 
 def _facts(run: RunFolder, panel: Panel, found: Recomputed, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return what the lock says, but for name, number, files and what came before."""
+    """Body of the lock without name, number, files and predecessor."""
     spec, closure, tested = run.spec, decision_closure(), found.scores.index
     return {
         "spec": {"resolved": _resolved(spec, checkpoint).fingerprint(), "run": spec.fingerprint()},
@@ -208,7 +208,7 @@ def _facts(run: RunFolder, panel: Panel, found: Recomputed, checkpoint: Checkpoi
         "dependencies": dependencies(),
         "conventions": CONVENTIONS.strip().splitlines(),
         "seeds": {"training": spec.training.seed},
-        "machine": machine() | {"threads": str(KEPT_THREADS)},
+        "machine": machine() | {"threads": str(FREEZE_THREADS)},
         "commit": commit() or "",
         "run": run.run_id,
         "test_span": [f"{tested[0]:%Y-%m-%d}", f"{tested[-1]:%Y-%m-%d}"],
@@ -220,7 +220,7 @@ def _facts(run: RunFolder, panel: Panel, found: Recomputed, checkpoint: Checkpoi
 
 
 def _portable(request: BarsRequest) -> dict[str, Any]:
-    """Return where the bars came from without any path of this machine."""
+    """Where the bars came from without any path of this machine."""
     words = asdict(request)
     return {key: Path(value).name if isinstance(value, str) else value for key, value in words.items()}
 

@@ -13,7 +13,7 @@ DEFINITION = "STRATEGY_DEFINITION.md"
 
 
 def render_version(spec: StrategySpec, body: dict[str, Any]) -> str:
-    """Return a version's definition as Markdown, ended by a newline; the lock's own hash stands in the lock.
+    """A version's definition as Markdown, ended by a newline; the lock's own hash stands in the lock.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def render_version(spec: StrategySpec, body: dict[str, Any]) -> str:
 
 
 def render_newest(folder: Path = SHIPPED, name: str = DEFAULT_STRATEGY) -> str:
-    """Return the definition of the newest version with the history of all, or of the spec before any is frozen."""
+    """The definition of the newest version with the history of all, or of the spec before any is frozen."""
     versions = list_versions(folder, name)
     if not versions:
         return render_definition(load_spec(name))

@@ -82,7 +82,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retraining:
-    """How far a training from the same seed comes out.
+    """How closely retraining from the same seed reproduces the frozen weights.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def replay(
     """
     body = intact_body(folder)
     count = n_threads or int(body["machine"]["threads"])
-    strict, why = _judgement(body, count) if exact is None else (exact, "as asked")
+    strict, why = _judgement(body, count) if exact is None else (exact, "as requested")
     bars = version_bars(folder, body) if panel is None else panel
     if bars.fingerprint() != body["panel"]:
         return Replay(exact=strict, difference=_bars_difference(folder, bars), figures={}, why=why)
@@ -145,7 +145,7 @@ def replay(
 
 
 def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: ProgressCallback = silent) -> Retraining:
-    """Train a version again from its seed and report how far IC and weights come out."""
+    """Retrain a version from its seed and compare rank IC, scores and weights with the frozen ones."""
     body, spec = intact_body(folder), frozen_spec(folder)
     bars = version_bars(folder, body) if panel is None else panel
     kept, training_data = read_expected(folder.path), prepare_training_data(spec, bars)
@@ -165,7 +165,7 @@ def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: Prog
 
 
 def intact_body(folder: VersionFolder) -> dict[str, Any]:
-    """Return a version's lock after verifying its files.
+    """A version's lock after verifying its files.
 
     Raises
     ------
@@ -179,12 +179,12 @@ def intact_body(folder: VersionFolder) -> dict[str, Any]:
 
 
 def frozen_spec(folder: VersionFolder) -> StrategySpec:
-    """Return a version's resolved spec."""
+    """A version's resolved spec."""
     return load_spec(folder.path / "spec.toml")
 
 
 def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | None = None) -> Panel:
-    """Return a version's bars: given by name, regenerated or embedded.
+    """A version's bars: given by name, regenerated or embedded.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def _judgement(body: dict[str, Any], n_threads: int) -> tuple[bool, str]:
 def _compare(
     folder: VersionFolder, body: dict[str, Any], spec: StrategySpec, panel: Panel, found: Recomputed, *, strict: bool
 ) -> tuple[StageDifference | None, list[str]]:
-    """Return the first difference in the order of computation, and the weights that a cut-off explains."""
+    """The first difference in the order of computation, and the weights that a cut-off explains."""
     kept, now = read_expected(folder.path), expected_frames(panel, found)
     if strict:
         stages = (compare_bits(name, kept[name], now[name]) for name in ("scores", "weights"))
@@ -234,7 +234,7 @@ def _feature_difference(body: dict[str, Any], found: Recomputed) -> StageDiffere
 
 
 def _named(difference: StageDifference | None) -> StageDifference | None:
-    """Return a difference of the returns' table under the name of its stage; its column is no ticker."""
+    """A difference of the returns' table under the name of its stage; its column is no ticker."""
     if difference is None:
         return None
     stage = "fills" if difference.ticker == "turnover" else "returns"
@@ -260,7 +260,7 @@ def _close(then: float | None, now: float | None) -> bool:
 
 
 def _bars_difference(folder: VersionFolder, panel: Panel) -> StageDifference:
-    """Return the first session and ticker of the test span whose return moved, or say that other bars differ."""
+    """The first session and ticker of the test span whose return moved, or say that other bars differ."""
     kept = read_expected(folder.path)["bar_returns"]
     now = bar_returns(panel).reindex(index=kept.index, columns=kept.columns)
     wrong = np.argwhere(~np.isclose(kept.to_numpy(), now.to_numpy(), rtol=0, atol=1e-6, equal_nan=True))

@@ -1,4 +1,4 @@
-"""Versioned: a frozen strategy on other bars, without training, and the one opening of its sealed hold-out.
+"""Run a version: a frozen strategy on other bars, without training, and the one opening of its sealed hold-out.
 
 New bars are not drift. Drift is other code; a restatement is another past: returns of sessions that the version has
 already seen.
@@ -65,7 +65,7 @@ class FrozenStrategy:
 
 
 def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = False) -> FrozenStrategy:
-    """Return a version ready to run, its files and the deciding code checked.
+    """A version ready to run, its files and the deciding code checked.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def log_opening(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
 
 
 def openings(log: TrialLog, folder: VersionFolder) -> list[str]:
-    """Return the days on which a version's hold-out was opened."""
+    """The days on which a version's hold-out was opened."""
     facts = [entry.facts for entry in log.entries() if entry.kind == "opening"]
     return [each["time"][:10] for each in facts if each["lock"] == folder.sha256]
 
@@ -163,7 +163,7 @@ def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) 
 
 
 def restatement(folder: VersionFolder, panel: Panel, evaluation: Evaluation | None) -> Stamps:
-    """Return the stamp RESTATED where bars or returns of sessions that the version knows are others now.
+    """The stamp RESTATED where bars or returns of sessions that the version knows are others now.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Comparison: recomputed frames against kept ones, stage by stage, with the first session and ticker that differ."""
+"""Stage comparison: recomputed frames against kept ones, with the first session and ticker that differ."""
 
 from dataclasses import dataclass
 
@@ -40,12 +40,12 @@ class StageDifference:
 
 
 def compare_bits(stage: str, kept: pd.DataFrame, found: pd.DataFrame) -> StageDifference | None:
-    """Return the first cell that is not the same number bit for bit, NaN being one number."""
+    """The first cell that is not the same number bit for bit, NaN being one number."""
     return _axes(stage, kept, found) or _first(stage, kept, found, ~_same(kept, found))
 
 
 def compare_scores(kept: pd.DataFrame, found: pd.DataFrame) -> StageDifference | None:
-    """Return the first score beyond 1e-5 of its session's cross-sectional standard deviation."""
+    """The first score beyond 1e-5 of its session's cross-sectional standard deviation."""
     if difference := _axes("scores", kept, found):
         return difference
     allowed = SCORE_TOLERANCE * kept.std(axis=1, ddof=1).fillna(0.0).to_numpy()[:, None]
@@ -56,7 +56,7 @@ def compare_scores(kept: pd.DataFrame, found: pd.DataFrame) -> StageDifference |
 def compare_weights(
     kept: pd.DataFrame, found: pd.DataFrame, *, scores: pd.DataFrame, book: BookSettings, round_trip: float
 ) -> tuple[StageDifference | None, list[str]]:
-    """Return the first weight that differs without a cut-off nearby, and the names that a cut-off explains.
+    """The first weight that differs without a cut-off nearby, and the names that a cut-off explains.
 
     A name that crossed a cut-off keeps differing while the smoothing remembers it; only its first session is judged.
 
@@ -83,7 +83,7 @@ def compare_weights(
 def compare_returns(
     kept: pd.DataFrame, found: pd.DataFrame, *, tolerance: float = RETURN_TOLERANCE
 ) -> StageDifference | None:
-    """Return the first session whose fills (turnover) or returns differ by more than the tolerance."""
+    """The first session whose fills (turnover) or returns differ by more than the tolerance."""
     if difference := _axes("returns", kept, found):
         return difference
     gap = np.abs(found.to_numpy() - kept.to_numpy())
@@ -91,7 +91,7 @@ def compare_returns(
 
 
 def _near_cut(scores: pd.DataFrame, book: BookSettings, round_trip: float) -> np.ndarray:
-    """Return which scores lie within the tolerance of a border between picked and not picked."""
+    """Which scores lie within the tolerance of a border between picked and not picked."""
     sides, values = select_sides(scores, book.k), scores.to_numpy()
     scored = np.isfinite(values)
     borders = [
@@ -108,7 +108,7 @@ def _near_cut(scores: pd.DataFrame, book: BookSettings, round_trip: float) -> np
 
 
 def _between(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Return the middle between the lowest value above a border and the highest below it; NaN without both."""
+    """The middle between the lowest value above a border and the highest below it; NaN without both."""
     low, high = above.min(axis=1), below.max(axis=1)
     both = np.isfinite(low) & np.isfinite(high)
     return np.where(both, (np.where(both, low, 0.0) + np.where(both, high, 0.0)) / 2.0, np.nan)

@@ -1,4 +1,4 @@
-"""Verify: is every file of a frozen version as it was, and are code and libraries still those that made it?
+"""Verify: whether every file of a frozen version is as it was, and code and libraries are those that made it.
 
 Two questions, answered apart. Standard library only, at import and at run. Safe on a stranger's folder: nothing in it
 is executed or unpickled, no name in its lock is opened unless the folder itself lists it as a plain file, and links are
@@ -25,14 +25,14 @@ MAX_FILES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The two answers.
+    """Damage to the files, and changes of code and libraries.
 
     Parameters
     ----------
     damage : tuple of str
         What is wrong with the files; empty where the version is intact.
     modules, libraries : tuple of str
-        What differs in deciding code and in libraries; only asked of an intact version.
+        Changes of deciding code and of libraries; only of an intact version.
     notes : tuple of str
         What could not be checked.
     sha256 : str
@@ -52,12 +52,12 @@ class Verification:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What differs in code and libraries."""
+        """Changes of code and libraries."""
         return self.modules + self.libraries
 
     @property
     def exit_code(self) -> int:
-        """0 where nothing moved, 1 where the version is damaged, 3 where a replay must tell."""
+        """0: nothing changed; 1: the version is damaged; 3: code or libraries changed, a replay decides."""
         return 1 if self.damage else 3 if self.changes else 0
 
 
@@ -152,7 +152,7 @@ def _sha256(path: str) -> str:
 
 
 def _chain(folder: VersionFolder, body: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return damage and notes about the version before this one."""
+    """Damage and notes about the version before this one."""
     previous = body.get("previous")
     if not isinstance(previous, dict):
         return [], []

@@ -98,7 +98,7 @@ class VersionFolder:
 
 
 def list_versions(folder: Path, name: str | None = None) -> list[VersionFolder]:
-    """Return the versions in a folder, by name and number; half-written ones have no name and are not seen."""
+    """The versions in a folder, by name and number; half-written ones have no name and are not seen."""
     found = []
     for path in sorted(folder.glob(f"{'*' if name is None else name}/*/{LOCK}")):
         text = f"{path.parent.parent.name}@{path.parent.name}"
@@ -108,7 +108,7 @@ def list_versions(folder: Path, name: str | None = None) -> list[VersionFolder]:
 
 
 def find_version(text: str, folder: Path = SHIPPED) -> VersionFolder:
-    """Return a version by ``name@number``.
+    """A version by ``name@number``.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def find_version(text: str, folder: Path = SHIPPED) -> VersionFolder:
 
 
 def read_lock(path: Path) -> dict[str, Any]:
-    """Return the body of the lock in a version's folder.
+    """The body of the lock in a version's folder.
 
     Raises
     ------
@@ -146,17 +146,17 @@ def read_lock(path: Path) -> dict[str, Any]:
 
 
 def lock_text(body: dict[str, Any]) -> str:
-    """Return the lock's one and only form: its body and the hash of its body, keys sorted."""
+    """The lock's one and only form: its body and the hash of its body, keys sorted."""
     return _canonical({"body": body, "sha256": body_hash(body)}) + "\n"
 
 
 def body_hash(body: dict[str, Any]) -> str:
-    """Return the sha256 of a lock's body."""
+    """The sha256 of a lock's body."""
     return hashlib.sha256(_canonical(body).encode()).hexdigest()
 
 
 def plain(text: object) -> str:
-    """Return text from a stranger so that it cannot move the cursor or colour the terminal, shortened."""
+    """Text from a stranger so that it cannot move the cursor or colour the terminal, shortened."""
     shown = ascii(str(text)[:200])[1:-1]
     return shown if len(str(text)) <= 200 else f"{shown}..."
 

@@ -1,4 +1,4 @@
-"""Recompute: the whole way from bars and given weights to what is held and earned; nothing is trained here."""
+"""Decide: from bars and trained weights to scores, decided book and returns; nothing is trained here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Recomputed:
 
 
 def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None) -> pd.Series:
-    """Return what the strategy would hold after the close of the panel's last session.
+    """Target weights of the strategy after the close of the panel's last session.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def decide(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors:
 
 
 def decided_book(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, sectors: pd.Series | None = None) -> Book:
-    """Return the decisions of every session after the checkpoint's validation span; see ``decide``."""
+    """The decisions of every session after the checkpoint's validation span; see ``decide``."""
     scores = _scores(spec, panel, checkpoint, features=model_features(spec, panel), device="auto")
     return decide_book(spec.rules, panel, scores, sectors=sectors)
 
@@ -89,13 +89,13 @@ def recompute(
 def frozen_scores(
     spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, progress: ProgressCallback = silent
 ) -> pd.DataFrame:
-    """Return the scores of every session after the checkpoint's validation span, on the processor."""
+    """The scores of every session after the checkpoint's validation span, on the processor."""
     features = model_features(spec, panel)
     return _scores(spec, panel, checkpoint, features=features, device="cpu", progress=progress)
 
 
 def frozen_windows(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> Windows:
-    """Return the windows that a trained model reads on these bars, scaled as it was trained."""
+    """The windows that a trained model reads on these bars, scaled as it was trained."""
     return _windows(spec, panel, checkpoint, model_features(spec, panel))
 
 

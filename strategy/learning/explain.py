@@ -1,4 +1,4 @@
-"""Explaining: what the trained network reads, as frames that the report can show."""
+"""Explain: what the trained network reads, as frames that the report can show."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ __all__ = ["explain"]
 def explain(
     checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex, progress: ProgressCallback = silent
 ) -> ModelStudy:
-    """Return importance of features and positions on a seeded sample, and how fast the features' ranks move.
+    """Importance of features and positions on a seeded sample, and how fast the features' ranks move.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def explain(
 
 
 def _feature_stability(windows: Windows, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return the mean rank autocorrelation by feature and lag; duplicates stand once, under both names."""
+    """The mean rank autocorrelation by feature and lag; duplicates stand once, under both names."""
     rows = windows.sessions.get_indexer(sessions)
     present = pd.DataFrame(windows.present.cpu().numpy()[rows], index=sessions, columns=windows.tickers)
     groups = duplicate_features(windows)

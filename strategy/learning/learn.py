@@ -1,4 +1,4 @@
-"""Learning: features and labels of a panel, the network fitted on them, and the scores it gives out of sample."""
+"""Learn: features and labels of a panel, the network fitted on them, and the scores it gives out of sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ HORIZON = 1  # sessions a label holds after its fill
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """What a network learns from: labels, rows of each span, scaled windows.
+    """Training data of a network: labels, rows of each span, scaled windows.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class TrainingData:
 
 
 def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:
-    """Return the features the model sees, short gaps carried forward; row *t* is known at the close of *t*.
+    """The features the model sees, short gaps carried forward; row *t* is known at the close of *t*.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def prepare_training_data(
     barred: tuple[slice, ...] = (),
     scratch: Scratch | None = None,
 ) -> TrainingData:
-    """Return labels, spans and windows; scaler and target scale are fitted on training rows only.
+    """Labels, spans and windows; scaler and target scale are fitted on training rows only.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def prepare_training_data(
         features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch
     )
     for name, rows in (("training", split.train), ("validation", split.validation)):
-        usable_rows(windows, rows, span=name)  # told here, before a run has a folder
+        usable_rows(windows, rows, span=name)  # fails here, before a run has a folder
     return TrainingData(forward=forward, split=split, windows=windows)
 
 
@@ -168,7 +168,7 @@ def learn(
 
 
 def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
-    """Return the checkpoint under ``path`` if it was trained for ``spec`` on the bars with this fingerprint.
+    """The checkpoint under ``path`` if it was trained for ``spec`` on the bars with this fingerprint.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
     checkpoint = load_checkpoint(path)
     found = checkpoint.provenance.spec
     parts = ("features", "model", "loss", "training", "execution")
-    scoring = checkpoint.model.settings.network.scoring  # how a model is asked is no part of what it learned
+    scoring = checkpoint.model.settings.network.scoring  # scoring is no part of what a model learned
     trained = spec.model_copy(update={"model": spec.model.model_copy(update={"scoring": scoring})})
     foreign = [part for part in parts if not _same(getattr(trained, part), found.get(part))]
     if checkpoint.provenance.data_fingerprint != panel:
@@ -189,7 +189,7 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
 
 
 def _same(section: Settings, found: object) -> bool:
-    """Return whether a checkpoint's section says what the spec's does; a key younger than it has its default."""
+    """Whether a checkpoint's section says what the spec's does; a key younger than it has its default."""
     try:
         return type(section).model_validate(found) == section
     except ValidationError:
@@ -205,7 +205,7 @@ def scores_of(
     device: str = "auto",
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
-    """Return calibrated expected returns of the sessions; NaN where a name has no full window."""
+    """Calibrated expected returns of the sessions; NaN where a name has no full window."""
 
     def show(done: int, total: int) -> None:
         progress("scoring the test", done, total)
@@ -215,14 +215,14 @@ def scores_of(
 
 
 def ridge_baseline(training_data: TrainingData) -> pd.DataFrame:
-    """Return ridge scores of the test sessions, on the names the network scores."""
+    """Ridge scores of the test sessions, on the names the network scores."""
     return _ridge_scores(fit_ridge(training_data.windows, training_data.split), training_data).iloc[
         training_data.split.test
     ]
 
 
 def learn_ridge(training_data: TrainingData) -> tuple[RidgeModel, pd.DataFrame]:
-    """Return ridge and its expected returns of every session, calibrated on validation as a network's are."""
+    """Ridge and its expected returns of every session, calibrated on validation as a network's are."""
     model = fit_ridge(training_data.windows, training_data.split)
     scores = _ridge_scores(model, training_data)
     return model, _calibration(training_data, scores.iloc[training_data.split.validation]).apply(scores)
@@ -246,7 +246,7 @@ def _check_size(spec: StrategySpec, panel: Panel) -> None:
 
 
 def tradable(panel: Panel) -> pd.DataFrame:
-    """Return the names of the universe that are listed."""
+    """The names of the universe that are listed."""
     return panel.universe & listed(panel)
 
 
@@ -282,14 +282,14 @@ def _calibration(training_data: TrainingData, raw: pd.DataFrame) -> Calibration:
 
 
 def _ridge_scores(model: RidgeModel, training_data: TrainingData) -> pd.DataFrame:
-    """Return ridge scores of every session, on the names the network scores."""
+    """Ridge scores of every session, on the names the network scores."""
     scores = ridge_scores(model, training_data.windows)
     complete = pd.DataFrame(training_data.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)
     return scores.where(complete)
 
 
 def _without(frame: pd.DataFrame, rows: tuple[slice, ...], missing: float | bool) -> pd.DataFrame:
-    """Return the frame with some rows emptied."""
+    """The frame with some rows emptied."""
     if not rows:
         return frame
     emptied = frame.copy()
@@ -299,7 +299,7 @@ def _without(frame: pd.DataFrame, rows: tuple[slice, ...], missing: float | bool
 
 
 def _provenance(spec: StrategySpec, training_data: TrainingData, identity: Mapping[str, str]) -> Provenance:
-    """Return the spec with the dates that its split came to, and the fingerprints."""
+    """The spec with the dates that its split came to, and the fingerprints."""
     sessions, split = training_data.windows.sessions, training_data.split
     dates = {
         "train_end": f"{sessions[split.validation.start - 1]:%Y-%m-%d}",

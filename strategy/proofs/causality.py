@@ -69,10 +69,10 @@ def _decision(reference: ReferenceRun, row: int) -> Finding | None:
     pipeline, session = reference.pipeline, reference.panel.sessions[row]
     known = reference.bars.until(session)
     because = f"decided on bars that end {_day(session)}"
-    told = reference.final.loc[[session]]
+    expected = reference.final.loc[[session]]
     if pipeline.decide is not None:
         decided = pipeline.decide(known).to_frame().T.set_axis([session])
-        return first_difference("decision", {"weight": told}, {"weight": decided}, because=because)
+        return first_difference("decision", {"weight": expected}, {"weight": decided}, because=because)
     panel = pipeline.on(known)
     sessions = panel.sessions[panel.sessions >= pipeline.first_decision]
     scores = pipeline.scores(pipeline.features(panel), panel, sessions)
@@ -81,7 +81,7 @@ def _decision(reference: ReferenceRun, row: int) -> Finding | None:
     if finding is not None:
         return finding
     final = pipeline.overlays(pipeline.weights(expected, panel), panel)
-    return first_difference("weights", {"weight": told}, {"weight": final.loc[[session]]}, because=because)
+    return first_difference("weights", {"weight": expected}, {"weight": final.loc[[session]]}, because=because)
 
 
 def _first(check: str, findings: Iterator[Finding | None], note: str) -> CheckResult:
@@ -90,7 +90,7 @@ def _first(check: str, findings: Iterator[Finding | None], note: str) -> CheckRe
 
 
 def _noise_scores(reference: ReferenceRun, row: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return scores of the sessions after a row, of the size that true ones have, for every name."""
+    """Scores of the sessions after a row, of the size that true ones have, for every name."""
     later = reference.scores.loc[reference.panel.sessions[row] :].iloc[1:]
     known = reference.scores.to_numpy()[~np.isnan(reference.scores.to_numpy())]
     return _scores_like(later, lambda shape: known.mean() + 3.0 * known.std() * rng.standard_normal(shape))

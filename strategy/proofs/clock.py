@@ -46,7 +46,7 @@ def check_spans(reference: ReferenceRun) -> CheckResult:
 
 
 def _declared(pipeline: PipelineUnderTest) -> Finding | None:
-    """Return the first part that declares another clock than the pipeline."""
+    """The first part that declares another clock than the pipeline."""
     for part, execution in pipeline.clocks.items():
         if execution != pipeline.execution:
             return Finding(
@@ -65,10 +65,10 @@ def _labels(reference: ReferenceRun) -> Finding | None:
     pipeline = reference.pipeline
     if pipeline.labels is None:
         return None
-    told = {"forward return": _forward(reference.panel, pipeline.execution, pipeline.horizon)}
+    expected = {"forward return": _forward(reference.panel, pipeline.execution, pipeline.horizon)}
     found = {"forward return": pipeline.labels(reference.panel)}
     because = f"fill price at t+{pipeline.execution.delay} held {pipeline.horizon} sessions"
-    return first_difference("labels", told, found, rounding=TIE, because=because)
+    return first_difference("labels", expected, found, rounding=TIE, because=because)
 
 
 def _fills(reference: ReferenceRun, rng: np.random.Generator) -> Finding | None:
@@ -83,13 +83,13 @@ def _fills(reference: ReferenceRun, rng: np.random.Generator) -> Finding | None:
     earned = (weights * _forward(panel, pipeline.execution, 1)).sum(axis=1, min_count=1)
     kept = slice(0, count - delay - 1)
     realised = equity.shift(-delay - 1) / equity.shift(-delay) - 1.0
-    told, found = ({"return": series.iloc[kept].to_frame("book")} for series in (earned, realised))
+    expected, found = ({"return": series.iloc[kept].to_frame("book")} for series in (earned, realised))
     because = "cost-free return must be decided weights × forward returns"
-    return first_difference("fills", told, found, rounding=TIE, because=because)
+    return first_difference("fills", expected, found, rounding=TIE, because=because)
 
 
 def _quiet_stretch(panel: Panel) -> Panel:
-    """Return the stretch of sessions in which most names print every day."""
+    """The stretch of sessions in which most names print every day."""
     length = min(PROBE_SESSIONS, len(panel.sessions))
     printed = panel.printed & panel.open.notna()
     throughout = printed.rolling(length).sum().to_numpy() == length
@@ -105,7 +105,7 @@ def _probe(panel: Panel, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _forward(panel: Panel, execution: Execution, horizon: int) -> pd.DataFrame:
-    """Return from the fill price of row t + delay to that of row t + delay + horizon, by row numbers."""
+    """From the fill price of row t + delay to that of row t + delay + horizon, by row numbers."""
     prices = (panel.open if execution.fill == "next_open" else panel.close).to_numpy()
     begin = (0 if execution.fill == "close" else 1) + execution.extra_delay
     forward = np.full(prices.shape, np.nan)
@@ -116,7 +116,7 @@ def _forward(panel: Panel, execution: Execution, horizon: int) -> pd.DataFrame:
 
 
 def _overlap(pair: SpanPair, panel: Panel, purge: int) -> Finding | None:
-    """Return the first fitted row whose label meets the judged rows or labels, or lies in their embargo."""
+    """The first fitted row whose label meets the judged rows or labels, or lies in their embargo."""
     judged = np.zeros(len(panel.sessions) + purge + pair.embargo + 1, dtype=bool)
     judged[pair.judged] = True
     for row in pair.fitted:

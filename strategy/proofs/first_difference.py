@@ -19,7 +19,7 @@ def first_difference(
     rounding: float = 0.0,
     because: str,
 ) -> Finding | None:
-    """Return the earliest session's first column and ticker that differ, or None.
+    """The earliest session's first column and ticker that differ, or None.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def first_difference(
 def first_artefact(
     stage: str, expected: Mapping[str, Any], found: Mapping[str, Any], *, session: str, because: str
 ) -> Finding | None:
-    """Return the first learned thing that is not bit for bit the same, or None."""
+    """The first learned thing that is not bit for bit the same, or None."""
     for name in dict.fromkeys((*expected, *found)):
         left, right = expected.get(name), found.get(name)
         if not _same_bits(left, right):
@@ -79,7 +79,7 @@ def first_artefact(
 
 
 def _on_axes(found: pd.DataFrame, expected: pd.DataFrame) -> np.ndarray:
-    """Return the found numbers on the expected axes, so that a stage may order its columns as it likes."""
+    """The found numbers on the expected axes, so that a stage may order its columns as it likes."""
     same = found.index.equals(expected.index) and found.columns.equals(expected.columns)
     placed = found if same else found.reindex(index=expected.index, columns=expected.columns)
     numbers: np.ndarray = placed.to_numpy()
@@ -113,7 +113,7 @@ def _same_bits(left: Any, right: Any) -> bool:
 
 
 def _first_unequal(left: Any, right: Any) -> tuple[str, str]:
-    """Return both values where numbers first differ, or what stands for them."""
+    """Both values where numbers first differ, or what stands for them."""
     if left is None or right is None or isinstance(left, bytes | str):
         return _brief(left), _brief(right)
     one, other = np.asarray(left), np.asarray(right)

@@ -1,4 +1,4 @@
-"""Futures: the same bars up to a session with another course after it, and the same bars told differently.
+"""Futures: the same bars up to a session with another course after it, and the same bars in another form.
 
 Everything up to and with row *t* stays bit for bit; row *t* + 1 is the first that differs, because a leak of one bar
 reads no further.
@@ -20,13 +20,13 @@ CORRUPTIONS: tuple[Corruption, ...] = ("everything", "values", "volumes", "membe
 MOVE, GAP, RANGE = 0.08, 0.02, 0.01  # standard deviations of log prices that replace the future
 VOLUME_MOVE, BASIS_MOVE = 1.0, 0.05
 PRINT_SHARE, MEMBER_SHARE, DEATH_SHARE = 0.97, 0.7, 0.15
-SOON = 3  # sessions after t within which invented deaths begin
+MAX_DEATH_LAG = 3  # sessions after t within which invented deaths begin
 
 Arrays = dict[str, np.ndarray]
 
 
 def corrupted(panel: Panel, row: int, *, rng: np.random.Generator, kind: Corruption = "everything") -> Panel:
-    """Return the panel with noise instead of everything, or one kind of thing, after a row.
+    """The panel with noise instead of everything, or one kind of thing, after a row.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def corrupted(panel: Panel, row: int, *, rng: np.random.Generator, kind: Corrupt
 
 
 def shuffled(panel: Panel, row: int, *, rng: np.random.Generator) -> Panel:
-    """Return the panel with the sessions after a row in another order, and no delisting among them."""
+    """The panel with the sessions after a row in another order, and no delisting among them."""
     count = len(panel.sessions)
     order = np.r_[np.arange(row + 1), row + 1 + rng.permutation(count - row - 1)]
     frames = {name: getattr(panel, name).to_numpy()[order] for name in (*BAR_FIELDS, "universe")}
@@ -64,13 +64,13 @@ def shuffled(panel: Panel, row: int, *, rng: np.random.Generator) -> Panel:
 
 
 def permuted(panel: Panel, order: np.ndarray) -> Panel:
-    """Return the panel with its tickers in another order."""
+    """The panel with its tickers in another order."""
     frames = {name: getattr(panel, name).iloc[:, order] for name in (*BAR_FIELDS, "universe")}
     return replace(panel, **frames)
 
 
 def rescaled(panel: Panel, *, rng: np.random.Generator, split: bool) -> Panel:
-    """Return the panel with each ticker's prices times its own power of two, as a later adjustment would leave them.
+    """The panel with each ticker's prices times its own power of two, as a later adjustment would leave them.
 
     Parameters
     ----------
@@ -90,12 +90,12 @@ def rescaled(panel: Panel, *, rng: np.random.Generator, split: bool) -> Panel:
 
 
 def without_first(panel: Panel, count: int) -> Panel:
-    """Return the panel without its first ``count`` sessions."""
+    """The panel without its first ``count`` sessions."""
     return panel.between(panel.sessions[count], None)
 
 
 def _alive(panel: Panel, row: int) -> np.ndarray:
-    """Return which tickers may print after a row: those not delisted by then."""
+    """Which tickers may print after a row: those not delisted by then."""
     gone = panel.delistings.index[panel.delistings["session"] <= panel.sessions[row]]
     return ~panel.tickers.isin(gone)
 
@@ -128,14 +128,14 @@ def _invent_volumes(frames: Arrays, after: slice, rng: np.random.Generator) -> N
 
 
 def _invent_deaths(panel: Panel, frames: Arrays, row: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the deaths known by ``row``, and those of some names in the sessions right after it."""
+    """The deaths known by ``row``, and those of some names in the sessions right after it."""
     known = _known_deaths(panel, row)
     candidates = np.flatnonzero(_alive(panel, row) & ~np.isnan(_carried(frames["close"])[row]))
     last_row = len(panel.sessions) - 1
     if row >= last_row or not len(candidates):
         return known
     doomed = rng.choice(candidates, size=max(1, int(DEATH_SHARE * len(candidates))), replace=False)
-    last = np.minimum(row + 1 + rng.integers(0, SOON, len(doomed)), last_row)
+    last = np.minimum(row + 1 + rng.integers(0, MAX_DEATH_LAG, len(doomed)), last_row)
     columns = {"session": panel.sessions[last].as_unit("ns"), "delisting_return": rng.uniform(-0.5, 0.0, len(doomed))}
     invented = pd.DataFrame(columns, index=pd.Index(panel.tickers[doomed], name="ticker", dtype="str"))
     return invented if known.empty else pd.concat([known, invented])
@@ -156,7 +156,7 @@ def _known_deaths(panel: Panel, row: int) -> pd.DataFrame:
 
 
 def _carried(values: np.ndarray) -> np.ndarray:
-    """Return the last value known at each row, then, before a name's first, the first one to come."""
+    """The last value known at each row, then, before a name's first, the first one to come."""
     return pd.DataFrame(values).ffill().bfill().to_numpy()
 
 

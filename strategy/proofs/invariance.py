@@ -1,4 +1,4 @@
-"""Invariance: numbers that must not depend on how the same bars are told: from when, in which order, on which scale."""
+"""Invariance: numbers must not depend on where the bars begin, the order of the tickers or the scale of the prices."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def check_permutation(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
     order = np.random.default_rng(seed).permutation(len(reference.panel.tickers))
     other = permuted(reference.panel, order)
     because = "tickers in another order"
-    finding = _retold(reference, other, because=because)
+    finding = _equivalent_bars(reference, other, because=because)
     if finding is None:
         weights = reference.pipeline.weights(reference.scores.iloc[:, order], other)
         finding = first_difference(
@@ -59,10 +59,12 @@ def check_scale(reference: ReferenceRun, *, seed: int = 0) -> CheckResult:
             other = rescaled(reference.panel, rng=np.random.default_rng(seed), split=split)
             because = f"prices as a later {'split' if split else 'dividend'} would restate them"
             restated = rescaled(reference.bars, rng=np.random.default_rng(seed), split=split)
-            yield _universe_of(reference, restated, because=because) or _retold(reference, other, because=because)
+            yield _universe_of(reference, restated, because=because) or _equivalent_bars(
+                reference, other, because=because
+            )
             weights = reference.pipeline.weights(reference.scores, other)
-            told = {"weight": reference.weights}
-            yield first_difference("weights", told, {"weight": weights}, rounding=SUM_ORDER, because=because)
+            expected = {"weight": reference.weights}
+            yield first_difference("weights", expected, {"weight": weights}, rounding=SUM_ORDER, because=because)
 
     finding = next((found for found in findings() if found is not None), None)
     return _result("price scale", finding, "universe, features, scores, weights under a dividend and under a split")
@@ -96,9 +98,9 @@ def _later_bars(reference: ReferenceRun, shift: int) -> Finding | None:
     other = without_first(reference.panel, shift)
     features = pipeline.features(other)
     kept = other.sessions[pipeline.feature_warm_up :]
-    told = {name: frame.loc[kept] for name, frame in reference.features.items()}
+    expected = {name: frame.loc[kept] for name, frame in reference.features.items()}
     found = {name: frame.loc[kept] for name, frame in features.items()}
-    finding = first_difference("features", told, found, rounding=SUM_ORDER, because=because)
+    finding = first_difference("features", expected, found, rounding=SUM_ORDER, because=because)
     if finding is not None:
         return finding
     warm = other.sessions[min(pipeline.score_warm_up, len(other.sessions) - 1)]
@@ -121,12 +123,12 @@ def _later_book(reference: ReferenceRun, shift: int) -> Finding | None:
 
 
 def _universe_of(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:
-    told, found = {"universe": reference.panel.universe}, {"universe": reference.pipeline.universe(other)}
-    return first_difference("universe", told, found, because=because)
+    expected, found = {"universe": reference.panel.universe}, {"universe": reference.pipeline.universe(other)}
+    return first_difference("universe", expected, found, because=because)
 
 
-def _retold(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:
-    """Compare features and sampled scores on the same bars told differently."""
+def _equivalent_bars(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:
+    """Compare features and sampled scores on the same bars in another order or on another scale."""
     features = reference.pipeline.features(other)
     finding = first_difference("features", reference.features, features, rounding=SUM_ORDER, because=because)
     if finding is not None:

@@ -1,4 +1,4 @@
-"""Training: what was learned must not move when bars that it had no right to read are replaced by noise."""
+"""Learned checks: what was learned must not change when bars that training may not read are replaced by noise."""
 
 import math
 
@@ -108,7 +108,7 @@ def _refuses(pipeline: PipelineUnderTest, panel: Panel) -> bool:
 
 
 def _dated_into(panel: Panel, sealed: pd.Timestamp) -> Panel:
-    """Return the panel with its last session moved to the first sealed one."""
+    """The panel with its last session moved to the first sealed one."""
     sessions = pd.DatetimeIndex([*panel.sessions[:-1], sealed])
     names = (*BAR_FIELDS, "universe")
     frames = {name: aligned_frame(getattr(panel, name).to_numpy(), sessions, panel.tickers) for name in names}
@@ -116,7 +116,7 @@ def _dated_into(panel: Panel, sealed: pd.Timestamp) -> Panel:
 
 
 def _last_row(reference: ReferenceRun, judged_on: str) -> int | None:
-    """Return the last row before the span of that name."""
+    """The last row before the span of that name."""
     spans = reference.pipeline.spans
     pairs = [] if spans is None else [pair for pair in spans(reference.panel) if pair.judged_on == judged_on]
     return int(pairs[0].judged.min()) - 1 if pairs else None

@@ -42,7 +42,7 @@ class SpanPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CarriedState:
-    """How overlays with a memory go on where they stopped.
+    """State with which overlays that have a memory resume.
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ class CarriedState:
 
 
 def given_universe(panel: Panel) -> pd.DataFrame:
-    """Return the panel's own universe: membership that came with the bars."""
+    """The panel's own universe: membership that came with the bars."""
     return panel.universe
 
 
 def no_overlays(weights: pd.DataFrame, _panel: Panel) -> pd.DataFrame:
-    """Return the decided weights as they are."""
+    """The decided weights as they are."""
     return weights
 
 
@@ -137,5 +137,5 @@ class PipelineUnderTest:
     score_warm_up: int = 130
 
     def on(self, panel: Panel) -> Panel:
-        """Return the panel with the universe that the pipeline chooses on it."""
+        """The panel with the universe that the pipeline chooses on it."""
         return panel.with_universe(self.universe(panel), described=panel.facts.universe)

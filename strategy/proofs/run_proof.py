@@ -1,4 +1,4 @@
-"""Trained: the proof of a finished run or of a frozen version, and what it lets their reports say."""
+"""Run proof: the proof of a finished run or of a frozen version, written beside its report."""
 
 import time
 from collections.abc import Callable
@@ -39,7 +39,7 @@ BOOK_ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Record:
-    """What a run, or a version, left behind.
+    """Recorded scores and weights of a run, or of a version.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Record:
 
 
 def find_trained(store: RunStore, spec: StrategySpec, request: BarsRequest) -> RunFolder:
-    """Return the newest finished run of a strategy on the bars of a request, by the code that is here now.
+    """The newest finished run of a strategy on the bars of a request, by the code that is here now.
 
     Raises
     ------
@@ -83,14 +83,14 @@ def prove_run(folder: RunFolder, *, options: ProveOptions | None = None) -> Proo
     inputs = load_inputs(request, holdout=spec.holdout)
     identity = identity_of(spec, inputs.panel.fingerprint())
     folder.check_identity(identity)
-    asked = replace(options or ProveOptions(), identity=identity)
+    options = replace(options or ProveOptions(), identity=identity)
     proof = prove_trained(
         spec,
         inputs,
         load_checkpoint(folder.path / "model"),
         record=Record(scores=folder.read_frame("scores"), weights=folder.read_frame("weights")),
         universe=_universe_of(request),
-        options=asked,
+        options=options,
     )
     with folder.locked():
         write_proof(folder.path, proof)
@@ -133,10 +133,10 @@ def prove_version(
     identity = {"spec": body["spec"]["run"], "panel": panel.fingerprint(), "code": code_fingerprint()}
     checkpoint = load_checkpoint(folder.path / "model")
     with threads(int(body["machine"]["threads"])):
-        asked = replace(options or ProveOptions(), identity=identity)
+        options = replace(options or ProveOptions(), identity=identity)
         record = _kept(folder) if identity["panel"] == body["panel"] else None
         bars = Inputs(panel=panel, sectors=read_sectors(folder.path))
-        proof = prove_trained(spec, bars, checkpoint, record=record, universe=universe, options=asked)
+        proof = prove_trained(spec, bars, checkpoint, record=record, universe=universe, options=options)
     proof = replace(proof, subject=str(folder.version))
     return proof, write_proof(out / folder.version.name / str(folder.version), proof)
 
@@ -218,26 +218,28 @@ def _check_record(reference: ReferenceRun, record: Record | None, checkpoint: Ch
 
 def _recorded_scores(reference: ReferenceRun, record: Record) -> Finding | None:
     both = reference.sampled.index.intersection(record.scores.index)
-    told, found = {"score": record.scores.loc[both]}, {"score": reference.sampled.loc[both]}
-    return first_difference("record", told, found, rounding=OTHER_MACHINE, because="scores computed again")
+    expected, found = {"score": record.scores.loc[both]}, {"score": reference.sampled.loc[both]}
+    return first_difference("record", expected, found, rounding=OTHER_MACHINE, because="scores computed again")
 
 
 def _recorded_weights(reference: ReferenceRun, record: Record) -> Finding | None:
-    told = {"weight": record.weights}
+    expected = {"weight": record.weights}
     found = {"weight": reference.final.loc[record.weights.index]}
-    return first_difference("record", told, found, rounding=BOOK_ROUNDING, because="book built again on those scores")
+    return first_difference(
+        "record", expected, found, rounding=BOOK_ROUNDING, because="book built again on those scores"
+    )
 
 
 def _recorded_scaler(reference: ReferenceRun, checkpoint: Checkpoint) -> Finding | None:
     scaler = checkpoint.model.scaler
     fresh = {} if reference.pipeline.scaler is None else reference.pipeline.scaler(reference.panel)
-    told = {
+    expected = {
         f"{key} {name}": value
         for key in ("lower", "upper", "mean", "sd")
         for name, value in zip(scaler.names, getattr(scaler, key), strict=True)
     }
-    found = {name: fresh.get(name) for name in told}
-    return first_artefact("record", told, found, session="", because="scaler fitted again on training rows")
+    found = {name: fresh.get(name) for name in expected}
+    return first_artefact("record", expected, found, session="", because="scaler fitted again on training rows")
 
 
 def _is_bitwise(reference: ReferenceRun) -> bool:

@@ -1,4 +1,4 @@
-"""Sampling: the sessions at which the future is changed, chosen where leaks hide.
+"""Sampled sessions: where the future is changed, chosen where leaks hide.
 
 A peek of one bar shows only at the last row that is kept, so that what is peeked at must happen right after it: month
 ends, listings, halts and delistings are sampled with the session before them.
@@ -17,7 +17,7 @@ __all__ = ["sample_rows"]
 
 
 def sample_rows(panel: Panel, *, first: int, count: int, seed: int = 0) -> dict[int, str]:
-    """Return sampled rows with the reason for each, in time order.
+    """Sampled rows with the reason for each, in time order.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def sample_rows(panel: Panel, *, first: int, count: int, seed: int = 0) -> dict[
 
 
 def _moments(panel: Panel) -> Mapping[str, np.ndarray]:
-    """Return rows by what makes them worth a look, the rarest kinds first."""
+    """Rows by what makes them worth a look, the rarest kinds first."""
     printed = panel.printed.to_numpy()
     seen = np.maximum.accumulate(printed, axis=0)
     stops, starts = printed[:-1] & ~printed[1:], ~printed[:-1] & printed[1:]

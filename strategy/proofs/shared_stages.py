@@ -1,8 +1,8 @@
-"""Remembered: stages that many pipelines share, each computed once for whatever it is given.
+"""Shared stages: the costly stages of a pipeline memoised, for the many pipelines that share them.
 
-The self-test puts the same questions, and so the same panels, to some sixty pipelines that differ from the honest one
-in one stage each. A stage is a pure function of what it is given: its answer may be looked up. Every answer is handed
-out as a copy, so that a pipeline that changes a frame in place changes only its own.
+The self-test runs the same checks, and so the same panels, on some sixty pipelines that differ from the honest one in
+one stage each. A stage is a pure function of its arguments, so its result can be looked up. Every result is handed out
+as a copy, so that a pipeline that changes a frame in place changes only its own.
 """
 
 import hashlib
@@ -19,30 +19,30 @@ from strategy.proofs.pipeline_under_test import PipelineUnderTest
 
 __all__ = ["memoised"]
 
-PANELS = 96  # that one pipeline is asked about, with some to spare
+PANELS = 96  # that the checks of one pipeline use, with some to spare
 STAGES = ("features", "scores", "weights", "labels", "fill_equity", "scaler", "fit")
 
 
 def memoised(pipeline: PipelineUnderTest) -> PipelineUnderTest:
-    """Return the pipeline with its costly stages looked up where they were given the same before."""
+    """The pipeline with its costly stages memoised by their arguments."""
     stages = {name: getattr(pipeline, name) for name in STAGES}
     looked_up: dict[str, Any] = {name: _once(stage) for name, stage in stages.items() if stage is not None}
     return replace(pipeline, **looked_up)
 
 
 def _once(stage: Callable[..., Any]) -> Callable[..., Any]:
-    answers: OrderedDict[bytes, Any] = OrderedDict()
+    results: OrderedDict[bytes, Any] = OrderedDict()
 
-    def answer(*given: Any) -> Any:
+    def lookup(*given: Any) -> Any:
         key = _key(given)
-        if key not in answers:
-            answers[key] = stage(*given)
-        answers.move_to_end(key)
-        if len(answers) > PANELS:
-            answers.popitem(last=False)
-        return deepcopy(answers[key])
+        if key not in results:
+            results[key] = stage(*given)
+        results.move_to_end(key)
+        if len(results) > PANELS:
+            results.popitem(last=False)
+        return deepcopy(results[key])
 
-    return answer
+    return lookup
 
 
 def _key(given: tuple[Any, ...]) -> bytes:

@@ -1,4 +1,4 @@
-"""Shipped: a trained strategy as a pipeline under test, stage by stage the code that ``run`` and ``decide`` call."""
+"""Shipped pipeline: a trained strategy under test, stage by stage the code that ``run`` and ``decide`` call."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def pipeline_of(
     universe: Callable[[Panel], pd.DataFrame] = given_universe,
     sectors: pd.Series | None = None,
 ) -> PipelineUnderTest:
-    """Return the stages of a trained strategy.
+    """The stages of a trained strategy.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def pipeline_of(
 
 
 def quick_spec(spec: StrategySpec) -> StrategySpec:
-    """Return the spec with a network of one layer of 16 units and two epochs: enough to read what it should not."""
+    """The spec with a network of one layer of 16 units and two epochs: enough to read what it should not."""
     return override(spec, QUICK)
 
 
@@ -113,7 +113,7 @@ def learn_small(spec: StrategySpec, training_data: TrainingData) -> Checkpoint:
 
 
 def artefacts_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return everything that was learned, by name; equal artefacts are equal bits."""
+    """Everything that was learned, by name; equal artefacts are equal bits."""
     model = checkpoint.model
     found: dict[str, Any] = {f"weights {name}": tensor.numpy() for name, tensor in model.weights.items()}
     found |= {f"scaler {name}": value for name, value in model.scaler.as_card().items()}
@@ -123,14 +123,14 @@ def artefacts_of(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def equity_at_fills(weights: pd.DataFrame, panel: Panel, execution: Execution) -> pd.Series:
-    """Return the cost-free equity of a book just before the fills of each session."""
+    """The cost-free equity of a book just before the fills of each session."""
     due = due_weights(panel, weights, execution, may_borrow=True)
     run = keep_ledger(panel, due, execution=execution, costs=Costs(trade_bps=0.0), capital=1e6)
     return pd.Series(run.fill_equity, index=panel.sessions)
 
 
 def span_pairs(spec: StrategySpec, panel: Panel) -> tuple[SpanPair, ...]:
-    """Return training, validation and test, each with what it is judged on."""
+    """Training, validation and test, each with what it is judged on."""
     split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
     rows = {
         name: np.arange(span.start, span.stop)
@@ -152,14 +152,14 @@ def _scaler(spec: StrategySpec, panel: Panel) -> Mapping[str, Any]:
 
 
 def _named(card: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
-    """Return every number of a scaler's card with its feature."""
+    """Every number of a scaler's card with its feature."""
     columns = [key for key in card if isinstance(card[key], list) and key != "names"]
     numbers = [(key, name, value) for key in columns for name, value in zip(card["names"], card[key], strict=True)]
     return [*numbers, ("target_sd", "", card["target_sd"])]
 
 
 def _relearned(spec: StrategySpec, panel: Panel, labels: pd.DataFrame) -> pd.DataFrame:
-    """Return the test scores of a network that learned other labels."""
+    """The test scores of a network that learned other labels."""
     training_data, features, eligible = prepare_training_data(spec, panel), model_features(spec, panel), tradable(panel)
     scaler = fit_scaler(features, targets=labels, universe=eligible, rows=training_data.split.train)
     windows = build_windows(features, targets=labels, universe=eligible, scaler=scaler, lookback=spec.model.lookback)

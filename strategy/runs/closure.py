@@ -41,7 +41,7 @@ DECIDING = (
 
 @cache
 def decision_closure(root: Path = ROOT) -> dict[str, str]:
-    """Return the sha256 of every source that decides, by its path from the root, sorted.
+    """The sha256 of every source that decides, by its path from the root, sorted.
 
     Parameters
     ----------
@@ -62,18 +62,18 @@ def decision_closure(root: Path = ROOT) -> dict[str, str]:
 
 
 def closure_hash(closure: dict[str, str]) -> str:
-    """Return the one sha256 of a closure."""
+    """The one sha256 of a closure."""
     lines = (f"{name} {digest}\n" for name, digest in sorted(closure.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def source_hash(source: bytes) -> str:
-    """Return the sha256 of a source with Unix line ends."""
+    """The sha256 of a source with Unix line ends."""
     return hashlib.sha256(source.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def decides(name: str) -> bool:
-    """Return whether a source lies in a room that decides, and so belongs to the closure if it is reached."""
+    """Whether a source lies in a room that decides, and so belongs to the closure if it is reached."""
     return name.startswith(DECIDING)
 
 
@@ -118,7 +118,7 @@ def _packages_around(root: Path, name: str) -> Iterator[str]:
 
 
 def _only_passes_on(path: Path) -> bool:
-    """Return whether a package's ``__init__`` holds nothing but words, imports and ``__all__``."""
+    """Whether a package's ``__init__`` holds nothing but words, imports and ``__all__``."""
     return all(
         isinstance(node, ast.Import | ast.ImportFrom)
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))

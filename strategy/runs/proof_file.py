@@ -116,7 +116,7 @@ class Proof:
         return "\n".join([*lines, "", f"{self.verdict}  {self.subject}", *([] if worst is None else [f"  {worst}"])])
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for ``proof.json``."""
+        """Plain values for ``proof.json``."""
         return {"format": FORMAT, "verdict": self.verdict} | asdict(self) | {"identity": dict(self.identity)}
 
 
@@ -128,7 +128,7 @@ def write_proof(folder: Path, proof: Proof) -> Path:
 
 
 def read_proof(folder: Path) -> Proof | None:
-    """Return the proof in a folder, or None where there is none."""
+    """The proof in a folder, or None where there is none."""
     path = folder / PROOF_FILE
     if not path.is_file():
         return None

@@ -12,7 +12,7 @@ __all__ = ["find_proof", "proof_report"]
 
 
 def find_proof(folder: RunFolder) -> Proof | None:
-    """Return the proof of a run: its own, or that of the same spec, bars and code beside it."""
+    """The proof of a run: its own, or that of the same spec, bars and code beside it."""
     identity = folder.record["identity"]
     for path in (folder.path, *sorted(folder.path.parent.glob("*/"), reverse=True)):
         proof = read_proof(path)
@@ -22,7 +22,7 @@ def find_proof(folder: RunFolder) -> Proof | None:
 
 
 def proof_report(folder: RunFolder) -> "ProofReport | None":
-    """Return what the run's report says of its proof; None where there is none."""
+    """What the run's report says of its proof; None where there is none."""
     from backtests.report import ProofReport
 
     proof = find_proof(folder)

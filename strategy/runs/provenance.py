@@ -28,7 +28,7 @@ LIBRARIES = ("numpy", "pandas", "scipy", "torch", "vectorbt", "pyarrow", "scikit
 
 
 def code_fingerprint() -> str:
-    """Return the sha256 of all sources that decide a number, newline-normalised, in hexadecimal.
+    """The sha256 of all sources that decide a number, newline-normalised, in hexadecimal.
 
     The sources of features that a user registered in this process are among them.
     """
@@ -38,7 +38,7 @@ def code_fingerprint() -> str:
 
 
 def commit() -> str | None:
-    """Return the git commit of the checkout, or None outside one."""
+    """The git commit of the checkout, or None outside one."""
     git = ROOT / ".git"
     head = git / "HEAD"
     if not head.is_file():
@@ -51,7 +51,7 @@ def commit() -> str | None:
 
 
 def environment() -> dict[str, str]:
-    """Return library versions, interpreter, processor and thread count, as recorded beside every run."""
+    """Library versions, interpreter, processor and thread count, as recorded beside every run."""
     found = {name: _version(name) for name in LIBRARIES}
     return found | {
         "python": platform.python_version(),
@@ -61,12 +61,12 @@ def environment() -> dict[str, str]:
 
 
 def dependencies() -> dict[str, str]:
-    """Return the versions of the interpreter and of the libraries that a number passes through."""
+    """The versions of the interpreter and of the libraries that a number passes through."""
     return {"python": platform.python_version()} | {name: _version(name) for name in DECIDING}
 
 
 def machine() -> dict[str, str]:
-    """Return what the last bits of a floating-point sum may depend on: system, processor and its instructions."""
+    """What the last bits of a floating-point sum may depend on: system, processor and its instructions."""
     facts = _processor_facts()
     instructions = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:12]
     return {

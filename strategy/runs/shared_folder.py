@@ -27,7 +27,7 @@ class Shared:
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """Return what a worker must share with this process."""
+        """What a worker must share with this process."""
         return cls(folder=folder.resolve(), code=closure_hash(decision_closure()))
 
     def check(self) -> None:

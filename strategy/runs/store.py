@@ -1,7 +1,7 @@
 """Runs: where every run lives, ``<store>/<strategy>/<run id>/``, written so that a kill leaves it resumable.
 
-``run.json`` says what was asked, of which code and bars, and whether it finished. A run's other files appear whole or
-not at all. Frames are parquet, with a CSV twin for people where they are small.
+``run.json`` records the request, the code and bars it ran on, and whether it finished. A run's other files appear
+whole or not at all. Frames are parquet, with a CSV copy for people where they are small.
 """
 
 import os
@@ -66,7 +66,7 @@ class RunFolder:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What ``run.json`` says."""
+        """Content of ``run.json``."""
         record: dict[str, Any] = read_json(self.path / "run.json")
         return record
 
@@ -77,7 +77,7 @@ class RunFolder:
 
     @property
     def resume_command(self) -> str:
-        """What goes on with an unfinished run, or with the walk that it is part of."""
+        """The command that resumes an unfinished run, or the walk that it is part of."""
         return f"quintile {'walk' if 'walk' in self.record else 'run'} --resume {self.run_id}"
 
     @property
@@ -113,7 +113,7 @@ class RunFolder:
         command: str = "",
         origin: RunOrigin | None = None,
     ) -> None:
-        """Record what was asked; the parameters are those of ``RunStore.create``."""
+        """Record the request; the parameters are those of ``RunStore.create``."""
         origin = origin or RunOrigin()
         write_text(self.path / "spec.toml", spec.to_toml())
         record = {
@@ -131,7 +131,7 @@ class RunFolder:
         write_json(self.path / "run.json", record)
 
     def write_frame(self, name: str, frame: pd.DataFrame, *, csv: bool = False) -> None:
-        """Write a frame as ``<name>.parquet`` and, if asked, ``<name>.csv``."""
+        """Write a frame as ``<name>.parquet`` and, if requested, ``<name>.csv``."""
         with atomic_path(self.path / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, compression="zstd")
         if csv:
@@ -216,7 +216,7 @@ class RunStore:
         command: str = "",
         origin: RunOrigin | None = None,
     ) -> RunFolder:
-        """Make the folder of a new run and record what was asked.
+        """Make the folder of a new run and record the request.
 
         Parameters
         ----------
@@ -240,12 +240,12 @@ class RunStore:
         return RunFolder(self._new_path(spec.name, suffix))
 
     def folders(self) -> list[RunFolder]:
-        """Return all runs, oldest first."""
+        """All runs, oldest first."""
         found = [RunFolder(path.parent) for path in self.root.glob("*/*/run.json")]
         return sorted(found, key=lambda folder: folder.run_id)
 
     def find(self, run: str = "latest") -> RunFolder:
-        """Return a run by its id, the beginning of its id, or ``latest``.
+        """A run by its id, the beginning of its id, or ``latest``.
 
         Raises
         ------
@@ -274,7 +274,7 @@ class RunStore:
 
 
 def identity_of(spec: StrategySpec, panel: str) -> dict[str, str]:
-    """Return the fingerprints of spec, bars and code that together decide every number of a run."""
+    """The fingerprints of spec, bars and code that together decide every number of a run."""
     return {"spec": spec.fingerprint(), "panel": panel, "code": code_fingerprint()}
 
 

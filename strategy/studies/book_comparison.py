@@ -115,19 +115,19 @@ class BookComparison:
 
     @property
     def timing(self) -> str:
-        """How long the books took, those of an optimiser apart."""
+        """Wall time of the books, those of an optimiser apart."""
         return ", ".join(f"{kind} books {spent:.1f} s" for kind, spent in self.seconds.items())
 
     @property
     def sentence(self) -> str:
-        """What a sceptical reader may take from the table."""
+        """The table in two sentences, with the number of trials behind its best book."""
         best = str(self.table["sharpe"].idxmax())
-        row, words = self.table.loc[best], self.table["verdict"].value_counts()
-        told = ", ".join(f"{count} {word}" for word, count in words.items())
+        row, counts = self.table.loc[best], self.table["verdict"].value_counts()
+        verdicts = ", ".join(f"{count} {word}" for word, count in counts.items())
         return (
-            f"{len(self.table)} books on the same scores over {len(self.returns)} sessions: {told}. The highest net "
-            f"Sharpe ratio is {row['sharpe']:.2f} ± {row['standard_error']:.2f} ({best}), the best of "
-            f"{self.n_trials} trials: picking it afterwards is a choice that the deflated figure pays for."
+            f"{len(self.table)} books on the same scores over {len(self.returns)} sessions: {verdicts}. The highest "
+            f"net Sharpe ratio is {row['sharpe']:.2f} ± {row['standard_error']:.2f} ({best}), the best of "
+            f"{self.n_trials} trials: choosing it afterwards is what the deflated Sharpe ratio corrects for."
         )
 
     @property
@@ -142,7 +142,7 @@ class BookComparison:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything but the paths as plain JSON values; NaN is None."""
+        """All but the return series as plain JSON values; NaN is None."""
         rows = {name: finite_or_none(row.to_dict()) for name, row in self.table.iterrows()}
         head = {"strategy": self.spec.name, "sentence": self.sentence, "conditions": self.conditions}
         body = {"books": rows, "refused": dict(self.refused), "seconds": dict(self.seconds)}
@@ -155,7 +155,7 @@ class BookComparison:
 
 
 def book_lineup(spec: StrategySpec, *, optimised: bool = False) -> dict[str, BookSettings]:
-    """Return every book of the comparison: a builder with its legs, all else as in the strategy's own book.
+    """Every book of the comparison: a builder with its legs, all else as in the strategy's own book.
 
     Parameters
     ----------
@@ -264,10 +264,15 @@ def compare_books(
     grounds = partial(gather_grounds, given.panel, spec.execution, ic=signal)
     rows: dict[str, dict[str, Any]] = {}
     for name, (book, result) in held.items():
-        found = confidence_among(result.net_returns, trials)
-        told = {"probabilistic": found.probabilistic, "deflated": found.deflated}
+        confidence = confidence_among(result.net_returns, trials)
+        ratios = {"probabilistic": confidence.probabilistic, "deflated": confidence.deflated}
         gap = _gap(result, next(iter(held.values()))[1])
-        rows[name] = {**_figures(book, result, market), **gap, "verdict": weigh(grounds(confidence=found)), **told}
+        rows[name] = {
+            **_figures(book, result, market),
+            **gap,
+            "verdict": weigh(grounds(confidence=confidence)),
+            **ratios,
+        }
     returns = pd.DataFrame({name: result.net_returns for name, (_, result) in held.items()})
     return BookComparison(
         spec=spec,
@@ -325,7 +330,7 @@ def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str,
 
 
 def _gap(result: BacktestResult, first: BacktestResult) -> dict[str, float]:
-    """Return the lead over the first book with its bounds, unknown for that book itself."""
+    """The lead over the first book with its bounds, unknown for that book itself."""
     if result is first:
         return dict.fromkeys(("gap", "gap_low", "gap_high"), np.nan)
     found = sharpe_gap_interval(result.net_returns, first.net_returns)
@@ -333,7 +338,11 @@ def _gap(result: BacktestResult, first: BacktestResult) -> dict[str, float]:
 
 
 def _timed_books(
-    spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame, books: Mapping[str, BookSettings], told: ProgressCallback
+    spec: StrategySpec,
+    inputs: Inputs,
+    scores: pd.DataFrame,
+    books: Mapping[str, BookSettings],
+    progress: ProgressCallback,
 ) -> tuple[dict[str, tuple[Book, BacktestResult]], dict[str, str], dict[str, float]]:
     """Score the books, those of an optimiser after the others and timed apart."""
     held: dict[str, tuple[Book, BacktestResult]] = {}
@@ -343,7 +352,7 @@ def _timed_books(
         part = {name: book for name, book in books.items() if book.is_optimized == optimised}
         if part:
             started = perf_counter()
-            found, unheld = score_books(spec, inputs, scores, books=part, progress=told)
+            found, unheld = score_books(spec, inputs, scores, books=part, progress=progress)
             seconds[kind] = perf_counter() - started
             held, refused = held | found, refused | unheld
     return held, refused, seconds

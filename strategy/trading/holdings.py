@@ -26,7 +26,7 @@ class Holdings:
     in_shares : bool
         Which of the two.
     cash : float
-        In the currency of the bars; 0 where none is told, and unused for fractions.
+        In the currency of the bars; 0 where none is given, and unused for fractions.
     """
 
     amounts: pd.Series

@@ -1,7 +1,7 @@
 """Chained log: entries in one file that only grows, each carrying the sha256 of the one before.
 
 An edit breaks the chain; a cut is found where an artefact survives that remembers the chain's length and head. A log
-rewritten from its first entry together with every artefact that knew it cannot be told from a true one.
+rewritten from its first entry together with every artefact that knew it cannot be distinguished from a true one.
 
 Kept in SQLite, from the standard library: one file, transactions that a kill leaves whole or absent, and a write lock
 that two processes share. A rollback journal, not WAL: the file is complete after every commit, so a copy of it is a
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 __all__ = ["Chain", "ChainedLog", "Entry"]
 
-PATIENCE = 60.0  # seconds to wait for another process's write
+LOCK_TIMEOUT = 60.0  # seconds to wait for another process's write
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS no_edit BEFORE UPDATE ON entries
@@ -40,7 +40,7 @@ class Chain:
     head: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the three as JSON values."""
+        """The three as JSON values."""
         return {"log": self.log, "length": self.length, "head": self.head}
 
 
@@ -67,7 +67,7 @@ class Entry:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is known about it."""
+        """Facts of the entry, as written."""
         facts: dict[str, Any] = json.loads(self.body)["facts"]
         return facts
 
@@ -119,7 +119,7 @@ class ChainedLog:
         return _chain(entries)
 
     def entries(self) -> list[Entry]:
-        """Return every entry, oldest first.
+        """Every entry, oldest first.
 
         Raises
         ------
@@ -130,13 +130,13 @@ class ChainedLog:
             return []
         try:
             uri = f"{self.path.resolve().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
+            with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT)) as connection:
                 return _read(connection, self.NOUN)
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.FILE} cannot be read ({error}): restore it from a backup") from error
 
     def chain(self) -> Chain | None:
-        """Return where the log stands, or None before its first entry."""
+        """Where the log stands, or None before its first entry."""
         entries = self.entries()
         return _chain(entries) if entries else None
 
@@ -153,7 +153,7 @@ class ChainedLog:
             previous = entry.sha256
 
     def contradicts(self, claim: object) -> str | None:
-        """Return how the log contradicts what an artefact says it once was, or None.
+        """How the log contradicts the state that an artefact recorded; None if it does not.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class ChainedLog:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as connection:
+            with closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT, isolation_level=None)) as connection:
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in _statements(SCHEMA):

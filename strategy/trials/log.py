@@ -1,4 +1,4 @@
-"""Trials: every test result that was shown, in a chained log beside the runs.
+"""Trial log: every test result that was shown, in a chained log beside the runs.
 
 Every run folder and every version keeps the chain's head and length of its day, so that a cut of the log is found where
 one of them survives.
@@ -38,7 +38,7 @@ class TrialKey:
 
     @classmethod
     def of(cls, identity: Mapping[str, str], sessions: "pd.Index") -> Self:
-        """Return the key of a result: scores or a model that were given are part of what was tried.
+        """The key of a result: scores or a model that were given are part of what was tried.
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class TrialKey:
         )
 
     def is_comparable(self, other: "TrialKey") -> bool:
-        """Return whether the other trial saw the same bars on an overlapping test span."""
+        """Whether the other trial saw the same bars on an overlapping test span."""
         return self.panel == other.panel and self.first <= other.last and other.first <= self.last
 
 
@@ -74,7 +74,7 @@ class TrialLog(ChainedLog):
 
 
 def distinct(entries: Iterable[Entry]) -> dict[TrialKey, Entry]:
-    """Return the trials that count, the first entry of each."""
+    """The trials that count, the first entry of each."""
     found: dict[TrialKey, Entry] = {}
     for entry in entries:
         if entry.kind == TRIAL:
@@ -83,10 +83,10 @@ def distinct(entries: Iterable[Entry]) -> dict[TrialKey, Entry]:
 
 
 def comparable(entries: Iterable[Entry], key: TrialKey) -> dict[TrialKey, Entry]:
-    """Return the distinct trials on the same bars and an overlapping test span."""
+    """The distinct trials on the same bars and an overlapping test span."""
     return {other: entry for other, entry in distinct(entries).items() if key.is_comparable(other)}
 
 
 def trial_kind() -> str:
-    """Return the kind of a shown test result: ``"trial"``, or ``"ci"`` where the environment sets CI."""
+    """The kind of a shown test result: ``"trial"``, or ``"ci"`` where the environment sets CI."""
     return CI if os.environ.get("CI", "").lower() in ("1", "true", "yes") else TRIAL

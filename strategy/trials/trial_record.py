@@ -87,7 +87,7 @@ def _opening(entry: Entry) -> str:
 
 
 def _overfitting(store: RunStore, evaluation: Evaluation, others: Iterable[Entry]) -> Overfitting | None:
-    """Return the probability of overfitting over the trials whose returns are still there."""
+    """The probability of overfitting over the trials whose returns are still there."""
     own = evaluation.result.net_returns.dropna()
     paths = {"own": own}
     for entry in others:

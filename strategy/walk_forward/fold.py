@@ -18,7 +18,7 @@ __all__ = ["run_fold", "settings_of"]
 
 
 def settings_of(folder: RunFolder) -> WalkSettings:
-    """Return the settings that a walk's run was begun with."""
+    """The settings that a walk's run was begun with."""
     return WalkSettings.model_validate(folder.record["walk"]["settings"])
 
 
@@ -82,7 +82,7 @@ def _network(
 
 
 def _dates(fold: Fold, sessions: pd.DatetimeIndex) -> dict[str, list[str]]:
-    """Return first and last session of each span."""
+    """First and last session of each span."""
     spans = {"train": fold.split.train, "validation": fold.split.validation}
     judged = fold.judged_sessions(sessions)
     found = {

@@ -1,4 +1,4 @@
-"""Files: what a fold leaves in its folder. Imports no torch, so that whoever only watches over a fold starts at once.
+"""Fold files: the files in a fold's folder. Imports no torch, so that what only watches a fold starts at once.
 
 A fold's folder keeps the training state after every epoch, then the checkpoint, then the scores; ``fold.json`` is
 written last and says that the fold is done.
@@ -14,7 +14,7 @@ from core.files import atomic_path, read_json
 
 __all__ = ["PROGRESS_FILE", "FoldFiles"]
 
-PROGRESS_FILE = "progress.json"  # there while the fold is in work
+PROGRESS_FILE = "progress.json"  # there while the fold is being computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +54,5 @@ class FoldFiles:
             scores.to_parquet(temporary, compression="zstd")
 
     def read_scores(self, name: str) -> pd.DataFrame:
-        """Return the scores of the fold's sessions."""
+        """The scores of the fold's sessions."""
         return pd.read_parquet(self.path / f"{name}.parquet")

@@ -1,4 +1,4 @@
-"""Worker: a process that computes one fold with one thread, and tells how far it is in a small file.
+"""Fold worker: a process that computes one fold with one thread and reports progress in a small file.
 
 Started by ``strategy.walk_forward.fold_workers`` as ``python -m strategy.walk_forward.fold_worker RUN FOLD BARS
 PARENT``.
@@ -20,28 +20,28 @@ from strategy.walk_forward.fold_files import PROGRESS_FILE, FoldFiles
 
 __all__ = ["main"]
 
-EVERY = 0.5  # seconds between two notes
+NOTE_SECONDS = 0.5  # between two notes
 
 
 class ProgressNotes:
     """Writes progress notes, at most two a second, and ends the process once nobody waits for it."""
 
     def __init__(self, path: Path, parent: int) -> None:
-        self.path, self.parent, self.told = path, parent, 0.0
+        self.path, self.parent, self.noted = path, parent, 0.0
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
-        """Note how far the stage is."""
+        """Write the progress of a stage."""
         if os.getppid() != self.parent:
             raise QuintileError("the walk that started this fold has ended")
-        if time.monotonic() - self.told < EVERY and stage != "training":
+        if time.monotonic() - self.noted < NOTE_SECONDS and stage != "training":
             return
-        self.told = time.monotonic()
+        self.noted = time.monotonic()
         write_json(self.path, {"stage": stage, "done": done, "total": total, "note": note})
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Compute one fold; one line on standard error and 1 if it cannot be done."""
-    run, number, bars, parent = words
+    run, number, bars, parent = arguments
     folder, files = RunFolder(Path(run)), FoldFiles(Path(run), int(number))
     files.path.mkdir(parents=True, exist_ok=True)
     try:

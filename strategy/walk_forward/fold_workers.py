@@ -1,6 +1,6 @@
-"""Workers: folds in processes of one thread each, here or on a Ray cluster, so that neither changes a bit.
+"""Fold workers: one single-threaded process a fold, on this machine or a Ray cluster; the bits are the same on either.
 
-Whoever maps the folds only watches over such a process and starts it again where it was killed.
+What maps the folds only watches over each process and restarts it if it was killed.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 
 from core.errors import RunError
 from core.files import read_json
-from core.parallel import as_finished
+from core.parallel import as_completed
 from core.progress import ProgressCallback
 from strategy.runs.closure import ROOT
 from strategy.runs.shared_folder import Shared
@@ -25,7 +25,7 @@ from strategy.walk_forward.fold_files import PROGRESS_FILE, FoldFiles
 __all__ = ["MAX_STARTS", "FoldTask", "run_folds"]
 
 MAX_STARTS = 4  # of one fold: the first, and three after a kill
-EVERY = 0.2  # seconds between two looks
+POLL_SECONDS = 0.2
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 WATCHERS = {"processes": "threads", "ray": "ray"}
 
@@ -74,7 +74,7 @@ def run_folds(
     RunError
         If a fold cannot be computed, or was killed four times; what is finished stays.
     MissingExtraError
-        If Ray is asked for and not installed.
+        If ``on`` is ``"ray"`` and Ray is not installed.
     """
     waiting = [task for task in tasks if not task.files.is_complete]
     lost, shown = list[FoldTask](), dict[int, FoldTask]()
@@ -87,7 +87,7 @@ def run_folds(
         _show(waiting, shown, progress)
 
     watch = partial(_watched, Shared.of(bars))
-    for task, done in as_finished(watch, waiting, workers=workers, on=WATCHERS[on], meanwhile=show):
+    for task, done in as_completed(watch, waiting, workers=workers, on=WATCHERS[on], meanwhile=show):
         ended += 1
         if not done:
             lost.append(task)
@@ -116,13 +116,13 @@ def _watched(shared: Shared, task: FoldTask) -> bool:
 
 
 def _start(task: FoldTask, bars: Path) -> _Worker:
-    """Start a worker on the sources of this process; its words go to a log in the fold's folder."""
+    """Start a worker on the sources of this process; its output goes to a log in the fold's folder."""
     task.files.path.mkdir(parents=True, exist_ok=True)
-    words = [str(task.folder.path), str(task.number), str(bars), str(os.getpid())]
+    arguments = [str(task.folder.path), str(task.number), str(bars), str(os.getpid())]
     environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": str(ROOT)}
     with (task.files.path / "worker.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "strategy.walk_forward.fold_worker", *words],
+            [sys.executable, "-P", "-m", "strategy.walk_forward.fold_worker", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -134,14 +134,14 @@ def _start(task: FoldTask, bars: Path) -> _Worker:
 def _ended(worker: _Worker, bars: Path) -> _Worker:
     """Wait for a worker; stop it when the bars are removed, because then nobody waits for its fold."""
     while worker.process.poll() is None and bars.is_dir():
-        time.sleep(EVERY)
+        time.sleep(POLL_SECONDS)
     worker.process.terminate()
     worker.process.wait()
     return worker
 
 
 def _is_done(worker: _Worker) -> bool:
-    """Return whether an ended worker finished its fold; False if it was killed.
+    """Whether an ended worker finished its fold; False if it was killed.
 
     Raises
     ------
@@ -149,31 +149,31 @@ def _is_done(worker: _Worker) -> bool:
         If it gave up.
     """
     if worker.process.returncode > 0:
-        told = (worker.task.files.path / "worker.log").read_text(encoding="utf-8", errors="replace")
-        lines = told.strip().splitlines() or ["no word"]
+        log = (worker.task.files.path / "worker.log").read_text(encoding="utf-8", errors="replace")
+        lines = log.strip().splitlines() or ["no message"]
         raise RunError(f"{worker.task.name} failed: {lines[-1]}")
     return worker.process.returncode == 0
 
 
 def _show(tasks: Sequence[FoldTask], shown: dict[int, FoldTask], progress: ProgressCallback) -> None:
-    """Show how far the folds in work are, each as the same worker from its first note to its last."""
+    """Show the progress of the folds being computed, each under one worker's number from start to end."""
     notes = {task: note for task in tasks if (note := _note(task)) is not None}
     for slot in [slot for slot, task in shown.items() if task not in notes]:
         del shown[slot]
     for task in [task for task in notes if task not in shown.values()]:
         shown[min(set(range(1, len(shown) + 2)) - shown.keys())] = task
     for slot, task in shown.items():
-        told = notes[task]
-        progress(f"worker {slot}", told["done"], told["total"], f"{task.name} {told['stage']} {told['note']}".strip())
+        note = notes[task]
+        progress(f"worker {slot}", note["done"], note["total"], f"{task.name} {note['stage']} {note['note']}".strip())
 
 
 def _note(task: FoldTask) -> dict[str, Any] | None:
-    """Return how far a fold is; None if it is not in work."""
+    """Progress of a fold; None if it is not being computed."""
     try:
-        told: dict[str, Any] = read_json(task.files.path / PROGRESS_FILE)
+        note: dict[str, Any] = read_json(task.files.path / PROGRESS_FILE)
     except FileNotFoundError:
         return None
-    return told
+    return note
 
 
 def _forget(task: FoldTask) -> None:

@@ -40,12 +40,12 @@ class Fold:
     last: int
 
     def judged_sessions(self, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Return the sessions that it scores."""
+        """The sessions that it scores."""
         return sessions[np.concatenate([np.arange(span.start, span.stop) for span in self.judged])]
 
 
 def plan_folds(spec: StrategySpec, sessions: pd.DatetimeIndex, settings: WalkSettings) -> tuple[Fold, ...]:
-    """Return the folds of a walk, in order.
+    """The folds of a walk, in order.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _first_row(sessions: pd.DatetimeIndex, settings: WalkSettings) -> int | None
 
 
 def plan_sentence(settings: WalkSettings, n_folds: int) -> str:
-    """Return what was retrained when."""
+    """Length and number of the spans, in one sentence."""
     spans = settings.retraining
     gap = f"purged by label horizon and delay, embargo {spans.embargo} sessions"
     if settings.combinatorial is not None:

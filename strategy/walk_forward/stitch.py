@@ -27,7 +27,7 @@ __all__ = ["SeedEvaluation", "evaluate_seed", "fold_rows", "path_scores", "seed_
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SeedEvaluation:
-    """What a seed came to.
+    """Evaluation of the stitched scores of one seed.
 
     Parameters
     ----------
@@ -60,14 +60,14 @@ def evaluate_seed(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], sett
 
 
 def stitched_scores(folder: RunFolder, folds: Sequence[Fold], *, name: str = "scores") -> pd.DataFrame:
-    """Return the scores of every judged session, each from the one fold that judges it."""
+    """The scores of every judged session, each from the one fold that judges it."""
     return _joined([FoldFiles(folder.path, fold.number).read_scores(name) for fold in folds])
 
 
 def path_scores(
     folder: RunFolder, panel: Panel, settings: CombinatorialSettings, *, name: str = "scores"
 ) -> list[pd.DataFrame]:
-    """Return the scores of each combinatorial path: every group once, from the split that the path takes it from."""
+    """The scores of each combinatorial path: every group once, from the split that the path takes it from."""
     blocks = group_blocks(len(panel.sessions), settings.n_groups)
     paths = combinatorial_paths(settings.n_groups, settings.k_test)
     splits = sorted({split for path in paths for split in path})
@@ -79,7 +79,7 @@ def path_scores(
 
 
 def seed_row(folder: RunFolder, evaluation: Evaluation) -> dict[str, Any]:
-    """Return a seed's line of the table."""
+    """A seed's line of the table."""
     net = evaluation.result.net_returns
     return {"run": folder.run_id, **_signal(evaluation.signal.ic[MODEL]), **_performance(net)}
 
@@ -87,7 +87,7 @@ def seed_row(folder: RunFolder, evaluation: Evaluation) -> dict[str, Any]:
 def fold_rows(
     folder: RunFolder, evaluation: Evaluation, folds: Sequence[Fold], settings: WalkSettings
 ) -> list[dict[str, Any]]:
-    """Return a line for each fold: its dates, its fit, and what came of it over the sessions it judges.
+    """A line for each fold: its dates, its fit, and what came of it over the sessions it judges.
 
     A combinatorial split is part of several paths: it has a rank IC, and no Sharpe ratio of its own.
     """
@@ -103,15 +103,19 @@ def fold_rows(
 
 
 def _fitted(files: FoldFiles) -> dict[str, Any]:
-    """Return dates, epochs and validation IC of a fold, flat."""
-    told = files.record
+    """Dates, epochs and validation IC of a fold, flat."""
+    record = files.record
     spans, ends = ("train", "validation", "test"), ("first", "last")
-    dates = {f"{span}_{end}": told[span][place] for span in spans for place, end in enumerate(ends)}
-    return {"fold": told["fold"], **dates, **{key: told.get(key) for key in ("epochs", "best_epoch", "validation_ic")}}
+    dates = {f"{span}_{end}": record[span][place] for span in spans for place, end in enumerate(ends)}
+    return {
+        "fold": record["fold"],
+        **dates,
+        **{key: record.get(key) for key in ("epochs", "best_epoch", "validation_ic")},
+    }
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the parts one after the other, from the first session with a score."""
+    """The parts one after the other, from the first session with a score."""
     joined = pd.concat(parts)
     first = int(joined.notna().any(axis=1).to_numpy().argmax())
     kept = joined.iloc[first:]

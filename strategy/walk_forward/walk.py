@@ -157,25 +157,25 @@ def _report(
     context: RunContext,
 ) -> WalkStudy:
     """Judge every seed, then write every report: each shows all seeds."""
-    judged = list[SeedEvaluation]()
+    evaluated = list[SeedEvaluation]()
     for folder in folders:
-        context.progress("judging", len(judged), len(folders))
-        judged.append(evaluate_seed(folder, inputs, folds, settings))
-    study = _study(folders, folds, judged, settings)
-    for folder, each in zip(folders, judged, strict=True):
+        context.progress("evaluating", len(evaluated), len(folders))
+        evaluated.append(evaluate_seed(folder, inputs, folds, settings))
+    study = _study(folders, folds, evaluated, settings)
+    for folder, each in zip(folders, evaluated, strict=True):
         write_json(folder.path / "walk.json", study_as_dict(study))
         conclude(context.store, folder, each.evaluation, walk=study)
-    context.progress("judging", len(folders), len(folders))
+    context.progress("evaluating", len(folders), len(folders))
     return study
 
 
 def _study(
-    folders: Sequence[RunFolder], folds: Sequence[Fold], judged: Sequence[SeedEvaluation], settings: WalkSettings
+    folders: Sequence[RunFolder], folds: Sequence[Fold], evaluated: Sequence[SeedEvaluation], settings: WalkSettings
 ) -> WalkStudy:
     """Collect what the folds and seeds came to; paths, where there are any, over all seeds."""
-    pairs = list(zip(folders, (each.evaluation for each in judged), strict=True))
+    pairs = list(zip(folders, (each.evaluation for each in evaluated), strict=True))
     rows = [row for folder, outcome in pairs for row in fold_rows(folder, outcome, folds, settings)]
-    sharpes = [sharpe for each in judged for sharpe in each.path_sharpes]
+    sharpes = [sharpe for each in evaluated for sharpe in each.path_sharpes]
     seeds = pd.DataFrame(
         [seed_row(*pair) for pair in pairs],
         index=pd.Index([_seed(folder) for folder in folders], name="seed"),

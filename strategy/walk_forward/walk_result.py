@@ -1,4 +1,4 @@
-"""Result: a finished walk as a value that prints."""
+"""Walk result: a finished walk as a value that prints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +30,11 @@ class WalkForward:
         The runs, one a seed.
     strategy : str
         Name of the strategy.
+
+    Examples
+    --------
+    >>> walk.runs[0].strategy
+    'filter_negative'
     """
 
     study: WalkStudy
@@ -42,7 +47,7 @@ class WalkForward:
         return tuple(Run(folder) for folder in self.folders)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the numbers as plain values, with the folders of the runs."""
+        """The numbers as plain values, with the folders of the runs."""
         return study_as_dict(self.study) | {"folders": [str(folder.path) for folder in self.folders]}
 
     def __str__(self) -> str:
@@ -68,7 +73,7 @@ class WalkForward:
 
 
 def study_as_dict(study: WalkStudy) -> dict[str, Any]:
-    """Return a study as plain values for JSON; NaN is None."""
+    """A study as plain values for JSON; NaN is None."""
     folds = study.folds.astype(object).where(study.folds.notna(), None)
     seeds = study.seeds.astype(object).where(study.seeds.notna(), None)
     plain: dict[str, Any] = finite_or_none(
@@ -84,7 +89,7 @@ def study_as_dict(study: WalkStudy) -> dict[str, Any]:
 
 
 def seed_table(study: WalkStudy) -> list[tuple[str, ...]]:
-    """Return the lines of the seeds, printed."""
+    """The lines of the seeds, printed."""
     return [
         (
             str(seed),
@@ -97,7 +102,7 @@ def seed_table(study: WalkStudy) -> list[tuple[str, ...]]:
 
 
 def fold_table(study: WalkStudy) -> list[tuple[str, ...]]:
-    """Return the lines of the folds, printed."""
+    """The lines of the folds, printed."""
     several = len(study.seeds) > 1
     return [
         (

@@ -1,4 +1,4 @@
-"""Settings of a walk: what is retrained when, on which seeds."""
+"""Walk settings: what is retrained when, on which seeds."""
 
 import datetime as dt
 import hashlib
@@ -26,7 +26,7 @@ class CombinatorialSettings(Settings):
 
 
 class WalkSettings(Settings):
-    """Everything that decides the numbers of a walk, beside the strategy.
+    """Settings of a walk that decide its numbers, beside the strategy.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class WalkSettings(Settings):
     combinatorial: CombinatorialSettings | None = None
 
     def fingerprint(self) -> str:
-        """Return the sha256 of everything but the seeds, which the strategies of the runs carry."""
+        """The sha256 of everything but the seeds, which the strategies of the runs carry."""
         deciding = self.model_dump_json(exclude={"seeds"})
         return f"walk-{hashlib.sha256(deciding.encode()).hexdigest()}"
 

@@ -26,7 +26,7 @@ def _with_overlay(overlay: Overlay) -> Callable[[HonestSetup], PipelineUnderTest
 
 
 def _book_returns(weights: pd.DataFrame, panel: Panel) -> pd.Series:
-    """Return what the book earned from open to open, known at the later one."""
+    """What the book earned from open to open, known at the later one."""
     earned = weights.shift(2) * (panel.open / panel.open.shift(1) - 1.0)
     return earned.sum(axis=1, min_count=1)
 

@@ -20,7 +20,7 @@ Altered = Callable[[Panel, pd.DataFrame], pd.DataFrame]
 
 
 def _altered(feature: str, change: Altered) -> Callable[[HonestSetup], PipelineUnderTest]:
-    """Return a maker of pipelines in which one feature that the model reads was changed."""
+    """A maker of pipelines in which one feature that the model reads was changed."""
 
     def make(setup: HonestSetup) -> PipelineUnderTest:
         def features(panel: Panel) -> Features:
@@ -33,7 +33,7 @@ def _altered(feature: str, change: Altered) -> Callable[[HonestSetup], PipelineU
 
 
 def _added(feature: str, formula: Formula) -> Callable[[HonestSetup], PipelineUnderTest]:
-    """Return a maker of pipelines with one feature more, which the scores do not read."""
+    """A maker of pipelines with one feature more, which the scores do not read."""
 
     def make(setup: HonestSetup) -> PipelineUnderTest:
         def features(panel: Panel) -> Features:
@@ -116,7 +116,7 @@ def _dividend_yield(panel: Panel, *, days_early: int) -> pd.DataFrame:
 
 
 def _dividend_bars(setup: HonestSetup) -> Panel:
-    """Return the bars with a dividend of 1 % a quarter in every third ticker, adjusted as a vendor does."""
+    """The bars with a dividend of 1 % a quarter in every third ticker, adjusted as a vendor does."""
     panel = setup.panel
     rows, columns = np.arange(len(panel.sessions)), np.arange(len(panel.tickers))
     paid = (rows[:, None] % 63 == columns % 60) & (columns % 3 == 0)

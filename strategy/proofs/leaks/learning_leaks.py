@@ -27,7 +27,7 @@ Rows = Callable[[Split], slice]
 
 
 def _scaled_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
-    """Return a maker of pipelines whose scaler is fitted on other rows."""
+    """A maker of pipelines whose scaler is fitted on other rows."""
 
     def make(setup: HonestSetup) -> PipelineUnderTest:
         def scaler(panel: Panel) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ def _scaled_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
 def _trained(
     spec: StrategySpec, training_data: TrainingData, *, stopping: slice, calibrating: slice
 ) -> Mapping[str, Any]:
-    """Return what is learned when training stops, and calibration is fitted, on the given rows."""
+    """What is learned when training stops, and calibration is fitted, on the given rows."""
     split = training_data.split
     last = split.test.stop
     judged = Split(train=split.train, validation=stopping, test=slice(last - 1, last), purge=split.purge)
@@ -93,7 +93,7 @@ def _calibrated_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
 
 
 def _threshold_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
-    """Return a maker of pipelines that hold names above the momentum that did best over the given rows."""
+    """A maker of pipelines that hold names above the momentum that did best over the given rows."""
 
     def make(setup: HonestSetup) -> PipelineUnderTest:
         def fit(panel: Panel) -> Mapping[str, Any]:
@@ -110,7 +110,7 @@ def _threshold_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
 
 
 def _split_with(gap: int | None) -> Callable[[HonestSetup], PipelineUnderTest]:
-    """Return a maker of pipelines whose spans end so many rows before the next; None keeps the purge."""
+    """A maker of pipelines whose spans end so many rows before the next; None keeps the purge."""
 
     def make(setup: HonestSetup) -> PipelineUnderTest:
         def spans(panel: Panel) -> tuple[SpanPair, ...]:

@@ -1,7 +1,7 @@
-"""Instrument: what the pipeline can find, measured on markets with a known answer.
+"""Planted alpha: the power of the pipeline, measured on synthetic markets with an alpha of known strength.
 
-Planted markets say how much of an alpha of known strength each learner recovers; null markets, how often it is fooled;
-the temperature study, what the soft rank's τ does. Nothing measured on a synthetic market enters a trial log.
+Planted markets measure how much of the alpha each learner recovers; null markets, the false positives of the verdict;
+the temperature study, the effect of the soft rank's τ. Nothing measured on a synthetic market enters a trial log.
 """
 
 from strategy.studies.planted_alpha.market_calibration import Calibration, calibrate_market, save_calibration

@@ -1,6 +1,6 @@
-"""Measure: what one cell comes to. Every learner is judged on the same names and the same test sessions.
+"""Cell measures: the numbers of one cell. Every learner is evaluated on the same names and the same test sessions:
 
-The names are those for which the network has a complete window and, on a built-in market, the oracle a score.
+those names for which the network has a complete window and, on a built-in market, the oracle a score.
 """
 
 import time
@@ -24,11 +24,11 @@ from signals.score_metrics import information_coefficient, score_correlation, su
 from strategy.learning.learn import TrainingData, prepare_training_data
 from strategy.studies.planted_alpha.cells import Cell, Numbers
 
-__all__ = ["measure"]
+__all__ = ["measure_cell"]
 
 
-def measure(cell: Cell) -> Numbers:
-    """Return the numbers of a cell, computed with one thread.
+def measure_cell(cell: Cell) -> Numbers:
+    """The numbers of a cell, computed with one thread.
 
     Returns
     -------
@@ -49,14 +49,14 @@ def measure(cell: Cell) -> Numbers:
         inputs = _inputs(cell.market)
         training_data = prepare_training_data(cell.spec, inputs.panel)
         scores, training = _scores(cell, training_data, inputs)
-        scores = scores.where(_judged(training_data, inputs))
+        scores = scores.where(_common_names(training_data, inputs))
         numbers = (
             _signal(scores, training_data, inputs)
             | _book(cell, scores.iloc[training_data.split.test], inputs)
             | training
         )
-    told: Numbers = finite_or_none(numbers | {"seconds": time.process_time() - started})
-    return told
+    finite: Numbers = finite_or_none(numbers | {"seconds": time.process_time() - started})
+    return finite
 
 
 def _inputs(market: SyntheticSettings | BarsRequest) -> Inputs:
@@ -67,10 +67,10 @@ def _inputs(market: SyntheticSettings | BarsRequest) -> Inputs:
 
 
 def _scores(cell: Cell, training_data: TrainingData, inputs: Inputs) -> tuple[pd.DataFrame, Numbers]:
-    """Return scores on the panel's axes, NaN before validation for a network, and what training logged."""
+    """Scores on the panel's axes, NaN before validation for a network, and what training logged."""
     if cell.learner == "oracle":
         if inputs.oracle is None:
-            raise ValueError("real bars have no oracle: measure a network or ridge on them")
+            raise ValueError("real bars have no oracle: measure_cell a network or ridge on them")
         return inputs.oracle, {}
     if cell.learner == "ridge":
         return ridge_scores(fit_ridge(training_data.windows, training_data.split), training_data.windows), {}
@@ -88,8 +88,8 @@ def _scores(cell: Cell, training_data: TrainingData, inputs: Inputs) -> tuple[pd
     }
 
 
-def _judged(training_data: TrainingData, inputs: Inputs) -> pd.DataFrame:
-    """Return the names of each session on which every learner is judged."""
+def _common_names(training_data: TrainingData, inputs: Inputs) -> pd.DataFrame:
+    """The names of each session on which every learner is judged."""
     windows = training_data.windows
     complete = pd.DataFrame(windows.mask.cpu().numpy(), index=windows.sessions, columns=windows.tickers)
     return complete if inputs.oracle is None else complete & inputs.oracle.notna()

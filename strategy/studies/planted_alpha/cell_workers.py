@@ -1,20 +1,20 @@
-"""Workers: measure the cells that are missing, in this process or in several, and keep each as soon as it is known."""
+"""Cell workers: measure missing cells, in this process or in several, and cache each as soon as it is measure_cells."""
 
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from core.errors import RunError
-from core.parallel import Workers, as_finished
+from core.parallel import Workers, as_completed
 from core.progress import ProgressCallback, silent
 from strategy.runs.shared_folder import Shared
-from strategy.studies.planted_alpha.cell_measures import measure
+from strategy.studies.planted_alpha.cell_measures import measure_cell
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
 
-__all__ = ["measured"]
+__all__ = ["measure_cells"]
 
 
-def measured(
+def measure_cells(
     cells: Sequence[Cell],
     *,
     cache: CellCache,
@@ -22,7 +22,7 @@ def measured(
     workers: Workers | None = None,
     progress: ProgressCallback = silent,
 ) -> list[Numbers]:
-    """Return the numbers of every cell, in order; those that the cache lacks are measured first.
+    """The numbers of every cell, in order; those that the cache lacks are measure_cells first.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def measured(
     """
     waiting = [cell for cell in cells if cache.read(cell) is None]
     done, started = len(cells) - len(waiting), time.perf_counter()
-    progress(stage, done, len(cells), "" if waiting else "all known")
+    progress(stage, done, len(cells), "" if waiting else "all cached")
     for count, cell in enumerate(_finished(waiting, cache, workers or Workers()), start=1):
         left = (time.perf_counter() - started) / count * (len(waiting) - count)
         progress(stage, done + count, len(cells), f"{cell.name} · {_duration(left)} left")
@@ -55,13 +55,13 @@ def _finished(cells: Sequence[Cell], cache: CellCache, workers: Workers) -> Iter
     """Yield cells as they are measured and kept."""
     cache.root.mkdir(parents=True, exist_ok=True)  # so that a worker which sees no folder knows that it should
     keep, count = partial(_keep, Shared.of(cache.root)), min(workers.count, max(len(cells), 1))
-    for cell, _ in as_finished(keep, cells, workers=count, on=workers.on):
+    for cell, _ in as_completed(keep, cells, workers=count, on=workers.on):
         yield cell
 
 
 def _keep(shared: Shared, cell: Cell) -> None:
     shared.check()
-    CellCache(shared.folder).write(cell, measure(cell))
+    CellCache(shared.folder).write(cell, measure_cell(cell))
 
 
 def _kept(cell: Cell, cache: CellCache) -> Numbers:

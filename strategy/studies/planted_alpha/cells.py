@@ -69,7 +69,7 @@ class Cell:
         return {"market": market, "spec": self.spec.fingerprint(), "learner": self.learner}
 
     def fingerprint(self) -> str:
-        """Return the sha256 of facts and code, in hexadecimal."""
+        """The sha256 of facts and code, in hexadecimal."""
         deciding = self.facts | {"code": code_fingerprint(), "measuring": _measuring_code()}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
@@ -87,12 +87,12 @@ class CellCache:
     root: Path
 
     def path(self, cell: Cell) -> Path:
-        """Return the file of a cell."""
+        """The file of a cell."""
         words = re.sub(r"[^a-z0-9.]+", "-", cell.name.lower()).strip("-")
         return self.root / f"{words}-{cell.fingerprint()[:12]}.json"
 
     def read(self, cell: Cell) -> Numbers | None:
-        """Return what a cell measured; None if it was not measured, or its file is not what was written."""
+        """What a cell measured; None if it was not measured, or its file is not what was written."""
         path = self.path(cell)
         if not path.is_file():
             return None

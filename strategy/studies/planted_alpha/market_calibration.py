@@ -1,4 +1,4 @@
-"""Calibrate the market: run the studies asked for, and keep their tables, figures and page."""
+"""Market calibration: run the chosen studies and keep their tables."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ CELLS = "cells"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What the pipeline finds on markets with a known answer; a study that was not asked for is None.
+    """Results of the studies; None for a study that was not run.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ class Calibration:
     temperature: tuple[TemperatureTable, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
-        """Return settings and tables as plain values; NaN is None."""
-        found: dict[str, Any] = {
+        """Settings and tables as plain values; NaN is None."""
+        values: dict[str, Any] = {
             "settings": self.settings.as_json(),
             "planted": None if self.planted is None else [asdict(row) for row in self.planted.rows],
             "oracle": None if self.planted is None else self.planted.oracle_rows,
             "null": None if self.null is None else asdict(self.null),
             "temperature": [asdict(table) for table in self.temperature],
         }
-        told: dict[str, Any] = finite_or_none(found)
-        return told
+        finite: dict[str, Any] = finite_or_none(values)
+        return finite
 
 
 def calibrate_market(
@@ -64,7 +64,7 @@ def calibrate_market(
     workers: Workers | None = None,
     progress: ProgressCallback = silent,
 ) -> Calibration:
-    """Measure what the pipeline finds of an alpha of known strength, and what it finds where there is none.
+    """Measure how much of an alpha of known strength the pipeline finds, and how often it finds one that is not there.
 
     Cells already in ``out`` are read, not measured again. Nothing measured on a synthetic market enters a trial log: no
     strategy is chosen by it. Every setting tried on real bars does.
@@ -95,7 +95,7 @@ def calibrate_market(
     unknown = set(studies) - set(STUDIES)
     if unknown:
         raise ValueError(f"studies are {list(STUDIES)}, was {sorted(unknown)[0]!r}")
-    asked = (None,) if real is None else (None, real)
+    markets = (None,) if real is None else (None, real)
     return Calibration(
         settings=settings,
         planted=measure_planted(settings, cache=cache, workers=workers, progress=progress)
@@ -104,7 +104,7 @@ def calibrate_market(
         null=measure_null(settings, cache=cache, workers=workers, progress=progress) if "null" in studies else None,
         temperature=tuple(
             measure_temperature(settings, cache=cache, workers=workers, progress=progress, real=bars)
-            for bars in asked
+            for bars in markets
             if "temperature" in studies
         ),
     )

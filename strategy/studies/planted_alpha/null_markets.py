@@ -1,4 +1,4 @@
-"""Null markets: how often ridge is told something where nothing is planted.
+"""Null markets: false positives of ridge where nothing is planted.
 
 The verdict's rule calls every synthetic market NOT EVIDENCE. Here that one ground is lifted, or the rule would not be
 tried; each market has its own bars, so each is its own first trial.
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from backtests.verdict import Confidence, Grounds, weigh
 from core.parallel import Workers
 from core.progress import ProgressCallback, silent
-from strategy.studies.planted_alpha.cell_workers import measured
+from strategy.studies.planted_alpha.cell_workers import measure_cells
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
 from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings, planted_market
 
 __all__ = ["NullTable", "measure_null", "null_cells", "null_table"]
 
-WITHIN = 2.0  # standard errors
+NULL_BAND = 2.0  # standard errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullTable:
-    """What the null markets came to.
+    """Counts over the null markets.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class NullTable:
 
 
 def null_cells(settings: PlantedAlphaSettings) -> dict[int, Cell]:
-    """Return ridge on the null market of every seed."""
+    """Ridge on the null market of every seed."""
     spec = settings.spec()
     return {
         seed: Cell(
@@ -72,12 +72,12 @@ def measure_null(
 ) -> NullTable:
     """Measure ridge on every null market and count."""
     cells = null_cells(settings)
-    numbers = measured(list(cells.values()), cache=cache, workers=workers, progress=progress, stage="null markets")
+    numbers = measure_cells(list(cells.values()), cache=cache, workers=workers, progress=progress, stage="null markets")
     return null_table(dict(zip(cells, numbers, strict=True)))
 
 
 def null_table(numbers: Mapping[int, Numbers]) -> NullTable:
-    """Return the counts over measured null markets; a market without an error or a Sharpe ratio counts against."""
+    """The counts over measured null markets; a market without an error or a Sharpe ratio counts against."""
     found = [{name: math.nan if value is None else value for name, value in one.items()} for one in numbers.values()]
     coefficients = [one["ic"] for one in found]
     mean, count = sum(coefficients) / len(found), len(found)
@@ -85,7 +85,7 @@ def null_table(numbers: Mapping[int, Numbers]) -> NullTable:
     words = [_word(one, synthetic=False) for one in found]
     return NullTable(
         seeds=count,
-        within=sum(abs(one["ic"]) <= WITHIN * one["ic_error"] for one in found),
+        within=sum(abs(one["ic"]) <= NULL_BAND * one["ic_error"] for one in found),
         mean_ic=mean,
         ic_error=math.sqrt(spread / count),
         mean_sharpe=sum(one["sharpe"] for one in found) / count,

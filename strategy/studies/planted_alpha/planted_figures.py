@@ -1,4 +1,4 @@
-"""Figures of the calibration, as SVG; the same numbers give the same bytes."""
+"""Planted-alpha figures of the calibration, as SVG; the same numbers give the same bytes."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +26,7 @@ SIZE = (8.0, 3.4)  # inches
 
 
 def figure_names(calibration: Calibration) -> list[str]:
-    """Return the file names of the figures, those of planted markets first."""
+    """The file names of the figures, those of planted markets first."""
     names = [] if calibration.planted is None else ["planted_alpha.svg"]
     return names + [f"temperature_{position}.svg" for position in range(1, len(calibration.temperature) + 1)]
 

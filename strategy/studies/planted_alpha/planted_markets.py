@@ -8,7 +8,7 @@ from typing import Any
 from core.intervals import Interval
 from core.parallel import Workers
 from core.progress import ProgressCallback, silent
-from strategy.studies.planted_alpha.cell_workers import measured
+from strategy.studies.planted_alpha.cell_workers import measure_cells
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
 from strategy.studies.planted_alpha.seed_intervals import ratio_interval, seed_interval
 from strategy.studies.planted_alpha.study_settings import LEARNERS, NETWORKS, PlantedAlphaSettings, planted_market
@@ -77,12 +77,12 @@ class PlantedTable:
 
     @property
     def beyond_oracle(self) -> tuple[PlantedRow, ...]:
-        """Rows whose recovery is told from 1 from above: none, unless a learner reads the future."""
+        """Rows whose recovery is significantly above 1: none, unless a learner reads the future."""
         return tuple(row for row in self.rows if row.learner != "oracle" and row.recovery.low > 1.0)
 
 
 def planted_cells(settings: PlantedAlphaSettings) -> dict[tuple[float, str, int], Cell]:
-    """Return the cells by (planted IC, learner, seed), those that train first."""
+    """The cells by (planted IC, learner, seed), those that train first."""
     keys = [
         (level, learner, seed)
         for learner in sorted(settings.learners, key=LEARNERS.index)
@@ -101,12 +101,14 @@ def measure_planted(
 ) -> PlantedTable:
     """Measure every cell of the planted study and return its table."""
     cells = planted_cells(settings)
-    numbers = measured(list(cells.values()), cache=cache, workers=workers, progress=progress, stage="planted markets")
+    numbers = measure_cells(
+        list(cells.values()), cache=cache, workers=workers, progress=progress, stage="planted markets"
+    )
     return planted_table(settings, dict(zip(cells, numbers, strict=True)))
 
 
 def planted_table(settings: PlantedAlphaSettings, numbers: Mapping[tuple[float, str, int], Numbers]) -> PlantedTable:
-    """Return the table of measured cells.
+    """The table of measured cells.
 
     Parameters
     ----------
@@ -129,20 +131,22 @@ def planted_table(settings: PlantedAlphaSettings, numbers: Mapping[tuple[float, 
 
 
 def _seeds(settings: PlantedAlphaSettings, learner: str) -> tuple[int, ...]:
-    """Return the markets of a learner; the oracle's are many, because it needs no training."""
+    """The markets of a learner; the oracle's are many, because it needs no training."""
     more = settings.oracle_seeds if learner == "oracle" else ()
     return tuple(dict.fromkeys((*settings.seeds, *more)))
 
 
 def _row(level: float, learner: str, found: Mapping[int, tuple[Numbers, Numbers]]) -> PlantedRow:
-    """Return the row of a learner from its own and the oracle's numbers by seed."""
+    """The row of a learner from its own and the oracle's numbers by seed."""
     own, oracle = zip(*found.values(), strict=True)
-    told = ratio_interval(_named(own, "ic"), _named(oracle, "ic")) if level else Interval(math.nan, math.nan, math.nan)
+    recovery = (
+        ratio_interval(_named(own, "ic"), _named(oracle, "ic")) if level else Interval(math.nan, math.nan, math.nan)
+    )
     return PlantedRow(
         level=level,
         learner=learner,
         ic=seed_interval(_named(own, "ic")),
-        recovery=told,
+        recovery=recovery,
         oracle_correlation=seed_interval(_named(own, "oracle_correlation")),
         sharpe=seed_interval(_named(own, "sharpe")),
     )

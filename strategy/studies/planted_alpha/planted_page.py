@@ -1,4 +1,4 @@
-"""Page: the calibration as Markdown, conventions first, every number from the cells."""
+"""Planted-alpha page: the calibration as Markdown, conventions first, every number from the cells."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ __all__ = ["PAGE", "render_page", "write_page"]
 PAGE = "planted_alpha.md"
 
 CONVENTIONS = """\
-- SYNTHETIC: a table that says so is of built-in markets (`docs/synthetic_market.md`). It tells what the machinery can
-  find, never that a strategy works, and enters no trial log. A setting tried on real bars is a trial and is logged.
+- SYNTHETIC: a table that says so is of built-in markets (`docs/synthetic_market.md`). It measures what the machinery
+  can find, never that a strategy works, and enters no trial log. A setting tried on real bars is a trial and is logged.
 - IC: mean over the test sessions of the within-session rank correlation with the forward return (fill at the next
   open, one session held), on names with a full window and an oracle score; the same names for every learner.
 - Intervals: Student's t over seeds, 95 %. A seed is a market and, on it, a training, so an interval counts the luck of
@@ -24,7 +24,7 @@ CONVENTIONS = """\
 - Not HAC errors along the oracle: the factor that its holders share has mean 0 in every block of 250 sessions, which
   errors for dependent sessions cannot know; they come out too wide. Training, validation and test are whole blocks.
 - Recovery: measured IC ÷ the oracle's IC on the same names and sessions, ratio of means over seeds with Fieller's
-  interval (1954); "no bounds" where the oracle's own IC is not told from zero. Nothing to recover at a planted IC of 0.
+  interval (1954); "no bounds" where the oracle's own IC is not significant. Nothing to recover at a planted IC of 0.
 - Net Sharpe ratio: annual (252 sessions), after costs, of the `quintile_long_short` book on the scores.
 - The oracle is measured on more markets than the learners, because it needs no training; on the learners' own few
   markets, whose last years are shared by all strengths, it may be lucky or not.
@@ -40,7 +40,7 @@ def write_page(calibration: Calibration, folder: Path) -> list[Path]:
 
 
 def render_page(calibration: Calibration) -> str:
-    """Return the page as Markdown, ended by a newline."""
+    """The page as Markdown, ended by a newline."""
     parts = ["# What the pipeline finds of a planted alpha", _setting(calibration.settings), CONVENTIONS.rstrip()]
     figures = figure_names(calibration)
     for title, columns, rows in text_tables(calibration):
@@ -67,7 +67,7 @@ def _markdown(columns: list[str], rows: list[list[str]]) -> str:
 
 
 def _findings(calibration: Calibration) -> list[str]:
-    """Return what the tables say, sentence by sentence."""
+    """Findings of the tables, one sentence each."""
     found = [] if calibration.planted is None else _planted_findings(calibration.planted)
     return found + ([] if calibration.null is None else [_null_finding(calibration.null)])
 
@@ -79,7 +79,7 @@ def _planted_findings(table: PlantedTable) -> list[str]:
         f"Over {len(table.oracle_seeds)} markets the oracle's interval does not hold the planted IC at {uncovered}."
         if uncovered
         else f"Over {len(table.oracle_seeds)} markets the oracle's interval holds the planted IC at every strength.",
-        f"Recovery is told from 1, from above: {beyond}. Look for a leak."
+        f"Recovery is significantly above 1: {beyond}. Look for a leak."
         if beyond
         else "No learner's recovery is above 1 beyond noise.",
     ]
@@ -87,10 +87,13 @@ def _planted_findings(table: PlantedTable) -> list[str]:
 
 
 def _least_found(table: PlantedTable, learner: str) -> str:
-    told: list[PlantedRow] = [row for row in table.rows if row.learner == learner and row.ic.low > 0.0 < row.level]
-    if not told:
-        return f"{learner}: its IC is told from zero at no planted strength here."
-    return f"{learner}: its IC is told from zero from a planted IC of {min(row.level for row in told):g} on."
+    significant: list[PlantedRow] = [
+        row for row in table.rows if row.learner == learner and row.ic.low > 0.0 < row.level
+    ]
+    if not significant:
+        return f"{learner}: its IC is significantly above zero at no planted IC here."
+    least = min(row.level for row in significant)
+    return f"{learner}: its IC is significantly above zero from a planted IC of {least:g} on."
 
 
 def _null_finding(table: NullTable) -> str:

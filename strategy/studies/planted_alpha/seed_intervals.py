@@ -1,4 +1,4 @@
-"""Intervals over seeds: Student's t for a mean, Fieller's for a ratio of two means.
+"""Seed intervals: Student's t for a mean, Fieller's for a ratio of two means.
 
 Seeds are independent markets, so an interval over them counts everything that differs between markets. They are few:
 with three, a 95 % interval is 4.3 standard errors to either side.
@@ -17,7 +17,7 @@ CONFIDENCE = 0.95
 
 
 def seed_interval(values: Sequence[float]) -> Interval:
-    """Return the mean over seeds with its 95 % t interval; NaN bounds with fewer than two seeds.
+    """The mean over seeds with its 95 % t interval; NaN bounds with fewer than two seeds.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def seed_interval(values: Sequence[float]) -> Interval:
 
 
 def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
-    """Return the ratio of two paired means with its 95 % interval.
+    """The ratio of two paired means with its 95 % interval.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -
     Returns
     -------
     Interval
-        Without bounds (NaN) where the mean of the denominators is not told from zero.
+        Without bounds (NaN) where the mean of the denominators is not significantly different from zero.
 
     References
     ----------

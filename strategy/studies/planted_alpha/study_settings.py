@@ -1,4 +1,4 @@
-"""Settings of the instrument: how large a market, how strong an alpha, which learners, how often."""
+"""Study settings: how large a market, how strong an alpha, which learners, how many seeds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ LEARNERS = (*NETWORKS, "ridge", "oracle")
 
 
 class PlantedAlphaSettings(Settings):
-    """What the instrument measures.
+    """Settings of the planted-alpha study.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ class PlantedAlphaSettings(Settings):
     assignments: tuple[str, ...] = (*SPLIT, *SMALL)
 
     def spec(self, *assignments: str) -> StrategySpec:
-        """Return the strategy that is measured, with further assignments."""
+        """The strategy that is measured, with further assignments."""
         return override(load_spec(BOOK), (*self.assignments, *assignments))
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
+        """The settings as plain values."""
         return self.model_dump(mode="json")
 
 
@@ -80,5 +80,5 @@ FULL = SPLIT  # assignments of the shipped network, 2 × 128 units and 90 sessio
 
 
 def planted_market(settings: PlantedAlphaSettings, *, seed: int, level: float) -> SyntheticSettings:
-    """Return the market of a seed; another level plants another alpha into the same draws."""
+    """The market of a seed; another level plants another alpha into the same draws."""
     return SyntheticSettings(seed=seed, planted_ic=level, n_tickers=settings.n_tickers, n_sessions=settings.n_sessions)

@@ -1,4 +1,4 @@
-"""Tables: titles, columns and rows of text of every study, the same on the console and on the page."""
+"""Study tables: titles, columns and rows of text of every study, the same on the console and on the page."""
 
 import math
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class TextTable(NamedTuple):
 
 
 def text_tables(calibration: Calibration) -> list[TextTable]:
-    """Return the tables of the studies that were run."""
+    """The tables of the studies that were run."""
     found = [] if calibration.planted is None else [_planted(calibration.planted), _oracle(calibration.planted)]
     found += [] if calibration.null is None else [_null(calibration.null)]
     return found + [_temperature(table) for table in calibration.temperature]

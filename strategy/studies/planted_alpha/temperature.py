@@ -16,7 +16,7 @@ from market.request import BarsRequest
 from models.sample_splits import resolve_split
 from strategy.learning.learn import HORIZON
 from strategy.runs.store import RunStore
-from strategy.studies.planted_alpha.cell_workers import measured
+from strategy.studies.planted_alpha.cell_workers import measure_cells
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
 from strategy.studies.planted_alpha.seed_intervals import seed_interval
 from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings, planted_market
@@ -109,13 +109,15 @@ def measure_temperature(
     if real is None:
         cells = temperature_cells(settings)
         market = f"built-in markets, planted IC {settings.temperature_level:g} (SYNTHETIC)"
-        numbers = measured(
+        numbers = measure_cells(
             list(cells.values()), cache=cache, workers=workers, progress=progress, stage="temperature, planted"
         )
         return temperature_table(settings, dict(zip(cells, numbers, strict=True)), market=market)
     panel = load_inputs(real.request).panel
     cells = temperature_cells(settings, request=real.request, bars=panel.fingerprint())
-    numbers = measured(list(cells.values()), cache=cache, workers=workers, progress=progress, stage="temperature, real")
+    numbers = measure_cells(
+        list(cells.values()), cache=cache, workers=workers, progress=progress, stage="temperature, real"
+    )
     count_trials(list(zip(cells.values(), numbers, strict=True)), panel, TrialLog(real.store.root))
     market = f"{panel.facts.source} (universe: {panel.facts.universe})"
     return temperature_table(settings, dict(zip(cells, numbers, strict=True)), market=market)
@@ -124,7 +126,7 @@ def measure_temperature(
 def temperature_cells(
     settings: PlantedAlphaSettings, *, request: BarsRequest | None = None, bars: str = ""
 ) -> dict[Key, Cell]:
-    """Return the cells by (scale, τ, seed), on planted markets or on the bars of a request with that fingerprint."""
+    """The cells by (scale, τ, seed), on planted markets or on the bars of a request with that fingerprint."""
     return {
         (scale, temperature, seed): Cell(
             name=f"{'planted' if request is None else 'real'}, {scale}, τ {temperature:g}, seed {seed}",
@@ -165,7 +167,7 @@ def count_trials(found: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog)
 def temperature_table(
     settings: PlantedAlphaSettings, numbers: Mapping[Key, Numbers], *, market: str
 ) -> TemperatureTable:
-    """Return the table of measured cells."""
+    """The table of measured cells."""
     rows = tuple(
         _row(scale, temperature, [numbers[scale, temperature, seed] for seed in settings.seeds])
         for scale in settings.rank_scales

@@ -37,7 +37,7 @@ class PaperLog(ChainedLog):
 
 
 def open_paper(folder: VersionFolder, store: Path, *, clock: Callable[[], dt.datetime] | None = None) -> PaperLog:
-    """Return the paper log of a version in a store of runs; its first entries name the version.
+    """The paper log of a version in a store of runs; its first entries name the version.
 
     Parameters
     ----------
@@ -110,12 +110,12 @@ def commit_decision(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Entr
 
 
 def decisions(log: PaperLog) -> list[Entry]:
-    """Return the decisions of a log, oldest first."""
+    """The decisions of a log, oldest first."""
     return [entry for entry in log.entries() if entry.kind == DECISION]
 
 
 def committed_weights(log: PaperLog, panel: Panel) -> pd.DataFrame:
-    """Return the weights that were committed in time, by the session of their decision.
+    """The weights that were committed in time, by the session of their decision.
 
     Raises
     ------

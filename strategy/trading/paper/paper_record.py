@@ -1,4 +1,4 @@
-"""Record: what a paper log has come to so far, with the gates that the reference asks of paper trading."""
+"""Paper record: the results of a paper log so far, with the reference's gates for paper trading."""
 
 import math
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class PaperRecord:
     gates: tuple[Gate, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return counts, returns and gates as plain JSON values; NaN is None."""
+        """Counts, returns and gates as plain JSON values; NaN is None."""
         return {
             "version": self.version,
             "decisions": len(self.decisions),
@@ -101,7 +101,7 @@ def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecor
 
 
 def _flat_share(made: pd.DataFrame) -> float:
-    """Return the share of decisions that a kill switch made flat; NaN where none ever did."""
+    """The share of decisions that a kill switch made flat; NaN where none ever did."""
     return float(made["flat"].mean()) if made["flat"].any() else math.nan
 
 

@@ -1,4 +1,4 @@
-"""Replaying: every committed decision and every score of a paper log, made again from the bars."""
+"""Paper replay: every committed decision and every score of a paper log, recomputed from the bars."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ __all__ = ["replay_paper"]
 
 
 def replay_paper(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> list[str]:
-    """Return every difference between a paper log and what the version decides and earns on these bars.
+    """Every difference between a paper log and what the version decides and earns on these bars.
 
     A decision is a row of the book on the whole bars: what is decided at a close does not depend on later ones.
 

@@ -1,4 +1,4 @@
-"""Scoring: what committed decisions came to, one entry a session, by the same engine as every backtest."""
+"""Paper scores: the returns of committed decisions, one entry per session, by the engine of every backtest."""
 
 from typing import Any
 
@@ -33,11 +33,11 @@ def score_fills(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> int:
     if result is None:
         return 0
     known = {entry.facts["session"]: entry.facts for entry in scored(log)}
-    told = {entry.facts["session"] for entry in log.entries() if entry.kind == RESTATED}
+    noted = {entry.facts["session"] for entry in log.entries() if entry.kind == RESTATED}
     fresh = [facts for facts in session_facts(result) if facts["session"] not in known]
     for facts in session_facts(result):
         before = known.get(facts["session"])
-        if before and facts["session"] not in told and abs(before["net"] - facts["net"]) > RESTATED_TOLERANCE:
+        if before and facts["session"] not in noted and abs(before["net"] - facts["net"]) > RESTATED_TOLERANCE:
             log.append(RESTATED, session=facts["session"], written=before["net"], now=facts["net"])
     for facts in fresh:
         log.append(SCORE, **facts)
@@ -45,7 +45,7 @@ def score_fills(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> int:
 
 
 def paper_backtest(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> BacktestResult | None:
-    """Return the backtest of the decisions that were committed in time; None before the first fill."""
+    """The backtest of the decisions that were committed in time; None before the first fill."""
     weights = committed_weights(log, panel)
     spec = frozen.spec
     if not len(weights.loc[: panel.sessions[-1 - spec.execution.delay]]):
@@ -54,7 +54,7 @@ def paper_backtest(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Backt
 
 
 def session_facts(result: BacktestResult) -> list[dict[str, Any]]:
-    """Return the numbers of each session as the log keeps them."""
+    """The numbers of each session as the log keeps them."""
     lines = (result.net_returns, result.gross_returns, result.turnover, result.cost)
     rows = zip(*(line.tolist() for line in lines), strict=True)
     return [
@@ -64,5 +64,5 @@ def session_facts(result: BacktestResult) -> list[dict[str, Any]]:
 
 
 def scored(log: PaperLog) -> list[Entry]:
-    """Return the scored sessions of a log, oldest first."""
+    """The scored sessions of a log, oldest first."""
     return [entry for entry in log.entries() if entry.kind == SCORE]

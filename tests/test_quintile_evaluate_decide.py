@@ -1,4 +1,4 @@
-"""The doors: given scores judged, the next session's book decided, a new strategy begun."""
+"""``evaluate``, ``decide`` and ``new``: given scores judged, the next book decided, a new strategy written."""
 
 import json
 from dataclasses import replace

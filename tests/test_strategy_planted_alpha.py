@@ -1,4 +1,4 @@
-"""The instrument: cells are measured once, a torn one again, and the tables are the arithmetic they say."""
+"""Planted alpha: cells are measured once, a torn one again, and the tables are the arithmetic they say."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from core.errors import RunError
 from core.parallel import Workers
 from market.request import BarsRequest
 from quintile.cli import app
-from strategy.studies.planted_alpha.cell_workers import measured
+from strategy.studies.planted_alpha.cell_workers import measure_cells
 from strategy.studies.planted_alpha.cells import CellCache, Numbers
 from strategy.studies.planted_alpha.market_calibration import Calibration, calibrate_market
 from strategy.studies.planted_alpha.null_markets import null_table
@@ -51,7 +51,7 @@ CHEAP = TINY.model_copy(update={"learners": ("ridge", "oracle"), "levels": (0.1,
 def cheap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of measured cells; copy before changing anything in it."""
     folder = tmp_path_factory.mktemp("cells")
-    measured(list(planted_cells(CHEAP).values()), cache=CellCache(folder), stage="cells")
+    measure_cells(list(planted_cells(CHEAP).values()), cache=CellCache(folder), stage="cells")
     return folder
 
 
@@ -65,7 +65,7 @@ def stamps(cache: CellCache) -> dict[str, int]:
 
 
 def again(cache: CellCache) -> list[Numbers]:
-    return measured(list(planted_cells(CHEAP).values()), cache=cache, stage="cells")
+    return measure_cells(list(planted_cells(CHEAP).values()), cache=cache, stage="cells")
 
 
 def test_a_finished_cell_is_read_and_not_measured_again(own: CellCache) -> None:
@@ -273,7 +273,7 @@ def test_two_workers_give_the_numbers_of_one(on: str, own: CellCache, tmp_path: 
         pytest.importorskip("ray", reason="Ray is not installed: pip install 'quintile[ray]'")
     monkeypatch.chdir(tmp_path)
     cells = list(planted_cells(CHEAP).values())
-    found = measured(cells, cache=CellCache(Path("two")), workers=Workers(count=2, on=on), stage="cells")
+    found = measure_cells(cells, cache=CellCache(Path("two")), workers=Workers(count=2, on=on), stage="cells")
     assert [{**one, "seconds": 0.0} for one in found] == [{**own.read(cell), "seconds": 0.0} for cell in cells]
 
 
@@ -291,12 +291,12 @@ def test_cells_that_were_finished_before_a_worker_was_killed_are_kept(on: str, t
                     process.kill()
 
     with pytest.raises(RunError, match="a worker was killed"):
-        measured(
+        measure_cells(
             cells, cache=cache, workers=Workers(count=2, on=on), progress=kill_once_something_is_kept, stage="cells"
         )
     kept = stamps(cache)
     assert 0 < len(kept) < len(cells)
-    measured(cells, cache=cache, stage="cells")
+    measure_cells(cells, cache=cache, stage="cells")
     assert kept.items() <= stamps(cache).items()
 
 
