@@ -83,7 +83,7 @@ training
     raw-scale temperature, set in the spec
         test_traps.py::test_a_temperature_in_raw_units_no_longer_ranks
     every comparison is a trial
-        test_strategy_doors.py::test_other_scores_are_another_trial
+        test_quintile_evaluate_decide.py::test_other_scores_are_another_trial
     level features rewrite history
         test_signals_features.py::test_scaling_a_stock_by_a_power_of_two_changes_no_bit
     forward-filled prices make fake zero returns
