@@ -28,7 +28,6 @@ from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
 from market.returns import forward_returns
 from portfolio.book import Book
-from portfolio.book_settings import BookSettings
 from portfolio.rules import TradingRules
 from signals.score_metrics import (
     ICDecay,
@@ -42,7 +41,7 @@ from signals.score_metrics import (
     summarize_ic,
 )
 
-__all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores", "optimizer_note"]
+__all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores"]
 
 MODEL = "model"
 
@@ -172,9 +171,9 @@ def evaluate_scores(
         for name, book in books.items()
     }
     market, own = equal_weight_market(inputs.panel), results[rules.name]
-    filtered = next((book for book in rules.books.values() if book.builder == "filter_negative"), None)
     n_random = N_RANDOM_OPTIMIZED if rules.portfolio.is_optimized else N_RANDOM
     seeds = counted(range(n_random), partial(progress, "random books"))
+    shorts, unfiltered = _short_filter(rules, inputs, scores=scores, model=model)
     return Evaluation(
         rules=rules,
         inputs=inputs,
@@ -187,8 +186,8 @@ def evaluate_scores(
             rules, inputs, scores=scores, baselines=others, net_returns=own.net_returns, seeds=seeds
         ),
         studies=_studies(rules, inputs, books, results, market=market),
-        shorts=None if filtered is None else _shorts(rules, inputs, filtered, scores=scores, model=model),
-        unfiltered=None if filtered is None else unfiltered_returns(rules, inputs, filtered, scores=scores),
+        shorts=shorts,
+        unfiltered=unfiltered,
         model=model,
         what_ifs=run_what_ifs(
             rules,
@@ -227,36 +226,30 @@ def _studies(
     return studies
 
 
-def _shorts(
-    rules: TradingRules, inputs: Inputs, book: BookSettings, *, scores: pd.DataFrame, model: ModelStudy | None
-) -> pd.DataFrame:
-    error = None if model is None else model.level_error
-    return short_filter_table(rules, inputs, book, scores=scores, level_error=error)
+def _short_filter(
+    rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, model: ModelStudy | None
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Table and returns with and without the filter, of the first filter-negative book; None without such a book."""
+    book = next((book for book in rules.books.values() if book.builder == "filter_negative"), None)
+    if book is None:
+        return None, None
+    level_error = None if model is None else model.level_error
+    table = short_filter_table(rules, inputs, book, scores=scores, level_error=level_error)
+    return table, unfiltered_returns(rules, inputs, book, scores=scores)
 
 
 def _signal(
     rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
 ) -> SignalEvaluation:
     forward = forward_returns(inputs.panel, rules.execution).loc[scores.index]
-    compared = {MODEL: scores, **baselines}
-    oracle = inputs.oracle
+    compared, recovery = {MODEL: scores, **baselines}, {}
+    if inputs.oracle is not None:
+        oracle = inputs.oracle.loc[scores.index]
+        recovery = {name: score_correlation(theirs, oracle) for name, theirs in compared.items()}
     return SignalEvaluation(
         ic={name: information_coefficient(theirs, forward) for name, theirs in compared.items()},
         decay=ic_decay(scores, inputs.panel, rules.execution),
         quantiles=quantile_returns(scores, forward, predicted=scores),
         study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors),
-        recovery={}
-        if oracle is None
-        else {name: score_correlation(theirs, oracle.loc[scores.index]) for name, theirs in compared.items()},
-    )
-
-
-def optimizer_note(name: str, diagnostics: pd.DataFrame) -> str:
-    """Say how often an optimised book was rebalanced and how often it was held for want of a solution; else empty."""
-    if "solver_failed" not in diagnostics:
-        return ""
-    rebalanced, failed = int((diagnostics["n_scored"] > 0).sum()), int(diagnostics["solver_failed"].sum())
-    return (
-        f"{name}: weights optimised at {rebalanced} rebalances and held between; at {failed} more the optimiser found "
-        "none within the limits and the book was held."
+        recovery=recovery,
     )

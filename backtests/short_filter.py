@@ -9,7 +9,7 @@ from market.inputs import Inputs
 from portfolio.book_settings import BookSettings
 from portfolio.rules import TradingRules
 
-__all__ = ["short_filter_table", "short_leg_note", "unfiltered_returns"]
+__all__ = ["short_filter_table", "unfiltered_returns"]
 
 
 def short_filter_table(
@@ -71,15 +71,6 @@ def unfiltered_returns(
         for name, book in variants.items()
     }
     return net_returns_of(cut, weights, execution=rules.execution, costs=rules.costs)
-
-
-def short_leg_note(name: str, diagnostics: pd.DataFrame) -> str:
-    """Warn where a book with a short leg picked no short name in most sessions; else the empty string."""
-    decided = diagnostics[diagnostics["n_scored"] > 0]
-    without = int((decided["n_short"] == 0).sum())
-    if 2 * without <= len(decided):
-        return ""
-    return f"{name} picked no short name in {without} of {len(decided)} sessions: it was a long-only book there."
 
 
 def _row(diagnostics: pd.DataFrame, returns: pd.Series) -> dict[str, float]:

@@ -23,7 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("core", "market", "signals", "models", "portfolio", "backtests", "strategy", "tests", "pyproject.toml")
+COPIED = (
+    "core",
+    "market",
+    "signals",
+    "models",
+    "portfolio",
+    "backtests",
+    "strategy",
+    "quintile",
+    "tests",
+    "pyproject.toml",
+)
 LIBRARIES = ("numpy", "pandas", "scipy.stats", "pydantic", "hypothesis", "pytest", "torch", "vectorbt", "quantstats")
 LIMIT = 120  # seconds a mutant
 MIN_KILLED = 0.9
@@ -54,7 +65,6 @@ EXPLAINED: dict[str, str] = {
     "else terms.borrowing) * free  →  free >= 0.0": "interest on cash of 0 is 0 at any rate",
     "equity / gross if gross > 0.0": "a flat book has no margin call, whether its level is infinite or NaN",
     "has_impact else np.empty((0, 0)),  →  1": "the volume of a book without impact is never read",
-    "zip(*bars, strict=True)": "the frames have one index by construction; the flag is a second look",
     "capital: float = 1e6": "the engine always says the capital",
     "BLOCK = 2**19": "the size of a block changes memory and no result",
     "height = max(1, block //": "the size of a block changes memory and no result",
@@ -70,8 +80,7 @@ EXPLAINED: dict[str, str] = {
     "variance.where(variance > 0)": "0 ÷ 0 is NaN too",
     "rows, -1), axis=0)  →  2": "any negative row says that there was no print yet",
     "net >= 1.0 + ROUNDING": "differs only for a net exposure of exactly 1 + 1e-9",
-    "values.sum(axis=1))  →  1.0": "a row without a decision counts as net 1 instead of 0, and 1 is allowed too",
-    "panel.sessions >= event['session']": "differs only for a delisting dated on the very twentieth silent session",
+    "missing.all(axis=1)]] = 0.0  →  1.0": "a row without a decision counts as net 1, which is allowed too",
 }
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
@@ -131,7 +140,7 @@ def mutants_of(module: str) -> Iterator[Mutant]:
 
 def _nodes(tree: ast.Module) -> list[ast.expr]:
     """Return the expressions that compute: no annotation, no docstring, no message of an error, no ``__all__``."""
-    found: list[ast.expr] = []
+    expressions: list[ast.expr] = []
 
     def visit(node: ast.AST) -> None:
         if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.JoinedStr):
@@ -141,7 +150,7 @@ def _nodes(tree: ast.Module) -> list[ast.expr]:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("__all__", "ENGINE"):
             return
         if isinstance(node, ast.expr):
-            found.append(node)
+            expressions.append(node)
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list", "type_params"):
                 continue
@@ -150,7 +159,7 @@ def _nodes(tree: ast.Module) -> list[ast.expr]:
                     visit(child)
 
     visit(tree)
-    return found
+    return expressions
 
 
 def _variants(node: ast.expr) -> list[ast.expr]:
@@ -212,9 +221,9 @@ def _run_tests(module: str, tree: Path) -> int:
         os.dup2(nowhere.fileno(), 2)
     os.chdir(tree)
     sys.path.insert(0, str(tree))
-    words = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--rootdir", str(tree)]
-    words += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # libraries are imported before pytest starts
-    return int(pytest.main([*words, *(str(tree / "tests" / name) for name in TESTS[module])]))
+    options = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--rootdir", str(tree)]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # libraries are imported before pytest starts
+    return int(pytest.main([*options, *(str(tree / "tests" / name) for name in TESTS[module])]))
 
 
 def _outcome(child: int) -> int:
@@ -253,35 +262,35 @@ def preload() -> None:
 
 def main() -> int:
     """Run, print the table, and return the exit code."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--sample", type=int, help="mutants a module at most")
-    words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--only", default="", help="modules whose path contains this")
-    words.add_argument("--out", type=Path, help="write the table there too")
-    asked = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sample", type=int, help="mutants a module at most")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="modules whose path contains this")
+    parser.add_argument("--out", type=Path, help="write the table there too")
+    options = parser.parse_args()
     preload()
     table, survivors = [], []
     with tempfile.TemporaryDirectory() as folder:
         tree = copied_tree(Path(folder))
         for module in TESTS:
-            if asked.only in module:
-                told, lived = _module_run(module, tree, asked)
-                table.append(told)
+            if options.only in module:
+                row, lived = _module_run(module, tree, options)
+                table.append(row)
                 survivors += lived
     killed, tried = (sum(row[place] for row in table) for place in (1, 2))
     lines = [f"{name:<32} {hit:>4} of {all_:>4} killed ({hit / all_:.1%})" for name, hit, all_ in table]
     lines += [f"{'all':<32} {killed:>4} of {tried:>4} killed ({killed / tried:.1%})"]
     lines += [f"survivor  {mutant.name}  ({_reason(mutant)})" for mutant in survivors]
     print("\n".join(lines))
-    if asked.out:
-        asked.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return int(killed / tried < MIN_KILLED)
 
 
-def _module_run(module: str, tree: Path, asked: argparse.Namespace) -> tuple[tuple[str, int, int], list[Mutant]]:
+def _module_run(module: str, tree: Path, options: argparse.Namespace) -> tuple[tuple[str, int, int], list[Mutant]]:
     chosen = list(mutants_of(module))
-    if asked.sample and asked.sample < len(chosen):
-        chosen = random.Random(asked.seed).sample(chosen, asked.sample)
+    if options.sample and options.sample < len(chosen):
+        chosen = random.Random(options.seed).sample(chosen, options.sample)
     untouched = Mutant(module, 0, "unchanged", (ROOT / module).read_text(encoding="utf-8"))
     if is_killed(untouched, tree):
         raise SystemExit(f"the tests of {module} fail without a mutation: mend them first")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.breakdown.book_study import short_leg_note
 from backtests.comparison.baseline_books import _dealer, compare_with_baselines, dealt_in_order, price_baselines
 from backtests.comparison.baseline_comparison import (
     Baseline,
@@ -15,7 +16,7 @@ from backtests.comparison.baseline_comparison import (
 from backtests.engine.backtest import run_backtest
 from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import traded_part
-from backtests.short_filter import short_filter_table, short_leg_note
+from backtests.short_filter import short_filter_table
 from backtests.statistics.metrics import sharpe_ratio
 from core.intervals import Interval
 from market.inputs import Inputs

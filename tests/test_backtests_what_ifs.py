@@ -38,9 +38,9 @@ def matrix(spec, inputs, scores):
     return stress_matrix(spec.rules, inputs, scores=scores)
 
 
-def backtest(spec, panel, scores):
-    weights = decide_book(spec.rules, panel, scores).weights
-    return run_backtest(panel, weights, execution=spec.execution, costs=spec.costs)
+def backtest(rules, panel, scores):
+    weights = decide_book(rules, panel, scores).weights
+    return run_backtest(panel, weights, execution=rules.execution, costs=rules.costs)
 
 
 def test_the_matrix_has_every_pair_once(matrix):
@@ -83,7 +83,7 @@ def test_smoothing_less_trades_more(spec, inputs, scores):
     frontier = smoothing_frontier(spec.rules, inputs, scores=scores)
     assert frontier["turnover"].is_monotonic_increasing
     assert (frontier["sharpe_gross"] > frontier["sharpe"]).all()
-    own = backtest(spec, inputs.panel, scores)
+    own = backtest(spec.rules, inputs.panel, scores)
     row = frontier.loc[spec.portfolio.smoothing]
     assert row["sharpe"] == pytest.approx(sharpe_ratio(own.net_returns), rel=1e-9)
     assert row["turnover"] == pytest.approx(own.turnover.mean(), rel=1e-9)
@@ -96,14 +96,14 @@ def test_a_universe_without_history_refuses_its_rows_and_keeps_the_others(spec, 
     assert found["sharpe"].notna().sum() >= 15
 
 
-def test_everything_is_told_by_name(spec, inputs, scores):
+def test_every_row_has_its_name(spec, inputs, scores):
     weights = decide_book(spec.rules, inputs.panel, scores).weights
     result = run_backtest(inputs.panel, weights, execution=spec.execution, costs=spec.costs)
     found = run_what_ifs(spec.rules, inputs, scores=scores, book=(weights, result))
-    told = found.sharpes()
-    assert sum(name.startswith(tuple(LEGS)) for name in told) == 21
-    assert told["costs 5"] == told["delay 1"] == pytest.approx(sharpe_ratio(result.net_returns), rel=1e-9)
-    assert np.isfinite(list(told.values())).all()
+    sharpes = found.sharpes()
+    assert sum(name.startswith(tuple(LEGS)) for name in sharpes) == 21
+    assert sharpes["costs 5"] == sharpes["delay 1"] == pytest.approx(sharpe_ratio(result.net_returns), rel=1e-9)
+    assert np.isfinite(list(sharpes.values())).all()
     plain = found.as_dict()
     assert len(plain["stress"]) == 21
     assert plain["stress"][0]["legs"] == "50/50"

@@ -15,7 +15,7 @@ from backtests.statistics.factor_regression import FactorFit, factor_fit
 from backtests.statistics.metrics import rolling_beta
 from market import Panel
 
-__all__ = ["BookStudy", "book_study"]
+__all__ = ["BookStudy", "book_study", "optimizer_note", "short_leg_note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,4 +89,24 @@ def book_study(
         beta=rolling_beta(result.net_returns, market),
         sectors=None if sectors is None else sector_table(result, panel, sectors),
         factors=None if factors is None else factor_fit(result.net_returns, factors),
+    )
+
+
+def short_leg_note(name: str, diagnostics: pd.DataFrame) -> str:
+    """Warn where a book with a short leg picked no short name in most sessions; else the empty string."""
+    decided = diagnostics[diagnostics["n_scored"] > 0]
+    without = int((decided["n_short"] == 0).sum())
+    if 2 * without <= len(decided):
+        return ""
+    return f"{name} picked no short name in {without} of {len(decided)} sessions: it was a long-only book there."
+
+
+def optimizer_note(name: str, diagnostics: pd.DataFrame) -> str:
+    """Say how often an optimised book was rebalanced and how often it was held for want of a solution; else empty."""
+    if "solver_failed" not in diagnostics:
+        return ""
+    rebalanced, failed = int((diagnostics["n_scored"] > 0).sum()), int(diagnostics["solver_failed"].sum())
+    return (
+        f"{name}: weights optimised at {rebalanced} rebalances and held between; at {failed} more the optimiser found "
+        "none within the limits and the book was held."
     )

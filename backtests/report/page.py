@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backtests.evaluation import Evaluation, optimizer_note
+from backtests.breakdown.book_study import optimizer_note, short_leg_note
+from backtests.evaluation import Evaluation
 from backtests.reference_gates import Gate, reference_gates, win_rate_interval
 from backtests.report.book_report import BookReport, book_report
 from backtests.report.run_provenance import ProofReport, Provenance
 from backtests.report.signal_report import SignalReport, signal_report
-from backtests.short_filter import short_leg_note
 from backtests.verdict import Verdict
 from backtests.walk_study import WalkStudy
 from core.intervals import hac_interval, hac_lags_by_rule
@@ -116,7 +116,17 @@ def page_of(
     walk : WalkStudy, optional
         Folds and seeds of scores that were stitched.
     """
-    books = {name: book_report(evaluation, name, rule=provenance.rules.get(name, "")) for name in evaluation.books}
+    books = {
+        name: book_report(
+            book,
+            evaluation.results[name],
+            market=evaluation.market,
+            vix=evaluation.inputs.vix,
+            rule=provenance.rules.get(name, ""),
+            study=evaluation.studies.get(name),
+        )
+        for name, book in evaluation.books.items()
+    }
     return Page(
         evaluation=evaluation,
         verdict=verdict,
