@@ -19,129 +19,39 @@ from hypothesis import strategies as st
 from plotly.offline import get_plotlyjs
 
 from backtests.breakdown.trading_summary import trading_summary
-from backtests.engine.backtest_result import BacktestResult
 from backtests.report import (
-    Fingerprints,
     ProofReport,
-    ReportInput,
     Span,
-    Spans,
-    Stamp,
-    TrainingReport,
     book_report,
     figures,
-    page,
     render_report,
+    report_page,
     restate_proof,
-    signal_report,
     write_report,
 )
 from backtests.report.content import Table
 from backtests.report.formats import bps, count, date, percent, plus_minus, ratio, scientific
-from backtests.report.sections import all_sections, front_cards, front_stamps
+from backtests.report.sections import all_sections, front_cards
 from backtests.report.sections.common_rows import compared
+from backtests.report.stamps import front_stamps
 from backtests.report.theme import plain, thinned
 from backtests.statistics.metrics import drawdown_table, drawdowns, performance_summary
+from backtests.verdict import TrialStanding
 from market import Execution, PanelFacts
-from portfolio.costs import Costs
-from signals.score_metrics import (
-    ICDecay,
-    ScoreCorrelation,
-    ic_by_quarter,
-    information_coefficient,
-    quantile_returns,
-    summarize_ic,
+from signals.score_metrics import ic_by_quarter, summarize_ic
+from tests.random_evaluation import (
+    EVIL,
+    FACTS,
+    random_book,
+    random_page,
+    random_result,
+    with_evaluation,
+    with_facts,
+    with_provenance,
 )
 
-EVIL = "<script>alert(1)</script>"
-TICKERS = [EVIL, *"ABCDEFGHI"]
-DECAY_FIELDS = ["mean", "standard_error", "hac_lags", "n_sessions"]
 
-
-def random_frame(sessions, rng, scale=0.02):
-    values = rng.normal(0, scale, (len(sessions), len(TICKERS)))
-    return pd.DataFrame(values, sessions, pd.Index(TICKERS, name="ticker"))
-
-
-def random_result(sessions, rng, returns=None):
-    gross = pd.Series(rng.normal(0.0006, 0.008, len(sessions)), sessions) if returns is None else returns
-    traded = pd.Series(rng.uniform(0.2, 0.4, len(sessions)), sessions)
-    cost = 5e-4 * traded
-    net = gross - cost if returns is None else returns
-    return BacktestResult(
-        execution=Execution(),
-        costs=Costs(),
-        capital=1e6,
-        equity=1e6 * (1 + net).cumprod(),
-        net_returns=net,
-        gross_returns=gross,
-        held_weights=random_frame(sessions, rng, 0.1),
-        trades=pd.DataFrame({"ticker": TICKERS}),
-        traded=traded,
-        turnover=traded / 2,
-        cost=cost,
-        cost_parts=pd.DataFrame({"trade": cost, "impact": 0.0, "borrow": 0.0, "interest": 0.0}),
-        unfilled=pd.DataFrame({"ticker": TICKERS[:3]}),
-        cash_outs=pd.DataFrame(),
-        margin_events=pd.DataFrame(),
-        parity=2.5e-13,
-        engine="vectorbt",
-    )
-
-
-def random_diagnostics(sessions, rng):
-    names = rng.integers(0, 9, (len(sessions), 2))
-    thin = names.min(axis=1) < 5
-    legs = {"thin_leg": thin, "empty_leg": names.min(axis=1) == 0}
-    return pd.DataFrame({"n_scored": 10, "n_long": names[:, 0], "n_short": names[:, 1]} | legs, sessions)
-
-
-def random_signal(sessions, rng):
-    forward = random_frame(sessions, rng)
-    scores = {"LSTM": forward + random_frame(sessions, rng, 0.1), "ridge": random_frame(sessions, rng)}
-    ic = {name: information_coefficient(frame, forward) for name, frame in scores.items()}
-    summary = summarize_ic(ic["LSTM"])
-    single = pd.DataFrame({field: [getattr(summary, field)] * 2 for field in DECAY_FIELDS}, index=[1, 5])
-    quantiles = quantile_returns(scores["LSTM"], forward)
-    found = {"LSTM": ScoreCorrelation(pearson=0.6, spearman=0.61, n_sessions=len(sessions))}
-    return signal_report(
-        "LSTM", ic, decay=ICDecay(single=single, cumulative=single), quantiles=quantiles, recovery=found
-    )
-
-
-def make_report(n_sessions=100, books=("main", "other"), **changes):
-    rng = np.random.default_rng(5)
-    history = pd.bdate_range("2015-01-01", periods=n_sessions + 400, name="session")
-    sessions = history[400:]
-    market = pd.Series(rng.normal(0.0003, 0.01, len(history)), history)
-    epochs = pd.Index([1, 2, 3], name="epoch")
-    losses = {"train_loss": [1.0, 0.9, 0.8], "validation_loss": [1.0, 0.95, 0.97]}
-    learned = pd.DataFrame(losses | {"validation_rank_ic": [0.0, 0.02, 0.01], "learning_rate": 1e-3}, epochs)
-    given = {
-        "title": "A book",
-        "strategy": "filter_negative",
-        "verdict": "Nothing is proven.",
-        "books": {
-            name: book_report(random_result(sessions, rng), random_diagnostics(sessions, rng), market=market)
-            for name in books
-        },
-        "signal": random_signal(sessions, rng),
-        "market_returns": market,
-        "facts": PanelFacts(source="bars.parquet", adjustment="none", volume_basis="as traded", synthetic=True),
-        "survivorship": Stamp(label="SURVIVOR-BIASED", severity="caution", sentence="The dead are missing."),
-        "execution": Execution(),
-        "costs": "5 bps one way",
-        "spans": Spans(test=Span(first=sessions[0], last=sessions[-1], sessions=len(sessions))),
-        "fingerprints": Fingerprints(spec="a" * 64, panel="b" * 64),
-        "spec": (("portfolio", "k", "0.2"),),
-        "command": "quintile run filter_negative --universe top400",
-        "n_tickers": len(TICKERS),
-        "training": TrainingReport(history=learned, best_epoch=2),
-    }
-    return ReportInput(**given | changes)
-
-
-class Page(HTMLParser):
+class ParsedPage(HTMLParser):
     """Start tags with their attributes, executable scripts, and the words outside scripts and styles."""
 
     def __init__(self, text):
@@ -175,7 +85,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def report():
-    return make_report()
+    return random_page()
 
 
 @pytest.fixture(scope="module")
@@ -185,11 +95,11 @@ def html(report):
 
 @pytest.fixture(scope="module")
 def parsed(html):
-    return Page(html)
+    return ParsedPage(html)
 
 
 def test_the_same_input_gives_the_same_bytes(html):
-    assert render_report(make_report()) == html
+    assert render_report(random_page()) == html
 
 
 def test_the_page_asks_the_network_for_nothing(html, parsed):
@@ -218,16 +128,15 @@ def test_plotly_is_inlined_once_and_cannot_close_its_script(html):
 
 def test_markup_in_names_and_notes_stays_text(html):
     facts = PanelFacts(source=EVIL, adjustment=EVIL, volume_basis=EVIL, universe=EVIL, notes=(EVIL,))
-    changes = dict.fromkeys(("title", "strategy", "verdict", "costs", "command"), EVIL)
-    stamp = Stamp(label=EVIL, severity="note", sentence=EVIL)
-    hostile = make_report(
-        books=(EVIL, "<b>bold</b>"), facts=facts, stamps=(stamp,), notes=(EVIL,), spec=((EVIL, EVIL, EVIL),), **changes
-    )
+    hostile = with_facts(random_page(books=(EVIL, "<b>bold</b>")), facts)
+    hostile = with_provenance(hostile, title=EVIL, command=EVIL, notes=(EVIL,), spec=((EVIL, EVIL, EVIL),))
+    standing = TrialStanding(stamps=((EVIL, EVIL),))
+    hostile = replace(hostile, verdict=replace(hostile.verdict, sentence=EVIL, standing=standing))
     shown = render_report(hostile)
     assert shown.lower().count("<script") == html.lower().count("<script")
     assert "<script>alert" not in shown
     assert "<b>bold" not in shown
-    parsed = Page(shown)
+    parsed = ParsedPage(shown)
     assert EVIL in parsed.text
     assert not [data for attrs, data in parsed.scripts if "data-plot" in attrs and set("<>&") & set(data)]
     for plot in parsed.plots():
@@ -287,7 +196,7 @@ def test_no_number_prints_as_nan_or_infinity(parsed):
 
 
 def test_ten_years_fit_into_three_megabytes_and_three_seconds():
-    long = make_report(2500)
+    long = random_page(2500)
     started = time.process_time()
     shown = render_report(long)
     assert time.process_time() - started < 6.0  # three on a quiet machine
@@ -296,9 +205,9 @@ def test_ten_years_fit_into_three_megabytes_and_three_seconds():
 
 def test_a_synthetic_market_is_told_in_the_title_and_in_the_first_stamp(report, parsed):
     assert "SYNTHETIC: A book" in parsed.text
-    assert [stamp.label for stamp in front_stamps(report)] == ["SYNTHETIC", "SURVIVOR-BIASED"]
-    told = replace(report, title="SYNTHETIC market, a book")
-    assert "SYNTHETIC: " not in Page(render_report(told)).text
+    assert [stamp.label for stamp in front_stamps(report)] == ["SYNTHETIC", "NOT EVIDENCE", "SURVIVOR-BIASED"]
+    told = with_provenance(report, title="SYNTHETIC market, a book")
+    assert "SYNTHETIC: " not in ParsedPage(render_report(told)).text
 
 
 FAILED = ProofReport(
@@ -328,7 +237,7 @@ def test_a_restated_proof_is_the_page_drawn_with_it(tmp_path, pages, before, aft
 )
 def test_page_one_and_the_section_say_what_the_proof_found(pages, label, lead):
     page = pages[label]
-    parsed = Page(page)
+    parsed = ParsedPage(page)
     severities = [attrs["class"] for tag, attrs in parsed.tags if tag == "li" and "class" in attrs]
     assert severities == sorted(severities, key=["alarm", "caution", "note"].index)
     assert parsed.words.count(label) == 1
@@ -345,19 +254,20 @@ def test_a_report_without_a_place_for_a_proof_says_so(tmp_path):
 
 
 def test_fills_that_nobody_can_trade_are_stamped_optimistic(report):
-    flattered = replace(
-        report, execution=Execution(fill="close"), stamps=(Stamp(label="N", severity="note", sentence=""),)
-    )
-    assert [stamp.label for stamp in front_stamps(flattered)] == ["SYNTHETIC", "OPTIMISTIC", "SURVIVOR-BIASED", "N"]
+    flattered = with_evaluation(report, rules=replace(report.rules, execution=Execution(fill="close")))
+    stamped = replace(report.verdict, word="EVIDENCE", standing=TrialStanding(stamps=(("DRIFTED", "It drifted."),)))
+    flattered = replace(flattered, verdict=stamped)
+    wanted = ["SYNTHETIC", "OPTIMISTIC", "DRIFTED", "SURVIVOR-BIASED", "EVIDENCE"]
+    assert [stamp.label for stamp in front_stamps(flattered)] == wanted
     assert "OPTIMISTIC" not in [stamp.label for stamp in front_stamps(report)]
-    real = replace(report, facts=replace(report.facts, synthetic=False))
-    assert [stamp.label for stamp in front_stamps(real)] == ["SURVIVOR-BIASED"]
+    real = with_facts(report, replace(FACTS, synthetic=False))
+    assert [stamp.label for stamp in front_stamps(real)] == ["NOT EVIDENCE", "SURVIVOR-BIASED"]
 
 
 def test_page_one_holds_what_must_stand_beside_a_sharpe_ratio(report, parsed):
     front = all_sections(report)[0]
     words = " ".join(sentence for part in front.parts for sentence in part.sentences)
-    for told in ("100 sessions", "5 bps one way", "all names with a print", "Trials: not counted", "1 session later"):
+    for told in ("100 sessions", "5 bps one way", "all names with a print", "Trials: 1.", "1 session later"):
         assert told in words
     table = front.parts[1].tables[0]
     rows = {row[0]: row[1:] for row in table.rows}
@@ -369,7 +279,8 @@ def test_page_one_holds_what_must_stand_beside_a_sharpe_ratio(report, parsed):
     assert rows["Engine parity"] == ("2.5e−13", "2.5e−13")
     assert rows["Orders filled, carried"] == ("10, 3", "10, 3")
     assert front_cards(report)[0].error == f"{net.sharpe_standard_error:.2f}"
-    assert "Trials: 7." in Page(render_report(replace(report, n_trials=7))).text
+    seven = replace(report, verdict=replace(report.verdict, standing=TrialStanding(recorded=7)))
+    assert "Trials: 7." in ParsedPage(render_report(seven)).text
 
 
 @pytest.mark.parametrize(
@@ -388,16 +299,16 @@ def test_a_baseline_is_beaten_only_beyond_a_95_percent_interval(report, mean, er
 
 
 def test_a_book_is_summarised_net_and_gross_on_the_sessions_that_decided(report):
-    rng, result = np.random.default_rng(2), report.books["main"].result
+    rng, result, market = np.random.default_rng(2), report.books["main"].result, report.evaluation.market
     before = pd.bdate_range(end=result.equity.index[0], periods=6)[:-1]
-    diagnostics = random_diagnostics(before.append(result.equity.index), rng)
-    diagnostics.loc[before, "n_scored"] = 0
-    book = book_report(result, diagnostics, market=report.market_returns, rule="Top against bottom.")
-    assert book.net == performance_summary(result.net_returns, market=report.market_returns)
-    assert book.gross == performance_summary(result.gross_returns, market=report.market_returns)
-    assert book.trading == trading_summary(result)
-    pd.testing.assert_index_equal(book.diagnostics.index, result.equity.index, check_names=False)
-    assert "Top against bottom." in Page(render_report(replace(report, books={"b": book}))).text
+    book = random_book(before.append(result.equity.index), rng)
+    book.diagnostics.loc[before, "n_scored"] = 0
+    found = book_report(book, result, market=market, rule="Top against bottom.")
+    assert found.net == performance_summary(result.net_returns, market=market)
+    assert found.gross == performance_summary(result.gross_returns, market=market)
+    assert found.trading == trading_summary(result)
+    pd.testing.assert_index_equal(found.diagnostics.index, result.equity.index, check_names=False)
+    assert "Top against bottom." in ParsedPage(render_report(replace(report, books={"b": found}))).text
 
 
 def test_sections_draw_and_count_what_the_book_did(report):
@@ -417,11 +328,11 @@ def test_sections_draw_and_count_what_the_book_did(report):
 
 def test_differences_are_paired_by_session(report):
     signal = report.signal
-    gap = signal.differences["ridge"]
-    assert gap == summarize_ic(signal.ic["LSTM"] - signal.ic["ridge"])
+    gap, ic = signal.differences["ridge"], report.evaluation.signal.ic
+    assert gap == summarize_ic(ic["LSTM"] - ic["ridge"])
     assert gap.mean == pytest.approx(signal.summaries["LSTM"].mean - signal.summaries["ridge"].mean)
     assert list(signal.differences) == ["ridge"]
-    pd.testing.assert_frame_equal(signal.by_quarter, ic_by_quarter(signal.ic["LSTM"]))
+    pd.testing.assert_frame_equal(signal.by_quarter, ic_by_quarter(ic["LSTM"]))
 
 
 def test_a_short_regime_gets_words_instead_of_a_number(report):
@@ -447,20 +358,21 @@ def test_a_quarter_without_an_error_gets_words_and_no_bar(report):
 def test_a_book_that_never_moved_still_has_a_report(report):
     sessions, rng = report.books["main"].result.equity.index, np.random.default_rng(1)
     flat = random_result(sessions, rng, returns=pd.Series(0.0, sessions))
-    book = book_report(flat, random_diagnostics(sessions, rng), market=report.market_returns)
-    shown = Page(render_report(replace(report, books={"flat": book})))
+    book = book_report(random_book(sessions, rng), flat, market=report.evaluation.market)
+    shown = ParsedPage(render_report(replace(report, books={"flat": book})))
     assert "n/a" in shown.text
     assert not re.search(r"\b(nan|inf)\b", shown.text)
 
 
 def test_scores_without_a_model_and_markets_without_an_oracle_leave_no_empty_section(report):
-    bare = replace(
-        report, training=None, signal=replace(report.signal, recovery={}), benchmark_returns=report.market_returns
-    )
+    inputs = replace(report.evaluation.inputs, benchmark=report.evaluation.market)
+    signal = replace(report.evaluation.signal, recovery={})
+    bare = with_evaluation(with_provenance(report, training=None), inputs=inputs)
+    bare = replace(bare, signal=replace(report.signal, evaluation=signal))
     slugs = [section.slug for section in all_sections(bare)]
     assert "training" not in slugs
     assert slugs[0] == "front"
-    shown = Page(render_report(bare)).text
+    shown = ParsedPage(render_report(bare)).text
     assert "oracle" not in shown
     assert "Training" not in shown
     assert [trace.name for trace in all_sections(bare)[0].parts[0].pictures[0].figure.data][1] == "benchmark"
@@ -565,7 +477,7 @@ def test_numbers_have_one_spelling():
 def test_writing_replaces_a_report_whole_or_not_at_all(tmp_path, report, html, monkeypatch):
     target = tmp_path / "report.html"
     target.write_text("older")
-    monkeypatch.setattr(page, "render_report", lambda _: 1 / 0)
+    monkeypatch.setattr(report_page, "render_report", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(report, target)
     assert target.read_text() == "older"
@@ -580,10 +492,5 @@ def test_impossible_reports_are_refused(report):
         replace(report, books={})
     with pytest.raises(ValueError, match="must not end before it starts, was 2020-01-02 to 2020-01-01"):
         Span(first=pd.Timestamp("2020-01-02"), last=pd.Timestamp("2020-01-01"), sessions=1)
-    with pytest.raises(ValueError, match="must hold the model 'GRU'"):
-        replace(report.signal, model="GRU")
-    signal = report.signal
-    with pytest.raises(ValueError, match="must hold the model 'GRU'"):
-        signal_report("GRU", signal.ic, decay=signal.decay, quantiles=signal.quantiles)
     with pytest.raises(ValueError, match="2 columns, a row has 1 cells"):
         Table(caption="x", columns=("a", "b"), rows=(("1",),))

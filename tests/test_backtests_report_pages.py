@@ -1,4 +1,4 @@
-"""Wall, signal, model, book and gate pages: all there, nothing that runs, no nan in print, small after ten years."""
+"""Baseline, signal, model, book and gate pages: all there, nothing that runs, no nan in print, small for ten years."""
 
 import re
 from dataclasses import replace
@@ -10,16 +10,18 @@ from plotly.offline import get_plotlyjs
 
 from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.signal_study import ModelStudy, signal_study
-from backtests.comparison.baseline_comparison import build_wall
-from backtests.reference_gates import reference_gates
-from backtests.report import book_report, figures, render_report
+from backtests.comparison.baseline_comparison import compare_returns
+from backtests.reference_gates import GateSettings
+from backtests.report import figures, page_of, render_report
 from backtests.report.sections import all_sections
 from backtests.sensitivity import CASE_COLUMNS, CapacityCurve, WhatIfs
+from market.inputs import Inputs
 from portfolio.costs import Costs
 from tests.oracles.markets import random_panel
 from tests.oracles.planted import frame
+from tests.random_evaluation import EVIL, provenance_of, random_book, random_evaluation, verdict_of, with_evaluation
 from tests.test_backtests_attribution import result_of
-from tests.test_backtests_report import EVIL, Page, make_report, random_diagnostics
+from tests.test_backtests_report import ParsedPage
 
 NEW = {"wall", "gates", "attribution", "model", "shorts", "what-if"}
 BLOCKS = ["0–30", "30–60", "60–90"]
@@ -77,30 +79,27 @@ def studied(n_sessions):
     weights = target.div(target.abs().sum(axis=1), axis=0)
     sectors = pd.Series([EVIL] * 12 + ["Energy"] * 12, index=panel.tickers)
     result, market = result_of(panel, weights), panel.close.pct_change(fill_method=None).mean(axis=1)
-    book = replace(
-        book_report(result, random_diagnostics(panel.sessions, rng), market=market, vix=20 + 1e3 * market),
-        study=book_study(
-            result, panel, target=target, market=market, sectors=sectors, factors=market.rename(EVIL).to_frame()
-        ),
+    study = book_study(
+        result, panel, target=target, market=market, sectors=sectors, factors=market.rename(EVIL).to_frame()
     )
-    forward = noise.shift(-1) + 0.1 * noise
+    forward, base = noise.shift(-1) + 0.1 * noise, random_evaluation(n_sessions, books=("main",))
     random = pd.DataFrame(rng.normal(0, 0.01, (len(result.net_returns), 30)), result.net_returns.index)
-    return replace(
-        make_report(n_sessions),
-        books={"main": book},
-        signal_study=signal_study(noise, forward, panel, sectors=sectors),
-        model_study=random_model(rng),
-        wall=build_wall("main", result.net_returns, rivals={EVIL: market, "ridge": random[0]}, random=random),
-        shorts=random_shorts(),
-        gates=reference_gates(
-            book.net,
-            accuracy=0.5,
-            train_loss=1.0,
-            validation_loss=1.2,
-            intervals={"Sharpe ratio": book.sharpe_range},
+    evaluation = replace(
+        base,
+        inputs=Inputs(panel=base.inputs.panel, vix=20 + 1e3 * market),
+        market=market,
+        books={"main": random_book(panel.sessions, rng)},
+        results={"main": result},
+        studies={"main": study},
+        signal=replace(base.signal, study=signal_study(noise, forward, panel, sectors=sectors)),
+        model=random_model(rng),
+        baseline_comparison=compare_returns(
+            "main", result.net_returns, baselines={EVIL: market, "ridge": random[0]}, random=random
         ),
+        shorts=random_shorts(),
         what_ifs=random_what_ifs(rng),
     )
+    return page_of(evaluation, verdict_of(evaluation), replace(provenance_of(evaluation), gates=GateSettings()))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +109,7 @@ def report():
 
 @pytest.fixture(scope="module")
 def parsed(report):
-    return Page(render_report(report))
+    return ParsedPage(render_report(report))
 
 
 def section(report, slug):
@@ -119,8 +118,9 @@ def section(report, slug):
 
 def test_every_page_is_there_and_leaves_with_its_numbers(report):
     assert {section.slug for section in all_sections(report)} >= NEW
-    bare = replace(report, wall=None, signal_study=None, model_study=None, shorts=None, gates=(), what_ifs=None)
-    bare = replace(bare, books={"main": replace(report.books["main"], study=None)})
+    nothing = dict.fromkeys(("baseline_comparison", "model", "shorts", "what_ifs"))
+    bare = with_evaluation(report, **nothing, signal=replace(report.evaluation.signal, study=None))
+    bare = replace(bare, gates=(), books={"main": replace(report.books["main"], study=None)})
     assert not {section.slug for section in all_sections(bare)} & NEW
     render_report(bare)
 
@@ -160,7 +160,7 @@ def test_ten_years_of_every_page_stay_under_three_megabytes():
     assert len(shown.encode()) - len(get_plotlyjs().encode()) < 3_000_000
 
 
-def test_the_wall_tells_its_sentence_in_front_and_at_home(report):
+def test_the_baseline_comparison_says_its_sentence_in_front_and_at_home(report):
     home = section(report, "wall")
     assert home.lead.startswith("By net Sharpe ratio at 95 %, main ")
     assert home.lead in " ".join(sentence for part in section(report, "front").parts for sentence in part.sentences)
@@ -169,7 +169,7 @@ def test_the_wall_tells_its_sentence_in_front_and_at_home(report):
 def test_a_what_if_says_what_it_may_not_be_used_for(report):
     found = section(report, "what-if")
     assert "what-ifs on the very sessions that the verdict is about" in found.parts[0].sentences[0]
-    assert found.lead.startswith(f"{int((report.what_ifs.stress['sharpe'] > 0).sum())} of 8 stressed books")
+    assert found.lead.startswith(f"{int((report.evaluation.what_ifs.stress['sharpe'] > 0).sum())} of 8 stressed books")
     refused = found.parts[0].tables[0].rows[-1]
     assert refused[1].startswith("no eligible name")
 
@@ -181,11 +181,12 @@ def test_the_gates_are_counted(report):
 
 
 def test_unknown_sectors_are_said_to_be_unknown(report):
-    unknown = replace(report, signal_study=replace(report.signal_study, by_sector=None))
-    assert "Sectors are not known for these bars" in Page(render_report(unknown)).text
+    signal = report.evaluation.signal
+    unknown = with_evaluation(report, signal=replace(signal, study=replace(signal.study, by_sector=None)))
+    assert "Sectors are not known for these bars" in ParsedPage(render_report(unknown)).text
 
 
-def test_a_histogram_of_luck_holds_every_book():
+def test_a_histogram_of_random_ranks_holds_every_book():
     figure = figures.random_figure(np.array([0.1, 0.2, 0.3, np.nan]), 1.0)
     assert sum(figure.data[0].y) == 3
     assert list(figure.data[1].x) == [1.0, 1.0]
@@ -193,7 +194,7 @@ def test_a_histogram_of_luck_holds_every_book():
 
 def test_a_dot_carries_both_bounds():
     gaps = pd.DataFrame({"estimate": [1.0, -2.0], "low": [0.5, -4.0], "high": [2.0, -1.0]}, index=["a", "b"])
-    (dots,) = figures.rivals_figure(gaps).data
+    (dots,) = figures.gaps_figure(gaps).data
     assert list(dots.error_x.array) == [1.0, 1.0]
     assert list(dots.error_x.arrayminus) == [0.5, 2.0]
     assert dots.marker.color[0] != dots.marker.color[1]

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.report.sections import all_sections, front_stamps
+from backtests.report.sections import all_sections
+from backtests.report.stamps import front_stamps
 from backtests.walk_study import FOLD_COLUMNS, SEED_COLUMNS, WalkStudy, walk_sentence
-from tests.test_backtests_report import make_report
+from tests.random_evaluation import random_page
 
 
 def study_of(sharpes: list[float], *, paths: pd.Series | None = None) -> WalkStudy:
@@ -46,7 +47,7 @@ def test_paths_are_shown_as_a_distribution() -> None:
 def test_page_one_is_stamped_and_the_section_has_every_fold_and_seed(paths, stamp) -> None:
     study = study_of([0.3, np.nan], paths=paths)
     study = replace(study, folds=study.folds.assign(epochs=np.nan, sharpe=np.nan))
-    report = replace(make_report(), walk=study)
+    report = replace(random_page(), walk=study)
     assert stamp in [each.label for each in front_stamps(report)]
     (section,) = (each for each in all_sections(report) if each.slug == "walk")
     seeds, folds = section.parts[0].tables
@@ -55,4 +56,4 @@ def test_page_one_is_stamped_and_the_section_has_every_fold_and_seed(paths, stam
 
 
 def test_a_result_that_was_trained_once_has_no_walk() -> None:
-    assert "walk" not in [section.slug for section in all_sections(make_report())]
+    assert "walk" not in [section.slug for section in all_sections(random_page())]

@@ -9,7 +9,6 @@ import pandas as pd
 from backtests.breakdown.book_study import BookStudy
 from backtests.breakdown.trading_summary import TradingSummary, trading_summary
 from backtests.engine.backtest_result import BacktestResult
-from backtests.evaluation import Evaluation
 from backtests.statistics.bootstrap_intervals import beta_interval, sharpe_interval
 from backtests.statistics.inference import resampled_drawdowns
 from backtests.statistics.metrics import PerformanceSummary, performance_summary
@@ -64,31 +63,46 @@ class BookReport:
         return self.book.diagnostics[self.book.diagnostics["n_scored"] > 0]
 
 
-def book_report(evaluation: Evaluation, name: str, *, rule: str = "") -> BookReport:
-    """Summarise one book of an evaluation: net and gross, against the market, and by market regime.
+def book_report(
+    book: Book,
+    result: BacktestResult,
+    *,
+    market: pd.Series,
+    vix: pd.Series | None = None,
+    rule: str = "",
+    study: BookStudy | None = None,
+) -> BookReport:
+    """Summarise one book: net and gross, against the market, and by market regime.
 
     Parameters
     ----------
-    evaluation : Evaluation
-        Its market and VIX reach back before the test span, as the regime labels need.
-    name : str
-        A key of ``evaluation.books``.
+    book : Book
+        The weights decided.
+    result : BacktestResult
+        Their backtest over the test span.
+    market : Series of float
+        Simple market return of each session, for alpha, beta, R² and regime labels, which need what came before the
+        backtest: give the whole history.
+    vix : Series of float, optional
+        Level at each close, for its regimes; the whole history.
     rule : str
         How the book is built, in one sentence.
+    study : BookStudy, optional
+        Attribution, exposures and holding periods.
     """
-    result, market = evaluation.results[name], evaluation.market
+    net, gross = result.net_returns, result.gross_returns
     return BookReport(
-        book=evaluation.books[name],
+        book=book,
         result=result,
-        net=performance_summary(result.net_returns, market=market),
-        gross=performance_summary(result.gross_returns, market=market),
-        sharpe_range=sharpe_interval(result.net_returns),
-        beta_range=beta_interval(result.net_returns, market),
-        resampled_drawdowns=resampled_drawdowns(result.net_returns, rng=np.random.default_rng(0)),
+        net=performance_summary(net, market=market),
+        gross=performance_summary(gross, market=market),
+        sharpe_range=sharpe_interval(net),
+        beta_range=beta_interval(net, market),
+        resampled_drawdowns=resampled_drawdowns(net, rng=np.random.default_rng(0)),
         trading=trading_summary(result),
-        regimes=_regimes(result.net_returns, market, evaluation.inputs.vix),
+        regimes=_regimes(net, market, vix),
         rule=rule,
-        study=evaluation.studies.get(name),
+        study=study,
     )
 
 

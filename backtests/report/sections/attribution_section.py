@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from backtests.breakdown.book_study import BookStudy
+from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import factors_figure, legs_figure, sectors_figure
 from backtests.report.formats import count, date, percent, ranged, ratio
-from backtests.report.page import Page
 from backtests.statistics.factor_regression import FactorFit
 from core.intervals import Interval
 
@@ -20,9 +20,9 @@ TODAY = (
 PARTS = {"long": "Long side", "short": "Short side", "costs": "Costs", "net": "Net"}
 
 
-def attribution_section(page: Page) -> Section | None:
+def attribution_section(books: Mapping[str, BookReport], *, is_synthetic: bool) -> Section | None:
     """Return what each side of each book earned; None where no book was studied."""
-    studies = {name: book.study for name, book in page.books.items() if book.study is not None}
+    studies = {name: book.study for name, book in books.items() if book.study is not None}
     if not studies:
         return None
     pictures = tuple(_picture(name, study) for name, study in studies.items())
@@ -35,7 +35,7 @@ def attribution_section(page: Page) -> Section | None:
     )
     parts = (
         Part(pictures=pictures, tables=tables, beside=True),
-        *_sector_parts(page, studies),
+        *_sector_parts(studies, is_synthetic=is_synthetic),
         *_factor_parts(studies),
     )
     return Section(slug="attribution", title="Where the return came from", lead=lead, parts=parts)
@@ -72,12 +72,12 @@ def _table(name: str, study: BookStudy) -> Table:
     )
 
 
-def _sector_parts(page: Page, studies: Mapping[str, BookStudy]) -> Iterator[Part]:
+def _sector_parts(studies: Mapping[str, BookStudy], *, is_synthetic: bool) -> Iterator[Part]:
     known = {name: study.sectors for name, study in studies.items() if study.sectors is not None}
     if known:
         yield Part(
             heading="By sector",
-            sentences=() if page.panel.facts.synthetic else (TODAY,),
+            sentences=() if is_synthetic else (TODAY,),
             pictures=tuple(_sector_picture(name, table) for name, table in known.items()),
             tables=tuple(_sector_table(name, table) for name, table in known.items()),
             beside=True,

@@ -22,7 +22,6 @@ from backtests.report.figures import (
     turnover_figure,
 )
 from backtests.report.formats import count, date, percent, ranged, ratio
-from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
     RETURN_CONVENTION,
@@ -32,6 +31,7 @@ from backtests.report.sections.common_rows import (
     sharpe_words,
 )
 from backtests.statistics.metrics import drawdown_table, drawdowns, exposures
+from portfolio.costs import Costs
 
 __all__ = ["exposure_section", "performance_section", "trading_section"]
 
@@ -61,10 +61,10 @@ SHAPE_CONVENTION = (
 )
 
 
-def performance_section(page: Page) -> Section:
+def performance_section(books: Mapping[str, BookReport]) -> Section:
     """Return drawdowns over time with their table, and the rest of the performance metrics."""
-    deep = pd.DataFrame({name: drawdowns(book.result.net_returns) for name, book in page.books.items()})
-    deepest = ", ".join(f"{name} {percent(book.net.max_drawdown)}" for name, book in page.books.items())
+    deep = pd.DataFrame({name: drawdowns(book.result.net_returns) for name, book in books.items()})
+    deepest = ", ".join(f"{name} {percent(book.net.max_drawdown)}" for name, book in books.items())
     picture = Picture(
         title="Drawdown, net of costs",
         summary=f"Deepest point: {deepest}.",
@@ -72,7 +72,7 @@ def performance_section(page: Page) -> Section:
     )
     anatomy = tuple(
         _drawdown_table(name, drawdown_table(book.result.net_returns, n_deepest=N_DEEPEST))
-        for name, book in page.books.items()
+        for name, book in books.items()
     )
     return Section(
         slug="performance",
@@ -80,32 +80,32 @@ def performance_section(page: Page) -> Section:
         lead="How much was lost on the way, how long it took to come back, and what else the returns look like.",
         parts=(
             Part(pictures=(picture,), tables=anatomy, beside=True),
-            *_resampled_part(page.books),
+            *_resampled_part(books),
             Part(
                 heading="Sharpe ratio and shape",
-                pictures=(_sharpe_picture(page.books),),
-                tables=(_shape_table(page.books),),
+                pictures=(_sharpe_picture(books),),
+                tables=(_shape_table(books),),
             ),
         ),
     )
 
 
-def exposure_section(page: Page) -> Section:
+def exposure_section(books: Mapping[str, BookReport]) -> Section:
     """Return what each book held: exposures, names a side, thin legs, largest weight."""
-    parts = [_exposure_part(name, book) for name, book in page.books.items()]
+    parts = [_exposure_part(name, book) for name, book in books.items()]
     return Section(
         slug="exposures",
         title="Exposures",
         lead="What the books held after fills, as fractions of equity.",
-        parts=(*parts, *_market_part(page.books), _concentration(page.books)),
+        parts=(*parts, *_market_part(books), _concentration(books)),
     )
 
 
-def trading_section(page: Page) -> Section:
+def trading_section(books: Mapping[str, BookReport], costs: Costs) -> Section:
     """Return turnover and what it cost."""
-    turnover, costs = by_book(page.books, "turnover"), by_book(page.books, "cost")
-    means = ", ".join(f"{name} {percent(page.books[name].trading.mean_turnover)}" for name in page.books)
-    paid = ", ".join(f"{name} {percent(costs[name].sum(), 2)}" for name in page.books)
+    turnover, cost = by_book(books, "turnover"), by_book(books, "cost")
+    means = ", ".join(f"{name} {percent(books[name].trading.mean_turnover)}" for name in books)
+    paid = ", ".join(f"{name} {percent(cost[name].sum(), 2)}" for name in books)
     pictures = (
         Picture(
             title="Turnover a session, one way",
@@ -114,15 +114,15 @@ def trading_section(page: Page) -> Section:
         ),
         Picture(
             title="Trading costs paid so far",
-            summary=f"Running sum as a fraction of equity, {page.rules.costs}. In all: {paid}.",
-            figure=paid_costs_figure(costs),
+            summary=f"Running sum as a fraction of equity, {costs}. In all: {paid}.",
+            figure=paid_costs_figure(cost),
         ),
     )
     return Section(
         slug="trading",
         title="Turnover and costs",
         lead="What it takes to hold these books.",
-        parts=(Part(pictures=pictures, tables=(_trading_table(page.books), *_holding_tables(page.books))),),
+        parts=(Part(pictures=pictures, tables=(_trading_table(books), *_holding_tables(books))),),
     )
 
 

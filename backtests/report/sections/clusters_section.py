@@ -1,17 +1,19 @@
 """Section on which held names move together, for books that were optimised."""
 
+from collections.abc import Mapping
+
 from backtests.breakdown.held_clusters import Clusters
+from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section
 from backtests.report.figures import clusters_figure
 from backtests.report.formats import ratio
-from backtests.report.page import Page
 
 __all__ = ["clusters_section"]
 
 
-def clusters_section(page: Page) -> Section | None:
+def clusters_section(books: Mapping[str, BookReport]) -> Section | None:
     """Return the correlation clusters of each optimised book; None where there is none."""
-    found = {name: book.study.clusters for name, book in page.books.items() if book.study is not None}
+    found = {name: book.study.clusters for name, book in books.items() if book.study is not None}
     pictures = tuple(_picture(name, clusters) for name, clusters in found.items() if clusters is not None)
     if not pictures:
         return None

@@ -9,7 +9,6 @@ from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import scale_figure, switches_figure
 from backtests.report.formats import count, date, percent, ratio
-from backtests.report.page import Page
 
 __all__ = ["overlays_section"]
 
@@ -21,9 +20,9 @@ CONVENTION = (
 )
 
 
-def overlays_section(page: Page) -> Section | None:
+def overlays_section(books: Mapping[str, BookReport]) -> Section | None:
     """Return what the overlays did to each book; None where none is on."""
-    parts = tuple(part for name, book in page.books.items() for part in _parts(name, book))
+    parts = tuple(part for name, book in books.items() for part in _parts(name, book))
     if not parts:
         return None
     return Section(

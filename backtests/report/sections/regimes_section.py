@@ -1,13 +1,14 @@
 """Section on regimes: named periods that the span covers, and labels known at each close."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
+from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import regime_figure
 from backtests.report.formats import count, percent, plus_minus
-from backtests.report.page import Page
 from backtests.report.sections.common_rows import TOO_FEW
 
 __all__ = ["regime_section"]
@@ -20,10 +21,10 @@ NOTES = {
 }
 
 
-def regime_section(page: Page) -> Section | None:
+def regime_section(books: Mapping[str, BookReport]) -> Section | None:
     """Return how the books did in each regime; None where no book has regimes."""
-    families = list(dict.fromkeys(family for book in page.books.values() for family in book.regimes))
-    parts = tuple(_family_part(family, page) for family in families)
+    families = list(dict.fromkeys(family for book in books.values() for family in book.regimes))
+    parts = tuple(_family_part(family, books) for family in families)
     if not parts:
         return None
     return Section(
@@ -34,8 +35,8 @@ def regime_section(page: Page) -> Section | None:
     )
 
 
-def _family_part(family: str, page: Page) -> Part:
-    tables = {name: book.regimes[family] for name, book in page.books.items() if family in book.regimes}
+def _family_part(family: str, books: Mapping[str, BookReport]) -> Part:
+    tables = {name: book.regimes[family] for name, book in books.items() if family in book.regimes}
     pictures = () if all(table["sharpe"].isna().all() for table in tables.values()) else (_picture(family, tables),)
     return Part(heading=family, pictures=pictures, tables=(_table(family, tables),))
 
