@@ -1,4 +1,4 @@
-"""``quintile compare-books``: every builder on the same scores, in one pass."""
+"""``quintile compare-books``: every book builder on the same scores."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quintile.cli.options import Json, Out, Quiet, Sectors, Universe, Verbose, bars_request, command_line, run_store
+from quintile.cli.options import (
+    Assignments,
+    Bars,
+    End,
+    Json,
+    Out,
+    PointInTime,
+    Quiet,
+    Sectors,
+    Split,
+    Start,
+    Strategy,
+    Universe,
+    Verbose,
+    bars_request,
+    command_line,
+    run_store,
+)
 from quintile.cli.run_commands import spec_of
 
 if TYPE_CHECKING:
@@ -33,29 +50,27 @@ SHARES = ("annual_return", "volatility", "max_drawdown", "turnover", "cost_drag"
 
 
 def compare_books_command(
-    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
+    strategy: Strategy = "filter_negative",
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A finished run of it; without one, the model runs once.")
+        str | None, typer.Argument(metavar="[RUN]", help="A finished run of the strategy; without one, train it first.")
     ] = None,
-    bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
+    bars: Bars = "builtin",
     universe: Universe = "all",
-    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
-    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    split: Split = None,
+    start: Start = None,
+    end: End = None,
     sectors: Sectors = None,
     optimised: Annotated[
-        bool, typer.Option("--optimised", help="Add mean-variance, mean-CVaR, risk parity and HRP (needs skfolio).")
+        bool, typer.Option("--optimised", help="Add mean-variance, mean-CVaR, risk parity and HRP; needs skfolio.")
     ] = False,
-    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. risk.volatility_target=0.08.")
-    ] = None,
+    point_in_time: PointInTime = False,
+    set_: Assignments = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score every builder on the same scores: a table, a page with equity curves, each book counted as a trial."""
+    """Compare every book builder on the same scores: table, equity curves; each book counts as a trial."""
     from quintile.cli.console import progress_bars
     from strategy.studies.book_comparison import compare_books, write_comparison
 
@@ -101,15 +116,15 @@ def _print(comparison: "BookComparison", *, verbose: bool) -> None:
 
     print(comparison.sentence)
     rows = comparison.table.iterrows()
-    told = {str(name): _every_cell(row) if verbose else _main_cells(row) for name, row in rows}
-    table("", ["book", *next(iter(told.values()))], [[name, *cells.values()] for name, cells in told.items()])
+    cells = {str(name): _every_cell(row) if verbose else _main_cells(row) for name, row in rows}
+    table("", ["book", *next(iter(cells.values()))], [[name, *row.values()] for name, row in cells.items()])
     print(f"{comparison.conditions}; {comparison.timing}")
     for name, why in comparison.refused.items():
         print(f"{name} was refused: {why}")
 
 
 def _main_cells(row: "pd.Series") -> dict[str, str]:
-    """What a terminal of 80 columns has room for; the page has the rest."""
+    """Columns that fit a terminal of 80; the page has the rest."""
     return {
         "Sharpe net": f"{row['sharpe']:.2f} ± {row['standard_error']:.2f}",
         "95 %": _bounds(row["sharpe_low"], row["sharpe_high"]),

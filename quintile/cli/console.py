@@ -1,4 +1,4 @@
-"""Console: what the command line shows while it works and when it is done. Nothing here decides anything."""
+"""Console: progress bars and tables of the command line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

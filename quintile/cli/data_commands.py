@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.cli.options import Json, Quiet, Verbose
+from quintile.cli.options import (
+    End,
+    Json,
+    PointInTime,
+    Quiet,
+    Start,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from market.audit import Audit, Audited
@@ -15,21 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["add_data_commands"]
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A stored data set, as us, or a version of one, as us@3f2a.")]
-Licence = Annotated[str, typer.Option(help="Terms under which the bars may be used; kept with them.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A stored data set, e.g. us, or one of its versions, e.g. us@3f2a.")
+]
+Licence = Annotated[str, typer.Option(help="Licence of the bars, stored with them.")]
 MAX_CHANGES = 20
 
 
 def import_command(
-    source: Annotated[Path, typer.Argument(metavar="FOLDER_OR_FILE", help="Bars as --bars takes them.")],
-    name: Annotated[str, typer.Option("--name", help="Name of the data set; a new version if there is one.")],
+    source: Annotated[Path, typer.Argument(metavar="FOLDER_OR_FILE", help="File or folder of bars.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the data set; an existing one gets a new version.")],
     licence: Licence = "not stated",
-    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
+    point_in_time: PointInTime = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Store bars of a file or folder under a name."""
+    """Store bars from a file or folder as a named data set."""
     from market.store import import_bars
 
     kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time)
@@ -39,14 +48,15 @@ def import_command(
 def update_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A stored data set.")],
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Newer bars; without it, yfinance is asked.")
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="File of newer bars; without it, fetch them from Yahoo Finance."),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Batches fetched at a time.")] = 4,
+    workers: Annotated[int, typer.Option(help="Batches fetched in parallel.")] = 4,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Add newer bars to a data set; what rewrote history is reported, never mixed in."""
+    """Append newer bars to a data set; restatements of earlier bars are reported, never mixed in."""
     from market.sources.fetch import FetchOptions, update_from_yahoo
     from market.store import update_bars
     from quintile.cli.console import progress_bars
@@ -60,12 +70,12 @@ def update_command(
 
 
 def info_command(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A data set; without one, all are listed.")] = "",
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A stored data set; without one, list all.")] = "",
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print what a data set holds, where it came from, and its versions."""
+    """Show the content, source and versions of a data set."""
     from core.errors import SourceError
     from market.store import find_version, store_home, stored_names
 
@@ -86,24 +96,24 @@ def info_command(
 
 
 def fetch_command(
-    tickers: Annotated[Path, typer.Option("--tickers", metavar="FILE", help="Text file, one ticker a line.")],
-    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
+    tickers: Annotated[Path, typer.Option("--tickers", metavar="FILE", help="Text file with one ticker per line.")],
+    start: Start = None,
+    end: End = None,
     name: Annotated[str, typer.Option("--name", help="Name of the data set.")] = "us",
-    resume: Annotated[bool, typer.Option("--resume", help="Ask only for what has not arrived.")] = False,
-    workers: Annotated[int, typer.Option(help="Batches fetched at a time.")] = 4,
+    resume: Annotated[bool, typer.Option("--resume", help="Fetch only what is still missing.")] = False,
+    workers: Annotated[int, typer.Option(help="Batches fetched in parallel.")] = 4,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Fetch daily bars from Yahoo Finance and store them under a name."""
+    """Fetch daily bars from Yahoo Finance and store them as a named data set."""
     from market.sources.fetch import FetchOptions, fetch, read_tickers
     from quintile.cli.console import progress_bars
 
-    asked = read_tickers(tickers)
+    names = read_tickers(tickers)
     with progress_bars(quiet=quiet or as_json) as progress:
         options = FetchOptions(workers=workers, progress=progress)
-        kept, fetched = fetch(asked, name=name, start=start, end=end, resume=resume, options=options)
+        kept, fetched = fetch(names, name=name, start=start, end=end, resume=resume, options=options)
     _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
     if not (quiet or as_json):
         _print_missing(fetched.failed, fetched.ended_early)
@@ -111,13 +121,13 @@ def fetch_command(
 
 def audit_command(
     source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A stored data set, or bars in a file or folder.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Where the page goes.")] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Write a new version without what leaves no doubt.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Path of the HTML page.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a new version with unambiguous errors repaired.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Look for everything odd in bars: findings, tables and one HTML page; nothing is altered in place."""
+    """Audit bars for errors: findings, tables and one HTML page; nothing is changed in place."""
     from market.audit import audit_source, write_audit
     from market.store import find_version
 
@@ -175,7 +185,7 @@ def _fixed(source: str, audited: "Audited") -> "Commit":
 
     found = find_version(source)
     if found is None:
-        raise SourceError(f"{source} went away during the audit: import it again")
+        raise SourceError(f"{source} was removed during the audit: import it again")
     rows, changes = fixed_rows(audited, read_rows(*found))
     return commit_repair(found[0], rows, changes)
 
@@ -195,9 +205,9 @@ def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
     for ticker, reason in failed.items():
         print(f"  {ticker} failed: {reason}")
     for ticker, day in ended_early.items():
-        print(f"  {ticker} ends on {day}: delisted, or the answer was cut")
+        print(f"  {ticker} ends on {day}: delisted, or the response was truncated")
     if failed:
-        print(f"{len(failed)} tickers failed: ask again with --resume", file=sys.stderr)
+        print(f"{len(failed)} tickers failed: retry with --resume", file=sys.stderr)
 
 
 def _print_kept(kept: "Commit", *, as_json: bool, quiet: bool, verbose: bool) -> None:
@@ -253,8 +263,8 @@ def _print_version(folder: "DataFolder", version: "Version", *, verbose: bool) -
         "fingerprint": version.fingerprint,
         "panel": version.panel,
     }
-    for fact, told in facts.items():
-        print(f"{fact:<14} {told}")
+    for fact, value in facts.items():
+        print(f"{fact:<14} {value}")
     print()
     _print_table([_row(one) for one in folder.versions()])
     _print_changes(version, verbose=verbose)

@@ -1,4 +1,4 @@
-"""Doors: ``evaluate`` somebody's scores, ``decide`` the next session's book, start a ``new`` strategy."""
+"""``evaluate`` given scores, ``decide`` the next session's book, write a ``new`` strategy file."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quintile.cli.options import (
+    Assignments,
+    Bars,
+    Benchmark,
+    End,
     Factors,
     Hedge,
     Json,
     Out,
+    PointInTime,
     Quiet,
     RunId,
     Sectors,
+    Start,
     Universe,
     Verbose,
     bars_request,
@@ -45,24 +51,21 @@ Examples:
   quintile new my_strategy
   quintile new slow_book --like quintile_long_short --out strategies"""
 
-BarsOption = Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")]
-Start = Annotated[str | None, typer.Option(metavar="DATE", help="First session.")]
-End = Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")]
-PointInTime = Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")]
-
 
 def evaluate_command(
-    scores: Annotated[Path, typer.Argument(help="Sessions × tickers, or date,ticker,score; .parquet or .csv.")],
-    bars: BarsOption,
+    scores: Annotated[
+        Path, typer.Argument(help="Wide (sessions × tickers) or long (date,ticker,score); .parquet or .csv.")
+    ],
+    bars: Bars,
     universe: Universe = "all",
-    execution: Annotated[str, typer.Option(help="Fills: next_open, next_close or close.")] = "next_open",
-    strategy: Annotated[str, typer.Option(help="Whose book, delay and costs are used.")] = "quintile_long_short",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. portfolio.k=0.1.")
-    ] = None,
+    execution: Annotated[str, typer.Option(help="Fill of a decision: next_open, next_close or close.")] = "next_open",
+    strategy: Annotated[
+        str, typer.Option(help="Strategy whose book, delay and costs are used.")
+    ] = "quintile_long_short",
+    set_: Assignments = None,
     start: Start = None,
     end: End = None,
-    benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
+    benchmark: Benchmark = None,
     sectors: Sectors = None,
     factors: Factors = None,
     hedge: Hedge = None,
@@ -72,7 +75,7 @@ def evaluate_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Judge given scores: IC, books, backtests and report, without a model."""
+    """Evaluate your own scores: IC, books, backtests and report, without a model."""
     from market.inputs import load_inputs
     from signals.score_file import read_scores
     from strategy.definitions.spec import load_spec, override
@@ -80,7 +83,7 @@ def evaluate_command(
     from strategy.runs.context import RunContext
 
     spec = override(load_spec(strategy), [f'execution.fill="{execution}"', *(set_ or [])])
-    read_scores(scores)  # a wrong file is told before the bars are loaded
+    read_scores(scores)  # a wrong file fails before the bars are loaded
     request = bars_request(
         bars,
         universe,
@@ -103,24 +106,27 @@ def evaluate_command(
 
 def decide_command(
     run: RunId = "latest",
-    bars: BarsOption = "builtin",
-    universe: Annotated[str | None, typer.Option(help="By default the run's own.")] = None,
+    bars: Bars = "builtin",
+    universe: Annotated[str | None, typer.Option(help="Universe of the bars; the run's own by default.")] = None,
     holdings: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="CSV: ticker and shares, or ticker and weight; $CASH is cash.")
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV of positions: ticker and shares or weight; row $CASH for cash."),
     ] = None,
-    equity: Annotated[float | None, typer.Option(help="Value of the account, where holdings do not tell it.")] = None,
-    as_of: Annotated[str | None, typer.Option(metavar="DATE", help="The day to decide for; now by default.")] = None,
+    equity: Annotated[float | None, typer.Option(help="Account value; by default that of the holdings.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Date by which the bars must be current; today by default.")
+    ] = None,
     export: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Write there: .csv, .parquet or .json; may repeat.")
+        list[Path] | None, typer.Option(metavar="FILE", help="Export to .csv, .parquet or .json; repeatable.")
     ] = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print and export the next session's target weights, the trades from holdings, and what blocks them.
+    """Decide the next session's target weights and the orders from holdings, with what blocks them.
 
-    Without --export, the three files are written into the run's folder, under decisions/.
+    Without --export, .csv, .parquet and .json are written to decisions/ in the run's folder.
     """
     from strategy.trading.decision import export_decision, next_decision
     from strategy.trading.holdings import read_holdings
@@ -137,14 +143,14 @@ def decide_command(
 
 
 def new_command(
-    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and underscores.")],
-    like: Annotated[str, typer.Option(help="The strategy whose numbers it starts from.")] = "filter_negative",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(),
+    name: Annotated[str, typer.Argument(help="Name: lower-case letters, digits and underscores.")],
+    like: Annotated[str, typer.Option(help="Strategy to copy.")] = "filter_negative",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new file.")] = Path(),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a commented strategy file with every key and what it means."""
+    """Write a new strategy file, every key with its meaning."""
     from strategy.definitions.scaffold import new_strategy
 
     print_path(new_strategy(name, folder=out, like=like), as_json=as_json, quiet=quiet)
@@ -169,8 +175,8 @@ def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Inputs":
     from market.inputs import load_inputs
 
     request = bars_request(bars, universe or folder.request.universe)
-    asked = folder.request
-    return load_inputs(replace(request, point_in_time=asked.point_in_time, sectors=asked.sectors, hedge=asked.hedge))
+    own = folder.request
+    return load_inputs(replace(request, point_in_time=own.point_in_time, sectors=own.sectors, hedge=own.hedge))
 
 
 def _default_exports(folder: "RunFolder", decision: "Decision") -> list[Path]:

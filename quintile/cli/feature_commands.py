@@ -1,4 +1,4 @@
-"""``quintile features``: compute a feature set on bars, keep it, and tell what it covers."""
+"""``quintile features``: compute a feature set on bars, cache it, and print its coverage."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quintile.cli.options import Json, Quiet, Universe, Verbose
+from quintile.cli.options import (
+    End,
+    Json,
+    Quiet,
+    Start,
+    Universe,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from core.progress import ProgressCallback
@@ -25,55 +32,62 @@ Examples:
 
 
 def features_command(
-    bars: Annotated[str, typer.Argument(metavar="BARS", help="builtin, a stored name, or a file or folder of bars.")],
-    set_: Annotated[str, typer.Option("--set", help="Feature set.")] = "core14",
+    bars: Annotated[
+        str, typer.Argument(metavar="BARS", help="builtin, a stored data set, or a file or folder of bars.")
+    ],
+    set_: Annotated[str, typer.Option("--set", help="Feature set, e.g. core14 or wide95.")] = "core14",
     universe: Universe = "all",
-    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
-    dtype: Annotated[str, typer.Option(help="What is kept: float32 or float64; arithmetic is float64.")] = "float32",
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Most to hold at a time, e.g. 4GB.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Blocks at a time; by default one a core.")] = None,
-    on: Annotated[str, typer.Option(help="Who computes: threads, processes or ray.")] = "threads",
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where features are kept; beside the data.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute afresh and keep nothing.")] = False,
+    start: Start = None,
+    end: End = None,
+    dtype: Annotated[
+        str, typer.Option(help="Stored precision: float32 or float64; arithmetic is float64.")
+    ] = "float32",
+    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory limit, e.g. 4GB.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Parallel workers; one per core by default.")] = None,
+    on: Annotated[str, typer.Option(help="Where to compute: threads, processes or ray.")] = "threads",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Cache folder; beside the data by default.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Recompute, and do not cache.")] = False,
     catalogue: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page: definition, coverage, rank IC, clusters.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write an HTML page: definition, coverage, rank IC and cluster of each feature."
+        ),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compute a feature set and keep it, mapped and ready for the next run; what is kept already is only read."""
+    """Compute a feature set and cache it for later runs; cached features are only read."""
     from core.memory import memory_of
     from quintile.cli.console import progress_bars, table
     from signals.catalogue.feature_coverage import featured
     from signals.features import Computing, cache_home
 
     if no_cache and out is not None:
-        raise ValueError("--out says where features are kept, --no-cache that they are not: give one of them")
+        raise ValueError("--out sets the cache folder and --no-cache turns the cache off: give one of them")
     cache = None if no_cache else out or cache_home()
-    most = None if memory is None else memory_of(memory)
+    limit = None if memory is None else memory_of(memory)
     with progress_bars(quiet=quiet or as_json) as progress:
-        computing = Computing(dtype=dtype, memory=most, cache=cache, workers=workers, on=on, progress=progress)
-        told = featured(bars, set_, universe=universe, span=(start, end), computing=computing)
-        measured = None if catalogue is None else _write_catalogue(told, set_, catalogue, progress)
+        computing = Computing(dtype=dtype, memory=limit, cache=cache, workers=workers, on=on, progress=progress)
+        covered = featured(bars, set_, universe=universe, span=(start, end), computing=computing)
+        measured = None if catalogue is None else _write_catalogue(covered, set_, catalogue, progress)
     if as_json:
-        shown = told.as_json() if measured is None else measured.as_json() | {"page": str(catalogue)}
+        shown = covered.as_json() if measured is None else measured.as_json() | {"page": str(catalogue)}
         print(json.dumps(shown, indent=2))
     elif measured is None:
-        table("", ["feature", "group", "coverage"], told.rows)
+        table("", ["feature", "group", "coverage"], covered.rows)
         if not quiet:
-            print(told.sentence)
+            print(covered.sentence)
     else:
         table(measured.facts["bars"], ["feature", "group", "coverage", "rank IC", "± 95 %", "cluster"], measured.rows)
         print(measured.sentence)
         print(catalogue)
 
 
-def _write_catalogue(told: "Featured", feature_set: str, path: Path, progress: "ProgressCallback") -> "Catalogue":
+def _write_catalogue(covered: "Featured", feature_set: str, path: Path, progress: "ProgressCallback") -> "Catalogue":
     from signals.catalogue import CatalogueOptions, measure_catalogue, write_catalogue
 
     options = CatalogueOptions(progress=progress)
-    measured = measure_catalogue(told.panel, feature_set, features=told.features, options=options)
+    measured = measure_catalogue(covered.panel, feature_set, features=covered.features, options=options)
     write_catalogue(measured, path)
     return measured

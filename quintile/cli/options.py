@@ -1,4 +1,4 @@
-"""Options and printing that every command shares."""
+"""Options and printing shared by all commands."""
 
 import json
 import shlex
@@ -15,16 +15,25 @@ if TYPE_CHECKING:
     from strategy.runs.store import RunFolder, RunStore
 
 __all__ = [
+    "Assignments",
+    "Bars",
+    "Benchmark",
+    "End",
     "Factors",
     "Hedge",
     "Json",
     "Open",
     "Out",
+    "PointInTime",
     "Quiet",
     "RunId",
     "Sectors",
+    "Split",
+    "Start",
+    "Strategy",
     "Universe",
     "Verbose",
+    "Vix",
     "bars_request",
     "command_line",
     "interruptible",
@@ -36,23 +45,35 @@ __all__ = [
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="More detail; a traceback with an error.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Hide progress bars.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="More detail, and the traceback of an error.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
-Open = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
-Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Sector of each ticker, as of today.")]
-Factors = Annotated[Path | None, typer.Option(metavar="FILE", help="Factor returns as fractions, to regress on.")]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
+Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Current sector of each ticker.")]
+Factors = Annotated[Path | None, typer.Option(metavar="FILE", help="Daily factor returns, as fractions.")]
 Hedge = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Bars of what portfolio.hedge sells, beside the universe.")
+    Path | None, typer.Option(metavar="FILE", help="Bars of the hedge, such as an index fund, for portfolio.hedge.")
 ]
 Universe = Annotated[
-    str, typer.Option(help="all, topN (by trailing dollar volume) or a member file; ,age=N,price=X behind.")
+    str, typer.Option(help="all, topN by trailing dollar volume, or a member file; filters: top400,age=252,price=5.")
 ]
-RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest.")]
+RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="Id of a run, its first characters, or latest.")]
+Strategy = Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")]
+Bars = Annotated[str, typer.Option(help="builtin, a stored data set, a file or folder of bars, or yfinance:AAPL,MSFT.")]
+Start = Annotated[str | None, typer.Option(metavar="DATE", help="First session of the bars.")]
+End = Annotated[str | None, typer.Option(metavar="DATE", help="Last session of the bars.")]
+Split = Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last date of training and of validation.")]
+Benchmark = Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices, plotted beside the book.")]
+Vix = Annotated[Path | None, typer.Option(metavar="FILE", help="VIX closes, for the volatility regimes.")]
+PointInTime = Annotated[bool, typer.Option("--point-in-time", help="Declare that the bars include delisted names.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. portfolio.k=0.1; repeatable."),
+]
 
 
 def located(source: str) -> str:
-    """Bars so that a later command finds the same: a stored name with its version, a path in full."""
+    """Name bars so that a later command finds the same: a stored data set with its version, a file by absolute path."""
     from market.store import find_version
 
     stored = find_version(source)
@@ -62,12 +83,12 @@ def located(source: str) -> str:
 
 
 def absolute(source: str) -> str:
-    """The whole path of what is one, and any other word as it is."""
+    """Absolute path of an existing file; any other word unchanged."""
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 
 def absolute_universe(universe: str) -> str:
-    """A universe with the whole path of its member file, if it has one, and its conditions as they are."""
+    """A universe with the absolute path of its member file, if it has one; its filters unchanged."""
     from market.eligibility import Eligibility
 
     source = Eligibility.parse(universe).source
@@ -75,7 +96,7 @@ def absolute_universe(universe: str) -> str:
 
 
 def bars_request(bars: str, universe: str | None = None, **beside: Path | str | bool | None) -> "BarsRequest":
-    """Bars and what stands beside them as the options say, files by absolute path."""
+    """The request that the options describe, files by absolute path."""
     from market.request import BarsRequest
 
     words: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
@@ -84,7 +105,7 @@ def bars_request(bars: str, universe: str | None = None, **beside: Path | str | 
 
 @contextmanager
 def interruptible(store: "RunStore") -> Iterator[None]:
-    """Answer Ctrl-C with what continues the unfinished run, and exit with 130."""
+    """On Ctrl-C, print the command that resumes the run and exit with 130."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -95,19 +116,19 @@ def interruptible(store: "RunStore") -> Iterator[None]:
 
 
 def command_line() -> str:
-    """The words that the user typed."""
+    """The command line as typed."""
     return shlex.join(["quintile", *sys.argv[1:]])
 
 
 def run_store(out: Path) -> "RunStore":
-    """The store in a folder."""
+    """The store of runs in a folder."""
     from strategy.runs.store import RunStore
 
     return RunStore(out)
 
 
 def show_run(folder: "RunFolder", *, as_json: bool, verbose: bool) -> None:
-    """Print a run's verdict and numbers, for people or as JSON."""
+    """Print a run's verdict and numbers, as tables or as JSON."""
     from quintile.cli.summary import print_summary
 
     if as_json:
@@ -117,7 +138,7 @@ def show_run(folder: "RunFolder", *, as_json: bool, verbose: bool) -> None:
 
 
 def print_path(path: Path, *, as_json: bool, quiet: bool = False) -> None:
-    """Print where something was written."""
+    """Print the path of a file."""
     if as_json:
         print(json.dumps({"path": str(path)}))
     elif not quiet:
@@ -125,14 +146,14 @@ def print_path(path: Path, *, as_json: bool, quiet: bool = False) -> None:
 
 
 def show_file(path: Path, *, open_: bool, as_json: bool, quiet: bool) -> None:
-    """Print where a file is and open it if asked to; quiet silences the path of a file that is opened."""
+    """Print the path of a file, and open the file with ``open_``; quiet hides the path of an opened file."""
     print_path(path, as_json=as_json, quiet=quiet and open_)
     if open_:
         typer.launch(path.resolve().as_uri())
 
 
 def print_rows(rows: list[dict[str, Any]], *, empty: str, without: Sequence[str], as_json: bool, quiet: bool) -> None:
-    """Print rows of equal keys: all of them as JSON, a table that leaves some columns out, or ``empty`` for none."""
+    """Print rows of equal keys as JSON, or as a table without the columns ``without``; ``empty`` if there are none."""
     from quintile.cli.console import table
 
     if as_json:

@@ -1,4 +1,4 @@
-"""Paper trading: ``paper``."""
+"""``quintile paper``: paper trading of a frozen version."""
 
 import json
 from pathlib import Path
@@ -13,29 +13,27 @@ __all__ = ["PAPER_EXAMPLES", "paper_command"]
 
 PAPER_EXAMPLES = """\b
 Examples:
-  quintile paper filter_negative@1.1.0 --bars latest.parquet          # every day after the close, before the next open
-  quintile paper filter_negative@1.1.0                                # what the log has come to
-  quintile paper filter_negative@1.1.0 --bars latest.parquet --replay # the log made again; exit 1 if it differs"""
+  quintile paper filter_negative@1.1.0 --bars latest.parquet          # daily, after the close and before the next open
+  quintile paper filter_negative@1.1.0                                # results so far
+  quintile paper filter_negative@1.1.0 --bars latest.parquet --replay # recompute the log; exit 1 if it differs"""
 
 
 def paper_command(
     version: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A frozen version.")],
     bars: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Bars up to the last close; none only shows.")
+        str | None, typer.Option(metavar="PATH", help="Bars up to the last close; without them, show the log.")
     ] = None,
-    universe: Annotated[str | None, typer.Option(help="By default the version's own.")] = None,
+    universe: Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")] = None,
     hedge: Hedge = None,
-    replay: Annotated[
-        bool, typer.Option("--replay", help="Make every entry again and compare; write nothing.")
-    ] = False,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Go on with changed code.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Recompute and compare every entry; write nothing.")] = False,
+    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run although code has changed.")] = False,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Commit a version's decision before the open, score the fills after it, and show the paper gates."""
+    """Paper-trade a version: commit its decision before the open, score fills afterwards, check the gates."""
     from market.inputs import load_inputs
     from strategy.frozen.run_version import open_frozen
     from strategy.trading import paper
@@ -51,7 +49,7 @@ def paper_command(
         panel = load_inputs(request, holdout=frozen.spec.holdout).panel
         if replay:
             different = paper.replay_paper(log, frozen, panel)
-            lines = different or ["the log is what the bars give: every decision, every score"]
+            lines = different or ["the log agrees with the bars: every decision, every score"]
         else:
             lines = _step(paper.commit_decision(log, frozen, panel), paper.score_fills(log, frozen, panel))
     record = paper.paper_record(log, frozen.spec.gates)
@@ -64,7 +62,7 @@ def paper_command(
 
 
 def _step(decision: object, n_scored: int) -> list[str]:
-    """Say what one call added to the log."""
+    """Summarise what one call added to the log."""
     from strategy.trials.chained_log import Entry
 
     lines = [f"{n_scored} sessions scored"] if n_scored else []

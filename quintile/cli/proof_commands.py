@@ -1,4 +1,4 @@
-"""``quintile prove``: try to catch a pipeline looking ahead; ``--self-test`` tries the checks on known cheats."""
+"""``quintile prove``: test a trained strategy for look-ahead; ``--self-test`` runs the checks on known leaks."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quintile.cli.options import Json, Out, Quiet, Verbose, bars_request, run_store
+from quintile.cli.options import (
+    End,
+    Json,
+    Out,
+    PointInTime,
+    Quiet,
+    Start,
+    Verbose,
+    bars_request,
+    run_store,
+)
 from quintile.cli.run_commands import spec_of
 from quintile.cli.version_commands import Versions, find, version_request
 
@@ -29,23 +39,35 @@ Examples:
 
 
 def prove_command(
-    subject: Annotated[str, typer.Argument(help="A strategy with a finished run, a run, or NAME@VERSION.")] = "latest",
-    bars: Annotated[str | None, typer.Option(help="Of the strategy's run; builtin, or the version's own.")] = None,
-    universe: Annotated[str | None, typer.Option(help="Of the strategy's run; all, or the version's own.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Of the strategy's run.")] = None,
-    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
-    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the strategy's run.")] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Four times the sessions, and label permutation.")] = False,
-    self_test: Annotated[bool, typer.Option("--self-test", help="Print the catch table of seeded leaks.")] = False,
+    subject: Annotated[str, typer.Argument(help="A run, a strategy with a finished run, or NAME@VERSION.")] = "latest",
+    bars: Annotated[
+        str | None, typer.Option(help="Bars of the run or version; builtin by default, or the version's own.")
+    ] = None,
+    universe: Annotated[
+        str | None, typer.Option(help="Universe of the run or version; all by default, or the version's own.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="TRAIN,VALIDATION", help="Split of the run: last date of training and of validation."),
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    point_in_time: PointInTime = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override of the run, e.g. portfolio.k=0.1; repeatable."),
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Sample four times the sessions, and permute labels.")] = False,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Run every check on pipelines with a known leak; print the catch table.")
+    ] = False,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Prove that a trained strategy decides without the future: PASS, or the first offending number."""
+    """Test a trained strategy for look-ahead: PASS, or the first number that saw the future."""
     from strategy.proofs.checks import ProveOptions
 
     options = ProveOptions(deep=deep)
@@ -111,8 +133,8 @@ def _self_test(options: "ProveOptions", *, as_json: bool, quiet: bool) -> None:
     from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_honest_setup, self_test
 
     with progress_bars(quiet=quiet or as_json) as progress:
-        asked = replace(options, sessions=SELF_TEST_SESSIONS)
-        table = self_test(make_honest_setup(), options=asked, progress=progress)
+        options = replace(options, sessions=SELF_TEST_SESSIONS)
+        table = self_test(make_honest_setup(), options=options, progress=progress)
     print(json.dumps(table.as_json(), indent=2) if as_json else table)
     if not table.is_right:
         raise typer.Exit(1)

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quintile.cli.options import (
+    Assignments,
+    Bars,
+    Benchmark,
+    End,
     Factors,
     Hedge,
     Json,
     Out,
+    PointInTime,
     Quiet,
     Sectors,
+    Split,
+    Start,
+    Strategy,
     Universe,
     Verbose,
+    Vix,
     bars_request,
     command_line,
     interruptible,
@@ -47,42 +56,42 @@ Examples:
 
 
 def run_command(
-    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
-    bars: Annotated[
-        str, typer.Option(help="builtin, a stored name, a file or folder, or yfinance:AAPL,MSFT.")
-    ] = "builtin",
+    strategy: Strategy = "filter_negative",
+    bars: Bars = "builtin",
     universe: Universe = "all",
-    split: Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last dates of both spans.")] = None,
-    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
-    benchmark: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Benchmark prices, drawn beside the book.")
-    ] = None,
-    vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
+    split: Split = None,
+    start: Start = None,
+    end: End = None,
+    benchmark: Benchmark = None,
+    vix: Vix = None,
     sectors: Sectors = None,
     factors: Factors = None,
     hedge: Hedge = None,
-    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    point_in_time: PointInTime = False,
+    set_: Assignments = None,
+    device: Annotated[str, typer.Option(help="Device of training and scoring: auto, cpu or cuda.")] = "auto",
     memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Scaled features beyond it go to a file; half of the machine's.")
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Features beyond this size go to a file, e.g. 4GB; half of the machine's memory by default.",
+        ),
     ] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished run.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume an unfinished run.")] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Train nothing: score with a run's or a .safetensors file's model."),
+        typer.Option(metavar="RUN", help="Do not train: use the model of a run, or a .safetensors file."),
     ] = None,
     versions: Versions = None,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="A version may run with changed code.")] = False,
+    allow_drift: Annotated[
+        bool, typer.Option("--allow-drift", help="Run a version although code has changed; stamps DRIFTED.")
+    ] = False,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run a strategy: bars, features, model, signal, books, backtests, report; NAME@VERSION runs frozen weights."""
+    """Train, backtest and report a strategy; NAME@VERSION runs a frozen version without training."""
     from core.memory import memory_of
     from strategy.runs.context import RunContext
 
@@ -117,23 +126,23 @@ def run_command(
 
 
 def _check_model(model: str | None, split: str | None, resume: str | None, assignments: list[str]) -> None:
-    """Refuse options that would change what a given model learned with."""
+    """Refuse options that would change how a given model was trained."""
     if model is None:
         return
     from strategy.run_model import LEARNED, SCORING
 
     keys = {each: each.partition("=")[0].strip() for each in assignments}
     learned = [each for each, key in keys.items() if key.partition(".")[0].strip() in LEARNED and key != SCORING]
-    named = [word for word, value in (("--split", split), ("--resume", resume)) if value]
-    named += [f"--set {each}" for each in learned]
-    if named:
-        raise ValueError(f"{named[0]} does not go with --model: a given model brings its own {', '.join(LEARNED)}")
+    refused = [option for option, value in (("--split", split), ("--resume", resume)) if value]
+    refused += [f"--set {each}" for each in learned]
+    if refused:
+        raise ValueError(f"{refused[0]} does not go with --model: a given model brings its own {', '.join(LEARNED)}")
 
 
 def _unfinished(store: "RunStore", run: str) -> "RunFolder":
     folder = store.find(run)
     if "walk" in folder.record:
-        raise ValueError(f"{folder.run_id} is part of a walk: continue it with `{folder.resume_command}`")
+        raise ValueError(f"{folder.run_id} is part of a walk: resume it with `{folder.resume_command}`")
     return folder
 
 
@@ -155,7 +164,7 @@ def _execute(
 
 
 def spec_of(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
-    """The strategy with the options that change its spec."""
+    """The strategy with --split and --set applied."""
     from strategy.definitions.spec import load_spec, override
 
     spec = override(load_spec(strategy), assignments)

@@ -1,4 +1,4 @@
-"""``quintile calibrate-market``: what the pipeline finds where the answer is known."""
+"""``quintile calibrate-market``: the planted-alpha study, the power of the pipeline on markets with a known alpha."""
 
 import json
 import sys
@@ -23,29 +23,42 @@ Examples:
   quintile calibrate-market --full --out calibration-full
   quintile calibrate-market --study all --docs docs
 
-A call that was stopped goes on where it was when repeated: finished cells are kept in --out. Results on synthetic
-markets enter no trial log; every setting of the temperature study on --bars is a trial and is logged in --runs."""
+An interrupted study resumes when the command is repeated: finished cells are cached in --out. Results on synthetic
+markets are not trials; every setting of the temperature study on --bars is one, and is logged in --runs."""
 
 
 def calibrate_command(
-    study: Annotated[str, typer.Option(help="planted, null, temperature or all.")] = "planted",
-    full: Annotated[bool, typer.Option("--full", help="The shipped 2×128 network, 90 sessions: days.")] = False,
-    seeds: Annotated[str, typer.Option(metavar="LIST", help="Markets and trainings, two at least.")] = "1,2,3",
+    study: Annotated[str, typer.Option(help="Study to run: planted, null, temperature or all.")] = "planted",
+    full: Annotated[
+        bool, typer.Option("--full", help="Use the shipped network, 2 × 128 units and 90 sessions; takes days.")
+    ] = False,
+    seeds: Annotated[
+        str, typer.Option(metavar="LIST", help="Seeds, each a market and a training; at least two.")
+    ] = "1,2,3",
     bars: Annotated[str | None, typer.Option(help="Real bars for the temperature study.")] = None,
-    universe: Annotated[str, typer.Option(help="Of those bars: all, topN or a member file.")] = "all",
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the network.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each; changes no number.")] = 2,
-    on: Annotated[str, typer.Option(help="Who measures: processes or ray.")] = "processes",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Cells and results.")] = Path("calibration"),
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of runs whose log counts trials on --bars.")] = Path(
+    universe: Annotated[str, typer.Option(help="Universe of --bars: all, topN or a member file.")] = "all",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of the network, e.g. model.hidden=64; repeatable."
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Parallel processes, one thread each; the numbers do not depend on it.")
+    ] = 2,
+    on: Annotated[str, typer.Option(help="Where to compute: processes or ray.")] = "processes",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of cells and results.")] = Path(
+        "calibration"
+    ),
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of runs; its log counts trials on --bars.")] = Path(
         "runs"
     ),
-    docs: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the page and its figures here too.")] = None,
+    docs: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write the page and its figures here.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure what the pipeline finds of a planted alpha of known strength, and where there is none."""
+    """Measure how much of a planted alpha the pipeline recovers, and how often it finds alpha where there is none."""
     from core.parallel import Workers
     from quintile.cli.console import progress_bars, table
     from strategy.studies.planted_alpha.market_calibration import calibrate_market, save_calibration
@@ -67,7 +80,7 @@ def calibrate_command(
                 progress=progress,
             )
     except KeyboardInterrupt as interrupt:
-        print(f"quintile: interrupted; repeat the command to go on, finished cells are in {out}", file=sys.stderr)
+        print(f"quintile: interrupted; repeat the command to resume, finished cells are in {out}", file=sys.stderr)
         raise typer.Exit(130) from interrupt
     paths = [save_calibration(found, out), *write_page(found, out)]
     if docs is not None:

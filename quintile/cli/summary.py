@@ -8,7 +8,7 @@ __all__ = ["print_summary"]
 
 
 def print_summary(folder: RunFolder, *, verbose: bool) -> None:
-    """Print verdict, headline numbers, the other books and baselines, and where the report is."""
+    """Print the verdict, headline numbers, other books and baselines, and the path of the report."""
     metrics = folder.metrics
     print(metrics["headline"]["sentence"])
     table("", [folder.record["strategy"], folder.run_id], [list(row) for row in headline_rows(metrics["headline"])])

@@ -27,24 +27,26 @@ if TYPE_CHECKING:
 __all__ = ["Versions", "add_versioning_commands", "find", "version_request", "versions_folder"]
 
 Versions = Annotated[
-    Path | None, typer.Option("--versions", metavar="DIR", help="Folder of versions; the shipped ones by default.")
+    Path | None, typer.Option("--versions", metavar="DIR", help="Folder of versions; the shipped versions by default.")
 ]
 Which = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A frozen version.")]
-Bars = Annotated[str | None, typer.Option("--bars", metavar="PATH", help="Bars, where the version holds none.")]
+Bars = Annotated[
+    str | None, typer.Option("--bars", metavar="PATH", help="Bars of the version, where it does not hold them.")
+]
 
 
 def freeze_command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")],
-    as_: Annotated[str, typer.Option("--as", metavar="NAME@VERSION", help="What to call it.")],
-    with_bars: Annotated[bool, typer.Option("--with-bars", help="Keep the bars in the version.")] = False,
-    notes: Annotated[Path | None, typer.Option(metavar="FILE", help="Text to keep as notes.md.")] = None,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, its first characters, or latest.")],
+    as_: Annotated[str, typer.Option("--as", metavar="NAME@VERSION", help="Name and number of the version.")],
+    with_bars: Annotated[bool, typer.Option("--with-bars", help="Store the bars in the version.")] = False,
+    notes: Annotated[Path | None, typer.Option(metavar="FILE", help="Text file to store as notes.md.")] = None,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Freeze a finished run as a version that nobody can quietly change."""
+    """Freeze a finished run as a version: weights, spec and expected numbers under a hash-locked file list."""
     from quintile.cli.console import progress_bars
     from strategy.frozen.freeze import FreezeOptions, freeze
     from strategy.frozen.versions import Version
@@ -60,7 +62,10 @@ def freeze_command(
 def versions_command(
     versions: Versions = None,
     definition: Annotated[
-        Path | None, typer.Option("--definition", metavar="FILE", help="Write the newest definition with its history.")
+        Path | None,
+        typer.Option(
+            "--definition", metavar="FILE", help="Write the definition of the newest version, with the history of all."
+        ),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -87,7 +92,10 @@ def verify_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check a version's files, and this code and these libraries against those that froze it; exit 0, 1 or 3."""
+    """Verify the files of a version, and its code and libraries against this installation.
+
+    Exit 0 if nothing changed, 1 if the version is damaged, 3 if code or libraries changed: replay it.
+    """
     from strategy.frozen.verify import verify
 
     found = verify(find(version, versions))
@@ -102,16 +110,18 @@ def verify_command(
 def replay_command(
     version: Which,
     bars: Bars = None,
-    universe: Annotated[str | None, typer.Option(help="Universe of the given bars.")] = None,
-    retrain: Annotated[bool, typer.Option("--retrain", help="Also train again from the seed.")] = False,
-    n_threads: Annotated[int | None, typer.Option("--threads", min=1, help="Those of the version by default.")] = None,
+    universe: Annotated[str | None, typer.Option(help="Universe of --bars.")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Also retrain from the seed and compare.")] = False,
+    n_threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads; those of the version by default.")
+    ] = None,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run a version again from its weights and bars and compare every stage; exit 0 for the same numbers, else 1."""
+    """Replay a version from its weights and bars and compare every stage; exit 0 for the same numbers, else 1."""
     from market.inputs import load_inputs
     from quintile.cli.console import progress_bars
     from strategy.frozen import replay as replaying
@@ -142,7 +152,7 @@ def diff_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show two versions side by side: spec, code, data, dependencies, metrics."""
+    """Compare two versions: spec, code, data, dependencies, metrics."""
     from quintile.cli.console import table
     from strategy.frozen.difference import difference
 
@@ -155,15 +165,17 @@ def diff_command(
 
 
 def trials_command(
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this strategy.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Look for edits and cuts of the log; exit 1 if any.")] = False,
+    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="List only this strategy.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the log for edits and deletions; exit 1 if there are any.")
+    ] = False,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the trial log, or check it against everything that remembers it."""
+    """List the trial log, or check it against the runs and versions that recorded it."""
     from quintile.cli.console import table
     from strategy.frozen.check_log import check_log
     from strategy.trials.log import TrialLog, distinct
@@ -172,8 +184,8 @@ def trials_command(
     if check:
         problems, notes = check_log(log, versions_folder(versions), own_versions=versions is not None)
         lines = [*problems, *notes] if problems or not quiet else []
-        words = [f"{len(log.entries())} entries, nothing edited, nothing cut that a run or version remembers"]
-        print(json.dumps({"problems": problems, "notes": notes}) if as_json else "\n".join(lines or words))
+        summary = [f"{len(log.entries())} entries, no edit, and no deletion of an entry that a run or version recorded"]
+        print(json.dumps({"problems": problems, "notes": notes}) if as_json else "\n".join(lines or summary))
         raise typer.Exit(1 if problems else 0)
     entries = [entry for entry in log.entries() if strategy in (None, entry.facts.get("strategy"))]
     if as_json:
@@ -187,16 +199,18 @@ def trials_command(
 def open_command(
     version: Which,
     bars: Bars = None,
-    universe: Annotated[str | None, typer.Option(help="Universe of the given bars.")] = None,
+    universe: Annotated[str | None, typer.Option(help="Universe of --bars.")] = None,
     hedge: Hedge = None,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run with changed code; stamps DRIFTED.")] = False,
+    allow_drift: Annotated[
+        bool, typer.Option("--allow-drift", help="Run although code has changed; stamps DRIFTED.")
+    ] = False,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Open a version's sealed hold-out, once, and judge the version on it; the opening is logged first."""
+    """Open a version's sealed hold-out, once, and evaluate the version on it; the opening is logged first."""
     from strategy.frozen.run_version import log_opening
     from strategy.trials.log import TrialLog
 
@@ -322,7 +336,7 @@ def _replay_lines(found: Any) -> list[str]:
 
 def _retraining_lines(again: Any) -> list[str]:
     return [
-        f"trained again: rank IC {again.rank_ic:+.4f}, frozen {again.kept_rank_ic:+.4f}",
+        f"retrained: rank IC {again.rank_ic:+.4f}, frozen {again.kept_rank_ic:+.4f}",
         f"scores correlate {again.correlation:.4f}, decided weights differ by {again.weight_distance:.2%} of equity",
     ]
 

@@ -1,4 +1,4 @@
-"""Looking at runs and strategies: ``runs``, ``show``, ``report``, ``tearsheet``, ``definition``."""
+"""Views of runs and strategies: ``runs``, ``show``, ``report``, ``tearsheet``, ``definition``."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from quintile.cli.options import (
     Out,
     Quiet,
     RunId,
+    Strategy,
     Verbose,
     print_path,
     print_rows,
@@ -29,7 +30,7 @@ __all__ = ["definition_command", "report_command", "runs_command", "show_command
 def runs_command(
     out: Out = Path("runs"), as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
-    """List all runs."""
+    """List the runs of a folder."""
     rows = [_row(folder) for folder in run_store(out).folders()]
     empty = f"no runs in {out}: start one with `quintile run`"
     print_rows(rows, empty=empty, without=() if verbose else ("panel",), as_json=as_json, quiet=quiet)
@@ -42,7 +43,7 @@ def show_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print a run's verdict and headline numbers."""
+    """Show a run's verdict and headline numbers."""
     show_run(run_store(out).find(run), as_json=as_json, verbose=verbose and not quiet)
 
 
@@ -54,7 +55,7 @@ def report_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print where a run's report is, or open it."""
+    """Print the path of a run's report, or open it."""
     from strategy.runs.artefacts import find_report
 
     show_file(find_report(run_store(out).find(run)), open_=open_, as_json=as_json, quiet=quiet)
@@ -68,20 +69,22 @@ def tearsheet_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw the quantstats tearsheet of a run's net returns, and print where it is."""
+    """Write the quantstats tearsheet of a run's net returns and print its path."""
     from strategy.runs.artefacts import draw_tearsheet
 
     show_file(draw_tearsheet(run_store(out).find(run)), open_=open_, as_json=as_json, quiet=quiet)
 
 
 def definition_command(
-    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of printing.")] = None,
+    strategy: Strategy = "filter_negative",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write to a file instead of printing.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Render a strategy's definition from its spec."""
+    """Render a strategy's definition, every key with its value and meaning, from its spec."""
     from core.files import write_text
     from strategy.definitions.render import render_definition
     from strategy.definitions.spec import load_spec

@@ -1,4 +1,4 @@
-"""``quintile walk``: retrain on a moving span and judge only what comes after it."""
+"""``quintile walk``: walk-forward evaluation, retraining on a moving span."""
 
 import json
 from dataclasses import replace
@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quintile.cli.options import (
+    Assignments,
+    Bars,
+    Benchmark,
+    End,
     Factors,
     Hedge,
     Json,
     Out,
+    PointInTime,
     Quiet,
     Sectors,
+    Start,
+    Strategy,
     Universe,
     Verbose,
+    Vix,
     bars_request,
     command_line,
     interruptible,
@@ -44,44 +52,57 @@ Examples:
 
 
 def walk_command(
-    strategy: Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")] = "filter_negative",
-    bars: Annotated[str, typer.Option(help="builtin, a file or folder of bars, or yfinance:AAPL,MSFT.")] = "builtin",
+    strategy: Strategy = "filter_negative",
+    bars: Bars = "builtin",
     universe: Universe = "all",
-    train: Annotated[int, typer.Option(metavar="SESSIONS", help="A training span, validation included.")] = 756,
-    test: Annotated[int, typer.Option(metavar="SESSIONS", help="Judged before the next retraining.")] = 63,
-    validation: Annotated[float, typer.Option(metavar="SHARE", help="Last part of the training span.")] = 0.2,
-    embargo: Annotated[int, typer.Option(metavar="SESSIONS", help="Dropped beside the purge.")] = 0,
-    expanding: Annotated[bool, typer.Option("--expanding", help="Keep the beginning of the training span.")] = False,
+    train: Annotated[
+        int, typer.Option(metavar="SESSIONS", help="Length of a training span, validation included.")
+    ] = 756,
+    test: Annotated[
+        int, typer.Option(metavar="SESSIONS", help="Length of a test span, until the next retraining.")
+    ] = 63,
+    validation: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the training span kept for validation, its end.")
+    ] = 0.2,
+    embargo: Annotated[
+        int, typer.Option(metavar="SESSIONS", help="Sessions dropped around a test span, beyond the purge.")
+    ] = 0,
+    expanding: Annotated[
+        bool, typer.Option("--expanding", help="Expand the training span instead of rolling it.")
+    ] = False,
     first_test: Annotated[
-        str | None, typer.Option(metavar="DATE", help="First judged session; earlier bars warm features up.")
+        str | None,
+        typer.Option(metavar="DATE", help="First session of the first test span; earlier bars warm up features."),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(metavar="1,2,3", help="One training each; the strategy's own.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="1,2,3", help="Seeds, one training each; the strategy's own by default.")
+    ] = None,
     combinatorial: Annotated[
-        str | None, typer.Option(metavar="N,K", help="Judge each choice of K among N groups instead.")
+        str | None, typer.Option(metavar="N,K", help="Combinatorial purged splits instead: K test groups of N.")
     ] = None,
     learner: Annotated[
-        str | None, typer.Option(help="network or ridge; ridge is the default of --combinatorial.")
+        str | None, typer.Option(help="network or ridge; by default network, with --combinatorial ridge.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes of one thread each; changes no number.")] = 2,
-    on: Annotated[str, typer.Option(help="Who computes: processes or ray.")] = "processes",
-    start: Annotated[str | None, typer.Option(metavar="DATE", help="First session.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session.")] = None,
-    benchmark: Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices.")] = None,
-    vix: Annotated[Path | None, typer.Option(metavar="FILE", help="Closes of the VIX, for its regimes.")] = None,
+    workers: Annotated[
+        int, typer.Option(help="Parallel processes, one thread each; the numbers do not depend on it.")
+    ] = 2,
+    on: Annotated[str, typer.Option(help="Where to compute: processes or ray.")] = "processes",
+    start: Start = None,
+    end: End = None,
+    benchmark: Benchmark = None,
+    vix: Vix = None,
     sectors: Sectors = None,
     factors: Factors = None,
     hedge: Hedge = None,
-    point_in_time: Annotated[bool, typer.Option("--point-in-time", help="The bars hold dead names too.")] = False,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. model.hidden=64.")
-    ] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an unfinished walk.")] = None,
+    point_in_time: PointInTime = False,
+    set_: Assignments = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume an unfinished walk.")] = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Retrain on a moving span, judge only what comes after it, and report the stitched scores, once a seed."""
+    """Walk forward: retrain on a moving span, test on the sessions after it, report the stitched scores per seed."""
     from core.parallel import Workers
     from strategy.runs.context import RunContext
 
@@ -111,7 +132,7 @@ def walk_command(
     else:
         folder = store.find(resume)
         if "walk" not in folder.record:
-            raise ValueError(f"{folder.run_id} is no walk: continue it with `{folder.resume_command}`")
+            raise ValueError(f"{folder.run_id} is no walk: resume it with `{folder.resume_command}`")
         spec, request, settings = folder.spec, folder.request, None
     context = RunContext(store=store, resume=folder, request=request, command=command_line())
     finished = _execute(spec, settings, context, Workers(count=workers, on=on), quiet=quiet or as_json)
