@@ -1,6 +1,6 @@
 """Backtests: weights to results, scores to evaluations and verdicts; the only home of performance metrics.
 
-The parts that stand alone are named here; ``backtests.evaluation`` puts them together and ``backtests.verdict`` weighs.
+``backtests.evaluation`` puts these parts together; ``backtests.verdict`` weighs the evidence.
 """
 
 from backtests.breakdown.trading_summary import TradingSummary, trading_summary

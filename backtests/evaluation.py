@@ -151,7 +151,7 @@ def evaluate_scores(
     rules : TradingRules
         Book, companions, overlays, clock and costs.
     inputs : Inputs
-        Bars and what stands beside them.
+        Bars with their oracle, sectors, benchmark and factors.
     scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
         Expected returns, known at each close, out of sample; NaN where there is none.
     baselines : mapping of str to DataFrame

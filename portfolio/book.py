@@ -196,12 +196,12 @@ def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
     """Limit the positions of a plan after its overlays, keep the cash buffer and diagnose the book."""
     overlays, settings = overlays or Overlays(), plan.settings
     stages, limits = _limited(plan, overlays)
-    wanted, limited = list(stages.values())[-2:]
+    unlimited, limited = list(stages.values())[-2:]
     weights = keep_cash(limited, buffer=settings.cash_buffer)
     lines = {"scale": overlays.scale, "out": overlays.out, "solver_failed": plan.failed}
     tables = [
         _leg_diagnostics(plan.stages["target"], plan.selection, settings),
-        _size_diagnostics(weights, wanted, limited, limits),
+        _size_diagnostics(weights, unlimited, limited, limits),
         *(line.rename(name) for name, line in lines.items() if line is not None),
     ]
     return Book(weights=weights, diagnostics=pd.concat(tables, axis=1), stages=stages, events=overlays.events)
@@ -216,9 +216,9 @@ def finished_weights(plan: Plan, overlays: Overlays | None = None) -> pd.DataFra
 def _limited(plan: Plan, overlays: Overlays) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """All stages up to the limited one, which comes last, and the limits."""
     stages = {**plan.stages, **overlays.stages}
-    wanted, sessions = list(stages.values())[-1], pd.DatetimeIndex(plan.weights.index)
+    unlimited, sessions = list(stages.values())[-1], pd.DatetimeIndex(plan.weights.index)
     limits = position_limits(plan.selection.count, sessions, plan.settings)
-    return stages | {"limited": limit_positions(wanted, limits, exempt=plan.settings.hedge_ticker)}, limits
+    return stages | {"limited": limit_positions(unlimited, limits, exempt=plan.settings.hedge_ticker)}, limits
 
 
 def _hedge(panel: Panel, alive: pd.DataFrame, settings: BookSettings) -> pd.DataFrame:
@@ -260,7 +260,7 @@ def _on_panel(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
             f"scores of {unknown[0]:%Y-%m-%d} have no session in the panel: score the panel that is traded"
         )
     if np.isinf(scores.to_numpy()).any():
-        raise ValueError("scores must be finite or NaN, some are infinite: look at the model's calibration")
+        raise ValueError("scores must be finite or NaN, some are infinite: check the model's calibration")
     placed = scores.reindex(index=panel.sessions, columns=panel.tickers)
     return aligned_frame(placed.to_numpy(dtype=float), panel.sessions, panel.tickers)
 
@@ -291,9 +291,9 @@ def _leg_diagnostics(target: pd.DataFrame, selection: Selection, settings: BookS
 
 
 def _size_diagnostics(
-    weights: pd.DataFrame, wanted: pd.DataFrame, limited: pd.DataFrame, limits: pd.DataFrame
+    weights: pd.DataFrame, unlimited: pd.DataFrame, limited: pd.DataFrame, limits: pd.DataFrame
 ) -> pd.DataFrame:
-    gross, before, after = (frame.abs().sum(axis=1, min_count=1) for frame in (weights, wanted, limited))
+    gross, before, after = (frame.abs().sum(axis=1, min_count=1) for frame in (weights, unlimited, limited))
     return pd.DataFrame(
         {
             "gross": gross,

@@ -1,6 +1,6 @@
 """Builders: the scores of one close to the target weights decided at that close.
 
-Each session stands alone here; nothing is remembered. Every builder is a pure function of what is known at the close.
+Each session is independent of the others. Every builder is a pure function of what is known at the close.
 """
 
 from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ def smooth_weights(target: pd.DataFrame, listed: pd.DataFrame, *, weight: float)
     Parameters
     ----------
     target : DataFrame of float, shape (n_sessions, n_tickers)
-        Wanted weights at each close; a row of NaN is no rebalance.
+        Target weights at each close; a row of NaN is no rebalance.
     listed : DataFrame of bool, shape (n_sessions, n_tickers)
         Names that can still be traded after each close; any other name goes to 0 at once and stays there.
     weight : float
@@ -25,13 +25,13 @@ def smooth_weights(target: pd.DataFrame, listed: pd.DataFrame, *, weight: float)
     DataFrame of float, shape (n_sessions, n_tickers)
         Row *t* uses targets up to *t*. Rows of NaN stay NaN, and the next row goes on from the last one decided.
     """
-    wanted = np.ascontiguousarray(target.to_numpy())
+    targets = np.ascontiguousarray(target.to_numpy())
     alive = np.ascontiguousarray(listed.to_numpy())
-    decided = ~np.isnan(wanted).all(axis=1)
-    smoothed = np.full(wanted.shape, np.nan)
+    decided = ~np.isnan(targets).all(axis=1)
+    smoothed = np.full(targets.shape, np.nan)
     state = None
     for row in np.flatnonzero(decided):
-        moved = wanted[row] if state is None else weight * wanted[row] + (1.0 - weight) * state
+        moved = targets[row] if state is None else weight * targets[row] + (1.0 - weight) * state
         state = np.where(alive[row], moved, 0.0)
         smoothed[row] = state
     return aligned_frame(smoothed, pd.DatetimeIndex(target.index), target.columns)

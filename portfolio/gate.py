@@ -19,11 +19,11 @@ def gate_by_rank(
     Parameters
     ----------
     weights : DataFrame of float, shape (n_sessions, n_tickers)
-        Wanted weights at each close; a row of NaN is no rebalance.
+        Target weights at each close; a row of NaN is no rebalance.
     scores : DataFrame of float, shape (n_sessions, n_tickers)
         Scores of the same closes; NaN for no score.
     listed : DataFrame of bool, shape (n_sessions, n_tickers)
-        Names that can still be traded after each close; any other goes to its wanted weight at once.
+        Names that can still be traded after each close; any other goes to its target weight at once.
     threshold : float
         Fraction of the cross-section, 0 (the lowest score) to 1 (the highest), that frees a name.
 
@@ -32,12 +32,12 @@ def gate_by_rank(
     DataFrame of float, shape (n_sessions, n_tickers)
         Row *t* reads rows up to *t*. A name without a rank, now or when it last moved, is never frozen.
     """
-    wanted, alive = (np.ascontiguousarray(frame.to_numpy()) for frame in (weights, listed))
+    targets, alive = (np.ascontiguousarray(frame.to_numpy()) for frame in (weights, listed))
     rank, gated = np.ascontiguousarray(_rank(scores)), np.full(weights.shape, np.nan)
     held, moved_at = np.zeros(weights.shape[1]), np.full(weights.shape[1], np.nan)
-    for row in np.flatnonzero(~np.isnan(wanted).all(axis=1)):
+    for row in np.flatnonzero(~np.isnan(targets).all(axis=1)):
         frozen = alive[row] & (np.abs(rank[row] - moved_at) < threshold - ROUNDING)  # NaN compares False
-        held = np.where(frozen, held, wanted[row])
+        held = np.where(frozen, held, targets[row])
         moved_at = np.where(frozen, moved_at, rank[row])
         gated[row] = held
     return aligned_frame(gated, pd.DatetimeIndex(weights.index), weights.columns)

@@ -10,10 +10,10 @@ __all__ = ["level_beta", "level_legs", "level_sectors"]
 UNKNOWN_BETA = 1.0  # of a name with too little history: that of the market
 
 
-def level_legs(weights: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame:
-    """Scale each leg of ``weights`` to the gross that it has in ``wanted``; an empty leg stays empty."""
-    given, target = weights.to_numpy(), wanted.to_numpy()
-    legs = [_scaled(sign * given, sign * target) * sign for sign in (1.0, -1.0)]
+def level_legs(weights: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
+    """Scale each leg of ``weights`` to the gross that it has in ``target``; an empty leg stays empty."""
+    given, wanted = weights.to_numpy(), target.to_numpy()
+    legs = [_scaled(sign * given, sign * wanted) * sign for sign in (1.0, -1.0)]
     return aligned_frame(legs[0] + legs[1], pd.DatetimeIndex(weights.index), weights.columns)
 
 

@@ -46,7 +46,7 @@ class TradingRules:
 
     @property
     def books(self) -> dict[str, BookSettings]:
-        """Every book by name, the own one first."""
+        """Every book by name, the strategy's own first."""
         return {self.name: self.portfolio, **self.companions}
 
     def with_book(self, book: BookSettings) -> Self:

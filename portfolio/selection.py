@@ -44,8 +44,8 @@ def select_sides(scores: pd.DataFrame, k: int | float) -> Selection:
     """
     place = ascending_place(scores)
     n_scored = scores.notna().sum(axis=1).to_numpy()
-    wanted = np.floor(k * n_scored + 0.5).astype(int) if isinstance(k, float) else np.full(len(scores), k)
-    count = np.minimum(np.maximum(wanted, 1), n_scored // 2)
+    requested = np.floor(k * n_scored + 0.5).astype(int) if isinstance(k, float) else np.full(len(scores), k)
+    count = np.minimum(np.maximum(requested, 1), n_scored // 2)
     scored = scores.notna().to_numpy()
     bottom = scored & (place < count[:, None])
     top = scored & (place >= (n_scored - count)[:, None])

@@ -71,7 +71,7 @@ def book_study(
     panel : Panel
         Bars that the book traded on.
     target : DataFrame of float
-        Weights wanted at each close, before smoothing.
+        Target weights at each close, before smoothing.
     market : Series of float
         Simple market return of each session.
     sectors : Series of str, optional
@@ -102,7 +102,7 @@ def short_leg_note(name: str, diagnostics: pd.DataFrame) -> str:
 
 
 def optimizer_note(name: str, diagnostics: pd.DataFrame) -> str:
-    """Say how often an optimised book was rebalanced and how often it was held for want of a solution; else empty."""
+    """Say how often an optimised book was rebalanced, and how often held without a solution; else empty."""
     if "solver_failed" not in diagnostics:
         return ""
     rebalanced, failed = int((diagnostics["n_scored"] > 0).sum()), int(diagnostics["solver_failed"].sum())

@@ -15,7 +15,7 @@ def spells(target: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     target : DataFrame of float, shape (n_sessions, n_tickers)
-        Weights wanted at each close, before smoothing: smoothed ones fade and never end. Rows of NaN, which decide
+        Target weights at each close, before smoothing: smoothed ones decay and never end. Rows of NaN, which decide
         nothing, are left out.
 
     Returns

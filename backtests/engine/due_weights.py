@@ -100,7 +100,7 @@ def _check_rows(weights: pd.DataFrame, *, may_borrow: bool) -> None:
             f"weight of {ticker} on {weights.index[odd[row]]:%Y-%m-%d} is NaN: 0 exits a name, a row of NaN holds all"
         )
     if np.isinf(values[odd]).any():
-        raise ValueError("weights must be finite, some are infinite: look at the rule that sized them")
+        raise ValueError("weights must be finite, some are infinite: check the rule that sized them")
     net[odd[missing.all(axis=1)]] = 0.0
     if not may_borrow and (net > 1.0 + ROUNDING).any():
         row = int(np.argmax(net > 1.0 + ROUNDING))

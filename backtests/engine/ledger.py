@@ -2,8 +2,9 @@
 
 A session has three moments: the night before it, the fill and the close. For the night, borrow fees and interest are
 charged on what the book held. At the fill, names that left are paid out first, then equity is taken at fill prices,
-then every fillable order trades to its weight of that equity. At the close the book is marked and its margin looked
-at. A name without a print is valued at the last price known at that moment. The arithmetic is compiled, in ``kernel``.
+then every fillable order trades to its weight of that equity. At the close the book is marked and its margin
+checked. A name without a print is valued at the last price known at that moment. ``kernel`` holds the compiled
+arithmetic.
 """
 
 from dataclasses import dataclass

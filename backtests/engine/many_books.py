@@ -94,33 +94,33 @@ def net_returns_by_case(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) ->
     DataFrame of float, shape (n_sessions, n_cases)
         As of ``net_returns_of``.
     """
-    seen = _BarsSeen(panel)
+    cache = _BarsCache(panel)
     columns: dict[Hashable, np.ndarray] = {}
     starts = []
     with ThreadPoolExecutor(THREADS) as pool:
         for batch in _batches(iter(cases)):
-            bars = [seen.by(case) for _, case in batch]
-            kept = pool.map(_kept, repeat(panel), bars, [case for _, case in batch])
-            for (name, _), (start, returns) in zip(batch, kept, strict=True):
+            bars = [cache.of(case) for _, case in batch]
+            books = pool.map(_start_and_returns, repeat(panel), bars, [case for _, case in batch])
+            for (name, _), (start, returns) in zip(batch, books, strict=True):
                 columns[name] = returns
                 starts.append(start)
     return pd.DataFrame(columns, index=panel.sessions).iloc[min(starts) :]
 
 
-class _BarsSeen:
-    """The arrays that cases look at, each built once."""
+class _BarsCache:
+    """The arrays that cases share, each built once."""
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self._known: dict[tuple[object, ...], Bars] = {}
+        self._built: dict[tuple[object, ...], Bars] = {}
 
-    def by(self, case: Case) -> "Bars":
+    def of(self, case: Case) -> "Bars":
         """Bars of a case; volumes are in units of its capital, because books start from 1."""
         costs = case.costs
         key = (case.execution, costs.impact == "none", costs.borrow_bps)
-        if key not in self._known:
-            self._known[key] = ledger_bars(self._panel, case.execution, costs)
-        bars = self._known[key]
+        if key not in self._built:
+            self._built[key] = ledger_bars(self._panel, case.execution, costs)
+        bars = self._built[key]
         return bars._replace(volume=bars.volume / case.capital) if bars.volume.size else bars
 
 
@@ -129,7 +129,7 @@ def _batches(named: Iterator[tuple[Hashable, Case]]) -> Iterator[list[tuple[Hash
         yield batch
 
 
-def _kept(panel: Panel, bars: "Bars", case: Case) -> tuple[int, np.ndarray]:
+def _start_and_returns(panel: Panel, bars: "Bars", case: Case) -> tuple[int, np.ndarray]:
     """Row of a book's first fill, and its returns."""
     due = due_rows(panel, case.weights, case.execution, may_borrow=case.costs.may_borrow)
     start = first_due(due)

@@ -1,6 +1,6 @@
 """Overlay loop: scores to the weights that are decided, risk overlays included; the one path of every command.
 
-``portfolio`` knows no ledger, so the loop is here: the plan is traded as it stands and its past net returns set the
+``portfolio`` knows no ledger, so the loop is here: the plan is traded unscaled and its past net returns set the
 volatility scale; the scaled book is traded with no switch and its past net returns drive the switches. Returns known at
 the close of *t* act on the weights decided at that close, so a book on the bars so far is the book on all bars.
 """
@@ -82,9 +82,9 @@ def _planned(
 
 
 def _scaled(rules: TradingRules, panel: Panel, plan: Plan) -> Overlays:
-    wanted = volatility_scale(_past_returns(rules, panel, finished_weights(plan)), rules.risk)
+    targeted = volatility_scale(_past_returns(rules, panel, finished_weights(plan)), rules.risk)
     max_net = np.inf if rules.costs.borrowing_bps is not None else 1.0 - rules.portfolio.cash_buffer
-    weights, scale = scale_weights(plan.weights, wanted, max_net=max_net)
+    weights, scale = scale_weights(plan.weights, targeted, max_net=max_net)
     return Overlays(stages={"vol_scaled": weights}, scale=scale)
 
 

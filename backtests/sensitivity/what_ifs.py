@@ -59,10 +59,10 @@ class WhatIfs:
         curves = {"costs": self.cost, "delay": self.delay, "borrow": self.borrow, "smoothing": self.smoothing}
         curves |= {"capital": self.capacity.table}
         ratios = {
-            f"{name} {dial:g}": float(sharpe)
+            f"{name} {setting:g}": float(sharpe)
             for name, table in curves.items()
             if table is not None
-            for dial, sharpe in table["sharpe"].items()
+            for setting, sharpe in table["sharpe"].items()
         }
         rows = zip(self.stress.index.tolist(), self.stress["sharpe"].tolist(), strict=True)
         return ratios | {" ".join(name): sharpe for name, sharpe in rows}

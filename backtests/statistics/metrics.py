@@ -154,7 +154,7 @@ def max_drawdown(returns: Returns) -> float:
     Examples
     --------
     >>> round(qt.max_drawdown(pd.Series([0.10, -0.20, 0.05] * 7)), 3)
-    -0.611
+    -0.502
     """
     observed = _observed(returns)
     return float(drawdowns(pd.Series(observed)).min()) if len(observed) >= MIN_SESSIONS else np.nan
