@@ -18,7 +18,7 @@ from strategy.frozen.freeze import _check_run
 from strategy.frozen.versions import Version
 from strategy.proofs import PipelineUnderTest, Proof, ProveOptions, prove
 from strategy.runs.provenance import code_fingerprint
-from strategy.trials.trial_standing import CHAIN_FILE
+from strategy.trials.trial_record import CHAIN_FILE
 from tests.oracles.signal_panels import random_panel
 from tests.oracles.small_runs import assignments, long_bars, quintile, refusal, small_market
 
@@ -66,9 +66,13 @@ def test_the_pages_file_makes_a_set_with_its_feature(tmp_path: Path) -> None:
     assert feature_table("my_features").loc["gap", "definition"] == "Open ÷ previous close − 1"
 
 
-def test_the_pages_session_runs_and_proves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_pages_session_runs_and_proves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     load_features(written(tmp_path))
-    exec(SESSION, {"panel": random_panel(n_sessions=120, n_tickers=12), "gap": FEATURE_SETS["my_features"][-1]})
+    long_bars(random_panel(n_sessions=120, n_tickers=12)).to_parquet(tmp_path / "bars.parquet")
+    monkeypatch.chdir(tmp_path)
+    exec(SESSION, {})
     assert "PASS" in capsys.readouterr().out
 
 
