@@ -1,9 +1,9 @@
-"""Allocator: let the C library keep the large blocks that are freed and asked for again, over and over.
+"""Allocator: let the C library reuse the large blocks that are freed and allocated over and over.
 
-Frames, blocks of features and the steps of an unrolled network are of many megabytes. glibc maps such blocks afresh and
+Frames, blocks of features and the steps of an unrolled network take many megabytes. glibc maps such blocks afresh and
 unmaps them when they are freed, and the kernel zeroes every page again: a quarter of the processor time of a training
-step, a tenth of a cold start. Kept, they cost some peak memory and no time. No number depends on it. Other C libraries,
-and glibc before 2.35, are left as they are.
+step, a tenth of a cold start. Reuse costs some peak memory and no time. No number depends on it. Other C libraries, and
+glibc before 2.35, are left as they are.
 
 References
 ----------
@@ -17,13 +17,13 @@ from functools import cache
 __all__ = ["keep_large_blocks"]
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-MAX_KEPT_BYTES = 2**28  # bytes; larger blocks go back when they are freed: kept, they would splinter gigabytes
+MAX_KEPT_BYTES = 2**28  # larger blocks are returned when freed: they would fragment gigabytes
 NEVER = -1  # the free end of the heap is not given back
 
 
 @cache
 def keep_large_blocks() -> bool:
-    """Keep freed blocks of up to 256 MiB in this process; return whether the C library agreed. Asked for once."""
+    """Keep freed blocks of up to 256 MiB in this process, set once; whether the C library agreed."""
     if sys.platform != "linux":
         return False
     try:

@@ -1,4 +1,4 @@
-"""Compiling: arithmetic in loops as machine code, made at the first call and kept on disk."""
+"""Compilation: loops as machine code, compiled at the first call and cached on disk."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -11,7 +11,7 @@ Kernel = TypeVar("Kernel", bound=Callable)
 
 
 def compiled(function: Kernel) -> Kernel:
-    """Compile at the first call; the machine code is kept on disk where a folder for it can be written.
+    """Compile at the first call; the machine code is cached on disk where a folder for it can be written.
 
     Sums keep the order in which they are written and division by zero is as in numpy. Kernels that call each other must
     stay in one file: the machine code is only renewed when that file changes.

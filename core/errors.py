@@ -29,7 +29,7 @@ __all__ = [
 
 
 class QuintileError(Exception):
-    """Anything Quintile refuses to do, told in one line that ends in the remedy."""
+    """Anything Quintile refuses to do, in one line that ends in the remedy."""
 
 
 class DataError(QuintileError):

@@ -39,7 +39,7 @@ def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
     Parameters
     ----------
     values : Series of float
-        One number a session; NaN sessions are left out and their neighbours count as consecutive.
+        One number per session; NaN sessions are left out and their neighbours count as consecutive.
     lags : int, optional
         Autocovariances counted, at least 0; ``hac_lags_by_rule`` by default.
 
@@ -94,8 +94,8 @@ def hac_intervals(summaries: pd.DataFrame) -> pd.DataFrame:
     """
     fields = ("mean", "standard_error", "hac_lags", "n_sessions")
     rows = zip(*(summaries[field] for field in fields), strict=True)
-    found = [hac_interval(mean, error, lags=int(lags), n_sessions=int(n)) for mean, error, lags, n in rows]
-    return pd.DataFrame(found, index=summaries.index, columns=list(Interval._fields))
+    intervals = [hac_interval(mean, error, lags=int(lags), n_sessions=int(n)) for mean, error, lags, n in rows]
+    return pd.DataFrame(intervals, index=summaries.index, columns=list(Interval._fields))
 
 
 def _long_run_variance(numbers: np.ndarray, lags: int) -> float:

@@ -1,8 +1,8 @@
 """Machine code: panel kernels that run without the compiler.
 
-numba takes most of a second to start, even where all it does is to load what it kept. A *panel kernel*,
+numba takes most of a second to start, even when it only loads its cache. A *panel kernel*,
 ``kernel(values, window, spare, result)`` in loops, allocates nothing and cannot fail, so its machine code needs nothing
-around it. numba compiles it once; the code is kept beside the kernel's source, or in the user's cache, under a name
+around it. numba compiles it once; the code is cached beside the kernel's source, or in the user's cache, under a name
 made of the source, the processor and the compiler. From then on llvmlite links it and ctypes calls it, without the
 interpreter's lock.
 
@@ -77,17 +77,17 @@ def panel_kernel(source: Path, name: str, load: Callable[[], ModuleType]) -> Pan
 
 
 def _linked(source: Path, name: str, load: Callable[[], ModuleType]) -> Callable[..., None] | None:
-    """Link the machine code, which is made at the first time; None where there can be none."""
+    """Link the machine code, compiled at the first use; None where there can be none."""
     if sys.platform != "linux" or any(os.environ.get(switch, "0") != "0" for switch in SWITCHES):
         return None
     with _linking:
-        machine, path = _this_machine(), _kept_at(source, name)
-        code = _kept(path)
+        machine, path = _this_machine(), _cache_path(source, name)
+        code = _cached(path)
         if code is None:
             code = _compiled(getattr(load(), name), machine)
             if code is None:
                 return None
-            _keep(code, path)
+            _write_cache(code, path)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
@@ -109,12 +109,12 @@ def _this_machine() -> llvm.TargetMachine:
     return target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault")
 
 
-def _kept_at(source: Path, name: str) -> Path:
-    """Path of the machine code, which whatever could change it changes."""
+def _cache_path(source: Path, name: str) -> Path:
+    """Path of the cached machine code; anything that could change the code changes the path."""
     processor = f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
-    words = (name, processor, version("numba"), version("llvmlite"))
+    build = (name, processor, version("numba"), version("llvmlite"))
     sources = (source, Path(__file__), Path(__file__).with_name("compilation.py"))
-    facts = [*(each.read_bytes() for each in sources), *map(str.encode, words)]
+    facts = [*(each.read_bytes() for each in sources), *map(str.encode, build)]
     key = hashlib.sha256(b"\0".join(facts)).hexdigest()[:24]
     return _folder(source) / f"{source.stem}.{name}-{key}.o"
 
@@ -127,8 +127,8 @@ def _folder(source: Path) -> Path:
     return Path(cache or f"{home}/.cache") / "quintile"
 
 
-def _kept(path: Path) -> bytes | None:
-    """Kept machine code, if it is whole: its sha256 stands before it."""
+def _cached(path: Path) -> bytes | None:
+    """Read cached machine code; None unless it is whole: its sha256 stands before it."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -137,7 +137,7 @@ def _kept(path: Path) -> bytes | None:
     return code if hashlib.sha256(code).digest() == digest else None
 
 
-def _keep(code: bytes, path: Path) -> None:
+def _write_cache(code: bytes, path: Path) -> None:
     with suppress(OSError):  # where nothing can be written it is compiled again
         write_bytes(path, hashlib.sha256(code).digest() + code)
 
@@ -147,7 +147,7 @@ def _compiled(kernel: Callable[..., None], machine: llvm.TargetMachine) -> bytes
     code = llvm.parse_assembly(_assembly(kernel))
     for function in code.functions:
         if not function.is_declaration and function.name != ENTRY:
-            function.linkage = "internal"  # so that what is never reached, the raising of errors, can be left out
+            function.linkage = "internal"  # so that unreachable code, the raising of errors, can be dropped
     passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
     passes.getModulePassManager().run(code, passes)
     needed = [function.name for function in code.functions if function.is_declaration]

@@ -1,4 +1,4 @@
-"""Memory: how much of it a run may fill with scaled features; a size in words, and what this machine has."""
+"""Memory: parse a budget such as ``4GB``, and measure what this machine has."""
 
 import os
 import re
@@ -9,7 +9,7 @@ UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 DEFAULT_MEMORY = 4 * 10**9  # taken where the system does not say what it has
 
 
-def memory_of(words: str) -> int:
+def memory_of(text: str) -> int:
     """Parse a size such as ``4GB`` or ``1.5 GiB`` into bytes.
 
     Raises
@@ -17,10 +17,10 @@ def memory_of(words: str) -> int:
     ValueError
         If it is not a number with a unit.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG]I?B)", words.strip().upper())
-    if found is None:
-        raise ValueError(f"memory must be a size in MB, GB, MiB or GiB, such as 4GB, was {words!r}")
-    return int(float(found[1]) * UNITS[found[2]])
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG]I?B)", text.strip().upper())
+    if match is None:
+        raise ValueError(f"memory must be a size in MB, GB, MiB or GiB, such as 4GB, was {text!r}")
+    return int(float(match[1]) * UNITS[match[2]])
 
 
 def half_of_memory() -> int:

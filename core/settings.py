@@ -26,10 +26,10 @@ class Settings(BaseModel):
         So a specification keeps its fingerprint when the next release learns something new.
         """
         dumped, sections = self.model_dump(mode="json"), type(self).model_fields
-        idle = {name for name, field in sections.items() if _LATER in field.metadata and self._keeps(name)}
+        idle = {name for name, field in sections.items() if _LATER in field.metadata and self._is_default(name)}
         inner = {name: value.deciding() for name in sections if isinstance(value := getattr(self, name), Settings)}
         return {name: inner.get(name, value) for name, value in dumped.items() if name not in idle}
 
-    def _keeps(self, name: str) -> bool:
-        kept: bool = getattr(self, name) == type(self).model_fields[name].get_default(call_default_factory=True)
-        return kept
+    def _is_default(self, name: str) -> bool:
+        same: bool = getattr(self, name) == type(self).model_fields[name].get_default(call_default_factory=True)
+        return same

@@ -45,8 +45,8 @@ class CalendarCheck:
         """One line for the report."""
         if not self.missing and not self.extra:
             return f"calendar {self.exchange}: all {self.n_sessions:,} sessions match"
-        found = [_listed(self.missing, "missing from the bars"), _listed(self.extra, "not held by the exchange")]
-        return f"calendar {self.exchange}: " + "; ".join(part for part in found if part)
+        parts = [_listed(self.missing, "missing from the bars"), _listed(self.extra, "not held by the exchange")]
+        return f"calendar {self.exchange}: " + "; ".join(part for part in parts if part)
 
 
 def check_calendar(panel: Panel, exchange: str = "XNYS") -> CalendarCheck:
@@ -69,29 +69,29 @@ def check_calendar(panel: Panel, exchange: str = "XNYS") -> CalendarCheck:
 def exchange_sessions(exchange: str, *, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
     """Sessions of an exchange from ``start`` to ``end``, both included.
 
-    They are kept beside the stored data sets, where there are any: drawing a calendar takes a third of a second.
+    They are cached beside the stored data sets, where there are any: computing a calendar takes a third of a second.
 
     Raises
     ------
     ValueError
         If the exchange has no calendar.
     """
-    # a calendar cannot be empty, so it is drawn wider than asked for
+    # a calendar cannot be empty, so it is computed wider than requested
     margin = pd.Timedelta(days=14)
-    path, library = _kept_at(exchange), version("exchange-calendars")
-    drawn = None if path is None else _read(path, library)
-    if drawn is None or start < pd.Timestamp(drawn.first) or end > pd.Timestamp(drawn.last):
-        first = min(start - margin, pd.Timestamp(drawn.first) if drawn else start)
-        last = max(end + margin, pd.Timestamp(drawn.last) if drawn else end)
-        drawn = _drawn(exchange, first, last, library)
+    path, library = _cache_path(exchange), version("exchange-calendars")
+    cached = None if path is None else _read(path, library)
+    if cached is None or start < pd.Timestamp(cached.first) or end > pd.Timestamp(cached.last):
+        first = min(start - margin, pd.Timestamp(cached.first) if cached else start)
+        last = max(end + margin, pd.Timestamp(cached.last) if cached else end)
+        cached = _computed(exchange, first, last, library)
         if path is not None:
             with suppress(OSError):  # a store that nobody may write to has none
-                write_json(path, drawn.model_dump())
-    sessions = pd.DatetimeIndex(np.array(drawn.sessions, dtype="datetime64[ns]"))
+                write_json(path, cached.model_dump())
+    sessions = pd.DatetimeIndex(np.array(cached.sessions, dtype="datetime64[ns]"))
     return sessions[(sessions >= start) & (sessions <= end)]
 
 
-class _Drawn(Settings):
+class _CachedSessions(Settings):
     """An exchange's sessions, as a version of the library has them, from ``first`` to ``last``; ISO dates."""
 
     library: str
@@ -100,7 +100,7 @@ class _Drawn(Settings):
     sessions: tuple[str, ...]
 
 
-def _drawn(exchange: str, first: pd.Timestamp, last: pd.Timestamp, library: str) -> _Drawn:
+def _computed(exchange: str, first: pd.Timestamp, last: pd.Timestamp, library: str) -> _CachedSessions:
     import exchange_calendars
 
     try:
@@ -110,21 +110,21 @@ def _drawn(exchange: str, first: pd.Timestamp, last: pd.Timestamp, library: str)
     except exchange_calendars.errors.InvalidCalendarName as error:
         raise ValueError(f"no calendar for exchange {exchange!r}: give a market identifier code like XNYS") from error
     days = tuple(f"{session:%Y-%m-%d}" for session in calendar.sessions)
-    return _Drawn(library=library, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", sessions=days)
+    return _CachedSessions(library=library, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", sessions=days)
 
 
-def _kept_at(exchange: str) -> Path | None:
+def _cache_path(exchange: str) -> Path | None:
     """File that caches an exchange's sessions; None without a store, or for a name that is no plain word."""
-    kept = exchange.replace("_", "").isalnum() and store_home().is_dir()
-    return store_home() / ".calendars" / f"{exchange}.json" if kept else None
+    cacheable = exchange.replace("_", "").isalnum() and store_home().is_dir()
+    return store_home() / ".calendars" / f"{exchange}.json" if cacheable else None
 
 
-def _read(path: Path, library: str) -> _Drawn | None:
+def _read(path: Path, library: str) -> _CachedSessions | None:
     try:
-        drawn = _Drawn.model_validate(read_json(path))
+        cached = _CachedSessions.model_validate(read_json(path))
     except (OSError, SourceError, ValidationError):
         return None
-    return drawn if drawn.library == library else None
+    return cached if cached.library == library else None
 
 
 def _listed(sessions: tuple[pd.Timestamp, ...], what: str) -> str:

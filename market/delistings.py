@@ -1,4 +1,4 @@
-"""Listing: which names still trade, and when a holder of a dead one is paid out. Both read no later row."""
+"""Delistings: which names still trade, and when holders of a dead one are paid out; neither reads a later row."""
 
 from typing import NamedTuple
 
@@ -48,8 +48,8 @@ def cash_outs(panel: Panel, *, max_silent: int = MAX_SILENT_SESSIONS) -> pd.Data
         The delisting return (0 where none is known) in the session of the pay-out, NaN elsewhere.
     """
     paid = np.full(panel.close.shape, np.nan, order="F")
-    found = pay_outs(panel, max_silent=max_silent)
-    paid[found.rows, found.columns] = found.returns
+    payments = pay_outs(panel, max_silent=max_silent)
+    paid[payments.rows, payments.columns] = payments.returns
     return aligned_frame(paid, panel.sessions, panel.tickers)
 
 
@@ -83,8 +83,8 @@ def _printed_lately(printed: np.ndarray, rows: np.ndarray, columns: np.ndarray, 
     """Whether names printed in any of the ``max_silent`` sessions before a row of the bars, or in it."""
     inside = rows < len(printed)
     window = np.clip(rows[:, None] - np.arange(max_silent + 1), 0, len(printed) - 1)
-    found: np.ndarray = inside & printed[window, columns[:, None]].any(axis=1)
-    return found
+    lately: np.ndarray = inside & printed[window, columns[:, None]].any(axis=1)
+    return lately
 
 
 def _sessions_since_print(panel: Panel) -> np.ndarray:

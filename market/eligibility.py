@@ -1,8 +1,8 @@
-"""Eligibility: a universe in words, ``SOURCE[,age=N][,price=X]``: who is on the list, how long listed and how dear.
+"""Eligibility: a universe as text, ``SOURCE[,age=N][,price=X]``: members, minimum age in sessions, minimum price.
 
-A floor on prices reads their level, and an adjusted price knows splits and dividends that came later. So the floor asks
-for prices as they were quoted: bars that nothing adjusted, from a source whose reader declares that it holds things as
-they were, because a file does not tell what its vendor did to it.
+A price floor reads the level of prices, and an adjusted price contains splits and dividends that came later. So the
+floor needs prices as quoted: unadjusted bars that are declared point in time, because a file does not say what its
+vendor did to it.
 """
 
 import re
@@ -17,22 +17,22 @@ from market.panel import Panel
 __all__ = ["FRESH_SESSIONS", "Eligibility"]
 
 FRESH_SESSIONS = 5
-QUOTED = ("as given", "none needed")  # how facts begin to describe bars that we did not adjust
+QUOTED = ("as given", "none needed")  # how ``facts.adjustment`` of bars begins that we did not adjust
 _SUFFIX = re.compile(r"(.+),(age|price)=([^,]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eligibility:
-    """Where a universe comes from, and what its names must have besides.
+    """The source of a universe, and minimum age and price of its names.
 
     Parameters
     ----------
     source : str
         ``all``, ``topN`` or a member file.
     age : int
-        Sessions since the name's first print in the bars, at least.
+        Minimum sessions since the name's first print in the bars.
     price : float
-        Last close of the five sessions that end with the decision, at least; in the currency of the bars.
+        Minimum last close of the five sessions that end with the decision, in the currency of the bars.
     """
 
     source: str
@@ -46,19 +46,19 @@ class Eligibility:
         Raises
         ------
         ValueError
-            If a number is none, or a condition stands twice.
+            If a number is not one, or a condition is given twice.
         """
-        found: dict[str, str] = {}
+        conditions: dict[str, str] = {}
         while match := _SUFFIX.fullmatch(text):
             text, name, number = match.groups()
-            if name in found or re.fullmatch(r"\d+" if name == "age" else r"\d+(\.\d+)?", number) is None:
+            if name in conditions or re.fullmatch(r"\d+" if name == "age" else r"\d+(\.\d+)?", number) is None:
                 raise ValueError(f"universe takes {name} once, as a number like {name}=20, was {match[0]!r}")
-            found[name] = number
-        return cls(source=text, age=int(found.get("age", 0)), price=float(found.get("price", 0.0)))
+            conditions[name] = number
+        return cls(source=text, age=int(conditions.get("age", 0)), price=float(conditions.get("price", 0.0)))
 
     @property
-    def words(self) -> str:
-        """The conditions in words; empty without any."""
+    def description(self) -> str:
+        """The conditions as text; empty without any."""
         age = f", {self.age:,} sessions or more after their first print" if self.age else ""
         return age + (f", at {self.price:g} or more a share" if self.price else "")
 
@@ -68,7 +68,7 @@ class Eligibility:
         Raises
         ------
         UniverseError
-            If a floor is asked of prices that are adjusted, or not declared to be as they were.
+            If a price floor is set and prices are adjusted, or not declared point in time.
         """
         quoted = panel.facts.adjustment.startswith(QUOTED) and panel.facts.point_in_time
         if self.price and not quoted:

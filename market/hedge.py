@@ -1,4 +1,4 @@
-"""Hedging: instruments beside the universe, from bars of their own; traded, and never chosen by score."""
+"""Hedge: instruments beside the universe, from bars of their own; traded, and never chosen by score."""
 
 from dataclasses import replace
 from typing import Any

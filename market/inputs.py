@@ -1,4 +1,4 @@
-"""Inputs: what a run reads, loaded from the words of a request."""
+"""Inputs: what a run reads, loaded from a request."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Request: where bars come from, in the words of a person; enough to load the same bars again."""
+"""Request: which bars to load and what stands beside them; enough to load the same bars again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class BarsRequest:
     hedge: str | None = None
 
     @classmethod
-    def for_bars(cls, words: Mapping[str, Any], **changes: str) -> Self:
+    def for_bars(cls, recorded: Mapping[str, Any], **changes: str) -> Self:
         """Request the bars alone that a version's lock describes, with some fields changed."""
         beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
-        return cls(**{**words, **beside, **changes})
+        return cls(**{**recorded, **beside, **changes})

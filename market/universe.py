@@ -63,12 +63,12 @@ def choose_universe(panel: Panel, universe: str | Path) -> Panel:
     >>> int(chosen.universe.iloc[-1].sum())
     20
     """
-    asked = Eligibility.parse(str(universe))
-    members, described, notes = _members(panel, asked.source)
-    eligible = members & _fresh(panel) & asked.holds(panel)
+    eligibility = Eligibility.parse(str(universe))
+    members, described, notes = _members(panel, eligibility.source)
+    eligible = members & _fresh(panel) & eligibility.holds(panel)
     if not eligible.any():
         raise UniverseError(f"universe {universe} has no eligible name in any session: give more history")
-    described = f"{described}{asked.words}, with a print in the last {FRESH_SESSIONS} sessions"
+    described = f"{described}{eligibility.description}, with a print in the last {FRESH_SESSIONS} sessions"
     chosen = panel.with_universe(aligned_frame(eligible, panel.sessions, panel.tickers), described=described)
     return chosen.with_notes(*notes)
 
@@ -140,7 +140,7 @@ def survivorship(panel: Panel) -> Survivorship:
 
 
 def _members(panel: Panel, source: str) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """Who is on the list of each session, the rule in words, and notes."""
+    """Members of each session, a description of the rule, and notes."""
     if source == "all":
         return np.ones(panel.close.shape, dtype=bool), "all listed names", ()
     if re.fullmatch(r"top\d+", source):

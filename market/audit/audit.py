@@ -43,7 +43,7 @@ Row = tuple[str, str, pd.Timestamp, pd.Timestamp, float, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Audit:
-    """What was found.
+    """Findings, and tables of what each ticker and session looks like.
 
     Parameters
     ----------

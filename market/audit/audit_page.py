@@ -1,4 +1,4 @@
-"""The audit's page: one HTML file that works offline, every word from the data escaped."""
+"""Audit page: one HTML file that works offline; every string from the data is escaped."""
 
 from importlib import resources
 from pathlib import Path

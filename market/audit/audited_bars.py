@@ -1,4 +1,4 @@
-"""Opening: a stored data set or a file as the audit needs it, adjusted bars and the adjustment beside them."""
+"""Audited bars: a stored data set or a file with its audit, the adjusted bars and the adjustment factor."""
 
 from dataclasses import dataclass
 from pathlib import Path

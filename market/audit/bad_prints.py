@@ -1,6 +1,6 @@
-"""Prints: bars that were not traded where they stand, found from the bars alone.
+"""Bad prints: bars that were not traded where they stand, detected from the bars alone.
 
-Returns are logarithmic and less the session's median, so that a move of the whole market is nobody's fault. These
+Returns are logarithmic and less the session's median, so that a market-wide move flags nobody. These
 detectors look at both sides of a bar and therefore ahead; :mod:`market.audit.mask` has the causal ones.
 """
 
@@ -14,7 +14,7 @@ from market.panel import Panel
 __all__ = ["Copies", "islands", "repeated_bars", "residual_returns", "runs", "stale_runs"]
 
 MIN_RANGE = 0.002  # of the close; bars of a few ticks repeat by themselves
-SAME_VOLUME = 0.02  # relative; a repeated bar mostly brings its volume along
+SAME_VOLUME = 0.02  # relative; a copied bar mostly brings its volume along
 CLEAR_RANGE = 0.01  # of the close; a bar this wide and
 CLEAR_TICKS = 0.20  # in money, repeats in four prices only if it is copied
 MIN_POOLED_TICKERS = 3  # tickers that share both sessions before they are judged together
@@ -83,15 +83,15 @@ def islands(panel: Panel) -> list[tuple[int, int, int, float]]:
     usual = 1.4826 * pd.DataFrame(np.abs(overnight)).median().to_numpy()
     wide = np.abs(overnight) > np.maximum(ISLAND_GAP, ISLAND_SCALE * usual)
     low, high = panel.low.ffill().to_numpy(), panel.high.ffill().to_numpy()
-    found = []
+    runs_off = []
     for column in np.flatnonzero(wide.sum(axis=0) >= 2):
         rows = np.flatnonzero(wide[:, column])
         for row, later in zip(rows[:-1].tolist(), rows[1:].tolist(), strict=True):
             gap, back = overnight[row, column], overnight[later, column]
             opposite = later - row <= ISLAND_SESSIONS and abs(gap + back) < 0.5 * abs(gap)
             if opposite and _off(low[:, column], high[:, column], row, later):
-                found.append((int(column), row, later - 1, float(gap)))
-    return found
+                runs_off.append((int(column), row, later - 1, float(gap)))
+    return runs_off
 
 
 def stale_runs(panel: Panel) -> list[tuple[int, int, int]]:
@@ -109,8 +109,8 @@ def runs(marked: np.ndarray, *, least: int = 1, lead: int = 0) -> list[tuple[int
     edges = np.diff(np.pad(marked.astype(np.int8), ((1, 1), (0, 0))), axis=0)
     columns, starts = np.nonzero(edges.T == 1)
     _, ends = np.nonzero(edges.T == -1)
-    kept = ends - starts >= least
-    return list(zip(columns[kept].tolist(), (starts[kept] - lead).tolist(), (ends[kept] - 1).tolist(), strict=True))
+    long = ends - starts >= least
+    return list(zip(columns[long].tolist(), (starts[long] - lead).tolist(), (ends[long] - 1).tolist(), strict=True))
 
 
 def _equal_bars(panel: Panel, factor: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -124,8 +124,8 @@ def _equal_bars(panel: Panel, factor: np.ndarray | None) -> tuple[np.ndarray, np
     equal = (np.abs(np.diff(ranked, axis=1)) <= tolerance).all(axis=0)
     place, columns = np.nonzero(equal)
     early, late = order[place, columns], order[place + 1, columns]
-    kept = _too_wide_for_chance(panel, early, late, columns)
-    return early[kept], late[kept], columns[kept]
+    copied = _too_wide_for_chance(panel, early, late, columns)
+    return early[copied], late[copied], columns[copied]
 
 
 def _too_wide_for_chance(panel: Panel, early: np.ndarray, late: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -135,8 +135,8 @@ def _too_wide_for_chance(panel: Panel, early: np.ndarray, late: np.ndarray, colu
     spread = (high - low) / close
     same_volume = np.abs(one - other) <= SAME_VOLUME * np.maximum(one, other)
     many_ticks = (spread > CLEAR_RANGE) & (high - low > CLEAR_TICKS)
-    kept: np.ndarray = many_ticks | ((spread > MIN_RANGE) & same_volume)
-    return kept
+    too_wide: np.ndarray = many_ticks | ((spread > MIN_RANGE) & same_volume)
+    return too_wide
 
 
 def _off(low: np.ndarray, high: np.ndarray, row: int, later: int) -> bool:

@@ -1,4 +1,4 @@
-"""Masking: bars that no number should rest on become missing, by what was known at their close or by hindsight.
+"""Mask: bars that no number should rest on become missing, by what was known at their close or by hindsight.
 
 The causal rule is the one for backtests. Hindsight says what a result would have been without bad prints; it knows
 whether a move came back, and no trader did.

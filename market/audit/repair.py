@@ -1,7 +1,7 @@
-"""Fixing: the findings that leave no doubt become a new version of the data; the old one stays, each change is listed.
+"""Repair: findings beyond doubt become a new version of the data; the old one stays and each change is listed.
 
-Bars that were not traded where they stand are removed, never invented anew. Prices before a split that nothing accounts
-for are divided by its ratio and shares multiplied. Everything else is left to its owner.
+Bars that were not traded where they stand are removed, never replaced. Prices before a split that nothing accounts for
+are divided by its ratio and shares multiplied. Everything else is left to the owner of the data.
 """
 
 import numpy as np

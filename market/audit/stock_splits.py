@@ -1,4 +1,4 @@
-"""Splits: those that adj_close accounts for, those that nothing accounts for, and volume that was adjusted too early.
+"""Stock splits: those that adj_close accounts for, those that nothing accounts for, and volume adjusted too early.
 
 An unadjusted split moves the opening price by a simple ratio and the shares traded by its inverse; what is traded in
 money, and how far prices move within the session, stay as they were. A crash does neither.
@@ -10,7 +10,7 @@ import pandas as pd
 from market.bars.adjustment import find_splits, nearest_simple_ratio
 from market.panel import Panel
 
-__all__ = ["Found", "adjusted_splits", "early_volume", "split_words", "unadjusted_splits"]
+__all__ = ["Splits", "adjusted_splits", "early_volume", "split_words", "unadjusted_splits"]
 
 WINDOW_SESSIONS = 20
 LIKELY = np.array([4 / 3, 3 / 2, 2, 5 / 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100])
@@ -19,16 +19,16 @@ OPEN_TOLERANCE = 0.06  # relative distance of the open from the ratio
 MAX_RANGE = 0.20  # high over low of the session, less one
 MAX_MONEY_RATIO = 2.5  # money traded over its median, at most and at least its inverse
 
-Found = list[tuple[int, int, float]]
+Splits = list[tuple[int, int, float]]
 
 
-def adjusted_splits(factor: np.ndarray) -> Found:
+def adjusted_splits(factor: np.ndarray) -> Splits:
     """Find the splits that adj_close / close shows: (column, row, new shares for one old)."""
     events = find_splits(factor)
     return list(zip(events.columns.tolist(), events.rows.tolist(), events.ratios.tolist(), strict=True))
 
 
-def unadjusted_splits(panel: Panel) -> Found:
+def unadjusted_splits(panel: Panel) -> Splits:
     """Find splits that the prices still show: (column, row, likely new shares for one old).
 
     A jump that is undone, prices and money, within the next sessions is a bad print and not a split.
@@ -49,15 +49,15 @@ def unadjusted_splits(panel: Panel) -> Found:
     return [(int(c), int(r), float(nearest[r, c])) for c, r in zip(columns, rows, strict=True)]
 
 
-def early_volume(panel: Panel, splits: Found) -> list[tuple[int, int, float]]:
+def early_volume(panel: Panel, splits: Splits) -> list[tuple[int, int, float]]:
     """Find sessions before a split whose volume is multiplied already: (column, row, times its median)."""
     money = _against_median(panel.dollar_volume)
-    found = []
+    early = []
     for column, row, ratio in splits:
         for before in range(max(row - 2, 0), row):
             if ratio > 1.9 and money[before, column] > 0.6 * ratio:
-                found.append((column, before, float(money[before, column])))
-    return found
+                early.append((column, before, float(money[before, column])))
+    return early
 
 
 def split_words(ratio: float) -> str:

@@ -56,8 +56,8 @@ def find_splits(factor: np.ndarray) -> SplitEvents:
     simple = np.abs(jumps / ratios - 1) <= TOLERANCE
     if simple.sum() < SHARE_OF_JUMPS * len(jumps):
         simple[:] = False
-    kept = simple & ~_undone(rows, columns, jumps)
-    return SplitEvents(rows=rows[kept], columns=columns[kept], ratios=ratios[kept])
+    splits = simple & ~_undone(rows, columns, jumps)
+    return SplitEvents(rows=rows[splits], columns=columns[splits], ratios=ratios[splits])
 
 
 def nearest_simple_ratio(jumps: np.ndarray) -> np.ndarray:

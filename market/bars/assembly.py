@@ -74,12 +74,12 @@ def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
 def _notes(parts: Sequence[LongBars], printed: Sequence[np.ndarray]) -> tuple[str, ...]:
     """Notes on rows that are left out or look odd; nothing is repaired."""
     counts: Counter[str] = Counter()
-    heard: set[str] = set()
+    printing: set[str] = set()
     for odd in mapped(lambda pair: _odd_rows(*pair), zip(parts, printed, strict=True), workers=cores(), on="threads"):
         counts.update(odd)
     for part, prints in zip(parts, printed, strict=True):
-        heard.update(part.tickers[code] for code in np.flatnonzero(np.bincount(part.codes[prints])))
-    silent = sorted({ticker for part in parts for ticker in part.tickers} - heard)
+        printing.update(part.tickers[code] for code in np.flatnonzero(np.bincount(part.codes[prints])))
+    silent = sorted({ticker for part in parts for ticker in part.tickers} - printing)
     notes = [f"{count:,} rows {what}" for what, count in counts.items() if count]
     if silent:
         notes.append(f"{len(silent)} tickers without a single price left out: {_few(silent)}")
@@ -130,8 +130,8 @@ def _impossible(name: str, values: np.ndarray) -> np.ndarray:
 
 def _scatter(parts: Sequence[LongBars], origin: str) -> tuple[pd.DatetimeIndex, pd.Index, dict[str, np.ndarray]]:
     """Frames of rows, each (n_sessions, n_tickers) with one ticker contiguous."""
-    heard = {part.tickers[code] for part in parts for code in np.flatnonzero(np.bincount(part.codes))}
-    tickers = sorted(heard)
+    printing = {part.tickers[code] for part in parts for code in np.flatnonzero(np.bincount(part.codes))}
+    tickers = sorted(printing)
     columns = dict(zip(tickers, range(len(tickers)), strict=True))
     days = [_days(part) for part in parts]
     first, places = _places(days)
@@ -179,8 +179,8 @@ def _places(days: Sequence[np.ndarray]) -> tuple[int, np.ndarray]:
 
 def _refuse_repeats(rows: LongBars, origin: str) -> None:
     keys = rows.codes.astype(np.int64) * (1 << 32) + _days(rows)
-    _, found, times = np.unique(keys, return_inverse=True, return_counts=True)
-    row = int(np.flatnonzero(times[found] > 1)[0])
+    _, key, times = np.unique(keys, return_inverse=True, return_counts=True)
+    row = int(np.flatnonzero(times[key] > 1)[0])
     raise BarsError(
         f"{origin} has more than one row for {rows.key(row)} ({int((times > 1).sum())} such keys): keep one of each"
     )

@@ -1,4 +1,4 @@
-"""Files: one parquet or CSV file of many tickers, or a folder with one file per ticker."""
+"""Bar files: one parquet or CSV file of many tickers, or a folder with one file per ticker."""
 
 from pathlib import Path
 

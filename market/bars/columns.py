@@ -44,16 +44,16 @@ def match_columns(names: Sequence[str], *, origin: str) -> dict[str, str]:
     BarsError
         If two columns spell the same name.
     """
-    found = {}
+    matched = {}
     for column, spellings in SPELLINGS.items():
         for spelling in spellings:
             hits = [name for name in names if plain_name(name) == spelling]
             if len(hits) > 1:
                 raise BarsError(f"{origin} has more than one column for {column}: {hits}; keep one of them")
             if hits:
-                found[column] = hits[0]
+                matched[column] = hits[0]
                 break
-    return found
+    return matched
 
 
 def require_columns(wanted: Iterable[str], names: Sequence[str], *, origin: str) -> dict[str, str]:
@@ -64,12 +64,12 @@ def require_columns(wanted: Iterable[str], names: Sequence[str], *, origin: str)
     BarsError
         If one is missing; the message says what was looked for and what was found.
     """
-    found = match_columns(names, origin=origin)
-    missing = [column for column in wanted if column not in found]
+    matched = match_columns(names, origin=origin)
+    missing = [column for column in wanted if column not in matched]
     if missing:
         looked_for = "; ".join("/".join(s for s in SPELLINGS[column] if s) for column in missing)
         raise BarsError(
             f"{origin} has no column for {', '.join(missing)}: looked for {looked_for} in any case, "
             f"found {list(names[:12])}; rename or add them"
         )
-    return found
+    return matched

@@ -1,4 +1,4 @@
-"""Parquet: the columns of a file that bars need, read once and kept as they are written."""
+"""Parquet: the columns of a file that bars need, read once and left as they are written."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Answers: what a vendor's frame holds for each ticker that was asked for, or why it holds nothing usable.
+"""Answers: what a vendor's frame holds for each requested ticker, or why it holds nothing usable.
 
 An answer is taken ticker by ticker: one that is empty, cut, broken or from the future fails alone and is named.
 """
@@ -82,7 +82,7 @@ def _field(name: str) -> str:
 
 
 def _objection(numbers: pd.DataFrame, today: pd.Timestamp) -> str:
-    """Why bars are not taken, in words; nothing if they are."""
+    """Why bars are refused; empty if they are taken."""
     if numbers.empty:
         return NO_BARS
     if numbers.index.max() > today + pd.Timedelta(days=1):

@@ -1,4 +1,4 @@
-"""Factors: returns of factor portfolios from a file, such as those of Fama and French, as fractions."""
+"""Factor returns: returns of factor portfolios from a file, such as those of Fama and French, as fractions."""
 
 from pathlib import Path
 
@@ -68,5 +68,6 @@ def _check_units(frame: pd.DataFrame, origin: str) -> None:
         raise BarsError(f"{origin} holds infinite returns: repair them")
     if (spread > MAX_VOLATILITY).any():
         raise BarsError(
-            f"{origin} moves by {spread.max():.2g} a session in {spread.idxmax()}: it looks like percent, divide by 100"
+            f"{origin} moves by {spread.max():.2g} per session in {spread.idxmax()}: "
+            "it looks like percent, divide by 100"
         )

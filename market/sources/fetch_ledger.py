@@ -1,4 +1,4 @@
-"""Ledger: which tickers of a fetch have arrived, which failed how often and why; kept on disk after every answer.
+"""Fetch ledger: which tickers have arrived, which failed how often and why; written to disk after every answer.
 
 What arrived lies beside it, one parquet file a ticker, so that an interrupted fetch goes on where it was.
 """
@@ -31,7 +31,7 @@ class Entry(Settings):
 
 
 class Ledger(Settings):
-    """What was asked for, and the state of every ticker."""
+    """The span requested, and the state of every ticker."""
 
     start: str | None
     end: str | None

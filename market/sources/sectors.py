@@ -43,7 +43,7 @@ def load_sectors(source: str | Path, tickers: pd.Index) -> pd.Series:
     twice = pairs["ticker"].duplicated()
     if twice.any():
         raise BarsError(f"{Path(source).name} gives {pairs['ticker'][twice].iloc[0]} two sectors: keep one row each")
-    found = pairs.set_index("ticker")["sector"].astype(object).reindex(tickers)
-    if found.isna().all():
+    placed = pairs.set_index("ticker")["sector"].astype(object).reindex(tickers)
+    if placed.isna().all():
         raise SourceError(f"{Path(source).name} names no ticker of the bars: compare how both spell them")
-    return found.rename("sector")
+    return placed.rename("sector")

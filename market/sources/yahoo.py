@@ -1,4 +1,4 @@
-"""Yahoo Finance through yfinance: split-adjusted bars with Adj Close, asked for explicitly and checked on arrival.
+"""Yahoo Finance through yfinance: split-adjusted bars with Adj Close, requested explicitly and checked on arrival.
 
 yfinance answers a rate limit or a lost network with an empty frame and no exception, and its defaults have flipped
 between versions: every setting that touches a number is given here.

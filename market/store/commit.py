@@ -1,6 +1,6 @@
-"""Keeping: rows become a version of a data set; nothing that was there is altered or lost.
+"""Commit: rows become a version of a data set; nothing stored before is altered or lost.
 
-A version is committed whole. What changed against the version before stands in it, ticker by ticker.
+A version is committed whole and lists, ticker by ticker, what changed against the version before.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ __all__ = [
     "commit_repair",
     "commit_rows",
     "import_bars",
-    "panel_fields",
+    "origin_of",
     "read_rows",
-    "read_years",
+    "stored_bars",
     "update_bars",
 ]
 
@@ -39,7 +39,7 @@ Kind = Literal["import", "append", "restatement", "fix"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What became of rows: the newest version, whether it is a new one, and how many rows were added."""
+    """The result of a commit: the newest version, whether it is new, and the number of rows added."""
 
     version: Version
     is_new: bool
@@ -61,7 +61,7 @@ def import_bars(
     SourceError, BarsError
         If :func:`market.load_bars` would refuse the file.
     ValueError
-        If no data set may be called so.
+        If the name is not valid for a data set.
     """
     folder = data_folder(name, home=home)
     rows, provenance = _from_file(Path(path), licence=licence, point_in_time=point_in_time)
@@ -79,7 +79,7 @@ def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Com
     folder = data_folder(name, home=home)
     before = folder.find().provenance
     rows, provenance = _from_file(Path(path), licence=before.licence, point_in_time=before.point_in_time)
-    return commit_rows(folder, rows, replace_source(before, provenance), extend=True)
+    return commit_rows(folder, rows, _replace_source(before, provenance), extend=True)
 
 
 def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, extend: bool = False) -> Commit:
@@ -129,11 +129,34 @@ def read_rows(
     start: str | None = None,
     end: str | None = None,
 ) -> LongBars:
-    """Read the rows of ``read_years`` as one, in key order."""
-    return in_key_order(join_bars(read_years(folder, version, fields=fields, start=start, end=end)))
+    """Read the rows of ``_read_years`` as one, in key order."""
+    return in_key_order(join_bars(_read_years(folder, version, fields=fields, start=start, end=end)))
 
 
-def read_years(
+def stored_bars(
+    folder: DataFolder, version: Version, *, start: str | None = None, end: str | None = None
+) -> tuple[LongBars, ...]:
+    """Read the rows that make a panel, a part for each year between ``start`` and ``end``.
+
+    Raises
+    ------
+    SourceError
+        If a file is missing or damaged, or no year is left.
+    """
+    return _read_years(folder, version, fields=_panel_fields(version), start=start, end=end)
+
+
+def origin_of(version: Version, *, point_in_time: bool = False) -> Origin:
+    """Origin of a version's rows, with the version's own name."""
+    known = version.provenance
+    return Origin(
+        name=f"{version.name}@{version.fingerprint[:12]} ({known.source})",
+        point_in_time=known.point_in_time or point_in_time,
+        split_adjusted=known.split_adjusted,
+    )
+
+
+def _read_years(
     folder: DataFolder,
     version: Version,
     *,
@@ -165,12 +188,12 @@ def read_years(
     return tuple(mapped(read, parts, workers=cores(), on="threads"))
 
 
-def panel_fields(version: Version) -> tuple[str, ...]:
+def _panel_fields(version: Version) -> tuple[str, ...]:
     """Stored fields that make a panel; dividends and splits stand beside them."""
     return tuple(name for name in version.fields if name in BARS)
 
 
-def replace_source(before: Provenance, after: Provenance) -> Provenance:
+def _replace_source(before: Provenance, after: Provenance) -> Provenance:
     """Provenance of a data set whose rows now come from two sources in turn."""
     same = before.source == after.source
     source = before.source if same else f"{before.source.split(', updated from ')[0]}, updated from {after.source}"
@@ -241,26 +264,3 @@ def _checked_panel(rows: LongBars, provenance: Provenance) -> Panel:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def stored_bars(
-    folder: DataFolder, version: Version, *, start: str | None = None, end: str | None = None
-) -> tuple[LongBars, ...]:
-    """Read the rows that make a panel, a part for each year between ``start`` and ``end``.
-
-    Raises
-    ------
-    SourceError
-        If a file is missing or damaged, or no year is left.
-    """
-    return read_years(folder, version, fields=panel_fields(version), start=start, end=end)
-
-
-def origin_of(version: Version, *, point_in_time: bool = False) -> Origin:
-    """Origin of a version's rows, with the version's own name."""
-    known = version.provenance
-    return Origin(
-        name=f"{version.name}@{version.fingerprint[:12]} ({known.source})",
-        point_in_time=known.point_in_time or point_in_time,
-        split_adjusted=known.split_adjusted,
-    )

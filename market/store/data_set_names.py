@@ -1,4 +1,4 @@
-"""Names: what a stored data set is called, where it lives, and which of its versions is meant.
+"""Data set names: what a stored data set is called, where it lives, and which of its versions is meant.
 
 A data set is named, never pathed: ``us`` is its newest version, ``us@3f2a`` the one whose fingerprint begins so. All
 of them live in one folder, ``./data`` or the one that the environment variable ``QUINTILE_DATA`` names.

@@ -1,4 +1,4 @@
-"""Versions: what a data set was at one time, where its numbers came from and how they differ from the version before.
+"""Data versions: a data set at one time, where its numbers came from, and how they differ from the version before.
 
 The fingerprint is the sha256 of every number, key and basis of the stored rows; :meth:`Panel.fingerprint` of the same
 rows, which also depends on how prices are adjusted on the way out, stands beside it as ``panel``.
@@ -25,7 +25,7 @@ class Provenance(Settings):
     source : str
         File or vendor, without any path of the machine.
     adjustment : str
-        What the vendor or file did to prices, in words.
+        What the vendor or file did to prices.
     fetched_at : str
         UTC time, ISO.
     licence : str
@@ -48,7 +48,7 @@ class Provenance(Settings):
 
 
 class Change(Settings):
-    """One difference from the version before: what happened to whom, between which dates, and by which factor."""
+    """One difference from the version before: what happened to which ticker, between which dates, by which factor."""
 
     what: str
     ticker: str

@@ -131,10 +131,10 @@ class DataFolder:
 
     def _sweep(self) -> None:
         """Remove what no version names; the caller holds the lock, so nobody is writing."""
-        kept = {f"{one}.json" for one in self.fingerprints}
-        kept |= {f"{file.content}.parquet" for v in self.versions() for p in v.parts for file in p.files.values()}
+        referenced = {f"{one}.json" for one in self.fingerprints}
+        referenced |= {f"{file.content}.parquet" for v in self.versions() for p in v.parts for file in p.files.values()}
         ours = (*self.path.glob("versions/*.json"), *self.files.glob("*.parquet"))
-        for path in (*(one for one in ours if one.name not in kept), *self.path.rglob(".*.partial")):
+        for path in (*(one for one in ours if one.name not in referenced), *self.path.rglob(".*.partial")):
             path.unlink()
 
 

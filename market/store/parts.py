@@ -59,8 +59,8 @@ def in_key_order(bars: LongBars) -> LongBars:
     SourceError
         If a key repeats.
     """
-    heard = np.unique(bars.codes)
-    ordered = sorted(heard.tolist(), key=lambda code: bars.tickers[code])
+    present = np.unique(bars.codes)
+    ordered = sorted(present.tolist(), key=lambda code: bars.tickers[code])
     position = np.zeros(len(bars.tickers), dtype=np.int32)
     position[ordered] = np.arange(len(ordered), dtype=np.int32)
     codes = position[bars.codes]

@@ -1,4 +1,4 @@
-"""Comparison: what new rows say about sessions that are stored already.
+"""Restatements: how new rows differ from the stored rows of the same sessions.
 
 Two numbers agree if they differ by no more than rounding. Where they do not, history was restated: by a split or a
 dividend (one factor over many sessions, ending where it took effect) or by a correction of single sessions.
@@ -108,9 +108,9 @@ def compare(old: LongBars, new: LongBars) -> Comparison:
 def merged(old: LongBars, new: LongBars) -> LongBars:
     """Merge both by key; where both have a row, the new one stays."""
     both = _Aligned.of(old, new)
-    kept = np.ones(len(old.dates), dtype=bool)
-    kept[both.old_rows] = False
-    return in_key_order(join_bars([new, old.select(kept)]) if kept.any() else new)
+    unmatched = np.ones(len(old.dates), dtype=bool)
+    unmatched[both.old_rows] = False
+    return in_key_order(join_bars([new, old.select(unmatched)]) if unmatched.any() else new)
 
 
 def _keys(bars: LongBars, tickers: tuple[str, ...]) -> np.ndarray:
@@ -164,7 +164,7 @@ def _restated(differences: pd.DataFrame) -> list[Change]:
 
 
 def _likely(field: str, factors: np.ndarray) -> str:
-    """What one factor over several sessions most likely is, in words."""
+    """What one factor over several sessions most likely is: a split, a dividend or corrections."""
     middle = float(np.median(factors))
     steady = len(factors) > 1 and np.isfinite(factors).all() and float(np.ptp(factors)) <= SPLIT_TOLERANCE * abs(middle)
     if field not in (*PRICES, "volume") or not steady:

@@ -26,8 +26,8 @@ SECTORS = (
     "Utilities",
 )
 
-MARKET_DRIFT = 0.0004  # a session, about 10 % a year
-MARKET_VOLATILITY = (0.006, 0.014)  # calm and turbulent regime, a session
+MARKET_DRIFT = 0.0004  # per session, about 10 % annualised
+MARKET_VOLATILITY = (0.006, 0.014)  # calm and turbulent regime, per session
 STAY_IN_REGIME = (0.99, 0.97)  # mean stay of 100 and 33 sessions
 GARCH_SHOCK, GARCH_MEMORY = 0.06, 0.90
 SECTOR_VOLATILITY = 0.004
@@ -40,10 +40,10 @@ OVERNIGHT_SHARE = 0.25  # of the variance of a close-to-close return
 MAX_SHOCK = 8.0  # standard deviations
 MAX_MOVE = 0.4  # of the price, overnight or intraday
 RANGE_REACH = 0.4  # standard deviations of the name's return
-MIN_SHARES = 100.0  # a printed session
-TYPICAL_VOLUME, VOLUME_RANGE = 1.5e6, 0.8  # shares a session; spread of its log over names
+MIN_SHARES = 100.0  # per printed session
+TYPICAL_VOLUME, VOLUME_RANGE = 1.5e6, 0.8  # shares per session; spread of its log over names
 START_PRICE, START_SPREAD, START_BOUNDS = 40.0, 0.6, (10.0, 250.0)
-LATE_LISTING, TAKEOVERS_PER_YEAR, HALTS_PER_YEAR = 0.12, 0.015, 0.15  # share of names; a name and year
+LATE_LISTING, TAKEOVERS_PER_YEAR, HALTS_PER_YEAR = 0.12, 0.015, 0.15  # share of names; per name and year
 MIN_LIFE_SESSIONS = 120  # sessions before a takeover, and from the last listing to the end
 TAKEOVER_RETURNS, FAILURE_RETURNS = (-0.01, 0.03), (-0.55, -0.05)
 

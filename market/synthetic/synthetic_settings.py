@@ -1,4 +1,4 @@
-"""Settings of the built-in market: seed, size and strength of the planted alpha."""
+"""Synthetic settings: the built-in market's seed, size and strength of the planted alpha."""
 
 import pandas as pd
 from pydantic import Field, field_validator
