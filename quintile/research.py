@@ -231,9 +231,9 @@ def walk_forward(
 
     Examples
     --------
-    >>> walk = qt.walk_forward(spec, bars, train=200, test=130, learner="ridge", workers=1, store=store)
+    >>> walk = qt.walk_forward(spec, bars, train=300, test=160, learner="ridge", workers=1, store=store)
     >>> len(walk.study.folds), walk.runs[0].verdict.word
-    (2, 'NOT EVIDENCE')
+    (1, 'NOT EVIDENCE')
     """
     given: dict[str, Any] = dict(options)
     store, quiet = RunStore(Path(given.pop("store", DEFAULT_STORE))), given.pop("quiet", False)

@@ -43,11 +43,12 @@ def keep_siblings() -> None:
             )
     if SiblingFinder in sys.meta_path:
         return
-    hidden = [place for name in SIBLINGS if (place := _elsewhere(PathFinder.find_spec(name))) is not None]
+    places = [_elsewhere(PathFinder.find_spec(name)) for name in SIBLINGS]
     sys.meta_path.insert(0, SiblingFinder)
-    if hidden := [place for place in hidden if place != _running()]:
+    hidden = [str(place) for place in places if place not in (None, _running())]
+    if hidden and sys.argv[:1] != ["-m"]:  # the command line imports nothing of the user's
         warnings.warn(
-            f"Quintile's packages of the same name hide {', '.join(map(str, hidden))}: rename what you import",
+            f"Quintile's packages of the same name hide {', '.join(hidden)}: rename those that you import yourself",
             stacklevel=3,
         )
 

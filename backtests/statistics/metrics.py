@@ -151,6 +151,11 @@ def drawdowns(returns: pd.Series) -> pd.Series:
 def max_drawdown(returns: Returns) -> float:
     """Deepest drawdown, a negative fraction of the peak, or 0.
 
+    Parameters
+    ----------
+    returns : Series or ndarray of float
+        Simple return of each session.
+
     Examples
     --------
     >>> round(qt.max_drawdown(pd.Series([0.10, -0.20, 0.05] * 7)), 3)

@@ -122,7 +122,9 @@ class Run:
         """What nobody may read past: the verdict, whether the market is synthetic, survivorship, and the run's own."""
         headline = self.metrics["headline"]
         synthetic = ("SYNTHETIC",) if self.metrics["synthetic"] else ()
-        return (headline["verdict"], *synthetic, headline["survivorship"], *headline["stamps"])
+        bias = headline["survivorship"]
+        dead = f"SURVIVORSHIP {bias}" if bias == "UNKNOWN" else bias
+        return (headline["verdict"], *synthetic, dead, *headline["stamps"])
 
     @property
     def report(self) -> ReportPath:
