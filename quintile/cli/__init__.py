@@ -77,6 +77,7 @@ def _examples(*lines: str) -> str:
 
 app.command("run", epilog=RUN_EXAMPLES)(run_command)
 app.command("walk", epilog=WALK_EXAMPLES)(walk_command)
+app.command("walk-forward", epilog=WALK_EXAMPLES, hidden=True)(walk_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
 app.command("compare-books", epilog=COMPARE_EXAMPLES)(compare_books_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
