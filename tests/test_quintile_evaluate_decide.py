@@ -14,6 +14,7 @@ from core.errors import DataError
 from market import Execution, forward_returns
 from market.inputs import Inputs
 from market.panel import Panel
+from market.request import BarsRequest
 from market.sources import load_bars
 from market.synthetic import SyntheticMarket
 from models.checkpoint import load_checkpoint
@@ -25,8 +26,8 @@ from strategy.definitions.scaffold import new_strategy, strategy_text
 from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
 from strategy.evaluate import evaluate
 from strategy.pipeline import decide, run
-from strategy.runs.artefacts import _book_reports
 from strategy.runs.context import RunContext
+from strategy.runs.report_provenance import provenance_of
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunStore
 from strategy.trading.data_checks import check_data, last_expected_session
@@ -92,8 +93,9 @@ def test_a_report_tells_the_rule_of_the_builder_whatever_the_strategy_is_called(
     shipped = override(load_spec("filter_negative"), ["portfolio.builder=long_only"])
     summary = "Whatever its author says of it."
     for spec in (shipped, shipped.model_copy(update={"name": "mine", "summary": summary})):
-        outcome = evaluate_scores(spec.rules, Inputs(panel=panel), scores=lately, baselines={})
-        rules = {name: report.rule for name, report in _book_reports(outcome).items()}
+        evaluation = evaluate_scores(spec.rules, Inputs(panel=panel), scores=lately, baselines={})
+        folder = RunStore(tmp_path).create(spec, BarsRequest(), panel=panel.fingerprint())
+        rules = provenance_of(folder, evaluation).rules
         companions = {name: BOOK_RULES[name] for name in shipped_strategies() if name != spec.name}
         assert rules == {spec.name: BOOK_RULES["long_only"]} | companions
 

@@ -52,7 +52,7 @@ SHARES = ("annual_return", "volatility", "max_drawdown", "turnover", "cost_drag"
 def compare_books_command(
     strategy: Strategy = "filter_negative",
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A finished run of the strategy; without one, train it first.")
+        str | None, typer.Argument(metavar="RUN", help="A finished run of the strategy; without one, train it first.")
     ] = None,
     bars: Bars = "builtin",
     universe: Universe = "all",

@@ -70,7 +70,7 @@ def update_command(
 
 
 def info_command(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A stored data set; without one, list all.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A stored data set; without one, list all.")] = "",
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -57,7 +57,7 @@ Hedge = Annotated[
 Universe = Annotated[
     str, typer.Option(help="all, topN by trailing dollar volume, or a member file; filters: top400,age=252,price=5.")
 ]
-RunId = Annotated[str, typer.Argument(metavar="[RUN]", help="Id of a run, its first characters, or latest.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, its first characters, or latest.")]
 Strategy = Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")]
 Bars = Annotated[str, typer.Option(help="builtin, a stored data set, a file or folder of bars, or yfinance:AAPL,MSFT.")]
 Start = Annotated[str | None, typer.Option(metavar="DATE", help="First session of the bars.")]

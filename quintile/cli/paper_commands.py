@@ -33,7 +33,7 @@ def paper_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Paper-trade a version: commit its decision before the open, score fills afterwards, check the gates."""
+    """Paper-trade a version: commit decisions before the open, score the fills, check the gates."""
     from market.inputs import load_inputs
     from strategy.frozen.run_version import open_frozen
     from strategy.trading import paper

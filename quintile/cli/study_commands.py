@@ -58,7 +58,7 @@ def calibrate_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure how much of a planted alpha the pipeline recovers, and how often it finds alpha where there is none."""
+    """Planted-alpha study: how much of a known alpha the pipeline recovers, and its false positives."""
     from core.parallel import Workers
     from quintile.cli.console import progress_bars, table
     from strategy.studies.planted_alpha.market_calibration import calibrate_market, save_calibration

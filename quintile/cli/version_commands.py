@@ -46,7 +46,7 @@ def freeze_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Freeze a finished run as a version: weights, spec and expected numbers under a hash-locked file list."""
+    """Freeze a finished run as a version: spec, weights and expected numbers, locked by their hashes."""
     from quintile.cli.console import progress_bars
     from strategy.frozen.freeze import FreezeOptions, freeze
     from strategy.frozen.versions import Version
@@ -121,7 +121,7 @@ def replay_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Replay a version from its weights and bars and compare every stage; exit 0 for the same numbers, else 1."""
+    """Replay a version from its weights, compare every stage; exit 0 for the same numbers, else 1."""
     from market.inputs import load_inputs
     from quintile.cli.console import progress_bars
     from strategy.frozen import replay as replaying

@@ -64,9 +64,7 @@ def walk_command(
     validation: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the training span kept for validation, its end.")
     ] = 0.2,
-    embargo: Annotated[
-        int, typer.Option(metavar="SESSIONS", help="Sessions dropped around a test span, beyond the purge.")
-    ] = 0,
+    embargo: Annotated[int, typer.Option(metavar="SESSIONS", help="Sessions dropped beyond the purge.")] = 0,
     expanding: Annotated[
         bool, typer.Option("--expanding", help="Expand the training span instead of rolling it.")
     ] = False,
@@ -102,7 +100,7 @@ def walk_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Walk forward: retrain on a moving span, test on the sessions after it, report the stitched scores per seed."""
+    """Walk forward: retrain on a moving span, test on what follows, report the stitched scores per seed."""
     from core.parallel import Workers
     from strategy.runs.context import RunContext
 
