@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from core.errors import DataError
-from market import Settings
+from core.settings import Settings
 from models.sample_splits import Split
 
 __all__ = [

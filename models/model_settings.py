@@ -5,8 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.settings import Later
-from market import Settings
+from core.settings import Later, Settings
 
 __all__ = ["LossSettings", "ModelSettings", "NetworkSettings", "Scoring", "SplitSettings", "TrainingSettings"]
 

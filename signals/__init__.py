@@ -1,6 +1,5 @@
 """Features from bars, cross-section tools, and the only home of signal metrics."""
 
-from core.intervals import Interval, hac_interval, hac_intervals, hac_lags_by_rule, hac_standard_error
 from signals.cross_section import centered_rank, demean, neutralize, rank, session_mean, winsorize, zscore
 from signals.features import (
     FEATURE_SETS,
@@ -32,7 +31,6 @@ __all__ = [
     "Feature",
     "ICDecay",
     "ICSummary",
-    "Interval",
     "QuantileReturns",
     "ScoreCorrelation",
     "centered_rank",
@@ -41,10 +39,6 @@ __all__ = [
     "feature",
     "feature_table",
     "fill_gaps",
-    "hac_interval",
-    "hac_intervals",
-    "hac_lags_by_rule",
-    "hac_standard_error",
     "ic_by_quarter",
     "ic_decay",
     "information_coefficient",

@@ -18,7 +18,8 @@ from backtests.engine.due_weights import due_weights
 from backtests.engine.ledger import keep_ledger
 from backtests.engine.vectorbt_engine import TARGET_AMOUNT, TARGET_PERCENT, vectorbt_equity
 from backtests.statistics.metrics import sharpe_ratio
-from market import Execution, ParityError, UnsupportedBookError
+from core.errors import ParityError, UnsupportedBookError
+from market import Execution
 from market.panel import aligned_frame
 from portfolio import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights

@@ -17,7 +17,8 @@ from backtests.engine.ledger import keep_ledger
 from backtests.engine.many_books import net_returns_of
 from backtests.engine.trailing_print_mean import trailing_print_mean
 from backtests.report.sections.front_section import parity_words
-from market import Execution, UnsupportedBookError
+from core.errors import UnsupportedBookError
+from market import Execution
 from market.panel import aligned_frame
 from portfolio import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
@@ -340,7 +341,12 @@ def test_costs_that_make_no_sense_are_refused(given, told):
 def test_costs_print_what_is_charged():
     assert str(Costs()) == "5 bps one way on traded notional"
     told = str(BY_HAND)
-    for words in ("linear impact 100 bps", "borrow fee 360 bps per year", "borrowed cash 720", "margin 0.4, cut to 0.5"):
+    for words in (
+        "linear impact 100 bps",
+        "borrow fee 360 bps per year",
+        "borrowed cash 720",
+        "margin 0.4, cut to 0.5",
+    ):
         assert words in told
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market import Panel, UniverseError
+from core.errors import UniverseError
+from market import Panel
 from market.eligibility import Eligibility
 from market.universe import choose_universe
 from quintile.cli.options import absolute_universe

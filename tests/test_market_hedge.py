@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market import BarsError
+from core.errors import BarsError
 from market.hedge import with_hedge, without_tickers
 from market.panel import BAR_FIELDS
 from tests.oracles.markets import panel_of

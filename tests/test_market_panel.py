@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from market import BarsError, Execution, Panel, cash_outs, fill_prices, forward_returns, listed
+from core.errors import BarsError
+from market import Execution, Panel, cash_outs, fill_prices, forward_returns, listed
 from market.panel import BAR_FIELDS, aligned_frame
 from tests.oracles.small_panels import delisted, panel_of, random_panel
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market import BarsError, Panel, SourceError
+from core.errors import BarsError, SourceError
+from market import Panel
 from market.bars.adjustment import find_splits, on_last_split_basis
 from market.bars.columns import match_columns
 from market.panel import BAR_FIELDS

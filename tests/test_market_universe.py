@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market import Panel, UniverseError, listed
+from core.errors import UniverseError
+from market import Panel, listed
 from market.panel import BAR_FIELDS
 from market.sources import load_bars
 from market.universe import choose_universe, survivorship, top_by_dollar_volume

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.intervals import hac_lags_by_rule, hac_standard_error
 from market.panel import Panel, PanelFacts
 from market.returns import Execution, forward_returns
 from signals import (
     compute_features,
-    hac_lags_by_rule,
-    hac_standard_error,
     ic_by_quarter,
     ic_decay,
     information_coefficient,

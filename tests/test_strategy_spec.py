@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from market import Later, Settings
+from core.settings import Later, Settings
 from market.holdout import HoldoutSettings
 from portfolio.book_settings import OptimizerSettings
 from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies

@@ -130,7 +130,8 @@ from backtests import run_backtest
 from backtests.statistics import metrics
 from backtests.statistics.metrics import sharpe_ratio
 from backtests.tearsheet import render_tearsheet
-from market import Execution, ParityError, cash_outs
+from core.errors import ParityError
+from market import Execution, cash_outs
 from market.universe import choose_universe
 from models.losses.rank_loss import session_losses
 from models.model_settings import LossSettings

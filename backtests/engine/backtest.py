@@ -5,13 +5,14 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
-from backtests.engine.accounts import Terms, settle_accounts
+from backtests.engine.accounts import BacktestTerms, settle_accounts
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.due_weights import due_weights, first_due
 from backtests.engine.frictions import BorrowFees
 from backtests.engine.ledger import LedgerRun, keep_ledger
 from backtests.engine.vectorbt_engine import ENGINE, vectorbt_equity
-from market import Execution, Panel, ParityError, UnsupportedBookError
+from core.errors import ParityError, UnsupportedBookError
+from market import Execution, Panel
 from portfolio.costs import Costs
 
 __all__ = ["PARITY_LIMIT", "run_backtest"]
@@ -72,7 +73,7 @@ def run_backtest(
     start = first_due(due)
     run = keep_ledger(panel, due, execution=execution, costs=costs, capital=capital, borrow_fees=borrow_fees)
     _check_solvent(run, panel.sessions, costs)
-    terms = Terms(execution=execution, costs=costs, capital=capital, start=start)
+    terms = BacktestTerms(execution=execution, costs=costs, capital=capital, start=start)
     if alone := _beyond_vectorbt(run):
         engine = f"ledger only: vectorbt knows no {', '.join(alone)}"
         return settle_accounts(run, panel, due, terms=terms, parity=np.nan, engine=engine)

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from market import Execution, Panel, UnsupportedBookError
+from core.errors import UnsupportedBookError
+from market import Execution, Panel
 from market.panel import aligned_frame
 
 __all__ = ["due_rows", "due_weights", "first_due"]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from market import Execution, Panel, UnsupportedBookError, cash_outs, fill_prices
+from core.errors import UnsupportedBookError
+from market import Execution, Panel, cash_outs, fill_prices
 from portfolio.costs import Costs
 
 __all__ = ["ENGINE", "OrderFrames", "order_frames", "vectorbt_equity"]
