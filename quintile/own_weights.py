@@ -8,6 +8,7 @@ import pandas as pd
 
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
+from core.files import write_text
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
@@ -90,7 +91,7 @@ class Backtest:
         from quintile.weights_page import weights_page
 
         page = ReportPath(path)
-        page.write_text(weights_page(self, title=title), encoding="utf-8")
+        write_text(page, weights_page(self.inputs, self.weights, self.result, title=title))
         return page
 
     def __str__(self) -> str:
