@@ -77,8 +77,12 @@ def evaluate(
 
 def scores_spec(spec: StrategySpec, name: str) -> StrategySpec:
     """The spec under which given scores are judged: its book, clock and costs, renamed."""
-    words = {"name": SCORES_BOOK, "title": f"Given scores: {name}"[:120], "summary": BOOK_RULES[spec.portfolio.builder]}
-    return spec.model_copy(update=words)
+    fields = {
+        "name": SCORES_BOOK,
+        "title": f"Given scores: {name}"[:120],
+        "summary": BOOK_RULES[spec.portfolio.builder],
+    }
+    return spec.model_copy(update=fields)
 
 
 @contextmanager

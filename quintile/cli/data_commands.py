@@ -82,13 +82,13 @@ def info_command(
     if not name:
         _print_names(stored_names(), as_json=as_json)
         return
-    found = find_version(name)
-    if found is None:
+    stored = find_version(name)
+    if stored is None:
         known = ", ".join(stored_names()) or "none"
         raise SourceError(
             f"no data set {name} in {store_home()} (there: {known}): make one with `quintile data import`"
         )
-    folder, version = found
+    folder, version = stored
     if as_json:
         print(json.dumps(version.model_dump(mode="json") | {"versions": folder.fingerprints}, indent=2))
     else:
@@ -183,11 +183,11 @@ def _fixed(source: str, audited: "Audited") -> "Commit":
     from market.audit import fixed_rows
     from market.store import commit_repair, find_version, read_rows
 
-    found = find_version(source)
-    if found is None:
+    stored = find_version(source)
+    if stored is None:
         raise SourceError(f"{source} was removed during the audit: import it again")
-    rows, changes = fixed_rows(audited, read_rows(*found))
-    return commit_repair(found[0], rows, changes)
+    rows, changes = fixed_rows(audited, read_rows(*stored))
+    return commit_repair(stored[0], rows, changes)
 
 
 def _print_audit(audit: "Audit") -> None:

@@ -99,8 +99,8 @@ def bars_request(bars: str, universe: str | None = None, **beside: Path | str | 
     """The request that the options describe, files by absolute path."""
     from market.request import BarsRequest
 
-    words: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
-    return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **words)
+    others: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
+    return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **others)
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def calibrate_command(
     settings, studies = _settings(full, seeds, set_ or []), _studies(study)
     try:
         with progress_bars(quiet=quiet or as_json) as progress:
-            found = calibrate_market(
+            calibration = calibrate_market(
                 settings,
                 studies=studies,
                 out=out,
@@ -82,13 +82,13 @@ def calibrate_command(
     except KeyboardInterrupt as interrupt:
         print(f"quintile: interrupted; repeat the command to resume, finished cells are in {out}", file=sys.stderr)
         raise typer.Exit(130) from interrupt
-    paths = [save_calibration(found, out), *write_page(found, out)]
+    paths = [save_calibration(calibration, out), *write_page(calibration, out)]
     if docs is not None:
-        paths += write_page(found, docs)
+        paths += write_page(calibration, docs)
     if as_json:
-        print(json.dumps(found.as_json(), indent=2))
+        print(json.dumps(calibration.as_json(), indent=2))
         return
-    for shown in text_tables(found):
+    for shown in text_tables(calibration):
         table(*shown)
         print()
     print("\n".join(str(path) for path in paths))

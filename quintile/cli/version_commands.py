@@ -98,13 +98,18 @@ def verify_command(
     """
     from strategy.frozen.verify import verify
 
-    found = verify(find(version, versions))
+    verification = verify(find(version, versions))
     if as_json:
-        facts = {"intact": found.is_intact, "damage": found.damage, "changes": found.changes, "notes": found.notes}
-        print(json.dumps(facts | {"sha256": found.sha256}, indent=2))
+        facts = {
+            "intact": verification.is_intact,
+            "damage": verification.damage,
+            "changes": verification.changes,
+            "notes": verification.notes,
+        }
+        print(json.dumps(facts | {"sha256": verification.sha256}, indent=2))
     else:
-        print("\n".join(_verification_lines(found)))
-    raise typer.Exit(found.exit_code)
+        print("\n".join(_verification_lines(verification)))
+    raise typer.Exit(verification.exit_code)
 
 
 def replay_command(
@@ -134,14 +139,19 @@ def replay_command(
         request = version_request(body, bars, universe=universe)
         panel = load_inputs(request, holdout=replaying.frozen_spec(folder).holdout).panel
     with progress_bars(quiet=quiet or as_json) as progress:
-        found = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
-        again = replaying.retrain(folder, panel=panel, progress=progress) if retrain else None
+        replayed = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
+        retrained = replaying.retrain(folder, panel=panel, progress=progress) if retrain else None
     if out.is_dir():
-        TrialLog(out).append("replay", version=str(folder.version), lock=folder.sha256, same=found.same)
-    lines = _replay_lines(found) + ([] if again is None else _retraining_lines(again))
-    facts = {"same": found.same, "exact": found.exact, "difference": str(found.difference or ""), "words": lines}
+        TrialLog(out).append("replay", version=str(folder.version), lock=folder.sha256, same=replayed.same)
+    lines = _replay_lines(replayed) + ([] if retrained is None else _retraining_lines(retrained))
+    facts = {
+        "same": replayed.same,
+        "exact": replayed.exact,
+        "difference": str(replayed.difference or ""),
+        "words": lines,
+    }
     print(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
-    raise typer.Exit(0 if found.same else 1)
+    raise typer.Exit(0 if replayed.same else 1)
 
 
 def diff_command(
@@ -319,25 +329,31 @@ def _version_row(folder: "VersionFolder") -> dict[str, Any]:
     }
 
 
-def _verification_lines(found: Any) -> list[str]:
-    first = f"INTACT, lock {found.sha256}" if found.is_intact else "NOT INTACT"
-    if not found.is_intact:
-        return [first, *(f"  {line}" for line in found.damage)]
-    second = "CHANGED: REPLAY NEEDED" if found.changes else "SAME CODE AND ENVIRONMENT"
-    return [first, second, *(f"  {line}" for line in found.changes), *(f"note: {line}" for line in found.notes)]
-
-
-def _replay_lines(found: Any) -> list[str]:
-    head = "SAME NUMBERS" if found.same else f"OTHER NUMBERS: first in {found.difference}"
-    at_cut = [f"  at a cut-off: {each}" for each in found.explained]
-    numbers = [f"  {name} {value:.6g}" for name, value in found.figures.items() if value is not None]
-    return [head, found.why, *at_cut, *numbers]
-
-
-def _retraining_lines(again: Any) -> list[str]:
+def _verification_lines(verification: Any) -> list[str]:
+    first = f"INTACT, lock {verification.sha256}" if verification.is_intact else "NOT INTACT"
+    if not verification.is_intact:
+        return [first, *(f"  {line}" for line in verification.damage)]
+    second = "CHANGED: REPLAY NEEDED" if verification.changes else "SAME CODE AND ENVIRONMENT"
     return [
-        f"retrained: rank IC {again.rank_ic:+.4f}, frozen {again.kept_rank_ic:+.4f}",
-        f"scores correlate {again.correlation:.4f}, decided weights differ by {again.weight_distance:.2%} of equity",
+        first,
+        second,
+        *(f"  {line}" for line in verification.changes),
+        *(f"note: {line}" for line in verification.notes),
+    ]
+
+
+def _replay_lines(replayed: Any) -> list[str]:
+    head = "SAME NUMBERS" if replayed.same else f"OTHER NUMBERS: first in {replayed.difference}"
+    at_cut = [f"  at a cut-off: {each}" for each in replayed.explained]
+    numbers = [f"  {name} {value:.6g}" for name, value in replayed.figures.items() if value is not None]
+    return [head, replayed.why, *at_cut, *numbers]
+
+
+def _retraining_lines(retrained: Any) -> list[str]:
+    return [
+        f"retrained: rank IC {retrained.rank_ic:+.4f}, frozen {retrained.kept_rank_ic:+.4f}",
+        f"scores correlate {retrained.correlation:.4f}, "
+        f"decided weights differ by {retrained.weight_distance:.2%} of equity",
     ]
 
 

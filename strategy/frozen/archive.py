@@ -34,17 +34,17 @@ EXPECTED = ("scores", "weights", "returns", "bar_returns")
 SECTORS = "sectors.parquet"
 
 
-def expected_frames(panel: Panel, found: Recomputed) -> dict[str, pd.DataFrame]:
+def expected_frames(panel: Panel, recomputed: Recomputed) -> dict[str, pd.DataFrame]:
     """What a version keeps to be compared with: scores, decided weights, returns and the bars' returns."""
-    tested = found.scores.index
+    tested = recomputed.scores.index
     returns = {
-        "turnover": found.result.turnover,
-        "gross": found.result.gross_returns,
-        "net": found.result.net_returns,
+        "turnover": recomputed.result.turnover,
+        "gross": recomputed.result.gross_returns,
+        "net": recomputed.result.net_returns,
     }
     return {
-        "scores": found.scores,
-        "weights": found.book.weights.loc[tested],
+        "scores": recomputed.scores,
+        "weights": recomputed.book.weights.loc[tested],
         "returns": pd.DataFrame(returns).rename_axis(columns="column"),
         "bar_returns": bar_returns(panel).loc[tested],
     }
@@ -57,20 +57,20 @@ def bar_returns(panel: Panel) -> pd.DataFrame:
     return returns.astype(np.float32)
 
 
-def figures(spec: StrategySpec, panel: Panel, found: Recomputed) -> dict[str, float | None]:
+def figures(spec: StrategySpec, panel: Panel, recomputed: Recomputed) -> dict[str, float | None]:
     """The headline metrics of recomputed returns and scores; NaN is None."""
     from backtests.statistics.metrics import performance_summary, sharpe_ratio
 
-    net = performance_summary(found.result.net_returns)
-    forward = forward_returns(panel, spec.execution).loc[found.scores.index]
+    net = performance_summary(recomputed.result.net_returns)
+    forward = forward_returns(panel, spec.execution).loc[recomputed.scores.index]
     numbers = {
         "sharpe_net": net.sharpe,
-        "sharpe_gross": sharpe_ratio(found.result.gross_returns),
+        "sharpe_gross": sharpe_ratio(recomputed.result.gross_returns),
         "annual_return": net.annual_return,
         "volatility": net.volatility,
         "max_drawdown": net.max_drawdown,
-        "turnover": float(found.result.turnover.mean()),
-        "rank_ic": float(information_coefficient(found.scores, forward).mean()),
+        "turnover": float(recomputed.result.turnover.mean()),
+        "rank_ic": float(information_coefficient(recomputed.scores, forward).mean()),
     }
     return {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
 

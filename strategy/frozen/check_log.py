@@ -29,7 +29,7 @@ def check_log(log: TrialLog, versions: Path, *, own_versions: bool) -> tuple[lis
         return [str(error)], []
     if broken:
         return broken, []
-    problems = [f"run {name} {words}" for name, words in _contradictions(log, _run_claims(log.store))]
+    problems = [f"run {name} {contradiction}" for name, contradiction in _contradictions(log, _run_claims(log.store))]
     known = {entries[0].sha256} if entries else set()
     notes: list[str] = []
     for folder in list_versions(versions):
@@ -38,18 +38,18 @@ def check_log(log: TrialLog, versions: Path, *, own_versions: bool) -> tuple[lis
         except (ValueError, KeyError):
             problems.append(f"{folder.version} cannot be read: see `quintile verify {folder.version}`")
             continue
-        words = log.contradicts(claim)
+        contradiction = log.contradicts(claim)
         foreign = not own_versions and isinstance(claim, dict) and claim.get("log") not in known
-        if words:
-            (notes if foreign else problems).append(f"{folder.version} {words}")
+        if contradiction:
+            (notes if foreign else problems).append(f"{folder.version} {contradiction}")
     return problems, notes
 
 
 def _contradictions(log: TrialLog, claims: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
     for name, claim in claims:
-        words = log.contradicts(claim)
-        if words:
-            yield name, words
+        contradiction = log.contradicts(claim)
+        if contradiction:
+            yield name, contradiction
 
 
 def _run_claims(store: Path) -> Iterator[tuple[str, object]]:

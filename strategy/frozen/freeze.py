@@ -98,11 +98,11 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
         raise RunError(f"run {run.run_id} cannot be frozen: its bars changed; run the strategy again")
     checkpoint = load_checkpoint(run.path / "model")
     with threads(FREEZE_THREADS):
-        found = recompute(spec, panel, checkpoint, sectors=sectors, progress=options.progress)
-    _check_recomputed(run, found)
-    files = _contents(run, panel, found, resolved=_resolved(spec, checkpoint), options=options)
+        recomputed = recompute(spec, panel, checkpoint, sectors=sectors, progress=options.progress)
+    _check_recomputed(run, recomputed)
+    files = _contents(run, panel, recomputed, resolved=_resolved(spec, checkpoint), options=options)
     files |= {} if sectors is None else sector_files(sectors)
-    facts = _facts(run, panel, found, checkpoint) | {"chain": _chain_of(store)}
+    facts = _facts(run, panel, recomputed, checkpoint) | {"chain": _chain_of(store)}
     with _alone(options.versions):
         path = _publish_next(files, facts, version, options.versions)
     folder = VersionFolder(path, version)
@@ -163,12 +163,12 @@ def _check_rises(version: Version, versions: Path) -> None:
         raise RunError(f"{version} does not rise above {before[-1].version}: versions are never replaced or inserted")
 
 
-def _check_recomputed(run: RunFolder, found: Recomputed) -> None:
+def _check_recomputed(run: RunFolder, recomputed: Recomputed) -> None:
     """Refuse a run whose shown scores and returns are not what its weights give."""
     shown = run.read_frame("returns")[f"{run.record['strategy']} net"].to_frame("net")
-    returns = found.result.net_returns.to_frame("net")
+    returns = recomputed.result.net_returns.to_frame("net")
     scores = run.read_frame("scores")
-    difference: StageDifference | None = compare_scores(scores, found.scores) or compare_returns(shown, returns)
+    difference: StageDifference | None = compare_scores(scores, recomputed.scores) or compare_returns(shown, returns)
     if difference is not None:
         raise RunError(f"run {run.run_id} does not recompute: first difference in {difference}")
 
@@ -180,14 +180,14 @@ def _resolved(spec: StrategySpec, checkpoint: Checkpoint) -> StrategySpec:
 
 
 def _contents(
-    run: RunFolder, panel: Panel, found: Recomputed, *, resolved: StrategySpec, options: FreezeOptions
+    run: RunFolder, panel: Panel, recomputed: Recomputed, *, resolved: StrategySpec, options: FreezeOptions
 ) -> dict[str, bytes]:
     files = {
         "spec.toml": resolved.to_toml().encode(),
         "model.safetensors": (run.path / "model.safetensors").read_bytes(),
         "model.json": (run.path / "model.json").read_bytes(),
     }
-    kept = expected_frames(panel, found)
+    kept = expected_frames(panel, recomputed)
     files |= {f"expected/{name}.parquet": frame_bytes(frame) for name, frame in kept.items()}
     if options.with_bars or run.request.hedge is not None:
         files |= panel_files(panel)
@@ -196,9 +196,9 @@ def _contents(
     return files
 
 
-def _facts(run: RunFolder, panel: Panel, found: Recomputed, checkpoint: Checkpoint) -> dict[str, Any]:
+def _facts(run: RunFolder, panel: Panel, recomputed: Recomputed, checkpoint: Checkpoint) -> dict[str, Any]:
     """Body of the lock without name, number, files and predecessor."""
-    spec, closure, tested = run.spec, decision_closure(), found.scores.index
+    spec, closure, tested = run.spec, decision_closure(), recomputed.scores.index
     return {
         "spec": {"resolved": _resolved(spec, checkpoint).fingerprint(), "run": spec.fingerprint()},
         "panel": panel.fingerprint(),
@@ -213,16 +213,16 @@ def _facts(run: RunFolder, panel: Panel, found: Recomputed, checkpoint: Checkpoi
         "run": run.run_id,
         "test_span": [f"{tested[0]:%Y-%m-%d}", f"{tested[-1]:%Y-%m-%d}"],
         "headline": run.metrics["headline"],
-        "figures": figures(spec, panel, found),
-        "features": feature_hashes(found.features),
+        "figures": figures(spec, panel, recomputed),
+        "features": feature_hashes(recomputed.features),
         "frozen": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def _portable(request: BarsRequest) -> dict[str, Any]:
     """Where the bars came from without any path of this machine."""
-    words = asdict(request)
-    return {key: Path(value).name if isinstance(value, str) else value for key, value in words.items()}
+    fields = asdict(request)
+    return {key: Path(value).name if isinstance(value, str) else value for key, value in fields.items()}
 
 
 def _chain_of(store: RunStore) -> dict[str, Any]:

@@ -137,9 +137,9 @@ def replay(
     spec = frozen_spec(folder)
     with threads(count):
         checkpoint, sectors = load_checkpoint(folder.path / "model"), read_sectors(folder.path)
-        found = recompute(spec, bars, checkpoint, sectors=sectors, progress=progress)
-    numbers = figures(spec, bars, found)
-    difference, explained = _compare(folder, body, spec, bars, found, strict=strict)
+        recomputed = recompute(spec, bars, checkpoint, sectors=sectors, progress=progress)
+    numbers = figures(spec, bars, recomputed)
+    difference, explained = _compare(folder, body, spec, bars, recomputed, strict=strict)
     difference = difference or _figure_difference(body["figures"], numbers, strict=strict)
     return Replay(exact=strict, difference=difference, explained=tuple(explained), figures=numbers, why=why)
 
@@ -153,13 +153,13 @@ def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: Prog
         checkpoint = learn(
             spec, training_data, folder=Path(temporary), identity={"panel": body["panel"]}, progress=progress
         )
-    found = recompute(spec, bars, checkpoint, sectors=read_sectors(folder.path), progress=progress)
+    retrained = recompute(spec, bars, checkpoint, sectors=read_sectors(folder.path), progress=progress)
     forward = forward_returns(bars, spec.execution).loc[kept["scores"].index]
-    gap = (found.book.weights.loc[kept["weights"].index] - kept["weights"]).abs().sum(axis=1)
+    gap = (retrained.book.weights.loc[kept["weights"].index] - kept["weights"]).abs().sum(axis=1)
     return Retraining(
-        rank_ic=float(information_coefficient(found.scores, forward).mean()),
+        rank_ic=float(information_coefficient(retrained.scores, forward).mean()),
         kept_rank_ic=float(information_coefficient(kept["scores"], forward).mean()),
-        correlation=float(score_correlation(found.scores, kept["scores"]).pearson),
+        correlation=float(score_correlation(retrained.scores, kept["scores"]).pearson),
         weight_distance=float(gap.mean() / 2.0),
     )
 
@@ -172,9 +172,9 @@ def intact_body(folder: VersionFolder) -> dict[str, Any]:
     RunError
         If the version is not intact.
     """
-    found = verify(folder)
-    if not found.is_intact:
-        raise RunError(f"{folder.version} is NOT INTACT ({found.damage[0]}): take a clean copy")
+    verification = verify(folder)
+    if not verification.is_intact:
+        raise RunError(f"{folder.version} is NOT INTACT ({verification.damage[0]}): take a clean copy")
     return folder.body
 
 
@@ -208,13 +208,19 @@ def _judgement(body: dict[str, Any], n_threads: int) -> tuple[bool, str]:
 
 
 def _compare(
-    folder: VersionFolder, body: dict[str, Any], spec: StrategySpec, panel: Panel, found: Recomputed, *, strict: bool
+    folder: VersionFolder,
+    body: dict[str, Any],
+    spec: StrategySpec,
+    panel: Panel,
+    recomputed: Recomputed,
+    *,
+    strict: bool,
 ) -> tuple[StageDifference | None, list[str]]:
     """The first difference in the order of computation, and the weights that a cut-off explains."""
-    kept, now = read_expected(folder.path), expected_frames(panel, found)
+    kept, now = read_expected(folder.path), expected_frames(panel, recomputed)
     if strict:
         stages = (compare_bits(name, kept[name], now[name]) for name in ("scores", "weights"))
-        changed = _feature_difference(body, found) or next(filter(None, stages), None)
+        changed = _feature_difference(body, recomputed) or next(filter(None, stages), None)
         return changed or _named(compare_bits("returns", kept["returns"], now["returns"])), []
     scores = compare_scores(kept["scores"], now["scores"])
     weights, explained = compare_weights(
@@ -227,8 +233,8 @@ def _compare(
     return scores or weights or _named(compare_returns(kept["returns"], now["returns"])), explained
 
 
-def _feature_difference(body: dict[str, Any], found: Recomputed) -> StageDifference | None:
-    now = feature_hashes(found.features)
+def _feature_difference(body: dict[str, Any], recomputed: Recomputed) -> StageDifference | None:
+    now = feature_hashes(recomputed.features)
     other = [name for name in body["features"] | now if body["features"].get(name) != now.get(name)]
     return StageDifference(stage="features", detail=other[0]) if other else None
 
@@ -243,10 +249,10 @@ def _named(difference: StageDifference | None) -> StageDifference | None:
 
 
 def _figure_difference(
-    kept: dict[str, float | None], found: dict[str, float | None], *, strict: bool
+    kept: dict[str, float | None], recomputed: dict[str, float | None], *, strict: bool
 ) -> StageDifference | None:
-    for name in sorted(kept.keys() | found.keys()):
-        then, now = kept.get(name), found.get(name)
+    for name in sorted(kept.keys() | recomputed.keys()):
+        then, now = kept.get(name), recomputed.get(name)
         if then == now or (not strict and _close(then, now)):
             continue
         return StageDifference(stage="metrics", detail=f"{name} {then} kept, {now} found")

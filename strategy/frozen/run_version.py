@@ -81,19 +81,19 @@ def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
     RunError
         If the version is not intact, or its code changed and drift is not allowed.
     """
-    found = verify(folder)
-    if not found.is_intact:
-        raise RunError(f"{folder.version} is NOT INTACT ({found.damage[0]}): take a clean copy")
-    if found.modules and not allow_drift:
+    verification = verify(folder)
+    if not verification.is_intact:
+        raise RunError(f"{folder.version} is NOT INTACT ({verification.damage[0]}): take a clean copy")
+    if verification.modules and not allow_drift:
         raise RunError(
-            f"{folder.version} was frozen with other code ({found.modules[0]}, {len(found.modules)} in all): check out "
-            f"commit {folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
+            f"{folder.version} was frozen with other code ({verification.modules[0]}, {len(verification.modules)} in all)"
+            f": check out commit {folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
         )
     spec = frozen_spec(folder)
     if openings(log, folder):
         spec = spec.model_copy(update={"holdout": None})
     checkpoint = load_checkpoint(folder.path / "model")
-    stamps, sectors = _drift_stamps(folder, found), read_sectors(folder.path)
+    stamps, sectors = _drift_stamps(folder, verification), read_sectors(folder.path)
     return FrozenStrategy(folder=folder, spec=spec, checkpoint=checkpoint, stamps=stamps, sectors=sectors)
 
 
@@ -201,11 +201,11 @@ def _moved_return(kept: pd.DataFrame, now: pd.DataFrame) -> str | None:
     return None if difference is None else f"The book's return on {difference.session} moved ({difference.detail})"
 
 
-def _drift_stamps(folder: VersionFolder, found: Verification) -> Stamps:
-    if not found.modules:
+def _drift_stamps(folder: VersionFolder, verification: Verification) -> Stamps:
+    if not verification.modules:
         return ()
-    words = "; ".join(found.modules[:3])
-    return (("DRIFTED", f"{folder.version} ran with other code than it was frozen with: {words}."),)
+    changes = "; ".join(verification.modules[:3])
+    return (("DRIFTED", f"{folder.version} ran with other code than it was frozen with: {changes}."),)
 
 
 def _create(frozen: FrozenStrategy, panel: Panel, context: RunContext, stamps: Stamps) -> RunFolder:

@@ -121,11 +121,11 @@ def _same(kept: pd.DataFrame, found: pd.DataFrame) -> np.ndarray:
 
 
 def _axes(stage: str, kept: pd.DataFrame, found: pd.DataFrame) -> StageDifference | None:
-    for words, left, right in (("sessions", kept.index, found.index), ("columns", kept.columns, found.columns)):
+    for axis, left, right in (("sessions", kept.index, found.index), ("columns", kept.columns, found.columns)):
         if not left.equals(right):
             odd = left.symmetric_difference(right)
-            first = "order" if not len(odd) else f"{odd[0]:%Y-%m-%d}" if words == "sessions" else str(odd[0])
-            return StageDifference(stage=stage, detail=f"other {words}, first {first}")
+            first = "order" if not len(odd) else f"{odd[0]:%Y-%m-%d}" if axis == "sessions" else str(odd[0])
+            return StageDifference(stage=stage, detail=f"other {axis}, first {first}")
     return None
 
 

@@ -133,15 +133,15 @@ def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 def _file_problem(entry: os.DirEntry[str] | None, locked: dict[str, Any] | None) -> str | None:
     if entry is None:
         return "is missing"
-    found = entry.stat(follow_symlinks=False)
-    if stat.S_ISLNK(found.st_mode):
+    status = entry.stat(follow_symlinks=False)
+    if stat.S_ISLNK(status.st_mode):
         return "is a link: a version holds plain files only"
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return "is no plain file"
     if locked is None:
         return "is not in the lock"
-    if found.st_size != locked["bytes"]:
-        return f"has {found.st_size} bytes, the lock says {locked['bytes']}"
+    if status.st_size != locked["bytes"]:
+        return f"has {status.st_size} bytes, the lock says {locked['bytes']}"
     return None if _sha256(entry.path) == locked["sha256"] else "was changed: its sha256 is not the lock's"
 
 

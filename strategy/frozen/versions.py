@@ -56,10 +56,10 @@ class Version:
             If the text is anything else.
         """
         name, separator, number = text.partition("@")
-        found = NUMBER.fullmatch(number)
-        if not separator or not NAME.fullmatch(name) or found is None:
+        match = NUMBER.fullmatch(number)
+        if not separator or not NAME.fullmatch(name) or match is None:
             raise ValueError(f"{plain(text)} is not a version: write name@1.0.0, three numbers without leading zeros")
-        major, minor, patch = (int(part) for part in found.groups())
+        major, minor, patch = (int(part) for part in match.groups())
         return cls(name, (major, minor, patch))
 
     @property
@@ -99,12 +99,12 @@ class VersionFolder:
 
 def list_versions(folder: Path, name: str | None = None) -> list[VersionFolder]:
     """The versions in a folder, by name and number; half-written ones have no name and are not seen."""
-    found = []
+    versions = []
     for path in sorted(folder.glob(f"{'*' if name is None else name}/*/{LOCK}")):
         text = f"{path.parent.parent.name}@{path.parent.name}"
         if NAME.fullmatch(path.parent.parent.name) and NUMBER.fullmatch(path.parent.name):
-            found.append(VersionFolder(path.parent, Version.parse(text)))
-    return sorted(found, key=lambda each: each.version)
+            versions.append(VersionFolder(path.parent, Version.parse(text)))
+    return sorted(versions, key=lambda each: each.version)
 
 
 def find_version(text: str, folder: Path = SHIPPED) -> VersionFolder:

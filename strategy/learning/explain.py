@@ -59,5 +59,5 @@ def _feature_stability(windows: Windows, sessions: pd.DatetimeIndex) -> pd.DataF
         return rank_stability(frame)["mean"] * (float("nan") if shared else 1.0)
 
     names = [" = ".join(windows.scaler.names[place] for place in group) for group in groups]
-    found = mapped(stability, groups, workers=cores(), on="threads")
-    return pd.DataFrame(dict(zip(names, found, strict=True))).T.rename_axis("feature")
+    columns = mapped(stability, groups, workers=cores(), on="threads")
+    return pd.DataFrame(dict(zip(names, columns, strict=True))).T.rename_axis("feature")

@@ -176,11 +176,11 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
         If it cannot be read, or belongs to another strategy or other bars.
     """
     checkpoint = load_checkpoint(path)
-    found = checkpoint.provenance.spec
+    sections = checkpoint.provenance.spec
     parts = ("features", "model", "loss", "training", "execution")
     scoring = checkpoint.model.settings.network.scoring  # scoring is no part of what a model learned
     trained = spec.model_copy(update={"model": spec.model.model_copy(update={"scoring": scoring})})
-    foreign = [part for part in parts if not _same(getattr(trained, part), found.get(part))]
+    foreign = [part for part in parts if not _same(getattr(trained, part), sections.get(part))]
     if checkpoint.provenance.data_fingerprint != panel:
         foreign.append("bars")
     if foreign:
@@ -188,10 +188,10 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
     return checkpoint
 
 
-def _same(section: Settings, found: object) -> bool:
+def _same(section: Settings, written: object) -> bool:
     """Whether a checkpoint's section says what the spec's does; a key younger than it has its default."""
     try:
-        return type(section).model_validate(found) == section
+        return type(section).model_validate(written) == section
     except ValidationError:
         return False
 

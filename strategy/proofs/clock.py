@@ -66,9 +66,9 @@ def _labels(reference: ReferenceRun) -> Finding | None:
     if pipeline.labels is None:
         return None
     expected = {"forward return": _forward(reference.panel, pipeline.execution, pipeline.horizon)}
-    found = {"forward return": pipeline.labels(reference.panel)}
+    declared = {"forward return": pipeline.labels(reference.panel)}
     because = f"fill price at t+{pipeline.execution.delay} held {pipeline.horizon} sessions"
-    return first_difference("labels", expected, found, rounding=TIE, because=because)
+    return first_difference("labels", expected, declared, rounding=TIE, because=because)
 
 
 def _fills(reference: ReferenceRun, rng: np.random.Generator) -> Finding | None:
@@ -83,9 +83,9 @@ def _fills(reference: ReferenceRun, rng: np.random.Generator) -> Finding | None:
     earned = (weights * _forward(panel, pipeline.execution, 1)).sum(axis=1, min_count=1)
     kept = slice(0, count - delay - 1)
     realised = equity.shift(-delay - 1) / equity.shift(-delay) - 1.0
-    expected, found = ({"return": series.iloc[kept].to_frame("book")} for series in (earned, realised))
+    expected, actual = ({"return": series.iloc[kept].to_frame("book")} for series in (earned, realised))
     because = "cost-free return must be decided weights × forward returns"
-    return first_difference("fills", expected, found, rounding=TIE, because=because)
+    return first_difference("fills", expected, actual, rounding=TIE, because=because)
 
 
 def _quiet_stretch(panel: Panel) -> Panel:

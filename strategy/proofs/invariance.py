@@ -99,8 +99,8 @@ def _later_bars(reference: ReferenceRun, shift: int) -> Finding | None:
     features = pipeline.features(other)
     kept = other.sessions[pipeline.feature_warm_up :]
     expected = {name: frame.loc[kept] for name, frame in reference.features.items()}
-    found = {name: frame.loc[kept] for name, frame in features.items()}
-    finding = first_difference("features", expected, found, rounding=SUM_ORDER, because=because)
+    actual = {name: frame.loc[kept] for name, frame in features.items()}
+    finding = first_difference("features", expected, actual, rounding=SUM_ORDER, because=because)
     if finding is not None:
         return finding
     warm = other.sessions[min(pipeline.score_warm_up, len(other.sessions) - 1)]
@@ -123,8 +123,8 @@ def _later_book(reference: ReferenceRun, shift: int) -> Finding | None:
 
 
 def _universe_of(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:
-    expected, found = {"universe": reference.panel.universe}, {"universe": reference.pipeline.universe(other)}
-    return first_difference("universe", expected, found, because=because)
+    expected, actual = {"universe": reference.panel.universe}, {"universe": reference.pipeline.universe(other)}
+    return first_difference("universe", expected, actual, because=because)
 
 
 def _equivalent_bars(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:

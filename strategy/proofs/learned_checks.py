@@ -94,9 +94,9 @@ def check_holdout(reference: ReferenceRun) -> CheckResult:
 
 def check_survivorship(panel: Panel) -> CheckResult:
     """Stamp bars that cannot be shown to hold the dead: a caution, for no code can mend it."""
-    found = survivorship(panel)
-    declared = found.stamp == "DECLARED POINT-IN-TIME"
-    return CheckResult(check="survivorship", status="PASS" if declared else "WARN", note=found.stamp)
+    evidence = survivorship(panel)
+    declared = evidence.stamp == "DECLARED POINT-IN-TIME"
+    return CheckResult(check="survivorship", status="PASS" if declared else "WARN", note=evidence.stamp)
 
 
 def _refuses(pipeline: PipelineUnderTest, panel: Panel) -> bool:

@@ -218,15 +218,15 @@ def _check_record(reference: ReferenceRun, record: Record | None, checkpoint: Ch
 
 def _recorded_scores(reference: ReferenceRun, record: Record) -> Finding | None:
     both = reference.sampled.index.intersection(record.scores.index)
-    expected, found = {"score": record.scores.loc[both]}, {"score": reference.sampled.loc[both]}
-    return first_difference("record", expected, found, rounding=OTHER_MACHINE, because="scores computed again")
+    expected, actual = {"score": record.scores.loc[both]}, {"score": reference.sampled.loc[both]}
+    return first_difference("record", expected, actual, rounding=OTHER_MACHINE, because="scores computed again")
 
 
 def _recorded_weights(reference: ReferenceRun, record: Record) -> Finding | None:
     expected = {"weight": record.weights}
-    found = {"weight": reference.final.loc[record.weights.index]}
+    actual = {"weight": reference.final.loc[record.weights.index]}
     return first_difference(
-        "record", expected, found, rounding=BOOK_ROUNDING, because="book built again on those scores"
+        "record", expected, actual, rounding=BOOK_ROUNDING, because="book built again on those scores"
     )
 
 
@@ -238,8 +238,8 @@ def _recorded_scaler(reference: ReferenceRun, checkpoint: Checkpoint) -> Finding
         for key in ("lower", "upper", "mean", "sd")
         for name, value in zip(scaler.names, getattr(scaler, key), strict=True)
     }
-    found = {name: fresh.get(name) for name in expected}
-    return first_artefact("record", expected, found, session="", because="scaler fitted again on training rows")
+    actual = {name: fresh.get(name) for name in expected}
+    return first_artefact("record", expected, actual, session="", because="scaler fitted again on training rows")
 
 
 def _is_bitwise(reference: ReferenceRun) -> bool:

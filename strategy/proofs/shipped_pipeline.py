@@ -115,11 +115,11 @@ def learn_small(spec: StrategySpec, training_data: TrainingData) -> Checkpoint:
 def artefacts_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that was learned, by name; equal artefacts are equal bits."""
     model = checkpoint.model
-    found: dict[str, Any] = {f"weights {name}": tensor.numpy() for name, tensor in model.weights.items()}
-    found |= {f"scaler {name}": value for name, value in model.scaler.as_card().items()}
-    found |= {f"calibration {name}": value for name, value in checkpoint.calibration.as_card().items()}
+    artefacts: dict[str, Any] = {f"weights {name}": tensor.numpy() for name, tensor in model.weights.items()}
+    artefacts |= {f"scaler {name}": value for name, value in model.scaler.as_card().items()}
+    artefacts |= {f"calibration {name}": value for name, value in checkpoint.calibration.as_card().items()}
     history = [list(record.as_card().values()) for record in model.history]
-    return found | {"best epoch": model.best_epoch, "history of losses": np.array(history, dtype=float)}
+    return artefacts | {"best epoch": model.best_epoch, "history of losses": np.array(history, dtype=float)}
 
 
 def equity_at_fills(weights: pd.DataFrame, panel: Panel, execution: Execution) -> pd.Series:

@@ -48,17 +48,17 @@ def decision_closure(root: Path = ROOT) -> dict[str, str]:
     root : Path
         Folder that holds the packages: a checkout, or where they are installed.
     """
-    waiting, found = list(BEGINNINGS), dict[str, str]()
+    waiting, hashes = list(BEGINNINGS), dict[str, str]()
     while waiting:
         name = waiting.pop()
-        if name in found or not decides(name):
+        if name in hashes or not decides(name):
             continue
         source = (root / name).read_bytes()
         tree = ast.parse(source)
         waiting += [file for module, attribute in _imports(tree) for file in _homes(root, module, attribute)]
         waiting += [file for file in _packages_around(root, name) if not _only_passes_on(root / file)]
-        found[name] = source_hash(source)
-    return dict(sorted(found.items()))
+        hashes[name] = source_hash(source)
+    return dict(sorted(hashes.items()))
 
 
 def closure_hash(closure: dict[str, str]) -> str:
@@ -118,7 +118,7 @@ def _packages_around(root: Path, name: str) -> Iterator[str]:
 
 
 def _only_passes_on(path: Path) -> bool:
-    """Whether a package's ``__init__`` holds nothing but words, imports and ``__all__``."""
+    """Whether a package's ``__init__`` holds nothing but a docstring, imports and ``__all__``."""
     return all(
         isinstance(node, ast.Import | ast.ImportFrom)
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))

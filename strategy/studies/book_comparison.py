@@ -62,8 +62,8 @@ LINEUP: Mapping[str, Mapping[str, Any]] = {
 }
 UNLIMITED = {"turnover_limit": None, "sector_limit": None, "beta_limit": None}
 OPTIMIZED_LINEUP: Mapping[str, Mapping[str, Any]] = {  # trades monthly, so that a slow average would never arrive
-    f"optimised: {words}": {"builder": builder, "smoothing": 1.0, **TEXT_LEGS, **limits}
-    for builder, words, limits in (
+    f"optimised: {label}": {"builder": builder, "smoothing": 1.0, **TEXT_LEGS, **limits}
+    for builder, label, limits in (
         ("mean_variance", "mean-variance", {}),
         ("mean_cvar", "mean-CVaR", {}),
         ("risk_parity", "risk parity", {"optimizer": UNLIMITED}),
@@ -333,8 +333,8 @@ def _gap(result: BacktestResult, first: BacktestResult) -> dict[str, float]:
     """The lead over the first book with its bounds, unknown for that book itself."""
     if result is first:
         return dict.fromkeys(("gap", "gap_low", "gap_high"), np.nan)
-    found = sharpe_gap_interval(result.net_returns, first.net_returns)
-    return {"gap": found.estimate, "gap_low": found.low, "gap_high": found.high}
+    lead = sharpe_gap_interval(result.net_returns, first.net_returns)
+    return {"gap": lead.estimate, "gap_low": lead.low, "gap_high": lead.high}
 
 
 def _timed_books(

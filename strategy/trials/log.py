@@ -75,11 +75,11 @@ class TrialLog(ChainedLog):
 
 def distinct(entries: Iterable[Entry]) -> dict[TrialKey, Entry]:
     """The trials that count, the first entry of each."""
-    found: dict[TrialKey, Entry] = {}
+    first_entries: dict[TrialKey, Entry] = {}
     for entry in entries:
         if entry.kind == TRIAL:
-            found.setdefault(TrialKey(**entry.facts["key"]), entry)
-    return found
+            first_entries.setdefault(TrialKey(**entry.facts["key"]), entry)
+    return first_entries
 
 
 def comparable(entries: Iterable[Entry], key: TrialKey) -> dict[TrialKey, Entry]:

@@ -73,8 +73,8 @@ def _numbers(evaluation: Evaluation) -> dict[str, float | int | None]:
     return {"sharpe": sharpe if math.isfinite(sharpe) else None, "sessions": len(evaluation.result.net_returns)}
 
 
-def _what_if_sharpes(found: WhatIfs) -> dict[str, float | None]:
-    return {name: sharpe if math.isfinite(sharpe) else None for name, sharpe in found.sharpes().items()}
+def _what_if_sharpes(what_ifs: WhatIfs) -> dict[str, float | None]:
+    return {name: sharpe if math.isfinite(sharpe) else None for name, sharpe in what_ifs.sharpes().items()}
 
 
 def _sharpe(entry: Entry) -> float:

@@ -85,7 +85,7 @@ def _dates(fold: Fold, sessions: pd.DatetimeIndex) -> dict[str, list[str]]:
     """First and last session of each span."""
     spans = {"train": fold.split.train, "validation": fold.split.validation}
     judged = fold.judged_sessions(sessions)
-    found = {
+    dates = {
         name: [str(sessions[span.start].date()), str(sessions[span.stop - 1].date())] for name, span in spans.items()
     }
-    return found | {"test": [str(judged[0].date()), str(judged[-1].date())]}
+    return dates | {"test": [str(judged[0].date()), str(judged[-1].date())]}

@@ -88,8 +88,8 @@ class CellCache:
 
     def path(self, cell: Cell) -> Path:
         """The file of a cell."""
-        words = re.sub(r"[^a-z0-9.]+", "-", cell.name.lower()).strip("-")
-        return self.root / f"{words}-{cell.fingerprint()[:12]}.json"
+        slug = re.sub(r"[^a-z0-9.]+", "-", cell.name.lower()).strip("-")
+        return self.root / f"{slug}-{cell.fingerprint()[:12]}.json"
 
     def read(self, cell: Cell) -> Numbers | None:
         """What a cell measured; None if it was not measured, or its file is not what was written."""

@@ -78,19 +78,19 @@ def measure_null(
 
 def null_table(numbers: Mapping[int, Numbers]) -> NullTable:
     """The counts over measured null markets; a market without an error or a Sharpe ratio counts against."""
-    found = [{name: math.nan if value is None else value for name, value in one.items()} for one in numbers.values()]
-    coefficients = [one["ic"] for one in found]
-    mean, count = sum(coefficients) / len(found), len(found)
+    markets = [{name: math.nan if value is None else value for name, value in one.items()} for one in numbers.values()]
+    coefficients = [one["ic"] for one in markets]
+    mean, count = sum(coefficients) / len(markets), len(markets)
     spread = sum((value - mean) ** 2 for value in coefficients) / (count - 1) if count > 1 else math.nan
-    words = [_word(one, synthetic=False) for one in found]
+    verdicts = [_word(one, synthetic=False) for one in markets]
     return NullTable(
         seeds=count,
-        within=sum(abs(one["ic"]) <= NULL_BAND * one["ic_error"] for one in found),
+        within=sum(abs(one["ic"]) <= NULL_BAND * one["ic_error"] for one in markets),
         mean_ic=mean,
         ic_error=math.sqrt(spread / count),
-        mean_sharpe=sum(one["sharpe"] for one in found) / count,
-        evidence=sum(_word(one, synthetic=True) == "EVIDENCE" for one in found),
-        verdicts={word: words.count(word) for word in ("EVIDENCE", "WEAK", "NOT EVIDENCE")},
+        mean_sharpe=sum(one["sharpe"] for one in markets) / count,
+        evidence=sum(_word(one, synthetic=True) == "EVIDENCE" for one in markets),
+        verdicts={word: verdicts.count(word) for word in ("EVIDENCE", "WEAK", "NOT EVIDENCE")},
     )
 
 

@@ -84,12 +84,12 @@ def _two_panels() -> tuple["Figure", tuple["Axes", "Axes"]]:
     return figure, (left, right)
 
 
-def _whiskers(axes: "Axes", places: list[float], found: list, *, label: str) -> None:
+def _whiskers(axes: "Axes", places: list[float], intervals: list, *, label: str) -> None:
     """Draw estimates with their intervals; one without bounds has none."""
-    reach = [[one.estimate - one.low for one in found], [one.high - one.estimate for one in found]]
+    reach = [[one.estimate - one.low for one in intervals], [one.high - one.estimate for one in intervals]]
     axes.errorbar(
         places,
-        [one.estimate for one in found],
+        [one.estimate for one in intervals],
         yerr=reach,
         label=label,
         marker="o",

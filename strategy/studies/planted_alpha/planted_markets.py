@@ -136,9 +136,9 @@ def _seeds(settings: PlantedAlphaSettings, learner: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*settings.seeds, *more)))
 
 
-def _row(level: float, learner: str, found: Mapping[int, tuple[Numbers, Numbers]]) -> PlantedRow:
+def _row(level: float, learner: str, by_seed: Mapping[int, tuple[Numbers, Numbers]]) -> PlantedRow:
     """The row of a learner from its own and the oracle's numbers by seed."""
-    own, oracle = zip(*found.values(), strict=True)
+    own, oracle = zip(*by_seed.values(), strict=True)
     recovery = (
         ratio_interval(_named(own, "ic"), _named(oracle, "ic")) if level else Interval(math.nan, math.nan, math.nan)
     )

@@ -68,14 +68,14 @@ def _markdown(columns: list[str], rows: list[list[str]]) -> str:
 
 def _findings(calibration: Calibration) -> list[str]:
     """Findings of the tables, one sentence each."""
-    found = [] if calibration.planted is None else _planted_findings(calibration.planted)
-    return found + ([] if calibration.null is None else [_null_finding(calibration.null)])
+    sentences = [] if calibration.planted is None else _planted_findings(calibration.planted)
+    return sentences + ([] if calibration.null is None else [_null_finding(calibration.null)])
 
 
 def _planted_findings(table: PlantedTable) -> list[str]:
     uncovered = ", ".join(f"{level:g}" for level in table.uncovered)
     beyond = ", ".join(f"{row.learner} at {row.level:g}" for row in table.beyond_oracle)
-    found = [
+    sentences = [
         f"Over {len(table.oracle_seeds)} markets the oracle's interval does not hold the planted IC at {uncovered}."
         if uncovered
         else f"Over {len(table.oracle_seeds)} markets the oracle's interval holds the planted IC at every strength.",
@@ -83,7 +83,7 @@ def _planted_findings(table: PlantedTable) -> list[str]:
         if beyond
         else "No learner's recovery is above 1 beyond noise.",
     ]
-    return found + [_least_found(table, learner) for learner in dict.fromkeys(row.learner for row in table.rows)]
+    return sentences + [_least_found(table, learner) for learner in dict.fromkeys(row.learner for row in table.rows)]
 
 
 def _least_found(table: PlantedTable, learner: str) -> str:

@@ -24,11 +24,11 @@ def seed_interval(values: Sequence[float]) -> Interval:
     values : sequence of float
         One number a seed.
     """
-    found = np.asarray(values, dtype=float)
-    mean = float(found.mean())
-    if len(found) < 2:
+    numbers = np.asarray(values, dtype=float)
+    mean = float(numbers.mean())
+    if len(numbers) < 2:
         return Interval(mean, math.nan, math.nan)
-    reach = _quantile(len(found)) * float(found.std(ddof=1)) / math.sqrt(len(found))
+    reach = _quantile(len(numbers)) * float(numbers.std(ddof=1)) / math.sqrt(len(numbers))
     return Interval(mean, mean - reach, mean + reach)
 
 

@@ -13,7 +13,7 @@ __all__ = ["TextTable", "text_tables"]
 
 
 class TextTable(NamedTuple):
-    """A table in words."""
+    """A table of text cells."""
 
     title: str
     columns: list[str]
@@ -22,9 +22,9 @@ class TextTable(NamedTuple):
 
 def text_tables(calibration: Calibration) -> list[TextTable]:
     """The tables of the studies that were run."""
-    found = [] if calibration.planted is None else [_planted(calibration.planted), _oracle(calibration.planted)]
-    found += [] if calibration.null is None else [_null(calibration.null)]
-    return found + [_temperature(table) for table in calibration.temperature]
+    tables = [] if calibration.planted is None else [_planted(calibration.planted), _oracle(calibration.planted)]
+    tables += [] if calibration.null is None else [_null(calibration.null)]
+    return tables + [_temperature(table) for table in calibration.temperature]
 
 
 def _planted(table: PlantedTable) -> TextTable:
@@ -78,8 +78,8 @@ def _temperature(table: TemperatureTable) -> TextTable:
     return TextTable(f"Temperature on {table.market}, 95 % intervals over {len(table.seeds)} seeds", columns, rows)
 
 
-def _interval(found: Interval, form: str) -> str:
-    if math.isnan(found.estimate):
+def _interval(interval: Interval, form: str) -> str:
+    if math.isnan(interval.estimate):
         return "–"
-    bounds = "no bounds" if math.isnan(found.low) else f"{found.low:{form}} to {found.high:{form}}"
-    return f"{found.estimate:{form}} ({bounds})"
+    bounds = "no bounds" if math.isnan(interval.low) else f"{interval.low:{form}} to {interval.high:{form}}"
+    return f"{interval.estimate:{form}} ({bounds})"

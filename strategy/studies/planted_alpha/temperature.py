@@ -143,19 +143,19 @@ def temperature_cells(
     }
 
 
-def count_trials(found: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog) -> None:
+def count_trials(cells: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog) -> None:
     """Log every setting that looked at the test span of real bars; one that the log knows is not logged again.
 
     Parameters
     ----------
-    found : list of (Cell, Numbers)
+    cells : list of (Cell, Numbers)
         Measured cells of the bars.
     panel : Panel
         The bars.
     log : TrialLog
         Of the user's store.
     """
-    for cell, numbers in found:
+    for cell, numbers in cells:
         spec = cell.spec
         split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
         key = TrialKey.of({"spec": spec.fingerprint(), "panel": cell.bars}, panel.sessions[split.test])
@@ -176,9 +176,9 @@ def temperature_table(
     return TemperatureTable(market=market, rows=rows, seeds=settings.seeds)
 
 
-def _row(scale: str, temperature: float, found: list[Numbers]) -> TemperatureRow:
+def _row(scale: str, temperature: float, numbers: list[Numbers]) -> TemperatureRow:
     def over_seeds(name: str) -> list[float]:
-        return [math.nan if (value := one[name]) is None else value for one in found]
+        return [math.nan if (value := one[name]) is None else value for one in numbers]
 
     def mean(name: str) -> float:
         return seed_interval(over_seeds(name)).estimate
