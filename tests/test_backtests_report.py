@@ -233,7 +233,7 @@ def test_a_restated_proof_is_the_page_drawn_with_it(tmp_path, pages, before, aft
 
 @pytest.mark.parametrize(
     ("label", "lead"),
-    [("UNPROVEN", "UNPROVEN: nobody"), ("PROVEN", "PROVEN: 1 PASS"), ("PROOF FAILED", "FAILED:")],
+    [("UNPROVEN", "UNPROVEN: no look-ahead"), ("PROVEN", "PROVEN: 1 PASS"), ("PROOF FAILED", "FAILED:")],
 )
 def test_page_one_and_the_section_say_what_the_proof_found(pages, label, lead):
     page = pages[label]

@@ -23,7 +23,7 @@ from tests.random_evaluation import EVIL, provenance_of, random_book, random_eva
 from tests.test_backtests_attribution import result_of
 from tests.test_backtests_report import ParsedPage
 
-NEW = {"wall", "gates", "attribution", "model", "shorts", "what-if"}
+NEW = {"baselines", "gates", "attribution", "model", "shorts", "what-if"}
 BLOCKS = ["0–30", "30–60", "60–90"]
 
 
@@ -127,7 +127,7 @@ def test_every_page_is_there_and_leaves_with_its_numbers(report):
 
 def test_the_pages_hold_what_was_asked_for(parsed):
     for words in (
-        "The baseline wall", "books on random ranks", "Distribution of the daily rank IC", "Rank IC by sector",
+        "Baseline comparison", "books on random ranks", "Distribution of the daily rank IC", "Rank IC by sector",
         "Rank IC by size", "Hit rates, long against short side", "Calibration by decile", "Rank stability",
         "60–90", "Duplicates", "f1 = f2", "below market at a", "Holding periods", "Herfindahl", "Effective number",
         "Beta to the equal-weighted universe, last 63 sessions", "The scores as a classifier", "NOT MEASURED",
@@ -161,7 +161,7 @@ def test_ten_years_of_every_page_stay_under_three_megabytes():
 
 
 def test_the_baseline_comparison_says_its_sentence_in_front_and_at_home(report):
-    home = section(report, "wall")
+    home = section(report, "baselines")
     assert home.lead.startswith("By net Sharpe ratio at 95 %, main ")
     assert home.lead in " ".join(sentence for part in section(report, "front").parts for sentence in part.sentences)
 

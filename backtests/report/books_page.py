@@ -26,7 +26,7 @@ COLUMNS = (
     "Annual return",
     "Volatility",
     "Maximum drawdown",
-    "Turnover a session, one way",
+    "Turnover per session, one way",
     "Beta",
     "Gross",
     "Net",
@@ -57,7 +57,7 @@ class ComparedBooks:
     market : Series of float
         Of the equal-weighted universe.
     stamps : tuple of Stamp
-        What a reader must not miss.
+        Stamps of page one.
     refused : Mapping of str to str
         Books that could not be held, and why.
     command : str
@@ -77,7 +77,7 @@ class ComparedBooks:
 
 
 def render_compared_books(compared: ComparedBooks) -> str:
-    """Return the comparison as one HTML page that works offline."""
+    """Render the comparison as one HTML page that works offline."""
     front = Section(slug="front", title="At a glance", lead="", parts=(_curves(compared),))
     table = Section(slug="table", title="The books side by side", lead=compared.conditions, parts=(_table(compared),))
     again = Section(slug="reproduce", title="Reproduce", lead="The command that makes this page again.")
@@ -100,12 +100,12 @@ def write_compared_books(compared: ComparedBooks, path: str | Path) -> Path:
 
 
 def _curves(compared: ComparedBooks) -> Part:
-    told = ", ".join(
+    words = ", ".join(
         f"{name} {plus_minus(row['sharpe'], row['standard_error'])}" for name, row in compared.table.iterrows()
     )
     picture = Picture(
         title="What one unit grew to, net of costs",
-        summary=f"Sharpe ratio ± SE: {told}.",
+        summary=f"Sharpe ratio ± SE: {words}.",
         figure=curves_figure(compared.returns, compared.market),
     )
     return Part(pictures=(picture,))
@@ -139,6 +139,6 @@ def _row(name: str, row: pd.Series) -> tuple[str, ...]:
 
 
 def _lead(gap: Interval) -> str:
-    """Return the estimate with its bounds; the first book leads itself by nothing."""
+    """The estimate with its bounds; the first book has no lead over itself."""
     bounds = ranged(gap)
     return bounds if ratio(gap.estimate) == bounds else f"{ratio(gap.estimate)} ({bounds})"

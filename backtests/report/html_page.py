@@ -64,7 +64,7 @@ class HtmlPage:
 
 
 def render_page(page: HtmlPage) -> str:
-    """Return a page as HTML that works offline and makes no request; every word of it is escaped."""
+    """Render a page as HTML that works offline and makes no request; every word of it is escaped."""
     from plotly.offline import get_plotlyjs
 
     plotly_js, draw_js = get_plotlyjs(), _resource("draw.js")

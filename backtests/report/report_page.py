@@ -19,7 +19,7 @@ OPENING, CLOSING = Markup("<!-- proof: {} -->"), Markup("<!-- end of proof: {} -
 
 
 def render_report(page: Page) -> str:
-    """Return the report as one HTML page.
+    """Render a report as one HTML page.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def _replaced(page: str, place: str, words: Markup) -> str:
 
 
 def _proof_places(proof: ProofReport | None) -> dict[str, Markup]:
-    """Return everything that the page says of its proof, between marks: the stamp at its severity, the section."""
+    """What the page says of its proof, between marks: the stamp at its severity, the section."""
     macros: Any = environment().get_template("macros.html").module
     stamp = proof_stamp(proof)
     shown = {stamp.severity: macros.show_stamp(stamp), "section": macros.show_section(proof_section(proof), {}, (), "")}

@@ -18,12 +18,12 @@ SYNTHETIC = Stamp(
 OPTIMISTIC = Stamp(
     label="OPTIMISTIC",
     severity="alarm",
-    sentence="Orders fill at the very close that decided them, which nobody can trade: every return is flattered.",
+    sentence="Orders fill at the very close that decided them, which nobody can trade: returns are overstated.",
 )
 TODAYS_SECTORS = Stamp(
     label="TODAY'S SECTORS",
     severity="caution",
-    sentence="The book is level in sectors as one list tells them; on past sessions that list was not known yet.",
+    sentence="The book is sector-neutral by one list of sectors, which was not yet known on past sessions.",
 )
 VERDICT_SEVERITY: Mapping[str, Severity] = {"NOT EVIDENCE": "alarm", "WEAK": "caution", "EVIDENCE": "note"}
 
@@ -53,7 +53,7 @@ def _verdict_stamps(verdict: Verdict) -> tuple[Stamp, ...]:
     own = Stamp(
         label=verdict.word,
         severity=VERDICT_SEVERITY[verdict.word],
-        sentence="What these numbers allow; the verdict under these stamps says why.",
+        sentence="What these numbers support; the verdict under these stamps says why.",
     )
     standing = verdict.standing
     named = [Stamp(label=label, severity="alarm", sentence=sentence) for label, sentence in standing.stamps]

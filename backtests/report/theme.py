@@ -16,30 +16,30 @@ MARKET_COLOUR = "#757c86"
 GRID = "rgba(127,135,145,0.22)"
 INK = "#3d454f"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-LONGEST_NAME = 40
-MOST_POINTS = 1400
+MAX_NAME_LENGTH = 40
+MAX_POINTS = 1400
 
 
 def plain(name: str) -> str:
-    """Return a name that a figure shows letter by letter: plotly reads a subset of HTML in every text."""
-    shown = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    """Escape a name for a figure, since plotly reads a subset of HTML in every text, and shorten it."""
+    shown = name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…"
     return html.escape(shown, quote=False)
 
 
 def colours(names: pd.Index | list[str]) -> dict[str, str]:
-    """Return one accent colour per name, the same in every picture of a report."""
+    """One accent colour per name, the same in every picture of a report."""
     return {str(name): BOOK_COLOURS[place % len(BOOK_COLOURS)] for place, name in enumerate(names)}
 
 
-def thinned(series: pd.Series, most: int = MOST_POINTS) -> pd.Series:
-    """Return at most ``most`` rows of a long series: first, last, and the extremes of every bucket between.
+def thinned(series: pd.Series, max_points: int = MAX_POINTS) -> pd.Series:
+    """Thin a long series to ``max_points`` rows: first, last, and the extremes of every bucket between.
 
     What is drawn looks like the whole series and keeps its highest and lowest points. NaN rows outside the rows kept
     are dropped, so gaps shorter than a bucket close.
     """
-    if len(series) <= most:
+    if len(series) <= max_points:
         return series
-    buckets = np.array_split(np.arange(len(series)), most // 2 - 1)
+    buckets = np.array_split(np.arange(len(series)), max_points // 2 - 1)
     values = series.to_numpy(dtype=float)
     kept = {0, len(series) - 1}
     for bucket in buckets:
@@ -49,14 +49,14 @@ def thinned(series: pd.Series, most: int = MOST_POINTS) -> pd.Series:
 
 
 def line(series: pd.Series, **style: object) -> go.Scatter:
-    """Return a line over sessions; values in single precision, which is finer than any screen."""
+    """Line over sessions; values in single precision, which is finer than any screen."""
     drawn = thinned(series)
     sessions = [f"{session:%Y-%m-%d}" for session in drawn.index]
     return go.Scatter(x=sessions, y=drawn.to_numpy(dtype="float32"), mode="lines", **style)
 
 
 def blank_figure(*, height: int = 340, y_format: str = "", log: bool = False) -> go.Figure:
-    """Return an empty figure in the report's look, transparent so that it sits on light and dark paper.
+    """Empty figure in the report's look, transparent so that it sits on light and dark paper.
 
     Parameters
     ----------

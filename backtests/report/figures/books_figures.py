@@ -1,4 +1,4 @@
-"""Pictures of books: wealth, drawdown, exposures, names a side, turnover, costs and regimes."""
+"""Pictures of books: wealth, drawdown, exposures, names per side, turnover, costs and regimes."""
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ def wealth_figure(net: pd.DataFrame, gross: pd.DataFrame, market: pd.DataFrame) 
 
 
 def drawdown_figure(drawdowns: pd.DataFrame) -> go.Figure:
-    """Draw how far each book was below its highest wealth; fractions, 0 or negative, a column per book."""
+    """Draw the drawdown of each book; fractions, 0 or negative, a column per book."""
     figure = blank_figure(height=260, y_format=".0%")
     for name, colour in colours(drawdowns.columns).items():
         style = {"color": colour, "width": 1.4}
@@ -59,7 +59,7 @@ def drawdown_figure(drawdowns: pd.DataFrame) -> go.Figure:
 
 
 def drawdown_distribution_figure(depths: np.ndarray, observed: float) -> go.Figure:
-    """Draw how many resampled paths had which maximum drawdown, and the observed one as a line; fractions."""
+    """Draw the distribution of resampled maximum drawdowns, and the observed one as a line; fractions."""
     names, title = ("resampled paths", "observed"), "maximum drawdown"
     return marked_histogram_figure(depths, observed, names=names, title=title, x_format=".0%")
 
@@ -74,7 +74,7 @@ def exposure_figure(exposures: pd.DataFrame) -> go.Figure:
 
 
 def names_figure(names: pd.DataFrame) -> go.Figure:
-    """Draw how many names one book holds a side; columns ``long`` and ``short``."""
+    """Draw the number of names that one book holds per side; columns ``long`` and ``short``."""
     figure = blank_figure(height=280, y_format="d")
     for name in names.columns:
         dash = "dot" if name == "short" else "solid"  # both sides stay visible where they agree
@@ -92,7 +92,7 @@ def largest_weight_figure(largest: pd.DataFrame) -> go.Figure:
 
 
 def turnover_figure(turnover: pd.DataFrame) -> go.Figure:
-    """Draw the one-way turnover of each book, a mean over 21 sessions, as a fraction of equity a session."""
+    """Draw the one-way turnover of each book, a mean over 21 sessions, as a fraction of equity per session."""
     figure = blank_figure(height=260, y_format=".1%")
     smooth = turnover.rolling(MONTH).mean()
     for name, colour in colours(turnover.columns).items():

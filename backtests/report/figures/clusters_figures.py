@@ -1,4 +1,4 @@
-"""Picture of which held names move together."""
+"""Picture of the correlation clusters of the holdings."""
 
 import plotly.graph_objects as go
 
@@ -8,7 +8,7 @@ from backtests.report.theme import BOOK_COLOURS, MARKET_COLOUR, blank_figure, pl
 __all__ = ["clusters_figure"]
 
 SCALE = ((0.0, BOOK_COLOURS[1]), (0.5, "#f4f4f2"), (1.0, BOOK_COLOURS[0]))
-MOST_LABELS = 25
+MAX_LABELS = 25
 
 
 def clusters_figure(clusters: Clusters) -> go.Figure:
@@ -32,7 +32,7 @@ def clusters_figure(clusters: Clusters) -> go.Figure:
     for across, heights in clusters.tree:
         style = {"color": MARKET_COLOUR, "width": 1.2}
         figure.add_trace(go.Scatter(x=across, y=heights, yaxis="y2", mode="lines", line=style, hoverinfo="skip"))
-    shown = len(names) <= MOST_LABELS
+    shown = len(names) <= MAX_LABELS
     figure.update_layout(showlegend=False, hovermode="closest")
     figure.update_xaxes(visible=False)
     figure.update_layout(

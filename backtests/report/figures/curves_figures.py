@@ -1,4 +1,4 @@
-"""Curves: wealth of many books at once, and what switches did to one."""
+"""Curves: wealth of many books at once, and of one book with its kill switches."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ def curves_figure(returns: pd.DataFrame, market: pd.Series) -> go.Figure:
 
 
 def switches_figure(returns: pd.Series, events: pd.DataFrame) -> go.Figure:
-    """Draw the wealth of one book with the sessions in which a switch emptied it or let it back.
+    """Draw the wealth of one book, marking the sessions at which a switch emptied or restored it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Dots with whiskers, one row a name: the one picture behind every comparison of estimates."""
+"""Dots with whiskers, one row per name: the picture of every comparison of estimates."""
 
 import numpy as np
 import pandas as pd

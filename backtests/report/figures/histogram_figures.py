@@ -1,4 +1,4 @@
-"""A histogram with one value marked: where an observed number stands among many that chance could have made."""
+"""Histogram with one value marked: an observed number among those drawn by chance."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ BINS = 25
 def marked_histogram_figure(
     values: np.ndarray, mark: float, *, names: tuple[str, str], title: str, x_format: str
 ) -> go.Figure:
-    """Draw how often which value came, and one value as a line.
+    """Draw a histogram of values, and one value as a line.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pictures of what books earned by side, how many names carry them, and how they lean on the market."""
+"""Pictures of holdings: contribution of each side, effective names, and beta to the market."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,7 +12,7 @@ PART_COLOURS = {"long": BOOK_COLOURS[2], "short": BOOK_COLOURS[1], "costs": MARK
 
 
 def legs_figure(legs: pd.DataFrame) -> go.Figure:
-    """Draw the running sum of what each side added to the return; columns ``long``, ``short`` and ``costs``."""
+    """Draw the running sum of each side's contribution to the return; columns ``long``, ``short`` and ``costs``."""
     figure = blank_figure(height=280, y_format=".0%")
     for name in legs.columns:
         style = {"color": PART_COLOURS.get(str(name), BOOK_COLOURS[0]), "width": 2}

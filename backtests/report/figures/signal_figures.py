@@ -10,7 +10,7 @@ from backtests.report.theme import BOOK_COLOURS, GRID, MARKET_COLOUR, blank_figu
 __all__ = ["cumulative_ic_figure", "decay_figure", "ic_figure", "ic_ranges_figure", "quantile_figure", "quarter_figure"]
 
 QUARTER = 63
-MANY_QUARTERS = 12
+MAX_LABELLED_QUARTERS = 12
 FAINT = "rgba(127,135,145,0.45)"
 
 
@@ -62,7 +62,7 @@ def quantile_figure(ranges: pd.DataFrame) -> go.Figure:
 
 def _quarter_label(quarter: pd.Period, place: int, n_quarters: int) -> str:
     is_first = place == 0 or quarter.quarter == 1
-    if n_quarters > MANY_QUARTERS:
+    if n_quarters > MAX_LABELLED_QUARTERS:
         return str(quarter.year) if quarter.quarter == 1 else ""
     return f"Q{quarter.quarter}<br>{quarter.year}" if is_first else f"Q{quarter.quarter}"
 

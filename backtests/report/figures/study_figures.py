@@ -1,4 +1,4 @@
-"""Pictures of a signal from several sides: spread of the daily IC, groups, predictions, calibration, importance."""
+"""Pictures of a signal in detail: distribution of the daily IC, groups, predictions, calibration, importance."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ BAND = "rgba(31,111,178,0.16)"
 
 
 def ic_histogram_figure(histogram: pd.DataFrame) -> go.Figure:
-    """Draw how many sessions had which rank IC; columns ``low``, ``high`` and ``count``."""
+    """Draw the distribution of the daily rank IC; columns ``low``, ``high`` and ``count``."""
     figure = blank_figure(height=280)
     low, high = histogram["low"].to_numpy(dtype=float), histogram["high"].to_numpy(dtype=float)
     middle = (low + high) / 2.0
@@ -76,7 +76,7 @@ def calibration_figure(deciles: pd.DataFrame) -> go.Figure:
 
 
 def permutation_figure(permutation: pd.DataFrame) -> go.Figure:
-    """Draw the rank IC lost when a feature is dealt anew, ± one standard error, in the order given."""
+    """Draw the rank IC lost when a feature is permuted, ± one standard error, in the order given."""
     return dots_figure(_bounds(permutation["ic_lost"], permutation["standard_error"]), x_format=".3f")
 
 

@@ -1,4 +1,4 @@
-"""Picture of a walk: what each retraining knew about the sessions after it."""
+"""Picture of a walk-forward: the rank IC of each retraining on the sessions after it."""
 
 import pandas as pd
 import plotly.graph_objects as go

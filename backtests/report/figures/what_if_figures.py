@@ -68,7 +68,7 @@ def frontier_figure(table: pd.DataFrame, own: float) -> go.Figure:
     Parameters
     ----------
     table : DataFrame, index ``smoothing``
-        ``turnover`` a session, one way, ``sharpe`` and ``sharpe_gross``.
+        ``turnover`` per session, one way, ``sharpe`` and ``sharpe_gross``.
     own : float
         The strategy's own smoothing, drawn as a larger point.
     """
@@ -93,7 +93,7 @@ def frontier_figure(table: pd.DataFrame, own: float) -> go.Figure:
             )
         )
     figure.update_layout(hovermode="closest", showlegend=True)
-    title = {"text": "turnover of a session, one way", "font": {"size": 14}}
+    title = {"text": "turnover per session, one way", "font": {"size": 14}}
     return figure.update_xaxes(tickformat=".0%", nticks=6, tickangle=0, title=title)
 
 

@@ -23,7 +23,7 @@ __all__ = ["all_sections", "front_cards", "proof_section", "proof_stamp"]
 
 
 def all_sections(page: Page) -> tuple[Section, ...]:
-    """Return the sections that this report has something to say in."""
+    """Sections that this report has something to say in."""
     sections = (
         front_section(page),
         walk_section(page),

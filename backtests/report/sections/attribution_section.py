@@ -1,4 +1,4 @@
-"""Section on where the return came from: long and short side, sectors, given factors, the market under all."""
+"""Section on return attribution: long and short side, sectors, given factors, and the market."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,14 +14,12 @@ from core.intervals import Interval
 
 __all__ = ["attribution_section"]
 
-TODAY = (
-    "One list of sectors for the whole history, as it stood when it was written: on past sessions it was not known yet."
-)
+TODAY = "One sector list for the whole history, as of the day it was compiled: on past sessions it was not yet known."
 PARTS = {"long": "Long side", "short": "Short side", "costs": "Costs", "net": "Net"}
 
 
 def attribution_section(books: Mapping[str, BookReport], *, is_synthetic: bool) -> Section | None:
-    """Return what each side of each book earned; None where no book was studied."""
+    """Contribution of each side of each book; None where no book was studied."""
     studies = {name: book.study for name, book in books.items() if book.study is not None}
     if not studies:
         return None
@@ -30,21 +28,21 @@ def attribution_section(books: Mapping[str, BookReport], *, is_synthetic: bool) 
     first, study = next(iter(studies.items()))
     annual = study.attribution["annual"]
     lead = (
-        f"A year of {first} came to {percent(annual['net'])}: {percent(annual['long'])} from the long side, "
-        f"{percent(annual['short'])} from the short side, {percent(annual['costs'], 2)} for costs."
+        f"{first} earned {percent(annual['net'])} per year: {percent(annual['long'])} on the long side, "
+        f"{percent(annual['short'])} on the short side, {percent(annual['costs'], 2)} in costs."
     )
     parts = (
         Part(pictures=pictures, tables=tables, beside=True),
         *_sector_parts(studies, is_synthetic=is_synthetic),
         *_factor_parts(studies),
     )
-    return Section(slug="attribution", title="Where the return came from", lead=lead, parts=parts)
+    return Section(slug="attribution", title="Return attribution", lead=lead, parts=parts)
 
 
 def _picture(name: str, study: BookStudy) -> Picture:
     total = study.legs.sum()
     return Picture(
-        title=f"What each side of {name} added",
+        title=f"Contribution of each side of {name}",
         summary=f"Running sums of contributions to the return of each session: long {percent(total['long'])}, short "
         f"{percent(total['short'])}, costs {percent(total['costs'])}.",
         figure=legs_figure(study.legs),
@@ -65,10 +63,11 @@ def _table(name: str, study: BookStudy) -> Table:
     )
     return Table(
         caption=f"Attribution of {name}",
-        columns=("Part", "A year", "Sharpe", "Beta", "Alpha a year", "Sessions up"),
+        columns=("Part", "Annual", "Sharpe", "Beta", "Alpha, annualised", "Sessions up"),
         rows=rows,
-        note="A year is mean × 252, so the parts add up; beta and alpha of each contribution to the equal-weighted "
-        "universe. A name's night counts for the side it was held on, its day for the side held after the fill.",
+        note="Annual is mean × 252, so the parts add up; beta and alpha of each contribution are to the equal-weighted "
+        "universe. A name's overnight return counts for the side held before the fill, its intraday return for the "
+        "side held after it.",
     )
 
 
@@ -102,7 +101,7 @@ def _sector_table(name: str, table: pd.DataFrame) -> Table:
     )
     return Table(
         caption=f"Sectors of {name}",
-        columns=("Sector", "Mean gross", "Mean net", "Largest net", "Contribution a year"),
+        columns=("Sector", "Mean gross", "Mean net", "Largest net", "Contribution, annualised"),
         rows=rows,
         note="Weights at the close, of equity. Contribution to the gross return, mean × 252: the parts add up.",
     )
@@ -124,8 +123,8 @@ def _factor_picture(name: str, fit: FactorFit) -> Picture:
     bounds = ranged(_bounds(alpha), 1, scale=100.0)
     return Picture(
         title=f"Betas of {name} to the factors, 95 % bounds",
-        summary=f"{percent(fit.r_squared)} of the variance is the factors'. What is left, alpha, is "
-        f"{percent(alpha['estimate'])} a year ({bounds} %, t = {ratio(alpha['t'])}).",
+        summary=f"The factors explain {percent(fit.r_squared)} of the variance; alpha is "
+        f"{percent(alpha['estimate'])} per year ({bounds} %, t = {ratio(alpha['t'])}).",
         figure=factors_figure(fit.table),
     )
 
@@ -133,7 +132,7 @@ def _factor_picture(name: str, fit: FactorFit) -> Picture:
 def _factor_table(name: str, fit: FactorFit) -> Table:
     rows = tuple(
         (
-            "alpha a year" if factor == "alpha" else str(factor),
+            "alpha, annualised" if factor == "alpha" else str(factor),
             percent(row["estimate"]) if factor == "alpha" else ratio(row["estimate"], 3),
             f"{ranged(_bounds(row), 1, scale=100.0)} %" if factor == "alpha" else ranged(_bounds(row), 3),
             ratio(row["t"]),

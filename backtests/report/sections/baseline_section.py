@@ -1,4 +1,4 @@
-"""Section on the baseline wall: which simple ideas the book beats, and which it does not."""
+"""Section on the baseline comparison: which simple baselines the book beats, and which it does not."""
 
 import pandas as pd
 
@@ -13,17 +13,16 @@ from core.intervals import Interval
 __all__ = ["baseline_section"]
 
 CONVENTION = (
-    "Every row of scores runs through the same book, clock and costs; each session's numbers are dealt out in the "
-    "baseline's order, so that short filters see the same levels. The universe is an equal-weighted book of its own, "
-    "rebalanced daily and charged alike; a benchmark is a series without costs. Differences are paired by session. "
-    "Chance is counted baseline by baseline, not for all at once. "
-    "Of random ranks: median, middle 95 % of the books, and mean return × 252. "
+    "Every baseline trades through the same rules, clock and costs, on each session's own scores dealt out in the "
+    "baseline's order, so that short filters see the same levels. The universe is an equal-weighted book, rebalanced "
+    "daily at the same costs; a benchmark bears none. Differences are paired by session; intervals are not adjusted "
+    "for the number of baselines. Random ranks: median, middle 95 % of the books, and mean return × 252. "
 )
 CONVENTION += RANGE_CONVENTION
 
 
 def baseline_section(page: Page) -> Section | None:
-    """Return the book beside its rivals; None where none were run."""
+    """The book beside its baselines; None where none were run."""
     compared = page.evaluation.baseline_comparison
     if compared is None:
         return None
@@ -31,8 +30,8 @@ def baseline_section(page: Page) -> Section | None:
         [] if compared.random is None else [_random(compared, compared.random)]
     )
     return Section(
-        slug="wall",
-        title="The baseline wall",
+        slug="baselines",
+        title="Baseline comparison",
         lead=comparison_sentence(compared),
         parts=(Part(pictures=tuple(pictures), tables=(_table(page, compared),)),),
     )
@@ -44,8 +43,8 @@ def _sharpes(compared: BaselineComparison) -> Picture:
     }
     words = ", ".join(f"{name} {ratio(found.estimate)} ({ranged(found)})" for name, found in ranges.items())
     return Picture(
-        title=f"Net Sharpe ratio of {compared.name} and of its rivals, with 95 % ranges",
-        summary=f"Ranges that overlap say little: what moves both cancels only in the differences. {words}.",
+        title=f"Net Sharpe ratio of {compared.name} and of its baselines, with 95 % ranges",
+        summary=f"Overlapping ranges say little: common moves cancel only in the differences. {words}.",
         figure=sharpe_ranges_figure(range_frame(ranges)),
     )
 
@@ -54,8 +53,8 @@ def _gaps(compared: BaselineComparison) -> Picture:
     gaps = range_frame({name: baseline.sharpe_gap for name, baseline in compared.baselines.items()})
     words = ", ".join(f"{name} {ratio(gap)}" for name, gap in gaps["estimate"].items())
     return Picture(
-        title=f"Sharpe ratio of {compared.name} less each rival's, with 95 % intervals",
-        summary=f"An interval that crosses zero is no difference. Estimates: {words}.",
+        title=f"Sharpe ratio of {compared.name} less each baseline's, with 95 % intervals",
+        summary=f"An interval that includes zero is no significant difference. Estimates: {words}.",
         figure=gaps_figure(gaps),
     )
 
@@ -64,9 +63,9 @@ def _random(compared: BaselineComparison, random: RandomBooks) -> Picture:
     found = random.range()
     return Picture(
         title=f"{compared.name} among {len(random.sharpes)} books on random ranks",
-        summary=f"Luck alone had a median Sharpe ratio of {ratio(found.estimate)} and 95 % of it between "
+        summary=f"Random ranks have a median Sharpe ratio of {ratio(found.estimate)} and 95 % of them lie between "
         f"{ratio(found.low)} and {ratio(found.high)}; this book has {ratio(compared.sharpe)}. "
-        f"Share of luck that does as well: {percent(random.p_value)}.",
+        f"One-sided p-value: {ratio(random.p_value, 3)}.",
         figure=random_figure(random.sharpes, compared.sharpe),
     )
 
@@ -102,11 +101,11 @@ def _table(page: Page, compared: BaselineComparison) -> Table:
             )
         )
     columns = (
-        "Book on",
+        "Book",
         "Sharpe net ± SE",
         "95 % range",
         "Sharpe gap, 95 %",
-        "Mean return gap a year, 95 %",
+        "Mean return gap, annualised, 95 %",
         "Annual return",
     )
     return Table(caption="The same book on other scores", columns=columns, rows=tuple(rows), note=CONVENTION)

@@ -43,17 +43,17 @@ SHAPE = (
     Metric(label="Calmar", printed=lambda book: ratio(book.net.calmar)),
     Metric(label="Profit factor", printed=lambda book: ratio(book.net.profit_factor)),
     Metric(label="Longest drawdown, sessions", printed=lambda book: count(book.net.longest_drawdown_sessions)),
-    Metric(label="Value at risk 95 %, a session", printed=lambda book: percent(book.net.value_at_risk, 2)),
-    Metric(label="Expected shortfall 95 %, a session", printed=lambda book: percent(book.net.expected_shortfall, 2)),
+    Metric(label="Value at risk 95 %, per session", printed=lambda book: percent(book.net.value_at_risk, 2)),
+    Metric(label="Expected shortfall 95 %, per session", printed=lambda book: percent(book.net.expected_shortfall, 2)),
     Metric(label="Worst session", printed=lambda book: percent(book.net.worst_session, 2)),
     Metric(label="Best session", printed=lambda book: percent(book.net.best_session, 2)),
     Metric(label="Skewness", printed=lambda book: ratio(book.net.skewness)),
     Metric(label="Kurtosis (normal is 3)", printed=lambda book: ratio(book.net.kurtosis)),
     Metric(label="Beta to the market", printed=lambda book: ratio(book.net.beta)),
     Metric(label="Beta, 95 % range", printed=lambda book: ranged(book.beta_range)),
-    Metric(label="Alpha a year", printed=lambda book: percent(book.net.alpha)),
+    Metric(label="Alpha, annualised", printed=lambda book: percent(book.net.alpha)),
     Metric(label="R² to the market", printed=lambda book: ratio(book.net.r_squared)),
-    Metric(label="Risk-free return a year", printed=lambda book: percent(book.net.risk_free, 2)),
+    Metric(label="Risk-free return, annualised", printed=lambda book: percent(book.net.risk_free, 2)),
 )
 SHAPE_CONVENTION = (
     "Value at risk and expected shortfall are historical. Alpha (252 × intercept), beta and R² by least squares on the "
@@ -62,7 +62,7 @@ SHAPE_CONVENTION = (
 
 
 def performance_section(books: Mapping[str, BookReport]) -> Section:
-    """Return drawdowns over time with their table, and the rest of the performance metrics."""
+    """Drawdowns over time with their table, and the rest of the performance metrics."""
     deep = pd.DataFrame({name: drawdowns(book.result.net_returns) for name, book in books.items()})
     deepest = ", ".join(f"{name} {percent(book.net.max_drawdown)}" for name, book in books.items())
     picture = Picture(
@@ -77,12 +77,12 @@ def performance_section(books: Mapping[str, BookReport]) -> Section:
     return Section(
         slug="performance",
         title="Returns and drawdowns",
-        lead="How much was lost on the way, how long it took to come back, and what else the returns look like.",
+        lead="Depth and length of the drawdowns, and the distribution of the returns.",
         parts=(
             Part(pictures=(picture,), tables=anatomy, beside=True),
             *_resampled_part(books),
             Part(
-                heading="Sharpe ratio and shape",
+                heading="Sharpe ratio and distribution",
                 pictures=(_sharpe_picture(books),),
                 tables=(_shape_table(books),),
             ),
@@ -91,7 +91,7 @@ def performance_section(books: Mapping[str, BookReport]) -> Section:
 
 
 def exposure_section(books: Mapping[str, BookReport]) -> Section:
-    """Return what each book held: exposures, names a side, thin legs, largest weight."""
+    """Holdings of each book: exposures, names per side, thin legs, largest weight."""
     parts = [_exposure_part(name, book) for name, book in books.items()]
     return Section(
         slug="exposures",
@@ -102,13 +102,13 @@ def exposure_section(books: Mapping[str, BookReport]) -> Section:
 
 
 def trading_section(books: Mapping[str, BookReport], costs: Costs) -> Section:
-    """Return turnover and what it cost."""
+    """Turnover and what it cost."""
     turnover, cost = by_book(books, "turnover"), by_book(books, "cost")
     means = ", ".join(f"{name} {percent(books[name].trading.mean_turnover)}" for name in books)
     paid = ", ".join(f"{name} {percent(cost[name].sum(), 2)}" for name in books)
     pictures = (
         Picture(
-            title="Turnover a session, one way",
+            title="Turnover per session, one way",
             summary=f"Mean of 21 sessions, as a fraction of equity. Over the span: {means}.",
             figure=turnover_figure(turnover),
         ),
@@ -121,7 +121,7 @@ def trading_section(books: Mapping[str, BookReport], costs: Costs) -> Section:
     return Section(
         slug="trading",
         title="Turnover and costs",
-        lead="What it takes to hold these books.",
+        lead="How much these books trade, and what it costs.",
         parts=(Part(pictures=pictures, tables=(_trading_table(books), *_holding_tables(books))),),
     )
 
@@ -132,7 +132,7 @@ def _resampled_part(books: Mapping[str, BookReport]) -> tuple[Part, ...]:
         return ()
     pictures = tuple(_resampled_picture(name, book) for name, book in known.items())
     tables = (_resampled_table(known),)
-    return (Part(heading="Drawdowns that the same sessions could have made", pictures=pictures, tables=tables),)
+    return (Part(heading="Drawdowns of resampled paths", pictures=pictures, tables=tables),)
 
 
 def _resampled_picture(name: str, book: BookReport) -> Picture:
@@ -157,8 +157,8 @@ def _resampled_table(books: Mapping[str, BookReport]) -> Table:
     )
     note = (
         "A distribution, not a confidence interval: paths of the same length from blocks of the observed net returns, "
-        "drawn with replacement (stationary bootstrap, seed 0); blocks as long as returns or squared returns ask for. "
-        "What never happened in the span is in no path."
+        "drawn with replacement (stationary bootstrap, seed 0); block length by Politis and White, the longer one "
+        "of returns and squared returns. No path holds a loss that the span does not."
     )
     columns = ("Book", "Observed", "1 in 20 deeper", "1 in 4 deeper", "Median", "1 in 4 shallower", "1 in 20 shallower")
     return Table(caption="Quantiles of the resampled maximum drawdown", columns=columns, rows=rows, note=note)
@@ -168,7 +168,7 @@ def _sharpe_picture(books: Mapping[str, BookReport]) -> Picture:
     words = ", ".join(f"{name} {ratio(book.net.sharpe)} ({ranged(book.sharpe_range)})" for name, book in books.items())
     return Picture(
         title="Net Sharpe ratio by book, with 95 % ranges",
-        summary=f"A range that crosses zero is not told from nothing: {words}.",
+        summary=f"A range that includes zero is not significant: {words}.",
         figure=sharpe_ranges_figure(range_frame({name: book.sharpe_range for name, book in books.items()})),
     )
 
@@ -199,7 +199,7 @@ def _market_part(books: Mapping[str, BookReport]) -> tuple[Part, ...]:
         summary=f"Net returns, known at each close: {words}.",
         figure=beta_figure(betas),
     )
-    return (Part(heading="Lean on the market", pictures=(picture, _beta_picture(books))),)
+    return (Part(heading="Market beta", pictures=(picture, _beta_picture(books))),)
 
 
 def _concentration(books: Mapping[str, BookReport]) -> Part:
@@ -239,7 +239,7 @@ def _few_names(studies: Mapping[str, BookStudy]) -> Table:
     )
     columns = ("Book", "Effective names, mean", "Fewest", "Herfindahl, mean", "Highest")
     note = "Herfindahl: sum of squared shares of gross exposure; effective names: its inverse."
-    return Table(caption="How few names carry the book", columns=columns, rows=rows, note=note)
+    return Table(caption="Concentration by effective names", columns=columns, rows=rows, note=note)
 
 
 def _holding_tables(books: Mapping[str, BookReport]) -> tuple[Table, ...]:
@@ -257,10 +257,10 @@ def _holding_tables(books: Mapping[str, BookReport]) -> tuple[Table, ...]:
         for name, study in studies.items()
         for side, row in study.holding.iterrows()
     )
-    columns = ("Book, side", "Mean", "Median", "90 % within", "Longest", "Stretches", "From turnover")
+    columns = ("Book, side", "Mean", "Median", "90 % within", "Longest", "Spells", "From turnover")
     note = (
-        "Sessions in a row for which a name is picked, before smoothing, which makes positions fade instead of end. "
-        "From turnover: mean gross exposure ÷ mean one-way turnover of the whole book."
+        "Consecutive sessions for which a name is selected, before smoothing, under which positions fade rather than "
+        "end. From turnover: mean gross exposure ÷ mean one-way turnover of the whole book."
     )
     return (Table(caption="Holding periods, sessions", columns=columns, rows=rows, note=note),) if rows else ()
 
@@ -268,7 +268,7 @@ def _holding_tables(books: Mapping[str, BookReport]) -> tuple[Table, ...]:
 def _shape_table(books: Mapping[str, BookReport]) -> Table:
     rows = tuple((metric.label, *(metric.printed(book) for book in books.values())) for metric in SHAPE)
     return Table(
-        caption="Shape of the net returns",
+        caption="Distribution of the net returns",
         columns=("Measure", *books),
         rows=rows,
         note=f"{RANGE_CONVENTION} {RETURN_CONVENTION} {SHAPE_CONVENTION}",
@@ -310,7 +310,7 @@ def _names_picture(name: str, diagnostics: pd.DataFrame) -> Picture:
     names = diagnostics[["n_long", "n_short"]].rename(columns={"n_long": "long", "n_short": "short"})
     thin, empty = int(diagnostics["thin_leg"].sum()), int(diagnostics["empty_leg"].sum())
     return Picture(
-        title=f"Names picked a side for {name}",
+        title=f"Names selected per side for {name}",
         summary=f"On average {ratio(names['long'].mean(), 1)} long and {ratio(names['short'].mean(), 1)} short; "
         f"sessions with an empty leg: {count(empty)}, with fewer than five names in a leg: {count(thin)}.",
         figure=names_figure(names),
@@ -330,12 +330,12 @@ def _trading_table(books: Mapping[str, BookReport]) -> Table:
         for name, book in books.items()
     )
     return Table(
-        caption="What trading takes",
+        caption="Turnover and trading costs",
         columns=(
             "Book",
-            "Turnover a session",
-            "Turnover a year",
-            "Cost drag a year",
+            "Turnover per session",
+            "Turnover, annualised",
+            "Cost drag, annualised",
             "Sharpe gross",
             "Sharpe net ± SE",
         ),

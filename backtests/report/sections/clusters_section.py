@@ -1,4 +1,4 @@
-"""Section on which held names move together, for books that were optimised."""
+"""Section on the correlation clusters of the holdings, for optimised books."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ __all__ = ["clusters_section"]
 
 
 def clusters_section(books: Mapping[str, BookReport]) -> Section | None:
-    """Return the correlation clusters of each optimised book; None where there is none."""
+    """Correlation clusters of each optimised book; None where there is none."""
     found = {name: book.study.clusters for name, book in books.items() if book.study is not None}
     pictures = tuple(_picture(name, clusters) for name, clusters in found.items() if clusters is not None)
     if not pictures:

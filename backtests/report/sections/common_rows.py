@@ -1,4 +1,4 @@
-"""Sentences and rows that several sections share: conventions, the span judged, metrics with their spelling."""
+"""Sentences and rows that several sections share: conventions, the test span, metrics with their spelling."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -36,14 +36,14 @@ SHARPE_CONVENTION = (
     "error with skewness and kurtosis (Mertens 2002)."
 )
 RETURN_CONVENTION = (
-    "Simple close-to-close returns, 252 sessions a year, returns compounded; drawdown counts the starting wealth; "
-    "win rate among sessions that moved; turnover one way; cost drag is the mean cost a session × 252."
+    "Simple close-to-close returns, 252 sessions per year, returns compounded; drawdown counts the starting wealth; "
+    "win rate among sessions that moved; turnover one way; cost drag is the mean cost per session × 252."
 )
 TOO_FEW = "too few sessions"
 RANGE_CONVENTION = (
     "Ranges hold 95 %: of a mean IC, its HAC error × a critical value that allows for the lags (Kiefer and Vogelsang "
     "2005); of a Sharpe ratio, a difference or a beta, its HAC error × the 95 % quantile of |t| over stationary "
-    f"bootstrap samples ({N_RESAMPLES:,} resamples, seed 0, blocks as long as Politis and White ask for)."
+    f"bootstrap samples ({N_RESAMPLES:,} resamples, seed 0, block length by Politis and White)."
 )
 
 
@@ -56,32 +56,32 @@ class Metric:
 
 
 def by_book(books: Mapping[str, BookReport], field: str) -> pd.DataFrame:
-    """Return one series of every book's result side by side, a column per book."""
+    """One series of every book's result, a column per book."""
     return pd.DataFrame({name: getattr(book.result, field) for name, book in books.items()})
 
 
 def range_frame(ranges: Mapping[str, Interval]) -> pd.DataFrame:
-    """Return estimates with their bounds as a frame for a picture, a row a name."""
+    """Estimates with their bounds as a frame for a picture, a row per name."""
     return pd.DataFrame(list(ranges.values()), index=pd.Index(list(ranges)), columns=list(Interval._fields))
 
 
 def span_words(span: Span) -> str:
-    """Return a span as dates and a number of sessions."""
+    """Span as dates and a number of sessions."""
     return f"{date(span.first)} to {date(span.last)}, {count(span.sessions)} sessions"
 
 
 def sharpe_words(book: BookReport) -> str:
-    """Return a book's net Sharpe ratio with its standard error."""
+    """Net Sharpe ratio of a book with its standard error."""
     return plus_minus(book.net.sharpe, book.net.sharpe_standard_error)
 
 
 def ic_words(summary: ICSummary) -> str:
-    """Return a mean rank IC, or a difference of two, with its HAC standard error."""
+    """Mean rank IC, or a difference of two, with its HAC standard error."""
     return plus_minus(summary.mean, summary.standard_error, 4)
 
 
 def compared(gap: ICSummary, ours: str, theirs: str) -> str:
-    """Return one sentence: whether the mean rank IC of ours is above theirs, beyond a 95 % interval."""
+    """Say in one sentence whether the mean rank IC of ours is above theirs, beyond a 95 % interval."""
     low, high = gap.interval.low, gap.interval.high
     measured = f"the rank IC differs by {ic_words(gap)} over {count(gap.n_sessions)} paired sessions"
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -94,14 +94,14 @@ def compared(gap: ICSummary, ours: str, theirs: str) -> str:
 
 
 def fill_words(execution: Execution) -> str:
-    """Return when and where orders fill."""
+    """When and where orders fill."""
     sessions = "session" if execution.delay == 1 else "sessions"
     later = "at that very close" if execution.is_optimistic else f"{execution.delay} {sessions} later"
     return f"decided at the close, filled {later}, at the {execution.price_field}"
 
 
 def facts_of(page: Page) -> str:
-    """Return what must stand beside every Sharpe ratio: span, universe, costs, fills and trials."""
+    """What must stand beside every Sharpe ratio: span, universe, costs, fills and trials."""
     rules, universe = page.rules, page.panel.facts.universe
     return (
         f"Test span {span_words(page.provenance.spans.test)}. Universe: {universe}. Costs: {rules.costs}. "

@@ -1,4 +1,4 @@
-"""Sections on where the numbers come from: data, strategy, and the command that makes them again."""
+"""Sections on where the numbers come from: data, strategy, and the command that reproduces them."""
 
 from backtests.report.content import Part, Section, Table
 from backtests.report.formats import count
@@ -11,7 +11,7 @@ __all__ = ["facts_section", "reproduce_section", "spec_section"]
 
 
 def facts_section(page: Page) -> Section:
-    """Return source, bases, universe, survivorship, spans and notes of the bars."""
+    """Source, bases, universe, survivorship, spans and notes of the bars."""
     tables = [Table(caption="Bars and spans", columns=("Fact", "Value"), rows=_data_rows(page), wordy=True)]
     notes = (*page.panel.facts.notes, *page.notes)
     if notes:
@@ -22,25 +22,25 @@ def facts_section(page: Page) -> Section:
     return Section(
         slug="facts",
         title="Data facts",
-        lead="What the numbers stand on.",
+        lead="Source, basis and spans of the bars, and the notes of the run.",
         parts=(Part(tables=tuple(tables)),),
     )
 
 
 def spec_section(page: Page) -> Section:
-    """Return every setting of the strategy."""
+    """Every setting of the strategy."""
     rows = tuple((section if section else ".", key, value) for section, key, value in page.provenance.spec)
     table = Table(caption=f"Settings of {page.rules.name}", columns=("Section", "Key", "Value"), rows=rows, wordy=True)
     return Section(
         slug="spec",
         title="The strategy",
-        lead="All of its numbers; the sha256 of these settings is its identity.",
+        lead="Every setting; their sha256 is the identity of the strategy.",
         parts=(Part(tables=(table,)),),
     )
 
 
 def reproduce_section(page: Page) -> Section:
-    """Return the identities of everything that went in; the page prints the command under them."""
+    """Fingerprints of everything that went in; the page prints the command under them."""
     prints = page.provenance.fingerprints
     named = (("Strategy", prints.spec), ("Bars", prints.panel), ("Source", prints.code), ("Commit", prints.commit))
     rows = tuple((name, value or "not recorded") for name, value in named)
@@ -65,7 +65,7 @@ def _data_rows(page: Page) -> tuple[tuple[str, str], ...]:
         (f"Survivorship: {survivorship.label}", survivorship.sentence),
         ("Train", _span_words(spans.train)),
         ("Validation", _span_words(spans.validation)),
-        ("Test, judged here", span_words(spans.test)),
+        ("Test, evaluated here", span_words(spans.test)),
         ("Fills", fill_words(page.rules.execution)),
         ("Costs", str(page.rules.costs)),
         *((f"Engine, {name}", book.result.engine) for name, book in page.books.items()),

@@ -38,8 +38,8 @@ METRICS = (
     Metric(label="Volatility", printed=lambda book: percent(book.net.volatility)),
     Metric(label="Maximum drawdown", printed=lambda book: percent(book.net.max_drawdown)),
     Metric(label="Win rate, sessions", printed=lambda book: percent(book.net.win_rate)),
-    Metric(label="Turnover a year, one way", printed=lambda book: f"{ratio(book.trading.annual_turnover, 1)} ×"),
-    Metric(label="Cost drag a year", printed=lambda book: percent(book.trading.cost_drag, 2)),
+    Metric(label="Turnover, annualised, one way", printed=lambda book: f"{ratio(book.trading.annual_turnover, 1)} ×"),
+    Metric(label="Cost drag, annualised", printed=lambda book: percent(book.trading.cost_drag, 2)),
     Metric(label="Sessions", printed=lambda book: count(book.net.sessions)),
     Metric(
         label="Orders filled, carried",
@@ -50,24 +50,24 @@ METRICS = (
 
 
 def parity_words(parity: float) -> str:
-    """Return the parity of the two engines, or that only the ledger could keep the book."""
+    """Parity of the two engines; words where only the ledger could run the book."""
     return "ledger only" if math.isnan(parity) else scientific(parity)
 
 
 def front_cards(page: Page) -> tuple[Card, ...]:
-    """Return the big numbers: the first book and the signal under it."""
+    """The big numbers: the strategy's own book and the signal under it."""
     name, book = next(iter(page.books.items()))
     return (*_book_cards(name, book), *_signal_cards(page.signal))
 
 
 def front_section(page: Page) -> Section:
-    """Return what a reader sees who reads one page."""
+    """Page one: wealth, the table of books, and the model against its baselines."""
     picture = Part(pictures=(_wealth(page),))
     books = Part(sentences=(facts_of(page),), tables=(_books_table(page),))
     compared = page.evaluation.baseline_comparison
-    wall = () if compared is None else (comparison_sentence(compared),)
+    baselines = () if compared is None else (comparison_sentence(compared),)
     walk = () if page.walk is None else (walk_sentence(page.walk),)
-    signal = Part(sentences=(*walk, *wall, *_comparisons(page.signal)), tables=(_signal_table(page.signal),))
+    signal = Part(sentences=(*walk, *baselines, *_comparisons(page.signal)), tables=(_signal_table(page.signal),))
     return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
 
 
@@ -77,7 +77,7 @@ def _book_cards(name: str, book: BookReport) -> tuple[Card, ...]:
         _estimate("Sharpe, net", net.sharpe, net.sharpe_standard_error, _range_words(book.sharpe_range, name, 2), 2),
         Card(label="Annual return, net", value=percent(net.annual_return), detail="compound, 252 sessions"),
         Card(label="Maximum drawdown", value=percent(net.max_drawdown), detail="net, from the running maximum"),
-        Card(label="Cost drag", value=percent(book.trading.cost_drag, 2), detail="of equity a year, trading costs"),
+        Card(label="Cost drag", value=percent(book.trading.cost_drag, 2), detail="trading costs, of equity per year"),
     )
 
 

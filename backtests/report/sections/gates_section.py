@@ -13,7 +13,7 @@ __all__ = ["gates_section"]
 
 
 def gates_section(page: Page) -> Section | None:
-    """Return PASS or FAIL of each gate and the classification of the sign; None where neither was measured."""
+    """PASS or FAIL of each gate and the classification of the sign; None where neither was measured."""
     tables = []
     if page.gates:
         tables.append(_gates_table(page.gates))
@@ -28,15 +28,15 @@ def gates_section(page: Page) -> Section | None:
 def _lead(gates: tuple[Gate, ...]) -> str:
     tally = {status: sum(gate.status == status for gate in gates) for status in ("PASS", "FAIL", "NOT MEASURED")}
     return (
-        f"Of {count(len(gates))} gates asked for, {count(tally['PASS'])} pass, {count(tally['FAIL'])} fail and "
+        f"Of {count(len(gates))} gates, {count(tally['PASS'])} pass, {count(tally['FAIL'])} fail and "
         f"{count(tally['NOT MEASURED'])} are not measured. Gates are thresholds on point estimates, not evidence; the "
-        "range says how well each is known."
+        "ranges say how precise each estimate is."
     )
 
 
 def _gates_table(gates: tuple[Gate, ...]) -> Table:
     rows = tuple((gate.name, gate.asked, _measured(gate), _bounds(gate), gate.status) for gate in gates)
-    columns = ("Gate", "Asked", "Measured", "95 % range", "Status")
+    columns = ("Gate", "Threshold", "Measured", "95 % range", "Status")
     details: dict[str, list[str]] = {}
     for gate in gates:
         details.setdefault(gate.detail, []).append(gate.name)
@@ -49,7 +49,7 @@ def _measured(gate: Gate) -> str:
 
 
 def _bounds(gate: Gate) -> str:
-    """Return the range of what was measured; empty where there is none."""
+    """The range of what was measured; empty where there is none."""
     if math.isnan(gate.interval.low):
         return ""
     return f"{ranged(gate.interval, 1, scale=100.0)} %" if gate.is_fraction else ranged(gate.interval)
@@ -69,12 +69,12 @@ def _sign_table(calls: dict[str, SignMetrics]) -> Table:
         )
         for name, found in calls.items()
     )
-    columns = ("Call", "Accuracy ± SE", "Precision", "Recall", "F1", "Came up", "Called up", "Name-sessions")
+    columns = ("Target", "Accuracy ± SE", "Precision", "Recall", "F1", "Rose", "Predicted up", "Name-sessions")
     return Table(
         caption="The scores as a classifier",
         columns=columns,
         rows=rows,
-        note="Up is the positive class; returns of exactly zero are left out. Calling every name up would have the "
-        "accuracy under “Came up”. Side of the median: scores and returns less the median of their session. ± is a HAC "
+        note="Up is the positive class; returns of exactly zero are left out. Predicting every name up would have the "
+        "accuracy under “Rose”. Side of the median: scores and returns less the median of their session. ± is a HAC "
         "error over sessions.",
     )

@@ -1,4 +1,4 @@
-"""Section on what the model reads: importance of features and of positions in the sequence."""
+"""Section on what the model relies on: importance of features and of positions in the sequence."""
 
 import pandas as pd
 
@@ -12,33 +12,30 @@ __all__ = ["model_section"]
 
 
 def model_section(page: Page) -> Section | None:
-    """Return what the network reads; None for scores without a model."""
+    """Feature importance of the model; None for scores without one."""
     study = page.evaluation.model
     if study is None:
         return None
     blocks = study.shares.sum()
-    told = ", ".join(f"{block} {percent(share)}" for block, share in blocks.items())
-    lead = (
-        f"Of what separates one name's score from another's, {percent(blocks.iloc[-1])} comes from the last third of "
-        "the sequence."
-    )
+    words = ", ".join(f"{block} {percent(share)}" for block, share in blocks.items())
+    lead = f"The last third of the sequence accounts for {percent(blocks.iloc[-1])} of the differences between scores."
     duplicates = [str(name) for name in study.permutation.index if " = " in str(name)]
-    sentences = [f"By position, 0 the oldest session of the window: {told}."]
+    sentences = [f"By position, 0 the oldest session of the window: {words}."]
     if duplicates:
-        sentences.append(f"Duplicates, the same number under two names, moved together: {'; '.join(duplicates)}.")
+        sentences.append(f"Duplicates, one feature under two names, are permuted together: {'; '.join(duplicates)}.")
     order = study.permutation.sort_values("ic_lost", ascending=False).index
     pictures = (_permutation(study, order), _positions(study))
     part = Part(sentences=tuple(sentences), pictures=pictures, tables=(_table(study, order),))
-    return Section(slug="model", title="What the model reads", lead=lead, parts=(part,))
+    return Section(slug="model", title="Feature importance", lead=lead, parts=(part,))
 
 
 def _permutation(study: ModelStudy, order: pd.Index) -> Picture:
     ranked = study.permutation.loc[order]
     lost = ranked["ic_lost"]
     return Picture(
-        title="Rank IC lost when a feature is dealt anew among the names",
+        title="Rank IC lost when a feature is permuted among the names",
         summary=f"± one standard error over {count(ranked['n_sessions'].iloc[0])} sampled sessions; most is lost with "
-        f"{order[0]} ({ratio(lost.iloc[0], 4)}). Within one error of zero, the sample cannot tell.",
+        f"{order[0]} ({ratio(lost.iloc[0], 4)}). A loss within one standard error of zero is not significant.",
         figure=permutation_figure(ranked),
     )
 
@@ -69,7 +66,7 @@ def _table(study: ModelStudy, order: pd.Index) -> Table:
     n_sessions = count(study.permutation["n_sessions"].iloc[0])
     columns = ("Feature", "IC lost ± SE", "Order lost", "Gradients", *(f"Stability, {lag}" for lag in lags))
     return Table(
-        caption="Features: what they carry and how long their ranks last",
+        caption="Features: importance and rank stability",
         columns=columns,
         rows=rows,
         note=f"Measured on a sample drawn with seed 0: {n_sessions} sessions of up to 30 names for "
@@ -77,6 +74,6 @@ def _table(study: ModelStudy, order: pd.Index) -> Table:
         "IC lost: rank IC less that with the feature's sequences permuted within the session. Order lost: 1 − rank "
         "correlation of scores before and after. Gradients: integrated from the average sequence, less their session's "
         f"mean (relative error of the integral {percent(study.completeness_error, 2)}). Stability: mean rank "
-        "autocorrelation by lag in sessions; n/a for a feature that is the same for every name, which ranks nothing by "
+        "autocorrelation by lag in sessions; n/a for a feature with one value for all names, which ranks nothing by "
         "itself.",
     )

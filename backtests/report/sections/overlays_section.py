@@ -12,24 +12,24 @@ from backtests.report.formats import count, date, percent, ratio
 
 __all__ = ["overlays_section"]
 
-MOST_EVENTS = 500
+MAX_EVENTS = 500
 CONVENTION = (
-    "Values are of the scaled book that no switch touched, net of costs, known at the close of the session; the action "
-    "trades at the next fill. flat already and still flat: another switch held the book flat, so nothing traded. "
+    "Values are those of the scaled book before any switch, net of costs, known at the close of the session; the "
+    "action trades at the next fill. flat already, still flat: another switch held the book flat, so nothing traded. "
     "Sessions out count the closes at which this switch kept the book flat."
 )
 
 
 def overlays_section(books: Mapping[str, BookReport]) -> Section | None:
-    """Return what the overlays did to each book; None where none is on."""
+    """Effect of the overlays on each book; None where none is on."""
     parts = tuple(part for name, book in books.items() for part in _parts(name, book))
     if not parts:
         return None
     return Section(
         slug="overlays",
         title="Risk overlays",
-        lead="What the volatility target and the kill switches did to the weights; every trade they caused is paid for "
-        "in the returns above.",
+        lead="Effect of the volatility target and the kill switches on the weights; the costs of the trades they cause "
+        "are in the returns above.",
         parts=parts,
     )
 
@@ -46,7 +46,7 @@ def _pictures(name: str, book: BookReport) -> Iterator[Picture]:
         out = book.diagnostics["out"]
         fired = int((book.book.events["action"] == "flat").sum())
         yield Picture(
-            title=f"{name}: what switches did to the equity",
+            title=f"{name}: equity with kill switches",
             summary=f"The book was emptied {count(fired)} times and flat after {count(out.sum())} of {count(len(out))} "
             f"closes ({percent(out.mean())}). Down: emptied. Up: held again.",
             figure=switches_figure(book.result.net_returns, book.book.events),
@@ -62,8 +62,8 @@ def _pictures(name: str, book: BookReport) -> Iterator[Picture]:
 
 
 def _table(name: str, events: pd.DataFrame) -> Table:
-    shown = events.tail(MOST_EVENTS)
-    cut = "" if len(shown) == len(events) else f" The last {count(MOST_EVENTS)} of {count(len(events))}."
+    shown = events.tail(MAX_EVENTS)
+    cut = "" if len(shown) == len(events) else f" The last {count(MAX_EVENTS)} of {count(len(events))}."
     return Table(
         caption=f"{name}: every event of the kill switches",
         columns=("Session", "Rule", "Value", "Threshold", "Action", "Sessions out"),

@@ -8,13 +8,13 @@ __all__ = ["proof_section", "proof_stamp"]
 
 
 def proof_section(proof: ProofReport | None) -> Section:
-    """Return the table of checks, or how to run them."""
+    """Table of checks, or how to run them."""
     parts = () if proof is None else (Part(tables=(_checks_table(proof),)),)
     return Section(slug="proof", title="Look-ahead proof", lead=_lead(proof), parts=parts)
 
 
 def proof_stamp(proof: ProofReport | None) -> Stamp:
-    """Return UNPROVEN, PROOF FAILED or PROVEN."""
+    """UNPROVEN, PROOF FAILED or PROVEN."""
     if proof is None:
         sentence = "No look-ahead proof has been run on this pipeline: `quintile prove RUN` runs one."
         return Stamp(label="UNPROVEN", severity="caution", sentence=sentence)
@@ -29,7 +29,7 @@ def proof_stamp(proof: ProofReport | None) -> Stamp:
 
 def _lead(proof: ProofReport | None) -> str:
     if proof is None:
-        return "UNPROVEN: nobody has asked whether this pipeline decides with what it cannot have known."
+        return "UNPROVEN: no look-ahead checks have been run on this pipeline."
     word = "PROVEN" if proof.verdict == "PASS" else "FAILED"
     tally = ", ".join(f"{count(proof.tally(status))} {status}" for status in ("PASS", "FAIL", "WARN", "NOT RUN"))
     kind = "every check, the slow ones too" if proof.is_deep else "every check but the slow ones"
@@ -38,11 +38,11 @@ def _lead(proof: ProofReport | None) -> str:
 
 def _checks_table(proof: ProofReport) -> Table:
     return Table(
-        caption="The pipeline on bars with another future",
+        caption="The pipeline on bars with an altered future",
         columns=("Check", "Status", "What was compared, or the first offence"),
         rows=proof.checks,
         note="The same pipeline on bars cut, replaced by noise, shuffled or restated after sampled sessions. Whatever "
         "was known at a sampled close must stay as it is, bit for bit; scores to one part in a million. WARN is a "
-        "caution that no code can mend; NOT RUN says what is missing.",
+        "caution that code cannot resolve; NOT RUN says what is missing.",
         wordy=True,
     )

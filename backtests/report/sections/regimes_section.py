@@ -22,7 +22,7 @@ NOTES = {
 
 
 def regime_section(books: Mapping[str, BookReport]) -> Section | None:
-    """Return how the books did in each regime; None where no book has regimes."""
+    """Performance of the books by regime; None where no book has regimes."""
     families = list(dict.fromkeys(family for book in books.values() for family in book.regimes))
     parts = tuple(_family_part(family, books) for family in families)
     if not parts:
@@ -30,7 +30,7 @@ def regime_section(books: Mapping[str, BookReport]) -> Section | None:
     return Section(
         slug="regimes",
         title="Regimes",
-        lead="Whether the result is one lucky stretch. A regime under 60 sessions gets no number.",
+        lead="Performance by market regime; a regime of fewer than 60 sessions gets no number.",
         parts=parts,
     )
 

@@ -1,4 +1,4 @@
-"""Section on the short leg: what the filter makes of a level known to a few basis points."""
+"""Section on the short leg: effect of the short filter, where the level of the scores is uncertain by basis points."""
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ __all__ = ["shorts_section"]
 
 
 def shorts_section(page: Page) -> Section | None:
-    """Return the filter-negative book under other levels and beside the other filter; None without such a book."""
+    """The filter-negative book at other levels and with the other filter; None without such a book."""
     shorts = page.evaluation.shorts
     if shorts is None:
         return None
@@ -33,7 +33,7 @@ def _lead(shorts: pd.DataFrame) -> str:
         return f"All within one standard error of the level, the literal filter shorts {highest} of the bottom names."
     return (
         f"Within one standard error of the level, the literal filter shorts between {lowest} and {highest} of the "
-        "bottom names: where that is wide, the short leg hangs on a level that nobody knows."
+        "bottom names: where that is wide, the short leg depends on a level that is not known that precisely."
     )
 
 
@@ -41,19 +41,19 @@ def _sentences(page: Page) -> tuple[str, ...]:
     study = page.evaluation.model
     if study is None:
         return ()
-    return (f"The level a of the calibration is known to ± {bps(study.level_error)} a session (one standard error).",)
+    return (f"The calibrated level a has a standard error of {bps(study.level_error)} per session.",)
 
 
 def _counterfactual(page: Page) -> tuple[Picture, ...]:
     returns = page.evaluation.unfiltered
     if returns is None:
         return ()
-    told = ", ".join(
+    words = ", ".join(
         f"{name} {plus_minus(sharpe_ratio(path), sharpe_standard_error(path))}" for name, path in returns.items()
     )
     picture = Picture(
         title="The filter-negative book, and the same book without its filter",
-        summary=f"Net of costs, same legs, clock and overlays. Sharpe ratio ± SE: {told}.",
+        summary=f"Net of costs, same legs, clock and overlays. Sharpe ratio ± SE: {words}.",
         figure=curves_figure(returns, page.evaluation.market.reindex(returns.index)),
     )
     return (picture,)

@@ -28,7 +28,7 @@ from core.intervals import Interval, hac_intervals
 
 __all__ = ["signal_section"]
 
-MANY_QUARTERS = 12
+MAX_UNFOLDED_QUARTERS = 12
 IC_CONVENTION = (
     "Rank IC = Spearman correlation of scores and forward returns within a session, average ranks; "
     "± is one HAC (Newey-West) standard error of the mean."
@@ -36,7 +36,7 @@ IC_CONVENTION = (
 
 
 def signal_section(page: Page) -> Section:
-    """Return what the scores know about the returns after them."""
+    """Predictive power of the scores for the returns after them."""
     signal = page.signal
     summary = signal.summaries[signal.model]
     lead = (
@@ -57,7 +57,7 @@ def signal_section(page: Page) -> Section:
         *(() if study is None else (prediction_part(study), group_part(study))),
         *_recovery(signal),
     )
-    return Section(slug="signal", title="What the signal knows", lead=lead, parts=parts)
+    return Section(slug="signal", title="Predictive power of the signal", lead=lead, parts=parts)
 
 
 def _ranges(signal: SignalReport) -> Part:
@@ -67,7 +67,7 @@ def _ranges(signal: SignalReport) -> Part:
     if gaps:
         pictures.append(_ranges_picture(f"Rank IC of {signal.model} less each baseline's, with 95 % ranges", gaps))
     return Part(
-        heading="How sure the mean rank IC is",
+        heading="Uncertainty of the mean rank IC",
         pictures=tuple(pictures),
         tables=(_ranges_table(signal),),
     )
@@ -75,7 +75,7 @@ def _ranges(signal: SignalReport) -> Part:
 
 def _ranges_picture(title: str, ranges: dict[str, Interval]) -> Picture:
     words = ", ".join(f"{name} {ratio(found.estimate, 4)} ({ranged(found, 4)})" for name, found in ranges.items())
-    summary = f"A range that crosses zero is not told from nothing: {words}."
+    summary = f"A range that includes zero is not significant: {words}."
     return Picture(title=title, summary=summary, figure=ic_ranges_figure(range_frame(ranges)))
 
 
@@ -85,7 +85,7 @@ def _ranges_table(signal: SignalReport) -> Table:
         for name, summary in signal.summaries.items()
     )
     columns = ("Scores", "Mean rank IC", "95 % by HAC", "95 % by bootstrap")
-    note = f"{RANGE_CONVENTION} The bootstrap of a mean IC is made like that of a Sharpe ratio."
+    note = f"{RANGE_CONVENTION} A mean IC is bootstrapped like a Sharpe ratio."
     return Table(caption="Ranges of the mean rank IC, two ways", columns=columns, rows=rows, note=note)
 
 
@@ -103,7 +103,7 @@ def _cumulative(signal: SignalReport) -> Picture:
     means = ", ".join(f"{name} {ratio(summary.mean, 4)}" for name, summary in signal.summaries.items())
     return Picture(
         title="Running sum of the rank IC",
-        summary=f"A steady signal climbs in a straight line. Mean a session: {means}.",
+        summary=f"A steady signal climbs in a straight line. Mean per session: {means}.",
         figure=cumulative_ic_figure(pd.DataFrame(dict(signal.evaluation.ic))),
     )
 
@@ -126,7 +126,7 @@ def _decay(signal: SignalReport) -> Picture:
     )
     return Picture(
         title="Mean rank IC by session after the fill, with 95 % ranges",
-        summary=f"How long the signal lives. Rank IC by horizon: {words}.",
+        summary=f"Persistence of the signal: rank IC by horizon: {words}.",
         figure=decay_figure(ranges),
     )
 
@@ -142,7 +142,7 @@ def _quantiles(signal: SignalReport) -> tuple[Picture, ...]:
         ),
         Picture(
             title="Predicted return by quintile of the scores",
-            summary=f"What the scores promised: {_ends(means['mean_predicted'])}.",
+            summary=f"Mean predicted return of one session: {_ends(means['mean_predicted'])}.",
             figure=quantile_figure(means["mean_predicted"].to_frame("estimate")),
         ),
     )
@@ -167,7 +167,7 @@ def _quarter_table(signal: SignalReport) -> Table:
         for quarter, row in signal.by_quarter.iterrows()
     )
     columns = ("Quarter", "Rank IC ± SE", "ICIR", "Hit rate", "Sessions")
-    folded = len(rows) > MANY_QUARTERS
+    folded = len(rows) > MAX_UNFOLDED_QUARTERS
     return Table(caption="Rank IC by quarter", columns=columns, rows=rows, note=IC_CONVENTION, folded=folded)
 
 
@@ -189,7 +189,7 @@ def _decay_table(signal: SignalReport) -> Table:
         caption="Decay of the rank IC",
         columns=("Horizon h", "h-th single session", "First h sessions", "Sessions"),
         rows=rows,
-        note="Cumulative labels overlap; their standard errors count at least h lags.",
+        note="Cumulative labels overlap; their standard errors use at least h lags.",
     )
 
 

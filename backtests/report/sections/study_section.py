@@ -1,4 +1,4 @@
-"""Parts of the signal section: spread of the IC, groups, legs, predictions and calibration, stability of ranks."""
+"""Parts of the signal section: distribution of the IC, groups, legs, predictions and calibration, rank stability."""
 
 import pandas as pd
 
@@ -19,7 +19,7 @@ LEGS = {"long": "Long, highest quintile", "short": "Short, lowest quintile"}
 
 
 def histogram_picture(study: SignalStudy, positive: float) -> Picture:
-    """Return the distribution of the daily rank IC."""
+    """Distribution of the daily rank IC."""
     return Picture(
         title="Distribution of the daily rank IC",
         summary=f"Sessions by their rank IC; {percent(positive)} of them are above zero (blue).",
@@ -28,7 +28,7 @@ def histogram_picture(study: SignalStudy, positive: float) -> Picture:
 
 
 def group_part(study: SignalStudy) -> Part:
-    """Return the rank IC within sizes and, where they are known, within sectors."""
+    """Rank IC within sizes and, where they are known, within sectors."""
     families = {"size": study.by_size} | ({} if study.by_sector is None else {"sector": study.by_sector})
     unknown = "Sectors are not known for these bars, so there is no IC by sector."
     return Part(
@@ -43,7 +43,7 @@ def group_part(study: SignalStudy) -> Part:
 
 
 def leg_table(study: SignalStudy) -> Table:
-    """Return hit rates of the long against the short side."""
+    """Hit rates of the long against the short side."""
     rows = tuple(
         (
             LEGS[str(leg)],
@@ -59,16 +59,16 @@ def leg_table(study: SignalStudy) -> Table:
         columns=("Side", "Mean return", "Against all ± SE", "Right side of the median", "Right sign"),
         rows=rows,
         note="Returns as held long, gross, one session; a good short has a negative one. Right sign: rose if long, "
-        "fell if short, which leans on the market; the median does not.",
+        "fell if short, which depends on the direction of the market; the median does not.",
     )
 
 
 def prediction_part(study: SignalStudy) -> Part:
-    """Return predictions over time, their spread beside what came, and calibration by decile."""
+    """Predictions over time, predicted and realised spread, and calibration by decile."""
     means = study.spreads.mean()
     deciles = study.calibration
     return Part(
-        heading="Predictions and what came",
+        heading="Predicted and realised returns",
         pictures=(
             Picture(
                 title="Predicted returns, session by session",
@@ -79,15 +79,15 @@ def prediction_part(study: SignalStudy) -> Part:
             ),
             Picture(
                 title="Top less bottom quintile, predicted and realised",
-                summary=f"Means of 63 sessions. Over the span {bps(means['predicted'])} were promised a session and "
-                f"{bps(means['realised'])} came.",
+                summary=f"Means of 63 sessions. Over the span {bps(means['predicted'])} per session were predicted and "
+                f"{bps(means['realised'])} realised.",
                 figure=spread_figure(study.spreads),
             ),
             Picture(
                 title="Calibration by decile, ± one standard error",
-                summary=f"The lowest decile was promised {bps(deciles['mean_predicted'].iloc[0])} and earned "
-                f"{bps(deciles['mean_realised'].iloc[0])}, the highest {bps(deciles['mean_predicted'].iloc[-1])} and "
-                f"{bps(deciles['mean_realised'].iloc[-1])}. On the dashed line promises are kept.",
+                summary=f"Lowest decile: {bps(deciles['mean_predicted'].iloc[0])} predicted, "
+                f"{bps(deciles['mean_realised'].iloc[0])} realised; highest: {bps(deciles['mean_predicted'].iloc[-1])} "
+                f"predicted, {bps(deciles['mean_realised'].iloc[-1])} realised. Dashed: perfect calibration.",
                 figure=calibration_figure(deciles),
             ),
         ),
@@ -95,13 +95,13 @@ def prediction_part(study: SignalStudy) -> Part:
 
 
 def stability_table(study: SignalStudy) -> Table:
-    """Return how much of the ranking is left after some sessions."""
+    """Rank autocorrelation of the scores by lag."""
     rows = tuple((f"{lag}", ratio(row["mean"], 3), count(row["n_sessions"])) for lag, row in study.stability.iterrows())
     return Table(
         caption="Rank stability of the scores",
         columns=("Sessions later", "Rank autocorrelation", "Sessions"),
         rows=rows,
-        note="Mean rank correlation with the scores of so many sessions before; near 1 trades little.",
+        note="Mean rank correlation with the scores that many sessions earlier; near 1 means low turnover.",
     )
 
 
@@ -129,5 +129,5 @@ def _group_table(family: str, groups: pd.DataFrame) -> Table:
         "size": "Terciles of mean dollar volume over the last 63 sessions, known at each close.",
         "sector": "Names of one sector ranked among themselves; sessions with fewer than five of them are left out.",
     }[family]
-    columns = (family.capitalize(), "Rank IC ± SE", "Hit rate", "Names a session")
+    columns = (family.capitalize(), "Rank IC ± SE", "Hit rate", "Names per session")
     return Table(caption=f"Rank IC by {family}", columns=columns, rows=rows, note=note)

@@ -1,4 +1,4 @@
-"""Section on the fit: losses, validation rank IC, and what was kept."""
+"""Section on training: losses, validation rank IC, and the epoch kept."""
 
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures import learning_figure, loss_figure
@@ -11,7 +11,7 @@ __all__ = ["training_section"]
 
 
 def training_section(page: Page) -> Section | None:
-    """Return how the model was fitted; None for scores without a model."""
+    """How the model was fitted; None for scores without one."""
     training = page.provenance.training
     if training is None:
         return None
@@ -60,4 +60,4 @@ def _epoch_table(training: TrainingReport) -> Table:
 def _fact_table(page: Page, training: TrainingReport) -> Table:
     spans = (("Train", page.provenance.spans.train), ("Validation", page.provenance.spans.validation))
     rows = tuple((name, span_words(span)) for name, span in spans if span is not None) + training.facts
-    return Table(caption="What was fitted on what", columns=("Fact", "Value"), rows=rows, wordy=True)
+    return Table(caption="Training set-up", columns=("Fact", "Value"), rows=rows, wordy=True)

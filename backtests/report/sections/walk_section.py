@@ -1,4 +1,4 @@
-"""Section on the walk: every retraining beside what it earned on the sessions after it."""
+"""Section on the walk-forward: every retraining beside its results on the sessions after it."""
 
 import pandas as pd
 
@@ -13,13 +13,13 @@ __all__ = ["walk_section"]
 CLEAR = 1.96  # standard errors of a 95 % interval
 CONVENTION = (
     "The stitched book runs through all folds and is cut at their bounds; rank IC ± HAC standard error, net "
-    "Sharpe ratio ± standard error, both of the fold's own sessions, 252 a year. Epochs: kept of trained. Nothing here "
-    "chose a seed."
+    "Sharpe ratio ± standard error, both of the fold's own sessions, 252 sessions per year. Epochs: kept of trained. "
+    "No seed was selected."
 )
 
 
 def walk_section(page: Page) -> Section | None:
-    """Return the folds and seeds; None for a result that was trained once."""
+    """Folds and seeds; None for a model trained once."""
     study = page.walk
     if study is None:
         return None
@@ -37,7 +37,7 @@ def _picture(study: WalkStudy) -> Picture:
     return Picture(
         title="Rank IC of each fold's test span, with 95 % intervals",
         summary=f"{count(int((known > 0).sum()))} of {count(len(known))} folds are above zero; an interval that "
-        f"crosses zero is no evidence. Mean of the folds {ratio(float(known.mean()), 4)}.",
+        f"includes zero is no evidence. Mean of the folds {ratio(float(known.mean()), 4)}.",
         figure=folds_figure(_estimates(study)),
     )
 

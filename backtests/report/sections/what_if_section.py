@@ -1,4 +1,4 @@
-"""Section on what-ifs: costs, delay, borrow fee, size, smoothing and the stress matrix of the main book."""
+"""Section on what-ifs: the main book under other costs, delays, borrow fees, sizes and smoothings, and under stress."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,14 +15,14 @@ __all__ = ["what_if_section"]
 
 WARNING = (
     "These are what-ifs on the very sessions that the verdict is about. They are logged as stress and not counted as "
-    "trials, so a setting picked from them here is a choice that nothing above pays for: change the spec and judge it "
-    "on sessions that nobody has seen."
+    "trials, so a setting picked from them is not corrected for multiple testing: change the spec and test it "
+    "on unseen sessions."
 )
 KEPT = (
-    "The compiled ledger alone keeps these books. Sharpe ratios are net, 252 sessions a year, risk-free 0, ± one "
-    "standard error (Mertens 2002), from each book's own first fill on; n/a where a book became insolvent."
+    "These books are run on the compiled ledger alone. Sharpe ratios are net, 252 sessions per year, risk-free 0, ± "
+    "one standard error (Mertens 2002), from each book's own first fill on; n/a where a book became insolvent."
 )
-AS_DECIDED = "The weights are those that the strategy decided, whatever the dial says."
+AS_DECIDED = "The strategy's own weights at every setting."
 STRESSED = (
     "Costs of 10 bps are half-spread and commission of at least that, one way; slippage is added to them. The delay "
     "is one more session between decision and fill. Top 100: the members of the universe with the largest mean dollar "
@@ -32,7 +32,7 @@ STRESSED = (
 
 
 def what_if_section(page: Page) -> Section | None:
-    """Return the sensitivities of the main book; None where none were asked."""
+    """Sensitivities of the main book; None where none were computed."""
     found = page.evaluation.what_ifs
     if found is None:
         return None
@@ -63,7 +63,7 @@ def _break_even(found: WhatIfs) -> str:
     if np.isnan(found.break_even):
         return "The book never traded, so there is no break-even."
     if found.break_even <= 0:
-        return "The book loses before trading costs, so no cost breaks even."
+        return "The book loses before trading costs, so no cost level breaks even."
     return (
         f"The mean return is gone at {ratio(found.break_even, 1)} bps one way; the strategy was charged "
         f"{found.trade_bps:g}."
@@ -111,7 +111,7 @@ def _curves(name: str, found: WhatIfs) -> Iterator[Picture]:
         yield Picture(
             title=f"{name}: borrow fee",
             summary=f"A fee on the market value of shorts, flat. {_ends(found.borrow, lambda bps: f'{bps:g} bps')}",
-            figure=dial_figure(found.borrow, Dial(title="borrow fee, bps a year")),
+            figure=dial_figure(found.borrow, Dial(title="borrow fee, bps per year")),
         )
 
 
@@ -126,7 +126,7 @@ def _ends(table: pd.DataFrame, printed: Callable[[float], str]) -> str:
 def _cost_table(found: WhatIfs) -> Table:
     families = {
         "trade, bps one way": found.cost,
-        "borrow, bps a year": found.borrow,
+        "borrow, bps per year": found.borrow,
         "fill, sessions later": found.delay,
     }
     rows = tuple(
@@ -200,7 +200,7 @@ def _frontier_picture(found: WhatIfs) -> Picture:
     return Picture(
         title="Sharpe ratio by turnover, a point for each smoothing",
         summary=f"Decided anew from the same scores: turnover from {percent(low)} to {percent(high)} of equity "
-        f"a session. The larger point is the strategy's own smoothing, α {found.smoothed:g}.",
+        f"per session. The larger point is the strategy's own smoothing, α {found.smoothed:g}.",
         figure=frontier_figure(table, found.smoothed),
     )
 
@@ -216,6 +216,6 @@ def _frontier_table(found: WhatIfs) -> Table:
         )
         for smoothing, row in found.smoothing.iterrows()
     )
-    columns = ("New target's weight", "Turnover a session", "Sharpe gross", "Sharpe net ± SE", "Annual return")
+    columns = ("New target's weight", "Turnover per session", "Sharpe gross", "Sharpe net ± SE", "Annual return")
     note = f"Turnover is one way; gross is the same weights without any friction. {KEPT}"
     return Table(caption="Smoothing and turnover", columns=columns, rows=rows, note=note)
