@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.breakdown.attribution import attribution_table, leg_returns
-from backtests.engine.accounts import Terms, settle_accounts
+from backtests.engine.accounts import BacktestTerms, settle_accounts
 from backtests.engine.due_weights import due_weights, first_due
 from backtests.engine.ledger import keep_ledger
 from market import Execution
@@ -18,7 +18,7 @@ from tests.oracles.markets import delisting_table, panel_of, random_panel, rando
 def result_of(panel, weights, *, execution=Execution(), bps=10.0):  # noqa: B008
     due = due_weights(panel, weights, execution)
     run = keep_ledger(panel, due, execution=execution, costs=Costs(trade_bps=bps), capital=1e6)
-    terms = Terms(execution=execution, costs=Costs(trade_bps=bps), capital=1e6, start=first_due(due))
+    terms = BacktestTerms(execution=execution, costs=Costs(trade_bps=bps), capital=1e6, start=first_due(due))
     return settle_accounts(run, panel, due, terms=terms, parity=0.0, engine="none")
 
 

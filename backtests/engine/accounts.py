@@ -11,13 +11,13 @@ from market import Execution, Panel, cash_outs
 from market.panel import aligned_frame
 from portfolio.costs import Costs
 
-__all__ = ["COST_PARTS", "Terms", "settle_accounts"]
+__all__ = ["COST_PARTS", "BacktestTerms", "settle_accounts"]
 
 COST_PARTS = ("trade", "impact", "borrow", "interest")
 
 
-class Terms(NamedTuple):
-    """Terms that a backtest ran under, and the row of its first fill."""
+class BacktestTerms(NamedTuple):
+    """BacktestTerms that a backtest ran under, and the row of its first fill."""
 
     execution: Execution
     costs: Costs
@@ -26,7 +26,7 @@ class Terms(NamedTuple):
 
 
 def settle_accounts(
-    run: LedgerRun, panel: Panel, due: pd.DataFrame, *, terms: Terms, parity: float, engine: str
+    run: LedgerRun, panel: Panel, due: pd.DataFrame, *, terms: BacktestTerms, parity: float, engine: str
 ) -> BacktestResult:
     """Turn a ledger run into a result, from the session of its first fill to its end or its stop."""
     rows = slice(terms.start, None if run.stop < 0 else run.stop + 1)

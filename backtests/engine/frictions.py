@@ -61,7 +61,7 @@ def borrow_rates(panel: Panel, costs: Costs, fees: BorrowFees | None) -> np.ndar
     if len(strangers):
         raise ValueError(f"borrow fees name tickers without bars {list(strangers[:5])}: use the tickers of the panel")
     if not (frame.isna() | ((frame >= 0) & (frame < np.inf))).to_numpy().all():
-        raise ValueError("borrow fees must be annual basis points of 0 or more, some are not: leave unknown ones NaN")
+        raise ValueError("borrow fees must be 0 or more basis points per year, some are not: leave unknown ones NaN")
     placed = frame.reindex(columns=panel.tickers)
     if not isinstance(fees, pd.Series):
         placed = placed.reindex(panel.sessions).shift(1)
