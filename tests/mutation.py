@@ -43,7 +43,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "market/returns.py": ("test_market_panel.py",),
     "market/delistings.py": ("test_market_panel.py", "test_backtests_ledger.py"),
     "models/losses/rank_loss.py": ("test_models_rank_loss.py",),
-    "backtests/statistics/metrics.py": ("test_backtests_metrics.py", "test_backtests_holding.py"),
+    "backtests/statistics/metrics.py": ("test_backtests_metrics.py", "test_backtests_holding_periods.py"),
     "backtests/engine/due_weights.py": ("test_backtests_engine.py", "test_backtests_ledger.py"),
     "backtests/engine/ledger.py": (
         "test_backtests_ledger.py",
