@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from quintile.research import compare_books, evaluate, load_run, load_strategy, prove, run, walk_forward
     from quintile.trading_desk import decide, paper
     from signals.features import Computing
-    from signals.score_metrics import information_coefficient, summarize_ic
+    from signals.score_metrics import information_coefficient
     from strategy.definitions.spec import StrategySpec
     from strategy.runs.result import Run
     from strategy.walk_forward.walk_result import WalkForward
@@ -80,7 +80,6 @@ __all__ = [
     "prove",
     "run",
     "sharpe_ratio",
-    "summarize_ic",
     "synthetic_market",
     "walk_forward",
 ]
@@ -103,7 +102,7 @@ _HOMES = {
     "quintile.research": "compare_books evaluate load_run load_strategy prove run walk_forward",
     "quintile.trading_desk": "decide paper",
     "signals.features": "Computing",
-    "signals.score_metrics": "information_coefficient summarize_ic",
+    "signals.score_metrics": "information_coefficient",
     "strategy.definitions.spec": "StrategySpec",
     "strategy.runs.result": "Run",
     "strategy.walk_forward.walk_result": "WalkForward",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
@@ -16,9 +16,6 @@ from market.returns import Execution
 from portfolio.costs import Costs
 from quintile.bar_frames import Bars, inputs_for
 from strategy.runs.result import ReportPath
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 __all__ = ["Backtest", "backtest"]
 
@@ -63,8 +60,8 @@ class Backtest:
         """Fills: session, ticker, signed shares and notional, price, cost."""
         return self.result.trades
 
-    def plot(self) -> "Figure":
-        """Draw what one unit grew to, net and gross of costs, and in the equal-weighted market."""
+    def plot(self) -> Any:
+        """Plotly figure of what one unit grew to, net and gross of costs, and in the equal-weighted market."""
         from backtests.report.figures import curves_figure
 
         returns = self.returns

@@ -39,7 +39,7 @@ from strategy.runs.provenance import code_fingerprint, commit
 
 __all__ = ["weights_page"]
 
-NAME = "own weights"
+NAME = "own book"
 RULE = "The weights are traded as they were given."
 MIN_LEG = 5  # names, below which a leg is thin
 TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)

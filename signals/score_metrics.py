@@ -1,9 +1,9 @@
-"""Evaluation: how well scores rank what came after. The only home of signal metrics.
+"""Score metrics: how well scores rank forward returns. The only home of signal metrics.
 
 Scores are known at the close of each session; a forward return carries the session of its decision, so the two compare
 row by row. Every metric is taken within a session and then averaged over sessions (Fama and MacBeth, "Risk, return, and
 equilibrium: empirical tests", 1973). NaN is "not available", infinite values are refused. Standard deviations have
-``ddof=1``, a year has 252 sessions, standard errors are those of Newey and West (1987) and leave NaN sessions out.
+``ddof=1``, annualised numbers take 252 sessions, standard errors are those of Newey and West (1987) and leave NaN sessions out.
 """
 
 import math
@@ -156,9 +156,8 @@ def information_coefficient(
 
     Examples
     --------
-    >>> momentum = bars.close.pct_change(20, fill_method=None)
-    >>> len(qt.information_coefficient(momentum, qt.forward_returns(bars, qt.Execution())))
-    460
+    >>> len(qt.information_coefficient(run.scores, qt.forward_returns(bars, qt.Execution())))
+    114
     """
     if method not in ("spearman", "pearson"):
         raise ValueError(f"method must be 'spearman' or 'pearson', was {method!r}")
@@ -174,7 +173,7 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
     Parameters
     ----------
     ic : Series of float
-        One IC a session; NaN sessions are left out.
+        One IC per session; NaN sessions are left out.
     horizon : int
         Sessions that each forward return spans, at least 1.
     hac_lags : int, optional
@@ -184,12 +183,6 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
     ------
     ValueError
         If ic is empty, horizon < 1, or hac_lags < horizon − 1.
-
-    Examples
-    --------
-    >>> summary = qt.summarize_ic(run.ic["model"])
-    >>> summary.n_sessions == int(run.ic["model"].notna().sum())
-    True
     """
     if ic.empty:
         raise ValueError("ic holds no session: score at least one")
@@ -238,12 +231,7 @@ def ic_decay(
     execution : Execution
         Clock and price of the fills.
     horizons : sequence of int
-        Sessions after the fill, each at least 1.
-
-    Raises
-    ------
-    ValueError
-        If horizons is empty or one is below 1, or scores and panel have no session or ticker in common.
+        Sessions after the fill, each at least 1. None, or no session or ticker in common, is a ValueError.
     """
     if not horizons:
         raise ValueError("horizons is empty: give at least one, in sessions")

@@ -54,7 +54,6 @@ SIGNATURES = {
     "prove": "subject, *, deep=False, quiet=False",
     "run": "spec, bars, *, model=None, resume=None, store='runs', quiet=False",
     "sharpe_ratio": "returns, *, risk_free=0.0",
-    "summarize_ic": "ic, *, horizon=1, hac_lags=None",
     "synthetic_market": "settings=SyntheticSettings()",
     "walk_forward": "spec, bars, *, train=756, test=63, workers=2, **options",
 }

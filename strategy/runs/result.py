@@ -4,15 +4,12 @@ import html
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from core.notebook_html import notebook_card, small_lines
 from strategy.runs.store import RunFolder
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 __all__ = ["ReportPath", "Run", "RunVerdict", "headline_rows"]
 
@@ -135,8 +132,8 @@ class Run:
         """Show the report in the browser."""
         self.report.show()
 
-    def plot(self) -> "Figure":
-        """Draw what one unit grew to in each book, net of costs, and in the equal-weighted market."""
+    def plot(self) -> Any:
+        """Plotly figure of what one unit grew to in each book, net of costs, and in the equal-weighted market."""
         from backtests.report.figures import curves_figure
 
         returns = self.returns
