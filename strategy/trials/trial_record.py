@@ -42,9 +42,9 @@ def record_trial(
     log, key = TrialLog(store.root), TrialKey.of(folder.record["identity"], evaluation.result.net_returns.index)
     noted = folder.path / CHAIN_FILE
     if not noted.is_file():
-        rivals = [name for name in evaluation.signal.ic if name not in ("model", "ridge")]
-        if rivals:
-            log.append("baseline", run=folder.run_id, names=rivals)
+        baselines = [name for name in evaluation.signal.ic if name not in ("model", "ridge")]
+        if baselines:
+            log.append("baseline", run=folder.run_id, names=baselines)
         if evaluation.what_ifs is not None:
             log.append("stress", run=folder.run_id, sharpes=_what_if_sharpes(evaluation.what_ifs))
         facts = {"strategy": evaluation.rules.name, "run": folder.run_id, "key": _as_dict(key), **_numbers(evaluation)}
