@@ -86,8 +86,8 @@ def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
         raise RunError(f"{folder.version} is NOT INTACT ({verification.damage[0]}): take a clean copy")
     if verification.modules and not allow_drift:
         raise RunError(
-            f"{folder.version} was frozen with other code ({verification.modules[0]}, "
-            f"{len(verification.modules)} in all): check out commit {folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
+            f"{folder.version} was frozen with other code ({verification.modules[0]}, {len(verification.modules)} in "
+            f"all): check out commit {folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
         )
     spec = frozen_spec(folder)
     if openings(log, folder):

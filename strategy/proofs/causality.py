@@ -69,10 +69,10 @@ def _decision(reference: ReferenceRun, row: int) -> Finding | None:
     pipeline, session = reference.pipeline, reference.panel.sessions[row]
     known = reference.bars.until(session)
     because = f"decided on bars that end {_day(session)}"
-    expected = reference.final.loc[[session]]
+    held = reference.final.loc[[session]]
     if pipeline.decide is not None:
         decided = pipeline.decide(known).to_frame().T.set_axis([session])
-        return first_difference("decision", {"weight": expected}, {"weight": decided}, because=because)
+        return first_difference("decision", {"weight": held}, {"weight": decided}, because=because)
     panel = pipeline.on(known)
     sessions = panel.sessions[panel.sessions >= pipeline.first_decision]
     scores = pipeline.scores(pipeline.features(panel), panel, sessions)
@@ -81,7 +81,7 @@ def _decision(reference: ReferenceRun, row: int) -> Finding | None:
     if finding is not None:
         return finding
     final = pipeline.overlays(pipeline.weights(expected, panel), panel)
-    return first_difference("weights", {"weight": expected}, {"weight": final.loc[[session]]}, because=because)
+    return first_difference("weights", {"weight": held}, {"weight": final.loc[[session]]}, because=because)
 
 
 def _first(check: str, findings: Iterator[Finding | None], note: str) -> CheckResult:
