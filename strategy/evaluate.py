@@ -76,7 +76,7 @@ def evaluate(
 
 
 def scores_spec(spec: StrategySpec, name: str) -> StrategySpec:
-    """The spec under which given scores are judged: its book, clock and costs, renamed."""
+    """The spec under which given scores are judged: book, execution and costs of ``spec`` under a name of its own."""
     fields = {
         "name": SCORES_BOOK,
         "title": f"Given scores: {name}"[:120],
@@ -87,7 +87,7 @@ def scores_spec(spec: StrategySpec, name: str) -> StrategySpec:
 
 @contextmanager
 def _whole_folder(spec: StrategySpec, panel: Panel, context: RunContext, origin: RunOrigin) -> Iterator[RunFolder]:
-    """Yield a run's folder outside the store's sight; it is moved there when complete, and removed on any failure.
+    """Yield a run's folder outside the store; it is moved into it when complete, and removed on any failure.
 
     The trial log of the store is written before: a result that was about to be shown counts.
     """

@@ -1,4 +1,4 @@
-"""Keeping: frames and bars as bytes inside a version, and back; parquet and JSON only."""
+"""Archive: frames and bars as bytes inside a version, and back; parquet and JSON only."""
 
 import hashlib
 import io
@@ -35,7 +35,7 @@ SECTORS = "sectors.parquet"
 
 
 def expected_frames(panel: Panel, recomputed: Recomputed) -> dict[str, pd.DataFrame]:
-    """What a version keeps to be compared with: scores, decided weights, returns and the bars' returns."""
+    """Frames that a version stores for comparison: scores, decided weights, returns and the bars' returns."""
     tested = recomputed.scores.index
     returns = {
         "turnover": recomputed.result.turnover,

@@ -1,4 +1,4 @@
-"""Check of the trial log: whether runs and versions, which remember where it stood, contradict it."""
+"""Check log: the trial log against the runs and versions that recorded its length and hash."""
 
 import json
 from collections.abc import Iterable, Iterator

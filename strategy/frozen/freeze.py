@@ -174,7 +174,7 @@ def _check_recomputed(run: RunFolder, recomputed: Recomputed) -> None:
 
 
 def _resolved(spec: StrategySpec, checkpoint: Checkpoint) -> StrategySpec:
-    """The spec with the dates that its split came to."""
+    """The spec with the dates of its split."""
     split = checkpoint.provenance.spec["split"]
     return override(spec, [f'split.{name}="{split[name]}"' for name in ("train_end", "validation_end")])
 

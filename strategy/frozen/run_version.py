@@ -163,7 +163,7 @@ def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) 
 
 
 def restatement(folder: VersionFolder, panel: Panel, evaluation: Evaluation | None) -> Stamps:
-    """The stamp RESTATED where bars or returns of sessions that the version knows are others now.
+    """The stamp RESTATED, if bars or returns of sessions that the version knows have changed.
 
     Parameters
     ----------

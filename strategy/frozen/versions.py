@@ -88,7 +88,7 @@ class VersionFolder:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What the lock says, once its form and its own hash hold; see ``read_lock``."""
+        """Body of the lock, its form and hash checked; see ``read_lock``."""
         return read_lock(self.path)
 
     @property
@@ -146,7 +146,7 @@ def read_lock(path: Path) -> dict[str, Any]:
 
 
 def lock_text(body: dict[str, Any]) -> str:
-    """The lock's one and only form: its body and the hash of its body, keys sorted."""
+    """The only form of a lock: its body and the hash of its body, keys sorted."""
     return _canonical({"body": body, "sha256": body_hash(body)}) + "\n"
 
 

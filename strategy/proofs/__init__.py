@@ -1,4 +1,4 @@
-"""Prove: look-ahead proofs. On bars with another future, a pipeline must decide as if nothing had happened."""
+"""Proofs: tests for look-ahead. On bars with another future, a pipeline must decide as if nothing had happened."""
 
 from strategy.proofs.checks import ProveOptions, prove
 from strategy.proofs.pipeline_under_test import CarriedState, PipelineUnderTest, SpanPair

@@ -1,4 +1,4 @@
-"""Checks: the tests for look-ahead that every pipeline is put through; none knows which leak it looks for."""
+"""Checks: the look-ahead tests that every pipeline is put through; none knows which leak it looks for."""
 
 import time
 from collections.abc import Callable, Mapping

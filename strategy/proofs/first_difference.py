@@ -1,4 +1,4 @@
-"""Comparing: the first cell in which two tellings of the same stage differ."""
+"""First difference: the first cell in which two computations of the same stage differ."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""PipelineUnderTest: a strategy as the callables that checks run on bars with another future.
+"""Pipeline under test: a strategy as the callables that checks run on bars with another future.
 
 Every callable reads bars from the panel it is given and from nowhere else: what it closes over is taken for known
 before the first session. Row *t* of whatever it returns must be known at the close of *t*.

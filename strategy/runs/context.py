@@ -1,4 +1,4 @@
-"""Context: where a run is written, what is recorded of its bars, and who watches; nothing here changes a number."""
+"""Context of a run: its store, what is recorded of its bars, and its progress; nothing here changes a number."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ __all__ = ["RunContext"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunContext:
-    """How a run is carried out and recorded.
+    """Store, record and progress of a run.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class RunContext:
     request : BarsRequest
         Where the bars came from, for the record.
     command : str
-        What reproduces the run, for the record.
+        Command that reproduces the run, for the record.
     progress : callable
         Called as work advances.
     resume : RunFolder or None

@@ -1,4 +1,4 @@
-"""Proof: what the checks found, as a value that prints, is written to ``proof.json`` and read back."""
+"""Proof file: the findings of all checks as a value that prints, is written to ``proof.json`` and read back."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""Standing: what a proof allows the report of a run to say. Reads ``proof.json`` and nothing heavier."""
+"""Proof status: what the proof of a run lets its report say. Reads ``proof.json`` and nothing heavier."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Elsewhere: what a worker must have in common with its caller, which on another machine is not a matter of course."""
+"""Shared folder: the folder and the code that a worker, on another machine perhaps, must share with its caller."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,11 @@ class Shared:
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """What a worker must share with this process."""
+        """The folder, and the code of this process."""
         return cls(folder=folder.resolve(), code=closure_hash(decision_closure()))
 
     def check(self) -> None:
-        """Refuse to work where either is missing.
+        """Refuse to work without the folder, or with other code.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Runs: where every run lives, ``<store>/<strategy>/<run id>/``, written so that a kill leaves it resumable.
+"""Store: where every run lives, ``<store>/<strategy>/<run id>/``, written so that a kill leaves it resumable.
 
 ``run.json`` records the request, the code and bars it ran on, and whether it finished. A run's other files appear
 whole or not at all. Frames are parquet, with a CSV copy for people where they are small.

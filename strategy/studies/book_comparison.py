@@ -1,4 +1,4 @@
-"""Compare books: every builder on the same scores in one pass, each counted as a trial, none chosen in silence."""
+"""Book comparison: every builder on the same scores in one pass, each counted as a trial, none chosen in silence."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -21,7 +21,7 @@ TRIAL, CI = "trial", "ci"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialKey:
-    """What makes a trial distinct.
+    """Identity of a trial: equal keys count once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Standing: where a result stands among all trials of its store, taken at the moment it is shown."""
+"""Trial record: a result logged before it is shown, and its standing among the comparable trials of its store."""
 
 import math
 from collections.abc import Iterable
@@ -24,9 +24,9 @@ MIN_PATHS = 5
 def record_trial(
     store: RunStore, folder: RunFolder, evaluation: Evaluation, *, stamps: tuple[tuple[str, str], ...] = ()
 ) -> TrialStanding:
-    """Log a result before it is shown, note in its folder where the log then stood, and return its standing.
+    """Log a result before it is shown, record the state of the log in its folder, and give its standing.
 
-    A run that goes on after a kill is not logged twice, and stands where it stood.
+    A run that resumes after a kill is not logged twice, and keeps its standing.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class FoldTask:
 
     @property
     def files(self) -> FoldFiles:
-        """Where it leaves its numbers."""
+        """Files of the fold."""
         return FoldFiles(self.folder.path, self.number)
 
 

@@ -42,7 +42,7 @@ class SeedEvaluation:
 
 
 def evaluate_seed(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], settings: WalkSettings) -> SeedEvaluation:
-    """Judge the stitched scores of a seed; ridge from the same folds stands beside a network."""
+    """Judge the stitched scores of a seed; with ridge of the same folds beside a network."""
     spec, names = folder.spec, ["scores"] + (["ridge"] if settings.learner == "network" else [])
     if settings.combinatorial is None:
         model, *ridge = (stitched_scores(folder, folds, name=name) for name in names)
@@ -87,7 +87,7 @@ def seed_row(folder: RunFolder, evaluation: Evaluation) -> dict[str, Any]:
 def fold_rows(
     folder: RunFolder, evaluation: Evaluation, folds: Sequence[Fold], settings: WalkSettings
 ) -> list[dict[str, Any]]:
-    """A line for each fold: its dates, its fit, and what came of it over the sessions it judges.
+    """A line per fold: its dates, its fit, and its rank IC and Sharpe ratio over the sessions it judges.
 
     A combinatorial split is part of several paths: it has a rank IC, and no Sharpe ratio of its own.
     """

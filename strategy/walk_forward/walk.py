@@ -40,7 +40,7 @@ def walk(
     context: RunContext | None = None,
     workers: Workers | None = None,
 ) -> WalkForward:
-    """Retrain on a moving span, judge only what comes after it, and report the stitched scores.
+    """Walk forward: retrain on a moving span, evaluate only what comes after it, and report the stitched scores.
 
     Every fold is computed with one thread in a process of its own, from the bars up to the end of its test span:
     neither the number of workers nor where they are changes a bit. Each seed becomes a run with a report and counts as
@@ -172,7 +172,7 @@ def _report(
 def _study(
     folders: Sequence[RunFolder], folds: Sequence[Fold], evaluated: Sequence[SeedEvaluation], settings: WalkSettings
 ) -> WalkStudy:
-    """Collect what the folds and seeds came to; paths, where there are any, over all seeds."""
+    """Collect the results of folds and seeds; paths, where there are any, over all seeds."""
     pairs = list(zip(folders, (each.evaluation for each in evaluated), strict=True))
     rows = [row for folder, outcome in pairs for row in fold_rows(folder, outcome, folds, settings)]
     sharpes = [sharpe for each in evaluated for sharpe in each.path_sharpes]

@@ -1,4 +1,4 @@
-"""Leaks as they come in by accident, and their honest versions, written by somebody who had not read the checks."""
+"""Leaks as they happen by accident, and their clean versions, written by somebody who had not read the checks."""
 
 from collections.abc import Sequence
 from dataclasses import replace

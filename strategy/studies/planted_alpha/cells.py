@@ -1,4 +1,4 @@
-"""Cells: one learner on one market, and the folder that remembers what came of it.
+"""Cells: one learner on one market, and the folder that caches its numbers.
 
 A cell's file is named by the fingerprint of everything that decides its numbers: bars, strategy, learner and code. A
 file that is missing, torn or edited counts as not there, and the cell is measured again.
@@ -92,7 +92,7 @@ class CellCache:
         return self.root / f"{slug}-{cell.fingerprint()[:12]}.json"
 
     def read(self, cell: Cell) -> Numbers | None:
-        """What a cell measured; None if it was not measured, or its file is not what was written."""
+        """Numbers of a cell; None if it was not measured, or its file was changed."""
         path = self.path(cell)
         if not path.is_file():
             return None
@@ -105,7 +105,7 @@ class CellCache:
         return numbers if intact else None
 
     def write(self, cell: Cell, numbers: Numbers) -> None:
-        """Keep what a cell measured, whole or not at all."""
+        """Write the numbers of a cell, whole or not at all."""
         fingerprint = cell.fingerprint()
         head = {"cell": cell.name, "fingerprint": fingerprint, **cell.facts}
         write_json(self.path(cell), head | {"numbers": numbers, "seal": _seal(fingerprint, numbers)})

@@ -16,7 +16,7 @@ NUMBERS = ("net", "gross", "turnover", "cost")
 
 
 def score_fills(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> int:
-    """Write what every session since the last scored one came to, and return how many there were.
+    """Score every session since the last scored one, and count them.
 
     A scored session is never written again. Where the bars now give it another return, that is written beside it.
 
