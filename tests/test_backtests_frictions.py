@@ -249,9 +249,9 @@ def test_a_position_closed_out_at_the_close_belongs_to_its_side():
     assert leg_returns(result, panel)["short"].tolist() == pytest.approx([0.0, -2.25])
 
 
-@pytest.mark.parametrize(("parity", "told"), [(NAN, "ledger only"), (2e-13, "2.0e−13")])
-def test_a_report_says_where_only_the_ledger_kept_the_book(parity, told):
-    assert parity_words(parity) == told
+@pytest.mark.parametrize(("parity", "line"), [(NAN, "ledger only"), (2e-13, "2.0e−13")])
+def test_a_report_says_where_only_the_ledger_kept_the_book(parity, line):
+    assert parity_words(parity) == line
 
 
 @pytest.mark.parametrize("shape", ["linear", "square_root"])
@@ -324,7 +324,7 @@ def test_many_books_are_kept_alike(costs):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"impact": "linear"}, "go together"),
         ({"impact_bps": 10}, "go together"),
@@ -333,21 +333,21 @@ def test_many_books_are_kept_alike(costs):
         ({"borrow_bps": -1}, "greater than or equal to 0"),
     ],
 )
-def test_costs_that_make_no_sense_are_refused(given, told):
-    with pytest.raises(ValidationError, match=told):
+def test_costs_that_make_no_sense_are_refused(given, message):
+    with pytest.raises(ValidationError, match=message):
         Costs(**given)
 
 
 def test_costs_print_what_is_charged():
     assert str(Costs()) == "5 bps one way on traded notional"
-    told = str(BY_HAND)
+    line = str(BY_HAND)
     for words in (
         "linear impact 100 bps",
         "borrow fee 360 bps per year",
         "borrowed cash 720",
         "margin 0.4, cut to 0.5",
     ):
-        assert words in told
+        assert words in line
 
 
 def test_borrow_fees_by_name_must_fit():
