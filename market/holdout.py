@@ -22,13 +22,7 @@ __all__ = ["HoldoutSettings", "readable", "refuse_sealed"]
 
 
 class HoldoutSettings(Settings):
-    """A span that stays sealed.
-
-    Parameters
-    ----------
-    start : date
-        First sealed session; every later one is sealed too.
-    """
+    """A span that stays sealed: from its first session on, every later one included."""
 
     start: dt.date = Field(description="first session of the sealed span, which no run reads")
 

@@ -28,15 +28,7 @@ DEFINITIONS = Path(__file__).parent
 
 
 class FeatureSettings(Settings):
-    """Features that the model sees.
-
-    Parameters
-    ----------
-    set : str
-        A name in ``signals.features.FEATURE_SETS``.
-    gap_limit : int
-        Sessions over which a missing feature is carried forward; never across a delisting.
-    """
+    """Features that the model sees; ``set`` is a name in ``signals.features.FEATURE_SETS``."""
 
     set: str = Field(default="core14", description="feature set the model sees")
     gap_limit: int = Field(
