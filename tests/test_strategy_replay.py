@@ -121,7 +121,7 @@ def test_a_damaged_version_is_not_replayed(copy: VersionFolder) -> None:
 
 def test_training_again_from_the_seed_comes_out_the_same_here(frozen: VersionFolder) -> None:
     again = retrain(frozen)
-    assert again.rank_ic == pytest.approx(again.kept_rank_ic, abs=1e-6)
+    assert again.rank_ic == pytest.approx(again.frozen_rank_ic, abs=1e-6)
     assert again.correlation > 0.999999
     assert again.weight_distance < 1e-3
 

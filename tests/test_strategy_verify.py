@@ -16,7 +16,7 @@ import pytest
 from strategy.frozen.verify import verify
 from strategy.frozen.versions import LOCK, Version, VersionFolder, body_hash, find_version, lock_text, plain
 from strategy.runs import provenance
-from strategy.runs.closure import ROOT, decision_closure
+from strategy.runs.closure import PACKAGES, ROOT, decision_closure
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_one_flipped_byte_in_any_deciding_module_is_named(copy: VersionFolder, t
     tree = tmp_path / "tree"
     for name in (
         path.relative_to(ROOT)
-        for folder in ("core", "market", "signals", "models", "portfolio", "backtests", "strategy")
+        for folder in PACKAGES
         for path in (ROOT / folder).rglob("*.py")
     ):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)

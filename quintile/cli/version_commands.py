@@ -351,7 +351,7 @@ def _replay_lines(replayed: Any) -> list[str]:
 
 def _retraining_lines(retrained: Any) -> list[str]:
     return [
-        f"retrained: rank IC {retrained.rank_ic:+.4f}, frozen {retrained.kept_rank_ic:+.4f}",
+        f"retrained: rank IC {retrained.rank_ic:+.4f}, frozen {retrained.frozen_rank_ic:+.4f}",
         f"scores correlate {retrained.correlation:.4f}, "
         f"decided weights differ by {retrained.weight_distance:.2%} of equity",
     ]

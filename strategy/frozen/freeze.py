@@ -187,8 +187,8 @@ def _contents(
         "model.safetensors": (run.path / "model.safetensors").read_bytes(),
         "model.json": (run.path / "model.json").read_bytes(),
     }
-    kept = expected_frames(panel, recomputed)
-    files |= {f"expected/{name}.parquet": frame_bytes(frame) for name, frame in kept.items()}
+    expected = expected_frames(panel, recomputed)
+    files |= {f"expected/{name}.parquet": frame_bytes(frame) for name, frame in expected.items()}
     if options.with_bars or run.request.hedge is not None:
         files |= panel_files(panel)
     if options.notes is not None:

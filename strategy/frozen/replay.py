@@ -86,7 +86,7 @@ class Retraining:
 
     Parameters
     ----------
-    rank_ic, kept_rank_ic : float
+    rank_ic, frozen_rank_ic : float
         Mean rank IC of the newly trained and of the frozen weights.
     correlation : float
         Mean correlation of both scores within a session.
@@ -95,7 +95,7 @@ class Retraining:
     """
 
     rank_ic: float
-    kept_rank_ic: float
+    frozen_rank_ic: float
     correlation: float
     weight_distance: float
 
@@ -148,18 +148,18 @@ def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: Prog
     """Retrain a version from its seed and compare rank IC, scores and weights with the frozen ones."""
     body, spec = intact_body(folder), frozen_spec(folder)
     bars = version_bars(folder, body) if panel is None else panel
-    kept, training_data = read_expected(folder.path), prepare_training_data(spec, bars)
+    expected, training_data = read_expected(folder.path), prepare_training_data(spec, bars)
     with TemporaryDirectory() as temporary:
         checkpoint = learn(
             spec, training_data, folder=Path(temporary), identity={"panel": body["panel"]}, progress=progress
         )
     retrained = recompute(spec, bars, checkpoint, sectors=read_sectors(folder.path), progress=progress)
-    forward = forward_returns(bars, spec.execution).loc[kept["scores"].index]
-    gap = (retrained.book.weights.loc[kept["weights"].index] - kept["weights"]).abs().sum(axis=1)
+    forward = forward_returns(bars, spec.execution).loc[expected["scores"].index]
+    gap = (retrained.book.weights.loc[expected["weights"].index] - expected["weights"]).abs().sum(axis=1)
     return Retraining(
         rank_ic=float(information_coefficient(retrained.scores, forward).mean()),
-        kept_rank_ic=float(information_coefficient(kept["scores"], forward).mean()),
-        correlation=float(score_correlation(retrained.scores, kept["scores"]).pearson),
+        frozen_rank_ic=float(information_coefficient(expected["scores"], forward).mean()),
+        correlation=float(score_correlation(retrained.scores, expected["scores"]).pearson),
         weight_distance=float(gap.mean() / 2.0),
     )
 
@@ -217,20 +217,20 @@ def _compare(
     strict: bool,
 ) -> tuple[StageDifference | None, list[str]]:
     """The first difference in the order of computation, and the weights that a cut-off explains."""
-    kept, now = read_expected(folder.path), expected_frames(panel, recomputed)
+    expected, now = read_expected(folder.path), expected_frames(panel, recomputed)
     if strict:
-        stages = (compare_bits(name, kept[name], now[name]) for name in ("scores", "weights"))
+        stages = (compare_bits(name, expected[name], now[name]) for name in ("scores", "weights"))
         changed = _feature_difference(body, recomputed) or next(filter(None, stages), None)
-        return changed or _named(compare_bits("returns", kept["returns"], now["returns"])), []
-    scores = compare_scores(kept["scores"], now["scores"])
+        return changed or _named(compare_bits("returns", expected["returns"], now["returns"])), []
+    scores = compare_scores(expected["scores"], now["scores"])
     weights, explained = compare_weights(
-        kept["weights"],
+        expected["weights"],
         now["weights"],
-        scores=kept["scores"],
+        scores=expected["scores"],
         book=spec.portfolio,
         round_trip=2.0 * spec.costs.trade_bps / 1e4,
     )
-    return scores or weights or _named(compare_returns(kept["returns"], now["returns"])), explained
+    return scores or weights or _named(compare_returns(expected["returns"], now["returns"])), explained
 
 
 def _feature_difference(body: dict[str, Any], recomputed: Recomputed) -> StageDifference | None:
@@ -249,10 +249,10 @@ def _named(difference: StageDifference | None) -> StageDifference | None:
 
 
 def _figure_difference(
-    kept: dict[str, float | None], recomputed: dict[str, float | None], *, strict: bool
+    expected: dict[str, float | None], recomputed: dict[str, float | None], *, strict: bool
 ) -> StageDifference | None:
-    for name in sorted(kept.keys() | recomputed.keys()):
-        then, now = kept.get(name), recomputed.get(name)
+    for name in sorted(expected.keys() | recomputed.keys()):
+        then, now = expected.get(name), recomputed.get(name)
         if then == now or (not strict and _close(then, now)):
             continue
         return StageDifference(stage="metrics", detail=f"{name} {then} kept, {now} found")
@@ -267,12 +267,12 @@ def _close(then: float | None, now: float | None) -> bool:
 
 def _bars_difference(folder: VersionFolder, panel: Panel) -> StageDifference:
     """The first session and ticker of the test span whose return moved, or say that other bars differ."""
-    kept = read_expected(folder.path)["bar_returns"]
-    now = bar_returns(panel).reindex(index=kept.index, columns=kept.columns)
-    wrong = np.argwhere(~np.isclose(kept.to_numpy(), now.to_numpy(), rtol=0, atol=1e-6, equal_nan=True))
+    expected = read_expected(folder.path)["bar_returns"]
+    now = bar_returns(panel).reindex(index=expected.index, columns=expected.columns)
+    wrong = np.argwhere(~np.isclose(expected.to_numpy(), now.to_numpy(), rtol=0, atol=1e-6, equal_nan=True))
     if not len(wrong):
         return StageDifference(
             stage="bars", detail="their sha256 is not the version's; no return of its test span moved"
         )
-    session, ticker = kept.index[wrong[0][0]], kept.columns[wrong[0][1]]
+    session, ticker = expected.index[wrong[0][0]], expected.columns[wrong[0][1]]
     return StageDifference(stage="bars", session=f"{pd.Timestamp(session):%Y-%m-%d}", ticker=str(ticker))

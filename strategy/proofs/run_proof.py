@@ -134,7 +134,7 @@ def prove_version(
     checkpoint = load_checkpoint(folder.path / "model")
     with threads(int(body["machine"]["threads"])):
         options = replace(options or ProveOptions(), identity=identity)
-        record = _kept(folder) if identity["panel"] == body["panel"] else None
+        record = _recorded(folder) if identity["panel"] == body["panel"] else None
         bars = Inputs(panel=panel, sectors=read_sectors(folder.path))
         proof = prove_trained(spec, bars, checkpoint, record=record, universe=universe, options=options)
     proof = replace(proof, subject=str(folder.version))
@@ -193,9 +193,9 @@ def _check_trained(folder: RunFolder) -> None:
         raise RunError(f"run {folder.run_id} has no model: prove the callables behind its scores from Python")
 
 
-def _kept(folder: VersionFolder) -> Record:
-    kept = read_expected(folder.path)
-    return Record(scores=kept["scores"], weights=kept["weights"])
+def _recorded(folder: VersionFolder) -> Record:
+    expected = read_expected(folder.path)
+    return Record(scores=expected["scores"], weights=expected["weights"])
 
 
 def _check_record(reference: ReferenceRun, record: Record | None, checkpoint: Checkpoint) -> CheckResult:

@@ -155,11 +155,11 @@ def _recomputed_stages(
     reference: ReferenceRun, other: Panel, row: int, later: pd.DataFrame | None
 ) -> Iterator[tuple[str, Columns, Columns, float]]:
     """Yield each stage with its true columns and those on other bars, cut after ``row``."""
-    pipeline, session, kept = reference.pipeline, reference.panel.sessions[row], slice(0, row + 1)
+    pipeline, session, rows = reference.pipeline, reference.panel.sessions[row], slice(0, row + 1)
     panel = pipeline.on(other)
-    yield "universe", {"universe": reference.panel.universe.iloc[kept]}, {"universe": panel.universe.iloc[kept]}, 0.0
+    yield "universe", {"universe": reference.panel.universe.iloc[rows]}, {"universe": panel.universe.iloc[rows]}, 0.0
     features = pipeline.features(panel)
-    yield "features", _cut(reference.features, kept), _cut(features, kept), 0.0
+    yield "features", _cut(reference.features, rows), _cut(features, rows), 0.0
     if reference.is_scored(row):
         scores = pipeline.scores(features, panel, pd.DatetimeIndex([session]))
         yield "scores", {"score": reference.sampled.loc[[session]]}, {"score": scores}, ROUNDING
@@ -172,11 +172,11 @@ def _recomputed_stages(
     yield "overlays", {"weight": reference.final.loc[:session]}, {"weight": final.loc[:session]}, 0.0
     if pipeline.fill_equity is not None and reference.equity is not None:
         equity = pipeline.fill_equity(final.loc[:session], panel)
-        yield "fills", _as_column(reference.equity.iloc[kept]), _as_column(equity.iloc[kept]), 0.0
+        yield "fills", _as_column(reference.equity.iloc[rows]), _as_column(equity.iloc[rows]), 0.0
 
 
-def _cut(columns: Features, kept: slice) -> Columns:
-    return {name: frame.iloc[kept] for name, frame in columns.items()}
+def _cut(columns: Features, rows: slice) -> Columns:
+    return {name: frame.iloc[rows] for name, frame in columns.items()}
 
 
 def _as_column(equity: pd.Series) -> Columns:
