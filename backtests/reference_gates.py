@@ -25,19 +25,7 @@ UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 class GateSettings(Settings):
-    """Thresholds of the gates; the reference's by default. They decide no trade.
-
-    Parameters
-    ----------
-    sharpe, win_rate, drawdown, accuracy : float
-        Minimum net Sharpe ratio and win rate, maximum drawdown, minimum share of correct signs.
-    loss_gap : float
-        Validation loss above the training loss, as a fraction of it, must be below this.
-    paper_sharpe, paper_drawdown, paper_flat : float
-        Of paper trading: the Sharpe ratio must be above, drawdown and share of kill-switch days below these.
-    paper_sessions : int
-        Sessions before paper trading is judged.
-    """
+    """Thresholds of the gates; the reference's by default. They decide no trade."""
 
     sharpe: Later[float] = Field(default=1.5, description="least net Sharpe ratio asked for")
     win_rate: Later[float] = Field(default=0.55, ge=0, le=1, description="least share of sessions with a gain")
