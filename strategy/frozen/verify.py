@@ -123,7 +123,7 @@ def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
             for entry in entries:
                 seen += 1
                 if seen > MAX_FILES:
-                    raise ValueError(f"the folder holds more than {MAX_FILES} files: this is no version")
+                    raise ValueError(f"the folder holds more than {MAX_FILES} files: this is not a version")
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), f"{prefix}{entry.name}/"))
                 else:

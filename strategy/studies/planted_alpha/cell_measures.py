@@ -70,7 +70,7 @@ def _scores(cell: Cell, training_data: TrainingData, inputs: Inputs) -> tuple[pd
     """Scores on the panel's axes, NaN before validation for a network, and what training logged."""
     if cell.learner == "oracle":
         if inputs.oracle is None:
-            raise ValueError("real bars have no oracle: measure_cell a network or ridge on them")
+            raise ValueError("real bars have no oracle: measure a network or ridge on them")
         return inputs.oracle, {}
     if cell.learner == "ridge":
         return ridge_scores(fit_ridge(training_data.windows, training_data.split), training_data.windows), {}

@@ -1,4 +1,4 @@
-"""Cell workers: measure missing cells, in this process or in several, and cache each as soon as it is measure_cells."""
+"""Cell workers: measure missing cells, in this process or in several, and cache each as soon as it is measured."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ def measure_cells(
     workers: Workers | None = None,
     progress: ProgressCallback = silent,
 ) -> list[Numbers]:
-    """The numbers of every cell, in order; those that the cache lacks are measure_cells first.
+    """The numbers of every cell, in order; those that the cache lacks are measured first.
 
     Parameters
     ----------
