@@ -37,7 +37,7 @@ class GivenModel:
     Parameters
     ----------
     path : Path
-        Of weights and card, without suffix.
+        Path of weights and card, without suffix.
     origin : str
         The run that trained it, or its file.
     checkpoint : Checkpoint

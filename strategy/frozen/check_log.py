@@ -16,7 +16,7 @@ def check_log(log: TrialLog, versions: Path, *, own_versions: bool) -> tuple[lis
     Parameters
     ----------
     log : TrialLog
-        Of a store.
+        Trial log of a store.
     versions : Path
         Folder of versions whose locks remember where the log stood.
     own_versions : bool

@@ -38,7 +38,7 @@ class Version:
     Parameters
     ----------
     name : str
-        Of the strategy.
+        Name of the strategy.
     number : tuple of int
         Major, minor and patch; versions of one name sort by it.
     """

@@ -44,7 +44,7 @@ class Record:
     Parameters
     ----------
     scores, weights : DataFrame of float
-        Of every decided session.
+        Recorded at every decided session.
     """
 
     scores: pd.DataFrame

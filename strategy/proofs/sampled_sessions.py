@@ -28,7 +28,7 @@ def sample_rows(panel: Panel, *, first: int, count: int, seed: int = 0) -> dict[
     count : int
         Rows wanted; fewer where the panel has fewer.
     seed : int
-        Of the choice among equals.
+        Seed of the choice among equals.
     """
     rng = np.random.default_rng(seed)
     stop = len(panel.sessions) - 1

@@ -31,7 +31,7 @@ class CatchRow:
     leak : str
         Its name.
     leaky, clean : Proof
-        Of the leaking pipeline, and of the clean one.
+        Proofs of the leaking and of the clean pipeline.
     """
 
     leak: str

@@ -35,11 +35,11 @@ class ReferenceRun:
     bars, panel : Panel
         True bars as they came, and with the universe that the pipeline chose.
     features : mapping of str to DataFrame
-        Of every session.
+        Features of every session.
     scores : DataFrame of float
-        Of every decided session.
+        Scores of every decided session.
     sampled : DataFrame of float
-        Of the sampled sessions, computed here and now.
+        Scores of the sampled sessions, computed in this process.
     weights, final : DataFrame of float
         Decided weights, and those after the overlays.
     equity : Series of float or None

@@ -90,7 +90,7 @@ class BookComparison:
     returns : DataFrame of float, shape (n_sessions, n_books)
         Net simple returns.
     market : Series of float
-        Of the equal-weighted universe, the same sessions.
+        Simple returns of the equal-weighted universe on the same sessions.
     n_trials : int
         Distinct trials on these bars and an overlapping span, these books included.
     facts : tuple of str

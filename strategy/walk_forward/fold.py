@@ -28,7 +28,7 @@ def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: Progress
     Parameters
     ----------
     folder : RunFolder
-        Of one seed.
+        Run of one seed.
     number : int
         From 1.
     panel : Panel

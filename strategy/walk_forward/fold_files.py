@@ -26,7 +26,7 @@ class FoldFiles:
     run : Path
         Folder of the run.
     number : int
-        Of the fold, from 1.
+        Number of the fold, from 1.
     """
 
     run: Path

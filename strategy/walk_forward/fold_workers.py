@@ -65,7 +65,7 @@ def run_folds(
     workers : int
         Processes at once.
     on : {"processes", "ray"}
-        Of this machine, or of a Ray cluster whose machines see all these folders under the same paths.
+        Processes of this machine, or a Ray cluster whose machines see all these folders under the same paths.
     progress : callable
         Called with ``folds`` and with ``worker 1``, ``worker 2``, … as they advance.
 

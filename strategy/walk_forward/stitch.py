@@ -32,7 +32,7 @@ class SeedEvaluation:
     Parameters
     ----------
     evaluation : Evaluation
-        Of the stitched scores; of the path with the median Sharpe ratio (the lower of two) where there are paths.
+        Evaluation of the stitched scores; with paths, of the one with the median (lower of two) Sharpe ratio.
     path_sharpes : tuple of float
         Annual net Sharpe ratio of each path; empty for a walk forward.
     """

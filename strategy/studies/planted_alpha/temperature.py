@@ -43,7 +43,7 @@ class RealBars:
     request : BarsRequest
         Where they come from.
     store : RunStore
-        Of the user's runs.
+        Store of the user's runs.
     """
 
     request: BarsRequest
@@ -153,7 +153,7 @@ def count_trials(cells: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog)
     panel : Panel
         The bars.
     log : TrialLog
-        Of the user's store.
+        Trial log of the user's store.
     """
     for cell, numbers in cells:
         spec = cell.spec

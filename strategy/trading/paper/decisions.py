@@ -74,7 +74,7 @@ def commit_decision(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Entr
     Parameters
     ----------
     log : PaperLog
-        Of the version.
+        Log of the version.
     frozen : FrozenStrategy
         The version, from ``open_frozen``.
     panel : Panel

@@ -31,7 +31,7 @@ class PaperRecord:
     restated : tuple of str
         Scored sessions whose bars give another return now.
     gates : tuple of Gate
-        Of the reference; not measured before 60 scored sessions.
+        The reference's gates for paper trading; not measured before 60 scored sessions.
     """
 
     version: str
@@ -79,7 +79,7 @@ def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecor
     Parameters
     ----------
     log : PaperLog
-        Of a version.
+        Log of a version.
     gates : GateSettings, optional
         The version's thresholds; the reference's by default.
     """

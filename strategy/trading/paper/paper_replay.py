@@ -21,7 +21,7 @@ def replay_paper(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> list[st
     Parameters
     ----------
     log : PaperLog
-        Of the version.
+        Log of the version.
     frozen : FrozenStrategy
         The version.
     panel : Panel
