@@ -1,5 +1,6 @@
 """The face: every public name, its parameters, and that its docstring names them and holds an example that runs."""
 
+import datetime as dt
 import doctest
 import inspect
 import re
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import quintile as qt
@@ -62,7 +64,7 @@ VALUES = ("__version__", "errors")
 
 @pytest.fixture(scope="session")
 def names(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the examples may use: one finished run with its bars, a version of it, and a walk."""
+    """What the examples may use: one finished run with its bars, and a version of it."""
     made = bench.copied(tmp_path_factory.mktemp("face"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("backtests.evaluation.N_RANDOM", 5)
@@ -80,14 +82,12 @@ def names(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
             "report_path": versions.parent / "weights.html",
         }
         found |= {name: getattr(qt, name) for name in SIGNATURES if name != "run"}
-        found |= {"pd": __import__("pandas")}
-        _run_example("walk_forward", found)  # its example leaves a walk behind, which another one reads
+        found["pd"] = pd
     return found
 
 
 def _past() -> Any:
     """A clock of before the bars, so that a version may decide on them on paper."""
-    import datetime as dt
 
     class Past(dt.datetime):
         @classmethod
@@ -149,10 +149,18 @@ def test_a_public_name_explains_each_of_its_parameters(name: str) -> None:
     assert "Examples\n--------\n" in doc
 
 
-@pytest.mark.parametrize("name", sorted(set(SIGNATURES) - {"walk_forward"}))
+@pytest.mark.parametrize("name", sorted(set(SIGNATURES) - {"walk_forward", "WalkForward"}))
 @pytest.mark.usefixtures("few_random_books")
 def test_the_example_of_a_public_name_runs(name: str, names: dict[str, Any]) -> None:
     _run_example(name, dict(names))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_random_books")
+def test_the_examples_of_a_walk_run(names: dict[str, Any]) -> None:
+    kept = dict(names)
+    _run_example("walk_forward", kept)  # leaves a walk behind, which the other one reads
+    _run_example("WalkForward", kept)
 
 
 def test_every_name_is_where_the_type_checker_is_told_that_it_is() -> None:
