@@ -43,6 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ("STRATEGY_DEFINITION.md", "LOG.md")  # a rendered page, and a diary of what was measured at the time
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")) if path.name not in GENERATED)
 LANGUAGES = ("python", "python slow", "sh", "toml", "text")
+CHANGED_CODE = 3  # what `verify` leaves with where a version is whole and the code has moved on since
 UNFINISHED = ("MissingParameter", "BadOptionUsage", "NoArgsIsHelpError")  # a mention may leave out values
 TOOLS = ("quintile", "make", "pip", "export", "python", "pytest", "git")
 
@@ -317,7 +318,8 @@ def carry_out(line: Line, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     shutil.rmtree("runs")
     shutil.copytree(desk / "runs", "runs")
     code, _, error = left_with(*line.words[1:], monkeypatch=monkeypatch, capsys=capsys)
-    assert code in (0, None), f"{line.place} {line.text}: {error}"
+    allowed = (0, None, CHANGED_CODE) if line.words[1] == "verify" else (0, None)
+    assert code in allowed, f"{line.place} {line.text}: {error}"
 
 
 WITH_PYTHON = sorted({block.page for block in BLOCKS if block.language == "python"})
