@@ -1,4 +1,4 @@
-"""Progress: the one protocol by which long work says how far it is; whoever shows it is somebody else's business."""
+"""Progress: the one protocol by which long work reports how far it is; showing it is up to the caller."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar

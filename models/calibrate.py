@@ -124,7 +124,7 @@ def _within_session_slope(scores: np.ndarray, forward: np.ndarray) -> tuple[floa
     returns = np.where(known, returns - returns.sum(axis=1, keepdims=True) / count, 0.0)
     power = float((z * z).sum())
     slope = float((z * returns).sum()) / power
-    pulls = (z * (returns - slope * z)).sum(axis=1)  # one cluster a session
+    pulls = (z * (returns - slope * z)).sum(axis=1)  # one cluster per session
     variance = float((pulls * pulls).sum()) / power**2 * n_sessions / (n_sessions - 1)
     return slope, math.sqrt(variance), n_sessions
 

@@ -38,7 +38,7 @@ def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Ite
         Where fewer than ``lookback`` sessions lie before a quarter, it is opened with the first row there is: the
         scores of the first quarters alone depend on where the bars begin.
     rows : ndarray of int
-        Rows of the windows; only quarters that hold one are read, up to the last one asked for.
+        Rows of the windows; only quarters that hold one are read, up to the last requested row.
     """
     wanted = set(rows.tolist())
 
@@ -50,8 +50,8 @@ def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Ite
     workers = compute_threads() if windows.x.device.type == "cpu" else 1
     spans = quarter_spans(windows.sessions, rows, lookback=windows.lookback)
     with threads(compute_threads()):  # whatever the readers leave behind
-        for found in mapped(read, spans, workers=workers, on="threads"):
-            yield from found
+        for scored in mapped(read, spans, workers=workers, on="threads"):
+            yield from scored
 
 
 def _read_on(network: RankLSTM, windows: Windows, span: Span) -> Iterator[torch.Tensor]:
@@ -65,7 +65,7 @@ def _read_on(network: RankLSTM, windows: Windows, span: Span) -> Iterator[torch.
 
 
 def quarter_spans(sessions: pd.DatetimeIndex, rows: np.ndarray, *, lookback: int) -> list[Span]:
-    """Span of each calendar quarter that holds a row, from its opening to its last row asked for."""
+    """Span of each calendar quarter that holds a row, from its opening to its last requested row."""
     quarters = (4 * sessions.year + sessions.quarter).to_numpy()
     spans = []
     for quarter in np.unique(quarters[rows]):

@@ -173,9 +173,9 @@ def _read(path: Path) -> bytes:
 def _check_weights(name: str, model: TrainedModel) -> None:
     """Refuse weights of another network, and numbers that are not finite."""
     shapes = {key: tuple(tensor.shape) for key, tensor in model.outline().state_dict().items()}
-    found = {key: tuple(tensor.shape) for key, tensor in model.weights.items()}
-    if shapes != found:
-        wrong = sorted(key for key in {*shapes, *found} if shapes.get(key) != found.get(key))
+    given = {key: tuple(tensor.shape) for key, tensor in model.weights.items()}
+    if shapes != given:
+        wrong = sorted(key for key in {*shapes, *given} if shapes.get(key) != given.get(key))
         raise CheckpointError(f"{name} holds weights of another network ({', '.join(wrong[:3])}): retrain")
     infinite = [key for key, tensor in model.weights.items() if not torch.isfinite(tensor).all()]
     if infinite:

@@ -1,4 +1,4 @@
-"""Walk-forward and combinatorial splits: every judged row is scored by a model that never met its label.
+"""Fold splits, walk-forward and combinatorial: every judged row is scored by a model that never met its label.
 
 Spans are half-open row bounds, as in ``models.sample_splits``. A label of row *t* is known at *t* + delay + horizon;
 the rows whose labels would be realised inside another span are purged, and an embargo widens the gap.

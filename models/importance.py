@@ -1,6 +1,6 @@
 """Importance: what a trained network reads, by feature and by position in the sequence; on a stated sample of windows.
 
-Permutation deals a feature's whole sequences anew among the names of one session, so that nothing but who owns them
+Permutation reassigns a feature's whole sequences among the names of one session, so that nothing but the owner of each
 changes. Integrated gradients split each score's distance from the score of an average sequence over the cells of its
 window; they are taken less their session's mean, because only differences between names rank. Features that are the
 same number under two names are permuted and added up together.
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 NODES = 8  # of Gauss-Legendre on the path from the average sequence: see ``completeness_error``
-SESSIONS_PER_BATCH = 2  # sessions permuted beside each other: each holds its windows once for every feature
+SESSIONS_PER_BATCH = 2  # permuted in parallel: each holds its windows once per feature
 BLOCKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportanceSample:
-    """Which windows are looked at; drawn from the seed alone.
+    """The sample of windows; drawn from the seed alone.
 
     Parameters
     ----------
@@ -123,13 +123,14 @@ def permutation_importance(
     rng = np.random.default_rng(sample.seed)
     network, groups = model.network(torch.device("cpu")), duplicate_features(windows)
     drawn = _drawn_rows(windows, sessions, sample.n_sessions, rng)
-    dealt = (
-        _dealt(*_sequences(windows, row, sample.n_names, rng), groups, rng) for row in counted(drawn.tolist(), progress)
+    permuted = (
+        _permutations(*_sequences(windows, row, sample.n_names, rng), groups, rng)
+        for row in counted(drawn.tolist(), progress)
     )
     workers = min(compute_threads(), SESSIONS_PER_BATCH)
     with threads(compute_threads()):  # whatever the workers leave behind
-        found = list(mapped(partial(_permuted, network), dealt, workers=workers, on="threads"))
-    lost, disorder = (np.stack(column) for column in zip(*found, strict=True))
+        results = list(mapped(partial(_losses, network), permuted, workers=workers, on="threads"))
+    lost, disorder = (np.stack(column) for column in zip(*results, strict=True))
     return pd.DataFrame(
         {
             "ic_lost": lost.mean(axis=0),
@@ -221,22 +222,22 @@ def _sequences(windows: Windows, row: int, count: int, rng: np.random.Generator)
     return x[:, picked.to(x.device)].cpu(), windows.y[row, picked.to(x.device)].cpu()
 
 
-def _dealt(
+def _permutations(
     x: torch.Tensor, y: torch.Tensor, groups: list[tuple[int, ...]], rng: np.random.Generator
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Windows as they are and with each group permuted, and their forward returns."""
     variants = [x]
     for group in groups:
         order = torch.as_tensor(rng.permutation(x.shape[1]))
-        dealt = x.clone()
-        dealt[:, :, list(group)] = x[:, order][:, :, list(group)]
-        variants.append(dealt)
+        permuted = x.clone()
+        permuted[:, :, list(group)] = x[:, order][:, :, list(group)]
+        variants.append(permuted)
     return variants, y
 
 
-def _permuted(network: RankLSTM, dealt: tuple[list[torch.Tensor], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+def _losses(network: RankLSTM, permuted: tuple[list[torch.Tensor], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
     """Rank IC lost and order lost to each group, (n_groups,) each; one thread, others beside it."""
-    variants, y = dealt
+    variants, y = permuted
     with threads(1), torch.inference_mode():
         scores = network(torch.cat(variants, dim=1))[-1].reshape(len(variants), -1)  # (1 + n_groups, N)
     everyone = torch.ones_like(scores, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Schedule: learning rate, best epoch and stopping as functions of the validation losses so far; they hold no state.
+"""Learning schedule: rate, best epoch and stopping as functions of the validation losses so far; no state is held.
 
 What is monitored is the validation loss of the mixed objective, as the reference asks; the validation rank IC is
 recorded beside it.

@@ -1,4 +1,4 @@
-"""Settings of learning: network, loss, training and split, as a strategy file names them; imports no torch."""
+"""Model settings: network, loss, training and split, as a strategy file names them; imports no torch."""
 
 import datetime as dt
 from typing import Literal, Self

@@ -66,8 +66,8 @@ def predict_scores(
     rows = windows.sessions.get_indexer(sessions)
     scores = np.full((len(rows), len(windows.tickers)), np.nan)
     with torch.inference_mode():
-        for done, (row, found) in enumerate(unrolled(network, windows, rows), start=1):
-            masked = found.double().masked_fill(~windows.mask[row], torch.nan)
+        for done, (row, raw) in enumerate(unrolled(network, windows, rows), start=1):
+            masked = raw.double().masked_fill(~windows.mask[row], torch.nan)
             scores[rows == row] = masked.cpu().numpy()
             if progress is not None:
                 progress(done, len(rows))
@@ -78,10 +78,10 @@ def _exact_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Iter
     """Yield each row with the scores of all columns, (n_tickers,); 0 where there is no window."""
     for row in rows.tolist():
         names = windows.mask[row].nonzero().squeeze(1)
-        found = torch.zeros(len(windows.tickers), device=windows.x.device)
+        scores = torch.zeros(len(windows.tickers), device=windows.x.device)
         if len(names):
-            found[names] = span_scores(network, windows, exact_span(row, windows.lookback), names)[0]
-        yield row, found
+            scores[names] = span_scores(network, windows, exact_span(row, windows.lookback), names)[0]
+        yield row, scores
 
 
 def _check(model: TrainedModel, windows: Windows, sessions: pd.DatetimeIndex) -> None:

@@ -1,4 +1,4 @@
-"""Baselines: ridge regression on the features of the decision's own session, the bar a network has to clear.
+"""Ridge: regression on the features of the decision's own session, the bar a network has to clear.
 
 Features are the network's, scaled by the same scaler; targets are z-scored and features centred within each session, so
 that only differences between the stocks of one day are fitted.
@@ -67,13 +67,13 @@ def fit_ridge(windows: Windows, split: Split, *, penalties: tuple[float, ...] = 
     usable_rows(windows, split.validation, span="validation")
     gram, moments, n_samples = _normal_equations(windows, usable_rows(windows, split.train, span="training"))
     fitted = [np.linalg.solve(gram + penalty * n_samples * np.eye(len(gram)), moments) for penalty in penalties]
-    found = [_mean_ic(windows, split.validation, coefficients) for coefficients in fitted]
-    best = int(np.argmax(found))
+    validation_ics = [_mean_ic(windows, split.validation, coefficients) for coefficients in fitted]
+    best = int(np.argmax(validation_ics))
     return RidgeModel(
         names=windows.scaler.names,
         coefficients=tuple(float(value) for value in fitted[best]),
         penalty=penalties[best],
-        validation_ic=found[best],
+        validation_ic=validation_ics[best],
     )
 
 
@@ -113,8 +113,9 @@ def _blocks(windows: Windows, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np
         y = _centred(windows.y[block].double().cpu().numpy()[:, :, None], mask)
         variance = (y * y).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
         mask = mask & (variance > 0.0)  # a session of equal returns teaches nothing
-        kept = mask[:, :, 0]
-        yield x[kept], (y / np.sqrt(np.where(variance > 0.0, variance, 1.0)))[kept][:, 0]
+        labelled_cells = mask[:, :, 0]
+        z = y / np.sqrt(np.where(variance > 0.0, variance, 1.0))
+        yield x[labelled_cells], z[labelled_cells][:, 0]
 
 
 def _centred(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Splits: training, validation and test spans in time order, purged so that no label crosses a boundary.
+"""Sample splits: training, validation and test spans in time order, purged so that no label crosses a boundary.
 
 Spans are half-open row bounds. Ninety-session *inputs* may reach back across a boundary, labels may not reach forward.
 """

@@ -81,7 +81,7 @@ def train_network(
     settings : ModelSettings
         Network, loss and training.
     resume : ResumePoint, optional
-        Where state is kept after every epoch; a state found there is continued.
+        Where state is saved after every epoch; a state saved there is resumed.
     device : {"auto", "cpu", "cuda"}
         Where to train.
     progress : callable, optional
@@ -198,9 +198,9 @@ def _evaluate(network: RankLSTM, windows: Windows, rows: slice, *, settings: Mod
     for span in cover(rows, burn_in=settings.training.burn_in, length=EVALUATION_SESSIONS):
         names, y, labelled = labelled_block(windows, span)
         scores = span_scores(network, windows, span, names)
-        found = session_losses(scores, y, labelled, settings=settings.loss, target_sd=windows.scaler.target_sd)
-        losses.append(found.total[found.counted].double())
-        correlations.append(rank_correlations(scores, y, labelled)[found.counted])
+        batch = session_losses(scores, y, labelled, settings=settings.loss, target_sd=windows.scaler.target_sd)
+        losses.append(batch.total[batch.counted].double())
+        correlations.append(rank_correlations(scores, y, labelled)[batch.counted])
     loss, ic = torch.cat(losses).mean().item(), torch.cat(correlations).nanmean().item()
     if not (math.isfinite(loss) and math.isfinite(ic)):
         raise RunError(f"validation scores cannot be ranked (loss {loss:g}, IC {ic:g}): lower training.learning_rate")

@@ -1,7 +1,7 @@
 """Classification: scores as calls of the sign, judged as a classifier would be.
 
 Rising is the positive class: a score above zero calls a rise, any other a fall. Returns of exactly zero are neither and
-left out. Accuracy is a poor judge of a ranking; it stands here because it is asked for.
+left out. Accuracy is a poor measure of a ranking; it is reported because users expect it.
 """
 
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ def tree_of(links: np.ndarray) -> Tree:
 
 
 def groups_of(links: np.ndarray, correlation: float) -> np.ndarray:
-    """Cut the tree into numbered clusters, 1, 2, …; joined are those that correlate at least so on average."""
+    """Cut the tree into clusters numbered 1, 2, …, each correlating at least ``correlation`` on average."""
     from scipy.cluster.hierarchy import fcluster
 
     groups: np.ndarray = fcluster(links, t=np.sqrt(0.5 * (1.0 - correlation)), criterion="distance")

@@ -126,8 +126,8 @@ def _group_codes(values: pd.DataFrame, groups: pd.Series | pd.DataFrame) -> NDAr
         labels = groups.reindex(values.columns).to_numpy(dtype=object)[None, :]
     else:
         labels = groups.reindex(index=values.index, columns=values.columns).to_numpy(dtype=object)
-    codes, found = pd.factorize(labels.ravel())
-    if len(found) == 0:
+    codes, names = pd.factorize(labels.ravel())
+    if len(names) == 0:
         raise ValueError("groups name none of the tickers: index them by the tickers of values")
     return np.broadcast_to(codes.reshape(labels.shape), values.shape)
 

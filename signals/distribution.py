@@ -73,17 +73,17 @@ def leg_hits(scores: pd.DataFrame, forward: pd.DataFrame, *, n_quantiles: int = 
     ValueError
         As ``quantile_returns``.
     """
-    found = quantile_returns(scores, forward, n_quantiles=n_quantiles)
+    quantiles = quantile_returns(scores, forward, n_quantiles=n_quantiles)
     rose = quantile_returns(scores, forward.gt(0).where(forward.notna()).astype(float), n_quantiles=n_quantiles)
     fell = quantile_returns(scores, forward.lt(0).where(forward.notna()).astype(float), n_quantiles=n_quantiles)
     rows = {}
     for leg, label, right in (("long", n_quantiles, rose), ("short", 1, fell)):
-        over_all = found.by_session[label] - found.by_session.mean(axis=1, skipna=False)
+        over_all = quantiles.by_session[label] - quantiles.by_session.mean(axis=1, skipna=False)
         rows[leg] = {
-            "mean_return": float(found.by_session[label].mean()),
+            "mean_return": float(quantiles.by_session[label].mean()),
             "over_all": float(over_all.mean()),
             "standard_error": hac_standard_error(over_all),
-            "beats_median": float(found.summary["hit_rate"].loc[label]),
+            "beats_median": float(quantiles.summary["hit_rate"].loc[label]),
             "right_sign": float(right.by_session[label].mean()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("leg")
@@ -94,6 +94,8 @@ def rank_stability(scores: pd.DataFrame, *, lags: Sequence[int] = (1, 5, 20)) ->
 
     Index ``lag``; columns ``mean`` and ``n_sessions``. NaN where every session is constant or too short for the lag.
     """
-    found = {lag: rank_autocorrelation(scores, lag=lag) for lag in lags if lag < len(scores)}
-    rows = {lag: (float(found[lag].mean()), int(found[lag].count())) if lag in found else (np.nan, 0) for lag in lags}
+    by_lag = {lag: rank_autocorrelation(scores, lag=lag) for lag in lags if lag < len(scores)}
+    rows = {
+        lag: (float(by_lag[lag].mean()), int(by_lag[lag].count())) if lag in by_lag else (np.nan, 0) for lag in lags
+    }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "n_sessions"]).rename_axis("lag")

@@ -12,7 +12,7 @@ from signals.score_metrics import information_coefficient, summarize_ic
 __all__ = ["SIZES", "ic_by_group", "size_terciles"]
 
 SIZES = ("small", "medium", "large")
-MIN_SESSIONS = 21  # with a known dollar volume, of the trailing quarter
+MIN_SESSIONS = 21  # of the trailing quarter, with a known dollar volume
 
 
 def size_terciles(panel: Panel) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def ic_by_group(scores: pd.DataFrame, forward: pd.DataFrame, groups: pd.DataFram
     -------
     DataFrame
         Index ``group`` in order of name, or small to large for sizes; the summary's fields and ``mean_names``, scored
-        names a session. A session with fewer than five names of a group says nothing about it.
+        names per session. A session with fewer than five names of a group is left out.
     """
     if isinstance(groups, pd.Series):
         placed = np.broadcast_to(groups.reindex(scores.columns).to_numpy(dtype=object), scores.shape)
@@ -65,8 +65,8 @@ def ic_by_group(scores: pd.DataFrame, forward: pd.DataFrame, groups: pd.DataFram
 
 
 def _labels(placed: np.ndarray) -> list[str]:
-    found = {str(label) for label in pd.unique(placed.ravel()) if isinstance(label, str)}
-    return [name for name in SIZES if name in found] + sorted(found - set(SIZES))
+    present = {str(label) for label in pd.unique(placed.ravel()) if isinstance(label, str)}
+    return [name for name in SIZES if name in present] + sorted(present - set(SIZES))
 
 
 def _group_row(scores: pd.DataFrame, forward: pd.DataFrame) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Baselines: scores from prices alone, the simple ideas that a model has to beat.
+"""Price baselines: scores from prices alone, the simple ideas that a model has to beat.
 
 Panel in, scores out: row *t* is known at the close of *t*, higher is better, NaN outside the universe and where a price
 that the score needs is missing. Returns are simple and close to close.
@@ -65,5 +65,5 @@ def _returns(panel: Panel) -> pd.DataFrame:
 
 
 def _within_universe(scores: pd.DataFrame | np.ndarray, panel: Panel) -> pd.DataFrame:
-    kept = np.where(panel.universe.to_numpy(dtype=bool), np.asarray(scores, dtype=float), np.nan)
-    return aligned_frame(kept, panel.sessions, panel.tickers)
+    inside = np.where(panel.universe.to_numpy(dtype=bool), np.asarray(scores, dtype=float), np.nan)
+    return aligned_frame(inside, panel.sessions, panel.tickers)

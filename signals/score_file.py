@@ -1,4 +1,4 @@
-"""Given scores: somebody else's numbers from a file, wide or long, aligned with the bars or refused."""
+"""Score file: a user's own scores, wide or long, aligned with the bars or refused."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def scores_of_table(table: pa.Table, *, origin: str) -> pd.DataFrame:
 
 
 def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-    """Place scores on the panel: nothing is matched by guess, nothing dropped but names that may not be held.
+    """Align scores with the panel: nothing is matched by guess, and only names that may not be held are dropped.
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     )
     if np.isinf(placed.to_numpy()).any():
         raise DataError("scores must be finite or empty, some are infinite: drop or repair them")
-    kept = placed.where(panel.universe & listed(panel))
-    rows = np.flatnonzero(kept.notna().sum(axis=1).to_numpy() >= 2)
+    scored = placed.where(panel.universe & listed(panel))
+    rows = np.flatnonzero(scored.notna().sum(axis=1).to_numpy() >= 2)
     if len(rows) == 0:
         raise DataError("no session has scores of two names of the universe: score the names that may be held")
-    return kept.iloc[rows[0] : rows[-1] + 1]
+    return scored.iloc[rows[0] : rows[-1] + 1]
 
 
 def _column(table: pa.Table, spellings: tuple[str, ...]) -> str | None:
@@ -140,7 +140,7 @@ def _numbers(column: pa.ChunkedArray, name: str, origin: str) -> np.ndarray:
 
 def _check_axes(scores: pd.DataFrame, panel: Panel) -> None:
     if not isinstance(scores.index, pd.DatetimeIndex) or scores.index.tz is not None:
-        raise DataError("scores need one row a session, its date without a time zone: convert the index")
+        raise DataError("scores need one row per session, its date without a time zone: convert the index")
     for axis, what in ((scores.index, "session"), (scores.columns, "ticker")):
         if not axis.is_unique:
             raise DataError(f"scores have a {what} more than once, {axis[axis.duplicated()][0]}: keep one of each")

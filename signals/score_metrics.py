@@ -3,7 +3,8 @@
 Scores are known at the close of each session; a forward return carries the session of its decision, so the two compare
 row by row. Every metric is taken within a session and then averaged over sessions (Fama and MacBeth, "Risk, return, and
 equilibrium: empirical tests", 1973). NaN is "not available", infinite values are refused. Standard deviations have
-``ddof=1``, annualised numbers take 252 sessions, standard errors are those of Newey and West (1987) and leave NaN sessions out.
+``ddof=1`` and are annualised with 252 sessions; standard errors are those of Newey and West (1987) and leave NaN
+sessions out.
 """
 
 import math
@@ -157,7 +158,7 @@ def information_coefficient(
     Examples
     --------
     >>> len(qt.information_coefficient(run.scores, qt.forward_returns(bars, qt.Execution())))
-    114
+    115
     """
     if method not in ("spearman", "pearson"):
         raise ValueError(f"method must be 'spearman' or 'pearson', was {method!r}")

@@ -107,8 +107,8 @@ def test_a_feature_that_never_varies_has_no_ic_and_no_neighbour(catalogue: Catal
 
 def test_chance_is_counted_over_features_that_have_an_interval(catalogue: Catalogue) -> None:
     assert catalogue.by_chance == pytest.approx(0.05 * catalogue.table["low"].notna().sum())
-    assert catalogue.telling == ((catalogue.table["low"] > 0) | (catalogue.table["high"] < 0)).sum()
-    assert "a trial for each" in catalogue.sentence
+    assert catalogue.significant == ((catalogue.table["low"] > 0) | (catalogue.table["high"] < 0)).sum()
+    assert "one trial per feature" in catalogue.sentence
 
 
 def test_the_page_is_whole_escaped_and_asks_nobody(catalogue: Catalogue) -> None:

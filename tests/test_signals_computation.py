@@ -155,7 +155,7 @@ def test_a_feature_typed_into_a_session_is_never_kept(tmp_path: Path) -> None:
 
     typed.__module__ = "__main__"
     panel, own = panel_of_many(), replace(ret_1d, name="typed", formula=typed)
-    assert not FeatureCache.of(panel, tmp_path, "float64").keeps(own)
+    assert not FeatureCache.of(panel, tmp_path, "float64").can_hold(own)
 
 
 def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:

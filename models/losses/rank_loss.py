@@ -1,4 +1,4 @@
-"""Losses: a soft Spearman rank term mixed with a Huber term, within one session at a time.
+"""Rank loss: a soft Spearman rank term mixed with a Huber term, within one session at a time.
 
 Tensors are (S, N): sessions × tickers under a bool mask. Nothing here compares two sessions: every value and every
 gradient of a session depends on that session's row alone (to rounding in wide cross-sections). Memory is linear in

@@ -14,7 +14,7 @@ class RankLSTM(nn.Module):
     Parameters
     ----------
     n_features : int
-        Features a session.
+        Features per session.
     settings : NetworkSettings
         Width, depth and dropout between layers.
 

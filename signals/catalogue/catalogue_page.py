@@ -1,4 +1,4 @@
-"""The catalogue's page: one HTML file that works offline, every word from the data escaped."""
+"""Catalogue page: one HTML file that works offline; every string from the data is escaped."""
 
 from importlib import resources
 from pathlib import Path

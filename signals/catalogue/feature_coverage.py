@@ -28,7 +28,7 @@ class Featured:
     table : DataFrame
         Index feature; columns ``group`` and ``coverage``, the share of eligible names and sessions that have a value.
     loading, computing : float
-        Seconds to load the bars, and to compute the features or find them.
+        Seconds to load the bars, and to compute the features or read them from the cache.
     """
 
     panel: Panel
@@ -55,7 +55,7 @@ class Featured:
 
     @property
     def sentence(self) -> str:
-        """Size of the panel and how long it took."""
+        """Size of the panel and the time taken."""
         shape = f"{len(self.panel.tickers):,} tickers × {len(self.panel.sessions):,} sessions"
         return f"{shape}: bars loaded in {self.loading:.1f} s, features ready in {self.computing:.1f} s"
 

@@ -1,9 +1,9 @@
-"""Measure: coverage, single-feature rank IC and clusters of a feature set on a panel, one feature at a time.
+"""Feature measures: coverage, single-feature rank IC and clusters of a feature set on a panel, one feature at a time.
 
 Every number is of names that the panel's universe holds at that close. The rank IC is that of ``signals.score_metrics``
 with the forward return of the default execution (fill at the next open, one session held) and its HAC interval.
 Features are clustered by the size of the correlation of their ranks within a session, pooled over sessions evenly
-spaced from the longest warm-up to the end: a feature and its negative say the same.
+spaced from the longest warm-up to the end: a feature and its negative carry the same information.
 """
 
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ class CatalogueOptions:
     execution : Execution
         Clock of the forward return.
     cluster_correlation : float
-        Features that correlate at least so, on average and in size, share a cluster; above 0 and below 1.
+        Features whose absolute correlation is at least this on average share a cluster; above 0 and below 1.
     duplicate_correlation : float
-        From this on two features are called duplicates; at least ``cluster_correlation``.
+        Absolute correlation from which two features count as duplicates; at least ``cluster_correlation``.
     sampled_sessions : int
         Sessions of the correlations, at least 1.
     progress : callable
@@ -77,7 +77,7 @@ class Catalogue:
     feature_set : str
         Its name.
     facts : dict of str to str
-        Source, period, universe, basis and the options, in words.
+        Source, period, universe, basis and options, for the page.
     synthetic : bool
         The bars are of a built-in market.
     table : DataFrame
@@ -85,10 +85,10 @@ class Catalogue:
         sessions with a value), ``rank_ic``, ``low``, ``high`` (95 %, HAC), ``t_hac``, ``n_sessions``, ``cluster``
         (from 1, the largest first), ``nearest`` and ``correlation`` with it (signed; NaN where ranks never vary).
     duplicates : DataFrame
-        One row a pair: ``feature``, ``other``, ``correlation``.
+        One row per pair: ``feature``, ``other``, ``correlation``.
     tree : tuple
-        Places of the features, like beside like, and each joint as four points, as of
-        ``backtests.breakdown.held_clusters``.
+        Places of the features, like beside like, and each joint as four points; see
+        :mod:`signals.correlation_tree`.
     """
 
     feature_set: str
@@ -99,13 +99,13 @@ class Catalogue:
     tree: Tree
 
     @property
-    def telling(self) -> int:
-        """Features whose interval leaves out 0."""
+    def significant(self) -> int:
+        """Number of features whose interval excludes 0."""
         return int(((self.table["low"] > 0) | (self.table["high"] < 0)).sum())
 
     @property
     def by_chance(self) -> float:
-        """As many would on average if none knew anything."""
+        """Expected number of such intervals if no feature predicted anything."""
         return INTERVAL_SHARE * int(self.table["low"].notna().sum())
 
     def as_json(self) -> dict[str, Any]:
@@ -127,11 +127,12 @@ class Catalogue:
 
     @property
     def sentence(self) -> str:
-        """How many features tell something, beside what chance gives."""
+        """Number of features whose interval excludes 0, beside the number expected by chance."""
         return (
-            f"{self.telling} of {len(self.table)} intervals leave out 0; {self.by_chance:.0f} would if no feature knew "
-            f"anything. {self.table['cluster'].nunique()} clusters, {len(self.duplicates)} duplicate pairs. Choosing "
-            "features by this table is a trial for each of them."
+            f"{self.significant} of {len(self.table)} intervals exclude 0; {self.by_chance:.0f} would by chance if no "
+            f"feature predicted anything. {self.table['cluster'].nunique()} clusters, "
+            f"{len(self.duplicates)} duplicate pairs. Selecting features from this table counts as one trial "
+            "per feature."
         )
 
 
@@ -142,7 +143,7 @@ def measure_catalogue(
     features: Mapping[str, pd.DataFrame] | None = None,
     options: CatalogueOptions | None = None,
 ) -> Catalogue:
-    """Measure every feature of a set on a panel, with one feature in work at a time.
+    """Measure every feature of a set on a panel, one feature at a time.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def measure_catalogue(
     feature_set : str
         A key of ``signals.FEATURE_SETS``.
     features : mapping of DataFrame, optional
-        The set's features on the panel, in the set's order; by default each is computed when its turn comes.
+        The set's features on the panel, in the set's order; by default they are computed one by one.
     options : CatalogueOptions, optional
         Clock, thresholds and progress.
 
@@ -162,28 +163,28 @@ def measure_catalogue(
     ValueError
         If the set is unknown.
     """
-    asked = options or CatalogueOptions()
+    options = options or CatalogueOptions()
     known = feature_table(feature_set)
-    sampled = _sampled_rows(panel, int(known["warm_up"].max()), asked.sampled_sessions)
-    forward = forward_returns(panel, asked.execution)
+    sampled = _sampled_rows(panel, int(known["warm_up"].max()), options.sampled_sessions)
+    forward = forward_returns(panel, options.execution)
     rows, ranks = {}, {}
     for done, name in enumerate(known.index):
-        asked.progress("catalogue", done, len(known), name)
-        found = compute_features(panel, feature_set, names=[name]) if features is None else features
-        eligible = found[name].where(panel.universe)
+        options.progress("catalogue", done, len(known), name)
+        frames = compute_features(panel, feature_set, names=[name]) if features is None else features
+        eligible = frames[name].where(panel.universe)
         rows[name] = _measured(eligible, forward, panel)
         ranks[name] = centered_rank(eligible.iloc[sampled]).to_numpy().ravel()
-    asked.progress("catalogue", len(known), len(known), "done")
+    options.progress("catalogue", len(known), len(known), "done")
     correlation = pd.DataFrame(ranks).corr(min_periods=2)
     links = linkage_of(correlation.abs().fillna(0.0).to_numpy(copy=True))
     measured = pd.DataFrame.from_dict(rows, orient="index").rename_axis("feature")
-    clusters = _by_size(groups_of(links, asked.cluster_correlation))
+    clusters = _by_size(groups_of(links, options.cluster_correlation))
     return Catalogue(
         feature_set=feature_set,
-        facts=_facts(panel, asked, len(sampled)),
+        facts=_facts(panel, options, len(sampled)),
         synthetic=panel.facts.synthetic,
         table=known.join(measured).assign(cluster=clusters, **_nearest(correlation)),
-        duplicates=_duplicates(correlation, asked.duplicate_correlation),
+        duplicates=_duplicates(correlation, options.duplicate_correlation),
         tree=tree_of(links),
     )
 
@@ -236,12 +237,12 @@ def _nearest(correlation: pd.DataFrame) -> dict[str, np.ndarray]:
 def _duplicates(correlation: pd.DataFrame, threshold: float) -> pd.DataFrame:
     rows, columns = np.nonzero(np.triu(correlation.abs().to_numpy() >= threshold, 1))
     names = correlation.columns.to_numpy()
-    found = {"feature": names[rows], "other": names[columns], "correlation": correlation.to_numpy()[rows, columns]}
-    return pd.DataFrame(found).sort_values("correlation", key=np.abs, ascending=False, kind="stable", ignore_index=True)
+    pairs = {"feature": names[rows], "other": names[columns], "correlation": correlation.to_numpy()[rows, columns]}
+    return pd.DataFrame(pairs).sort_values("correlation", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
 
-def _facts(panel: Panel, asked: CatalogueOptions, sampled: int) -> dict[str, str]:
-    sessions, clock = panel.sessions, asked.execution
+def _facts(panel: Panel, options: CatalogueOptions, sampled: int) -> dict[str, str]:
+    sessions, clock = panel.sessions, options.execution
     return {
         "bars": panel.facts.source,
         "period": f"{sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, {len(sessions):,} sessions",
@@ -249,7 +250,7 @@ def _facts(panel: Panel, asked: CatalogueOptions, sampled: int) -> dict[str, str
         "adjustment": panel.facts.adjustment,
         "forward return": f"filled at the {clock.price_field} of t+{clock.delay}, held one session",
         "interval": "95 % of the mean daily rank IC, HAC (Newey and West 1987)",
-        "clusters": f"rank correlation of at least {asked.cluster_correlation:g} in size, over {sampled} sessions",
+        "clusters": f"rank correlation of at least {options.cluster_correlation:g} in size, over {sampled} sessions",
     }
 
 

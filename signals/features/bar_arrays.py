@@ -1,4 +1,4 @@
-"""Bars: the arrays of a panel that features read, shape (n_sessions, n_tickers), and what a single bar says."""
+"""Bar arrays: the arrays of a panel that features read, shape (n_sessions, n_tickers), and what a single bar says."""
 
 import numpy as np
 

@@ -4,9 +4,9 @@
     <folder>/<feature>-<key>.json   what it is, its size and its sha256
 
 The key is made of the panel's fingerprint, the sha256 of the feature's code and the type of its numbers: whatever
-changes one of them asks for another file. The numbers are renamed into place before the JSON that vouches for them, so
-that a reader, or a process killed at any moment, meets a whole feature or none. Whoever computes one writes the same
-bytes, so two processes may. What is damaged is computed again. The folder may be deleted at any time.
+changes one of them selects another file. The numbers are renamed into place before the JSON that vouches for them, so
+that a reader, or a process killed at any moment, meets a whole feature or none. Every process writes the same
+bytes, so two may compute at once. A damaged feature is computed again. The folder may be deleted at any time.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from signals.features.feature_code import code_hash
 __all__ = ["FeatureCache", "cache_home"]
 
 FORMAT = 1
-ABANDONED_AFTER_SECONDS = 86_400.0  # seconds after which an unfinished file has no writer
+ABANDONED_AFTER_SECONDS = 86_400.0  # an unfinished file this old has no writer left
 
 
 def cache_home() -> Path:
@@ -65,7 +65,7 @@ class FeatureCache:
         """Open the cache of a panel's features in a folder."""
         return cls(folder=folder, panel=panel.fingerprint(), shape=panel.close.shape, dtype=dtype)
 
-    def keeps(self, feature: Feature) -> bool:
+    def can_hold(self, feature: Feature) -> bool:
         """Whether a feature can be cached: its code has a hash."""
         return code_hash(feature) is not None
 
@@ -74,10 +74,10 @@ class FeatureCache:
         facts = self._facts(feature)
         path = self._path(facts)
         try:
-            told = read_json(path.with_suffix(".json"))
+            recorded = read_json(path.with_suffix(".json"))
         except (FileNotFoundError, SourceError):
             return None
-        if not (isinstance(told, dict) and told.items() >= facts.items() and _is_whole(path, told)):
+        if not (isinstance(recorded, dict) and recorded.items() >= facts.items() and _is_whole(path, recorded)):
             return None
         return _mapped(path)
 
@@ -86,7 +86,7 @@ class FeatureCache:
         return _mapped(self._path(self._facts(feature)))
 
     def write(self, features: Iterable[Feature], pieces: Iterator[tuple[Feature, np.ndarray]]) -> None:
-        """Keep features that arrive some tickers at a time, in the order of the tickers."""
+        """Write features that arrive some tickers at a time, in the order of the tickers."""
         self._sweep()
         paths = {feature.name: self._path(self._facts(feature)) for feature in features}
         digests = {name: hashlib.sha256() for name in paths}
@@ -103,7 +103,7 @@ class FeatureCache:
             write_json(path.with_suffix(".json"), facts)
 
     def _facts(self, feature: Feature) -> dict[str, Any]:
-        """What must agree for a kept feature to be the one that is wanted."""
+        """What must agree for a cached feature to be the requested one."""
         return {
             "format": FORMAT,
             "feature": feature.name,
@@ -141,5 +141,7 @@ def _append(file: BinaryIO, digest: Any, content: bytes | memoryview) -> None:
     digest.update(content)
 
 
-def _is_whole(path: Path, told: dict[str, Any]) -> bool:
-    return path.is_file() and path.stat().st_size == told.get("size") and file_sha256(path) == told.get("sha256")
+def _is_whole(path: Path, recorded: dict[str, Any]) -> bool:
+    return (
+        path.is_file() and path.stat().st_size == recorded.get("size") and file_sha256(path) == recorded.get("sha256")
+    )

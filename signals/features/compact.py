@@ -1,7 +1,7 @@
 """compact7 and compact12: the short lists of the first reference, free of the scale of prices and volumes.
 
 The reference fed levels (close, volume, moving averages, on-balance volume), which rewrite their history on every
-dividend and say nothing across stocks. Here a level is told relative to a value known at *t*: close and volume as
+dividend and say nothing across stocks. Here a level is given relative to a value known at *t*: close and volume as
 distance from their mean over the reference's 60-session lookback, high, low, averages and bands as distance from the
 close, on-balance volume as its change over 20 sessions ÷ their volume. RSI stays 0 to 100.
 

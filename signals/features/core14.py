@@ -4,8 +4,8 @@ Row *t* uses bars of sessions ≤ *t* only. The one rule for gaps: **a feature i
 reads was printed**. A 20-session window with a halt inside has no standard deviation, mean or extreme; a 20-session
 return reads two closes and needs those two. ``fill_gaps`` bridges short gaps afterwards; nothing here does.
 
-Standard deviations are of simple returns with ``ddof=1``, a year has 252 sessions. ``momentum`` and ``momentum_5d`` are
-``ret_20d`` and ``ret_5d`` number for number, as in the reference; they are computed once and kept for their names.
+Standard deviations are of simple returns with ``ddof=1``, annualised with 252 sessions per year. ``momentum`` and
+``momentum_5d`` are ``ret_20d`` and ``ret_5d`` number for number, as in the reference; each is computed once.
 """
 
 import math

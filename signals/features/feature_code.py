@@ -1,6 +1,6 @@
-"""Code: the sources that a feature's numbers depend on, as one sha256.
+"""Feature code: the sources that a feature's numbers depend on, as one sha256.
 
-They are found by following imports from the feature's module, without running anything: our own sources and the
+They are collected by following imports from the feature's module, without running anything: our own sources and the
 user's by content, installed libraries by version.
 """
 
@@ -26,8 +26,8 @@ INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib"
 def code_hash(feature: Feature) -> str | None:
     """Sha256 of everything that decides the feature's numbers, in hexadecimal.
 
-    None where it cannot be told: the function was typed into a session, or a source is newer than this process, which
-    may still run what was there before.
+    None where it is not known: the function was typed into an interactive session, or a source is newer than this
+    process, which may still run its earlier content.
     """
     return _module_hash(feature.formula.__module__)
 
@@ -37,9 +37,9 @@ def _module_hash(name: str) -> str | None:
     sources, libraries = _closure(name)
     if name not in sources or any(path.stat().st_mtime > STARTED for path in sources.values()):
         return None
-    told = [f"{module} {hashlib.sha256(path.read_bytes()).hexdigest()}" for module, path in sorted(sources.items())]
-    told += [f"{library} {version}" for library, version in sorted(libraries.items())]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    digests = [f"{module} {hashlib.sha256(path.read_bytes()).hexdigest()}" for module, path in sorted(sources.items())]
+    digests += [f"{library} {version}" for library, version in sorted(libraries.items())]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _closure(name: str) -> tuple[dict[str, Path], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Sets: the named feature sets, those that come with Quintile and those that a user adds in this process."""
+"""Feature sets by name: those that come with Quintile and those that a user registers in this process."""
 
 import hashlib
 import inspect
@@ -30,7 +30,7 @@ FEATURE_SETS: Mapping[str, tuple[Feature, ...]] = MappingProxyType(_sets)  # fol
 
 
 def register_feature_set(name: str, features: Sequence[Feature]) -> None:
-    """Make a feature set of your own known to everything that takes a set by its name, in this process.
+    """Register a feature set of your own by name, in this process.
 
     The sources of the functions, as they are now, become part of the code fingerprint of runs. Registering a name again
     replaces its set.
@@ -45,7 +45,7 @@ def register_feature_set(name: str, features: Sequence[Feature]) -> None:
     Raises
     ------
     ValueError
-        If the name is taken or no word, a member is no feature, names repeat, or a function has no source.
+        If the name is taken or not a word, a member is not a feature, names repeat, or a function has no source.
     """
     if name in SHIPPED_SETS or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
         shipped = ", ".join(SHIPPED_SETS)
@@ -63,8 +63,8 @@ def own_sources() -> dict[str, str]:
 def _check_members(name: str, features: Sequence[Feature]) -> None:
     strangers = [member for member in features if not isinstance(member, Feature)]
     if strangers or not features:
-        found = type(strangers[0]).__name__ if strangers else "nothing"
-        raise ValueError(f"feature set {name} must hold features, was given {found}: decorate functions with @feature")
+        kind = type(strangers[0]).__name__ if strangers else "nothing"
+        raise ValueError(f"feature set {name} must hold features, was given {kind}: decorate functions with @feature")
     names = [member.name for member in features]
     repeated = sorted({each for each in names if names.count(each) > 1})
     if repeated:

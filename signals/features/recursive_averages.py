@@ -1,4 +1,4 @@
-"""Smoothing: exponential, Wilder's and linear weights over trailing windows; arrays of shape (n_sessions, n_tickers).
+"""Recursive averages: exponential, Wilder's and linear weights over trailing windows, (n_sessions, n_tickers).
 
 **The one rule for infinite memory: an exponential mean is cut off.** Textbooks define it by a recursion that never
 forgets, so that a number today depends on the first bar of the file. Here it reads a window of its own: the fewest

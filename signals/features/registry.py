@@ -1,4 +1,4 @@
-"""The registry: feature sets by name, and the one function that computes them."""
+"""Registry: feature sets by name, and the one function that computes them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ def compute_features(
     names : sequence of str, optional
         The features wanted; all of the set by default.
     computing : Computing, optional
-        Memory budget, cache, workers, and the type that is kept; float64 without a cache by default.
+        Memory budget, cache, workers, and the type of the result; float64 without a cache by default.
 
     Returns
     -------
@@ -62,15 +62,15 @@ def _numbers(panel: Panel, features: Sequence[Feature], computing: Computing) ->
     if computing.cache is None:
         return whole_frames(panel, features, computing)
     cache = FeatureCache.of(panel, computing.cache, computing.dtype)
-    kept = [feature for feature in features if cache.keeps(feature)]
-    found = {feature.name: cache.read(feature) for feature in kept}
-    missing = [feature for feature in kept if found[feature.name] is None]
+    cacheable = [feature for feature in features if cache.can_hold(feature)]
+    cached = {feature.name: cache.read(feature) for feature in cacheable}
+    missing = [feature for feature in cacheable if cached[feature.name] is None]
     if missing:
         cache.write(missing, computed_pieces(panel, missing, computing))
-    found |= {feature.name: cache.mapped(feature) for feature in missing}
-    fresh = [feature for feature in features if feature not in kept]
+    cached |= {feature.name: cache.mapped(feature) for feature in missing}
+    fresh = [feature for feature in features if feature not in cacheable]
     fresh_numbers = _numbers(panel, fresh, replace(computing, cache=None)) if fresh else {}
-    return {name: array for name, array in found.items() if array is not None} | fresh_numbers
+    return {name: array for name, array in cached.items() if array is not None} | fresh_numbers
 
 
 def feature_table(feature_set: str = "core14") -> pd.DataFrame:

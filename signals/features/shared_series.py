@@ -1,4 +1,4 @@
-"""Sharing: series that several features of a block read, computed once while the block is in work."""
+"""Shared series: what several features of a block read, computed once per block."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,30 +14,30 @@ __all__ = ["shared", "sharing"]
 Arguments = ParamSpec("Arguments")
 Series = Callable[Concatenate[Panel, Arguments], FloatArray]
 
-_kept: ContextVar[dict[tuple[Any, ...], FloatArray] | None] = ContextVar("kept", default=None)
+_series: ContextVar[dict[tuple[Any, ...], FloatArray] | None] = ContextVar("series", default=None)
 
 
 @contextmanager
 def sharing() -> Iterator[None]:
-    """Keep shared series until the end of the block of code, in this thread."""
-    before = _kept.set({})
+    """Share series until the end of the ``with`` block, in this thread."""
+    before = _series.set({})
     try:
         yield
     finally:
-        _kept.reset(before)
+        _series.reset(before)
 
 
 def shared(series: Series[Arguments]) -> Series[Arguments]:
-    """Compute a panel's series once for each of its arguments within ``sharing``, anew everywhere else; read-only."""
+    """Compute a panel's series once per set of arguments within ``sharing``, anew elsewhere; read-only."""
 
     @wraps(series)
     def once(panel: Panel, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> FloatArray:
-        shared_now = _kept.get()
-        kept: dict[tuple[Any, ...], FloatArray] = {} if shared_now is None else shared_now
+        shared_now = _series.get()
+        computed: dict[tuple[Any, ...], FloatArray] = {} if shared_now is None else shared_now
         key = (series, panel, arguments, tuple(named.items()))
-        if key not in kept:
-            kept[key] = series(panel, *arguments, **named)
-            kept[key].flags.writeable = False
-        return kept[key]
+        if key not in computed:
+            computed[key] = series(panel, *arguments, **named)
+            computed[key].flags.writeable = False
+        return computed[key]
 
     return once

@@ -1,4 +1,4 @@
-"""Kernels: trailing windows, compiled; arrays of shape (n_tickers, n_sessions), one ticker contiguous.
+"""Trailing kernels: trailing windows, compiled; arrays of shape (n_tickers, n_sessions), one ticker contiguous.
 
 Each window is combined afresh, for many sessions at once: sums from the oldest to the newest value, extremes, which no
 order can change, from two halves. So the numbers are those of a window on its own, bit by bit.

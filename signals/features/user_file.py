@@ -1,4 +1,4 @@
-"""Own features: a user's Python file, run because the user named it on the command line, and never otherwise."""
+"""User file: a Python file of features, run because the user named it on the command line, and never otherwise."""
 
 import importlib.util
 import sys
@@ -60,5 +60,5 @@ def _executed(file: Path) -> ModuleType:
 def _features_of(module: ModuleType) -> tuple[Feature, ...]:
     if hasattr(module, WANTED):
         return tuple(getattr(module, WANTED))
-    found = (value for value in vars(module).values() if isinstance(value, Feature))
-    return tuple(value for value in found if value.formula.__module__ == module.__name__)
+    features = (value for value in vars(module).values() if isinstance(value, Feature))
+    return tuple(value for value in features if value.formula.__module__ == module.__name__)

@@ -1,4 +1,4 @@
-"""Windows: what a trailing window says besides its mean and its extremes; one array a bar field, sessions × tickers.
+"""Window statistics: what a trailing window says besides its mean and extremes; arrays of sessions × tickers.
 
 As in ``signals.features.trailing_windows`` a NaN in the window gives NaN, and so do the first ``window`` − 1 rows. A
 ratio that would divide by nothing, as in a window without any movement, is NaN, never the rounding of a sum.
@@ -49,8 +49,8 @@ def trailing_correlation(x: FloatArray, y: FloatArray, window: int) -> FloatArra
     """Pearson correlation over the last ``window`` rows; NaN where either does not vary."""
     from signals.features.window_kernels import correlations
 
-    found = correlations(by_ticker(x), by_ticker(y), window).T
-    return where_moving(np.clip(where_moving(found, x, window), -1.0, 1.0), y, window)
+    correlation = correlations(by_ticker(x), by_ticker(y), window).T
+    return where_moving(np.clip(where_moving(correlation, x, window), -1.0, 1.0), y, window)
 
 
 def where_moving(numbers: FloatArray, values: FloatArray, window: int) -> FloatArray:

@@ -2,7 +2,7 @@
 
 Ten of price, forty technical, ten of volume, fifteen of momentum, ten of volatility and ten of patterns. Row *t* uses
 bars of sessions ≤ *t* of its own ticker only, and every feature is free of the scale of prices and of volumes: a price
-is told as a fraction of the close of *t*, a volume as a fraction of others. Names and conventions are those of TA-Lib
+is given as a fraction of the close of *t*, a volume as a fraction of others. Names and conventions are those of TA-Lib
 where it has the feature, with three differences, the same everywhere:
 
 - **Gaps.** A feature is NaN unless every bar that its definition reads was printed.

@@ -53,7 +53,7 @@ def pivot_distance(panel: Panel) -> FloatArray:
 
 @feature(group="pattern", warm_up=19)
 def trend_slope_20(panel: Panel) -> FloatArray:
-    """Slope a session of the least-squares line through the last 20 closes ÷ close."""
+    """Slope per session of the least-squares line through the last 20 closes ÷ close."""
     close = bars(panel, "close")
     return linear_slope(close, 20) / close
 

@@ -1,4 +1,4 @@
-"""Volatility features: a year's volatility from closes, from ranges, and from both; a year has 252 sessions.
+"""Volatility features: annualised volatility from closes, from ranges, and from both; 252 sessions per year.
 
 Variances from ranges assume bars whose open and close lie between low and high; where that fails and a variance comes
 out negative it is NaN.
