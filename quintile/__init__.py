@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from portfolio.rules import TradingRules
     from quintile.bar_frames import features, load_bars, load_inputs
     from quintile.frozen_version import FrozenVersion, freeze, load_version
+    from quintile.lookup import load_run, load_strategy
     from quintile.own_weights import Backtest, backtest
-    from quintile.research import compare_books, evaluate, load_run, load_strategy, prove, run, walk_forward
+    from quintile.research import compare_books, evaluate, prove, run, walk_forward
     from quintile.trading_desk import decide, paper
     from signals.features import Computing
     from signals.score_metrics import information_coefficient
@@ -98,8 +99,9 @@ _HOMES = {
     "portfolio.rules": "TradingRules",
     "quintile.bar_frames": "features load_bars load_inputs",
     "quintile.frozen_version": "FrozenVersion freeze load_version",
+    "quintile.lookup": "load_run load_strategy",
     "quintile.own_weights": "Backtest backtest",
-    "quintile.research": "compare_books evaluate load_run load_strategy prove run walk_forward",
+    "quintile.research": "compare_books evaluate prove run walk_forward",
     "quintile.trading_desk": "decide paper",
     "signals.features": "Computing",
     "signals.score_metrics": "information_coefficient",

@@ -14,7 +14,7 @@ from quintile.bar_frames import Bars, inputs_for, recorded_request
 from quintile.frozen_version import FrozenVersion
 from quintile.progress_display import shown_progress
 from signals.score_file import scores_of_table
-from strategy.definitions.spec import DEFAULT_STRATEGY, StrategySpec, load_spec, override
+from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.evaluate import evaluate as evaluate_given
 from strategy.pipeline import run as run_strategy
 from strategy.proofs.checks import ProveOptions
@@ -30,7 +30,7 @@ from strategy.walk_forward.walk import walk
 from strategy.walk_forward.walk_result import WalkForward
 from strategy.walk_forward.walk_settings import WalkSettings
 
-__all__ = ["compare_books", "evaluate", "load_run", "load_strategy", "prove", "run", "walk_forward"]
+__all__ = ["compare_books", "evaluate", "prove", "run", "walk_forward"]
 
 JUDGED_BY = "quintile_long_short"  # reads the order of scores alone
 
@@ -47,54 +47,6 @@ class WalkOptions(TypedDict, total=False):
     combinatorial: tuple[int, int]
     store: str | Path
     quiet: bool
-
-
-def load_strategy(
-    strategy: str | Path = DEFAULT_STRATEGY, overrides: Mapping[str, object] | None = None
-) -> StrategySpec:
-    """Read a shipped strategy or a TOML file, some of its numbers replaced.
-
-    Parameters
-    ----------
-    strategy : str or Path
-        ``"filter_negative"``, ``"quintile_long_short"``, or a file that ``quintile new`` wrote.
-    overrides : mapping of str to object, optional
-        Values by dotted key; None unsets an optional key.
-
-    Raises
-    ------
-    ValueError
-        If there is no such strategy or key, or a value is not allowed.
-
-    Examples
-    --------
-    >>> qt.load_strategy("filter_negative", {"portfolio.k": 0.1}).portfolio.k
-    0.1
-    """
-    return override(load_spec(strategy), overrides or {})
-
-
-def load_run(run: str = "latest", *, store: str | Path = DEFAULT_STORE) -> Run:
-    """Open a run that was made before.
-
-    Parameters
-    ----------
-    run : str
-        Its id, the beginning of it, or ``"latest"``.
-    store : str or Path
-        Folder of runs.
-
-    Raises
-    ------
-    RunError
-        If none or several are called so.
-
-    Examples
-    --------
-    >>> qt.load_run(run.folder.run_id, store=store).strategy
-    'filter_negative'
-    """
-    return Run(RunStore(Path(store)).find(run))
 
 
 def run(
