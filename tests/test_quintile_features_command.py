@@ -40,5 +40,5 @@ def test_features_are_told_and_kept(bars: str, tmp_path: Path) -> None:
 def test_nothing_is_kept_where_nothing_is_wanted(bars: str, tmp_path: Path) -> None:
     assert told(bars, "--no-cache", "--dtype", "float64")["tickers"] == 8
     assert not (tmp_path / "data" / ".features").exists()
-    with pytest.raises(ValueError, match="--out says where features are kept, --no-cache that they are not"):
+    with pytest.raises(ValueError, match="--out sets the cache folder and --no-cache turns the cache off"):
         told(bars, "--no-cache", "--out", str(tmp_path))
