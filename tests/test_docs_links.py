@@ -89,6 +89,14 @@ def test_every_path_and_module_that_a_page_names_is_there(page: Path) -> None:
     assert missing_modules(text) == []
 
 
+def test_every_test_that_a_page_names_is_there() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    for page in PAGES:
+        if page.name not in HISTORY:
+            named = re.findall(r"`(test_\w+)(?:\[[^`]*\])?`", page.read_text(encoding="utf-8"))
+            assert [name for name in named if f"def {name}(" not in sources] == [], page.name
+
+
 def test_what_is_not_there_is_found() -> None:
     text = "`strategy/prove/twins/` and `market/panel.py`; `market.panel.Panel`, `market.pannel`, `core.files.no_word`"
     assert missing_paths(text) == ["strategy/prove/twins"]
