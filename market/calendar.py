@@ -71,6 +71,13 @@ def exchange_sessions(exchange: str, *, start: pd.Timestamp, end: pd.Timestamp) 
 
     They are cached beside the stored data sets, where there are any: computing a calendar takes a third of a second.
 
+    Parameters
+    ----------
+    exchange : str
+        Market identifier code, e.g. ``"XNYS"``.
+    start, end : Timestamp
+        First and last date.
+
     Raises
     ------
     ValueError

@@ -150,11 +150,16 @@ def integrated_gradients(
     sample: ImportanceSample | None = None,
     progress: Count | None = None,
 ) -> SequenceImportance:
-    """Shares of the attributions by feature and by third of the sequence; parameters as above.
-
-    Progress counts steps of the integral.
+    """Shares of the attributions by feature and by third of the sequence.
 
     The path runs from the sequence of training means (zeros after scaling) straight to the window.
+
+    Parameters
+    ----------
+    model, windows, sessions, sample
+        As for :func:`permutation_importance`.
+    progress : callable, optional
+        Called with the steps of the integral done and their number.
 
     References
     ----------

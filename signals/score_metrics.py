@@ -35,7 +35,6 @@ __all__ = [
     "summarize_ic",
 ]
 
-
 Correlation = Literal["spearman", "pearson"]
 
 

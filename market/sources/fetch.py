@@ -111,6 +111,19 @@ def fetch(
 ) -> tuple[Commit, Fetched]:
     """Fetch daily bars, dividends and splits and store them as data set ``name``.
 
+    Parameters
+    ----------
+    tickers : sequence of str
+        In the vendor's spelling.
+    name : str
+        Name of the data set.
+    start, end : str or None
+        ISO dates, both included; None is an open side.
+    resume : bool
+        Continue an unfinished fetch of the same name and dates.
+    options : FetchOptions, optional
+        Batches, retries and progress.
+
     Raises
     ------
     SourceError
@@ -158,6 +171,19 @@ def fetch_rows(
     options: FetchOptions,
 ) -> Fetched:
     """Fetch the bars of all tickers that can be had; they are saved in ``folder`` as they arrive.
+
+    Parameters
+    ----------
+    tickers : sequence of str
+        In the vendor's spelling.
+    folder : Path
+        Folder of the ledger and of the bars that have arrived.
+    span : tuple of str or None
+        First and last date, ISO, both included; None is an open side.
+    resume : bool
+        Continue the unfinished fetch in that folder.
+    options : FetchOptions
+        Batches, retries and progress.
 
     Raises
     ------

@@ -21,6 +21,15 @@ MAX_THREADS = 4  # more are answered with a rate limit
 def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, point_in_time: bool = False) -> Panel:
     """Load daily bars of tickers from ``start`` to ``end``, both included, adjusted by Adj Close.
 
+    Parameters
+    ----------
+    tickers : list of str
+        In Yahoo's spelling.
+    start, end : str or None
+        ISO dates; None is an open side.
+    point_in_time : bool
+        The caller's word that dead names are among the tickers.
+
     Raises
     ------
     SourceError

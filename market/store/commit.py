@@ -56,6 +56,19 @@ def import_bars(
 ) -> Commit:
     """Store the bars of a file or folder as data set ``name``; if there is one, as its next version in full.
 
+    Parameters
+    ----------
+    path : str or Path
+        A file or folder that :func:`market.load_bars` takes.
+    name : str
+        Name of the data set.
+    licence : str
+        Terms under which the bars may be used.
+    point_in_time : bool
+        The caller's word that the bars hold dead names too.
+    home : Path, optional
+        Folder of all data sets; ``store_home()`` by default.
+
     Raises
     ------
     SourceError, BarsError
@@ -71,6 +84,15 @@ def import_bars(
 def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Commit:
     """Add the bars of a file or folder to data set ``name``: new sessions, new tickers, restated numbers.
 
+    Parameters
+    ----------
+    path : str or Path
+        A file or folder that :func:`market.load_bars` takes.
+    name : str
+        Name of the data set.
+    home : Path, optional
+        Folder of all data sets; ``store_home()`` by default.
+
     Raises
     ------
     SourceError
@@ -84,6 +106,17 @@ def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Com
 
 def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, extend: bool = False) -> Commit:
     """Commit rows as the next version: in place of what is there, or with ``extend`` on top of it.
+
+    Parameters
+    ----------
+    folder : DataFolder
+        The data set.
+    rows : LongBars
+        Rows in any order.
+    provenance : Provenance
+        Where they came from.
+    extend : bool
+        Merge them with the stored rows instead of replacing those.
 
     Raises
     ------
@@ -115,7 +148,17 @@ def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, e
 
 
 def commit_repair(folder: DataFolder, rows: LongBars, changes: Sequence[Change]) -> Commit:
-    """Commit repaired rows as the next version, with every change listed."""
+    """Commit repaired rows as the next version, with every change listed.
+
+    Parameters
+    ----------
+    folder : DataFolder
+        The data set.
+    rows : LongBars
+        All its rows, repaired.
+    changes : sequence of Change
+        What was repaired, by ticker.
+    """
     with folder.locked():
         provenance = folder.find().provenance
         return _commit(folder, in_key_order(rows), provenance, kind="fix", changes=tuple(changes), added=0)
@@ -129,7 +172,24 @@ def read_rows(
     start: str | None = None,
     end: str | None = None,
 ) -> LongBars:
-    """Read the rows of ``_read_years`` as one, in key order."""
+    """Read stored rows of the years from ``start`` to ``end``, in key order.
+
+    Parameters
+    ----------
+    folder : DataFolder
+        The data set.
+    version : Version
+        One of its versions.
+    fields : sequence of str, optional
+        Fields to read; all by default.
+    start, end : str, optional
+        ISO dates; the rows of a year come whole.
+
+    Raises
+    ------
+    SourceError
+        If a file is missing or damaged, a field unknown, or no year left.
+    """
     return in_key_order(join_bars(_read_years(folder, version, fields=fields, start=start, end=end)))
 
 
@@ -137,6 +197,15 @@ def stored_bars(
     folder: DataFolder, version: Version, *, start: str | None = None, end: str | None = None
 ) -> tuple[LongBars, ...]:
     """Read the rows that make a panel, a part for each year between ``start`` and ``end``.
+
+    Parameters
+    ----------
+    folder : DataFolder
+        The data set.
+    version : Version
+        One of its versions.
+    start, end : str, optional
+        ISO dates; the rows of a year come whole.
 
     Raises
     ------

@@ -45,7 +45,17 @@ class PricePath:
 
 
 def walk_prices(shocks: Shocks, lifetimes: Lifetimes, *, planted_ic: float) -> PricePath:
-    """Walk all names through the sessions; prices are read only after rounding to the cent."""
+    """Walk all names through the sessions; prices are read only after rounding to the cent.
+
+    Parameters
+    ----------
+    shocks : Shocks
+        What happens to every name in every session.
+    lifetimes : Lifetimes
+        Listings, takeovers and halts.
+    planted_ic : float
+        Mean rank IC of the oracle scores; 0 plants nothing.
+    """
     path = _empty_path(shocks, lifetimes)
     bars = Bars(close=np.full_like(path.close, np.nan), spread=np.full_like(path.close, np.nan), volume=path.volume)
     level = lifetimes.start_price

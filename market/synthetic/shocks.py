@@ -103,7 +103,17 @@ class Lifetimes:
 
 
 def draw_shocks(rng: np.random.Generator, settings: SyntheticSettings, sector: np.ndarray) -> Shocks:
-    """Draw what happens to every name in every session, whether or not it is listed."""
+    """Draw what happens to every name in every session, whether or not it is listed.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of every draw.
+    settings : SyntheticSettings
+        Numbers of sessions and names.
+    sector : array of int, shape (n_tickers,)
+        Sector of each name.
+    """
     shape = (settings.n_sessions, settings.n_tickers)
     beta = np.clip(rng.normal(1.0, 0.2, shape[1]), 0.5, 1.5)
     market_volatility, market = _market_returns(rng, shape[0])

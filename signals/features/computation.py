@@ -94,7 +94,17 @@ class _Block:
 
 
 def whole_frames(panel: Panel, features: Sequence[Feature], computing: Computing) -> dict[str, np.ndarray]:
-    """Compute distinct features, each of shape (n_sessions, n_tickers) with one ticker contiguous."""
+    """Compute distinct features, each of shape (n_sessions, n_tickers) with one ticker contiguous.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars.
+    features : sequence of Feature
+        Distinct ones.
+    computing : Computing
+        Budget, workers and the type of the result.
+    """
     frames = {feature.name: np.empty(panel.close.shape, computing.dtype, order="F") for feature in features}
     if computing.on == "threads":
         for _ in computed_pieces(panel, features, computing, homes=frames):

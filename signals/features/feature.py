@@ -59,7 +59,24 @@ class Feature:
 def feature(
     *, group: str, warm_up: int, same_as: Feature | None = None, cross_sectional: bool = False
 ) -> Callable[[Callable[[Panel], FloatArray]], Feature]:
-    """Make a ``Feature`` of the decorated function, named as the function, defined by its docstring."""
+    """Make a ``Feature`` of the decorated function, named as the function, defined by its docstring.
+
+    Parameters
+    ----------
+    group : str
+        Such as ``"momentum"``; features are listed by it.
+    warm_up : int
+        Sessions before the first one that can have a value.
+    same_as : Feature, optional
+        A feature with the same numbers, which is then computed once.
+    cross_sectional : bool
+        The formula compares tickers with each other, so it needs all of them at once.
+
+    Raises
+    ------
+    ValueError
+        If the function has no docstring.
+    """
 
     def register(formula: Callable[[Panel], FloatArray]) -> Feature:
         if not formula.__doc__:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
 from market.panel import Panel
 from market.returns import Execution, forward_returns
 from strategy.proofs.leaks.leak import HonestSetup, LeakPair
@@ -14,7 +15,7 @@ from strategy.proofs.shipped_pipeline import equity_at_fills
 
 __all__ = ["BOOK_LEAKS"]
 
-TARGET, LOOKBACK, SESSIONS_A_YEAR = 0.08, 20, 252
+TARGET, LOOKBACK = 0.08, 20
 SWITCH_SIGMAS = 2.0
 SAME_BAR = Execution(fill="close")
 
@@ -34,7 +35,7 @@ def _book_returns(weights: pd.DataFrame, panel: Panel) -> pd.Series:
 def _volatility_target(*, days_early: int) -> Overlay:
     def overlay(weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         returns = _book_returns(weights, panel).shift(-days_early)
-        volatility = returns.rolling(LOOKBACK).std() * np.sqrt(SESSIONS_A_YEAR)
+        volatility = returns.rolling(LOOKBACK).std() * np.sqrt(SESSIONS_PER_YEAR)
         scale = (TARGET / volatility).clip(0.5, 1.0)  # never up: a net exposure above 1 borrows
         return weights.mul(scale.where(scale.notna(), 1.0), axis=0)
 
