@@ -1,4 +1,4 @@
-"""``python -m strategy`` is ``quintile``."""
+"""``python -m quintile`` is ``quintile``."""
 
 from quintile.cli import main
 

@@ -53,8 +53,10 @@ def test_bars_to_verdict_ends_with_a_verdict(
 ) -> None:
     monkeypatch.delenv("QUINTILE_BARS", raising=False)
     monkeypatch.chdir(tmp_path)
-    (result,) = last_values(read(NOTEBOOKS[0]))
-    assert "<table" in result._repr_html_()
+    bars, result = last_values(read(NOTEBOOKS[0]))
+    for shown in (bars._repr_html_(), result._repr_html_()):
+        assert "<table" in shown
+        assert "<svg" in shown
     assert "EVIDENCE" in result._repr_html_()
 
 

@@ -11,7 +11,7 @@ import pytest
 from strategy.frozen.versions import VersionFolder
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = {"market", "signals", "models", "portfolio", "backtests", "strategy"}
+PACKAGES = {"core", "market", "signals", "models", "portfolio", "backtests", "strategy", "quintile"}
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +58,12 @@ def test_every_import_resolves_inside_the_installed_wheel(installed: Path, tmp_p
 
 
 def test_the_installed_command_line_works_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
-    helped = outside(["-m", "strategy", "--help"], installed, tmp_path)
+    helped = outside(["-m", "quintile", "--help"], installed, tmp_path)
     assert helped.returncode == 0, helped.stderr
-    outside(["-m", "strategy", "versions", "--definition", "page.md"], installed, tmp_path)
+    outside(["-m", "quintile", "versions", "--definition", "page.md"], installed, tmp_path)
     assert (tmp_path / "page.md").read_bytes() == (ROOT / "STRATEGY_DEFINITION.md").read_bytes()
 
 
 def test_a_version_verifies_from_the_installed_wheel(installed: Path, frozen: VersionFolder, tmp_path: Path) -> None:
-    verified = outside(["-m", "strategy", "verify", str(frozen.path)], installed, tmp_path)
+    verified = outside(["-m", "quintile", "verify", str(frozen.path)], installed, tmp_path)
     assert (verified.returncode, verified.stdout.splitlines()[1]) == (0, "SAME CODE AND ENVIRONMENT"), verified.stdout
