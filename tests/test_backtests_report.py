@@ -29,15 +29,16 @@ from backtests.report import (
     restate_proof,
     write_report,
 )
-from backtests.report.content import Table
+from backtests.report.content import Stamp, Table
 from backtests.report.formats import bps, count, date, percent, plus_minus, ratio, scientific
 from backtests.report.sections import all_sections, front_cards
 from backtests.report.sections.common_rows import compared
-from backtests.report.stamps import front_stamps
+from backtests.report.stamps import front_stamps, survivorship_stamp
 from backtests.report.theme import plain, thinned
 from backtests.statistics.metrics import drawdown_table, drawdowns, performance_summary
 from backtests.verdict import TrialStanding
 from market import Execution, PanelFacts
+from market.universe import Survivorship
 from signals.score_metrics import ic_by_quarter, summarize_ic
 from tests.random_evaluation import (
     EVIL,
@@ -262,6 +263,29 @@ def test_fills_that_nobody_can_trade_are_stamped_optimistic(report):
     assert "OPTIMISTIC" not in [stamp.label for stamp in front_stamps(report)]
     real = with_facts(report, replace(FACTS, synthetic=False))
     assert [stamp.label for stamp in front_stamps(real)] == ["NOT EVIDENCE", "SURVIVOR-BIASED"]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "label", "severity"),
+    [
+        ("SURVIVOR-BIASED", "SURVIVOR-BIASED", "caution"),
+        ("UNKNOWN", "SURVIVORSHIP UNKNOWN", "caution"),
+        ("DECLARED POINT-IN-TIME", "DECLARED POINT-IN-TIME", "note"),
+    ],
+)
+def test_only_a_plausible_declaration_of_point_in_time_is_no_caution(stamp, label, severity):
+    shown = survivorship_stamp(Survivorship(stamp=stamp, evidence="3 of 9 names stop trading."))
+    assert shown == Stamp(label=label, severity=severity, sentence="3 of 9 names stop trading.")
+
+
+def test_notes_run_from_the_verdict_over_training_and_books_to_the_run(report):
+    training = replace(report.provenance.training, notes=("Calibrated.",))
+    noted = with_provenance(report, training=training, notes=("Resumed.",))
+    book = report.evaluation.books["main"]
+    without = replace(book, diagnostics=book.diagnostics.assign(n_short=0))
+    verdict, calibrated, shorts, resumed = with_evaluation(noted, books={"main": without}).notes
+    assert (verdict, calibrated, resumed) == (report.verdict.trials_note, "Calibrated.", "Resumed.")
+    assert shorts.startswith("main picked no short name in 100 of 100 sessions")
 
 
 def test_page_one_holds_what_must_stand_beside_a_sharpe_ratio(report, parsed):
