@@ -28,7 +28,7 @@ class HoldoutSettings(Settings):
 
 
 def readable(request: "BarsRequest", holdout: HoldoutSettings | None) -> "BarsRequest":
-    """Return the request with its bars ending before the seal.
+    """End the bars of a request before the seal.
 
     Raises
     ------

@@ -24,7 +24,7 @@ PRICE_FIELDS = BAR_FIELDS[:4]
 
 
 def no_delistings() -> pd.DataFrame:
-    """Return the empty table of delistings: index ``ticker``, columns ``session`` and ``delisting_return``."""
+    """Empty table of delistings: index ``ticker``, columns ``session`` and ``delisting_return``."""
     columns = {"session": pd.Series(dtype="datetime64[ns]"), "delisting_return": pd.Series(dtype="float64")}
     return pd.DataFrame(columns, index=pd.Index([], name="ticker", dtype="str"))
 
@@ -128,11 +128,11 @@ class Panel:
         return self.close.notna()
 
     def until(self, session: pd.Timestamp | str) -> Self:
-        """Return what was known at the close of ``session``: no later row, no later delisting."""
+        """Cut the panel to what was known at the close of ``session``: no later row, no later delisting."""
         return self.between(None, session)
 
     def between(self, start: pd.Timestamp | str | None, end: pd.Timestamp | str | None) -> Self:
-        """Return the panel of the sessions from ``start`` to ``end``, both included; None is an open side."""
+        """Cut the panel to the sessions from ``start`` to ``end``, both included; None is an open side."""
         first = None if start is None else pd.Timestamp(start)
         last = None if end is None else pd.Timestamp(end)
         frames: dict[str, Any] = {name: frame.loc[first:last] for name, frame in self._frames()}
@@ -142,18 +142,18 @@ class Panel:
         return self._part(delistings=self.delistings[known], **frames)
 
     def of_columns(self, first: int, stop: int) -> Self:
-        """Return the panel of the tickers in columns ``first`` to ``stop`` − 1; bars are shared, not copied."""
+        """Take the tickers in columns ``first`` to ``stop`` − 1; bars are shared, not copied."""
         frames: dict[str, Any] = {name: frame.iloc[:, first:stop] for name, frame in self._frames()}
         gone = self.delistings
         known = gone if gone.empty else gone[gone.index.isin(frames["close"].columns)]
         return self._part(delistings=known, **frames)
 
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
-        """Return the panel with another universe, described in words for the report."""
+        """Replace the universe; ``described`` says for the report what it is."""
         return replace(self, universe=universe, facts=replace(self.facts, universe=described))
 
     def with_notes(self, *notes: str) -> Self:
-        """Return the panel with more findings among its facts."""
+        """Add findings to the notes of the facts."""
         return self._part(facts=replace(self.facts, notes=(*self.facts.notes, *notes)))
 
     def loaded_by(self, request: BarsRequest) -> Self:
@@ -161,7 +161,7 @@ class Panel:
         return self._part(request=request)
 
     def fingerprint(self) -> str:
-        """Return the sha256 of every number, date, ticker, basis and delisting of the panel, in hexadecimal."""
+        """Sha256 of every number, date, ticker, basis and delisting of the panel, in hexadecimal."""
         digest = hashlib.sha256(json.dumps(_header(self), sort_keys=True).encode())
         for name, frame in self._frames():
             digest.update(name.encode())
@@ -209,7 +209,7 @@ class Panel:
 def aligned_frame(
     values: np.ndarray, sessions: pd.DatetimeIndex, tickers: pd.Index, *, copy: bool = True
 ) -> pd.DataFrame:
-    """Return ``values`` (n_sessions, n_tickers) as a frame with the project's axis names, one ticker contiguous.
+    """Frame ``values`` (n_sessions, n_tickers) with the project's axis names, one ticker contiguous.
 
     Without ``copy`` the caller gives the values away: nobody may write to them any more.
     """

@@ -63,7 +63,7 @@ class Calibration:
     def apply(self, scores: pd.DataFrame) -> pd.DataFrame:
         """Turn scores into expected returns, in the order of the scores within each session; NaN stays.
 
-        A session whose scores are all equal, or which has one, says nothing about differences: every name is given
+        A session whose scores are all equal, or which has one, has no differences to learn from: every name is given
         the level.
         """
         z = _within_session_z(scores.to_numpy(dtype=np.float64))

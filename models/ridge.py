@@ -112,7 +112,7 @@ def _blocks(windows: Windows, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np
         x = _centred(windows.x[block].double().cpu().numpy(), mask)
         y = _centred(windows.y[block].double().cpu().numpy()[:, :, None], mask)
         variance = (y * y).sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
-        mask = mask & (variance > 0.0)  # a session of equal returns teaches nothing
+        mask = mask & (variance > 0.0)  # a session of equal returns has no ranking to learn
         labelled_cells = mask[:, :, 0]
         z = y / np.sqrt(np.where(variance > 0.0, variance, 1.0))
         yield x[labelled_cells], z[labelled_cells][:, 0]

@@ -4,8 +4,8 @@
     versions/<fingerprint>.json  one version: parts, files, sources, changes; never altered
     files/<content>.parquet    numbers, shared by versions; never altered
 
-A commit writes files, then the version, then renames the manifest: whoever reads, or is killed, at any moment meets the
-old state or the new one. Writers take turns; what a killed one left is swept away by the next.
+A commit writes files, then the version, then renames the manifest: at any moment a
+reader sees the old state or the new one. Writers take turns; the next one removes what a killed one left.
 """
 
 from collections.abc import Iterator

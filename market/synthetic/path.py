@@ -106,7 +106,7 @@ def _end_failures(path: PricePath, t: int) -> None:
 
 
 def _push(shocks: Shocks, scores: np.ndarray, t: int, planted_ic: float) -> np.ndarray:
-    """Return that the alpha, and the factor its holders share, add to the session after *t*."""
+    """Contribution of the alpha, and of the factor its holders share, to the return of the session after *t*."""
     following = min(t + 1, len(shocks.dispersion) - 1)
     loading = planted_ic * shocks.strength[t] + FACTOR_LOADING * shocks.alpha_factor[t]
     push: np.ndarray = np.where(np.isnan(scores), 0.0, scores) * (shocks.dispersion[following] * loading)

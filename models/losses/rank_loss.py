@@ -22,7 +22,7 @@ from models.model_settings import LossSettings
 
 __all__ = ["MIN_NAMES", "SessionLosses", "average_ranks", "rank_correlations", "session_losses", "soft_ranks"]
 
-MIN_NAMES = 5  # a session with fewer labelled names teaches and measures nothing
+MIN_NAMES = 5  # sessions with fewer labelled names enter neither loss nor metric
 BLOCK = 2**19  # pairwise differences formed at once: 2 MiB of float32, within a core's cache
 
 
