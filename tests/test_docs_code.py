@@ -162,14 +162,16 @@ def test_every_block_of_a_page_says_what_it_is(page: Path) -> None:
 
 def parse(line: Line) -> None:
     """Go through the options of a command line as the command line itself does, up to the call."""
-    context: Any = typer.main.get_command(app).make_context("quintile", line.words[1:])
     try:
+        context: Any = typer.main.get_command(app).make_context("quintile", line.words[1:])
         while hasattr(context.command, "resolve_command"):
             rest = [*context._protected_args, *context.args]
             if not rest and line.is_mention:
                 return
             name, command, rest = context.command.resolve_command(context, rest)
             context = command.make_context(name, rest, parent=context)
+    except typer.Exit:  # it has said its version or its help
+        return
     except typer.BadParameter.__bases__ as error:
         if line.is_mention and type(error).__name__ in UNFINISHED:
             return
