@@ -68,7 +68,7 @@ def names(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     made = bench.copied(tmp_path_factory.mktemp("face"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("backtests.evaluation.N_RANDOM", 5)
-        patched.setattr("strategy.frozen.freeze.datetime", _past())
+        patched.setattr("strategy.frozen.freeze.datetime", past_clock())
         run, versions = qt.Run(made.run), made.versions
         found: dict[str, Any] = {
             "qt": qt,
@@ -86,7 +86,7 @@ def names(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     return found
 
 
-def _past() -> Any:
+def past_clock() -> Any:
     """A clock of before the bars, so that a version may decide on them on paper."""
 
     class Past(dt.datetime):
