@@ -164,11 +164,7 @@ def test_a_version_before_that_was_rewritten_breaks_the_chain(copy: VersionFolde
 
 def test_one_flipped_byte_in_any_deciding_module_is_named(copy: VersionFolder, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
-    for name in (
-        path.relative_to(ROOT)
-        for folder in PACKAGES
-        for path in (ROOT / folder).rglob("*.py")
-    ):
+    for name in (path.relative_to(ROOT) for folder in PACKAGES for path in (ROOT / folder).rglob("*.py")):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, tree / name)
     for name in ("portfolio/book.py", "models/networks/lstm.py", "market/panel.py", "strategy/learning/decide.py"):
