@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from core.errors import RunError
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.long_form import LongBars, long_bars
 from market.calendar import check_calendar
@@ -20,11 +21,22 @@ from market.universe import choose_universe
 from quintile.cli.options import bars_request
 from quintile.progress_display import shown_progress
 from signals.features import Computing, compute_features
+from strategy.runs.result import Run
 
-__all__ = ["Bars", "features", "inputs_for", "load_bars", "load_inputs", "recorded_request"]
+__all__ = [
+    "Bars",
+    "features",
+    "inputs_for",
+    "load_bars",
+    "load_inputs",
+    "recorded_request",
+    "require_loadable",
+    "with_universe",
+]
 
 Bars = Panel | Inputs
 FRAME = "a DataFrame"
+IN_MEMORY = "given in Python"
 
 
 def load_bars(
@@ -169,8 +181,29 @@ def inputs_for(bars: Bars, holdout: HoldoutSettings | None = None) -> Inputs:
 
 
 def recorded_request(bars: Bars) -> BarsRequest:
-    """What loads these bars again, for the record of a run; names no place for bars given in Python."""
-    return Inputs.of(bars).panel.request or BarsRequest(bars="given in Python")
+    """What loads these bars again, for the record of a run; names no place for bars in memory."""
+    return Inputs.of(bars).panel.request or BarsRequest(bars=IN_MEMORY)
+
+
+def require_loadable(run: Run) -> None:
+    """Refuse a run of bars that nothing loads again.
+
+    Raises
+    ------
+    RunError
+        If its bars were given in memory.
+    """
+    if run.folder.request.bars == IN_MEMORY:
+        raise RunError(
+            f"run {run.folder.run_id} was made of bars in memory, which nothing loads again: save them as a parquet "
+            "file, load that with qt.load_bars and run again"
+        )
+
+
+def with_universe(panel: Panel, universe: str) -> Panel:
+    """Bars that were loaded without a word on who may be held, with the universe of a run; others as they are."""
+    is_open = panel.request is not None and panel.request.universe == "all"
+    return choose_universe(panel, universe) if is_open and universe != "all" else panel
 
 
 def _between(rows: LongBars, start: str | None, end: str | None) -> LongBars:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from market.inputs import Inputs
-from quintile.bar_frames import Bars
+from quintile.bar_frames import Bars, require_loadable
 from quintile.progress_display import shown_progress
 from strategy.frozen.freeze import FreezeOptions
 from strategy.frozen.freeze import freeze as freeze_run
@@ -110,6 +110,7 @@ def freeze(
     >>> qt.freeze(run, "mine@1.1.0", versions=versions).name
     'mine@1.1.0'
     """
+    require_loadable(run)
     store = RunStore(run.folder.path.parents[1])
     with shown_progress(quiet=quiet) as progress:
         options = FreezeOptions(versions=Path(versions), with_bars=with_bars, notes=notes, progress=progress)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from core.parallel import Workers
 from portfolio.rules import TradingRules
-from quintile.bar_frames import Bars, inputs_for, recorded_request
+from quintile.bar_frames import Bars, inputs_for, recorded_request, require_loadable
 from quintile.frozen_version import FrozenVersion
 from quintile.progress_display import shown_progress
 from signals.score_file import scores_of_table
@@ -224,6 +224,8 @@ def compare_books(
     10
     """
     store = RunStore(run.folder.path.parents[1])
+    if bars is None:
+        require_loadable(run)
     inputs = None if bars is None else inputs_for(bars, run.folder.spec.holdout)
     with shown_progress(quiet=quiet) as progress:
         found = score_lineup(run.folder, store=store, inputs=inputs, optimised=optimised, progress=progress)
@@ -253,11 +255,13 @@ def prove(subject: Run | FrozenVersion, *, deep: bool = False, quiet: bool = Fal
     >>> qt.prove(run).verdict
     'PASS'
     """
+    if isinstance(subject, Run):
+        require_loadable(subject)
     with shown_progress(quiet=quiet) as progress:
         options = ProveOptions(deep=deep, progress=progress)
-        if isinstance(subject, FrozenVersion):
-            return prove_version(subject.folder, out=Path(DEFAULT_STORE), options=options)[0]
-        return prove_run(subject.folder, options=options)
+        if isinstance(subject, Run):
+            return prove_run(subject.folder, options=options)
+        return prove_version(subject.folder, out=Path(DEFAULT_STORE), options=options)[0]
 
 
 def _wide(scores: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from market.hedge import with_hedge
 from market.inputs import Inputs
 from market.sources import load_bars
 from market.sources.sectors import load_sectors
-from quintile.bar_frames import Bars, inputs_for
+from quintile.bar_frames import Bars, inputs_for, with_universe
 from quintile.frozen_version import FrozenVersion
 from strategy.frozen.run_version import open_frozen
 from strategy.learning.learn import own_checkpoint
@@ -36,7 +36,7 @@ def decide(
     run : Run
         A finished run with a model.
     bars : Panel or Inputs
-        Bars up to the last close, with history and with the run's universe.
+        Bars up to the last close, with history; loaded without a universe, they take that of the run.
     holdings : str, Path or Holdings, optional
         CSV file with ticker and shares, or ticker and weight; ``$CASH`` is cash.
     equity : float, optional
@@ -86,7 +86,8 @@ def paper(
     version : FrozenVersion
         Whose decisions are committed, in a log that only grows.
     bars : Panel or Inputs, optional
-        Bars up to the last close, later than the freeze; without them the log is only read.
+        Bars up to the last close, later than the freeze, whose universe is the version's unless they were loaded with
+        one; without bars the log is only read.
     store : str or Path
         Folder of runs; the log lies in it.
     allow_drift : bool
@@ -112,7 +113,7 @@ def paper(
     frozen = open_frozen(version.folder, TrialLog(Path(store)), allow_drift=allow_drift)
     log = open_paper(version.folder, Path(store))
     if bars is not None:
-        panel = inputs_for(bars, frozen.spec.holdout).panel
+        panel = with_universe(inputs_for(bars, frozen.spec.holdout).panel, version.folder.body["request"]["universe"])
         commit_decision(log, frozen, panel)
         score_fills(log, frozen, panel)
     return paper_record(log, frozen.spec.gates)
@@ -123,7 +124,7 @@ def _latest(run: Run, bars: Bars) -> Inputs:
     inputs, request = inputs_for(bars), run.folder.request
     if isinstance(bars, Inputs):
         return inputs
-    panel, sectors = inputs.panel, inputs.sectors
+    panel, sectors = with_universe(inputs.panel, request.universe), inputs.sectors
     if request.hedge is not None and run.folder.spec.portfolio.hedge not in panel.tickers:
         panel = with_hedge(panel, load_bars(request.hedge))
     if request.sectors is not None:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import quintile as qt
+from core.files import write_json
 from core.notebook_html import notebook_card, small_lines
 from quintile.progress_display import CellBars, shown_progress
 from tests.frozen_market import Bench
@@ -113,3 +114,24 @@ def test_nothing_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str])
     with shown_progress(quiet=True) as progress:
         progress("stage", 1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_run_of_bars_in_memory_says_what_it_cannot_do(
+    run: qt.Run, bench: Bench, tmp_path: Path, few_random_books: None
+) -> None:
+    bars = qt.load_bars(pd.read_parquet(bench.bars))
+    judged = qt.evaluate(run.scores, bars, store=tmp_path)
+    for refused in (qt.compare_books, qt.prove, lambda run: qt.freeze(run, "mine@1.0.0", versions=tmp_path)):
+        with pytest.raises(qt.errors.RunError, match="was made of bars in memory, which nothing loads again"):
+            refused(judged)
+    assert len(qt.compare_books(judged, bars).table) > 5
+
+
+def test_a_decision_on_bars_without_a_universe_takes_that_of_the_run(bench: Bench, tmp_path: Path) -> None:
+    folder = bench.copied(tmp_path).run
+    record = folder.record
+    write_json(folder.path / "run.json", record | {"request": record["request"] | {"universe": "top10"}})
+    run = qt.Run(folder)
+    told, chosen = (qt.decide(run, qt.load_bars(bench.bars, universe=universe)) for universe in ("all", "top10"))
+    pd.testing.assert_series_equal(told.weights, chosen.weights)
+    assert len(told.weights) <= 10
