@@ -52,7 +52,6 @@ TRAINING = (
     r"quintile run(?! --resume)(?!.*@)(?!.*yfinance)",
     r"quintile compare-books\b",
     r"quintile prove (filter_negative|latest)\b",
-    r"quintile replay\b",
     r"quintile --features my_features.py (run|prove)\b",
 )
 # What cannot run here, the reason, and the test that does the same work on a market of its own.
@@ -66,6 +65,7 @@ APART = {
     r"quintile prove --self-test": ("runs 41 leaks against every check", "test_strategy_prove.py"),
     r"quintile prove (20261121|\w+@)": ("minutes, and names a run that the reader has", "test_strategy_prove.py"),
     r"quintile run --resume": ("needs a run that was interrupted", "test_strategy_pipeline.py"),
+    r"quintile replay\b": ("reads the whole built-in market, which is small here", "test_strategy_replay.py"),
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
     r"quintile holdout open\b": ("opens a seal", "test_strategy_holdout.py"),
