@@ -17,7 +17,7 @@ from market.request import BarsRequest
 from market.synthetic import SyntheticSettings
 from quintile.cli.console import progress_bars
 from strategy.definitions.spec import StrategySpec, load_spec, override
-from strategy.studies.planted_alpha.cell_workers import measured
+from strategy.studies.planted_alpha.cell_workers import measure_cells
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
 from strategy.studies.planted_alpha.study_settings import BOOK, SMALL
 
@@ -60,7 +60,7 @@ def ic_section(chosen: argparse.Namespace) -> str:
     cells = ic_cells(range(1, chosen.seeds + 1), full=chosen.full)
     with progress_bars() as progress:
         cache, workers = CellCache(chosen.cells), Workers(count=chosen.workers)
-        measurements = measured(cells, cache=cache, stage="training", workers=workers, progress=progress)
+        measurements = measure_cells(cells, cache=cache, stage="training", workers=workers, progress=progress)
     size = "2 × 128 units, 90 sessions" if chosen.full else "1 × 32 units, 40 sessions, at most 30 epochs, patience 6"
     spent = sum(numbers["seconds"] or 0.0 for numbers in measurements)
     head = (

@@ -8,8 +8,9 @@ offender below it, and exits 1 if a measure fails.
   are listed while their share is within its limit too, and so are packages whose own median is over it.
 - Parameters are all that a signature names, ``*names`` and ``**settings`` too, without ``self`` and ``cls``. The
   ``__init__`` that a dataclass generates is in no source and not counted. More than six are allowed where a command
-  line is declared, which is a function of ``quintile/cli`` whose name ends in ``_command``, and in numba kernels, which take arrays one by one because compiled code takes no Python values. Kernels over six are
-  listed apart; a kernel is a function with a decorator whose name contains ``jit``, ``compiled`` or ``kernel``.
+  line is declared, which is a function of ``quintile/cli`` whose name ends in ``_command``, and in numba kernels, which
+  take arrays one by one because compiled code takes no Python values. Kernels over six are listed apart; a kernel is a
+  function with a decorator whose name contains ``jit``, ``compiled`` or ``kernel``.
 - Imports are those of the whole module: at its top, under ``if TYPE_CHECKING:`` and inside functions.
   ``from a import b`` imports ``a.b`` where that is a module, otherwise ``a``; a module of a package can be imported
   without its ``__init__``. What a ``__getattr__`` looks up in a table is no import. Of the modules that lie in a cycle
