@@ -24,7 +24,7 @@ from benchmarks.runner import Options, Ratio, Section, added_peak, fresh_peak, h
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
-from portfolio import Costs
+from portfolio.costs import Costs
 
 N_SESSIONS, N_NAMES = 2_520, 500
 N_BOOKS = 1_000

@@ -18,7 +18,7 @@ from benchmarks.runner import Options, Section, run_peer
 from benchmarks.runner.peers import PeerMissing
 from market import Execution, Panel, PanelFacts
 from market.panel import aligned_frame
-from portfolio import Costs
+from portfolio.costs import Costs
 
 N_SESSIONS, N_NAMES, VOLUME, CAPITAL = 60, 8, 5e6, 1e6
 CASES = {

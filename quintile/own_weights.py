@@ -62,7 +62,7 @@ class Backtest:
 
     def plot(self) -> Any:
         """Plotly figure of what one unit grew to, net and gross of costs, and in the equal-weighted market."""
-        from backtests.report.figures import curves_figure
+        from backtests.report.figures.curves_figures import curves_figure
 
         returns = self.returns
         return curves_figure(returns[["net", "gross"]], returns["market"])

@@ -12,7 +12,9 @@ from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.many_books import Case
 from backtests.report.book_report import BookReport, book_report
 from backtests.report.content import SEVERITIES, Card, Part, Picture, Section, Stamp, Table
-from backtests.report.figures import Dial, dial_figure, gaps_figure, wealth_figure
+from backtests.report.figures.baseline_figures import gaps_figure
+from backtests.report.figures.books_figures import wealth_figure
+from backtests.report.figures.what_if_figures import Dial, dial_figure
 from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.html_page import HtmlPage, render_page
 from backtests.report.run_provenance import Span

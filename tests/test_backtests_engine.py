@@ -12,8 +12,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from backtests import run_backtest, trading_summary
+from backtests.breakdown.trading_summary import trading_summary
 from backtests.engine import backtest as backtest_module
+from backtests.engine.backtest import run_backtest
 from backtests.engine.due_weights import due_weights
 from backtests.engine.ledger import keep_ledger
 from backtests.engine.vectorbt_engine import TARGET_AMOUNT, TARGET_PERCENT, vectorbt_equity
@@ -21,7 +22,7 @@ from backtests.statistics.metrics import sharpe_ratio
 from core.errors import ParityError, UnsupportedBookError
 from market import Execution
 from market.panel import aligned_frame
-from portfolio import Costs
+from portfolio.costs import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
 
 SEEDS = st.integers(0, 10_000)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from backtests import run_backtest
 from backtests.breakdown.attribution import leg_returns
+from backtests.engine.backtest import run_backtest
 from backtests.engine.due_weights import due_weights
 from backtests.engine.frictions import borrow_rates, night_years
 from backtests.engine.ledger import keep_ledger
@@ -20,7 +20,7 @@ from backtests.report.sections.front_section import parity_words
 from core.errors import UnsupportedBookError
 from market import Execution
 from market.panel import aligned_frame
-from portfolio import Costs
+from portfolio.costs import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
 from tests.oracles.share_ledger import twin_ledger
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.breakdown.held_clusters import MAX_NAMES, held_clusters
-from backtests.report.figures import clusters_figure
+from backtests.report.figures.clusters_figures import clusters_figure
 from market.panel import aligned_frame
 from tests.oracles.markets import panel_of
 

@@ -11,7 +11,7 @@ from backtests.engine.kernel import _pairwise_sum, know_last, row_of_first
 from backtests.engine.ledger import keep_ledger
 from market import Execution, forward_returns
 from market.panel import aligned_frame
-from portfolio import Costs
+from portfolio.costs import Costs
 from tests.oracles.markets import delisting_table, panel_of, random_panel, random_weights
 from tests.oracles.recursion import recursion_equity
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests import performance_summary
 from backtests.statistics import metrics
+from backtests.statistics.metrics import performance_summary
 
 NUMBERS = (
     metrics.annual_return,

@@ -10,7 +10,9 @@ from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import decide_book, decide_weights, traded_part
 from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
-from portfolio import RiskSettings, build_book, kill_switches, scale_weights, switch_off, volatility_scale
+from portfolio.book import build_book
+from portfolio.book_settings import RiskSettings
+from portfolio.risk import kill_switches, scale_weights, switch_off, volatility_scale
 from strategy.definitions.spec import load_spec, override
 from strategy.evaluate import evaluate
 from strategy.runs.context import RunContext
@@ -166,7 +168,7 @@ def test_the_book_is_flat_only_where_an_event_says_so(book):
 
 
 def test_a_switch_that_fires_empties_what_is_held_in_the_next_session(book, market, spec):
-    from backtests import run_backtest
+    from backtests.engine.backtest import run_backtest
 
     result = run_backtest(market.panel, book.weights, execution=spec.execution, costs=spec.costs)
     sessions = market.panel.sessions

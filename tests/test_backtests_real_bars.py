@@ -3,12 +3,14 @@
 import pandas as pd
 import pytest
 
-from backtests import run_backtest
+from backtests.engine.backtest import run_backtest
 from market import Execution, Panel
 from market.sources import load_bars
 from market.synthetic import synthetic_market
 from market.universe import choose_universe
-from portfolio import BookSettings, Costs, build_book
+from portfolio.book import build_book
+from portfolio.book_settings import BookSettings
+from portfolio.costs import Costs
 from strategy.definitions.spec import load_spec
 from strategy.studies.book_comparison import book_lineup
 

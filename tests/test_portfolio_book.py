@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from market import listed
 from market.panel import aligned_frame
-from portfolio import BookSettings, Costs, build_book, keep_cash, limit_positions, position_limits, smooth_weights
+from portfolio.book import build_book
+from portfolio.book_settings import BookSettings
+from portfolio.constraints import keep_cash, limit_positions, position_limits
+from portfolio.costs import Costs
+from portfolio.ewma import smooth_weights
 from tests.oracles.books import slow_smoothing, slow_targets
 from tests.oracles.markets import delisting_table, panel_of, random_panel
 

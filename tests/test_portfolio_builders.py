@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from portfolio import BookSettings, select_sides, target_weights
+from portfolio.book_settings import BookSettings
+from portfolio.builders import target_weights
+from portfolio.selection import select_sides
 from tests.oracles.books import slow_targets
 
 SEEDS = st.integers(0, 10_000)

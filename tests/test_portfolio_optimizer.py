@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from core.errors import MissingExtraError
 from market.panel import aligned_frame
-from portfolio import OPTIMIZED, BookSettings, OptimizerSettings, build_book, rebalances
+from portfolio.book import build_book
+from portfolio.book_settings import OPTIMIZED, BookSettings, OptimizerSettings
+from portfolio.optimizer import rebalances
 from portfolio.problem import Problem
 from tests.oracles.markets import panel_of, random_panel
 

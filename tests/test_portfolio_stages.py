@@ -7,18 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market import listed
-from portfolio import (
-    STAGES,
-    BookSettings,
-    build_book,
-    gate_by_rank,
-    level_beta,
-    level_legs,
-    level_sectors,
-    target_weights,
-    trailing_beta,
-    trailing_volatility,
-)
+from portfolio.book import STAGES, build_book
+from portfolio.book_settings import BookSettings
+from portfolio.builders import target_weights
+from portfolio.gate import gate_by_rank
+from portfolio.neutral import level_beta, level_legs, level_sectors
+from portfolio.trailing_risk import trailing_beta, trailing_volatility
 from tests.oracles.markets import panel_of, random_panel
 from tests.test_portfolio_book import flat_panel, random_case, scores_on
 from tests.test_portfolio_builders import frame_of, random_scores

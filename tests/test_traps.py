@@ -126,7 +126,7 @@ import torch
 
 import backtests.engine.backtest
 import backtests.engine.vectorbt_engine
-from backtests import run_backtest
+from backtests.engine.backtest import run_backtest
 from backtests.statistics import metrics
 from backtests.statistics.metrics import sharpe_ratio
 from backtests.tearsheet import render_tearsheet

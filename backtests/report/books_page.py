@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Stamp, Table
-from backtests.report.figures import curves_figure
+from backtests.report.figures.curves_figures import curves_figure
 from backtests.report.formats import percent, plus_minus, ranged, ratio
 from backtests.report.html_page import HtmlPage, render_page
 from core.files import write_text

@@ -134,7 +134,7 @@ class Run:
 
     def plot(self) -> Any:
         """Plotly figure of what one unit grew to in each book, net of costs, and in the equal-weighted market."""
-        from backtests.report.figures import curves_figure
+        from backtests.report.figures.curves_figures import curves_figure
 
         returns = self.returns
         books = [name for name in returns if str(name).endswith(" net")]

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from portfolio import BookSettings
+from portfolio.book_settings import BookSettings
 
 
 def slow_targets(scores: pd.DataFrame, settings: BookSettings, *, round_trip: float = 0.0) -> pd.DataFrame:

@@ -7,7 +7,8 @@ import pandas as pd
 from backtests.breakdown.book_study import BookStudy
 from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import factors_figure, legs_figure, sectors_figure
+from backtests.report.figures.holdings_figures import legs_figure
+from backtests.report.figures.what_if_figures import factors_figure, sectors_figure
 from backtests.report.formats import count, date, percent, ranged, ratio
 from backtests.statistics.factor_regression import FactorFit
 from core.intervals import Interval

@@ -4,7 +4,7 @@ import pandas as pd
 
 from backtests.comparison.baseline_comparison import BaselineComparison, RandomBooks, comparison_sentence
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import gaps_figure, random_figure, sharpe_ranges_figure
+from backtests.report.figures.baseline_figures import gaps_figure, random_figure, sharpe_ranges_figure
 from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import RANGE_CONVENTION, range_frame

@@ -8,19 +8,17 @@ import pandas as pd
 from backtests.breakdown.book_study import BookStudy
 from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import (
-    beta_figure,
-    beta_ranges_figure,
+from backtests.report.figures.baseline_figures import sharpe_ranges_figure
+from backtests.report.figures.books_figures import (
     drawdown_distribution_figure,
     drawdown_figure,
-    effective_names_figure,
     exposure_figure,
     largest_weight_figure,
     names_figure,
     paid_costs_figure,
-    sharpe_ranges_figure,
     turnover_figure,
 )
+from backtests.report.figures.holdings_figures import beta_figure, beta_ranges_figure, effective_names_figure
 from backtests.report.formats import count, date, percent, ranged, ratio
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from backtests.breakdown.held_clusters import Clusters
 from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section
-from backtests.report.figures import clusters_figure
+from backtests.report.figures.clusters_figures import clusters_figure
 from backtests.report.formats import ratio
 
 __all__ = ["clusters_section"]

@@ -7,7 +7,7 @@ import pandas as pd
 from backtests.comparison.baseline_comparison import comparison_sentence
 from backtests.report.book_report import BookReport
 from backtests.report.content import Card, Part, Picture, Section, Table
-from backtests.report.figures import wealth_figure
+from backtests.report.figures.books_figures import wealth_figure
 from backtests.report.formats import count, percent, ranged, ratio, scientific
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import (

@@ -4,7 +4,7 @@ import pandas as pd
 
 from backtests.breakdown.signal_study import ModelStudy
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import permutation_figure, position_figure
+from backtests.report.figures.study_figures import permutation_figure, position_figure
 from backtests.report.formats import count, percent, plus_minus, ratio
 from backtests.report.page import Page
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import scale_figure, switches_figure
+from backtests.report.figures.curves_figures import scale_figure, switches_figure
 from backtests.report.formats import count, date, percent, ratio
 
 __all__ = ["overlays_section"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import regime_figure
+from backtests.report.figures.books_figures import regime_figure
 from backtests.report.formats import count, percent, plus_minus
 from backtests.report.sections.common_rows import TOO_FEW
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import curves_figure
+from backtests.report.figures.curves_figures import curves_figure
 from backtests.report.formats import bps, count, percent, plus_minus, ratio
 from backtests.report.page import Page
 from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error

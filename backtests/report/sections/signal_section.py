@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import (
+from backtests.report.figures.signal_figures import (
     cumulative_ic_figure,
     decay_figure,
     ic_figure,

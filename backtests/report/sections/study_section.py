@@ -4,7 +4,7 @@ import pandas as pd
 
 from backtests.breakdown.signal_study import SignalStudy
 from backtests.report.content import Part, Picture, Table
-from backtests.report.figures import (
+from backtests.report.figures.study_figures import (
     calibration_figure,
     group_figure,
     ic_histogram_figure,

@@ -1,7 +1,7 @@
 """Section on training: losses, validation rank IC, and the epoch kept."""
 
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import learning_figure, loss_figure
+from backtests.report.figures.training_figures import learning_figure, loss_figure
 from backtests.report.formats import ratio, scientific
 from backtests.report.page import Page
 from backtests.report.run_provenance import TrainingReport

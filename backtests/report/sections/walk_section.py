@@ -3,7 +3,7 @@
 import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import folds_figure
+from backtests.report.figures.walk_figures import folds_figure
 from backtests.report.formats import count, plus_minus, ratio
 from backtests.report.page import Page
 from backtests.walk_study import WalkStudy, walk_sentence

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures import Dial, dial_figure, frontier_figure, stress_figure
+from backtests.report.figures.what_if_figures import Dial, dial_figure, frontier_figure, stress_figure
 from backtests.report.formats import percent, plus_minus, ratio
 from backtests.report.page import Page
 from backtests.sensitivity import CapacityCurve, WhatIfs

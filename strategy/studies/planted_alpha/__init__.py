@@ -3,9 +3,3 @@
 Planted markets measure how much of the alpha each learner recovers; null markets, the false positives of the verdict;
 the temperature study, the effect of the soft rank's τ. Nothing measured on a synthetic market enters a trial log.
 """
-
-from strategy.studies.planted_alpha.market_calibration import Calibration, calibrate_market, save_calibration
-from strategy.studies.planted_alpha.study_settings import PlantedAlphaSettings
-from strategy.studies.planted_alpha.temperature import RealBars
-
-__all__ = ["Calibration", "PlantedAlphaSettings", "RealBars", "calibrate_market", "save_calibration"]
