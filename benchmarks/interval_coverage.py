@@ -24,7 +24,7 @@ from backtests.statistics.bootstrap_intervals import (
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval
 from core.progress import ProgressCallback, silent
-from quintile.cli.console import progress_bars
+from quintile.progress_display import progress_bars
 from signals.score_metrics import summarize_ic
 
 BURN_IN = 500

@@ -15,7 +15,7 @@ from core.parallel import Workers
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from market.synthetic import SyntheticSettings
-from quintile.cli.console import progress_bars
+from quintile.progress_display import progress_bars
 from strategy.definitions.spec import StrategySpec, load_spec, override
 from strategy.studies.planted_alpha.cell_workers import measure_cells
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers

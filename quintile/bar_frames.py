@@ -18,7 +18,7 @@ from market.inputs import load_inputs as load_requested
 from market.panel import Panel
 from market.request import BarsRequest
 from market.universe import choose_universe
-from quintile.cli.options import bars_request
+from quintile.bar_requests import bars_request
 from quintile.progress_display import shown_progress
 from signals.features import Computing, compute_features
 from strategy.runs.result import Run

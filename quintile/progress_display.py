@@ -9,9 +9,8 @@ from importlib import import_module
 from typing import Any
 
 from core.progress import ProgressCallback, silent
-from quintile.cli.console import progress_bars
 
-__all__ = ["CellBars", "shown_progress"]
+__all__ = ["CellBars", "progress_bars", "shown_progress"]
 
 SECONDS_BETWEEN = 0.2  # drawing oftener floods the notebook's connection
 
@@ -46,6 +45,42 @@ class CellBars:
             for stage, (done, total, note) in self._stages.items()
         )
         return f"<table>{''.join(rows)}</table>"
+
+
+@contextmanager
+def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
+    """Show one bar for each stage on standard error while the block runs; nothing if ``quiet``."""
+    if quiet:
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", style="dim"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def advance(stage: str, done: int, total: int, note: str = "") -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total, note=note)
+            bars.update(tasks[stage], completed=done, total=total, note=note)
+
+        yield advance
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from core.errors import UniverseError
 from market import Panel
 from market.eligibility import Eligibility
 from market.universe import choose_universe
-from quintile.cli.options import absolute_universe
+from quintile.bar_requests import absolute_universe
 from tests.oracles.small_panels import panel_of, random_panel
 
 NAN = float("nan")

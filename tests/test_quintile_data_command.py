@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from quintile.cli.options import bars_request, located
+from quintile.bar_requests import bars_request, located
 from tests.oracles.small_runs import long_bars, quintile, refusal, small_market
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quintile.bar_requests import bars_request
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -20,7 +21,6 @@ from quintile.cli.options import (
     Strategy,
     Universe,
     Verbose,
-    bars_request,
     command_line,
     run_store,
 )
@@ -71,7 +71,7 @@ def compare_books_command(
     verbose: Verbose = False,
 ) -> None:
     """Compare every book builder on the same scores: table, equity curves; each book counts as a trial."""
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.studies.book_comparison import compare_books, write_comparison
 
     store = run_store(out)

@@ -1,48 +1,11 @@
-"""Console: progress bars and tables of the command line."""
+"""Console: tables of the command line, and a finished run on the terminal."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
-from core.progress import ProgressCallback, silent
+if TYPE_CHECKING:
+    from strategy.runs.store import RunFolder
 
-__all__ = ["progress_bars", "table"]
-
-
-@contextmanager
-def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
-    """Show one bar for each stage on standard error while the block runs; nothing if ``quiet``."""
-    if quiet:
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:<22}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("eta"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
-
-        def advance(stage: str, done: int, total: int, note: str = "") -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, note=note)
-            bars.update(tasks[stage], completed=done, total=total, note=note)
-
-        yield advance
+__all__ = ["print_summary", "table"]
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
@@ -57,3 +20,28 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         drawn.add_row(*[Text(cell) for cell in row])
     Console().print(drawn)
+
+
+def print_summary(folder: "RunFolder", *, verbose: bool) -> None:
+    """Print the verdict, headline numbers, other books and baselines, and the path of the report."""
+    from strategy.runs.result import Run, headline_rows
+
+    metrics = folder.metrics
+    print(metrics["headline"]["sentence"])
+    table("", [folder.record["strategy"], folder.run_id], [list(row) for row in headline_rows(metrics["headline"])])
+    for name, correlation in metrics["recovery"].items():
+        print(f"recovery of the planted signal, {name}: {correlation['pearson']:.3f}")
+    if verbose:
+        _print_books(metrics["books"])
+    print(f"report  {Run(folder).report}")
+
+
+def _print_books(books: dict[str, dict[str, float | None]]) -> None:
+    names = list(books)
+    keys = [key for key, value in books[names[0]].items() if isinstance(value, int | float)]
+    rows = [[key, *[_printed(books[name][key]) for name in names]] for key in keys]
+    table("", ["book", *names], rows)
+
+
+def _printed(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.4g}"

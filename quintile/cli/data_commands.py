@@ -59,7 +59,7 @@ def update_command(
     """Append newer bars to a data set; restatements of earlier bars are reported, never mixed in."""
     from market.sources.fetch import FetchOptions, update_from_yahoo
     from market.store import update_bars
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
 
     if source is not None:
         kept = update_bars(source, name=name)
@@ -108,7 +108,7 @@ def fetch_command(
 ) -> None:
     """Fetch daily bars from Yahoo Finance and store them as a named data set."""
     from market.sources.fetch import FetchOptions, fetch, read_tickers
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
 
     names = read_tickers(tickers)
     with progress_bars(quiet=quiet or as_json) as progress:

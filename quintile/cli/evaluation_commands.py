@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quintile.bar_requests import bars_request
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -22,7 +23,6 @@ from quintile.cli.options import (
     Start,
     Universe,
     Verbose,
-    bars_request,
     command_line,
     print_path,
     run_store,

@@ -59,7 +59,8 @@ def features_command(
 ) -> None:
     """Compute a feature set and cache it for later runs; cached features are only read."""
     from core.memory import memory_of
-    from quintile.cli.console import progress_bars, table
+    from quintile.cli.console import table
+    from quintile.progress_display import progress_bars
     from signals.catalogue.feature_coverage import featured
     from signals.features import Computing, cache_home
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from market.request import BarsRequest
     from strategy.runs.store import RunFolder, RunStore
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "Universe",
     "Verbose",
     "Vix",
-    "bars_request",
     "command_line",
     "interruptible",
     "print_path",
@@ -72,37 +70,6 @@ Assignments = Annotated[
 ]
 
 
-def located(source: str) -> str:
-    """Name bars so that a later command finds the same: a stored data set with its version, a file by absolute path."""
-    from market.store import find_version
-
-    stored = find_version(source)
-    if stored is not None:
-        return f"{stored[1].name}@{stored[1].fingerprint[:12]}"
-    return absolute(source)
-
-
-def absolute(source: str) -> str:
-    """Absolute path of an existing file; any other word unchanged."""
-    return str(Path(source).resolve()) if Path(source).exists() else source
-
-
-def absolute_universe(universe: str) -> str:
-    """A universe with the absolute path of its member file, if it has one; its filters unchanged."""
-    from market.eligibility import Eligibility
-
-    source = Eligibility.parse(universe).source
-    return absolute(source) + universe[len(source) :]
-
-
-def bars_request(bars: str, universe: str | None = None, **beside: Path | str | bool | None) -> "BarsRequest":
-    """The request that the options describe, files by absolute path."""
-    from market.request import BarsRequest
-
-    others: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
-    return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **others)
-
-
 @contextmanager
 def interruptible(store: "RunStore") -> Iterator[None]:
     """On Ctrl-C, print the command that resumes the run and exit with 130."""
@@ -129,7 +96,7 @@ def run_store(out: Path) -> "RunStore":
 
 def show_run(folder: "RunFolder", *, as_json: bool, verbose: bool) -> None:
     """Print a run's verdict and numbers, as tables or as JSON."""
-    from quintile.cli.summary import print_summary
+    from quintile.cli.console import print_summary
 
     if as_json:
         print(json.dumps(folder.metrics | {"run": folder.run_id, "folder": str(folder.path)}, indent=2))

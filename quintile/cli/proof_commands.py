@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quintile.bar_requests import bars_request
 from quintile.cli.options import (
     End,
     Json,
@@ -15,7 +16,6 @@ from quintile.cli.options import (
     Quiet,
     Start,
     Verbose,
-    bars_request,
     run_store,
 )
 from quintile.cli.run_commands import spec_of
@@ -100,7 +100,7 @@ def _trained(
 
 
 def _prove(folder: "RunFolder", options: "ProveOptions", *, quiet: bool) -> "tuple[Proof, Path]":
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.proofs.run_proof import prove_run
     from strategy.runs.proof_file import PROOF_FILE
 
@@ -118,7 +118,7 @@ def _prove_version(
     quiet: bool,
 ) -> "tuple[Proof, Path]":
     """Prove a frozen version on its own bars, or on the chosen bars and universe."""
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.proofs.run_proof import prove_version
 
     folder = find(version, versions)
@@ -129,7 +129,7 @@ def _prove_version(
 
 
 def _self_test(options: "ProveOptions", *, as_json: bool, quiet: bool) -> None:
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_honest_setup, self_test
 
     with progress_bars(quiet=quiet or as_json) as progress:

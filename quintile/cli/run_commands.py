@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quintile.bar_requests import bars_request
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -24,7 +25,6 @@ from quintile.cli.options import (
     Universe,
     Verbose,
     Vix,
-    bars_request,
     command_line,
     interruptible,
     run_store,
@@ -150,7 +150,7 @@ def _execute(
     spec: "StrategySpec", context: "RunContext", *, model: str | None, device: str, memory: int | None, quiet: bool
 ) -> "RunFolder":
     from market.inputs import load_inputs
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.pipeline import run
     from strategy.run_model import find_model, run_model
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quintile.cli.options import Json, Quiet, Verbose, bars_request, run_store
+from quintile.bar_requests import bars_request
+from quintile.cli.options import Json, Quiet, Verbose, run_store
 
 if TYPE_CHECKING:
     from strategy.studies.planted_alpha.market_calibration import Study
@@ -60,7 +61,8 @@ def calibrate_command(
 ) -> None:
     """Planted-alpha study: how much of a known alpha the pipeline recovers, and its false positives."""
     from core.parallel import Workers
-    from quintile.cli.console import progress_bars, table
+    from quintile.cli.console import table
+    from quintile.progress_display import progress_bars
     from strategy.studies.planted_alpha.market_calibration import calibrate_market, save_calibration
     from strategy.studies.planted_alpha.planted_page import write_page
     from strategy.studies.planted_alpha.study_tables import text_tables

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quintile.bar_requests import absolute_universe, located
 from quintile.cli.options import (
     Hedge,
     Json,
     Out,
     Quiet,
     Verbose,
-    absolute_universe,
     command_line,
-    located,
     print_rows,
     run_store,
     show_run,
@@ -47,7 +46,7 @@ def freeze_command(
     verbose: Verbose = False,
 ) -> None:
     """Freeze a finished run as a version: spec, weights and expected numbers, locked by their hashes."""
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.frozen.freeze import FreezeOptions, freeze
     from strategy.frozen.versions import Version
 
@@ -128,7 +127,7 @@ def replay_command(
 ) -> None:
     """Replay a version from its weights, compare every stage; exit 0 for the same numbers, else 1."""
     from market.inputs import load_inputs
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.frozen import replay as replaying
     from strategy.trials.log import TrialLog
 
@@ -234,7 +233,7 @@ def open_command(
 
 def _run_frozen(frozen: Any, request: "BarsRequest", *, out: Path, quiet: bool, as_json: bool, verbose: bool) -> None:
     from market.inputs import load_inputs
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.frozen.run_version import run_version
     from strategy.runs.context import RunContext
 

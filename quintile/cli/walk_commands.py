@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quintile.bar_requests import bars_request
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -24,7 +25,6 @@ from quintile.cli.options import (
     Universe,
     Verbose,
     Vix,
-    bars_request,
     command_line,
     interruptible,
     run_store,
@@ -141,7 +141,7 @@ def _execute(
     spec: "StrategySpec", settings: "WalkSettings | None", context: "RunContext", workers: "Workers", *, quiet: bool
 ) -> "WalkForward":
     from market.inputs import load_inputs
-    from quintile.cli.console import progress_bars
+    from quintile.progress_display import progress_bars
     from strategy.walk_forward.walk import walk
 
     with interruptible(context.store), progress_bars(quiet=quiet) as progress:

@@ -1,0 +1,42 @@
+"""Bar requests: the words for bars and universe, kept so that a later command finds the same.
+
+Heavy libraries are imported inside the functions, for the command line asks here before it knows whether it needs them.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from market.request import BarsRequest
+
+__all__ = ["absolute_universe", "bars_request", "located"]
+
+
+def located(source: str) -> str:
+    """Name bars so that a later command finds the same: a stored data set with its version, a file by absolute path."""
+    from market.store import find_version
+
+    stored = find_version(source)
+    if stored is not None:
+        return f"{stored[1].name}@{stored[1].fingerprint[:12]}"
+    return _absolute(source)
+
+
+def absolute_universe(universe: str) -> str:
+    """A universe with the absolute path of its member file, if it has one; its filters unchanged."""
+    from market.eligibility import Eligibility
+
+    source = Eligibility.parse(universe).source
+    return _absolute(source) + universe[len(source) :]
+
+
+def bars_request(bars: str, universe: str | None = None, **beside: Path | str | bool | None) -> "BarsRequest":
+    """The request that these words describe, files by absolute path."""
+    from market.request import BarsRequest
+
+    others: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
+    return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **others)
+
+
+def _absolute(source: str) -> str:
+    return str(Path(source).resolve()) if Path(source).exists() else source
