@@ -19,8 +19,8 @@ from backtests.comparison.baseline_comparison import BaselineComparison
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.overlay_loop import decide_book
-from backtests.sensitivity import WhatIfs
 from backtests.sensitivity.stress import run_what_ifs
+from backtests.sensitivity.what_ifs import WhatIfs
 from backtests.short_filter import short_filter_table, unfiltered_returns
 from backtests.statistics.metrics import PerformanceSummary, performance_summary
 from core.progress import ProgressCallback, counted, silent

@@ -7,7 +7,8 @@ import pandas as pd
 
 from backtests.engine.backtest_result import BacktestResult
 from backtests.evaluation import Evaluation, SignalEvaluation
-from backtests.report import Fingerprints, Page, Provenance, Span, Spans, TrainingReport, page_of
+from backtests.report.page import Page, page_of
+from backtests.report.run_provenance import Fingerprints, Provenance, Span, Spans, TrainingReport
 from backtests.verdict import Grounds, TrialStanding, Verdict, confidence_among
 from market import Execution, Panel, PanelFacts
 from market.inputs import Inputs

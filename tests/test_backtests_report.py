@@ -19,18 +19,24 @@ from hypothesis import strategies as st
 from plotly.offline import get_plotlyjs
 
 from backtests.breakdown.trading_summary import trading_summary
-from backtests.report import (
-    ProofReport,
-    Span,
-    book_report,
-    figures,
-    render_report,
-    report_page,
-    restate_proof,
-    write_report,
-)
+from backtests.report import report_page
+from backtests.report.book_report import book_report
 from backtests.report.content import Stamp, Table
+from backtests.report.figures.books_figures import (
+    drawdown_figure,
+    exposure_figure,
+    largest_weight_figure,
+    names_figure,
+    paid_costs_figure,
+    regime_figure,
+    turnover_figure,
+    wealth_figure,
+)
+from backtests.report.figures.signal_figures import cumulative_ic_figure, ic_figure, quarter_figure
+from backtests.report.figures.training_figures import loss_figure
 from backtests.report.formats import bps, count, date, percent, plus_minus, ratio, scientific
+from backtests.report.report_page import render_report, restate_proof, write_report
+from backtests.report.run_provenance import ProofReport, Span
 from backtests.report.sections import all_sections, front_cards
 from backtests.report.sections.common_rows import compared
 from backtests.report.stamps import front_stamps, survivorship_stamp
@@ -154,7 +160,7 @@ def test_figure_json_holds_no_character_that_markup_is_made_of(parsed):
 
 def test_a_figure_reads_markup_in_names_letter_by_letter():
     returns = pd.DataFrame({EVIL: [0.01, 0.02]}, pd.bdate_range("2020-01-01", periods=2))
-    figure = figures.wealth_figure(returns, returns, returns)
+    figure = wealth_figure(returns, returns, returns)
     assert all(trace.name.startswith("&lt;script&gt;") for trace in figure.data)
     assert plain("x" * 60) == "x" * 39 + "…"
 
@@ -406,31 +412,31 @@ def test_wealth_compounds_simple_returns_from_one():
     sessions = pd.bdate_range("2020-01-01", periods=3)
     net, gross = pd.DataFrame({"a": [0.1, -0.5, 0.2]}, sessions), pd.DataFrame({"a": [0.2, -0.5, 0.2]}, sessions)
     market = pd.DataFrame({"market": [0.0, 0.0, 1.0]}, sessions)
-    figure = figures.wealth_figure(net, gross, market)
+    figure = wealth_figure(net, gross, market)
     drawn = {trace.name: np.asarray(trace.y) for trace in figure.data}
     np.testing.assert_allclose(drawn["a, net"], [1.1, 0.55, 0.66], rtol=1e-6)
     np.testing.assert_allclose(drawn["a, gross"], [1.2, 0.6, 0.72], rtol=1e-6)
     np.testing.assert_allclose(drawn["market"], [1.0, 1.0, 2.0], rtol=1e-6)
     assert figure.layout.yaxis.type == "log"  # 0.55 to 2 is a factor above three
-    assert figures.wealth_figure(net, gross, net).layout.yaxis.type == "linear"
+    assert wealth_figure(net, gross, net).layout.yaxis.type == "linear"
 
 
 def test_running_sums_and_means_are_drawn_as_such():
     sessions = pd.bdate_range("2020-01-01", periods=70)
     ones = pd.Series(1.0, sessions)
-    assert np.asarray(figures.cumulative_ic_figure(ones.to_frame("a")).data[0].y)[-1] == 70
-    assert np.asarray(figures.paid_costs_figure(ones.to_frame("a")).data[0].y)[-1] == 70
-    smooth = np.asarray(figures.ic_figure(ones).data[1].y)
+    assert np.asarray(cumulative_ic_figure(ones.to_frame("a")).data[0].y)[-1] == 70
+    assert np.asarray(paid_costs_figure(ones.to_frame("a")).data[0].y)[-1] == 70
+    smooth = np.asarray(ic_figure(ones).data[1].y)
     assert np.isnan(smooth[61])
     assert smooth[62] == 1
-    month = np.asarray(figures.turnover_figure(ones.to_frame("a")).data[0].y)
+    month = np.asarray(turnover_figure(ones.to_frame("a")).data[0].y)
     assert np.isnan(month[19])
     assert month[20] == 1
 
 
 def test_books_stand_side_by_side_within_their_regime():
     sharpe = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}, ["calm", "wild"])
-    figure = figures.regime_figure(sharpe, sharpe / 10)
+    figure = regime_figure(sharpe, sharpe / 10)
     np.testing.assert_allclose([np.asarray(trace.y) for trace in figure.data], [[-0.15, 0.85], [0.15, 1.15]], rtol=1e-6)
     np.testing.assert_allclose(np.asarray(figure.data[1].error_x.array), [0.3, 0.4], rtol=1e-6)
     assert list(figure.layout.yaxis.ticktext) == ["calm", "wild"]
@@ -442,17 +448,17 @@ def test_every_picture_leaves_its_frames_untouched():
     frame = pd.DataFrame({"long": 0.1, "short": -0.1}, sessions)
     before = frame.copy()
     lines = (
-        figures.drawdown_figure,
-        figures.exposure_figure,
-        figures.names_figure,
-        figures.largest_weight_figure,
-        figures.turnover_figure,
-        figures.paid_costs_figure,
-        figures.cumulative_ic_figure,
+        drawdown_figure,
+        exposure_figure,
+        names_figure,
+        largest_weight_figure,
+        turnover_figure,
+        paid_costs_figure,
+        cumulative_ic_figure,
     )
     for draw in lines:
         assert isinstance(draw(frame), go.Figure)
-    assert isinstance(figures.loss_figure(frame["long"].set_axis(range(1, 31)), frame["short"], 3), go.Figure)
+    assert isinstance(loss_figure(frame["long"].set_axis(range(1, 31)), frame["short"], 3), go.Figure)
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -460,7 +466,7 @@ def test_long_runs_of_quarters_are_labelled_by_year_only():
     quarters = pd.period_range("2014Q3", periods=14, freq="Q")
     few, many = quarters[:4], quarters
     numbers = [pd.DataFrame(0.1, index, ["estimate", "low", "high"]) for index in (few, many)]
-    labels = [figures.quarter_figure(means).layout.xaxis.ticktext for means in numbers]
+    labels = [quarter_figure(means).layout.xaxis.ticktext for means in numbers]
     assert labels[0] == ("Q3<br>2014", "Q4", "Q1<br>2015", "Q2")
     assert labels[1][:3] == ("", "", "2015")
 

@@ -12,9 +12,14 @@ from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.signal_study import ModelStudy, signal_study
 from backtests.comparison.baseline_comparison import compare_returns
 from backtests.reference_gates import GateSettings
-from backtests.report import figures, page_of, render_report
+from backtests.report.figures.baseline_figures import gaps_figure, random_figure
+from backtests.report.figures.study_figures import spread_figure
+from backtests.report.page import page_of
+from backtests.report.report_page import render_report
 from backtests.report.sections import all_sections
-from backtests.sensitivity import CASE_COLUMNS, CapacityCurve, WhatIfs
+from backtests.sensitivity.capacity import CapacityCurve
+from backtests.sensitivity.case_metrics import CASE_COLUMNS
+from backtests.sensitivity.what_ifs import WhatIfs
 from market.inputs import Inputs
 from portfolio.costs import Costs
 from tests.oracles.markets import random_panel
@@ -187,14 +192,14 @@ def test_unknown_sectors_are_said_to_be_unknown(report):
 
 
 def test_a_histogram_of_random_ranks_holds_every_book():
-    figure = figures.random_figure(np.array([0.1, 0.2, 0.3, np.nan]), 1.0)
+    figure = random_figure(np.array([0.1, 0.2, 0.3, np.nan]), 1.0)
     assert sum(figure.data[0].y) == 3
     assert list(figure.data[1].x) == [1.0, 1.0]
 
 
 def test_a_dot_carries_both_bounds():
     gaps = pd.DataFrame({"estimate": [1.0, -2.0], "low": [0.5, -4.0], "high": [2.0, -1.0]}, index=["a", "b"])
-    (dots,) = figures.gaps_figure(gaps).data
+    (dots,) = gaps_figure(gaps).data
     assert list(dots.error_x.array) == [1.0, 1.0]
     assert list(dots.error_x.arrayminus) == [0.5, 2.0]
     assert dots.marker.color[0] != dots.marker.color[1]
@@ -202,7 +207,7 @@ def test_a_dot_carries_both_bounds():
 
 def test_predictions_are_drawn_in_basis_points():
     spreads = pd.DataFrame({"predicted": [0.001] * 70, "realised": [0.002] * 70}, pd.bdate_range("2020", periods=70))
-    found = figures.spread_figure(spreads)
+    found = spread_figure(spreads)
     assert found.data[0].y[-1] == pytest.approx(10)
     assert found.layout.yaxis.title.text == "bps"
 

@@ -8,15 +8,9 @@ import pytest
 
 from backtests.engine.backtest import run_backtest
 from backtests.engine.many_books import Case, net_returns_by_case, net_returns_of
-from backtests.sensitivity import (
-    borrow_curve,
-    break_even_bps,
-    capacity_curve,
-    case_metrics,
-    cost_curve,
-    delay_curve,
-    mean_turnover,
-)
+from backtests.sensitivity.capacity import capacity_curve
+from backtests.sensitivity.case_metrics import case_metrics, mean_turnover
+from backtests.sensitivity.curves import borrow_curve, break_even_bps, cost_curve, delay_curve
 from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
 from market import Execution
 from portfolio.costs import Costs

@@ -14,17 +14,10 @@ import pandas as pd
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.many_books import Case
 from backtests.engine.overlay_loop import decide_book, traded_part
-from backtests.sensitivity import (
-    CASE_COLUMNS,
-    WhatIfs,
-    borrow_curve,
-    break_even_bps,
-    capacity_curve,
-    case_metrics,
-    cost_curve,
-    delay_curve,
-    mean_turnover,
-)
+from backtests.sensitivity.capacity import capacity_curve
+from backtests.sensitivity.case_metrics import CASE_COLUMNS, case_metrics, mean_turnover
+from backtests.sensitivity.curves import borrow_curve, break_even_bps, cost_curve, delay_curve
+from backtests.sensitivity.what_ifs import WhatIfs
 from core.errors import UniverseError, UnsupportedBookError
 from core.progress import Count, counted
 from market.inputs import Inputs

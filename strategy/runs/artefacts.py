@@ -13,7 +13,9 @@ from core.errors import RunError
 from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
-    from backtests.report import BookReport, Page, SignalReport
+    from backtests.report.book_report import BookReport
+    from backtests.report.page import Page
+    from backtests.report.signal_report import SignalReport
     from backtests.walk_study import WalkStudy
     from models.checkpoint import Checkpoint
 
@@ -48,7 +50,8 @@ def save_evaluation(
     walk : WalkStudy, optional
         Folds of scores that were stitched.
     """
-    from backtests.report import page_of, write_report
+    from backtests.report.page import page_of
+    from backtests.report.report_page import write_report
     from strategy.runs.proof_status import proof_report
     from strategy.runs.report_provenance import provenance_of
 
@@ -69,7 +72,7 @@ def find_report(folder: RunFolder) -> Path:
     RunError
         If the run has not finished, or its report is older than its proof and has no place for it.
     """
-    from backtests.report import restate_proof
+    from backtests.report.report_page import restate_proof
     from strategy.runs.proof_status import proof_report
 
     path, again = folder.path / "report.html", f"`{folder.resume_command}`"

@@ -6,7 +6,7 @@ from strategy.runs.proof_file import CheckResult, Proof, read_proof
 from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
-    from backtests.report import ProofReport
+    from backtests.report.run_provenance import ProofReport
 
 __all__ = ["find_proof", "proof_report"]
 
@@ -23,7 +23,7 @@ def find_proof(folder: RunFolder) -> Proof | None:
 
 def proof_report(folder: RunFolder) -> "ProofReport | None":
     """What the run's report says of its proof; None where there is none."""
-    from backtests.report import ProofReport
+    from backtests.report.run_provenance import ProofReport
 
     proof = find_proof(folder)
     if proof is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from backtests.evaluation import Evaluation
-from backtests.report import Fingerprints, Provenance, Span, Spans, TrainingReport
+from backtests.report.run_provenance import Fingerprints, Provenance, Span, Spans, TrainingReport
 from strategy.definitions.render import BOOK_RULES
 from strategy.runs.provenance import commit
 from strategy.runs.store import RunFolder

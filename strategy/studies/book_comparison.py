@@ -33,7 +33,7 @@ from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.log import TrialKey, TrialLog, comparable, trial_kind
 
 if TYPE_CHECKING:
-    from backtests.report import Stamp
+    from backtests.report.content import Stamp
 
 __all__ = [
     "LINEUP",
@@ -289,7 +289,7 @@ def compare_books(
 
 def write_comparison(comparison: BookComparison, folder: RunFolder, *, command: str = "") -> Path:
     """Write the comparison as one HTML page into the run's folder and return its path."""
-    from backtests.report import ComparedBooks, write_compared_books
+    from backtests.report.books_page import ComparedBooks, write_compared_books
 
     page = ComparedBooks(
         strategy=comparison.spec.name,
@@ -381,7 +381,8 @@ def _facts(panel: Panel) -> tuple[str, ...]:
 
 
 def _stamps(comparison: BookComparison) -> tuple["Stamp", ...]:
-    from backtests.report import OPTIMISTIC, SYNTHETIC, Stamp
+    from backtests.report.content import Stamp
+    from backtests.report.stamps import OPTIMISTIC, SYNTHETIC
 
     own = [SYNTHETIC] if comparison.synthetic else []
     own += [OPTIMISTIC] if comparison.spec.execution.is_optimistic else []

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from backtests.evaluation import Evaluation
-from backtests.sensitivity import WhatIfs
+from backtests.sensitivity.what_ifs import WhatIfs
 from backtests.statistics.deflation import Overfitting, overfitting_probability
 from backtests.verdict import TrialStanding
 from core.files import read_json, write_json

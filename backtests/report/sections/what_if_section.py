@@ -9,7 +9,8 @@ from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures.what_if_figures import Dial, dial_figure, frontier_figure, stress_figure
 from backtests.report.formats import percent, plus_minus, ratio
 from backtests.report.page import Page
-from backtests.sensitivity import CapacityCurve, WhatIfs
+from backtests.sensitivity.capacity import CapacityCurve
+from backtests.sensitivity.what_ifs import WhatIfs
 
 __all__ = ["what_if_section"]
 
