@@ -31,7 +31,8 @@ from backtests.report.sections.common_rows import (
 from backtests.report.sections.front_section import METRICS, PARITY_CONVENTION
 from backtests.report.sections.regimes_section import regime_section
 from backtests.report.stamps import OPTIMISTIC, SYNTHETIC, survivorship_stamp
-from backtests.sensitivity import borrow_curve, break_even_bps, capacity_curve, cost_curve, delay_curve
+from backtests.sensitivity.capacity import capacity_curve
+from backtests.sensitivity.curves import borrow_curve, break_even_bps, cost_curve, delay_curve
 from backtests.statistics.inference import probabilistic_sharpe_ratio
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
