@@ -1,6 +1,4 @@
-"""Inference: bootstrap intervals and the probabilistic Sharpe ratio of returns; randomness is an argument."""
-
-from collections.abc import Callable
+"""Inference: rows and drawdowns of the bootstrap and the probabilistic Sharpe ratio; randomness is an argument."""
 
 import numpy as np
 import pandas as pd
@@ -9,14 +7,8 @@ from backtests.statistics.block_bootstrap import draw_blocks, optimal_block_leng
 from backtests.statistics.deflation import sharpe_confidence
 from backtests.statistics.metrics import MIN_SESSIONS, session_sharpe, shape
 from core.conventions import SESSIONS_PER_YEAR
-from core.intervals import Interval
 
-__all__ = [
-    "bootstrap_interval",
-    "probabilistic_sharpe_ratio",
-    "resampled_drawdowns",
-    "stationary_bootstrap_rows",
-]
+__all__ = ["probabilistic_sharpe_ratio", "resampled_drawdowns", "stationary_bootstrap_rows"]
 
 
 def stationary_bootstrap_rows(
@@ -45,41 +37,6 @@ def stationary_bootstrap_rows(
     within = np.arange(n_resamples * n_sessions) - np.repeat(np.cumsum(blocks.length) - blocks.length, blocks.length)
     rows: np.ndarray = (np.repeat(blocks.row, blocks.length) + within) % n_sessions
     return rows.reshape(n_resamples, n_sessions)
-
-
-def bootstrap_interval(
-    returns: pd.Series,
-    statistic: Callable[[np.ndarray], float],
-    *,
-    rng: np.random.Generator,
-    mean_block: float = 20.0,
-    n_resamples: int = 1000,
-    level: float = 0.95,
-) -> Interval:
-    """Percentile interval of a statistic of dependent returns by the stationary bootstrap.
-
-    Parameters
-    ----------
-    returns : Series of float
-        Simple return of each session; NaN sessions are left out.
-    statistic : callable
-        Takes an array of returns, gives a number, e.g. ``sharpe_ratio``.
-    rng : Generator
-        Source of randomness.
-    mean_block : float
-        Mean block length in sessions.
-    n_resamples : int
-        Resamples drawn.
-    level : float
-        Coverage, in (0, 1).
-    """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), was {level}")
-    observed = returns.dropna().to_numpy(dtype=float)
-    rows = stationary_bootstrap_rows(len(observed), n_resamples, mean_block=mean_block, rng=rng)
-    drawn = np.array([statistic(observed[row]) for row in rows])
-    low, high = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Interval(estimate=float(statistic(observed)), low=float(low), high=float(high))
 
 
 def resampled_drawdowns(returns: pd.Series, *, rng: np.random.Generator, n_resamples: int = 1000) -> np.ndarray:
