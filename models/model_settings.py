@@ -15,20 +15,9 @@ Scoring = Literal["exact", "long"]
 class NetworkSettings(Settings):
     """The LSTM: width, depth and how much it sees.
 
-    Parameters
-    ----------
-    hidden : int
-        Units a layer.
-    layers : int
-        Stacked layers.
-    dropout : float
-        Share of units dropped between layers while training, in [0, 1).
-    lookback : int
-        Sessions in a window, the decision's own session included.
-    scoring : {"exact", "long"}
-        ``"exact"`` reads each session's windows from a zero state; ``"long"`` carries the network through each calendar
-        quarter, from ``lookback`` sessions before it: see ``models.carried``. No part of what is learned but the
-        calibration.
+    A lookback counts the decision's own session. ``scoring = "exact"`` reads windows from a zero state; ``"long"``
+    begins ``lookback`` sessions before each quarter, see ``models.carried``, and decides nothing that is learned but
+    the calibration.
     """
 
     hidden: int = Field(default=128, ge=1, description="width of each LSTM layer")
@@ -44,20 +33,9 @@ class NetworkSettings(Settings):
 class LossSettings(Settings):
     """The mix of a rank term and a Huber term.
 
-    Parameters
-    ----------
-    temperature : float
-        τ of the soft rank, in standard deviations of the session's predictions (``"zscore"``) or raw units (``"raw"``).
-    rank_weight : float
-        Weight of the rank term, in [0, 1]; the Huber term has the rest.
-    huber_delta : float
-        Error at which the Huber term turns linear, in units of the target.
-    rank_scale : {"zscore", "raw"}
-        ``"zscore"`` ranks z-scored predictions against hard average ranks of the targets and divides the Huber term's
-        targets and δ by the training span's cross-sectional sd; ``"raw"`` is the literal loss on unscaled numbers.
-    correlation : {"soft_rank", "pearson"}
-        What the correlation term correlates: soft ranks of the predictions with ranks of the targets, or the values
-        themselves, without ranks, temperature or scale.
+    The temperature is in standard deviations of the session's predictions (``rank_scale = "zscore"``) or raw units
+    (``"raw"``). ``"zscore"`` ranks z-scored predictions against hard average ranks of the targets and divides the Huber
+    term's targets and δ by the training span's cross-sectional sd; ``"raw"`` is the literal loss on unscaled numbers.
     """
 
     temperature: float = Field(default=0.05, gt=0.0, description="soft-rank temperature τ")
@@ -77,29 +55,9 @@ class LossSettings(Settings):
 class TrainingSettings(Settings):
     """Optimiser, schedule and stopping.
 
-    Parameters
-    ----------
-    mode : {"long", "exact"}
-        ``"long"`` unrolls consecutive sessions after a burn-in and scores every step; ``"exact"`` unrolls each
-        session's windows from a zero state, as prediction does, some 25 to 60 times slower.
-    batch_sessions : int
-        Sessions in one optimiser step; in long mode at least one chunk.
-    learning_rate, weight_decay : float
-        Of Adam.
-    max_epochs : int
-        Passes over the training sessions.
-    patience, min_delta : int, float
-        Training stops after ``patience`` epochs in a row whose validation loss is not ``min_delta`` below the best.
-    clip_norm : float
-        Largest norm of the gradient of one step.
-    plateau_factor, plateau_patience, min_learning_rate : float, int, float
-        The learning rate is multiplied by the factor when more than ``plateau_patience`` epochs brought no improvement.
-    burn_in : int
-        Sessions unrolled before a chunk's first scored session (long mode).
-    chunk_sessions : int
-        Scored sessions in one chunk (long mode).
-    seed : int
-        Of initial weights, dropout and the order of batches.
+    ``mode = "long"`` unrolls consecutive sessions after a burn-in and scores every step; ``"exact"`` unrolls each
+    session's windows from a zero state, as prediction does, some 25 to 60 times slower. ``burn_in`` and
+    ``chunk_sessions`` are of long mode, in which a step is at least one chunk.
     """
 
     mode: Literal["long", "exact"] = Field(
@@ -131,14 +89,9 @@ class ModelSettings(Settings):
 
 
 class SplitSettings(Settings):
-    """Where training, validation and test meet: fractions of the sessions, or two dates.
+    """Where training, validation and test meet: fractions of the sessions, or two dates, both included.
 
-    Parameters
-    ----------
-    train, validation : float
-        Fractions of the sessions; the test span has the rest.
-    train_end, validation_end : date, optional
-        Last session of training and of validation, both included; given together, they replace the fractions.
+    The test span has the rest.
     """
 
     train: float = Field(default=0.60, gt=0.0, lt=1.0, description="fraction of sessions the network is trained on")

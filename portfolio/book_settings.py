@@ -26,25 +26,9 @@ OPTIMIZED = ("mean_variance", "mean_cvar", "risk_parity", "hrp")
 class OptimizerSettings(Settings):
     """How the optimised builders weigh the names that the signal picked.
 
-    Parameters
-    ----------
-    rebalance : {"monthly", "weekly"} or int
-        The first scored session of each month or week, or every so many scored sessions; the book is held between.
-    window : int
-        Past sessions of the covariance and of the tail, at least 20; a name without that many returns is not held.
-    risk_aversion : float
-        For ``mean_variance``: price of a unit of variance per session, at least 0.
-    tail_aversion : float
-        For ``mean_cvar``: price of a unit of expected tail loss per session, at least 0.
-    tail_level : float
-        For ``mean_cvar``: the tail is the worst 1 − ``tail_level`` of the window, in [0.5, 1).
-    turnover_limit : float, optional
-        Largest turnover of a rebalance, one way, from the target before; what must leave, and what replaces it, is not
-        counted. For ``mean_variance`` and ``mean_cvar``, as the next two.
-    sector_limit : float, optional
-        Largest net weight of a sector, long or short, as a fraction of equity.
-    beta_limit : float, optional
-        Largest beta of the target to the equal-weighted universe, either sign.
+    A count of ``rebalance``, and the first of a month or week, are of scored sessions. What must leave, and what
+    replaces it, is not counted as turnover; the three limits are for ``mean_variance`` and ``mean_cvar``. A net sector
+    weight and a beta are limited on either side.
     """
 
     rebalance: Literal["monthly", "weekly"] | StrictInt = Field(
