@@ -1,18 +1,20 @@
 """Bar files: one parquet or CSV file of many tickers, or a folder with one file per ticker."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from core.errors import BarsError, SourceError
+from market.bars.columns import match_columns
 from market.bars.csv import read_csv
 from market.bars.long_form import LongBars, join_bars, long_bars
-from market.bars.parquet import read_parquet
+from market.bars.wide_form import is_wide
 
 __all__ = ["bars_from_path", "read_table", "read_whole_table"]
 
-READERS = {".parquet": read_parquet, ".pq": read_parquet, ".csv": read_csv}
+PARQUET = (".parquet", ".pq")
 
 
 def bars_from_path(path: Path) -> LongBars:
@@ -42,10 +44,9 @@ def read_table(path: Path) -> pa.Table:
     SourceError
         If it is neither, or cannot be read.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
-    return reader(path)
+    if path.suffix.lower() == ".csv":
+        return read_csv(path)
+    return _read_parquet(path, _read_bar_columns)
 
 
 def read_whole_table(path: Path, *, what: str) -> pa.Table:
@@ -60,17 +61,28 @@ def read_whole_table(path: Path, *, what: str) -> pa.Table:
         raise SourceError(f"no {what} at {path}: give a .parquet or .csv file")
     if path.suffix.lower() == ".csv":
         return read_csv(path)
-    if path.suffix.lower() not in READERS:
+    return _read_parquet(path, parquet.read_table)
+
+
+def _read_parquet(path: Path, read: Callable[[Path], pa.Table]) -> pa.Table:
+    if path.suffix.lower() not in PARQUET:
         raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
     try:
-        return parquet.read_table(path)
+        return read(path)
     except (pa.ArrowException, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{path.name} is not a readable parquet file: {reason}") from error
 
 
+def _read_bar_columns(path: Path) -> pa.Table:
+    with parquet.ParquetFile(path) as opened:
+        names = opened.schema_arrow.names
+        wanted = None if is_wide(names) else list(match_columns(names, origin=path.name).values())
+        return opened.read(columns=wanted)
+
+
 def _folder(path: Path) -> LongBars:
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in READERS and not p.name.startswith("."))
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in (*PARQUET, ".csv") and not p.name.startswith("."))
     if not files:
         raise SourceError(f"{path.name or path} holds no .parquet or .csv file: put one file per ticker there")
     parts = [_file(file, ticker=file.stem) for file in files]
