@@ -1,10 +1,11 @@
 """Bars and features: every form in which a user holds bars, as the values that Quintile computes on."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -17,6 +18,8 @@ from market.inputs import Inputs
 from market.inputs import load_inputs as load_requested
 from market.panel import Panel
 from market.request import BarsRequest
+from market.sources import checked_span, cut_rows
+from market.synthetic import SyntheticMarket
 from market.universe import choose_universe
 from quintile.bar_requests import bars_request
 from quintile.progress_display import shown_progress
@@ -25,6 +28,7 @@ from strategy.runs.result import Run
 
 __all__ = [
     "Bars",
+    "as_inputs",
     "features",
     "inputs_for",
     "load_bars",
@@ -34,17 +38,18 @@ __all__ = [
     "with_universe",
 ]
 
-Bars = Panel | Inputs
+FramesOfBars = pd.DataFrame | Mapping[str, pd.DataFrame]
+Bars = Panel | Inputs | SyntheticMarket | FramesOfBars
 FRAME = "a DataFrame"
 IN_MEMORY = "given in Python"
 
 
 def load_bars(
-    source: str | Path | pd.DataFrame | Mapping[str, pd.DataFrame],
+    source: str | Path | FramesOfBars,
     *,
     universe: str = "all",
-    start: str | None = None,
-    end: str | None = None,
+    start: str | dt.date | None = None,
+    end: str | dt.date | None = None,
     point_in_time: bool = False,
 ) -> Panel:
     """Load daily bars, adjusted, aligned and checked, with the names that may be held.
@@ -57,8 +62,8 @@ def load_bars(
         yfinance gives, (field, ticker) or (ticker, field); or one wide DataFrame for each field.
     universe : str
         ``"all"``, ``"topN"`` by trailing dollar volume, or a member file; ``,age=N`` and ``,price=X`` behind it.
-    start, end : str, optional
-        First and last session, ISO dates.
+    start, end : str or date, optional
+        First and last session; text as an ISO date.
     point_in_time : bool
         Your word that the bars hold the names as they were, dead ones included.
 
@@ -74,6 +79,8 @@ def load_bars(
         If nothing usable is there, a column is missing or a row cannot be used.
     ValueError
         If a date or the universe is malformed.
+    TypeError
+        If the source is neither a name nor frames.
 
     Examples
     --------
@@ -82,11 +89,12 @@ def load_bars(
     >>> qt.load_bars({name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")})
     <Panel a DataFrame: 460 sessions × 30 tickers, 2015-01-02 to 2016-10-06>
     """
+    first, last = checked_span(start, end)
     if isinstance(source, str | Path):
-        words = {"start": start, "end": end, "point_in_time": point_in_time}
+        words = {"start": first, "end": last, "point_in_time": point_in_time}
         return load_inputs(bars_request(str(source), universe, **words)).panel
-    rows = _between(bars_from_frame(source), start, end)
-    panel = panel_from_rows(rows, origin=Origin(name=FRAME, point_in_time=point_in_time))
+    rows = cut_rows([bars_from_frame(source)], first, last, FRAME)
+    panel = panel_from_rows(*rows, origin=Origin(name=FRAME, point_in_time=point_in_time))
     return choose_universe(panel.with_notes(check_calendar(panel).note), universe)
 
 
@@ -125,7 +133,7 @@ def features(
 
     Parameters
     ----------
-    bars : Panel or Inputs
+    bars : Panel, Inputs or DataFrame
         Row *t* is known at the close of *t*.
     feature_set : str
         ``"core14"``, ``"wide95"`` or one of your own.
@@ -149,17 +157,23 @@ def features(
     """
     with shown_progress(quiet=quiet) as progress:
         asked = replace(computing or Computing(), progress=progress)
-        return compute_features(Inputs.of(bars).panel, feature_set, names=names, computing=asked)
+        return compute_features(as_inputs(bars).panel, feature_set, names=names, computing=asked)
 
 
-def bars_from_frame(source: pd.DataFrame | Mapping[str, pd.DataFrame]) -> LongBars:
+def bars_from_frame(source: FramesOfBars) -> LongBars:
     """Bars in memory as rows.
 
     Raises
     ------
     DataError
         As for a file of the same columns.
+    TypeError
+        If these are no frames.
     """
+    if not isinstance(source, pd.DataFrame) and not _are_frames(source):
+        raise TypeError(
+            f"bars must be a DataFrame, a mapping of field to DataFrame, or the name of a source, were {_kind(source)}"
+        )
     frame = source if isinstance(source, pd.DataFrame) else pd.concat(dict(source), axis=1)
     if frame.columns.nlevels == 1 and frame.index.nlevels == 1 and isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.rename_axis(index="Date")
@@ -168,13 +182,30 @@ def bars_from_frame(source: pd.DataFrame | Mapping[str, pd.DataFrame]) -> LongBa
     return long_bars(pa.Table.from_pandas(frame), origin=FRAME)
 
 
+def as_inputs(bars: Bars) -> Inputs:
+    """Bars in any form as inputs; a built-in market brings its oracle and sectors.
+
+    Raises
+    ------
+    TypeError
+        If these are no bars.
+    """
+    if isinstance(bars, Panel | Inputs):
+        return Inputs.of(bars)
+    if isinstance(bars, SyntheticMarket):
+        return Inputs(panel=bars.panel, oracle=bars.oracle, sectors=bars.sectors)
+    if isinstance(bars, pd.DataFrame) or _are_frames(bars):
+        return Inputs(panel=load_bars(bars))
+    raise TypeError(f"bars must come from qt.load_bars, or be a DataFrame of daily bars, were {_kind(bars)}")
+
+
 def inputs_for(bars: Bars, holdout: HoldoutSettings | None = None) -> Inputs:
     """What a run reads of bars: those of the built-in market bring their oracle, and a sealed hold-out is left out.
 
     Bars in memory are taken as they are, and refused later if they reach into the seal.
     """
-    inputs = Inputs.of(bars)
-    request = None if isinstance(bars, Inputs) else bars.request
+    inputs = as_inputs(bars)
+    request = bars.request if isinstance(bars, Panel) else None
     if request is None or (holdout is None and request.bars != "builtin"):
         return inputs
     return load_requested(request, holdout=holdout)
@@ -182,7 +213,8 @@ def inputs_for(bars: Bars, holdout: HoldoutSettings | None = None) -> Inputs:
 
 def recorded_request(bars: Bars) -> BarsRequest:
     """What loads these bars again, for the record of a run; names no place for bars in memory."""
-    return Inputs.of(bars).panel.request or BarsRequest(bars=IN_MEMORY)
+    panel = bars.panel if isinstance(bars, Inputs) else bars
+    return (panel.request if isinstance(panel, Panel) else None) or BarsRequest(bars=IN_MEMORY)
 
 
 def require_loadable(run: Run) -> None:
@@ -206,7 +238,10 @@ def with_universe(panel: Panel, universe: str) -> Panel:
     return choose_universe(panel, universe) if is_open and universe != "all" else panel
 
 
-def _between(rows: LongBars, start: str | None, end: str | None) -> LongBars:
-    first = rows.dates.min() if start is None else np.datetime64(start)
-    last = rows.dates.max() if end is None else np.datetime64(end)
-    return rows.select((rows.dates >= first) & (rows.dates <= last))
+def _are_frames(source: object) -> TypeGuard[Mapping[str, pd.DataFrame]]:
+    return isinstance(source, Mapping) and len(source) > 0 and all(isinstance(v, pd.DataFrame) for v in source.values())
+
+
+def _kind(value: object) -> str:
+    """A value of a wrong type in a few words."""
+    return repr(value) if value is None or isinstance(value, str | int | float) else f"of type {type(value).__name__}"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from market.inputs import Inputs
-from quintile.bar_frames import Bars, require_loadable
+from quintile.bar_frames import Bars, as_inputs, require_loadable
+from quintile.lookup import require
 from quintile.progress_display import shown_progress
 from strategy.frozen.freeze import FreezeOptions
 from strategy.frozen.freeze import freeze as freeze_run
@@ -57,7 +57,7 @@ class FrozenVersion:
 
         Parameters
         ----------
-        bars : Panel or Inputs, optional
+        bars : Panel, Inputs or DataFrame, optional
             The version's bars, where it holds none.
         quiet : bool
             No progress bars.
@@ -67,7 +67,7 @@ class FrozenVersion:
         RunError
             If it is not intact, or its bars are not there.
         """
-        panel = None if bars is None else Inputs.of(bars).panel
+        panel = None if bars is None else as_inputs(bars).panel
         with shown_progress(quiet=quiet) as progress:
             return replay(self.folder, panel=panel, progress=progress)
 
@@ -110,6 +110,7 @@ def freeze(
     >>> qt.freeze(run, "mine@1.1.0", versions=versions).name
     'mine@1.1.0'
     """
+    require(run, Run, name="run", made_by="qt.run or qt.load_run")
     require_loadable(run)
     store = RunStore(run.folder.path.parents[1])
     with shown_progress(quiet=quiet) as progress:

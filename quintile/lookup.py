@@ -7,7 +7,7 @@ from strategy.definitions.spec import DEFAULT_STRATEGY, StrategySpec, load_spec,
 from strategy.runs.result import Run
 from strategy.runs.store import DEFAULT_STORE, RunStore
 
-__all__ = ["load_run", "load_strategy"]
+__all__ = ["load_run", "load_strategy", "require"]
 
 
 def load_strategy(
@@ -56,3 +56,16 @@ def load_run(run: str = "latest", *, store: str | Path = DEFAULT_STORE) -> Run:
     'filter_negative'
     """
     return Run(RunStore(Path(store)).find(run))
+
+
+def require(value: object, kind: type, *, name: str, made_by: str) -> None:
+    """Refuse an argument of another kind, such as a name where the value itself is needed.
+
+    Raises
+    ------
+    TypeError
+        If it is no ``kind``; the message says which function makes one.
+    """
+    if not isinstance(value, kind):
+        seen = repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
+        raise TypeError(f"{name} must be a {kind.__name__}, was {seen}: {made_by} gives one")

@@ -15,6 +15,7 @@ from market.panel import Panel, aligned_frame
 from market.returns import Execution
 from portfolio.costs import Costs
 from quintile.bar_frames import Bars, inputs_for
+from quintile.lookup import require
 from strategy.runs.result import ReportPath
 
 __all__ = ["Backtest", "backtest"]
@@ -116,7 +117,7 @@ def backtest(
     weights : DataFrame of float, sessions × tickers
         Fractions of equity decided at the close of each session, for any of the bars' tickers; a name that has no
         column is not held, a row of NaN is no rebalance.
-    bars : Panel or Inputs
+    bars : Panel, Inputs or DataFrame
         Bars with their universe.
     costs : Costs, optional
         5 basis points one way by default.
@@ -144,6 +145,7 @@ def backtest(
     True
     """
     inputs = inputs_for(bars)
+    require(costs or Costs(), Costs, name="costs", made_by="qt.Costs(trade_bps=5)")
     placed = _on_tickers(weights, inputs.panel)
     result = run_backtest(
         inputs.panel, placed, execution=execution or Execution(), costs=costs or Costs(), capital=capital
@@ -153,6 +155,10 @@ def backtest(
 
 def _on_tickers(weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     """Weights on every ticker of the bars; a name without a column is held at 0 wherever the others are decided."""
+    if not isinstance(weights, pd.DataFrame):
+        raise TypeError(f"weights must be a DataFrame of sessions × tickers, were a {type(weights).__name__}")
+    if not weights.columns.is_unique:
+        raise ValueError(f"weights name {weights.columns[weights.columns.duplicated()][0]} twice: keep one column")
     strange = [str(ticker) for ticker in weights.columns.difference(panel.tickers)]
     if strange:
         raise ValueError(f"weights hold {len(strange)} tickers that the bars lack, such as {strange[:5]}: drop them")

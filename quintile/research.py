@@ -12,6 +12,7 @@ from core.parallel import Workers
 from portfolio.rules import TradingRules
 from quintile.bar_frames import Bars, inputs_for, recorded_request, require_loadable
 from quintile.frozen_version import FrozenVersion
+from quintile.lookup import require
 from quintile.progress_display import shown_progress
 from signals.score_file import scores_of_table
 from strategy.definitions.spec import StrategySpec, load_spec
@@ -64,7 +65,7 @@ def run(
     ----------
     spec : StrategySpec
         The strategy.
-    bars : Panel or Inputs
+    bars : Panel, Inputs or DataFrame
         Daily bars with their universe.
     model : str, optional
         Train nothing: score with the model of a run in the store, or of a .safetensors file.
@@ -93,6 +94,7 @@ def run(
     >>> again.scores.equals(run.scores)
     True
     """
+    require(spec, StrategySpec, name="spec", made_by="qt.load_strategy")
     place = RunStore(Path(store))
     unfinished = None if resume is None else place.find(resume)
     inputs = inputs_for(bars, spec.holdout)
@@ -118,7 +120,7 @@ def evaluate(
     scores : DataFrame or path
         Sessions × tickers, or one row a date and ticker with a column ``score``; or a .parquet or .csv file of either.
         Row *t* must have been known at the close of *t*.
-    bars : Panel or Inputs
+    bars : Panel, Inputs or DataFrame
         Bars with their universe; they decide who may be held.
     rules : TradingRules, optional
         Book, overlays, clock and costs, such as ``spec.rules``; by default a quintile long/short book, which reads the
@@ -139,6 +141,8 @@ def evaluate(
     >>> judged.ic["model"].equals(run.ic["model"])
     True
     """
+    if not isinstance(scores, pd.DataFrame | str | Path):
+        raise TypeError(f"scores must be a DataFrame or the path of a file, were a {type(scores).__name__}")
     given = _wide(scores) if isinstance(scores, pd.DataFrame) else scores
     with shown_progress(quiet=quiet) as progress:
         context = RunContext(store=RunStore(Path(store)), request=recorded_request(bars), progress=progress)
@@ -160,7 +164,7 @@ def walk_forward(
     ----------
     spec : StrategySpec
         The strategy; its split is not used.
-    bars : Panel or Inputs
+    bars : Panel, Inputs or DataFrame
         Daily bars with their universe.
     train, test : int
         Sessions of a training span, validation included, and sessions judged before the next retraining.
@@ -187,6 +191,7 @@ def walk_forward(
     >>> len(walk.study.folds), walk.runs[0].verdict.word
     (1, 'NOT EVIDENCE')
     """
+    require(spec, StrategySpec, name="spec", made_by="qt.load_strategy")
     given: dict[str, Any] = dict(options)
     store, quiet = RunStore(Path(given.pop("store", DEFAULT_STORE))), given.pop("quiet", False)
     settings = _walk_settings({"train": train, "test": test}, given)
@@ -205,7 +210,7 @@ def compare_books(
     ----------
     run : Run
         A finished run; a page with the curves is written into its folder.
-    bars : Panel or Inputs, optional
+    bars : Panel, Inputs or DataFrame, optional
         The run's bars; by default loaded again.
     optimised : bool
         Whether mean-variance, mean-CVaR, risk parity and HRP join; they need skfolio.
@@ -223,6 +228,7 @@ def compare_books(
     >>> len(books.table) + len(books.refused)
     10
     """
+    require(run, Run, name="run", made_by="qt.run or qt.load_run")
     store = RunStore(run.folder.path.parents[1])
     if bars is None:
         require_loadable(run)
@@ -255,7 +261,8 @@ def prove(subject: Run | FrozenVersion, *, deep: bool = False, quiet: bool = Fal
     >>> qt.prove(run).verdict
     'PASS'
     """
-    if isinstance(subject, Run):
+    if not isinstance(subject, FrozenVersion):
+        require(subject, Run, name="subject", made_by="qt.run, qt.load_run or, of a version, qt.freeze")
         require_loadable(subject)
     with shown_progress(quiet=quiet) as progress:
         options = ProveOptions(deep=deep, progress=progress)
@@ -275,6 +282,7 @@ def _judging_spec(rules: TradingRules | None) -> StrategySpec:
     spec = load_spec(JUDGED_BY)
     if rules is None:
         return spec
+    require(rules, TradingRules, name="rules", made_by="spec.rules")
     names = ("portfolio", "risk", "execution", "costs")
     return spec.model_copy(update={name: getattr(rules, name) for name in names})
 

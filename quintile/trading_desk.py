@@ -9,6 +9,7 @@ from market.sources import load_bars
 from market.sources.sectors import load_sectors
 from quintile.bar_frames import Bars, inputs_for, with_universe
 from quintile.frozen_version import FrozenVersion
+from quintile.lookup import require
 from strategy.frozen.run_version import open_frozen
 from strategy.learning.learn import own_checkpoint
 from strategy.runs.result import Run
@@ -35,7 +36,7 @@ def decide(
     ----------
     run : Run
         A finished run with a model.
-    bars : Panel or Inputs
+    bars : Panel, Inputs or DataFrame
         Bars up to the last close, with history; loaded without a universe, they take that of the run.
     holdings : str, Path or Holdings, optional
         CSV file with ticker and shares, or ticker and weight; ``$CASH`` is cash.
@@ -62,13 +63,16 @@ def decide(
     >>> decision.decided == bars.sessions[-1]
     True
     """
+    require(run, Run, name="run", made_by="qt.run or qt.load_run")
     folder = run.folder
     folder.check_complete()
     if not (folder.path / "model.json").is_file():
         raise RunError(f"run {folder.run_id} judged scores and has no model of its own: decide needs a trained run")
     learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
     checkpoint = own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
-    held = holdings if holdings is None or isinstance(holdings, Holdings) else read_holdings(holdings)
+    held = read_holdings(holdings) if isinstance(holdings, str | Path) else holdings
+    if held is not None:
+        require(held, Holdings, name="holdings", made_by="the path of a CSV file with ticker and shares")
     return next_decision(folder.spec, _latest(run, bars), checkpoint, holdings=held, equity=equity, as_of=as_of)
 
 
@@ -85,7 +89,7 @@ def paper(
     ----------
     version : FrozenVersion
         Whose decisions are committed, in a log that only grows.
-    bars : Panel or Inputs, optional
+    bars : Panel, Inputs or DataFrame, optional
         Bars up to the last close, later than the freeze, whose universe is the version's unless they were loaded with
         one; without bars the log is only read.
     store : str or Path
@@ -110,6 +114,7 @@ def paper(
     >>> len(qt.paper(version, bars, store=store).decisions)
     1
     """
+    require(version, FrozenVersion, name="version", made_by="qt.freeze or qt.load_version")
     frozen = open_frozen(version.folder, TrialLog(Path(store)), allow_drift=allow_drift)
     log = open_paper(version.folder, Path(store))
     if bars is not None:

@@ -1,12 +1,15 @@
 """Bars in memory: long, wide and yfinance's columns are the same bars as the file they came from."""
 
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import quintile as qt
-from core.errors import BarsError
+from core.errors import BarsError, SourceError
+from quintile.bar_frames import as_inputs
 from tests.frozen_market import small_bars
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -78,3 +81,70 @@ def test_features_are_frames_by_name(bars: qt.Panel) -> None:
     found = qt.features(bars, "core14", names=["ret_5d"])
     expected = bars.close.pct_change(5, fill_method=None)
     pd.testing.assert_frame_equal(found["ret_5d"], expected, check_freq=False)
+
+
+def test_bars_of_any_form_go_wherever_bars_go(bars_path: Path, bars: qt.Panel) -> None:
+    rows = pd.read_parquet(bars_path)
+    expected = qt.features(bars, "core14", names=["ret_5d"])["ret_5d"]
+    for form in (rows, yfinance_columns(rows), {name: getattr(bars, name) for name in FIELDS}):
+        pd.testing.assert_frame_equal(qt.features(form, "core14", names=["ret_5d"])["ret_5d"], expected)
+    market = qt.synthetic_market(qt.SyntheticSettings(n_tickers=20, n_sessions=200))
+    assert as_inputs(market).oracle is market.oracle
+    weights = pd.DataFrame(0.3, index=bars.sessions[:50], columns=bars.tickers[:3])
+    held = qt.backtest(weights, rows)
+    pd.testing.assert_series_equal(held.equity, qt.backtest(weights, bars).equity)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "bars must be a DataFrame, a mapping of field to DataFrame, or the name of a source, were None"),
+        (["AAPL"], "were of type list"),
+        ({}, "were of type dict"),
+        ({"open": 3.0}, "were of type dict"),
+    ],
+)
+def test_what_are_no_bars_is_said_in_one_line(given: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        qt.load_bars(given)
+    with pytest.raises(TypeError, match=r"bars must come from qt\.load_bars, or be a DataFrame of daily bars, were"):
+        qt.features(given)
+
+
+def test_dates_may_be_dates_and_are_refused_where_no_bar_lies(bars_path: Path) -> None:
+    rows = pd.read_parquet(bars_path)
+    for first in (dt.date(2015, 3, 2), pd.Timestamp("2015-03-02")):
+        for source in (rows, bars_path):
+            assert qt.load_bars(source, start=first).sessions[0] == pd.Timestamp("2015-03-02")
+    for source in (rows, bars_path):
+        with pytest.raises(ValueError, match="start must be an ISO date like 2015-01-31, was 'soon'"):
+            qt.load_bars(source, start="soon")
+        with pytest.raises(SourceError, match="has no bar from 2031-01-01 to 2015-10-08: it runs from 2015-01-02"):
+            qt.load_bars(source, start="2031-01-01")
+
+
+def test_a_name_where_a_value_is_needed_is_answered_with_what_makes_one(bars: qt.Panel) -> None:
+    wrong: Any = "filter_negative"
+    asked = {
+        "spec must be a StrategySpec, was 'filter_negative': qt.load_strategy gives one": lambda: qt.run(wrong, bars),
+        "spec must be a StrategySpec, was": lambda: qt.walk_forward(wrong, bars),
+        "run must be a Run, was 'filter_negative': qt.run or qt.load_run": lambda: qt.compare_books(wrong),
+        "run must be a Run": lambda: qt.freeze(wrong, "mine@1.0.0"),
+        "subject must be a Run": lambda: qt.prove(wrong),
+        "version must be a FrozenVersion": lambda: qt.paper(wrong),
+        "scores must be a DataFrame or the path of a file, were a list": lambda: qt.evaluate([wrong], bars),  # type: ignore[arg-type]
+        "rules must be a TradingRules": lambda: qt.evaluate(bars.close, bars, rules=wrong),
+    }
+    for message, call in asked.items():
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_weights_that_are_no_frame_are_refused(bars: qt.Panel) -> None:
+    weights = pd.DataFrame(0.2, index=bars.sessions[:50], columns=bars.tickers[:3])
+    with pytest.raises(TypeError, match="weights must be a DataFrame of sessions × tickers, were a Series"):
+        qt.backtest(weights.iloc[0], bars)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"weights name .* twice: keep one column"):
+        qt.backtest(pd.concat([weights, weights], axis=1), bars)
+    with pytest.raises(TypeError, match="costs must be a Costs, was 5"):
+        qt.backtest(weights, bars, costs=5)  # type: ignore[arg-type]

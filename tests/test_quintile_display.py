@@ -135,3 +135,12 @@ def test_a_decision_on_bars_without_a_universe_takes_that_of_the_run(bench: Benc
     told, chosen = (qt.decide(run, qt.load_bars(bench.bars, universe=universe)) for universe in ("all", "top10"))
     pd.testing.assert_series_equal(told.weights, chosen.weights)
     assert not told.weights.equals(qt.decide(qt.Run(bench.run), qt.load_bars(bench.bars)).weights)
+
+
+def test_what_a_decision_is_told_is_checked(run: qt.Run, bars: qt.Panel) -> None:
+    with pytest.raises(ValueError, match="as-of must be an ISO date like 2026-01-30, was 'soon'"):
+        qt.decide(run, bars, equity=1e6, as_of="soon")
+    with pytest.raises(TypeError, match="holdings must be a Holdings, was a DataFrame: the path of a CSV file"):
+        qt.decide(run, bars, holdings=pd.DataFrame({"ticker": ["AAA"], "shares": [1.0]}))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"run must be a Run, was a StrategySpec: qt\.run or qt\.load_run gives one"):
+        qt.decide(run.folder.spec, bars)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from market.panel import Panel
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
 from market.store import DataFolder, Version, find_version, origin_of, stored_bars
 
-__all__ = ["load_bars"]
+__all__ = ["checked_span", "cut_rows", "load_bars"]
 
 YFINANCE = "yfinance:"
 
@@ -54,9 +54,7 @@ def load_bars(
     ValueError
         If start or end is not an ISO date, or ``source`` names both a stored data set and a file.
     """
-    first, last = _iso_date("start", start), _iso_date("end", end)
-    if first is not None and last is not None and first > last:
-        raise ValueError(f"start must not be after end, was {start} and {end}")
+    first, last = checked_span(start, end)
     if str(source) == "builtin":
         from market.synthetic import synthetic_market
 
@@ -74,7 +72,7 @@ def _real_panel(source: str | Path, first: str | None, last: str | None, point_i
     if stored is not None:
         return _stored_panel(stored, first, last, point_in_time)
     path = Path(source)
-    parts = _cut([bars_from_path(path)], first, last, path.name)
+    parts = cut_rows([bars_from_path(path)], first, last, path.name)
     return panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time))
 
 
@@ -88,20 +86,41 @@ def _stored_panel(
         )
     origin = origin_of(version, point_in_time=point_in_time)
     parts = stored_bars(folder, version, start=first, end=last)
-    return panel_from_rows(*_cut(parts, first, last, origin.name), origin=origin)
+    return panel_from_rows(*cut_rows(parts, first, last, origin.name), origin=origin)
 
 
-def _iso_date(word: str, value: str | None) -> str | None:
+def checked_span(start: str | datetime.date | None, end: str | datetime.date | None) -> tuple[str | None, str | None]:
+    """Read the first and the last date, text or dates, as ISO dates.
+
+    Raises
+    ------
+    ValueError
+        If one is no date, or the first comes after the last.
+    """
+    first, last = _iso_date("start", start), _iso_date("end", end)
+    if first is not None and last is not None and first > last:
+        raise ValueError(f"start must not be after end, was {start} and {end}")
+    return first, last
+
+
+def _iso_date(word: str, value: str | datetime.date | None) -> str | None:
     if value is None:
         return None
     try:
-        return datetime.date.fromisoformat(value).isoformat()
-    except ValueError as error:
+        day = value if isinstance(value, datetime.date) else datetime.date.fromisoformat(value)
+        return f"{day:%Y-%m-%d}"
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{word} must be an ISO date like 2015-01-31, was {value!r}") from error
 
 
-def _cut(parts: Sequence[LongBars], first: str | None, last: str | None, origin: str) -> Sequence[LongBars]:
-    """The rows from the first date to the last; parts without any are left out."""
+def cut_rows(parts: Sequence[LongBars], first: str | None, last: str | None, origin: str) -> Sequence[LongBars]:
+    """Cut rows to the dates from the first to the last; parts without any are left out.
+
+    Raises
+    ------
+    SourceError
+        If no row is left.
+    """
     if first is None and last is None:
         return parts
     earliest, latest = min(part.dates.min() for part in parts), max(part.dates.max() for part in parts)

@@ -45,12 +45,16 @@ def last_expected_session(as_of: str | None = None, *, exchange: str = EXCHANGE)
         now = dt.datetime.now(ZONE)
         day = now.date() if now.hour >= CLOSES_AT else now.date() - dt.timedelta(days=1)
     else:
-        try:
-            day = dt.date.fromisoformat(as_of)
-        except ValueError as error:
-            raise ValueError(f"as-of must be an ISO date like 2026-01-30, was {as_of!r}") from error
+        day = _iso_day(as_of)
     end = pd.Timestamp(day)
     return exchange_sessions(exchange, start=end - pd.Timedelta(days=14), end=end)[-1]
+
+
+def _iso_day(as_of: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(as_of)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"as-of must be an ISO date like 2026-01-30, was {as_of!r}") from error
 
 
 def check_data(panel: Panel, *, as_of: str | None = None) -> DataChecks:
@@ -64,6 +68,8 @@ def check_data(panel: Panel, *, as_of: str | None = None) -> DataChecks:
         The day of the decision; by default now. Ignored for the built-in market, which has no calendar.
     """
     last, blocking = panel.sessions[-1], []
+    if as_of is not None:
+        _iso_day(as_of)  # wrong words are refused where they are ignored, too
     if not panel.facts.synthetic:
         expected = last_expected_session(as_of)
         if last < expected:
