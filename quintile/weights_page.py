@@ -12,8 +12,8 @@ from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.many_books import Case
 from backtests.report.book_report import BookReport, book_report
 from backtests.report.content import SEVERITIES, Card, Part, Picture, Section, Stamp, Table
-from backtests.report.figures.baseline_figures import gaps_figure
 from backtests.report.figures.books_figures import wealth_figure
+from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.what_if_figures import Dial, dial_figure
 from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.html_page import HtmlPage, render_page
@@ -187,7 +187,7 @@ def _comparison(report: BookReport, inputs: Inputs, market: pd.Series) -> Sectio
     picture = Picture(
         title=f"Sharpe ratio of {NAME} less each series', with 95 % intervals",
         summary="An interval that crosses zero is no difference.",
-        figure=gaps_figure(range_frame(gaps)),
+        figure=dots_figure(range_frame(gaps), x_format=".1f"),
     )
     columns = ("Series", "Sharpe ± SE", "95 % range", "Gap, 95 %")
     note = f"Series without costs; differences are paired by session. {RANGE_CONVENTION}"

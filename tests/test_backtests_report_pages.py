@@ -12,7 +12,8 @@ from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.signal_study import ModelStudy, signal_study
 from backtests.comparison.baseline_comparison import compare_returns
 from backtests.reference_gates import GateSettings
-from backtests.report.figures.baseline_figures import gaps_figure, random_figure
+from backtests.report.figures.dots_figures import dots_figure
+from backtests.report.figures.histogram_figures import marked_histogram_figure
 from backtests.report.figures.study_figures import spread_figure
 from backtests.report.page import page_of
 from backtests.report.report_page import render_report
@@ -192,14 +193,15 @@ def test_unknown_sectors_are_said_to_be_unknown(report):
 
 
 def test_a_histogram_of_random_ranks_holds_every_book():
-    figure = random_figure(np.array([0.1, 0.2, 0.3, np.nan]), 1.0)
+    sharpes = np.array([0.1, 0.2, 0.3, np.nan])
+    figure = marked_histogram_figure(sharpes, 1.0, names=("random ranks", "this book"), title="", x_format=".1f")
     assert sum(figure.data[0].y) == 3
     assert list(figure.data[1].x) == [1.0, 1.0]
 
 
 def test_a_dot_carries_both_bounds():
     gaps = pd.DataFrame({"estimate": [1.0, -2.0], "low": [0.5, -4.0], "high": [2.0, -1.0]}, index=["a", "b"])
-    (dots,) = gaps_figure(gaps).data
+    (dots,) = dots_figure(gaps, x_format=".1f").data
     assert list(dots.error_x.array) == [1.0, 1.0]
     assert list(dots.error_x.arrayminus) == [0.5, 2.0]
     assert dots.marker.color[0] != dots.marker.color[1]

@@ -3,10 +3,9 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.theme import BOOK_COLOURS, MARKET_COLOUR, blank_figure, colours, line, plain
 
-__all__ = ["beta_figure", "beta_ranges_figure", "effective_names_figure", "legs_figure"]
+__all__ = ["beta_figure", "effective_names_figure", "legs_figure"]
 
 PART_COLOURS = {"long": BOOK_COLOURS[2], "short": BOOK_COLOURS[1], "costs": MARKET_COLOUR}
 
@@ -34,8 +33,3 @@ def beta_figure(betas: pd.DataFrame) -> go.Figure:
     for name, colour in colours(betas.columns).items():
         figure.add_trace(line(betas[name], name=plain(name), line={"color": colour, "width": 1.8}))
     return figure.add_hline(y=0, line={"color": MARKET_COLOUR, "width": 1}).update_layout(showlegend=True)
-
-
-def beta_ranges_figure(ranges: pd.DataFrame) -> go.Figure:
-    """Draw the beta of each book over the whole span with its bounds; columns ``estimate``, ``low``, ``high``."""
-    return dots_figure(ranges, x_format=".2f")

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.theme import BOOK_COLOURS, GRID, MARKET_COLOUR, blank_figure, colours, line, plain
 
-__all__ = ["cumulative_ic_figure", "decay_figure", "ic_figure", "ic_ranges_figure", "quantile_figure", "quarter_figure"]
+__all__ = ["cumulative_ic_figure", "decay_figure", "ic_figure", "quantile_figure", "quarter_figure"]
 
 QUARTER = 63
 MAX_LABELLED_QUARTERS = 12
@@ -31,13 +30,8 @@ def cumulative_ic_figure(ic: pd.DataFrame) -> go.Figure:
     return figure.add_hline(y=0, line={"color": MARKET_COLOUR, "width": 1}).update_layout(showlegend=True)
 
 
-def ic_ranges_figure(ranges: pd.DataFrame) -> go.Figure:
-    """Draw mean rank ICs, or differences, by name with their bounds; columns ``estimate``, ``low``, ``high``."""
-    return dots_figure(ranges, x_format=".3f")
-
-
 def quarter_figure(ranges: pd.DataFrame) -> go.Figure:
-    """Draw the mean rank IC of each calendar quarter with its bounds; index the quarters, columns as above."""
+    """Draw the mean rank IC of each calendar quarter with its bounds; columns ``estimate``, ``low``, ``high``."""
     figure = _estimates(ranges, y_format=".3f")
     labels = [_quarter_label(each, place, len(ranges)) for place, each in enumerate(pd.PeriodIndex(ranges.index))]
     ticks = {"tickmode": "array", "tickvals": [str(quarter) for quarter in ranges.index], "ticktext": labels}

@@ -4,7 +4,8 @@ import pandas as pd
 
 from backtests.comparison.baseline_comparison import BaselineComparison, RandomBooks, comparison_sentence
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures.baseline_figures import gaps_figure, random_figure, sharpe_ranges_figure
+from backtests.report.figures.dots_figures import dots_figure
+from backtests.report.figures.histogram_figures import marked_histogram_figure
 from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import RANGE_CONVENTION, range_frame
@@ -45,7 +46,7 @@ def _sharpes(compared: BaselineComparison) -> Picture:
     return Picture(
         title=f"Net Sharpe ratio of {compared.name} and of its baselines, with 95 % ranges",
         summary=f"Overlapping ranges say little: common moves cancel only in the differences. {words}.",
-        figure=sharpe_ranges_figure(range_frame(ranges)),
+        figure=dots_figure(range_frame(ranges), x_format=".1f"),
     )
 
 
@@ -55,7 +56,7 @@ def _gaps(compared: BaselineComparison) -> Picture:
     return Picture(
         title=f"Sharpe ratio of {compared.name} less each baseline's, with 95 % intervals",
         summary=f"An interval that includes zero is no significant difference. Estimates: {words}.",
-        figure=gaps_figure(gaps),
+        figure=dots_figure(gaps, x_format=".1f"),
     )
 
 
@@ -66,7 +67,13 @@ def _random(compared: BaselineComparison, random: RandomBooks) -> Picture:
         summary=f"Random ranks have a median Sharpe ratio of {ratio(found.estimate)} and 95 % of them lie between "
         f"{ratio(found.low)} and {ratio(found.high)}; this book has {ratio(compared.sharpe)}. "
         f"One-sided p-value: {ratio(random.p_value, 3)}.",
-        figure=random_figure(random.sharpes, compared.sharpe),
+        figure=marked_histogram_figure(
+            random.sharpes,
+            compared.sharpe,
+            names=("random ranks", "this book"),
+            title="annual Sharpe ratio, net",
+            x_format=".1f",
+        ),
     )
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 from backtests.breakdown.book_study import BookStudy
 from backtests.report.book_report import BookReport
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures.baseline_figures import sharpe_ranges_figure
 from backtests.report.figures.books_figures import (
     drawdown_distribution_figure,
     drawdown_figure,
@@ -18,7 +17,8 @@ from backtests.report.figures.books_figures import (
     paid_costs_figure,
     turnover_figure,
 )
-from backtests.report.figures.holdings_figures import beta_figure, beta_ranges_figure, effective_names_figure
+from backtests.report.figures.dots_figures import dots_figure
+from backtests.report.figures.holdings_figures import beta_figure, effective_names_figure
 from backtests.report.formats import count, date, percent, ranged, ratio
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
@@ -167,7 +167,7 @@ def _sharpe_picture(books: Mapping[str, BookReport]) -> Picture:
     return Picture(
         title="Net Sharpe ratio by book, with 95 % ranges",
         summary=f"A range that includes zero is not significant: {words}.",
-        figure=sharpe_ranges_figure(range_frame({name: book.sharpe_range for name, book in books.items()})),
+        figure=dots_figure(range_frame({name: book.sharpe_range for name, book in books.items()}), x_format=".1f"),
     )
 
 
@@ -176,7 +176,7 @@ def _beta_picture(books: Mapping[str, BookReport]) -> Picture:
     return Picture(
         title="Beta over the whole span, with 95 % ranges",
         summary=f"Net returns on those of the equal-weighted universe: {words}.",
-        figure=beta_ranges_figure(range_frame({name: book.beta_range for name, book in books.items()})),
+        figure=dots_figure(range_frame({name: book.beta_range for name, book in books.items()}), x_format=".2f"),
     )
 
 

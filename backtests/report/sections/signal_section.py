@@ -5,11 +5,11 @@ import math
 import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Table
+from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.signal_figures import (
     cumulative_ic_figure,
     decay_figure,
     ic_figure,
-    ic_ranges_figure,
     quantile_figure,
     quarter_figure,
 )
@@ -76,7 +76,7 @@ def _ranges(signal: SignalReport) -> Part:
 def _ranges_picture(title: str, ranges: dict[str, Interval]) -> Picture:
     words = ", ".join(f"{name} {ratio(found.estimate, 4)} ({ranged(found, 4)})" for name, found in ranges.items())
     summary = f"A range that includes zero is not significant: {words}."
-    return Picture(title=title, summary=summary, figure=ic_ranges_figure(range_frame(ranges)))
+    return Picture(title=title, summary=summary, figure=dots_figure(range_frame(ranges), x_format=".3f"))
 
 
 def _ranges_table(signal: SignalReport) -> Table:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures.walk_figures import folds_figure
+from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.formats import count, plus_minus, ratio
 from backtests.report.page import Page
 from backtests.walk_study import WalkStudy, walk_sentence
@@ -38,7 +38,7 @@ def _picture(study: WalkStudy) -> Picture:
         title="Rank IC of each fold's test span, with 95 % intervals",
         summary=f"{count(int((known > 0).sum()))} of {count(len(known))} folds are above zero; an interval that "
         f"includes zero is no evidence. Mean of the folds {ratio(float(known.mean()), 4)}.",
-        figure=folds_figure(_estimates(study)),
+        figure=dots_figure(_estimates(study), x_format="+.3f"),
     )
 
 
