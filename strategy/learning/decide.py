@@ -94,9 +94,17 @@ def frozen_scores(
     return _scores(spec, panel, checkpoint, features=features, device="cpu", progress=progress)
 
 
-def frozen_windows(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint) -> Windows:
-    """The windows that a trained model reads on these bars, scaled as it was trained."""
-    return _windows(spec, panel, checkpoint, model_features(spec, panel))
+def frozen_windows(
+    spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, *, features: Mapping[str, pd.DataFrame] | None = None
+) -> Windows:
+    """The windows that a trained model reads on these bars, of the bars' features or given ones, scaled as trained."""
+    return build_windows(
+        model_features(spec, panel) if features is None else features,
+        targets=forward_returns(panel, spec.execution, horizon=HORIZON),
+        universe=tradable(panel),
+        scaler=checkpoint.model.scaler,
+        lookback=spec.model.lookback,
+    )
 
 
 def _scores(
@@ -108,15 +116,5 @@ def _scores(
     device: str,
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
-    windows, tested = _windows(spec, panel, checkpoint, features), test_sessions(panel, checkpoint)
+    windows, tested = frozen_windows(spec, panel, checkpoint, features=features), test_sessions(panel, checkpoint)
     return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress)
-
-
-def _windows(spec: StrategySpec, panel: Panel, checkpoint: Checkpoint, features: Mapping[str, pd.DataFrame]) -> Windows:
-    return build_windows(
-        features,
-        targets=forward_returns(panel, spec.execution, horizon=HORIZON),
-        universe=tradable(panel),
-        scaler=checkpoint.model.scaler,
-        lookback=spec.model.lookback,
-    )

@@ -21,7 +21,7 @@ from models.windows import build_windows, fit_scaler
 from portfolio.costs import Costs
 from signals.features import feature_table
 from strategy.definitions.spec import StrategySpec, override
-from strategy.learning.decide import decide
+from strategy.learning.decide import decide, frozen_windows
 from strategy.learning.learn import (
     HORIZON,
     TrainingData,
@@ -68,13 +68,7 @@ def pipeline_of(
     memory = int(feature_table(spec.features.set)["warm_up"].max()) + spec.features.gap_limit
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-        windows = build_windows(
-            features,
-            targets=forward_returns(panel, spec.execution, horizon=HORIZON),
-            universe=tradable(panel),
-            scaler=checkpoint.model.scaler,
-            lookback=spec.model.lookback,
-        )
+        windows = frozen_windows(spec, panel, checkpoint, features=features)
         return scores_of(checkpoint, windows, sessions=sessions, scoring=spec.model.scoring, device="cpu")
 
     return PipelineUnderTest(

@@ -130,9 +130,5 @@ BOOK_LEAKS = (
         leaky=_with_overlay(_leave_dying(days_early=5)),
         clean=_with_overlay(_leave_dying(days_early=0)),
     ),
-    LeakPair(
-        name="book smoothed over a centred window",
-        leaky=lambda setup: _book_smoothed(setup, centred=True),
-        clean=lambda setup: _book_smoothed(setup, centred=False),
-    ),
+    LeakPair.by_argument("book smoothed over a centred window", _book_smoothed, centred=(True, False)),
 )

@@ -192,11 +192,7 @@ FEATURE_LEAKS = (
         clean=_added("standardized", _standardized_within_session),
     ),
     LeakPair(name="back-fill", leaky=_filled(backward=True), clean=_filled(backward=False)),
-    LeakPair(
-        name="target in the features through a merge",
-        leaky=lambda setup: _merged_target(setup, honest=False),
-        clean=lambda setup: _merged_target(setup, honest=True),
-    ),
+    LeakPair.by_argument("target in the features through a merge", _merged_target, honest=(False, True)),
     LeakPair(
         name="adjusted-price level feature",
         leaky=_added("level", lambda panel: panel.close),
@@ -228,14 +224,6 @@ FEATURE_LEAKS = (
         leaky=_with_universe(_largest_ever),
         clean=_with_universe(_largest_then),
     ),
-    LeakPair(
-        name="off-by-one in the window",
-        leaky=lambda setup: _window_ending(setup, ahead=1),
-        clean=lambda setup: _window_ending(setup, ahead=0),
-    ),
-    LeakPair(
-        name="scores divided by a full-sample spread",
-        leaky=lambda setup: _scores_scaled(setup, by_panel=True),
-        clean=lambda setup: _scores_scaled(setup, by_panel=False),
-    ),
+    LeakPair.by_argument("off-by-one in the window", _window_ending, ahead=(1, 0)),
+    LeakPair.by_argument("scores divided by a full-sample spread", _scores_scaled, by_panel=(True, False)),
 )

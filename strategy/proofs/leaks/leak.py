@@ -60,6 +60,8 @@ made on validation. It is the harder half: if it is accused, a check is wrong, o
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
 
 from market.panel import Panel
 from models.checkpoint import Checkpoint
@@ -117,3 +119,9 @@ class LeakPair:
     leaky: Callable[[HonestSetup], PipelineUnderTest]
     clean: Callable[[HonestSetup], PipelineUnderTest]
     bars: Callable[[HonestSetup], Panel] = setup_bars
+
+    @classmethod
+    def by_argument(cls, name: str, make: Callable[..., PipelineUnderTest], **values: tuple[Any, Any]) -> Self:
+        """Pair of one maker whose arguments differ: each keyword has the leaky value, then the clean one."""
+        leaky, clean = ({word: pair[side] for word, pair in values.items()} for side in (0, 1))
+        return cls(name=name, leaky=partial(make, **leaky), clean=partial(make, **clean))

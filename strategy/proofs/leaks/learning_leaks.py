@@ -60,32 +60,14 @@ def _trained(
     return {**weights, "validation loss": model.best.validation_loss, "slope": calibration.slope}
 
 
-def _stopped_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
+def _fitted_on(*, stopping: Rows, calibrating: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
+    """A maker of pipelines that stop training, and calibrate, on other rows."""
+
     def make(setup: HonestSetup) -> PipelineUnderTest:
         def fit(panel: Panel) -> Mapping[str, Any]:
             training_data = prepare_training_data(setup.spec, panel)
-            return _trained(
-                setup.spec,
-                training_data,
-                stopping=rows(training_data.split),
-                calibrating=training_data.split.validation,
-            )
-
-        return replace(setup.pipeline, fit=fit)
-
-    return make
-
-
-def _calibrated_on(rows: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:
-    def make(setup: HonestSetup) -> PipelineUnderTest:
-        def fit(panel: Panel) -> Mapping[str, Any]:
-            training_data = prepare_training_data(setup.spec, panel)
-            return _trained(
-                setup.spec,
-                training_data,
-                stopping=training_data.split.validation,
-                calibrating=rows(training_data.split),
-            )
+            split = training_data.split
+            return _trained(setup.spec, training_data, stopping=stopping(split), calibrating=calibrating(split))
 
         return replace(setup.pipeline, fit=fit)
 
@@ -147,6 +129,10 @@ def _test(split: Split) -> slice:
     return slice(split.test.start, split.test.stop - split.purge - 1)
 
 
+def _validation(split: Split) -> slice:
+    return split.validation
+
+
 LEARNING_LEAKS = (
     LeakPair(
         name="full-sample scaler",
@@ -160,24 +146,20 @@ LEARNING_LEAKS = (
     ),
     LeakPair(
         name="early stopping on test",
-        leaky=_stopped_on(_test),
-        clean=_stopped_on(lambda split: split.validation),
+        leaky=_fitted_on(stopping=_test, calibrating=_validation),
+        clean=_fitted_on(stopping=_validation, calibrating=_validation),
     ),
     LeakPair(
         name="calibration on test",
-        leaky=_calibrated_on(_test),
-        clean=_calibrated_on(lambda split: split.validation),
+        leaky=_fitted_on(stopping=_validation, calibrating=_test),
+        clean=_fitted_on(stopping=_validation, calibrating=_validation),
     ),
     LeakPair(
         name="threshold chosen on test",
         leaky=_threshold_on(_test),
-        clean=_threshold_on(lambda split: split.validation),
+        clean=_threshold_on(_validation),
     ),
     LeakPair(name="label overlap without purge", leaky=_split_with(0), clean=_split_with(None)),
     LeakPair(name="purge one session short", leaky=_split_with(1), clean=_split_with(2)),
-    LeakPair(
-        name="fold without embargo",
-        leaky=lambda setup: _folds(setup, embargo=0),
-        clean=lambda setup: _folds(setup, embargo=5),
-    ),
+    LeakPair.by_argument("fold without embargo", _folds, embargo=(0, 5)),
 )

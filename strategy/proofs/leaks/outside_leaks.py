@@ -195,54 +195,18 @@ def _week(panel: Panel, monday: int, purge: Literal["days", "sessions"]) -> Span
 
 
 OUTSIDE_LEAKS = (
-    LeakPair(
-        name="market index over gaps bridged to the next print",
-        leaky=lambda setup: bridged_index(setup, to_next_print=True),
-        clean=lambda setup: bridged_index(setup, to_next_print=False),
+    LeakPair.by_argument(
+        "market index over gaps bridged to the next print", bridged_index, to_next_print=(True, False)
     ),
-    LeakPair(
-        name="monthly table joined to the nearest stamp",
-        leaky=lambda setup: monthly_volume(setup, method="nearest"),
-        clean=lambda setup: monthly_volume(setup, method="ffill"),
+    LeakPair.by_argument("monthly table joined to the nearest stamp", monthly_volume, method=("nearest", "ffill")),
+    LeakPair.by_argument("bad print known by its reversal", without_bad_prints, confirmed=(True, False)),
+    LeakPair.by_argument("month's liquid list stamped with its first day", monthly_list, months_late=(0, 1)),
+    LeakPair.by_argument(
+        "ties in the order of a table sorted by outcome", tied_scores, sorted_by=("outcome", "ticker")
     ),
-    LeakPair(
-        name="bad print known by its reversal",
-        leaky=lambda setup: without_bad_prints(setup, confirmed=True),
-        clean=lambda setup: without_bad_prints(setup, confirmed=False),
-    ),
-    LeakPair(
-        name="month's liquid list stamped with its first day",
-        leaky=lambda setup: monthly_list(setup, months_late=0),
-        clean=lambda setup: monthly_list(setup, months_late=1),
-    ),
-    LeakPair(
-        name="ties in the order of a table sorted by outcome",
-        leaky=lambda setup: tied_scores(setup, sorted_by="outcome"),
-        clean=lambda setup: tied_scores(setup, sorted_by="ticker"),
-    ),
-    LeakPair(
-        name="no weight where the fill session has no print",
-        leaky=lambda setup: fillable_weights(setup, days_early=1),
-        clean=lambda setup: fillable_weights(setup, days_early=0),
-    ),
-    LeakPair(
-        name="market filtered without a lag (filtfilt)",
-        leaky=lambda setup: smoothed_market(setup, zero_phase=True),
-        clean=lambda setup: smoothed_market(setup, zero_phase=False),
-    ),
-    LeakPair(
-        name="month-end found in the file",
-        leaky=lambda setup: month_end_book(setup, by_file=True),
-        clean=lambda setup: month_end_book(setup, by_file=False),
-    ),
-    LeakPair(
-        name="scaler over names complete in the whole file",
-        leaky=lambda setup: complete_names(setup, whole_file=True),
-        clean=lambda setup: complete_names(setup, whole_file=False),
-    ),
-    LeakPair(
-        name="purge counted in calendar days",
-        leaky=lambda setup: weekly_refits(setup, purge="days"),
-        clean=lambda setup: weekly_refits(setup, purge="sessions"),
-    ),
+    LeakPair.by_argument("no weight where the fill session has no print", fillable_weights, days_early=(1, 0)),
+    LeakPair.by_argument("market filtered without a lag (filtfilt)", smoothed_market, zero_phase=(True, False)),
+    LeakPair.by_argument("month-end found in the file", month_end_book, by_file=(True, False)),
+    LeakPair.by_argument("scaler over names complete in the whole file", complete_names, whole_file=(True, False)),
+    LeakPair.by_argument("purge counted in calendar days", weekly_refits, purge=("days", "sessions")),
 )
