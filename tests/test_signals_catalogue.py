@@ -12,17 +12,11 @@ import pytest
 from core.errors import DataError
 from market.panel import Panel
 from market.returns import Execution, forward_returns
-from signals import (
-    compute_features,
-    feature,
-    feature_table,
-    information_coefficient,
-    register_feature_set,
-    summarize_ic,
-)
+from signals import compute_features, feature, feature_table, register_feature_set
 from signals.catalogue import Catalogue, CatalogueOptions, measure_catalogue, render_catalogue, write_catalogue
 from signals.correlation_tree import groups_of, linkage_of, tree_of
 from signals.features import feature_sets
+from signals.score_metrics import information_coefficient, summarize_ic
 from tests.oracles.signal_panels import random_panel
 from tests.oracles.small_runs import long_bars, quintile
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from market.panel import Panel
-from signals import FEATURE_SETS, Computing, compute_features
-from signals.features import computation
+from signals import FEATURE_SETS, compute_features
+from signals.features import Computing, computation
 from signals.features.cache import FeatureCache
 from signals.features.core14 import ret_1d
 from signals.features.feature_code import code_hash

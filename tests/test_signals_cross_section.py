@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signals import centered_rank, demean, neutralize, rank, session_mean, winsorize, zscore
+from signals.cross_section import centered_rank, demean, neutralize, rank, session_mean, winsorize, zscore
 from tests.oracles.signal_panels import bits
 
 SECTORS = pd.Series({"A": "tech", "B": "tech", "C": "oil", "D": "oil", "E": "oil", "F": "bank"})

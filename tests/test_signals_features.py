@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.panel import Panel
-from signals import FEATURE_SETS, compute_features, feature_table, fill_gaps
+from signals import FEATURE_SETS, compute_features, feature_table
+from signals.features import fill_gaps
 from signals.features.feature import feature
 from tests.oracles.signal_panels import bits, delisting, panel_of, random_panel
 from tests.oracles.slow_features import slow_core14

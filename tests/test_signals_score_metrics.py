@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from core.intervals import hac_lags_by_rule, hac_standard_error
 from market.panel import Panel, PanelFacts
 from market.returns import Execution, forward_returns
-from signals import (
-    compute_features,
+from signals import compute_features, quantile_returns
+from signals.score_metrics import (
     ic_by_quarter,
     ic_decay,
     information_coefficient,
-    quantile_returns,
     rank_autocorrelation,
     score_correlation,
     summarize_ic,
