@@ -14,13 +14,13 @@ from backtests.evaluation import MODEL, Evaluation
 from backtests.statistics.deflation import Overfitting, deflated_sharpe_ratio, minimum_track_record_length
 from backtests.statistics.inference import probabilistic_sharpe_ratio
 from backtests.statistics.metrics import sharpe_ratio
+from core.conventions import FEW_TRIALS
 from market.panel import Panel
 from market.returns import Execution
 from market.universe import survivorship
 from signals.score_metrics import ICSummary
 
 __all__ = [
-    "FEW_TRIALS",
     "Confidence",
     "Grounds",
     "TrialStanding",
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95  # probability at which a Sharpe ratio counts as above its benchmark
-FEW_TRIALS = 5  # with fewer, the variance of the trials' Sharpe ratios is too uncertain to deflate by
 MAX_OVERFITTING = 0.5  # at this probability of backtest overfitting or more, the choice among trials is worthless
 CAPPING_STAMPS = ("DRIFTED", "SECOND OPENING")  # a result that carries one is WEAK at best
 

@@ -4,7 +4,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["notebook_card", "small_lines"]
+__all__ = ["notebook_card", "notebook_text", "small_lines"]
 
 WIDTH, HEIGHT, MARGIN = 420, 90, 4  # pixels
 MAX_POINTS = 400
@@ -30,6 +30,17 @@ def notebook_card(heading: str, rows: Iterable[tuple[str, str]], picture: str = 
     """
     cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
     return f"<p>{html.escape(heading)}</p><table>{cells}</table>{picture}"
+
+
+def notebook_text(text: str) -> str:
+    """What a value prints, as HTML with its columns kept.
+
+    Examples
+    --------
+    >>> notebook_text("A & B")
+    '<pre>A &amp; B</pre>'
+    """
+    return f"<pre>{html.escape(text)}</pre>"
 
 
 def small_lines(lines: Mapping[str, Sequence[float]], *, title: str) -> str:

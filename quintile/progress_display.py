@@ -72,15 +72,21 @@ def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", style="dim"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
+    bars = Progress(*columns, console=Console(stderr=True))
+    tasks: dict[str, Any] = {}
 
-        def advance(stage: str, done: int, total: int, note: str = "") -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, note=note)
-            bars.update(tasks[stage], completed=done, total=total, note=note)
+    def advance(stage: str, done: int, total: int, note: str = "") -> None:
+        if not tasks:
+            bars.start()  # not before: bars without a stage would leave an empty line above an error
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total, note=note)
+        bars.update(tasks[stage], completed=done, total=total, note=note)
 
+    try:
         yield advance
+    finally:
+        if tasks:
+            bars.stop()
 
 
 @contextmanager

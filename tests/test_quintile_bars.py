@@ -140,6 +140,19 @@ def test_a_name_where_a_value_is_needed_is_answered_with_what_makes_one(bars: qt
             call()
 
 
+def test_what_a_walk_cannot_take_is_said_in_one_line(bars: qt.Panel) -> None:
+    spec = qt.load_strategy()
+    wrong: dict[str, dict[str, Any]] = {
+        "^unknown option folds: a walk takes train, test, .*combinatorial$": {"folds": 3},
+        "^learner: Input should be 'network' or 'ridge', was 'forest'$": {"learner": "forest"},
+        "^train: Input should be greater than or equal to 2, was 0$": {"train": 0},
+        "^combinatorial takes two numbers": {"combinatorial": (6,)},
+    }
+    for message, options in wrong.items():
+        with pytest.raises(ValueError, match=message):
+            qt.walk_forward(spec, bars, **options)
+
+
 def test_weights_that_are_no_frame_are_refused(bars: qt.Panel) -> None:
     weights = pd.DataFrame(0.2, index=bars.sessions[:50], columns=bars.tickers[:3])
     with pytest.raises(TypeError, match="weights must be a DataFrame of sessions × tickers, were a Series"):

@@ -10,7 +10,12 @@ import pytest
 import quintile as qt
 from core.files import write_json
 from core.notebook_html import notebook_card, small_lines
-from quintile.progress_display import CellBars, shown_progress
+from quintile.progress_display import CellBars, progress_bars, shown_progress
+from strategy.frozen.replay import Replay
+from strategy.frozen.verify import Verification
+from strategy.runs.proof_file import Proof
+from strategy.studies.book_comparison import BookComparison
+from strategy.trading.paper import PaperRecord
 from tests.frozen_market import Bench
 
 
@@ -144,3 +149,22 @@ def test_what_a_decision_is_told_is_checked(run: qt.Run, bars: qt.Panel) -> None
         qt.decide(run, bars, holdings=pd.DataFrame({"ticker": ["AAA"], "shares": [1.0]}))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"run must be a Run, was a StrategySpec: qt\.run or qt\.load_run gives one"):
         qt.decide(run.folder.spec, bars)  # type: ignore[arg-type]
+
+
+def test_bars_without_a_stage_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars():
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_a_check_found_is_printed_and_shown_alike() -> None:
+    kept = Replay(exact=True, difference=None, figures={"sharpe": 0.5}, why="same <code>")
+    assert str(kept) == "SAME NUMBERS\nsame <code>\n  sharpe 0.5"
+    assert kept._repr_html_() == "<pre>SAME NUMBERS\nsame &lt;code&gt;\n  sharpe 0.5</pre>"
+    damaged = Verification(damage=("weights.safetensors has changed",))
+    assert damaged._repr_html_() == "<pre>NOT INTACT\n  weights.safetensors has changed</pre>"
+    assert str(Verification(damage=(), notes=("n",), sha256="ab")) == (
+        "INTACT, lock ab\nSAME CODE AND ENVIRONMENT\nnote: n"
+    )
+    for each in (BookComparison, PaperRecord, Proof):
+        assert "_repr_html_" in vars(each)

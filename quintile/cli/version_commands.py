@@ -107,7 +107,7 @@ def verify_command(
         }
         print(json.dumps(facts | {"sha256": verification.sha256}, indent=2))
     else:
-        print("\n".join(_verification_lines(verification)))
+        print(verification)
     raise typer.Exit(verification.exit_code)
 
 
@@ -142,7 +142,7 @@ def replay_command(
         retrained = replaying.retrain(folder, panel=panel, progress=progress) if retrain else None
     if out.is_dir():
         TrialLog(out).append("replay", version=str(folder.version), lock=folder.sha256, same=replayed.same)
-    lines = _replay_lines(replayed) + ([] if retrained is None else _retraining_lines(retrained))
+    lines = str(replayed).splitlines() + ([] if retrained is None else _retraining_lines(retrained))
     facts = {
         "same": replayed.same,
         "exact": replayed.exact,
@@ -326,26 +326,6 @@ def _version_row(folder: "VersionFolder") -> dict[str, Any]:
         "verdict": body["headline"]["verdict"],
         "lock": folder.sha256[:12],
     }
-
-
-def _verification_lines(verification: Any) -> list[str]:
-    first = f"INTACT, lock {verification.sha256}" if verification.is_intact else "NOT INTACT"
-    if not verification.is_intact:
-        return [first, *(f"  {line}" for line in verification.damage)]
-    second = "CHANGED: REPLAY NEEDED" if verification.changes else "SAME CODE AND ENVIRONMENT"
-    return [
-        first,
-        second,
-        *(f"  {line}" for line in verification.changes),
-        *(f"note: {line}" for line in verification.notes),
-    ]
-
-
-def _replay_lines(replayed: Any) -> list[str]:
-    head = "SAME NUMBERS" if replayed.same else f"OTHER NUMBERS: first in {replayed.difference}"
-    at_cut = [f"  at a cut-off: {each}" for each in replayed.explained]
-    numbers = [f"  {name} {value:.6g}" for name, value in replayed.figures.items() if value is not None]
-    return [head, replayed.why, *at_cut, *numbers]
 
 
 def _retraining_lines(retrained: Any) -> list[str]:

@@ -157,8 +157,6 @@ def _settings(
     combinatorial: tuple[int, ...],
     learner: str | None,
 ) -> "WalkSettings":
-    from pydantic import ValidationError
-
     from strategy.walk_forward.walk_settings import WalkSettings
 
     if len(combinatorial) not in (0, 2):
@@ -166,14 +164,7 @@ def _settings(
     groups = dict(zip(("n_groups", "k_test"), combinatorial, strict=False)) or None
     chosen = learner or ("ridge" if groups else "network")
     named = {"retraining": retraining, "first_test": first_test, "seeds": seeds, "combinatorial": groups}
-    try:
-        return WalkSettings.model_validate(named | {"learner": chosen})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        option = str(problem["loc"][-1] if problem["loc"] else "a walk").replace("_", "-")
-        raise ValueError(
-            f"{option}: {problem['msg'].removeprefix('Value error, ')}, was {problem['input']!r}"
-        ) from error
+    return WalkSettings.of(named | {"learner": chosen})
 
 
 def _numbers(option: str, text: str | None) -> tuple[int, ...]:

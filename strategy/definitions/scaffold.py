@@ -40,7 +40,7 @@ def new_strategy(name: str, *, folder: str | Path = ".", like: str = DEFAULT_STR
     RunError
         If the file exists: nothing is overwritten.
     """
-    spec = override(load_spec(like), [f'name="{name}"', f'title="{name.replace("_", " ").capitalize()}"'])
+    spec = override(load_spec(like), {"name": name, "title": name.replace("_", " ").capitalize()})
     path = Path(folder) / f"{name}.toml"
     if path.exists():
         raise RunError(f"{path} exists and is not overwritten: choose another name, or remove it first")

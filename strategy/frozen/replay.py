@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import RunError
+from core.notebook_html import notebook_text
 from core.progress import ProgressCallback, silent
 from market.inputs import load_inputs
 from market.panel import Panel
@@ -78,6 +79,15 @@ class Replay:
     def same(self) -> bool:
         """Whether the numbers are the same."""
         return self.difference is None
+
+    def __str__(self) -> str:
+        head = "SAME NUMBERS" if self.same else f"OTHER NUMBERS: first in {self.difference}"
+        at_cut = [f"  at a cut-off: {each}" for each in self.explained]
+        numbers = [f"  {name} {value:.6g}" for name, value in self.figures.items() if value is not None]
+        return "\n".join([head, self.why, *at_cut, *numbers])
+
+    def _repr_html_(self) -> str:
+        return notebook_text(str(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

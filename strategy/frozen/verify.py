@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.notebook_html import notebook_text
 from strategy.frozen.versions import LOCK, VersionFolder, plain, read_lock
 from strategy.runs.closure import decision_closure
 from strategy.runs.provenance import dependencies
@@ -59,6 +60,16 @@ class Verification:
     def exit_code(self) -> int:
         """0: nothing changed; 1: the version is damaged; 3: code or libraries changed, a replay decides."""
         return 1 if self.damage else 3 if self.changes else 0
+
+    def __str__(self) -> str:
+        if not self.is_intact:
+            return "\n".join(["NOT INTACT", *(f"  {line}" for line in self.damage)])
+        word = "CHANGED: REPLAY NEEDED" if self.changes else "SAME CODE AND ENVIRONMENT"
+        changes, notes = [f"  {line}" for line in self.changes], [f"note: {line}" for line in self.notes]
+        return "\n".join([f"INTACT, lock {self.sha256}", word, *changes, *notes])
+
+    def _repr_html_(self) -> str:
+        return notebook_text(str(self))
 
 
 def verify(folder: VersionFolder, *, closure: Mapping[str, str] | None = None) -> Verification:

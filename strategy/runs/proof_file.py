@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.files import read_json, write_json
+from core.notebook_html import notebook_text
 
 __all__ = ["PROOF_FILE", "CheckResult", "Finding", "Proof", "read_proof", "write_proof"]
 
@@ -114,6 +115,9 @@ class Proof:
         lines = [f"{check.check:<{width}}  {check.status:<7}  {check.note}" for check in self.checks]
         worst = self.first_finding
         return "\n".join([*lines, "", f"{self.verdict}  {self.subject}", *([] if worst is None else [f"  {worst}"])])
+
+    def _repr_html_(self) -> str:
+        return notebook_text(str(self))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``proof.json``."""

@@ -8,12 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from core.conventions import FEW_TRIALS
 from core.notebook_html import notebook_card, small_lines
 from strategy.runs.store import RunFolder
 
 __all__ = ["ReportPath", "Run", "RunVerdict", "headline_rows"]
-
-FEW_TRIALS = 5
 
 
 class ReportPath(type(Path())):  # type: ignore[misc]
@@ -163,7 +162,7 @@ class Run:
 
 
 def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the headline numbers as printed, each beside what it must not be read without."""
+    """Headline numbers as printed, each beside what it must not be read without."""
     first, last = headline["period"]
     return [
         ("Sharpe, net", f"{_plus_minus(headline, 'sharpe_net', 'sharpe_standard_error', 2)} (252 sessions, rf 0)"),
@@ -171,7 +170,7 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Annual return, net", _number(headline["annual_return"], ".1%")),
         ("Volatility", _number(headline["volatility"], ".1%")),
         ("Maximum drawdown", _number(headline["max_drawdown"], ".1%")),
-        ("Turnover", f"{_number(headline['turnover'], '.1%')} a session, one way"),
+        ("Turnover", f"{_number(headline['turnover'], '.1%')} per session, one way"),
         ("Rank IC", _plus_minus(headline, "rank_ic", "rank_ic_standard_error", 4)),
         ("Period", f"{first} to {last}, {headline['sessions']} sessions, out of sample"),
         ("Universe", f"{headline['source']}; {headline['universe']}; {headline['survivorship']}"),
@@ -188,13 +187,13 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _costs(headline: dict[str, Any]) -> str:
-    told: str = headline.get("costs", f"{headline['trade_bps']:g} bps one way")  # older runs kept one number
-    return told
+    sentence: str = headline.get("costs", f"{headline['trade_bps']:g} bps one way")  # older runs kept one number
+    return sentence
 
 
 def _parity(headline: dict[str, Any]) -> str:
-    told: str = headline.get("engine", "n/a") if headline["parity"] is None else _number(headline["parity"], ".1e")
-    return told
+    gap: str = headline.get("engine", "n/a") if headline["parity"] is None else _number(headline["parity"], ".1e")
+    return gap
 
 
 def _deflated(headline: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from backtests.statistics.bootstrap_intervals import sharpe_gap_interval, sharpe
 from backtests.statistics.metrics import performance_summary, sharpe_ratio
 from backtests.verdict import confidence_among, finite_or_none, gather_grounds, weigh
 from core.errors import RunError, UnsupportedBookError
+from core.notebook_html import notebook_text
 from core.progress import ProgressCallback, silent
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs, load_inputs
@@ -84,8 +85,8 @@ class BookComparison:
     table : DataFrame
         Index the book: ``sharpe`` ± ``standard_error`` with 95 % bounds ``sharpe_low`` and ``sharpe_high``; ``gap``,
         the lead over the first book paired by session, with ``gap_low`` and ``gap_high``; ``sharpe_gross``,
-        ``annual_return``, ``volatility``, ``max_drawdown``, ``turnover`` (a session, one way), ``cost_drag`` (a year),
-        ``beta``, mean ``gross``, ``net``, ``long`` and ``short`` exposure, ``short_names``; ``verdict``,
+        ``annual_return``, ``volatility``, ``max_drawdown``, ``turnover`` (per session, one way), ``cost_drag`` (per
+        year), ``beta``, mean ``gross``, ``net``, ``long`` and ``short`` exposure, ``short_names``; ``verdict``,
         ``probabilistic`` and ``deflated`` Sharpe ratio.
     returns : DataFrame of float, shape (n_sessions, n_books)
         Net simple returns.
@@ -152,6 +153,9 @@ class BookComparison:
         shown = self.table.to_string(float_format=lambda number: f"{number:.3f}")
         refused = [f"{name} was refused: {why}" for name, why in self.refused.items()]
         return "\n".join([self.sentence, self.conditions, "", shown, *refused, self.timing])
+
+    def _repr_html_(self) -> str:
+        return notebook_text(str(self))
 
 
 def book_lineup(spec: StrategySpec, *, optimised: bool = False) -> dict[str, BookSettings]:

@@ -2,14 +2,17 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from core.settings import Settings
 from models.fold_splits import RetrainingSettings
 
 __all__ = ["CombinatorialSettings", "WalkSettings"]
+
+OPTIONS = ("train", "test", "validation", "embargo", "expanding", "first_test", "seeds", "learner", "combinatorial")
 
 
 class CombinatorialSettings(Settings):
@@ -48,6 +51,26 @@ class WalkSettings(Settings):
     seeds: tuple[int, ...] = ()
     learner: Literal["network", "ridge"] = "network"
     combinatorial: CombinatorialSettings | None = None
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, object]) -> Self:
+        """Settings from numbers by name.
+
+        Raises
+        ------
+        ValueError
+            If one is not allowed; in one line.
+        """
+        try:
+            return cls.model_validate(numbers)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            if problem["type"] == "extra_forbidden":
+                raise ValueError(f"unknown option {problem['loc'][-1]}: a walk takes {', '.join(OPTIONS)}") from error
+            option = str(problem["loc"][-1] if problem["loc"] else "a walk").replace("_", "-")
+            raise ValueError(
+                f"{option}: {problem['msg'].removeprefix('Value error, ')}, was {problem['input']!r}"
+            ) from error
 
     def fingerprint(self) -> str:
         """The sha256 of everything but the seeds, which the strategies of the runs carry."""

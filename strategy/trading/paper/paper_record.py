@@ -10,6 +10,7 @@ from backtests.reference_gates import UNKNOWN, Gate, GateSettings, paper_gates
 from backtests.statistics.bootstrap_intervals import sharpe_interval
 from backtests.statistics.metrics import performance_summary
 from backtests.verdict import finite_or_none
+from core.notebook_html import notebook_text
 from strategy.trading.paper.decisions import PaperLog, decisions
 from strategy.trading.paper.paper_scores import NUMBERS, RESTATED, scored
 
@@ -71,6 +72,9 @@ class PaperRecord:
             *(f"  {gate.status:<12}  {gate.name}, asked {gate.asked}{_measured(gate)}" for gate in self.gates),
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return notebook_text(str(self))
 
 
 def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecord:
