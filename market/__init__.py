@@ -4,7 +4,7 @@ from market.delistings import cash_outs, listed
 from market.panel import Panel, PanelFacts
 from market.returns import Execution, fill_prices, forward_returns
 from market.sources import load_bars
-from market.universe import choose_universe, survivorship
+from market.universe import choose_universe
 
 __all__ = [
     "Execution",
@@ -16,5 +16,4 @@ __all__ = [
     "forward_returns",
     "listed",
     "load_bars",
-    "survivorship",
 ]

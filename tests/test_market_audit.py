@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from market import Panel, PanelFacts
-from market.audit import KINDS, audit_panel, audit_source, fixed_rows, mask_outliers, outliers, render_audit
+from market.audit import KINDS, audit_panel, audit_source, fixed_rows, mask_outliers
+from market.audit.audit_page import render_audit
+from market.audit.mask import outliers
 from market.calendar import exchange_sessions
 from market.panel import BAR_FIELDS, aligned_frame
 from market.sources import load_bars

@@ -16,16 +16,8 @@ import pytest
 
 from core.errors import BarsError, SourceError
 from market.sources import load_bars
-from market.store import (
-    Reference,
-    check_name,
-    data_folder,
-    find_version,
-    import_bars,
-    read_rows,
-    stored_names,
-    update_bars,
-)
+from market.store import data_folder, find_version, import_bars, read_rows, stored_names, update_bars
+from market.store.data_set_names import Reference, check_name
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,8 @@ from signals.features.user_file import load_features
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import _check_run
 from strategy.frozen.versions import Version
-from strategy.proofs import PipelineUnderTest, Proof, ProveOptions, prove
+from strategy.proofs import PipelineUnderTest, ProveOptions, prove
+from strategy.runs.proof_file import Proof
 from strategy.runs.provenance import code_fingerprint
 from strategy.trials.trial_record import CHAIN_FILE
 from tests.oracles.signal_panels import random_panel

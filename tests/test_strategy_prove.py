@@ -19,10 +19,11 @@ from strategy.definitions.spec import load_spec, override
 from strategy.frozen.verify import verify
 from strategy.frozen.versions import find_version
 from strategy.pipeline import run
-from strategy.proofs import CarriedState, PipelineUnderTest, ProveOptions, SpanPair, prove, read_proof, write_proof
+from strategy.proofs import PipelineUnderTest, ProveOptions, prove
 from strategy.proofs.clock import check_spans
 from strategy.proofs.futures import CORRUPTIONS, corrupted, permuted, rescaled, shuffled
 from strategy.proofs.leaks import LEAKS, HonestSetup, leak
+from strategy.proofs.pipeline_under_test import CarriedState, SpanPair
 from strategy.proofs.run_proof import find_trained, prove_run, prove_version
 from strategy.proofs.sampled_sessions import sample_rows
 from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_honest_setup, self_test
@@ -31,7 +32,7 @@ from strategy.proofs.shipped_pipeline import pipeline_of
 from strategy.proofs.stages import reference_run
 from strategy.runs.artefacts import find_report
 from strategy.runs.context import RunContext
-from strategy.runs.proof_file import PROOF_FILE, CheckResult, Finding, Proof
+from strategy.runs.proof_file import PROOF_FILE, CheckResult, Finding, Proof, read_proof, write_proof
 from strategy.runs.proof_status import proof_report
 from strategy.runs.store import RunStore
 from tests.oracles.small_panels import random_panel

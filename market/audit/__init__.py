@@ -1,21 +1,9 @@
 """Audit: what is wrong with bars, what a ticker and a session look like, and bars masked before they mislead."""
 
-from market.audit.audit import BAD_PRINTS, KINDS, Audit, audit_panel
-from market.audit.audit_page import render_audit, write_audit
+from market.audit.audit import KINDS, Audit, audit_panel
+from market.audit.audit_page import write_audit
 from market.audit.audited_bars import Audited, audit_source
-from market.audit.mask import mask_outliers, outliers
+from market.audit.mask import mask_outliers
 from market.audit.repair import fixed_rows
 
-__all__ = [
-    "BAD_PRINTS",
-    "KINDS",
-    "Audit",
-    "Audited",
-    "audit_panel",
-    "audit_source",
-    "fixed_rows",
-    "mask_outliers",
-    "outliers",
-    "render_audit",
-    "write_audit",
-]
+__all__ = ["KINDS", "Audit", "Audited", "audit_panel", "audit_source", "fixed_rows", "mask_outliers", "write_audit"]
