@@ -245,3 +245,16 @@ def test_quantstats_agrees_where_its_conventions_do():
         ]
     for ours, theirs in pairs:
         assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+@pytest.mark.parametrize("metric", NUMBERS)
+def test_columns_are_never_pooled_into_one_number(metric):
+    returns = pd.DataFrame(np.full((60, 2), 0.01) * [1.0, -1.0], index=pd.bdate_range("2015-01-01", periods=60))
+    with pytest.raises(ValueError, match=r"returns must be one series, had shape \(60, 2\): take one of its columns"):
+        metric(returns)
+
+
+@pytest.mark.parametrize("returns", [[0.1, 0.2], pd.Series([0.1]), pd.Series(dtype=float), pd.DataFrame({"a": [0.1]})])
+def test_a_summary_needs_one_series_of_sessions(returns):
+    with pytest.raises(ValueError, match="returns must be a Series indexed by session that holds a number"):
+        performance_summary(returns)

@@ -318,6 +318,8 @@ def performance_summary(
     >>> found.sessions == len(run.returns)
     True
     """
+    if not isinstance(returns, pd.Series) or not isinstance(returns.index, pd.DatetimeIndex) or returns.isna().all():
+        raise ValueError("returns must be a Series indexed by session that holds a number: take one column of a frame")
     observed = returns.dropna()
     fit = market_fit(observed, market, risk_free=risk_free) if market is not None else MarketFit(np.nan, np.nan, np.nan)
     table = drawdown_table(observed, n_deepest=len(observed))
@@ -352,6 +354,8 @@ def performance_summary(
 
 def _observed(returns: Returns) -> np.ndarray:
     values = np.asarray(returns, dtype=float)
+    if values.ndim != 1:
+        raise ValueError(f"returns must be one series, had shape {values.shape}: take one of its columns")
     observed: np.ndarray = values[~np.isnan(values)]
     return observed
 
