@@ -19,7 +19,7 @@ import torch
 from core.parallel import mapped
 from models.networks.lstm import RankLSTM
 from models.spans import Span
-from models.threads import compute_threads, threads
+from models.threads import threads
 from models.windows import Windows
 
 __all__ = ["MAX_QUARTER_SESSIONS", "carried_scores", "quarter_spans"]
@@ -47,9 +47,9 @@ def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Ite
             scored = enumerate(_read_on(network, windows, span), start=span.start)
             return [(row, scores) for row, scores in scored if row in wanted]
 
-    workers = compute_threads() if windows.x.device.type == "cpu" else 1
+    workers = torch.get_num_threads() if windows.x.device.type == "cpu" else 1
     spans = quarter_spans(windows.sessions, rows, lookback=windows.lookback)
-    with threads(compute_threads()):  # whatever the readers leave behind
+    with threads(torch.get_num_threads()):  # whatever the readers leave behind
         for scored in mapped(read, spans, workers=workers, on="threads"):
             yield from scored
 

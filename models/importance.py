@@ -19,7 +19,7 @@ from core.parallel import mapped
 from core.progress import Count, counted
 from models.losses.rank_loss import MIN_NAMES, rank_correlations
 from models.networks.lstm import RankLSTM
-from models.threads import compute_threads, threads
+from models.threads import threads
 from models.trained import TrainedModel
 from models.windows import Windows
 
@@ -127,8 +127,8 @@ def permutation_importance(
         _permutations(*_sequences(windows, row, sample.n_names, rng), groups, rng)
         for row in counted(drawn.tolist(), progress)
     )
-    workers = min(compute_threads(), SESSIONS_PER_BATCH)
-    with threads(compute_threads()):  # whatever the workers leave behind
+    workers = min(torch.get_num_threads(), SESSIONS_PER_BATCH)
+    with threads(torch.get_num_threads()):  # whatever the workers leave behind
         results = list(mapped(partial(_losses, network), permuted, workers=workers, on="threads"))
     lost, disorder = (np.stack(column) for column in zip(*results, strict=True))
     return pd.DataFrame(

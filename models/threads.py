@@ -5,12 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["compute_threads", "threads"]
-
-
-def compute_threads() -> int:
-    """Number of threads that one operation is spread over."""
-    return torch.get_num_threads()
+__all__ = ["threads"]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from models.carried import MAX_QUARTER_SESSIONS, quarter_spans
 from models.model_settings import NetworkSettings
 from models.predict import predict_scores
 from models.spans import Span
-from models.threads import compute_threads, threads
+from models.threads import threads
 from models.train import train_network
 from models.windows import Windows
 from tests.oracles.planted import planted_windows, small_settings
@@ -97,7 +97,7 @@ def test_the_number_of_threads_changes_no_bit(trained):
     for count in (1, 2):
         with threads(count):
             found.append(long_scores(model, windows, windows.sessions[60:]))
-            assert compute_threads() == count
+            assert torch.get_num_threads() == count
     pd.testing.assert_frame_equal(*found, check_exact=True)
 
 
