@@ -1,6 +1,6 @@
 """Inputs: what a run reads, loaded from a request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -53,6 +53,10 @@ class Inputs:
     def of(cls, bars: "Panel | Inputs") -> "Inputs":
         """Bars alone as inputs; inputs as they are."""
         return bars if isinstance(bars, Inputs) else cls(panel=bars)
+
+    def __repr__(self) -> str:
+        beside = [each.name for each in fields(self)[1:] if getattr(self, each.name) is not None]
+        return f"<Inputs: {self.panel!r}{' with ' if beside else ''}{', '.join(beside)}>"
 
 
 def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None) -> Inputs:

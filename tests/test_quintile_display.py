@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import quintile as qt
+from core.errors import RunError
 from core.files import write_json
 from core.notebook_html import notebook_card, small_lines
 from quintile.progress_display import CellBars, progress_bars, shown_progress
@@ -58,6 +59,20 @@ def test_an_unfinished_run_says_so(run: qt.Run, tmp_path: Path) -> None:
 
     (tmp_path / "begun").mkdir()
     assert repr(qt.Run(RunFolder(tmp_path / "begun"))) == "<Run begun, unfinished>"
+    record = run.folder.record | {"finished": None}
+    write_json(tmp_path / "begun" / "run.json", record)
+    for part in ("scores", "weights", "returns", "equity", "ic", "trades", "metrics", "verdict"):
+        with pytest.raises(RunError, match="begun has not finished: continue it with"):
+            getattr(qt.Run(RunFolder(tmp_path / "begun")), part)
+
+
+def test_values_of_many_frames_have_a_short_name(run: qt.Run, bars: qt.Panel) -> None:
+    assert repr(qt.Inputs(panel=bars, sectors=pd.Series("a", index=bars.tickers))) == f"<Inputs: {bars!r} with sectors>"
+    assert repr(qt.Inputs(panel=bars)) == f"<Inputs: {bars!r}>"
+    decision = qt.decide(run, bars, equity=1e6)
+    assert repr(decision) == (
+        f"<Decision of filter_negative at the close of {bars.sessions[-1]:%Y-%m-%d}: {len(decision.orders)} names>"
+    )
 
 
 def test_a_picture_is_drawn_on_one_scale_and_leaves_gaps_out() -> None:

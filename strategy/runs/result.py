@@ -68,6 +68,11 @@ class Run:
     folder: RunFolder
 
     @property
+    def _finished(self) -> RunFolder:
+        self.folder.check_complete()
+        return self.folder
+
+    @property
     def strategy(self) -> str:
         """Name of the strategy, and of its own book."""
         return str(self.folder.record["strategy"])
@@ -75,22 +80,22 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """Everything in ``metrics.json``: ``headline``, ``signal``, ``baselines``, ``books``, ``recovery``."""
-        return self.folder.metrics
+        return self._finished.metrics
 
     @property
     def scores(self) -> pd.DataFrame:
         """Expected returns of the test sessions, known at each close."""
-        return self.folder.read_frame("scores")
+        return self._finished.read_frame("scores")
 
     @property
     def weights(self) -> pd.DataFrame:
         """Weights the strategy's own book decided at each close."""
-        return self.folder.read_frame("weights")
+        return self._finished.read_frame("weights")
 
     @property
     def returns(self) -> pd.DataFrame:
         """Net and gross returns of each book, and the market's."""
-        return self.folder.read_frame("returns")
+        return self._finished.read_frame("returns")
 
     @property
     def equity(self) -> pd.Series:
@@ -100,12 +105,12 @@ class Run:
     @property
     def ic(self) -> pd.DataFrame:
         """Rank information coefficient of each session: of the judged scores, ``model``, and of each baseline."""
-        return self.folder.read_frame("ic")
+        return self._finished.read_frame("ic")
 
     @property
     def trades(self) -> pd.DataFrame:
         """Fills of the strategy's own book: session, ticker, signed shares and notional, price, cost."""
-        return self.folder.read_frame("trades")
+        return self._finished.read_frame("trades")
 
     @property
     def verdict(self) -> RunVerdict:

@@ -154,6 +154,9 @@ class BookComparison:
         refused = [f"{name} was refused: {why}" for name, why in self.refused.items()]
         return "\n".join([self.sentence, self.conditions, "", shown, *refused, self.timing])
 
+    def __repr__(self) -> str:
+        return f"<BookComparison of {self.spec.name}: {len(self.table)} books, {self.n_trials} trials>"
+
     def _repr_html_(self) -> str:
         return notebook_text(str(self))
 

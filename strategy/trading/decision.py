@@ -82,6 +82,9 @@ class Decision:
         shown = self.orders.drop(columns=[name for name in ORDER_COLUMNS if _is_blank(self.orders[name])])
         return "\n".join([*_headlines(self), "", shown.to_string(float_format=lambda number: f"{number:.4f}")])
 
+    def __repr__(self) -> str:
+        return f"<Decision of {self.strategy} at the close of {self.decided:%Y-%m-%d}: {len(self.orders)} names>"
+
     def _repr_html_(self) -> str:
         lines = "".join(f"<p>{html.escape(line)}</p>" for line in _headlines(self))
         shown = self.orders.drop(columns=[name for name in ORDER_COLUMNS if _is_blank(self.orders[name])])
