@@ -45,7 +45,7 @@ class Calibration:
     def as_json(self) -> dict[str, Any]:
         """Settings and tables as plain values; NaN is None."""
         values: dict[str, Any] = {
-            "settings": self.settings.as_json(),
+            "settings": self.settings.model_dump(mode="json"),
             "planted": None if self.planted is None else [asdict(row) for row in self.planted.rows],
             "oracle": None if self.planted is None else self.planted.oracle_rows,
             "null": None if self.null is None else asdict(self.null),

@@ -1,7 +1,6 @@
 """Study settings: how large a market, how strong an alpha, which learners, how many seeds."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import Field
 
@@ -70,10 +69,6 @@ class PlantedAlphaSettings(Settings):
     def spec(self, *assignments: str) -> StrategySpec:
         """The strategy that is measured, with further assignments."""
         return override(load_spec(BOOK), (*self.assignments, *assignments))
-
-    def as_json(self) -> dict[str, Any]:
-        """The settings as plain values."""
-        return self.model_dump(mode="json")
 
 
 FULL = SPLIT  # assignments of the shipped network, 2 × 128 units and 90 sessions
