@@ -13,6 +13,7 @@ from market.universe import choose_universe
 from signals.score_metrics import quantile_returns
 from strategy.definitions.spec import load_spec, override
 from strategy.evaluate import evaluate
+from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
@@ -39,7 +40,7 @@ def test_reversal_gives_the_rank_ic_of_the_reference_table_and_a_higher_spread(
     past = bars.close.pct_change(fill_method=None)
     scores = (-past).where(past.abs() <= 1).loc[first:last]
     spec = override(load_spec("quintile_long_short"), ['execution.fill="close"', "costs.trade_bps=0"])
-    judged = evaluate(scores, bars, spec=spec, store=RunStore(tmp_path))
+    judged = evaluate(scores, bars, spec=spec, context=RunContext(store=RunStore(tmp_path)))
     signal, placed = judged.metrics["signal"], judged.scores
     assert signal["mean"] == pytest.approx(table[0], abs=0.0005)
     assert signal["t_hac"] == pytest.approx(table[1], abs=0.3)
