@@ -323,7 +323,7 @@ def test_a_process_killed_at_twenty_random_moments_leaves_no_run_or_one_that_res
 def _process(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
     folder.mkdir(exist_ok=True)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "strategy", *words]
+    command = [sys.executable, "-m", "quintile", *words]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
 
 

@@ -13,8 +13,8 @@ import resource, sys
 import numpy as np, torch
 from pathlib import Path
 from models.scratch import Scratch
-from models.splits import resolve_split
-from models.settings import SplitSettings
+from models.sample_splits import resolve_split
+from models.model_settings import SplitSettings
 from models.train import train_network
 from models.windows import build_windows, fit_scaler
 from tests.oracles.planted import frame, small_settings

@@ -162,7 +162,7 @@ def test_a_kill_at_any_moment_leaves_no_version_or_a_whole_one(frozen: VersionFo
 @pytest.mark.slow
 def test_the_command_killed_at_twenty_random_moments_leaves_no_version_or_a_whole_one(own: Bench) -> None:
     words = ["freeze", own.run.run_id, "--as", "filter_negative@1.0.0", "--out", str(own.store.root)]
-    command = [sys.executable, "-m", "strategy", *words, "--versions", str(own.versions), "--quiet"]
+    command = [sys.executable, "-m", "quintile", *words, "--versions", str(own.versions), "--quiet"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     started = time.monotonic()
     subprocess.run(command, env=environment, check=True)
