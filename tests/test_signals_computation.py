@@ -144,7 +144,7 @@ def test_changed_code_of_a_helper_asks_for_another_file(tmp_path: Path, monkeypa
 def test_our_sources_count_where_they_are_installed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from signals.features import feature_code
 
-    monkeypatch.setattr(feature_code, "INSTALLED", (Path(feature_code.__file__).parents[2],))
+    monkeypatch.setattr(feature_code, "INSTALLED", (Path(feature_code.__file__).parents[2], *feature_code.INSTALLED))
     sources, _ = feature_code._closure("signals.features.core14")
     assert {"core.conventions", "market.panel", "signals.rows"} <= set(sources)
 
