@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from core.errors import RunError
 from market.hedge import with_hedge
 from market.inputs import Inputs
 from market.sources import load_bars
@@ -11,10 +10,9 @@ from quintile.bar_frames import Bars, inputs_for, with_universe
 from quintile.frozen_version import FrozenVersion
 from quintile.lookup import require
 from strategy.frozen.run_version import open_frozen
-from strategy.learning.learn import own_checkpoint
 from strategy.runs.result import Run
 from strategy.runs.store import DEFAULT_STORE
-from strategy.trading.decision import Decision, next_decision
+from strategy.trading.decision import Decision, model_of, next_decision
 from strategy.trading.holdings import Holdings, read_holdings
 from strategy.trading.paper import PaperRecord, commit_decision, open_paper, paper_record, score_fills
 from strategy.trials.log import TrialLog
@@ -65,11 +63,7 @@ def decide(
     """
     require(run, Run, name="run", made_by="qt.run or qt.load_run")
     folder = run.folder
-    folder.check_complete()
-    if not (folder.path / "model.json").is_file():
-        raise RunError(f"run {folder.run_id} judged scores and has no model of its own: decide needs a trained run")
-    learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
-    checkpoint = own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
+    checkpoint = model_of(folder)
     held = read_holdings(holdings) if isinstance(holdings, str | Path) else holdings
     if held is not None:
         require(held, Holdings, name="holdings", made_by="the path of a CSV file with ticker and shares")

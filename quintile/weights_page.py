@@ -33,19 +33,18 @@ from backtests.report.sections.regimes_section import regime_section
 from backtests.report.stamps import OPTIMISTIC, SYNTHETIC, survivorship_stamp
 from backtests.sensitivity.capacity import capacity_curve
 from backtests.sensitivity.curves import borrow_curve, break_even_bps, cost_curve, delay_curve
+from backtests.sensitivity.stress import TRADE_BPS
 from backtests.statistics.inference import probabilistic_sharpe_ratio
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
 from market.universe import survivorship
-from portfolio.book import Book
+from portfolio.book import THIN_LEG, Book
 from strategy.runs.provenance import code_fingerprint, commit
 
 __all__ = ["weights_page"]
 
 NAME = "own book"
 RULE = "The weights are traded as they were given."
-MIN_LEG = 5  # names, below which a leg is thin
-TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 UNPROVEN = Stamp(
     label="UNPROVEN",
     severity="caution",
@@ -113,7 +112,7 @@ def weights_page(inputs: Inputs, weights: pd.DataFrame, result: BacktestResult, 
 def _diagnostics(weights: pd.DataFrame) -> pd.DataFrame:
     """What the sections read of how a book was built, counted from its weights."""
     n_long, n_short = (weights > 0).sum(axis=1), (weights < 0).sum(axis=1)
-    thin = n_long.between(1, MIN_LEG - 1) | n_short.between(1, MIN_LEG - 1)
+    thin = n_long.between(1, THIN_LEG - 1) | n_short.between(1, THIN_LEG - 1)
     counts = {"n_scored": n_long + n_short, "n_long": n_long, "n_short": n_short}
     return pd.DataFrame({**counts, "thin_leg": thin, "empty_leg": False})
 
@@ -194,7 +193,7 @@ def _comparison(report: BookReport, inputs: Inputs, market: pd.Series) -> Sectio
     table = Table(caption="Beside the market", columns=columns, rows=rows, note=note)
     lead = comparison_sentence(compared)
     return Section(
-        slug="wall", title="Beside the market", lead=lead, parts=(Part(pictures=(picture,), tables=(table,)),)
+        slug="baselines", title="Beside the market", lead=lead, parts=(Part(pictures=(picture,), tables=(table,)),)
     )
 
 

@@ -9,11 +9,11 @@ import pytest
 from core.errors import RunError
 from core.files import atomic_path, write_json
 from market.request import BarsRequest
-from quintile.cli.evaluation_commands import _checkpoint
 from strategy.definitions.spec import load_spec
 from strategy.proofs.run_proof import prove_run
 from strategy.runs.store import RunFolder, RunStore
 from strategy.studies.book_comparison import compare_books
+from strategy.trading.decision import model_of
 
 
 def new_run(store: RunStore, panel: str = "p" * 64, overrides: str = "filter_negative") -> RunFolder:
@@ -68,7 +68,7 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["run", "walk"])
 @pytest.mark.parametrize(
-    "asked", [lambda folder: compare_books(folder, store=RunStore(folder.path.parent.parent)), prove_run, _checkpoint]
+    "asked", [lambda folder: compare_books(folder, store=RunStore(folder.path.parent.parent)), prove_run, model_of]
 )
 def test_whatever_needs_a_finished_run_says_how_this_one_goes_on(
     asked: Callable[[RunFolder], object], command: str, tmp_path: Path

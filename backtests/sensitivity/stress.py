@@ -26,7 +26,16 @@ from market.universe import choose_universe
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
 
-__all__ = ["LEGS", "STRESSES", "Stress", "run_what_ifs", "smoothing_frontier", "stress_matrix", "stressed_rules"]
+__all__ = [
+    "LEGS",
+    "STRESSES",
+    "TRADE_BPS",
+    "Stress",
+    "run_what_ifs",
+    "smoothing_frontier",
+    "stress_matrix",
+    "stressed_rules",
+]
 
 TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 MAX_BPS = 250.0

@@ -31,7 +31,6 @@ from quintile.cli.options import (
 
 if TYPE_CHECKING:
     from market.inputs import Inputs
-    from models.checkpoint import Checkpoint
     from strategy.runs.store import RunFolder
     from strategy.trading.decision import Decision
 
@@ -128,11 +127,11 @@ def decide_command(
 
     Without --export, .csv, .parquet and .json are written to decisions/ in the run's folder.
     """
-    from strategy.trading.decision import export_decision, next_decision
+    from strategy.trading.decision import export_decision, model_of, next_decision
     from strategy.trading.holdings import read_holdings
 
     folder = run_store(out).find(run)
-    checkpoint = _checkpoint(folder)
+    checkpoint = model_of(folder)
     held = None if holdings is None else read_holdings(holdings)
     inputs = _latest(folder, bars, universe)
     decision = next_decision(folder.spec, inputs, checkpoint, holdings=held, equity=equity, as_of=as_of)
@@ -154,19 +153,6 @@ def new_command(
     from strategy.definitions.scaffold import new_strategy
 
     print_path(new_strategy(name, folder=out, like=like), as_json=as_json, quiet=quiet)
-
-
-def _checkpoint(folder: "RunFolder") -> "Checkpoint":
-    from core.errors import RunError
-    from strategy.learning.learn import own_checkpoint
-
-    if "scores" in folder.record:
-        raise RunError(
-            f"run {folder.run_id} judged scores and has no model of its own: decide needs a run of `quintile run`"
-        )
-    folder.check_complete()
-    learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
-    return own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
 
 
 def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Inputs":

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.errors import DataError
+from core.errors import DataError, RunError
 from core.files import atomic_path, write_json
 from market.calendar import exchange_sessions
 from market.inputs import Inputs
@@ -18,12 +18,13 @@ from market.panel import Panel
 from models.checkpoint import Checkpoint
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.decide import decide
-from strategy.learning.learn import test_sessions
+from strategy.learning.learn import own_checkpoint, test_sessions
+from strategy.runs.store import RunFolder
 from strategy.trading.data_checks import EXCHANGE, DataChecks, check_data
 from strategy.trading.holdings import Holdings
 from strategy.trading.orders import ORDER_COLUMNS, plan_trades
 
-__all__ = ["Decision", "export_decision", "fill_session", "next_decision", "refuse_held"]
+__all__ = ["Decision", "export_decision", "fill_session", "model_of", "next_decision", "refuse_held"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +90,25 @@ class Decision:
         lines = "".join(f"<p>{html.escape(line)}</p>" for line in _headlines(self))
         shown = self.orders.drop(columns=[name for name in ORDER_COLUMNS if _is_blank(self.orders[name])])
         return lines + shown.to_html(float_format=lambda number: f"{number:.4f}", escape=True)
+
+
+def model_of(folder: RunFolder) -> Checkpoint:
+    """The model that a finished run decides with: the one it trained, or the one it was given.
+
+    Raises
+    ------
+    RunError
+        If the run judged scores, or has not finished.
+    CheckpointError
+        If the model cannot be read or belongs to another run.
+    """
+    if "scores" in folder.record:
+        raise RunError(
+            f"run {folder.run_id} judged scores and has no model of its own: decide needs a run of `quintile run`"
+        )
+    folder.check_complete()
+    learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
+    return own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
 
 
 def next_decision(
