@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import quintile as qt
+from backtests.engine.backtest import run_backtest
 from core.errors import RunError
 from core.files import write_json
 from core.notebook_html import notebook_card, small_lines
@@ -92,6 +93,14 @@ def test_own_weights_of_a_run_come_to_the_run(run: qt.Run, bars: qt.Panel, tmp_p
         assert words in page
     for words in ("Rank IC", "ICIR", "Model beside baselines"):
         assert words not in page
+
+
+def test_own_weights_trade_on_the_clock_costs_and_capital_that_are_given(run: qt.Run, bars: qt.Panel) -> None:
+    execution, costs = qt.Execution(fill="next_close", extra_delay=1), qt.Costs(trade_bps=17)
+    held = qt.backtest(run.weights, bars, execution=execution, costs=costs, capital=5e5)
+    expected = run_backtest(bars, run.weights, execution=execution, costs=costs, capital=5e5)
+    pd.testing.assert_series_equal(held.equity, expected.equity)
+    assert held.result.capital == 5e5
 
 
 def test_own_weights_may_leave_tickers_out_and_may_not_name_strange_ones(bars: qt.Panel) -> None:

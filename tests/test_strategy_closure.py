@@ -62,6 +62,11 @@ def test_line_ends_do_not_decide_and_every_other_byte_does() -> None:
     assert source_hash(b"a\r\nb\r\n") == source_hash(b"a\nb\n") != source_hash(b"a\nc\n")
 
 
+def test_the_closure_begins_in_the_rooms_that_decide() -> None:
+    decision_closure.cache_clear()
+    assert set(BEGINNINGS) <= decision_closure(ROOT).keys()
+
+
 def test_what_draws_prints_or_records_is_outside() -> None:
     decision_closure.cache_clear()
     names = decision_closure(ROOT)

@@ -132,10 +132,6 @@ class Run:
         """The HTML report: a path whose ``show`` opens it."""
         return ReportPath(self.folder.path / "report.html")
 
-    def open_report(self) -> None:
-        """Show the report in the browser."""
-        self.report.show()
-
     def plot(self) -> Any:
         """Plotly figure of what one unit grew to in each book, net of costs, and in the equal-weighted market."""
         from backtests.report.figures.curves_figures import curves_figure
