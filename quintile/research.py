@@ -289,9 +289,4 @@ def _judging_spec(rules: TradingRules | None) -> StrategySpec:
 
 def _walk_settings(spans: Mapping[str, int], given: dict[str, Any]) -> WalkSettings:
     retraining: dict[str, Any] = {key: given.pop(key) for key in ("validation", "embargo", "expanding") if key in given}
-    if groups := given.pop("combinatorial", None):
-        if len(groups) != 2:
-            raise ValueError(f"combinatorial takes two numbers, groups and those judged, such as (6, 2), was {groups}")
-        given["combinatorial"] = dict(zip(("n_groups", "k_test"), groups, strict=True))
-        given.setdefault("learner", "ridge")
     return WalkSettings.of({"retraining": {**spans, **retraining}, **given})

@@ -10,6 +10,7 @@ import pytest
 import quintile as qt
 from core.errors import BarsError, SourceError
 from quintile.bar_frames import as_inputs
+from strategy.walk_forward.walk_settings import CombinatorialSettings, WalkSettings
 from tests.frozen_market import small_bars
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -151,6 +152,15 @@ def test_what_a_walk_cannot_take_is_said_in_one_line(bars: qt.Panel) -> None:
     for message, options in wrong.items():
         with pytest.raises(ValueError, match=message):
             qt.walk_forward(spec, bars, **options)
+
+
+def test_a_pair_of_groups_is_a_combinatorial_walk_of_ridge_unless_a_learner_is_named() -> None:
+    groups = CombinatorialSettings(n_groups=5, k_test=1)
+    found = WalkSettings.of({"combinatorial": (5, 1), "learner": None, "first_test": None})
+    assert (found.combinatorial, found.learner) == (groups, "ridge")
+    assert WalkSettings.of({"combinatorial": (5, 1), "learner": "network"}).learner == "network"
+    assert WalkSettings.of({"combinatorial": groups}).combinatorial == groups
+    assert WalkSettings.of({"combinatorial": (), "seeds": ()}) == WalkSettings()
 
 
 def test_weights_that_are_no_frame_are_refused(bars: qt.Panel) -> None:

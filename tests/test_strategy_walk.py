@@ -237,7 +237,7 @@ def test_the_command_walks_prints_json_and_says_how_to_go_on(tmp_path, monkeypat
         (("--seeds", "1,x"), "--seeds takes whole numbers"),
         (("--seeds", "1,1"), "seeds must be different"),
         (("--learner", "ridge", "--seeds", "1,2"), "ridge has no seed"),
-        (("--combinatorial", "6"), "--combinatorial takes N,K"),
+        (("--combinatorial", "6"), "combinatorial takes two numbers"),
         (("--train", 1), "train: Input should be greater"),
         (("--workers", 0), "workers must be at least 1"),
         (("--on", "threads"), "on must be one of processes, ray, was 'threads'"),

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -103,17 +103,20 @@ def walk_command(
     """Walk forward: retrain on a moving span, test on what follows, report the stitched scores per seed."""
     from core.parallel import Workers
     from strategy.runs.context import RunContext
+    from strategy.walk_forward.walk_settings import WalkSettings
 
     spans = {"train": train, "test": test, "validation": validation, "expanding": expanding, "embargo": embargo}
     store = run_store(out)
     if resume is None:
         spec, folder = spec_of(strategy, None, set_ or []), None
-        settings = _settings(
-            retraining=spans,
-            first_test=first_test,
-            seeds=_numbers("--seeds", seeds),
-            combinatorial=_numbers("--combinatorial", combinatorial),
-            learner=learner,
+        settings = WalkSettings.of(
+            {
+                "retraining": spans,
+                "first_test": first_test,
+                "seeds": _numbers("--seeds", seeds),
+                "combinatorial": _numbers("--combinatorial", combinatorial),
+                "learner": learner,
+            }
         )
         request = bars_request(
             bars,
@@ -147,24 +150,6 @@ def _execute(
     with interruptible(context.store), progress_bars(quiet=quiet) as progress:
         inputs = load_inputs(context.request, holdout=spec.holdout)
         return walk(spec, inputs, settings=settings, context=replace(context, progress=progress), workers=workers)
-
-
-def _settings(
-    *,
-    retraining: dict[str, Any],
-    first_test: str | None,
-    seeds: tuple[int, ...],
-    combinatorial: tuple[int, ...],
-    learner: str | None,
-) -> "WalkSettings":
-    from strategy.walk_forward.walk_settings import WalkSettings
-
-    if len(combinatorial) not in (0, 2):
-        raise ValueError(f"--combinatorial takes N,K, such as 6,2, was {','.join(map(str, combinatorial))!r}")
-    groups = dict(zip(("n_groups", "k_test"), combinatorial, strict=False)) or None
-    chosen = learner or ("ridge" if groups else "network")
-    named = {"retraining": retraining, "first_test": first_test, "seeds": seeds, "combinatorial": groups}
-    return WalkSettings.of(named | {"learner": chosen})
 
 
 def _numbers(option: str, text: str | None) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -54,15 +54,25 @@ class WalkSettings(Settings):
 
     @classmethod
     def of(cls, numbers: Mapping[str, object]) -> Self:
-        """Settings from numbers by name.
+        """Settings from numbers by name; None is the default.
+
+        ``combinatorial`` is a pair, N groups and K of them judged; its learner is ridge unless one is named.
 
         Raises
         ------
         ValueError
             If one is not allowed; in one line.
         """
+        given = {name: value for name, value in numbers.items() if value not in (None, ())}
+        if isinstance(pair := given.get("combinatorial"), Sequence):
+            if len(pair) != 2:
+                raise ValueError(
+                    f"combinatorial takes two numbers, N groups and K of them judged, such as 6,2, was {pair}"
+                )
+            given["combinatorial"] = dict(zip(("n_groups", "k_test"), pair, strict=True))
+            given.setdefault("learner", "ridge")
         try:
-            return cls.model_validate(numbers)
+            return cls.model_validate(given)
         except ValidationError as error:
             problem = error.errors()[0]
             if problem["type"] == "extra_forbidden":
