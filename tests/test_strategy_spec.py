@@ -24,6 +24,26 @@ def test_the_shipped_strategies_are_the_two_of_the_readme() -> None:
     assert shipped_strategies() == ["filter_negative", "quintile_long_short"]
 
 
+KNOWN = {
+    "filter_negative": "5e6e3033b03875d769fb4d6f09128220e2872e7afe92a8f907817e42299f9196",
+    "quintile_long_short": "c6d3388355897a9be3e94fd8d0087ca7647cc9ab62a7eb047b733458cc2d7192",
+}
+
+
+@pytest.mark.parametrize("name", shipped_strategies())
+def test_a_shipped_strategy_keeps_the_fingerprint_it_was_frozen_with(name: str) -> None:
+    spec = load_spec(name)
+    assert spec.fingerprint() == KNOWN[name]
+    assert override(spec, ["label.horizon=1", "label.kind=return"]).fingerprint() == KNOWN[name]
+    assert "label" not in spec.sections()
+
+
+def test_a_label_of_its_own_moves_the_fingerprint_and_is_shown() -> None:
+    spec = override(load_spec(), ["label.horizon=5"])
+    assert spec.fingerprint() != load_spec().fingerprint()
+    assert spec.sections()["label"] == {"horizon": 5, "kind": "return"}
+
+
 def test_every_number_of_a_spec_moves_the_fingerprint() -> None:
     spec = load_spec()
     changes = ["model.hidden=64", "loss.temperature=0.1", "portfolio.k=0.1", "costs.trade_bps=6", "training.seed=2"]

@@ -16,6 +16,7 @@ from core.notebook_html import notebook_card
 from core.settings import Later, Settings
 from market.holdout import HoldoutSettings
 from market.returns import Execution
+from models.labels import LabelSettings
 from models.model_settings import LossSettings, NetworkSettings, SplitSettings, TrainingSettings
 from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
@@ -53,6 +54,8 @@ class StrategySpec(Settings):
         Overlays on the whole book, all off by default.
     gates : GateSettings
         Thresholds that the report holds the result against; written down with the strategy, before it is judged.
+    label : LabelSettings
+        What the model learns, and over how many sessions.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class StrategySpec(Settings):
     holdout: Later[HoldoutSettings | None] = None
     risk: Later[RiskSettings] = RiskSettings()
     gates: Later[GateSettings] = GateSettings()
+    label: Later[LabelSettings] = LabelSettings()
 
     @property
     def rules(self) -> TradingRules:
