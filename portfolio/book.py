@@ -1,8 +1,8 @@
 """Book: scores to decided weights, with every stage and the diagnostics of each session.
 
-Target → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at the close
-of *t*; nothing is shifted here. Overlays need the past returns of the book, which only a ledger knows: ``plan_book``
-stops before them and ``finish_book`` goes on from there.
+Target → sleeves → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at
+the close of *t*; nothing is shifted here. Overlays need the past returns of the book, which only a ledger knows:
+``plan_book`` stops before them and ``finish_book`` goes on from there.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from portfolio.gate import gate_by_rank
 from portfolio.neutral import level_beta, level_legs, level_sectors
 from portfolio.optimizer import full_window, optimized_targets
 from portfolio.selection import Selection, select_sides
+from portfolio.sleeves import hold_sleeves
 from portfolio.trailing_risk import trailing_beta, trailing_volatility
 
 __all__ = [
@@ -36,7 +37,7 @@ __all__ = [
     "plan_book",
 ]
 
-STAGES = ("target", "smoothed", "gated", "neutral", "vol_scaled", "switched", "limited")
+STAGES = ("target", "sleeves", "smoothed", "gated", "neutral", "vol_scaled", "switched", "limited")
 THIN_LEG = 5  # names; a leg with fewer is reported as thin
 
 
@@ -71,7 +72,7 @@ class Plan:
     settings : BookSettings
         Of the book.
     stages : Mapping of str to DataFrame
-        ``"target"``, ``"smoothed"`` and, where they are on, ``"gated"`` and ``"neutral"``.
+        ``"target"``, ``"smoothed"`` and, where they are on, ``"sleeves"``, ``"gated"`` and ``"neutral"``.
     selection : Selection
         Names picked at each close.
     listed : DataFrame of bool
@@ -137,14 +138,15 @@ def plan_book(
     *,
     costs: Costs | None = None,
     sectors: pd.Series | None = None,
+    horizon: int = 1,
 ) -> Plan:
     """Turn scores into weights up to neutrality.
 
     Parameters
     ----------
     scores : DataFrame of float, shape (n_scored_sessions, n_tickers)
-        Calibrated expected next-session returns, known at the close of each session; NaN where there is none. The
-        tickers of the panel, on some or all of its sessions.
+        Calibrated expected returns, known at the close of each session; NaN where there is none. The tickers of the
+        panel, on some or all of its sessions.
     panel : Panel
         Bars; a name is eligible while it is in ``panel.universe`` and listed.
     settings : BookSettings
@@ -153,6 +155,8 @@ def plan_book(
         One-way trading cost, needed by ``short_filter="below_market"`` alone.
     sectors : Series of str, optional
         Sector by ticker, needed by ``neutral="sector"`` and a ``sector_limit`` alone.
+    horizon : int
+        Sessions that the scores look ahead; above 1 the targets of as many closes are held side by side.
 
     Returns
     -------
@@ -184,7 +188,10 @@ def plan_book(
             hedge=_hedge(panel, alive, settings) if settings.builder == "index_hedged" else None,
             selection=selection,
         )
-    stages = {"target": target, "smoothed": smooth_weights(target, alive, weight=settings.smoothing)}
+    stages = {"target": target}
+    if horizon > 1:
+        stages["sleeves"] = target = hold_sleeves(target, alive, horizon=horizon)
+    stages["smoothed"] = smooth_weights(target, alive, weight=settings.smoothing)
     if settings.rank_gate > 0:
         stages["gated"] = gate_by_rank(stages["smoothed"], eligible, alive, threshold=settings.rank_gate)
     if settings.neutral != "none":

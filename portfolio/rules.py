@@ -7,6 +7,7 @@ from typing import Self
 from market.returns import Execution
 from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
+from portfolio.sleeves import refuse_held_sleeves
 
 __all__ = ["TradingRules"]
 
@@ -29,6 +30,16 @@ class TradingRules:
         What trading, holding and borrowing cost.
     companions : mapping of str to BookSettings
         Further books by name, backtested on the same scores for comparison.
+    horizon : int
+        Sessions over which scores are expected returns, at least 1. Above 1 every book holds as many overlapping
+        sleeves, one opened at each close.
+
+    Raises
+    ------
+    ValueError
+        If the horizon is below 1.
+    UnsupportedBookError
+        If it is above 1 and a book is optimised.
 
     Examples
     --------
@@ -43,6 +54,13 @@ class TradingRules:
     execution: Execution = field(default_factory=Execution)
     costs: Costs = field(default_factory=Costs)
     companions: Mapping[str, BookSettings] = field(default_factory=dict)
+    horizon: int = 1
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise ValueError(f"horizon must be at least 1 session, was {self.horizon}")
+        for book in self.books.values():
+            refuse_held_sleeves(book, self.horizon)
 
     @property
     def books(self) -> dict[str, BookSettings]:

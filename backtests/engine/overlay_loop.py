@@ -22,12 +22,12 @@ __all__ = ["decide_book", "decide_weights", "traded_part"]
 
 
 def decide_book(rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None) -> Book:
-    """Decide weights from scores: builder, smoothing, gate, neutrality, overlays and limits.
+    """Decide weights from scores: builder, sleeves, smoothing, gate, neutrality, overlays and limits.
 
     Parameters
     ----------
     rules : TradingRules
-        Portfolio, risk, execution and costs decide.
+        Portfolio, horizon, risk, execution and costs decide.
     panel : Panel
         Bars; later rows than a decision are not read for it.
     scores : DataFrame of float, shape (n_scored_sessions, n_tickers)
@@ -72,7 +72,7 @@ def traded_part(panel: Panel, scores: pd.DataFrame, *, book: BookSettings | None
 def _planned(
     rules: TradingRules, panel: Panel, scores: pd.DataFrame, sectors: pd.Series | None
 ) -> tuple[Plan, Overlays]:
-    plan = plan_book(scores, panel, rules.portfolio, costs=rules.costs, sectors=sectors)
+    plan = plan_book(scores, panel, rules.portfolio, costs=rules.costs, sectors=sectors, horizon=rules.horizon)
     overlays = Overlays()
     if rules.risk.scales:
         overlays = _scaled(rules, panel, plan)
