@@ -33,8 +33,8 @@ from benchmarks.training_workloads import (
     naive_scores,
 )
 from core.allocator import keep_large_blocks
-from models.model_settings import NetworkSettings
-from models.predict import predict_scores
+from models.kinds.lstm import LstmSettings
+from models.networks.predict import predict_scores
 from models.windows import Windows
 
 N_NAMES, N_WIDE, N_SESSIONS = 200, 1_695, 6_000
@@ -82,7 +82,7 @@ def speed_table(device: Device, rounds: int) -> list[str]:
 
 def inference_table(device: Device, rounds: int) -> list[str]:
     """Seconds of one session's scores, all stocks at once, one stock, and stock by stock."""
-    network = NetworkSettings()
+    network = LstmSettings()
     wide = made_windows(network.lookback, N_WIDE).to(device.place)
     single = made_windows(network.lookback, 1).to(device.place)
     model = made_model(wide, network)
@@ -112,8 +112,8 @@ def speed_section(device: Device, rounds: int) -> str:
     """Section of both tables."""
     notes = (
         f"2 × 128 units, 90 sessions, 14 made-up features, {N_NAMES} labelled names in training; a sample is one "
-        f"labelled name on one session. One pass of the loop of `models.train` over {len(ROWS['long'])} sessions "
-        f"(long: chunks of 64 after 90 of burn-in) and {len(ROWS['exact'])} (exact), weights stepped. Inference goes "
+        f"labelled name on one session. One pass of the loop of `models.networks.train` over {len(ROWS['long'])} "
+        f"sessions (long: chunks of 64 after 90 of burn-in) and {len(ROWS['exact'])} (exact), weights stepped. Inference goes "
         "from scaled windows to scores, the network built from its weights each time; the loop runs one forward pass "
         "a stock on windows cut from the same tensor."
     )

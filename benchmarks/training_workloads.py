@@ -1,7 +1,7 @@
 """Workloads of `benchmarks.training`: made-up windows, the training loop on a few of their rows, and the naive loop.
 
-Features are normal draws, every name is labelled on every session. The loop is the one of `models.train`, private parts
-and all, so that nothing is timed but what a training does; a sample is one labelled name on one session.
+Features are normal draws, every name is labelled on every session. The loop is the one of `models.networks.train`,
+private parts and all, so that nothing is timed but what a training does; a sample is one labelled name on one session.
 """
 
 import time
@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from models.model_settings import LossSettings, ModelSettings, NetworkSettings, TrainingSettings
+from models.kinds.lstm import LstmSettings
+from models.model_settings import LossSettings, ModelSettings, TrainingSettings
+from models.networks.train import _begin, _reproducible, _train_epoch
+from models.networks.trained import TrainedModel, resolve_device
 from models.spans import training_batches
-from models.train import _begin, _reproducible, _train_epoch
-from models.trained import TrainedModel, resolve_device
 from models.windows import Scaler, Windows
 
 __all__ = ["Device", "HalfProducts", "Seconds", "Training", "made_model", "made_windows", "matmul_rate", "naive_scores"]
@@ -117,19 +118,19 @@ class Training:
         How sequences are unrolled.
     rows : range
         Consecutive scored sessions, at least a burn-in from the first one.
-    network : NetworkSettings
+    network : LstmSettings
         Width, depth and lookback.
     """
 
     mode: str
     rows: range
-    network: NetworkSettings = field(default_factory=NetworkSettings)
+    network: LstmSettings = field(default_factory=LstmSettings)
 
     @property
     def settings(self) -> ModelSettings:
         """Network, loss and training, all but the mode as they are by default."""
         training = TrainingSettings(mode=self.mode)
-        return ModelSettings(network=self.network, loss=LossSettings(), training=training)
+        return ModelSettings(model=self.network, loss=LossSettings(), training=training)
 
     def samples(self, windows: Windows) -> int:
         """Name-sessions that one pass scores."""
@@ -155,7 +156,7 @@ class Training:
         return once
 
 
-def operations_a_step(network: NetworkSettings, n_features: int) -> float:
+def operations_a_step(network: LstmSettings, n_features: int) -> float:
     """Floating-point operations of one name's step through the layers: four gates, each of two products."""
     inputs = [n_features, *[network.hidden] * (network.layers - 1)]
     return float(sum(2 * 4 * network.hidden * (width + network.hidden) for width in inputs))
@@ -178,9 +179,9 @@ def made_windows(n_sessions: int, n_names: int, *, n_features: int = 14, lookbac
     )
 
 
-def made_model(windows: Windows, network: NetworkSettings) -> TrainedModel:
+def made_model(windows: Windows, network: LstmSettings) -> TrainedModel:
     """Untrained network that fits the windows."""
-    settings = ModelSettings(network=network)
+    settings = ModelSettings(model=network)
     learner = _begin(windows, settings, torch.device("cpu"))
     weights = {name: tensor.detach() for name, tensor in learner.network.state_dict().items()}
     return TrainedModel(weights=weights, settings=settings, scaler=windows.scaler, best_epoch=0, history=())

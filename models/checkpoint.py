@@ -6,6 +6,7 @@ Nothing is unpickled. The optimiser's state lives in the training state, not her
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,15 +19,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from core.errors import CheckpointError
+from core.files import write_bytes
 from models.calibrate import Calibration
+from models.model import FittedModel, StoredModel
+from models.model_kinds import DEFAULT_KIND, make_model, settings_of
 from models.model_settings import ModelSettings
-from models.trained import EpochRecord, TrainedModel
-from models.training_state import write_atomically
 from models.windows import Scaler
 
 __all__ = ["Checkpoint", "Provenance", "load_checkpoint", "save_checkpoint"]
 
-FORMAT = "quintile checkpoint 1"
+FORMAT = "quintile checkpoint 2"
+FIRST_FORMAT = "quintile checkpoint 1"  # of the LSTM alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +60,15 @@ class Checkpoint:
 
     Parameters
     ----------
-    model : TrainedModel
-        Weights, scaler, settings (seed included) and history.
+    model : FittedModel
+        Weights, scaler, settings (seed included) and card.
     calibration : Calibration
         From raw scores to expected returns.
     provenance : Provenance
         Spec, data and code.
     """
 
-    model: TrainedModel
+    model: FittedModel
     calibration: Calibration
     provenance: Provenance = field(default_factory=Provenance)
 
@@ -89,17 +92,18 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
     A kill in between leaves a pair that ``load_checkpoint`` refuses. Equal checkpoints give equal bytes.
     """
-    weights = save(checkpoint.model.weights)
-    card = json.dumps(_card(checkpoint, weights), indent=2, sort_keys=True, allow_nan=False)
+    stored = checkpoint.model.stored()
+    weights = save(dict(stored.tensors))
+    card = json.dumps(_card(checkpoint, stored, weights), indent=2, sort_keys=True, allow_nan=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path.with_suffix(".safetensors"), weights)
-    write_atomically(path.with_suffix(".json"), f"{card}\n".encode())
+    write_bytes(path.with_suffix(".safetensors"), weights)
+    write_bytes(path.with_suffix(".json"), f"{card}\n".encode())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Load the checkpoint that ``save_checkpoint`` wrote under ``path``.
 
-    Epoch records come back with 0 seconds: a card holds no wall clock.
+    A card holds no wall clock. A kind of a user's own must be registered before.
 
     Raises
     ------
@@ -111,46 +115,43 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if hashlib.sha256(content).hexdigest() != card.get("weights_sha256"):
         raise CheckpointError(f"{path.stem}.safetensors is not the file its card describes: copy both again or retrain")
     try:
-        checkpoint = _from_card(card, load(content))
-    except (SafetensorError, KeyError, TypeError, ValueError, ValidationError) as error:
+        return _from_card(card, load(content))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.stem} {error}") from error
+    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path.stem}.json does not describe a checkpoint ({reason}): retrain") from error
-    _check_weights(path.stem, checkpoint.model)
-    return checkpoint
 
 
-def _card(checkpoint: Checkpoint, weights: bytes) -> dict[str, Any]:
-    model, best = checkpoint.model, checkpoint.model.best
+def _card(checkpoint: Checkpoint, stored: StoredModel, weights: bytes) -> dict[str, Any]:
+    card = checkpoint.model.card
     return {
         "format": FORMAT,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "epoch": best.epoch,
-        "train_loss": best.train_loss,
-        "validation_loss": best.validation_loss,
-        "validation_ic": best.validation_ic,
-        "seed": model.settings.training.seed,
+        "kind": card.kind,
+        "parameters": card.n_parameters,
+        "validation_ic": card.validation_ic if math.isfinite(card.validation_ic) else None,
+        "seed": card.seed,
         "torch": torch.__version__,
-        "settings": model.settings.model_dump(mode="json"),
-        "scaler": model.scaler.as_card(),
+        "settings": card.settings.model_dump(mode="json"),
+        "scaler": stored.scaler.as_card(),
+        "fitted": dict(stored.record),
         "calibration": checkpoint.calibration.as_card(),
-        "history": [record.as_card() for record in model.history],
         "provenance": asdict(checkpoint.provenance),
     }
 
 
 def _from_card(card: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Checkpoint:
-    history = tuple(EpochRecord(**record, seconds=0.0) for record in card["history"])
-    if not 1 <= card["epoch"] <= len(history):
-        raise ValueError(f"epoch {card['epoch']} is not among its {len(history)} epochs")
-    model = TrainedModel(
-        weights=weights,
-        settings=ModelSettings.model_validate(card["settings"]),
-        scaler=Scaler.from_card(card["scaler"]),
-        best_epoch=card["epoch"],
-        history=history,
-    )
+    first = card["format"] == FIRST_FORMAT
+    sections = dict(card["settings"])
+    numbers = sections.pop("network" if first else "model")
+    settings = ModelSettings(model=settings_of({"kind": DEFAULT_KIND, **numbers}), **sections)
+    fitted = {"best_epoch": card["epoch"], "history": card["history"]} if first else card["fitted"]
+    stored = StoredModel(scaler=Scaler.from_card(card["scaler"]), tensors=weights, record=fitted)
     return Checkpoint(
-        model=model, calibration=Calibration(**card["calibration"]), provenance=Provenance(**card["provenance"])
+        model=make_model(settings).restore(stored),
+        calibration=Calibration(**card["calibration"]),
+        provenance=Provenance(**card["provenance"]),
     )
 
 
@@ -159,7 +160,7 @@ def _read_card(path: Path) -> dict[str, Any]:
         card = json.loads(_read(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path.name} is not a checkpoint card ({error}): retrain") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
+    if not isinstance(card, dict) or card.get("format") not in (FORMAT, FIRST_FORMAT):
         raise CheckpointError(f"{path.name} is not a checkpoint card of this version ({FORMAT}): retrain")
     return card
 
@@ -168,15 +169,3 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         raise CheckpointError(f"no checkpoint file {path.name}: train first, or name the right folder")
     return path.read_bytes()
-
-
-def _check_weights(name: str, model: TrainedModel) -> None:
-    """Refuse weights of another network, and numbers that are not finite."""
-    shapes = {key: tuple(tensor.shape) for key, tensor in model.outline().state_dict().items()}
-    given = {key: tuple(tensor.shape) for key, tensor in model.weights.items()}
-    if shapes != given:
-        wrong = sorted(key for key in {*shapes, *given} if shapes.get(key) != given.get(key))
-        raise CheckpointError(f"{name} holds weights of another network ({', '.join(wrong[:3])}): retrain")
-    infinite = [key for key, tensor in model.weights.items() if not torch.isfinite(tensor).all()]
-    if infinite:
-        raise CheckpointError(f"{name} holds weights that are not finite ({infinite[0]}): retrain")

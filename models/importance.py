@@ -1,4 +1,4 @@
-"""Importance: what a trained network reads, by feature and by position in the sequence; on a stated sample of windows.
+"""Importance: what a fitted model reads, by feature and by position in the sequence; on a stated sample of windows.
 
 Permutation reassigns a feature's whole sequences among the names of one session, so that nothing but the owner of each
 changes. Integrated gradients split each score's distance from the score of an average sequence over the cells of its
@@ -15,12 +15,10 @@ import pandas as pd
 import torch
 
 from core.errors import DataError
-from core.parallel import mapped
 from core.progress import Count, counted
 from models.losses.rank_loss import MIN_NAMES, rank_correlations
-from models.networks.lstm import RankLSTM
-from models.threads import threads
-from models.trained import TrainedModel
+from models.model import WindowScores
+from models.threads import side_by_side, threads
 from models.windows import Windows
 
 __all__ = [
@@ -33,7 +31,6 @@ __all__ = [
 ]
 
 NODES = 8  # of Gauss-Legendre on the path from the average sequence: see ``completeness_error``
-SESSIONS_PER_BATCH = 2  # permuted in parallel: each holds its windows once per feature
 BLOCKS = 3
 
 
@@ -80,7 +77,7 @@ class SequenceImportance:
 
 
 def permutation_importance(
-    model: TrainedModel,
+    model: WindowScores,
     windows: Windows,
     *,
     sessions: pd.DatetimeIndex,
@@ -91,8 +88,8 @@ def permutation_importance(
 
     Parameters
     ----------
-    model : TrainedModel
-        Weights; run on the CPU.
+    model : WindowScores
+        What scores windows.
     windows : Windows
         Built with the model's scaler and lookback.
     sessions : DatetimeIndex
@@ -121,15 +118,13 @@ def permutation_importance(
     """
     sample = sample or ImportanceSample()
     rng = np.random.default_rng(sample.seed)
-    network, groups = model.network(torch.device("cpu")), duplicate_features(windows)
+    groups = duplicate_features(windows)
     drawn = _drawn_rows(windows, sessions, sample.n_sessions, rng)
     permuted = (
         _permutations(*_sequences(windows, row, sample.n_names, rng), groups, rng)
         for row in counted(drawn.tolist(), progress)
     )
-    workers = min(torch.get_num_threads(), SESSIONS_PER_BATCH)
-    with threads(torch.get_num_threads()):  # whatever the workers leave behind
-        results = list(mapped(partial(_losses, network), permuted, workers=workers, on="threads"))
+    results = list(side_by_side(partial(_losses, model), permuted, device=torch.device("cpu")))
     lost, disorder = (np.stack(column) for column in zip(*results, strict=True))
     return pd.DataFrame(
         {
@@ -143,7 +138,7 @@ def permutation_importance(
 
 
 def integrated_gradients(
-    model: TrainedModel,
+    model: WindowScores,
     windows: Windows,
     *,
     sessions: pd.DatetimeIndex,
@@ -152,7 +147,8 @@ def integrated_gradients(
 ) -> SequenceImportance:
     """Shares of the attributions by feature and by third of the sequence.
 
-    The path runs from the sequence of training means (zeros after scaling) straight to the window.
+    The path runs from the sequence of training means (zeros after scaling) straight to the window. The model must be
+    differentiable.
 
     Parameters
     ----------
@@ -167,11 +163,11 @@ def integrated_gradients(
     """
     sample = sample or ImportanceSample()
     rng = np.random.default_rng(sample.seed)
-    network, groups = model.network(torch.device("cpu")), duplicate_features(windows)
+    groups = duplicate_features(windows)
     rows = _drawn_rows(windows, sessions, sample.gradient_sessions, rng)
     blocks = [_sequences(windows, row, sample.gradient_names, rng)[0] for row in rows]
     x = torch.cat(blocks, dim=1)  # (L, all names, F)
-    attributions = _attributions(network, x, progress)
+    attributions = _attributions(model, x, progress)
     relative = torch.cat([part - part.mean(dim=1, keepdim=True) for part in _split(attributions, blocks)], dim=1)
     sizes = relative.abs().mean(dim=1).double().numpy()  # (L, F)
     edges = position_blocks(windows.lookback)
@@ -181,7 +177,7 @@ def integrated_gradients(
     shares = pd.DataFrame(table, index=_labels(windows, groups))
     return SequenceImportance(
         shares=shares / shares.to_numpy().sum(),
-        completeness_error=_completeness_error(network, x, attributions),
+        completeness_error=_completeness_error(model, x, attributions),
         n_windows=x.shape[1],
     )
 
@@ -240,11 +236,10 @@ def _permutations(
     return variants, y
 
 
-def _losses(network: RankLSTM, permuted: tuple[list[torch.Tensor], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Rank IC lost and order lost to each group, (n_groups,) each; one thread, others beside it."""
+def _losses(model: WindowScores, permuted: tuple[list[torch.Tensor], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Rank IC lost and order lost to each group, (n_groups,) each."""
     variants, y = permuted
-    with threads(1), torch.inference_mode():
-        scores = network(torch.cat(variants, dim=1))[-1].reshape(len(variants), -1)  # (1 + n_groups, N)
+    scores = model.score(torch.cat(variants, dim=1)).reshape(len(variants), -1)  # (1 + n_groups, N)
     everyone = torch.ones_like(scores, dtype=torch.bool)
     # rounding alone is not importance
     touched = np.array([not torch.equal(each, variants[0]) for each in variants[1:]])
@@ -253,20 +248,28 @@ def _losses(network: RankLSTM, permuted: tuple[list[torch.Tensor], torch.Tensor]
     return np.where(touched, ic[0] - ic[1:], 0.0), np.where(touched, 1.0 - order_kept[1:], 0.0)
 
 
-def _attributions(network: RankLSTM, x: torch.Tensor, progress: Count | None) -> torch.Tensor:
+def _attributions(model: WindowScores, x: torch.Tensor, progress: Count | None) -> torch.Tensor:
     """Integrate the gradient along the straight path from zeros to ``x``, times ``x``: (L, N, F)."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    path = counted(((nodes + 1.0) / 2.0).tolist(), progress)
     total = torch.zeros_like(x)
-    for node, weight in counted(list(zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True)), progress):
-        point = (float(node) * x).requires_grad_()
-        (gradient,) = torch.autograd.grad(network(point)[-1].sum(), point)
-        total += float(weight) * gradient
+    gradients = side_by_side(partial(_gradient, model, x), path, device=torch.device("cpu"))
+    for weight, gradient in zip((weights / 2.0).tolist(), gradients, strict=True):
+        total += weight * gradient
     return total * x
 
 
-def _completeness_error(network: RankLSTM, x: torch.Tensor, attributions: torch.Tensor) -> float:
-    with torch.inference_mode():
-        distance = network(x)[-1] - network(torch.zeros_like(x))[-1]
+def _gradient(model: WindowScores, x: torch.Tensor, share: float) -> torch.Tensor:
+    """Gradient of the summed scores at a share of the way from zeros to ``x``."""
+    with torch.inference_mode(False), torch.enable_grad():
+        point = (share * x).requires_grad_()
+        (gradient,) = torch.autograd.grad(model.score(point).sum(), point)
+    return gradient
+
+
+def _completeness_error(model: WindowScores, x: torch.Tensor, attributions: torch.Tensor) -> float:
+    with threads(1), torch.inference_mode():
+        distance = model.score(x) - model.score(torch.zeros_like(x))
     gap = attributions.sum(dim=(0, 2)) - distance
     return float(gap.abs().mean() / distance.abs().mean())
 

@@ -1,33 +1,95 @@
-"""Model settings: network, loss, training and split, as a strategy file names them; imports no torch."""
+"""Model settings: kind, loss, training and split, as a strategy file names them; imports no torch."""
 
 import datetime as dt
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, InstanceOf, SerializeAsAny, model_validator
 
 from core.settings import Later, Settings
 
-__all__ = ["LossSettings", "ModelSettings", "NetworkSettings", "Scoring", "SplitSettings", "TrainingSettings"]
+__all__ = [
+    "KIND_MEANING",
+    "KindSettings",
+    "LossSettings",
+    "ModelSettings",
+    "RecurrentSettings",
+    "Scoring",
+    "SplitSettings",
+    "TrainingSettings",
+]
 
 Scoring = Literal["exact", "long"]
 
+KIND_MEANING = "kind of model: lstm, gru, ridge, lightgbm, or a class of your own"
 
-class NetworkSettings(Settings):
-    """The LSTM: width, depth and how much it sees.
 
-    A lookback counts the decision's own session. ``scoring = "exact"`` reads windows from a zero state; ``"long"``
-    begins ``lookback`` sessions before each quarter, see ``models.carried``, and decides nothing that is learned but
-    the calibration.
+class KindSettings(Settings):
+    """What every kind of model is told; each kind adds keys of its own.
+
+    A lookback counts the decision's own session. A name is scored where every feature of all ``lookback`` sessions is
+    known, whatever part of that window the kind reads, so that kinds of one lookback are judged on the same names.
+
+    Attributes
+    ----------
+    learns_by_epochs : bool
+        Whether the sections ``loss`` and ``training`` apply; else ``training.seed`` alone does.
+
+    Examples
+    --------
+    >>> class Mine(qt.KindSettings):
+    ...     width: int = 8
+    >>> Mine(kind="mine").lookback
+    90
     """
 
-    hidden: int = Field(default=128, ge=1, description="width of each LSTM layer")
-    layers: int = Field(default=2, ge=1, description="stacked LSTM layers")
-    dropout: float = Field(default=0.2, ge=0.0, lt=1.0, description="dropout between layers")
+    learns_by_epochs: ClassVar[bool] = False
+
+    kind: str = Field(description=KIND_MEANING)
     lookback: int = Field(default=90, ge=1, description="sessions in one input window")
+
+    def quick(self) -> Self:
+        """A small fast variant for checks that fit again on other bars: enough to read what it should not."""
+        return self
+
+    @property
+    def scored(self) -> Scoring:
+        """How sessions are scored."""
+        return "exact"
+
+    def scored_as(self, scoring: Scoring) -> Self:  # noqa: ARG002
+        """The settings with another way to score, which nothing that was learned depends on; most kinds have one."""
+        return self
+
+
+class RecurrentSettings(KindSettings):
+    """A recurrent network: width, depth and how much it sees.
+
+    ``scoring = "exact"`` reads windows from a zero state; ``"long"`` begins ``lookback`` sessions before each quarter,
+    see ``models.networks.carried``, and decides nothing that is learned but the calibration.
+    """
+
+    learns_by_epochs: ClassVar[bool] = True
+
+    hidden: int = Field(default=128, ge=1, description="width of each recurrent layer")
+    layers: int = Field(default=2, ge=1, description="stacked recurrent layers")
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0, description="dropout between layers")
     scoring: Later[Scoring] = Field(
         default="exact",
         description="exact: each session's own windows; long: the network carried through each calendar quarter",
     )
+
+    def quick(self) -> Self:
+        """One layer of 16 units."""
+        return self.model_copy(update={"hidden": 16, "layers": 1})
+
+    @property
+    def scored(self) -> Scoring:
+        """How sessions are scored."""
+        return self.scoring
+
+    def scored_as(self, scoring: Scoring) -> Self:
+        """The settings with another way to score."""
+        return self.model_copy(update={"scoring": scoring})
 
 
 class LossSettings(Settings):
@@ -56,8 +118,9 @@ class TrainingSettings(Settings):
     """Optimiser, schedule and stopping.
 
     ``mode = "long"`` unrolls consecutive sessions after a burn-in and scores every step; ``"exact"`` unrolls each
-    session's windows from a zero state, as prediction does, some 25 to 60 times slower. ``burn_in`` and
-    ``chunk_sessions`` are of long mode, in which a step is at least one chunk.
+    session's windows from a zero state, as prediction does, some 25 to 60 times slower. A network that reads windows
+    rather than sequences is always trained on exact ones. ``burn_in`` and ``chunk_sessions`` are of long mode, in which
+    a step is at least one chunk.
     """
 
     mode: Literal["long", "exact"] = Field(
@@ -81,9 +144,9 @@ class TrainingSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """Everything that decides what is learned from given windows: network, loss and training."""
+    """Everything that decides what is learned from given windows: kind, loss and training."""
 
-    network: NetworkSettings = NetworkSettings()
+    model: SerializeAsAny[InstanceOf[KindSettings]]
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
 

@@ -20,6 +20,7 @@ __all__ = [
     "cover",
     "exact_span",
     "labelled_block",
+    "reads_sequences",
     "span_scores",
     "training_batches",
     "usable_rows",
@@ -92,13 +93,31 @@ def training_batches(rows: np.ndarray, *, lookback: int, settings: TrainingSetti
     return _grouped(spans, max(1, settings.batch_sessions // settings.chunk_sessions))
 
 
+def reads_sequences(network: torch.nn.Module) -> bool:
+    """Whether the network scores every step of a sequence, as it says itself; others score one window."""
+    return getattr(network, "reads", "windows") == "sequences"
+
+
 def span_scores(network: torch.nn.Module, windows: Windows, span: Span, names: torch.Tensor) -> torch.Tensor:
-    """Scores (n scored rows, n names) of the given columns, unrolled together."""
-    x = windows.x[span.opens : span.stop]  # (L, N, F), a view
-    if len(names) < x.shape[1]:
-        x = x[:, names]
-    scores: torch.Tensor = network(x)
+    """Scores (n scored rows, n names) of the given columns, unrolled together, or one window after the other."""
+    if not reads_sequences(network):
+        return torch.stack([_window_scores(network, windows, row, names) for row in range(span.start, span.stop)])
+    scores: torch.Tensor = network(_columns(windows, slice(span.opens, span.stop), names))
     return scores[span.start - span.opens :]
+
+
+def _window_scores(network: torch.nn.Module, windows: Windows, row: int, names: torch.Tensor) -> torch.Tensor:
+    """Scores (n names,) of the windows that end at a row; 0 before the first whole one."""
+    if row + 1 < windows.lookback:
+        return torch.zeros(len(names), device=windows.x.device)
+    scores: torch.Tensor = network(_columns(windows, slice(row + 1 - windows.lookback, row + 1), names))
+    return scores
+
+
+def _columns(windows: Windows, rows: slice, names: torch.Tensor) -> torch.Tensor:
+    """Features (L, N, F) of some rows and columns; a view where every column is wanted."""
+    x = windows.x[rows]
+    return x if len(names) == x.shape[1] else x[:, names]
 
 
 def labelled_block(windows: Windows, span: Span) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -17,7 +17,7 @@ import torch
 from core.errors import DataError
 from models.scratch import Scratch, feature_store
 
-__all__ = ["Scaler", "Windows", "build_windows", "fit_scaler"]
+__all__ = ["Scaler", "Windows", "build_windows", "check_scaled", "fit_scaler"]
 
 WINSOR_PERCENTILES = (1.0, 99.0)
 
@@ -206,6 +206,23 @@ def build_windows(
         sessions=pd.DatetimeIndex(targets.index),
         tickers=targets.columns,
     )
+
+
+def check_scaled(windows: Windows, sessions: pd.DatetimeIndex, *, scaler: Scaler, lookback: int) -> None:
+    """Refuse windows that a fitted model cannot read, or that do not hold a session.
+
+    Raises
+    ------
+    ValueError
+        If the windows were built otherwise, or end before a session.
+    """
+    if windows.lookback != lookback:
+        raise ValueError(f"windows have a lookback of {windows.lookback} sessions, the model {lookback}: rebuild them")
+    if windows.scaler != scaler:
+        raise ValueError("windows were scaled by another scaler than the model's: rebuild them with model.scaler")
+    strangers = sessions.difference(windows.sessions)
+    if len(strangers):
+        raise ValueError(f"no windows for session {strangers[0]:%Y-%m-%d}: build them from bars that reach it")
 
 
 def _aligned(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from market.returns import Execution, forward_returns
     from market.synthetic import SyntheticSettings, synthetic_market
     from market.universe import choose_universe
+    from models.model_settings import KindSettings
+    from models.own_models import model
     from portfolio.book_settings import BookSettings, RiskSettings
     from portfolio.costs import Costs
     from portfolio.rules import TradingRules
@@ -52,6 +54,7 @@ __all__ = [
     "Execution",
     "FrozenVersion",
     "Inputs",
+    "KindSettings",
     "Panel",
     "RiskSettings",
     "Run",
@@ -76,6 +79,7 @@ __all__ = [
     "load_strategy",
     "load_version",
     "max_drawdown",
+    "model",
     "paper",
     "performance_summary",
     "prove",
@@ -94,6 +98,8 @@ _HOMES = {
     "market.returns": "Execution forward_returns",
     "market.synthetic": "SyntheticSettings synthetic_market",
     "market.universe": "choose_universe",
+    "models.model_settings": "KindSettings",
+    "models.own_models": "model",
     "portfolio.book_settings": "BookSettings RiskSettings",
     "portfolio.costs": "Costs",
     "portfolio.rules": "TradingRules",

@@ -44,7 +44,7 @@ class WalkOptions(TypedDict, total=False):
     expanding: bool
     first_test: str | dt.date
     seeds: tuple[int, ...]
-    learner: Literal["network", "ridge"]
+    learner: Literal["model", "ridge"]
     combinatorial: tuple[int, int]
     store: str | Path
     quiet: bool
@@ -172,7 +172,7 @@ def walk_forward(
         Processes of one thread each; they change no number.
     **options
         ``validation`` (share of the training span, 0.2), ``embargo`` (sessions, 0), ``expanding`` (False),
-        ``first_test`` (date), ``seeds`` (the strategy's own), ``learner`` (``"network"`` or ``"ridge"``),
+        ``first_test`` (date), ``seeds`` (the strategy's own), ``learner`` (``"model"`` or ``"ridge"``),
         ``combinatorial`` (*n* groups, *k* of them judged), ``store`` (``"runs"``) and ``quiet`` (False).
 
     Returns

@@ -81,7 +81,7 @@ def run(
             checkpoint,
             training_data.windows,
             sessions=tested,
-            scoring=spec.model.scoring,
+            scoring=spec.model.scored,
             device=device,
             progress=progress,
         )

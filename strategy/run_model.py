@@ -18,14 +18,14 @@ from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.learning.decide import frozen_windows
 from strategy.learning.explain import explain
-from strategy.learning.learn import scores_of, test_sessions
+from strategy.learning.learn import LEARNED, scores_of, test_sessions
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, RunStore
 
-__all__ = ["LEARNED", "SCORING", "GivenModel", "find_model", "run_model", "spec_with_model"]
+__all__ = ["BROUGHT", "SCORING", "GivenModel", "find_model", "run_model", "spec_with_model"]
 
-LEARNED = ("features", "model", "loss", "training", "split")  # sections of the spec that the model brings
+BROUGHT = (*LEARNED, "split")  # sections of the spec that the model brings
 SCORING = "model.scoring"  # the one key of them that the strategy keeps
 SUFFIXES = (".safetensors", ".json")
 
@@ -86,13 +86,15 @@ def spec_with_model(spec: StrategySpec, model: GivenModel) -> StrategySpec:
         If the model learned returns of another execution than the strategy trades on.
     """
     known, own = model.checkpoint.provenance.spec, spec.model_dump(mode="json")
-    learned = StrategySpec.model_validate(own | {section: known[section] for section in (*LEARNED, "execution")})
+    learned = StrategySpec.model_validate(
+        own | {section: known.get(section, {}) for section in (*BROUGHT, "execution")}
+    )
     if learned.execution != spec.execution:
         raise CheckpointError(
             f"the model of {model.origin} learned returns of another clock, {learned.execution}: give the strategy the "
             "same with --set execution.KEY=VALUE, or train one"
         )
-    return learned.model_copy(update={"model": learned.model.model_copy(update={"scoring": spec.model.scoring})})
+    return learned.model_copy(update={"model": learned.model.scored_as(spec.model.scored)})
 
 
 def run_model(
@@ -139,7 +141,7 @@ def run_model(
 def _notes(spec: StrategySpec, model: GivenModel) -> tuple[str, ...]:
     """Notes of the report: where the model comes from, and its scoring where that differs from training."""
     origin = f"Nothing was trained: the model is that of {model.origin}, which learned until {model.learned_until}."
-    scoring, learned = spec.model.scoring, model.checkpoint.model.settings.network.scoring
+    scoring, learned = spec.model.scored, model.checkpoint.model.settings.model.scored
     if scoring == learned:
         return (origin,)
     return origin, f"Scoring is {scoring}; the scores' level and slope were calibrated on {learned} ones."
@@ -159,7 +161,7 @@ def _evaluated(
     tested, progress = test_sessions(inputs.panel, checkpoint), context.progress
     windows = frozen_windows(spec, inputs.panel, checkpoint)
     scores = scores_of(
-        checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress
+        checkpoint, windows, sessions=tested, scoring=spec.model.scored, device=device, progress=progress
     )
     study = explain(checkpoint, windows, sessions=tested, progress=progress)
     return evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=study, progress=progress)

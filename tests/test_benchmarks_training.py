@@ -13,10 +13,10 @@ from benchmarks.training_workloads import (
     naive_scores,
     operations_a_step,
 )
-from models.model_settings import NetworkSettings
-from models.predict import predict_scores
+from models.kinds.lstm import LstmSettings
+from models.networks.predict import predict_scores
 
-SMALL = NetworkSettings(hidden=4, layers=2, lookback=90)
+SMALL = LstmSettings(hidden=4, layers=2, lookback=90)
 
 
 def test_the_loop_over_stocks_computes_the_scores_of_the_whole_session():

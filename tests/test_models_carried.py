@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from models.carried import MAX_QUARTER_SESSIONS, quarter_spans
-from models.model_settings import NetworkSettings
-from models.predict import predict_scores
+from models.kinds.lstm import LstmSettings
+from models.networks.carried import MAX_QUARTER_SESSIONS, quarter_spans
+from models.networks.predict import predict_scores
+from models.networks.train import train_network
 from models.spans import Span
 from models.threads import threads
-from models.train import train_network
 from models.windows import Windows
 from tests.oracles.planted import planted_windows, small_settings
 
@@ -135,8 +135,8 @@ def test_names_without_a_window_have_no_score_as_from_exact_windows(trained):
 def test_the_models_own_settings_say_how_unless_the_caller_does(trained):
     model, windows = trained
     some = windows.sessions[-3:]
-    network = NetworkSettings(hidden=8, layers=1, lookback=6, scoring="long")
-    settled = replace(model, settings=model.settings.model_copy(update={"network": network}))
+    network = LstmSettings(hidden=8, layers=1, lookback=6, scoring="long")
+    settled = replace(model, settings=model.settings.model_copy(update={"model": network}))
     assert predict_scores(settled, windows, sessions=some).equals(long_scores(model, windows, some))
     exact = predict_scores(model, windows, sessions=some)
     assert predict_scores(settled, windows, sessions=some, scoring="exact").equals(exact)

@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from core.errors import CheckpointError
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
-from models.predict import predict_scores
-from models.train import train_network
-from models.training_state import ResumePoint
+from models.networks.network_model import FittedNetwork
+from models.networks.predict import predict_scores
+from models.networks.train import train_network
+from models.networks.training_state import ResumePoint
 from tests.oracles.planted import planted_windows, small_settings
 from tests.test_models_train import KilledError, kill_after
 
@@ -34,7 +35,7 @@ def checkpoint_of(model):
         level=0.1 + 0.2, level_se=1e-17, slope=1 / 3, slope_se=0.1, measured_slope=1 / 3, n_sessions=9
     )
     provenance = Provenance(spec={"k": 0.2, "name": "x"}, data_fingerprint="abc", code_fingerprint="def", commit="0ff")
-    return Checkpoint(model=model, calibration=calibration, provenance=provenance)
+    return Checkpoint(model=FittedNetwork(model), calibration=calibration, provenance=provenance)
 
 
 def rewrite_card(path, **changes):
@@ -49,14 +50,15 @@ def test_a_checkpoint_comes_back_as_it_was(saved, trained):
     assert loaded.provenance == original.provenance
     assert loaded.model.scaler == model.scaler
     assert loaded.model.settings == model.settings
-    assert [r.as_card() for r in loaded.model.history] == [r.as_card() for r in model.history]
-    before, after = (predict_scores(m, windows, sessions=windows.sessions[90:]) for m in (model, loaded.model))
+    assert list(loaded.model.card.history) == [r.as_card() for r in model.history]
+    before, after = (predict_scores(m, windows, sessions=windows.sessions[90:]) for m in (model, loaded.model.trained))
     pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
 def test_the_card_says_what_the_weights_are(saved, trained):
     card = json.loads(saved.with_suffix(".json").read_text())
-    assert card["epoch"] == trained[0].best_epoch
+    assert card["kind"] == "lstm"
+    assert card["fitted"]["best_epoch"] == trained[0].best_epoch
     assert card["seed"] == 1
     assert card["validation_ic"] == trained[0].best.validation_ic
     assert card["provenance"] == {
@@ -111,12 +113,15 @@ def test_a_foreign_card_is_refused(saved, content):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"epoch": 99},
-        {"epoch": "two"},
-        {"settings": {"network": {"hiden": 3}}},
+        {"fitted": {"best_epoch": 99, "history": []}},
+        {"fitted": {"best_epoch": "two", "history": []}},
+        {"fitted": []},
+        {"settings": {"model": {"hiden": 3}}},
+        {"settings": {"model": {"kind": "../lstm"}}},
+        {"settings": {}},
         {"scaler": {}},
         {"calibration": None},
-        {"history": [{}]},
+        {"fitted": {"best_epoch": 1, "history": [{}]}},
         {"provenance": {"who": "me"}},
     ],
 )

@@ -15,7 +15,8 @@ from models.importance import (
     permutation_importance,
     position_blocks,
 )
-from models.train import train_network
+from models.networks.network_model import FittedNetwork
+from models.networks.train import train_network
 from models.windows import build_windows
 from tests.oracles.planted import planted_features, planted_windows, small_settings
 
@@ -24,6 +25,11 @@ from tests.oracles.planted import planted_features, planted_windows, small_setti
 def trained():
     windows, split = planted_windows()
     return train_network(windows, split, settings=small_settings()), windows
+
+
+def asked(model):
+    """What scores a stack of windows."""
+    return FittedNetwork(model).window_scores()
 
 
 def with_duplicate_and_shared(trained):
@@ -37,7 +43,7 @@ def with_duplicate_and_shared(trained):
 
 def test_the_planted_feature_costs_most_when_dealt_anew(trained):
     model, windows = trained
-    found = permutation_importance(model, windows, sessions=windows.sessions)
+    found = permutation_importance(asked(model), windows, sessions=windows.sessions)
     assert found["ic_lost"].idxmax() == "f0"
     assert found.loc["f0", "ic_lost"] > 3 * found.loc["f0", "standard_error"]
     assert found.loc["f0", "order_lost"] > found.loc["f1", "order_lost"]
@@ -46,16 +52,16 @@ def test_the_planted_feature_costs_most_when_dealt_anew(trained):
 
 def test_one_seed_gives_one_answer_and_another_seed_another(trained):
     model, windows = trained
-    once, again = (permutation_importance(model, windows, sessions=windows.sessions) for _ in range(2))
+    once, again = (permutation_importance(asked(model), windows, sessions=windows.sessions) for _ in range(2))
     pd.testing.assert_frame_equal(once, again, check_exact=True)
-    other = permutation_importance(model, windows, sessions=windows.sessions, sample=ImportanceSample(seed=1))
+    other = permutation_importance(asked(model), windows, sessions=windows.sessions, sample=ImportanceSample(seed=1))
     assert not other.equals(once)
 
 
 def test_duplicates_are_moved_together_and_a_shared_feature_ranks_nothing(trained):
     model, windows = with_duplicate_and_shared(trained)
     assert duplicate_features(windows) == [(0, 1), (2,)]
-    found = permutation_importance(model, windows, sessions=windows.sessions)
+    found = permutation_importance(asked(model), windows, sessions=windows.sessions)
     assert list(found.index) == ["f0 = f1", "f2"]
     assert found.loc["f2", ["ic_lost", "standard_error", "order_lost"]].tolist() == [0.0, 0.0, 0.0]
     assert found.loc["f0 = f1", "order_lost"] > 0.5
@@ -63,7 +69,7 @@ def test_duplicates_are_moved_together_and_a_shared_feature_ranks_nothing(traine
 
 def test_attributions_add_up_to_the_distance_from_the_average_sequence(trained):
     model, windows = trained
-    found = integrated_gradients(model, windows, sessions=windows.sessions)
+    found = integrated_gradients(asked(model), windows, sessions=windows.sessions)
     assert found.completeness_error < 1e-3
     assert found.n_windows == 20 * 8
     assert found.shares.to_numpy().sum() == pytest.approx(1.0)
@@ -74,16 +80,16 @@ def test_what_the_network_ignores_has_no_share(trained):
     model, windows = trained
     weights = {name: tensor.clone() for name, tensor in model.weights.items()}
     weights["lstm.weight_ih_l0"][:, 1] = 0.0
-    found = integrated_gradients(replace(model, weights=weights), windows, sessions=windows.sessions)
+    found = integrated_gradients(asked(replace(model, weights=weights)), windows, sessions=windows.sessions)
     assert found.shares.loc["f1"].sum() == 0.0
-    lost = permutation_importance(replace(model, weights=weights), windows, sessions=windows.sessions)
+    lost = permutation_importance(asked(replace(model, weights=weights)), windows, sessions=windows.sessions)
     assert lost.loc["f1", "order_lost"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_network_that_forgets_at_once_reads_the_last_block_only(trained):
     model, windows = trained
     weights = {name: tensor.clone() for name, tensor in model.weights.items()}
-    hidden = model.settings.network.hidden
+    hidden = model.settings.model.hidden
     for name in weights:
         if "weight_hh" in name:
             weights[name].zero_()
@@ -91,7 +97,7 @@ def test_a_network_that_forgets_at_once_reads_the_last_block_only(trained):
             weights[name][hidden : 2 * hidden] = -50.0
         if "weight_ih" in name:
             weights[name][hidden : 2 * hidden] = 0.0
-    found = integrated_gradients(replace(model, weights=weights), windows, sessions=windows.sessions)
+    found = integrated_gradients(asked(replace(model, weights=weights)), windows, sessions=windows.sessions)
     assert found.shares.iloc[:, -1].sum() == pytest.approx(1.0)
 
 
@@ -99,7 +105,7 @@ def test_what_every_name_shares_hardly_counts_however_large_it_is(trained):
     model, windows = with_duplicate_and_shared(trained)
     x = windows.x.clone()
     x[:, :, 2] = 3.0
-    found = integrated_gradients(model, replace(windows, x=x), sessions=windows.sessions)
+    found = integrated_gradients(asked(model), replace(windows, x=x), sessions=windows.sessions)
     assert found.shares.loc["f2"].sum() < 0.4  # 0.7 without the session mean taken off
 
 
@@ -112,7 +118,7 @@ def test_sessions_without_returns_say_what_is_missing(trained):
     model, windows = trained
     blind = replace(windows, y=torch.full_like(windows.y, np.nan))
     with pytest.raises(DataError, match="give more bars"):
-        permutation_importance(model, blind, sessions=windows.sessions)
+        permutation_importance(asked(model), blind, sessions=windows.sessions)
 
 
 def test_the_order_of_names_changes_no_group(trained):

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.learning_schedule import best_epoch, epoch_learning_rate, is_finished
 from models.model_settings import TrainingSettings
+from models.networks.learning_schedule import best_epoch, epoch_learning_rate, is_finished
 
 losses_lists = st.lists(st.floats(0.0, 1.0), max_size=40)
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
-from models.predict import predict_scores
-from models.train import train_network
-from models.trained import resolve_device
+from models.networks.predict import predict_scores
+from models.networks.train import train_network
+from models.networks.trained import resolve_device
 from models.windows import build_windows
 from tests.oracles.planted import planted_features, planted_windows, small_settings
 

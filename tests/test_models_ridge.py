@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.ridge import fit_ridge, ridge_scores
+from models.estimators.ridge_regression import fit_ridge, ridge_scores
 from tests.oracles.planted import planted_windows
 
 

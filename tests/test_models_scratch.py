@@ -15,7 +15,7 @@ from pathlib import Path
 from models.scratch import Scratch
 from models.sample_splits import resolve_split
 from models.model_settings import SplitSettings
-from models.train import train_network
+from models.networks.train import train_network
 from models.windows import build_windows, fit_scaler
 from tests.oracles.planted import frame, small_settings
 

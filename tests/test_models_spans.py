@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DataError
-from models.model_settings import NetworkSettings, TrainingSettings
-from models.networks.lstm import RankLSTM
+from models.kinds.lstm import LstmSettings
+from models.model_settings import TrainingSettings
+from models.networks.rank_lstm import RankLSTM
 from models.spans import Span, cover, exact_span, labelled_block, span_scores, training_batches, usable_rows
 from models.windows import build_windows, fit_scaler
 from tests.oracles.planted import planted_features
@@ -76,7 +77,7 @@ def test_cover_leaves_no_row_out():
 
 def test_an_exact_span_scores_the_stacked_window():
     windows = small_windows(lookback=6)
-    network = RankLSTM(3, NetworkSettings(hidden=8, layers=1)).eval()
+    network = RankLSTM(3, LstmSettings(hidden=8, layers=1)).eval()
     names = torch.arange(12)
     with torch.no_grad():
         found = span_scores(network, windows, exact_span(40, 6), names)

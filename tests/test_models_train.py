@@ -13,13 +13,15 @@ import torch
 from safetensors import safe_open
 
 from core.errors import DataError, RunError
+from models.kinds.lstm import LstmSettings
 from models.losses.rank_loss import session_losses
-from models.model_settings import ModelSettings, NetworkSettings
-from models.networks.lstm import RankLSTM
-from models.predict import predict_scores
+from models.model_kinds import settings_of
+from models.model_settings import ModelSettings
+from models.networks.predict import predict_scores
+from models.networks.rank_lstm import RankLSTM
+from models.networks.train import _accumulate_gradient, _begin, _reproducible, _train_epoch, train_network
+from models.networks.training_state import ResumePoint, load_state
 from models.spans import Span, span_scores, training_batches, usable_rows
-from models.train import _accumulate_gradient, _begin, _reproducible, _train_epoch, train_network
-from models.training_state import ResumePoint, load_state
 from tests.oracles.planted import planted_windows, small_settings
 
 
@@ -76,8 +78,8 @@ def test_training_leaves_the_callers_random_state_and_settings_alone():
 @pytest.mark.parametrize("mode", ["long", "exact"])
 def test_no_weight_depends_on_memory_that_was_not_written(mode):
     windows, _ = planted_windows(n_sessions=80)
-    stacked = NetworkSettings(hidden=8, layers=2, lookback=6)
-    settings, rows = small_settings(mode=mode).model_copy(update={"network": stacked}), np.arange(20, 70)
+    stacked = LstmSettings(hidden=8, layers=2, lookback=6)
+    settings, rows = small_settings(mode=mode).model_copy(update={"model": stacked}), np.arange(20, 70)
 
     def trained(*, filled):
         with _reproducible(torch.device("cpu")):
@@ -132,8 +134,8 @@ def test_a_killed_training_resumes_to_the_bits_of_an_uninterrupted_one(tmp_path,
 
 def test_dropout_resumes_to_the_same_bits(tmp_path):
     windows, split = planted_windows(n_sessions=80)
-    network = NetworkSettings(hidden=8, layers=2, dropout=0.5, lookback=6)
-    settings = small_settings().model_copy(update={"network": network})
+    network = LstmSettings(hidden=8, layers=2, dropout=0.5, lookback=6)
+    settings = small_settings().model_copy(update={"model": network})
     whole = train_network(windows, split, settings=settings)
     point = ResumePoint(folder=tmp_path)
     with pytest.raises(KilledError):
@@ -214,7 +216,7 @@ def test_a_batchs_gradient_is_that_of_its_mean_session_loss(mode):
     settings = small_settings(mode=mode, chunk_sessions=8, batch_sessions=24, clip_norm=1e9)
     rows = usable_rows(windows, split.train, span="training")
     batch = training_batches(rows, lookback=6, settings=settings.training, epoch=1)[0]
-    network = RankLSTM(3, settings.network)
+    network = RankLSTM(3, settings.model)
     _accumulate_gradient(network, windows, batch, settings=settings)
     found = [weights.grad.clone() for weights in network.parameters()]
     total, counted = 0.0, 0
@@ -230,8 +232,8 @@ def test_a_batchs_gradient_is_that_of_its_mean_session_loss(mode):
 
 def test_validation_is_measured_without_dropout_on_validation_rows_alone():
     windows, split = planted_windows()
-    network = NetworkSettings(hidden=8, layers=2, dropout=0.8, lookback=6)
-    settings = small_settings().model_copy(update={"network": network})
+    network = LstmSettings(hidden=8, layers=2, dropout=0.8, lookback=6)
+    settings = small_settings().model_copy(update={"model": network})
     model = train_network(windows, split, settings=settings)
     rows, span = split.validation, Span(opens=split.validation.start - 6, start=72, stop=split.validation.stop)
     with torch.no_grad():
@@ -284,14 +286,16 @@ def test_an_unknown_device_is_refused():
 
 def test_settings_refuse_unknown_keys():
     with pytest.raises(ValueError, match="hiden"):
-        ModelSettings(network={"hiden": 3})
+        settings_of({"hiden": 3})
+    with pytest.raises(ValueError, match="should be an instance of KindSettings"):
+        ModelSettings(model={"hidden": 3})
 
 
 TRAINER = """
 import sys
 from pathlib import Path
-from models.train import train_network
-from models.training_state import ResumePoint
+from models.networks.train import train_network
+from models.networks.training_state import ResumePoint
 from tests.oracles.planted import planted_windows, small_settings
 windows, split = planted_windows(n_sessions=200, n_tickers=30)
 settings = small_settings(max_epochs=12, patience=12)

@@ -6,15 +6,15 @@ import pytest
 
 from market.synthetic import SyntheticMarket, SyntheticSettings, synthetic_market
 from models.model_settings import ModelSettings
-from models.predict import predict_scores
-from models.train import train_network
+from models.networks.predict import predict_scores
+from models.networks.train import train_network
 from signals.score_metrics import information_coefficient, score_correlation
 from strategy.definitions.spec import StrategySpec, load_spec, override
 from strategy.learning.learn import TrainingData, prepare_training_data, ridge_baseline
 
 
 def trained_scores(spec: StrategySpec, training_data: TrainingData) -> pd.DataFrame:
-    settings = ModelSettings(network=spec.model, loss=spec.loss, training=spec.training)
+    settings = ModelSettings(model=spec.model, loss=spec.loss, training=spec.training)
     model = train_network(training_data.windows, training_data.split, settings=settings)
     return predict_scores(
         model, training_data.windows, sessions=training_data.windows.sessions[training_data.split.test]

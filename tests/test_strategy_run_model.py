@@ -43,7 +43,7 @@ def test_a_strategy_takes_over_what_the_model_learned_with(shipped: GivenModel) 
 def test_the_strategy_says_how_a_given_model_is_scored(shipped: GivenModel) -> None:
     asked = override(load_spec("filter_negative"), ["model.scoring=long", "model.hidden=7"])
     found = spec_with_model(asked, shipped)
-    assert found.model == shipped.checkpoint.model.settings.network.model_copy(update={"scoring": "long"})
+    assert found.model == shipped.checkpoint.model.settings.model.model_copy(update={"scoring": "long"})
     assert found.fingerprint() != spec_with_model(load_spec("filter_negative"), shipped).fingerprint()
 
 

@@ -16,6 +16,7 @@ from signals.score_metrics import information_coefficient, quantile_returns
 __all__ = ["ModelStudy", "SignalStudy", "signal_study"]
 
 DECILES = 10
+STABILITY_LAGS = (1, 5, 20)  # sessions, and the label's horizon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,8 +65,9 @@ class ModelStudy:
     ----------
     permutation : DataFrame
         Index feature: ``ic_lost``, ``standard_error``, ``order_lost``, ``n_sessions``.
-    shares : DataFrame, shape (n_features, n_blocks)
-        Shares of integrated gradients by feature and block of positions, 0 the oldest.
+    shares : DataFrame or None, shape (n_features, n_blocks)
+        Shares of integrated gradients by feature and block of positions, 0 the oldest; None for a model without
+        gradients.
     completeness_error : float
         Relative error of the integral.
     n_windows : int
@@ -73,11 +75,11 @@ class ModelStudy:
     feature_stability : DataFrame, shape (n_features, n_lags)
         Mean rank autocorrelation of each feature by lag; NaN for one that is the same for every name.
     level_error : float
-        Standard error of the calibration's level, a simple return per session.
+        Standard error of the calibration's level, a simple return over the label's horizon.
     """
 
     permutation: pd.DataFrame
-    shares: pd.DataFrame
+    shares: pd.DataFrame | None
     completeness_error: float
     n_windows: int
     feature_stability: pd.DataFrame
@@ -85,7 +87,12 @@ class ModelStudy:
 
 
 def signal_study(
-    scores: pd.DataFrame, forward: pd.DataFrame, panel: Panel, *, sectors: pd.Series | None = None
+    scores: pd.DataFrame,
+    forward: pd.DataFrame,
+    panel: Panel,
+    *,
+    sectors: pd.Series | None = None,
+    horizon: int = 1,
 ) -> SignalStudy:
     """Measure scores beyond their rank IC.
 
@@ -99,6 +106,8 @@ def signal_study(
         Bars, for sizes.
     sectors : Series of str, optional
         Sector by ticker.
+    horizon : int
+        Sessions that each forward return spans; every error counts at least horizon − 1 lags.
     """
     ic = information_coefficient(scores, forward)
     spreads = {
@@ -107,13 +116,13 @@ def signal_study(
     }
     return SignalStudy(
         ic_histogram=histogram(ic),
-        by_size=ic_by_group(scores, forward, size_terciles(panel)),
-        by_sector=None if sectors is None else ic_by_group(scores, forward, sectors),
-        legs=leg_hits(scores, forward),
+        by_size=ic_by_group(scores, forward, size_terciles(panel), horizon=horizon),
+        by_sector=None if sectors is None else ic_by_group(scores, forward, sectors, horizon=horizon),
+        legs=leg_hits(scores, forward, horizon=horizon),
         percentiles=session_percentiles(scores),
         spreads=pd.DataFrame(spreads),
-        calibration=quantile_returns(scores, forward, n_quantiles=DECILES, predicted=scores).summary,
-        stability=rank_stability(scores),
-        sign=sign_metrics(scores, forward),
-        relative_sign=sign_metrics(over_median(scores), over_median(forward.where(scores.notna()))),
+        calibration=quantile_returns(scores, forward, n_quantiles=DECILES, predicted=scores, horizon=horizon).summary,
+        stability=rank_stability(scores, lags=sorted({*STABILITY_LAGS, horizon})),
+        sign=sign_metrics(scores, forward, horizon=horizon),
+        relative_sign=sign_metrics(over_median(scores), over_median(forward.where(scores.notna())), horizon=horizon),
     )

@@ -1,5 +1,6 @@
 """Run provenance: where a run came from, as its report prints it: spans, fingerprints, training, settings, proof."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -58,9 +59,10 @@ class TrainingReport:
     Parameters
     ----------
     history : DataFrame, shape (n_epochs, any)
-        Index the epoch, from 1; ``train_loss``, ``validation_loss``, ``validation_rank_ic``, ``learning_rate``.
+        Index the epoch, from 1; ``train_loss``, ``validation_loss``, ``validation_rank_ic``, ``learning_rate``. Empty
+        for a model without epochs.
     best_epoch : int
-        The epoch kept.
+        The epoch kept; 0 without epochs.
     facts : tuple of (str, str)
         Further lines of the table: seed, parameters, mode.
     notes : tuple of str
@@ -74,7 +76,9 @@ class TrainingReport:
 
     @property
     def best_losses(self) -> tuple[float, float]:
-        """Training and validation loss of the epoch kept."""
+        """Training and validation loss of the epoch kept; NaN without epochs."""
+        if self.history.empty:
+            return math.nan, math.nan
         best = self.history.loc[[self.best_epoch]]
         return float(best["train_loss"].iloc[0]), float(best["validation_loss"].iloc[0])
 

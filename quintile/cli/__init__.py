@@ -57,18 +57,26 @@ def _print_version(asked: bool) -> None:
 
 
 @app.callback()
-def _own_features(
+def _own_files(
     features: Annotated[
         Path | None, typer.Option("--features", metavar="FILE", help="Run this Python file first: it adds features.")
+    ] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option("--models", metavar="FILE", help="Run this Python file first: it adds models and book rules."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
     ] = False,
 ) -> None:
     if features is not None:
-        from signals.features.user_file import load_features
+        from signals.features.user_features import load_features
 
         load_features(features)
+    if models is not None:
+        from strategy.learning.user_files import load_models
+
+        load_models(models)
 
 
 def _examples(*lines: str) -> str:

@@ -129,14 +129,14 @@ def _check_model(model: str | None, split: str | None, resume: str | None, assig
     """Refuse options that would change how a given model was trained."""
     if model is None:
         return
-    from strategy.run_model import LEARNED, SCORING
+    from strategy.run_model import BROUGHT, SCORING
 
     keys = {each: each.partition("=")[0].strip() for each in assignments}
-    learned = [each for each, key in keys.items() if key.partition(".")[0].strip() in LEARNED and key != SCORING]
+    learned = [each for each, key in keys.items() if key.partition(".")[0].strip() in BROUGHT and key != SCORING]
     refused = [option for option, value in (("--split", split), ("--resume", resume)) if value]
     refused += [f"--set {each}" for each in learned]
     if refused:
-        raise ValueError(f"{refused[0]} does not go with --model: a given model brings its own {', '.join(LEARNED)}")
+        raise ValueError(f"{refused[0]} does not go with --model: a given model brings its own {', '.join(BROUGHT)}")
 
 
 def _unfinished(store: "RunStore", run: str) -> "RunFolder":

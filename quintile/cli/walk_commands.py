@@ -79,7 +79,7 @@ def walk_command(
         str | None, typer.Option(metavar="N,K", help="Combinatorial purged splits instead: K test groups of N.")
     ] = None,
     learner: Annotated[
-        str | None, typer.Option(help="network or ridge; by default network, with --combinatorial ridge.")
+        str | None, typer.Option(help="model (the strategy's) or ridge; by default model, with --combinatorial ridge.")
     ] = None,
     workers: Annotated[
         int, typer.Option(help="Parallel processes, one thread each; the numbers do not depend on it.")

@@ -1,12 +1,10 @@
 """Feature sets by name: those that come with Quintile and those that a user registers in this process."""
 
-import hashlib
-import inspect
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
+from core.user_file import source_sha256
 from signals.features.compact import COMPACT7, COMPACT12
 from signals.features.core14 import CORE14
 from signals.features.feature import Feature
@@ -51,7 +49,10 @@ def register_feature_set(name: str, features: Sequence[Feature]) -> None:
         shipped = ", ".join(SHIPPED_SETS)
         raise ValueError(f"{name!r} cannot name your feature set: choose a lower-case word other than {shipped}")
     _check_members(name, features)
-    sources = {f"{name}/{feature.name}": _source_hash(feature) for feature in features if _is_own(feature)}
+    own = [feature for feature in features if _is_own(feature)]
+    sources = {
+        f"{name}/{feature.name}": source_sha256(feature.formula, what=f"feature {feature.name}") for feature in own
+    }
     _sets[name], _sources[name] = tuple(features), sources
 
 
@@ -73,13 +74,3 @@ def _check_members(name: str, features: Sequence[Feature]) -> None:
 
 def _is_own(feature: Feature) -> bool:
     return not any(feature in members for members in SHIPPED_SETS.values())
-
-
-def _source_hash(feature: Feature) -> str:
-    """Sha256 of the file that defines the function, or of the function typed into a notebook."""
-    try:
-        path = Path(inspect.getsourcefile(feature.formula) or "")
-        source = path.read_bytes() if path.is_file() else inspect.getsource(feature.formula).encode()
-    except (OSError, TypeError) as error:
-        raise ValueError(f"feature {feature.name} has no source: write it into a file") from error
-    return hashlib.sha256(source.replace(b"\r\n", b"\n")).hexdigest()

@@ -6,26 +6,37 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 
 from backtests.reference_gates import GateSettings
+from core.errors import UnsupportedBookError
 from core.notebook_html import notebook_card
 from core.settings import Later, Settings
 from market.holdout import HoldoutSettings
 from market.returns import Execution
 from models.labels import LabelSettings
-from models.model_settings import LossSettings, NetworkSettings, SplitSettings, TrainingSettings
+from models.model_kinds import DEFAULT_KIND, settings_of
+from models.model_settings import KindSettings, LossSettings, SplitSettings, TrainingSettings
 from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
+from portfolio.sleeves import refuse_held_sleeves
 
 __all__ = ["DEFAULT_STRATEGY", "FeatureSettings", "StrategySpec", "load_spec", "override", "shipped_strategies"]
 
 DEFAULT_STRATEGY = "filter_negative"
 DEFINITIONS = Path(__file__).parent
+
+
+def _of_its_kind(section: Any) -> KindSettings:
+    """The section ``[model]`` as the settings of the kind that it names."""
+    return section if isinstance(section, KindSettings) else settings_of(section)
+
+
+ModelSection = Annotated[SerializeAsAny[KindSettings], BeforeValidator(_of_its_kind)]
 
 
 class FeatureSettings(Settings):
@@ -67,7 +78,7 @@ class StrategySpec(Settings):
     title: str = Field(min_length=1, max_length=120)
     summary: str = Field(default="", max_length=1000)
     features: FeatureSettings = FeatureSettings()
-    model: NetworkSettings = NetworkSettings()
+    model: ModelSection = Field(default_factory=lambda: settings_of({"kind": DEFAULT_KIND}))
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
     split: SplitSettings = SplitSettings()
@@ -90,7 +101,21 @@ class StrategySpec(Settings):
             execution=self.execution,
             costs=self.costs,
             companions={name: book for name, book in others.items() if book.builder != self.portfolio.builder},
+            horizon=self.label.horizon,
         )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        idle = self.training.model_copy(update={"seed": TrainingSettings().seed}) == TrainingSettings()
+        if not (self.model.learns_by_epochs or (self.loss == LossSettings() and idle)):
+            raise ValueError(
+                f"model.kind {self.model.kind} is not trained by epochs: remove [loss], and [training] but for its seed"
+            )
+        try:
+            refuse_held_sleeves(self.portfolio, self.label.horizon)
+        except UnsupportedBookError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     def __str__(self) -> str:
         rows = [("", self.title), *self._shown()]
@@ -159,7 +184,8 @@ def _shipped_books() -> dict[str, BookSettings]:
 def override(spec: StrategySpec, assignments: Iterable[str] | Mapping[str, object]) -> StrategySpec:
     """``spec`` with assignments applied in order: texts such as ``"model.hidden=64"``, or values by dotted key.
 
-    A value of None unsets an optional key.
+    A value of None unsets an optional key. Another ``model.kind`` begins with that kind's own defaults, its lookback
+    aside.
 
     Raises
     ------
@@ -167,7 +193,10 @@ def override(spec: StrategySpec, assignments: Iterable[str] | Mapping[str, objec
         If an assignment has no ``=``, or names an unknown key, or its value is not allowed.
     """
     numbers = spec.model_dump(mode="json", exclude_none=True)
-    pairs = assignments.items() if isinstance(assignments, Mapping) else map(_assignment, assignments)
+    pairs = list(assignments.items() if isinstance(assignments, Mapping) else map(_assignment, assignments))
+    kinds = [value for dotted, value in pairs if dotted == "model.kind" and value != spec.model.kind]
+    if kinds:
+        numbers["model"] = {"kind": kinds[-1], "lookback": spec.model.lookback}
     for dotted, value in pairs:
         _assign(numbers, dotted.split("."), value)
     return _validated(numbers, "overrides" if isinstance(assignments, Mapping) else "--set")
@@ -209,11 +238,14 @@ def _validated(numbers: Mapping[str, Any], origin: str) -> StrategySpec:
         raise ValueError(f"{origin}: {_first_problem(error)}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError, *, within: tuple[str, ...] = ()) -> str:
     problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
+    place = (*within, *map(str, problem["loc"]))
+    key, cause = ".".join(place), problem.get("ctx", {}).get("error")
+    if isinstance(cause, ValidationError):  # of a section whose kind was known only once it was read
+        return _first_problem(cause, within=place)
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key}: remove it, or see `quintile definition` for the keys there are"
     if problem["type"] == "value_error":  # a section's own check says what it saw
-        return f"{key}: {problem['ctx']['error']}"
+        return f"{key}: {problem['ctx']['error']}" if key else f"{problem['ctx']['error']}"
     return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, was {problem['input']!r}"

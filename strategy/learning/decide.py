@@ -15,7 +15,7 @@ from models.checkpoint import Checkpoint
 from models.windows import Windows, build_windows
 from portfolio.book import Book
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.learn import HORIZON, model_features, scores_of, test_sessions, tradable
+from strategy.learning.learn import model_features, scores_of, test_sessions, tradable
 
 __all__ = ["Recomputed", "decide", "decided_book", "frozen_scores", "frozen_windows", "recompute"]
 
@@ -100,7 +100,7 @@ def frozen_windows(
     """The windows that a trained model reads on these bars, of the bars' features or given ones, scaled as trained."""
     return build_windows(
         model_features(spec, panel) if features is None else features,
-        targets=forward_returns(panel, spec.execution, horizon=HORIZON),
+        targets=forward_returns(panel, spec.execution, horizon=spec.label.horizon),
         universe=tradable(panel),
         scaler=checkpoint.model.scaler,
         lookback=spec.model.lookback,
@@ -117,4 +117,4 @@ def _scores(
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
     windows, tested = frozen_windows(spec, panel, checkpoint, features=features), test_sessions(panel, checkpoint)
-    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device=device, progress=progress)
+    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scored, device=device, progress=progress)

@@ -1,4 +1,4 @@
-"""Explain: what the trained network reads, as frames that the report can show."""
+"""Explain: what a fitted model reads, as frames that the report can show."""
 
 from functools import partial
 
@@ -18,8 +18,10 @@ __all__ = ["explain"]
 
 def explain(
     checkpoint: Checkpoint, windows: Windows, *, sessions: pd.DatetimeIndex, progress: ProgressCallback = silent
-) -> ModelStudy:
+) -> ModelStudy | None:
     """Importance of features and positions on a seeded sample, and how fast the features' ranks move.
+
+    None for a model that cannot score windows of its sample; no positions for one without gradients.
 
     Parameters
     ----------
@@ -32,15 +34,19 @@ def explain(
     progress : callable
         Called as work advances.
     """
-    model = checkpoint.model
-    gradients = integrated_gradients(model, windows, sessions=sessions, progress=partial(progress, "gradients"))
+    model = checkpoint.model.window_scores()
+    if model is None:
+        return None
+    gradients = None
+    if model.is_differentiable:
+        gradients = integrated_gradients(model, windows, sessions=sessions, progress=partial(progress, "gradients"))
     return ModelStudy(
         permutation=permutation_importance(
             model, windows, sessions=sessions, progress=partial(progress, "permutations")
         ),
-        shares=gradients.shares,
-        completeness_error=gradients.completeness_error,
-        n_windows=gradients.n_windows,
+        shares=None if gradients is None else gradients.shares,
+        completeness_error=0.0 if gradients is None else gradients.completeness_error,
+        n_windows=0 if gradients is None else gradients.n_windows,
         feature_stability=_feature_stability(windows, sessions),
         level_error=checkpoint.calibration.level_se,
     )

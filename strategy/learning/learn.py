@@ -1,8 +1,10 @@
-"""Learn: features and labels of a panel, the network fitted on them, and the scores it gives out of sample."""
+"""Learn: features and labels of a panel, the model fitted on them, and the scores it gives out of sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,23 +19,22 @@ from market.panel import Panel
 from market.returns import forward_returns
 from models.calibrate import Calibration, fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from models.estimators.ridge_regression import RidgeModel, fit_ridge, ridge_scores
+from models.labels import learned_labels
 from models.losses.rank_loss import MIN_NAMES
+from models.model import FitContext, FittedModel, ScoreContext
+from models.model_kinds import make_model
 from models.model_settings import ModelSettings, Scoring
-from models.predict import predict_scores
-from models.ridge import RidgeModel, fit_ridge, ridge_scores
 from models.sample_splits import Split, resolve_split
 from models.scratch import Scratch
 from models.spans import usable_rows
-from models.train import train_network
-from models.trained import EpochRecord, TrainedModel
-from models.training_state import ResumePoint
 from models.windows import Windows, build_windows, fit_scaler
 from signals.features import compute_features, fill_gaps
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.provenance import code_fingerprint, commit
 
 __all__ = [
-    "HORIZON",
+    "LEARNED",
     "TrainingData",
     "learn",
     "learn_ridge",
@@ -46,21 +47,21 @@ __all__ = [
     "tradable",
 ]
 
-HORIZON = 1  # sessions a label holds after its fill
+LEARNED = ("features", "model", "loss", "training", "label")  # sections that decide what is learned, dates aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """Training data of a network: labels, rows of each span, scaled windows.
+    """Training data of a model: forward returns, rows of each span, scaled windows with their labels.
 
     Parameters
     ----------
     forward : DataFrame of float
-        Forward returns of the spec's execution.
+        Forward returns of the spec's execution over its label's horizon, which calibration reads.
     split : Split
         Purged rows of training, validation and test.
     windows : Windows
-        Scaled on training rows.
+        Scaled on training rows; their targets are what is learned, see ``models.labels``.
     """
 
     forward: pd.DataFrame
@@ -110,13 +111,14 @@ def prepare_training_data(
     """
     _check_size(spec, panel)
     features = model_features(spec, panel)
-    forward = _without(forward_returns(panel, spec.execution, horizon=HORIZON), barred, np.nan)
+    horizon, eligible = spec.label.horizon, tradable(panel)
+    forward = _without(forward_returns(panel, spec.execution, horizon=horizon), barred, np.nan)
+    labels = _without(learned_labels(panel, spec.execution, spec.label, eligible=eligible), barred, np.nan)
     if split is None:
-        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
-    eligible = tradable(panel)
-    scaler = fit_scaler(features, targets=forward, universe=_without(eligible, barred, False), rows=split.train)
+        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=horizon)
+    scaler = fit_scaler(features, targets=labels, universe=_without(eligible, barred, False), rows=split.train)
     windows = build_windows(
-        features, targets=forward, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch
+        features, targets=labels, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch
     )
     for name, rows in (("training", split.train), ("validation", split.validation)):
         usable_rows(windows, rows, span=name)  # fails here, before a run has a folder
@@ -148,20 +150,20 @@ def learn(
         Where to train.
     progress : callable
         Called after every epoch and while validation is scored.
+
+    Raises
+    ------
+    MissingExtraError
+        If the kind of model needs a library that is not installed.
     """
     path = folder / "model"
     if path.with_suffix(".json").is_file():
         return own_checkpoint(path, spec, panel=identity["panel"])
-    settings = ModelSettings(network=spec.model, loss=spec.loss, training=spec.training)
-
-    def show(record: EpochRecord) -> None:
-        note = f"loss {record.validation_loss:.4f} · validation rank IC {record.validation_ic:+.4f}"
-        progress("training", record.epoch, spec.training.max_epochs, note)
-
-    resume = ResumePoint(folder=folder / "training", identity=identity)
-    model = train_network(
-        training_data.windows, training_data.split, settings=settings, resume=resume, device=device, progress=show
+    settings = ModelSettings(model=spec.model, loss=spec.loss, training=spec.training)
+    context = FitContext(
+        folder=folder / "training", identity=identity, device=device, progress=partial(progress, "training")
     )
+    model = make_model(settings).fit(training_data.windows, training_data.split, context=context)
     checkpoint = _calibrated(spec, model, training_data, identity=identity, device=device, progress=progress)
     save_checkpoint(path, checkpoint)
     return checkpoint
@@ -177,10 +179,8 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
     """
     checkpoint = load_checkpoint(path)
     sections = checkpoint.provenance.spec
-    parts = ("features", "model", "loss", "training", "execution")
-    scoring = checkpoint.model.settings.network.scoring  # scoring is no part of what a model learned
-    trained = spec.model_copy(update={"model": spec.model.model_copy(update={"scoring": scoring})})
-    foreign = [part for part in parts if not _same(getattr(trained, part), sections.get(part))]
+    trained = spec.model_copy(update={"model": spec.model.scored_as(checkpoint.model.settings.model.scored)})
+    foreign = [part for part in (*LEARNED, "execution") if not _same(trained, part, sections)]
     if checkpoint.provenance.data_fingerprint != panel:
         foreign.append("bars")
     if foreign:
@@ -188,10 +188,11 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
     return checkpoint
 
 
-def _same(section: Settings, written: object) -> bool:
-    """Whether a checkpoint's section says what the spec's does; a key younger than it has its default."""
+def _same(spec: StrategySpec, part: str, sections: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's section says what the spec's does; a key or section younger than it has its default."""
+    section: Settings = getattr(spec, part)
     try:
-        return type(section).model_validate(written) == section
+        return type(section).model_validate(sections.get(part, {} if part == "label" else None)) == section
     except ValidationError:
         return False
 
@@ -205,24 +206,24 @@ def scores_of(
     device: str = "auto",
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
-    """Calibrated expected returns of the sessions; NaN where a name has no full window."""
+    """Calibrated expected returns over the label's horizon; NaN where a name has no full window."""
 
     def show(done: int, total: int) -> None:
         progress("scoring the test", done, total)
 
-    raw = predict_scores(checkpoint.model, windows, sessions=sessions, scoring=scoring, device=device, progress=show)
-    return checkpoint.calibration.apply(raw)
+    context = ScoreContext(scoring=scoring, device=device, progress=show)
+    return checkpoint.calibration.apply(checkpoint.model.scores(windows, sessions, context=context))
 
 
 def ridge_baseline(training_data: TrainingData) -> pd.DataFrame:
-    """Ridge scores of the test sessions, on the names the network scores."""
+    """Ridge scores of the test sessions, on the names the model scores."""
     return _ridge_scores(fit_ridge(training_data.windows, training_data.split), training_data).iloc[
         training_data.split.test
     ]
 
 
 def learn_ridge(training_data: TrainingData) -> tuple[RidgeModel, pd.DataFrame]:
-    """Ridge and its expected returns of every session, calibrated on validation as a network's are."""
+    """Ridge and its expected returns of every session, calibrated on validation as a model's are."""
     model = fit_ridge(training_data.windows, training_data.split)
     scores = _ridge_scores(model, training_data)
     return model, _calibration(training_data, scores.iloc[training_data.split.validation]).apply(scores)
@@ -252,7 +253,7 @@ def tradable(panel: Panel) -> pd.DataFrame:
 
 def _calibrated(
     spec: StrategySpec,
-    model: TrainedModel,
+    model: FittedModel,
     training_data: TrainingData,
     *,
     identity: Mapping[str, str],
@@ -265,7 +266,7 @@ def _calibrated(
     def show(done: int, total: int) -> None:
         progress("calibrating", done, total)
 
-    raw = predict_scores(model, training_data.windows, sessions=known, device=device, progress=show)
+    raw = model.scores(training_data.windows, known, context=ScoreContext(device=device, progress=show))
     return Checkpoint(
         model=model, calibration=_calibration(training_data, raw), provenance=_provenance(spec, training_data, identity)
     )
@@ -282,7 +283,7 @@ def _calibration(training_data: TrainingData, raw: pd.DataFrame) -> Calibration:
 
 
 def _ridge_scores(model: RidgeModel, training_data: TrainingData) -> pd.DataFrame:
-    """Ridge scores of every session, on the names the network scores."""
+    """Ridge scores of every session, on the names the model scores."""
     scores = ridge_scores(model, training_data.windows)
     complete = pd.DataFrame(training_data.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)
     return scores.where(complete)

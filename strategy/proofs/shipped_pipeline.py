@@ -1,5 +1,6 @@
 """Shipped pipeline: a trained strategy under test, stage by stage the code that ``run`` and ``decide`` call."""
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,9 +14,10 @@ from backtests.engine.due_weights import due_weights
 from backtests.engine.ledger import keep_ledger
 from backtests.engine.overlay_loop import decide_book
 from market.panel import Panel
-from market.returns import Execution, forward_returns
-from models.carried import MAX_QUARTER_SESSIONS
+from market.returns import Execution
 from models.checkpoint import Checkpoint
+from models.labels import learned_labels
+from models.networks.carried import MAX_QUARTER_SESSIONS
 from models.sample_splits import resolve_split
 from models.windows import build_windows, fit_scaler
 from portfolio.costs import Costs
@@ -23,7 +25,6 @@ from signals.features import feature_table
 from strategy.definitions.spec import StrategySpec, override
 from strategy.learning.decide import decide, frozen_windows
 from strategy.learning.learn import (
-    HORIZON,
     TrainingData,
     learn,
     model_features,
@@ -36,7 +37,7 @@ from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest, Spa
 
 __all__ = ["artefacts_of", "equity_at_fills", "learn_small", "pipeline_of", "quick_spec", "span_pairs"]
 
-QUICK = ("model.hidden=16", "model.layers=1", "training.max_epochs=2")
+QUICK_EPOCHS = 2
 BARE_IDENTITY = {"spec": "", "panel": "", "code": ""}
 
 
@@ -69,7 +70,7 @@ def pipeline_of(
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         windows = frozen_windows(spec, panel, checkpoint, features=features)
-        return scores_of(checkpoint, windows, sessions=sessions, scoring=spec.model.scoring, device="cpu")
+        return scores_of(checkpoint, windows, sessions=sessions, scoring=spec.model.scored, device="cpu")
 
     return PipelineUnderTest(
         name=spec.name,
@@ -88,16 +89,17 @@ def pipeline_of(
         decide=lambda panel: decide(
             spec, panel.with_universe(universe(panel), described=""), checkpoint, sectors=sectors
         ),
-        horizon=HORIZON,
+        horizon=spec.label.horizon,
         sealed_from=None if spec.holdout is None else pd.Timestamp(spec.holdout.start),
         feature_warm_up=memory,
-        score_warm_up=memory + spec.model.lookback + (MAX_QUARTER_SESSIONS if spec.model.scoring == "long" else 0),
+        score_warm_up=memory + spec.model.lookback + (MAX_QUARTER_SESSIONS if spec.model.scored == "long" else 0),
     )
 
 
 def quick_spec(spec: StrategySpec) -> StrategySpec:
-    """The spec with a network of one layer of 16 units and two epochs: enough to read what it should not."""
-    return override(spec, QUICK)
+    """The spec with a small variant of its model, and two epochs: enough to read what it should not."""
+    quick = spec.model_copy(update={"model": spec.model.quick()})
+    return override(quick, {"training.max_epochs": QUICK_EPOCHS}) if spec.model.learns_by_epochs else quick
 
 
 def learn_small(spec: StrategySpec, training_data: TrainingData) -> Checkpoint:
@@ -108,12 +110,11 @@ def learn_small(spec: StrategySpec, training_data: TrainingData) -> Checkpoint:
 
 def artefacts_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that was learned, by name; equal artefacts are equal bits."""
-    model = checkpoint.model
-    artefacts: dict[str, Any] = {f"weights {name}": tensor.numpy() for name, tensor in model.weights.items()}
-    artefacts |= {f"scaler {name}": value for name, value in model.scaler.as_card().items()}
+    stored = checkpoint.model.stored()
+    artefacts: dict[str, Any] = {f"weights {name}": tensor.numpy() for name, tensor in stored.tensors.items()}
+    artefacts |= {f"scaler {name}": value for name, value in stored.scaler.as_card().items()}
     artefacts |= {f"calibration {name}": value for name, value in checkpoint.calibration.as_card().items()}
-    history = [list(record.as_card().values()) for record in model.history]
-    return artefacts | {"best epoch": model.best_epoch, "history of losses": np.array(history, dtype=float)}
+    return artefacts | {name.replace("_", " "): json.dumps(value) for name, value in stored.record.items()}
 
 
 def equity_at_fills(weights: pd.DataFrame, panel: Panel, execution: Execution) -> pd.Series:
@@ -125,7 +126,7 @@ def equity_at_fills(weights: pd.DataFrame, panel: Panel, execution: Execution) -
 
 def span_pairs(spec: StrategySpec, panel: Panel) -> tuple[SpanPair, ...]:
     """Training, validation and test, each with what it is judged on."""
-    split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
+    split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=spec.label.horizon)
     rows = {
         name: np.arange(span.start, span.stop)
         for name, span in (("training", split.train), ("validation", split.validation), ("test", split.test))
@@ -135,11 +136,12 @@ def span_pairs(spec: StrategySpec, panel: Panel) -> tuple[SpanPair, ...]:
 
 
 def _scaler(spec: StrategySpec, panel: Panel) -> Mapping[str, Any]:
-    split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
+    split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=spec.label.horizon)
+    eligible = tradable(panel)
     fitted = fit_scaler(
         model_features(spec, panel),
-        targets=forward_returns(panel, spec.execution, horizon=HORIZON),
-        universe=tradable(panel),
+        targets=learned_labels(panel, spec.execution, spec.label, eligible=eligible),
+        universe=eligible,
         rows=split.train,
     )
     return {f"{key} {name}": value for key, name, value in _named(fitted.as_card())}
@@ -160,4 +162,4 @@ def _relearned(spec: StrategySpec, panel: Panel, labels: pd.DataFrame) -> pd.Dat
     other = replace(training_data, forward=labels, windows=windows)
     checkpoint = learn_small(spec, other)
     tested = panel.sessions[training_data.split.test]
-    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scoring, device="cpu")
+    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scored, device="cpu")

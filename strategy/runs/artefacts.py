@@ -151,10 +151,11 @@ def _metrics(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
 
 
 def _training_metrics(checkpoint: "Checkpoint") -> dict[str, Any]:
-    model = checkpoint.model
+    card = checkpoint.model.card
+    epochs = {"best_epoch": card.best_epoch, "epochs": len(card.history)} if card.history else {}
     return {
         "calibration": checkpoint.calibration.as_card(),
-        "training": {"best_epoch": model.best_epoch, "epochs": len(model.history)},
+        "training": {"kind": card.kind, "validation_ic": card.validation_ic, **epochs},
     }
 
 

@@ -1,5 +1,6 @@
 """Report provenance: what a run's folder and checkpoint know of where its numbers came from, for the report."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
 
 __all__ = ["provenance_of"]
+
+EPOCH_COLUMNS = {
+    "train_loss": "train_loss",
+    "validation_loss": "validation_loss",
+    "validation_rank_ic": "validation_ic",
+    "learning_rate": "learning_rate",
+}
 
 
 def provenance_of(
@@ -72,20 +80,15 @@ def _span(sessions: pd.DatetimeIndex) -> Span:
 
 
 def _training(checkpoint: "Checkpoint") -> TrainingReport:
-    model = checkpoint.model
-    columns = {
-        "train_loss": [record.train_loss for record in model.history],
-        "validation_loss": [record.validation_loss for record in model.history],
-        "validation_rank_ic": [record.validation_ic for record in model.history],
-        "learning_rate": [record.learning_rate for record in model.history],
-    }
-    epochs = pd.RangeIndex(1, len(model.history) + 1, name="epoch")
-    count = sum(tensor.numel() for tensor in model.weights.values())
-    training = model.settings.training
+    card = checkpoint.model.card
+    columns = {shown: [epoch[name] for epoch in card.history] for shown, name in EPOCH_COLUMNS.items()}
+    size = ("Parameters", f"{card.n_parameters:,}") if card.n_parameters else ("State", f"{card.n_bytes:,} bytes")
+    by_epochs = bool(card.history) or math.isnan(card.validation_ic)
+    ic = () if by_epochs else (("Validation rank IC", f"{card.validation_ic:.4f}"),)
     return TrainingReport(
-        history=pd.DataFrame(columns, index=epochs),
-        best_epoch=model.best_epoch,
-        facts=(("Parameters", f"{count:,}"), ("Seed", str(training.seed)), ("Mode", training.mode)),
+        history=pd.DataFrame(columns, index=pd.RangeIndex(1, len(card.history) + 1, name="epoch")),
+        best_epoch=card.best_epoch,
+        facts=(("Kind", card.kind), size, ("Seed", str(card.seed)), *ic, *card.facts),
         notes=_calibration_notes(checkpoint),
     )
 

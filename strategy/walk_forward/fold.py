@@ -1,5 +1,6 @@
 """Fold: one retraining, from the bars it may see to the scores of what comes after; runs in a worker process."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -48,11 +49,11 @@ def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: Progress
         files.write_scores("scores", scores.loc[sessions])
     else:
         identity = folder.record["identity"] | {"fold": str(number)}
-        fitted = _network(spec, training_data, sessions, files=files, identity=identity, progress=progress)
+        fitted = _model(spec, training_data, sessions, files=files, identity=identity, progress=progress)
     write_json(files.path / "fold.json", {"fold": number, **_dates(fold, seen.sessions), **fitted})
 
 
-def _network(
+def _model(
     spec: StrategySpec,
     training_data: TrainingData,
     sessions: pd.DatetimeIndex,
@@ -61,24 +62,21 @@ def _network(
     identity: dict[str, str],
     progress: ProgressCallback,
 ) -> dict[str, Any]:
-    """Train the network and write its scores and those of ridge beside it; return what is known of the fit."""
+    """Fit the model and write its scores and those of ridge beside it; what is known of the fit."""
     checkpoint = learn(spec, training_data, folder=files.path, identity=identity, device="cpu", progress=progress)
     scores = scores_of(
         checkpoint,
         training_data.windows,
         sessions=sessions,
-        scoring=spec.model.scoring,
+        scoring=spec.model.scored,
         device="cpu",
         progress=progress,
     )
     files.write_scores("scores", scores)
     files.write_scores("ridge", learn_ridge(training_data)[1].loc[sessions])
-    model = checkpoint.model
-    return {
-        "epochs": len(model.history),
-        "best_epoch": model.best_epoch,
-        "validation_ic": model.best.validation_ic,
-    }
+    card = checkpoint.model.card
+    epochs = {"epochs": len(card.history), "best_epoch": card.best_epoch} if card.history else {}
+    return {**epochs, "validation_ic": None if math.isnan(card.validation_ic) else card.validation_ic}
 
 
 def _dates(fold: Fold, sessions: pd.DatetimeIndex) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """Fold worker: a process that computes one fold with one thread and reports progress in a small file.
 
 Started by ``strategy.walk_forward.fold_workers`` as ``python -m strategy.walk_forward.fold_worker RUN FOLD BARS
-PARENT``.
+PARENT [USER_FILE …]``.
 """
 
 import os
@@ -14,6 +14,7 @@ from filelock import FileLock
 from core.errors import QuintileError
 from core.files import write_json
 from strategy.frozen.archive import read_panel
+from strategy.learning.user_files import load_user_file
 from strategy.runs.store import RunFolder
 from strategy.walk_forward.fold import run_fold
 from strategy.walk_forward.fold_files import PROGRESS_FILE, FoldFiles
@@ -41,10 +42,12 @@ class ProgressNotes:
 
 def main(arguments: list[str]) -> int:
     """Compute one fold; one line on standard error and 1 if it cannot be done."""
-    run, number, bars, parent = arguments
+    run, number, bars, parent, *user_files = arguments
     folder, files = RunFolder(Path(run)), FoldFiles(Path(run), int(number))
     files.path.mkdir(parents=True, exist_ok=True)
     try:
+        for path in user_files:
+            load_user_file(path)
         with FileLock(files.path / ".lock"):  # of a worker that outlived its walk: it ends after its epoch
             run_fold(
                 folder,

@@ -17,6 +17,7 @@ from core.errors import RunError
 from core.files import read_json
 from core.parallel import as_completed
 from core.progress import ProgressCallback
+from core.user_file import loaded_files
 from strategy.runs.closure import ROOT
 from strategy.runs.shared_folder import Shared
 from strategy.runs.store import RunFolder
@@ -86,7 +87,7 @@ def run_folds(
         progress("folds", ended - len(lost), len(tasks))
         _show(waiting, shown, progress)
 
-    watch = partial(_watched, Shared.of(bars))
+    watch = partial(_watched, Shared.of(bars), loaded_files())
     for task, done in as_completed(watch, waiting, workers=workers, on=WATCHERS[on], meanwhile=show):
         ended += 1
         if not done:
@@ -99,7 +100,7 @@ def run_folds(
         )
 
 
-def _watched(shared: Shared, task: FoldTask) -> bool:
+def _watched(shared: Shared, user_files: tuple[Path, ...], task: FoldTask) -> bool:
     """Compute a fold in a process of its own, again after a kill; return False if it was killed too often.
 
     Raises
@@ -110,15 +111,15 @@ def _watched(shared: Shared, task: FoldTask) -> bool:
     shared.check()
     bars = shared.folder
     try:
-        return any(_is_done(_ended(_start(task, bars), bars)) for _ in range(MAX_STARTS) if bars.is_dir())
+        return any(_is_done(_ended(_start(task, bars, user_files), bars)) for _ in range(MAX_STARTS) if bars.is_dir())
     finally:
         _forget(task)
 
 
-def _start(task: FoldTask, bars: Path) -> _Worker:
+def _start(task: FoldTask, bars: Path, user_files: tuple[Path, ...]) -> _Worker:
     """Start a worker on the sources of this process; its output goes to a log in the fold's folder."""
     task.files.path.mkdir(parents=True, exist_ok=True)
-    arguments = [str(task.folder.path), str(task.number), str(bars), str(os.getpid())]
+    arguments = [str(task.folder.path), str(task.number), str(bars), str(os.getpid()), *map(str, user_files)]
     environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": str(ROOT)}
     with (task.files.path / "worker.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603

@@ -9,7 +9,6 @@ from core.errors import DataError
 from models.fold_splits import combinatorial_splits, walk_forward_splits
 from models.sample_splits import Split
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.learn import HORIZON
 from strategy.walk_forward.walk_settings import WalkSettings
 
 __all__ = ["Fold", "plan_folds"]
@@ -52,7 +51,7 @@ def plan_folds(spec: StrategySpec, sessions: pd.DatetimeIndex, settings: WalkSet
     DataError
         If the sessions are too few for the spans.
     """
-    purge = spec.execution.delay + HORIZON
+    purge = spec.execution.delay + spec.label.horizon
     if settings.combinatorial is not None:
         return _combinatorial(sessions, settings, purge=purge)
     first = _first_row(sessions, settings)

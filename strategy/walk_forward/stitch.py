@@ -42,8 +42,8 @@ class SeedEvaluation:
 
 
 def evaluate_seed(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], settings: WalkSettings) -> SeedEvaluation:
-    """Judge the stitched scores of a seed; with ridge of the same folds beside a network."""
-    spec, names = folder.spec, ["scores"] + (["ridge"] if settings.learner == "network" else [])
+    """Judge the stitched scores of a seed; with ridge of the same folds beside a model."""
+    spec, names = folder.spec, ["scores"] + (["ridge"] if settings.learner == "model" else [])
     if settings.combinatorial is None:
         model, *ridge = (stitched_scores(folder, folds, name=name) for name in names)
         return SeedEvaluation(

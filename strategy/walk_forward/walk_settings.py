@@ -3,9 +3,9 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from core.settings import Settings
 from models.fold_splits import RetrainingSettings
@@ -13,6 +13,11 @@ from models.fold_splits import RetrainingSettings
 __all__ = ["CombinatorialSettings", "WalkSettings"]
 
 OPTIONS = ("train", "test", "validation", "embargo", "expanding", "first_test", "seeds", "learner", "combinatorial")
+
+
+def _renamed(learner: Any) -> Any:
+    """What a walk called the strategy's model before there were kinds of it."""
+    return "model" if learner == "network" else learner
 
 
 class CombinatorialSettings(Settings):
@@ -40,8 +45,8 @@ class WalkSettings(Settings):
         Earlier bars warm features up.
     seeds : tuple of int
         One training a fold each; empty for the strategy's own.
-    learner : {"network", "ridge"}
-        What is trained; ridge has no seed.
+    learner : {"model", "ridge"}
+        What is trained: the strategy's model, with ridge beside it, or ridge alone, which has no seed.
     combinatorial : CombinatorialSettings, optional
         Combinatorial purged splits instead of a walk forward.
     """
@@ -49,7 +54,7 @@ class WalkSettings(Settings):
     retraining: RetrainingSettings = RetrainingSettings()
     first_test: dt.date | None = None
     seeds: tuple[int, ...] = ()
-    learner: Literal["network", "ridge"] = "network"
+    learner: Annotated[Literal["model", "ridge"], BeforeValidator(_renamed)] = "model"
     combinatorial: CombinatorialSettings | None = None
 
     @classmethod

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from models.model_settings import LossSettings, ModelSettings, NetworkSettings, SplitSettings, TrainingSettings
+from models.kinds.lstm import LstmSettings
+from models.model_settings import LossSettings, ModelSettings, SplitSettings, TrainingSettings
 from models.sample_splits import resolve_split
 from models.windows import build_windows, fit_scaler
 
@@ -38,7 +39,7 @@ def small_settings(*, loss=None, **training):
     """Return a 1×8 network on windows of 6 sessions, trained for a few epochs."""
     chosen = {"max_epochs": 3, "burn_in": 6, "chunk_sessions": 20, "batch_sessions": 20, "learning_rate": 1e-2}
     return ModelSettings(
-        network=NetworkSettings(hidden=8, layers=1, lookback=6),
+        model=LstmSettings(hidden=8, layers=1, lookback=6),
         loss=LossSettings(**(loss or {})),
         training=TrainingSettings(**(chosen | training)),
     )

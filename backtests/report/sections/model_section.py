@@ -16,17 +16,26 @@ def model_section(page: Page) -> Section | None:
     study = page.evaluation.model
     if study is None:
         return None
-    blocks = study.shares.sum()
-    words = ", ".join(f"{block} {percent(share)}" for block, share in blocks.items())
-    lead = f"The last third of the sequence accounts for {percent(blocks.iloc[-1])} of the differences between scores."
     duplicates = [str(name) for name in study.permutation.index if " = " in str(name)]
-    sentences = [f"By position, 0 the oldest session of the window: {words}."]
+    sentences = [] if study.shares is None else [_by_position(study.shares)]
     if duplicates:
         sentences.append(f"Duplicates, one feature under two names, are permuted together: {'; '.join(duplicates)}.")
     order = study.permutation.sort_values("ic_lost", ascending=False).index
-    pictures = (_permutation(study, order), _positions(study))
+    pictures = (_permutation(study, order), *(() if study.shares is None else (_positions(study, study.shares),)))
     part = Part(sentences=tuple(sentences), pictures=pictures, tables=(_table(study, order),))
-    return Section(slug="model", title="Feature importance", lead=lead, parts=(part,))
+    return Section(slug="model", title="Feature importance", lead=_lead(study, order), parts=(part,))
+
+
+def _lead(study: ModelStudy, order: pd.Index) -> str:
+    if study.shares is None:
+        return f"Most rank IC is lost when {order[0]} is permuted among the names of a session."
+    last = percent(study.shares.sum().iloc[-1])
+    return f"The last third of the sequence accounts for {last} of the differences between scores."
+
+
+def _by_position(shares: pd.DataFrame) -> str:
+    words = ", ".join(f"{block} {percent(share)}" for block, share in shares.sum().items())
+    return f"By position, 0 the oldest session of the window: {words}."
 
 
 def _permutation(study: ModelStudy, order: pd.Index) -> Picture:
@@ -40,40 +49,46 @@ def _permutation(study: ModelStudy, order: pd.Index) -> Picture:
     )
 
 
-def _positions(study: ModelStudy) -> Picture:
-    total = study.shares.sum(axis=1)
+def _positions(study: ModelStudy, shares: pd.DataFrame) -> Picture:
+    total = shares.sum(axis=1)
     order = total.sort_values(ascending=False).index
     return Picture(
         title="Integrated gradients by feature and position",
         summary=f"Shares of the absolute attributions over {count(study.n_windows)} sampled windows; the largest is "
         f"{order[0]} with {percent(total[order[0]])}. Light: oldest third of the window, dark: newest.",
-        figure=position_figure(study.shares.loc[order]),
+        figure=position_figure(shares.loc[order]),
     )
 
 
 def _table(study: ModelStudy, order: pd.Index) -> Table:
-    lags = list(study.feature_stability.columns)
+    lags, shares = list(study.feature_stability.columns), study.shares
     rows = tuple(
         (
             str(name),
             plus_minus(study.permutation["ic_lost"][name], study.permutation["standard_error"][name], 4),
             percent(study.permutation["order_lost"][name]),
-            percent(study.shares.loc[name].sum()),
+            *(() if shares is None else (percent(shares.loc[name].sum()),)),
             *(ratio(study.feature_stability[lag][name]) for lag in lags),
         )
         for name in order
     )
+    gradients = () if shares is None else ("Gradients",)
+    columns = ("Feature", "IC lost ± SE", "Order lost", *gradients, *(f"Stability, {lag}" for lag in lags))
+    return Table(caption="Features: importance and rank stability", columns=columns, rows=rows, note=_note(study))
+
+
+def _note(study: ModelStudy) -> str:
     n_sessions = count(study.permutation["n_sessions"].iloc[0])
-    columns = ("Feature", "IC lost ± SE", "Order lost", "Gradients", *(f"Stability, {lag}" for lag in lags))
-    return Table(
-        caption="Features: importance and rank stability",
-        columns=columns,
-        rows=rows,
-        note=f"Measured on a sample drawn with seed 0: {n_sessions} sessions of up to 30 names for "
-        f"permutations, {count(study.n_windows)} windows for gradients. "
+    windows = gradients = ""
+    if study.shares is not None:
+        windows = f", {count(study.n_windows)} windows for gradients"
+        gradients = (
+            "Gradients: integrated from the average sequence, less their session's mean (relative error of the "
+            f"integral {percent(study.completeness_error, 2)}). "
+        )
+    return (
+        f"Measured on a sample drawn with seed 0: {n_sessions} sessions of up to 30 names for permutations{windows}. "
         "IC lost: rank IC less that with the feature's sequences permuted within the session. Order lost: 1 − rank "
-        "correlation of scores before and after. Gradients: integrated from the average sequence, less their session's "
-        f"mean (relative error of the integral {percent(study.completeness_error, 2)}). Stability: mean rank "
-        "autocorrelation by lag in sessions; n/a for a feature with one value for all names, which ranks nothing by "
-        "itself.",
+        f"correlation of scores before and after. {gradients}Stability: mean rank autocorrelation by lag in sessions; "
+        "n/a for a feature with one value for all names, which ranks nothing by itself."
     )

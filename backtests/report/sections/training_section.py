@@ -15,13 +15,13 @@ def training_section(page: Page) -> Section | None:
     training = page.provenance.training
     if training is None:
         return None
-    tables = (_fact_table(page, training), _epoch_table(training))
-    return Section(
-        slug="training",
-        title="Training",
-        lead=f"Epoch {training.best_epoch} of {len(training.history)} was kept, the best on validation.",
-        parts=(Part(pictures=_pictures(training), tables=tables),),
-    )
+    facts = _fact_table(page, training)
+    if training.history.empty:
+        lead, part = "Fitted at once on the training span, without epochs.", Part(tables=(facts,))
+    else:
+        lead = f"Epoch {training.best_epoch} of {len(training.history)} was kept, the best on validation."
+        part = Part(pictures=_pictures(training), tables=(facts, _epoch_table(training)))
+    return Section(slug="training", title="Training", lead=lead, parts=(part,))
 
 
 def _pictures(training: TrainingReport) -> tuple[Picture, ...]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from market.panel import Panel
 from models.calibrate import fit_calibration
+from models.model import FitContext, ScoreContext
+from models.model_kinds import make_model
 from models.model_settings import ModelSettings
-from models.predict import predict_scores
 from models.sample_splits import Split
-from models.train import train_network
 from models.windows import fit_scaler
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.learn import TrainingData, model_features, prepare_training_data, tradable
@@ -50,14 +50,15 @@ def _trained(
     split = training_data.split
     last = split.test.stop
     judged = Split(train=split.train, validation=stopping, test=slice(last - 1, last), purge=split.purge)
-    settings = ModelSettings(network=spec.model, loss=spec.loss, training=spec.training)
-    model = train_network(training_data.windows, judged, settings=settings, device="cpu")
+    settings = ModelSettings(model=spec.model, loss=spec.loss, training=spec.training)
+    model = make_model(settings).fit(training_data.windows, judged, context=FitContext(device="cpu"))
     known = training_data.windows.sessions[calibrating]
-    raw = predict_scores(model, training_data.windows, sessions=known, device="cpu")
+    raw = model.scores(training_data.windows, known, context=ScoreContext(device="cpu"))
     forward = training_data.forward.loc[known]
     calibration = fit_calibration(raw, forward=forward, universe_returns=forward.mean(axis=1))
-    weights = {name: tensor.numpy() for name, tensor in model.weights.items()}
-    return {**weights, "validation loss": model.best.validation_loss, "slope": calibration.slope}
+    weights = {name: tensor.numpy() for name, tensor in model.stored().tensors.items()}
+    best = model.card.history[model.card.best_epoch - 1]
+    return {**weights, "validation loss": best["validation_loss"], "slope": calibration.slope}
 
 
 def _fitted_on(*, stopping: Rows, calibrating: Rows) -> Callable[[HonestSetup], PipelineUnderTest]:

@@ -14,11 +14,11 @@ from backtests.verdict import finite_or_none
 from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.synthetic import SyntheticSettings, synthetic_market
+from models.estimators.ridge_regression import fit_ridge, ridge_scores
+from models.model import FitContext, ScoreContext
+from models.model_kinds import make_model
 from models.model_settings import ModelSettings
-from models.predict import predict_scores
-from models.ridge import fit_ridge, ridge_scores
 from models.threads import threads
-from models.train import train_network
 from portfolio.book import build_book
 from signals.score_metrics import information_coefficient, score_correlation, summarize_ic
 from strategy.learning.learn import TrainingData, prepare_training_data
@@ -75,16 +75,16 @@ def _scores(cell: Cell, training_data: TrainingData, inputs: Inputs) -> tuple[pd
     if cell.learner == "ridge":
         return ridge_scores(fit_ridge(training_data.windows, training_data.split), training_data.windows), {}
     windows, split = training_data.windows, training_data.split
-    settings = ModelSettings(network=cell.spec.model, loss=cell.spec.loss, training=cell.spec.training)
-    model = train_network(windows, split, settings=settings, device="cpu")
+    settings = ModelSettings(model=cell.spec.model, loss=cell.spec.loss, training=cell.spec.training)
+    model = make_model(settings).fit(windows, split, context=FitContext(device="cpu"))
     later = windows.sessions[split.validation.start : split.test.stop]
-    scores = predict_scores(model, windows, sessions=later, device="cpu").reindex(windows.sessions)
-    epochs = model.history
+    scores = model.scores(windows, later, context=ScoreContext(device="cpu")).reindex(windows.sessions)
+    epochs = model.card.history
     return scores, {
         "epochs": float(len(epochs)),
-        "best_epoch": float(model.best_epoch),
-        "rank_gradient": sum(epoch.rank_gradient for epoch in epochs) / len(epochs),
-        "huber_gradient": sum(epoch.huber_gradient for epoch in epochs) / len(epochs),
+        "best_epoch": float(model.card.best_epoch),
+        "rank_gradient": sum(epoch["rank_gradient"] for epoch in epochs) / len(epochs),
+        "huber_gradient": sum(epoch["huber_gradient"] for epoch in epochs) / len(epochs),
     }
 
 

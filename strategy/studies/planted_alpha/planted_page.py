@@ -52,7 +52,8 @@ def render_page(calibration: Calibration) -> str:
 
 def _setting(settings: PlantedAlphaSettings) -> str:
     spec = settings.spec()
-    network = f"{spec.model.layers} × {spec.model.hidden} units, {spec.model.lookback} sessions"
+    numbers = spec.sections()["model"]
+    network = f"{numbers['layers']} × {numbers['hidden']} units, {numbers['lookback']} sessions"
     return (
         f"Written by `quintile calibrate-market`. Markets of {settings.n_tickers} names and {settings.n_sessions:,} "
         f"sessions, seeds {', '.join(map(str, settings.seeds))}; the first {spec.split.train:.0%} train, the next "

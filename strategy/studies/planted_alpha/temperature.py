@@ -14,7 +14,6 @@ from market.inputs import load_inputs
 from market.panel import Panel
 from market.request import BarsRequest
 from models.sample_splits import resolve_split
-from strategy.learning.learn import HORIZON
 from strategy.runs.store import RunStore
 from strategy.studies.planted_alpha.cell_workers import measure_cells
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
@@ -157,7 +156,7 @@ def count_trials(cells: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog)
     """
     for cell, numbers in cells:
         spec = cell.spec
-        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=HORIZON)
+        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=spec.label.horizon)
         key = TrialKey.of({"spec": spec.fingerprint(), "panel": cell.bars}, panel.sessions[split.test])
         if key not in distinct(log.entries()):
             facts = {"sharpe": numbers["sharpe"], "sessions": int(numbers["sessions"] or 0)}

@@ -1,11 +1,15 @@
 """The rank LSTM: stacked LSTM layers and one linear head, applied at every step."""
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
-from models.model_settings import NetworkSettings
+from models.model_settings import RecurrentSettings
 
 __all__ = ["RankLSTM"]
+
+State = tuple[torch.Tensor, torch.Tensor]  # hidden and cell, (layers, N, H) each
 
 
 class RankLSTM(nn.Module):
@@ -15,7 +19,7 @@ class RankLSTM(nn.Module):
     ----------
     n_features : int
         Features per session.
-    settings : NetworkSettings
+    settings : RecurrentSettings
         Width, depth and dropout between layers.
 
     References
@@ -24,7 +28,9 @@ class RankLSTM(nn.Module):
     section 2.1: forget gates that start open let the gradient reach far back from the first epoch on.
     """
 
-    def __init__(self, n_features: int, settings: NetworkSettings) -> None:
+    reads: ClassVar[str] = "sequences"
+
+    def __init__(self, n_features: int, settings: RecurrentSettings) -> None:
         super().__init__()
         dropout = settings.dropout if settings.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, settings.hidden, settings.layers, dropout=dropout)
@@ -37,7 +43,14 @@ class RankLSTM(nn.Module):
         scores: torch.Tensor = self.head(h).squeeze(2)
         return scores
 
-    def _open_forget_gates(self, settings: NetworkSettings) -> None:
+    def step(
+        self, x: torch.Tensor, state: tuple[torch.Tensor, ...] | None
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """Score after one further step, (N,), of x (1, N, F), and the state to read on from; None is the zero state."""
+        h, state = self.lstm(x, state)  # (1, N, H)
+        return self.head(h)[0, :, 0], state
+
+    def _open_forget_gates(self, settings: RecurrentSettings) -> None:
         with torch.no_grad():
             for layer in range(settings.layers):
                 gates = getattr(self.lstm, f"bias_ih_l{layer}")  # (4H,): input, forget, cell, output

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from core.allocator import keep_large_blocks
 from market.panel import aligned_frame
-from models.carried import carried_scores
 from models.model_settings import Scoring
-from models.networks.lstm import RankLSTM
+from models.networks.carried import carried_scores
+from models.networks.trained import TrainedModel, resolve_device
 from models.spans import exact_span, span_scores
-from models.trained import TrainedModel, resolve_device
-from models.windows import Windows
+from models.threads import side_by_side
+from models.windows import Windows, check_scaled
 
 __all__ = ["predict_scores"]
 
@@ -42,7 +43,7 @@ def predict_scores(
     sessions : DatetimeIndex
         Sessions to score, each among the windows' sessions.
     scoring : {"exact", "long"}, optional
-        How, see ``NetworkSettings``; as the model's own settings say by default.
+        How, see ``RecurrentSettings``; as the model's own settings say by default.
     device : {"auto", "cpu", "cuda"}
         Where to predict.
     progress : callable, optional
@@ -58,11 +59,11 @@ def predict_scores(
     ValueError
         If the windows were built otherwise or do not hold a session.
     """
-    _check(model, windows, sessions)
+    check_scaled(windows, sessions, scaler=model.scaler, lookback=model.settings.model.lookback)
     keep_large_blocks()
     place = resolve_device(device)
     network, windows = model.network(place), windows.to(place)
-    unrolled = carried_scores if (scoring or model.settings.network.scoring) == "long" else _exact_scores
+    unrolled = carried_scores if (scoring or model.settings.model.scored) == "long" else _exact_scores
     rows = windows.sessions.get_indexer(sessions)
     scores = np.full((len(rows), len(windows.tickers)), np.nan)
     with torch.inference_mode():
@@ -74,22 +75,14 @@ def predict_scores(
     return aligned_frame(scores, sessions, windows.tickers)
 
 
-def _exact_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
+def _exact_scores(network: nn.Module, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
     """Yield each row with the scores of all columns, (n_tickers,); 0 where there is no window."""
-    for row in rows.tolist():
+
+    def read(row: int) -> tuple[int, torch.Tensor]:
         names = windows.mask[row].nonzero().squeeze(1)
         scores = torch.zeros(len(windows.tickers), device=windows.x.device)
         if len(names):
             scores[names] = span_scores(network, windows, exact_span(row, windows.lookback), names)[0]
-        yield row, scores
+        return row, scores
 
-
-def _check(model: TrainedModel, windows: Windows, sessions: pd.DatetimeIndex) -> None:
-    lookback = model.settings.network.lookback
-    if windows.lookback != lookback:
-        raise ValueError(f"windows have a lookback of {windows.lookback} sessions, the model {lookback}: rebuild them")
-    if windows.scaler != model.scaler:
-        raise ValueError("windows were scaled by another scaler than the model's: rebuild them with model.scaler")
-    strangers = sessions.difference(windows.sessions)
-    if len(strangers):
-        raise ValueError(f"no windows for session {strangers[0]:%Y-%m-%d}: build them from bars that reach it")
+    return side_by_side(read, rows.tolist(), device=windows.x.device)

@@ -5,7 +5,6 @@ one rename moves both, so that no kill leaves halves of two epochs. No pickle.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from core.errors import RunError
-from models.trained import EpochRecord
+from core.files import write_bytes
+from models.networks.trained import EpochRecord
 
 __all__ = [
     "ResumePoint",
@@ -25,7 +25,6 @@ __all__ = [
     "load_state",
     "restore_moments",
     "save_state",
-    "write_atomically",
 ]
 
 FILE_NAME = "training.safetensors"
@@ -84,8 +83,7 @@ def save_state(point: ResumePoint, state: TrainingState) -> None:
         "identity": json.dumps(dict(point.identity), sort_keys=True),
         "history": json.dumps([asdict(record) for record in state.history]),
     }
-    point.folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(point.path, save(tensors, header))
+    write_bytes(point.path, save(tensors, header))
 
 
 def load_state(point: ResumePoint) -> TrainingState | None:
@@ -116,16 +114,6 @@ def load_state(point: ResumePoint) -> TrainingState | None:
         moments=_group(tensors, "moments"),
         history=history,
     )
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then rename it over ``path``."""
-    unfinished = path.with_name(f"{path.name}.tmp")
-    with unfinished.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
 
 
 def adam_moments(optimizer: torch.optim.Adam) -> dict[str, torch.Tensor]:

@@ -1,8 +1,8 @@
 """Training: one loop, in the order things happen.
 
 Everything random derives from seed and epoch: initial weights from (seed, 0), batches and dropout of an epoch from
-(seed, epoch). A training that was killed and resumed ends with the bits of one that was not, on the same machine with
-the same number of threads.
+(seed, epoch). A training that was killed and resumed ends with the bits of one that was not, on the same machine. On
+the processor it runs on one thread, so that nothing depends on how many there are.
 """
 
 import math
@@ -14,25 +14,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import nn
 
 from core.allocator import keep_large_blocks
 from core.errors import RunError
-from models.learning_schedule import best_epoch, epoch_learning_rate, is_finished
 from models.losses.rank_loss import rank_correlations, session_losses
+from models.model_kinds import build_network
 from models.model_settings import ModelSettings
-from models.networks.lstm import RankLSTM
-from models.sample_splits import Split
-from models.spans import (
-    Span,
-    cover,
-    labelled_block,
-    span_scores,
-    training_batches,
-    usable_rows,
-    usable_sessions,
-)
-from models.trained import EpochRecord, TrainedModel, resolve_device
-from models.training_state import (
+from models.networks.learning_schedule import best_epoch, epoch_learning_rate, is_finished
+from models.networks.trained import EpochRecord, TrainedModel, resolve_device
+from models.networks.training_state import (
     ResumePoint,
     TrainingState,
     adam_moments,
@@ -40,6 +31,18 @@ from models.training_state import (
     restore_moments,
     save_state,
 )
+from models.sample_splits import Split
+from models.spans import (
+    Span,
+    cover,
+    labelled_block,
+    reads_sequences,
+    span_scores,
+    training_batches,
+    usable_rows,
+    usable_sessions,
+)
+from models.threads import threads
 from models.windows import Windows
 
 __all__ = ["train_network"]
@@ -51,7 +54,7 @@ EVALUATION_SESSIONS = 256  # validation sessions unrolled at once: bounds memory
 class _Learner:
     """What changes while training."""
 
-    network: RankLSTM
+    network: nn.Module
     optimizer: torch.optim.Adam
     history: list[EpochRecord] = field(default_factory=list)
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -70,7 +73,7 @@ def train_network(
     device: str = "auto",
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> TrainedModel:
-    """Train the rank LSTM on the training span and keep the epoch with the best validation loss.
+    """Train a network on the training span and keep the epoch with the best validation loss.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def train_network(
     split : Split
         Training and validation rows, purged.
     settings : ModelSettings
-        Network, loss and training.
+        Kind, loss and training; the kind has a network.
     resume : ResumePoint, optional
         Where state is saved after every epoch; a state saved there is resumed.
     device : {"auto", "cpu", "cuda"}
@@ -94,15 +97,15 @@ def train_network(
     RunError
         If the state belongs to another training, or the gradient stops being finite.
     """
-    if windows.lookback != settings.network.lookback:
-        raise ValueError(f"windows have a lookback of {windows.lookback}, the settings {settings.network.lookback}")
+    if windows.lookback != settings.model.lookback:
+        raise ValueError(f"windows have a lookback of {windows.lookback}, the settings {settings.model.lookback}")
     keep_large_blocks()
     place = resolve_device(device)
     windows = windows.to(place)
     train_rows = usable_rows(windows, split.train, span="training")
     usable_rows(windows, split.validation, span="validation")
     point = resume.extended(_identity(settings, place)) if resume else None
-    with _reproducible(place):
+    with threads(1), _reproducible(place):  # one thread: the same bits on any number of them
         learner = _begin(windows, settings, place)
         saved = load_state(point) if point else None
         if saved is not None:
@@ -136,7 +139,8 @@ def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, setti
         group["lr"] = rate
     network.train()
     tally = []
-    for batch in training_batches(rows, lookback=windows.lookback, settings=training, epoch=epoch):
+    unrolled = training if reads_sequences(network) else training.model_copy(update={"mode": "exact"})
+    for batch in training_batches(rows, lookback=windows.lookback, settings=unrolled, epoch=epoch):
         optimizer.zero_grad()
         tally.append(_accumulate_gradient(network, windows, batch, settings=settings))
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
@@ -147,7 +151,7 @@ def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, setti
 
 
 def _accumulate_gradient(
-    network: RankLSTM, windows: Windows, batch: list[Span], *, settings: ModelSettings
+    network: nn.Module, windows: Windows, batch: list[Span], *, settings: ModelSettings
 ) -> dict[str, float]:
     """Add the gradient of the batch's mean session loss to the weights; return sums over its sessions."""
     usable = [usable_sessions(windows, slice(span.start, span.stop)) for span in batch]
@@ -158,7 +162,7 @@ def _accumulate_gradient(
 
 
 def _backward(
-    network: RankLSTM, windows: Windows, span: Span, *, counted: int, settings: ModelSettings
+    network: nn.Module, windows: Windows, span: Span, *, counted: int, settings: ModelSettings
 ) -> dict[str, float]:
     """Push one span's share of the gradient through the network; return sums over its sessions."""
     names, y, labelled = labelled_block(windows, span)
@@ -191,7 +195,7 @@ def _means(tally: list[dict[str, float]]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _evaluate(network: RankLSTM, windows: Windows, rows: slice, *, settings: ModelSettings) -> dict[str, float]:
+def _evaluate(network: nn.Module, windows: Windows, rows: slice, *, settings: ModelSettings) -> dict[str, float]:
     """Mean loss and mean rank IC of the validation sessions, unrolled after a burn-in."""
     network.eval()
     losses, correlations = [], []
@@ -210,7 +214,7 @@ def _evaluate(network: RankLSTM, windows: Windows, rows: slice, *, settings: Mod
 def _begin(windows: Windows, settings: ModelSettings, place: torch.device) -> _Learner:
     """Build a network with seeded initial weights, and its optimiser."""
     torch.manual_seed(_epoch_seed(settings.training.seed, 0))
-    network = RankLSTM(windows.x.shape[2], settings.network).to(place)
+    network = build_network(settings.model, windows.x.shape[2]).to(place)
     optimizer = torch.optim.Adam(
         network.parameters(), lr=settings.training.learning_rate, weight_decay=settings.training.weight_decay
     )
@@ -240,7 +244,7 @@ def _state(learner: _Learner) -> TrainingState:
     )
 
 
-def _copied(network: RankLSTM) -> dict[str, torch.Tensor]:
+def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
@@ -254,7 +258,6 @@ def _identity(settings: ModelSettings, place: torch.device) -> dict[str, str]:
         "model settings": settings.model_dump_json(),
         "torch": torch.__version__,
         "device": place.type,
-        "thread count": str(torch.get_num_threads()),
     }
 
 

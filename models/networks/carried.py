@@ -15,11 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
-from core.parallel import mapped
-from models.networks.lstm import RankLSTM
 from models.spans import Span
-from models.threads import threads
+from models.threads import side_by_side
 from models.windows import Windows
 
 __all__ = ["MAX_QUARTER_SESSIONS", "carried_scores", "quarter_spans"]
@@ -27,13 +26,13 @@ __all__ = ["MAX_QUARTER_SESSIONS", "carried_scores", "quarter_spans"]
 MAX_QUARTER_SESSIONS = 92  # days, so at most as many sessions
 
 
-def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
+def carried_scores(network: nn.Module, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
     """Yield each row, ascending, with the scores of all columns, (n_tickers,), whether masked or not.
 
     Parameters
     ----------
-    network : RankLSTM
-        In evaluation mode, on the device of the windows.
+    network : Module
+        In evaluation mode, on the device of the windows; it has a ``step``.
     windows : Windows
         Where fewer than ``lookback`` sessions lie before a quarter, it is opened with the first row there is: the
         scores of the first quarters alone depend on where the bars begin.
@@ -43,25 +42,22 @@ def carried_scores(network: RankLSTM, windows: Windows, rows: np.ndarray) -> Ite
     wanted = set(rows.tolist())
 
     def read(span: Span) -> list[tuple[int, torch.Tensor]]:
-        with threads(1), torch.inference_mode():
-            scored = enumerate(_read_on(network, windows, span), start=span.start)
-            return [(row, scores) for row, scores in scored if row in wanted]
+        scored = enumerate(_read_on(network, windows, span), start=span.start)
+        return [(row, scores) for row, scores in scored if row in wanted]
 
-    workers = torch.get_num_threads() if windows.x.device.type == "cpu" else 1
     spans = quarter_spans(windows.sessions, rows, lookback=windows.lookback)
-    with threads(torch.get_num_threads()):  # whatever the readers leave behind
-        for scored in mapped(read, spans, workers=workers, on="threads"):
-            yield from scored
+    for scored in side_by_side(read, spans, device=windows.x.device):
+        yield from scored
 
 
-def _read_on(network: RankLSTM, windows: Windows, span: Span) -> Iterator[torch.Tensor]:
+def _read_on(network: nn.Module, windows: Windows, span: Span) -> Iterator[torch.Tensor]:
     """Yield the scores of all columns after each scored row, (n_tickers,)."""
     state = None
     for row in range(span.opens, span.stop):
         x = windows.x[row : row + 1].clone()  # (1, N, F); a view's place in memory may change a product's last bits
-        h, state = network.lstm(x, state)  # (1, N, H)
+        scores, state = network.step(x, state)  # type: ignore[operator]
         if row >= span.start:  # the opening belongs to the quarter before
-            yield network.head(h)[0, :, 0]
+            yield scores
 
 
 def quarter_spans(sessions: pd.DatetimeIndex, rows: np.ndarray, *, lookback: int) -> list[Span]:

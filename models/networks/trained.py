@@ -4,9 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
+from models.model_kinds import build_network
 from models.model_settings import ModelSettings
-from models.networks.lstm import RankLSTM
 from models.windows import Scaler
 
 __all__ = ["EpochRecord", "TrainedModel", "resolve_device"]
@@ -80,16 +81,16 @@ class TrainedModel:
         """The record of the best epoch."""
         return self.history[self.best_epoch - 1]
 
-    def network(self, device: torch.device) -> RankLSTM:
+    def network(self, device: torch.device) -> nn.Module:
         """Build the network with these weights, in evaluation mode."""
         network = self.outline()
-        network.load_state_dict(self.weights, assign=True)
+        network.load_state_dict(self.weights)
         return network.to(device).eval()
 
-    def outline(self) -> RankLSTM:
-        """Build the network without weights: nothing random is drawn, so the caller's generator stays as it was."""
-        with torch.device("meta"):
-            return RankLSTM(len(self.scaler.names), self.settings.network)
+    def outline(self) -> nn.Module:
+        """Build the network with some weights; the caller's random state stays as it was."""
+        with torch.random.fork_rng(devices=[]):
+            return build_network(self.settings.model, len(self.scaler.names))
 
 
 def resolve_device(device: str) -> torch.device:

@@ -1,0 +1,72 @@
+"""User file: a Python file of features, models or book rules, run because its user named it, and never otherwise."""
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+__all__ = ["loaded_files", "run_user_file", "source_sha256"]
+
+FAILURES = (SyntaxError, NameError, ImportError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError)
+
+_loaded: list[Path] = []
+
+
+def run_user_file(path: str | Path, *, holds: str) -> ModuleType:
+    """Run a Python file as a module named as the file; what it registers is known in this process from then on.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file such as ``my_models.py``.
+    holds : str
+        What is expected in it, for an error.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it fails, or its name is taken.
+    """
+    file = Path(path).resolve()
+    if not file.is_file() or file.suffix != ".py":
+        raise ValueError(f"{path} is no Python file: write your {holds} into one, such as my_{holds}.py")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None or file.stem in sys.builtin_module_names:
+        raise ValueError(f"{file.name} cannot be a module: rename it")
+    earlier = sys.modules.get(file.stem)
+    if earlier is not None and getattr(earlier, "__file__", None) != str(file):
+        raise ValueError(f"{file.name} has the name of a module that is loaded already: rename it")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except FAILURES as error:
+        del sys.modules[file.stem]
+        raise ValueError(f"{file.name} failed: {type(error).__name__}: {error}") from error
+    if file not in _loaded:
+        _loaded.append(file)
+    return module
+
+
+def loaded_files() -> tuple[Path, ...]:
+    """The files that ran, in order: a worker process runs them again."""
+    return tuple(_loaded)
+
+
+def source_sha256(written: Any, *, what: str) -> str:
+    """Sha256 of the file that defines a function or class, or of its own source where it was typed into a notebook.
+
+    Raises
+    ------
+    ValueError
+        If there is no source.
+    """
+    try:
+        path = Path(inspect.getsourcefile(written) or "")
+        source = path.read_bytes() if path.is_file() else inspect.getsource(written).encode()
+    except (OSError, TypeError) as error:
+        raise ValueError(f"{what} has no source: write it into a file") from error
+    return hashlib.sha256(source.replace(b"\r\n", b"\n")).hexdigest()

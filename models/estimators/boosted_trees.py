@@ -1,0 +1,108 @@
+"""Boosted trees: LightGBM behind the seam, kept as the text that the library documents; one thread, from its seed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+import torch
+
+from models.estimators.estimator_model import FittedEstimator, StoredForm, fitted_estimator, restored_estimator
+from models.estimators.samples import mean_rank_ic, samples_of
+from models.model import FitContext, StoredModel
+from models.model_settings import ModelSettings
+from models.sample_splits import Split
+from models.windows import Windows
+
+__all__ = ["BoostedTrees"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trees:
+    """A booster that predicts on one thread, from samples as float64."""
+
+    booster: lightgbm.Booster
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        scores: np.ndarray = np.asarray(self.booster.predict(x.astype(np.float64), num_threads=1))
+        return scores
+
+
+def _dump(trees: _Trees) -> Mapping[str, torch.Tensor]:
+    text = trees.booster.model_to_string().encode()
+    return {"trees": torch.frombuffer(bytearray(text), dtype=torch.uint8)}
+
+
+def _load(tensors: Mapping[str, torch.Tensor]) -> _Trees:
+    text = bytes(tensors["trees"].numpy()).decode()
+    try:
+        return _Trees(lightgbm.Booster(model_str=text))
+    except lightgbm.basic.LightGBMError as error:
+        raise ValueError(f"trees cannot be read: {error}") from error
+
+
+def _leaves(trees: _Trees) -> int:
+    return sum(tree["num_leaves"] for tree in trees.booster.dump_model()["tree_info"])
+
+
+FORM = StoredForm(dump=_dump, load=_load, size=_leaves)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoostedTrees:
+    """Regression trees whose number is chosen on validation rank IC.
+
+    Parameters
+    ----------
+    settings : ModelSettings
+        Of kind ``"lightgbm"``.
+
+    References
+    ----------
+    G. Ke et al. (2017), "LightGBM: A highly efficient gradient boosting decision tree".
+    """
+
+    settings: ModelSettings
+
+    def fit(self, windows: Windows, split: Split, *, context: FitContext) -> FittedEstimator:
+        """Add trees until validation rank IC has not risen for ``patience`` of them, and keep those up to its best."""
+        kind: Any = self.settings.model
+        samples = samples_of(windows, split.train, span="training", target=kind.target)
+        booster = lightgbm.Booster(
+            _parameters(kind, seed=self.settings.training.seed), lightgbm.Dataset(samples.x, samples.y)
+        )
+        x, mask = windows.x[split.validation].cpu().numpy(), windows.mask[split.validation].cpu().numpy()
+        known, scores = x[mask].astype(np.float64), np.zeros(mask.shape)
+        best, best_ic = 0, -np.inf
+        for tree in range(1, kind.trees + 1):
+            if booster.update() or tree - best > kind.patience:
+                break
+            scores[mask] += booster.predict(known, start_iteration=tree - 1, num_iteration=1, num_threads=1)
+            ic = mean_rank_ic(windows, split.validation, scores)
+            best, best_ic = (tree, ic) if ic > best_ic else (best, best_ic)
+            context.progress(tree, kind.trees, f"validation rank IC {ic:+.4f}")
+        kept = _Trees(lightgbm.Booster(model_str=booster.model_to_string(num_iteration=max(best, 1))))
+        facts = (("Trees", f"{kept.booster.num_trees()}"),)
+        return fitted_estimator(kept, windows, split, settings=self.settings, form=FORM, facts=facts)
+
+    def restore(self, stored: StoredModel) -> FittedEstimator:
+        """The trees of a checkpoint."""
+        return restored_estimator(stored, settings=self.settings, form=FORM)
+
+
+def _parameters(kind: Any, *, seed: int) -> dict[str, Any]:
+    return {
+        "objective": "regression",
+        "learning_rate": kind.learning_rate,
+        "num_leaves": kind.leaves,
+        "min_data_in_leaf": kind.min_leaf,
+        "feature_fraction": kind.column_share,
+        "bagging_fraction": kind.row_share,
+        "bagging_freq": 1,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }

@@ -1,0 +1,38 @@
+"""LightGBM: gradient-boosted trees on the features of the decision's own session; an extra."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from models.model_kinds import Kind
+from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
+
+if TYPE_CHECKING:
+    from models.estimators.boosted_trees import BoostedTrees
+
+__all__ = ["KIND", "LightgbmSettings"]
+
+
+class LightgbmSettings(KindSettings):
+    """Boosted regression trees, as many as validation rank IC asks for."""
+
+    kind: Literal["lightgbm"] = Field(default="lightgbm", description=KIND_MEANING)
+    target: Literal["rank", "zscore"] = Field(
+        default="rank", description="label within its session: its average rank, or its z-score"
+    )
+    trees: int = Field(default=300, ge=1, description="trees at most")
+    patience: int = Field(default=50, ge=1, description="trees without a better validation rank IC before it stops")
+    learning_rate: float = Field(default=0.05, gt=0.0, le=1.0, description="shrinkage of each tree")
+    leaves: int = Field(default=31, ge=2, description="leaves of a tree, at most")
+    min_leaf: int = Field(default=200, ge=1, description="samples of a leaf, at least")
+    column_share: float = Field(default=0.8, gt=0.0, le=1.0, description="share of the features that a tree may use")
+    row_share: float = Field(default=0.8, gt=0.0, le=1.0, description="share of the samples that a tree is fitted on")
+
+
+def _model(settings: ModelSettings) -> "BoostedTrees":
+    from models.estimators.boosted_trees import BoostedTrees
+
+    return BoostedTrees(settings=settings)
+
+
+KIND = Kind(settings=LightgbmSettings, model=_model)

@@ -1,0 +1,46 @@
+"""Ridge: linear regression on the features of the decision's own session, the bar that other kinds have to clear."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
+from models.model_kinds import Kind
+from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
+
+if TYPE_CHECKING:
+    from models.estimators.ridge_model import RidgeRegression
+
+__all__ = ["KIND", "RidgeSettings"]
+
+
+class RidgeSettings(KindSettings):
+    """Ridge regression; the penalty with the best validation rank IC is kept.
+
+    Examples
+    --------
+    >>> qt.load_strategy("filter_negative", {"model.kind": "ridge"}).model.penalties
+    (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+    """
+
+    kind: Literal["ridge"] = Field(default="ridge", description=KIND_MEANING)
+    penalties: tuple[float, ...] = Field(
+        default=(1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0),
+        min_length=1,
+        description="penalties tried, in units of the number of samples",
+    )
+
+    @field_validator("penalties")
+    @classmethod
+    def _check(cls, penalties: tuple[float, ...]) -> tuple[float, ...]:
+        if min(penalties) <= 0.0:
+            raise ValueError(f"penalties must be positive, were {penalties}")
+        return penalties
+
+
+def _model(settings: ModelSettings) -> "RidgeRegression":
+    from models.estimators.ridge_model import RidgeRegression
+
+    return RidgeRegression(settings=settings)
+
+
+KIND = Kind(settings=RidgeSettings, model=_model)

@@ -1,0 +1,46 @@
+"""The rank GRU: stacked GRU layers and one linear head, applied at every step."""
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from models.model_settings import RecurrentSettings
+
+__all__ = ["RankGRU"]
+
+
+class RankGRU(nn.Module):
+    """Score each ticker from the sequence of its features; a quarter fewer weights than the LSTM of that width.
+
+    Parameters
+    ----------
+    n_features : int
+        Features per session.
+    settings : RecurrentSettings
+        Width, depth and dropout between layers.
+
+    References
+    ----------
+    K. Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation", section 2.3.
+    """
+
+    reads: ClassVar[str] = "sequences"
+
+    def __init__(self, n_features: int, settings: RecurrentSettings) -> None:
+        super().__init__()
+        dropout = settings.dropout if settings.layers > 1 else 0.0
+        self.gru = nn.GRU(n_features, settings.hidden, settings.layers, dropout=dropout)
+        self.head = nn.Linear(settings.hidden, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Score after each step, (L, N), of sequences x (L, N, F) read from a zero state."""
+        h, _ = self.gru(x)  # (L, N, H)
+        scores: torch.Tensor = self.head(h).squeeze(2)
+        return scores
+
+    def step(self, x: torch.Tensor, state: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score after one further step, (N,), of x (1, N, F), and the state to read on from; None is the zero state."""
+        h, state = self.gru(x, state)  # (1, N, H)
+        return self.head(h)[0, :, 0], state

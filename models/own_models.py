@@ -1,0 +1,167 @@
+"""Own models: a class of the user's, decorated, becomes a kind of model.
+
+What the class is decides how it learns. A torch network is trained by the one loop, from ``__init__(n_features,
+settings)`` and ``forward``. A class with ``fit(x, y)`` and ``predict(x)`` is given samples. A class with
+``fit(windows, split)`` alone stands for the whole seam and is trusted with all rows: the look-ahead proof is what
+catches one that reads later ones.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+from pydantic import Field, create_model
+from torch import nn
+
+from core.user_file import source_sha256
+from models.estimators.estimator_model import EstimatorModel
+from models.estimators.library_form import library_form
+from models.model import FitContext, ModelCard, ScoreContext, StoredModel
+from models.model_kinds import Kind, register
+from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
+from models.networks.network_model import NetworkModel
+from models.sample_splits import Split
+from models.windows import Scaler, Windows, check_scaled
+
+__all__ = ["model"]
+
+Class = TypeVar("Class", bound=type)
+
+
+def model(name: str, *, settings: type[KindSettings] = KindSettings) -> Callable[[Class], Class]:
+    """Make the decorated class a kind of model, ``[model] kind = name``, in this process.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case words joined by underscores; not a shipped kind.
+    settings : type of KindSettings
+        Keys of ``[model]`` beside ``kind``; ``lookback`` alone by default.
+
+    Returns
+    -------
+    callable
+        Gives the class back as it was. A torch network scores (names,) for windows (sessions, names, features), or with
+        ``reads = "sequences"`` every session, (sessions, names). Another class is made with those of ``settings``,
+        ``seed`` and ``random_state`` that its ``__init__`` names, and has ``fit(x, y)`` and ``predict(x)``; or
+        ``fit(windows, split)``, ``scores(windows, sessions)``, ``tensors()`` and ``restored(tensors)``.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken or not a word, or the class is none of these.
+
+    Examples
+    --------
+    >>> @qt.model("last_session")
+    ... class LastSession:
+    ...     def fit(self, x, y):
+    ...         self.weights = x.T @ y / len(y)
+    ...
+    ...     def predict(self, x):
+    ...         return x @ self.weights
+    >>> qt.load_strategy("filter_negative", {"model.kind": "last_session"}).model.kind
+    'last_session'
+    """
+    if not name.isidentifier() or name != name.lower():
+        raise ValueError(f"{name!r} cannot name a model: choose lower-case letters, digits and underscores")
+
+    def registered(cls: Class) -> Class:
+        source = source_sha256(cls, what=f"model {name}")
+        kind = Field(default=name, description=KIND_MEANING)
+        chosen: Any = Literal[name]
+        own: Any = create_model(f"{cls.__name__}Settings", __base__=settings, kind=(chosen, kind))
+        own.learns_by_epochs = issubclass(cls, nn.Module)
+        register(name, Kind(settings=own, source=source, **_ways(name, cls)))
+        return cls
+
+    return registered
+
+
+def _ways(name: str, cls: type) -> dict[str, Any]:
+    """How a class becomes a model, by what it has."""
+    if issubclass(cls, nn.Module):
+        return {"model": NetworkModel, "network": lambda n_features, settings: _network(cls, n_features, settings)}
+    if callable(getattr(cls, "fit", None)) and callable(getattr(cls, "predict", None)):
+        form = library_form(cls)
+        return {"model": lambda settings: EstimatorModel(settings=settings, build=lambda s: _made(cls, s), form=form)}
+    wanted = ("fit", "scores", "tensors", "restored")
+    if all(callable(getattr(cls, each, None)) for each in wanted):
+        return {"model": lambda settings: _WholeModel(settings, cls)}
+    raise ValueError(f"model {name} must be a torch.nn.Module, or have fit and predict, or {', '.join(wanted)}")
+
+
+def _network(cls: type, n_features: int, settings: KindSettings) -> nn.Module:
+    takes_settings = len(inspect.signature(cls).parameters) > 1
+    network: nn.Module = cls(n_features, settings) if takes_settings else cls(n_features)
+    return network
+
+
+def _made(cls: type, settings: ModelSettings) -> Any:
+    """The class made with what its ``__init__`` asks for by name."""
+    seed = settings.training.seed
+    offered = {"settings": settings.model, "seed": seed, "random_state": seed}
+    wanted = inspect.signature(cls).parameters
+    return cls(**{key: value for key, value in offered.items() if key in wanted})
+
+
+@dataclass(frozen=True, slots=True)
+class _WholeModel:
+    """A class of the user's that stands for the whole seam."""
+
+    settings: ModelSettings
+    cls: type
+
+    def fit(self, windows: Windows, split: Split, *, context: FitContext) -> "_WholeFitted":  # noqa: ARG002
+        """Let the class fit itself."""
+        fitted = _made(self.cls, self.settings)
+        fitted.fit(windows, split)
+        return _WholeFitted(settings=self.settings, scaler=windows.scaler, fitted=fitted)
+
+    def restore(self, stored: StoredModel) -> "_WholeFitted":
+        """Let the class restore itself."""
+        fitted = _made(self.cls, self.settings)
+        fitted.restored(dict(stored.tensors))
+        return _WholeFitted(settings=self.settings, scaler=stored.scaler, fitted=fitted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _WholeFitted:
+    settings: ModelSettings
+    scaler: Scaler
+    fitted: Any
+
+    @property
+    def card(self) -> ModelCard:
+        """Size and seed."""
+        tensors = self.fitted.tensors().values()
+        return ModelCard(
+            kind=self.settings.model.kind,
+            settings=self.settings,
+            n_parameters=sum(tensor.numel() for tensor in tensors),
+            n_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
+            seed=self.settings.training.seed,
+        )
+
+    def scores(
+        self, windows: Windows, sessions: pd.DatetimeIndex, *, context: ScoreContext | None = None
+    ) -> pd.DataFrame:
+        """Scores of the class, NaN where the windows' mask is False."""
+        check_scaled(windows, sessions, scaler=self.scaler, lookback=self.settings.model.lookback)
+        rows = windows.sessions.get_indexer(sessions)
+        mask = pd.DataFrame(windows.mask.cpu().numpy()[rows], index=sessions, columns=windows.tickers)
+        scores: pd.DataFrame = self.fitted.scores(windows, sessions)
+        if not (isinstance(scores, pd.DataFrame) and scores.shape == mask.shape):
+            raise ValueError(f"scores must be a frame of {mask.shape[0]} sessions × {mask.shape[1]} tickers")
+        if context is not None and context.progress is not None:
+            context.progress(len(rows), len(rows))
+        return scores.where(mask.to_numpy())
+
+    def window_scores(self) -> None:
+        """It is asked for sessions only."""
+
+    def stored(self) -> StoredModel:
+        """Its tensors."""
+        return StoredModel(scaler=self.scaler, tensors=self.fitted.tensors())
