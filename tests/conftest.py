@@ -17,6 +17,14 @@ settings.register_profile("quintile", derandomize=True, deadline=None, suppress_
 settings.load_profile("quintile")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the features of the tests' runs in a folder of their own, not beside the sources."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("QUINTILE_DATA", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of recorded market data, or skip: a user's clone has none."""

@@ -40,8 +40,8 @@ def features_command(
     start: Start = None,
     end: End = None,
     dtype: Annotated[
-        str, typer.Option(help="Stored precision: float32 or float64; arithmetic is float64.")
-    ] = "float32",
+        str, typer.Option(help="Stored precision: float64, which runs read, or float32; arithmetic is float64.")
+    ] = "float64",
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory limit, e.g. 4GB.")] = None,
     workers: Annotated[int | None, typer.Option(help="Parallel workers; one per core by default.")] = None,
     on: Annotated[str, typer.Option(help="Where to compute: threads, processes or ray.")] = "threads",

@@ -5,6 +5,7 @@ from signals.features.computation import Computing
 from signals.features.feature import Feature
 from signals.features.feature_sets import register_feature_set
 from signals.features.gaps import fill_gaps
+from signals.features.kept import kept_features
 from signals.features.registry import FEATURE_SETS, compute_features, feature_table
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "compute_features",
     "feature_table",
     "fill_gaps",
+    "kept_features",
     "register_feature_set",
 ]

@@ -12,9 +12,10 @@ bytes, so two may compute at once. A damaged feature is computed again. The fold
 import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,7 +71,7 @@ class FeatureCache:
         return code_hash(feature) is not None
 
     def read(self, feature: Feature) -> np.ndarray | None:
-        """Map a cached feature read-only; None if there is none, or it is damaged."""
+        """Map a cached feature read-only, and note the use; None if there is none, or it is damaged."""
         facts = self._facts(feature)
         path = self._path(facts)
         try:
@@ -79,14 +80,28 @@ class FeatureCache:
             return None
         if not (isinstance(recorded, dict) and recorded.items() >= facts.items() and _is_whole(path, recorded)):
             return None
+        with suppress(OSError):  # a folder that is only read
+            os.utime(path.with_suffix(".json"))
         return _mapped(path)
 
     def mapped(self, feature: Feature) -> np.ndarray:
         """Map a feature that was written a moment ago."""
         return _mapped(self._path(self._facts(feature)))
 
-    def write(self, features: Iterable[Feature], pieces: Iterator[tuple[Feature, np.ndarray]]) -> None:
-        """Write features that arrive some tickers at a time, in the order of the tickers."""
+    def write(
+        self, features: Iterable[Feature], pieces: Iterator[tuple[Feature, np.ndarray]], *, passing: bool = False
+    ) -> None:
+        """Write features that arrive some tickers at a time, in the order of the tickers.
+
+        Parameters
+        ----------
+        features : iterable of Feature
+            Those that arrive.
+        pieces : iterator of (Feature, array of shape (n_sessions, n_tickers of the piece))
+            Their numbers.
+        passing : bool
+            Nobody asked for the files, so that they may go when there are many.
+        """
         self._sweep()
         paths = {feature.name: self._path(self._facts(feature)) for feature in features}
         digests = {name: hashlib.sha256() for name in paths}
@@ -99,8 +114,8 @@ class FeatureCache:
                 _append(files[feature.name], digests[feature.name], piece.ravel(order="F").data)
         for feature in features:
             path = paths[feature.name]
-            facts = self._facts(feature) | {"size": path.stat().st_size, "sha256": digests[feature.name].hexdigest()}
-            write_json(path.with_suffix(".json"), facts)
+            written = {"size": path.stat().st_size, "sha256": digests[feature.name].hexdigest(), "passing": passing}
+            write_json(path.with_suffix(".json"), self._facts(feature) | written)
 
     def _facts(self, feature: Feature) -> dict[str, Any]:
         """What must agree for a cached feature to be the requested one."""

@@ -10,7 +10,6 @@ import importlib.metadata
 import importlib.util
 import sysconfig
 import time
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from signals.features.feature import Feature
 __all__ = ["code_hash"]
 
 STARTED = time.time()
+ROOT = Path(__file__).resolve().parents[2]
 OURS = ("core", "market", "signals")
 INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
@@ -47,16 +47,35 @@ def _closure(name: str) -> tuple[dict[str, Path], dict[str, str]]:
     waiting, sources, libraries = [name], dict[str, Path](), dict[str, str]()
     while waiting:
         module = waiting.pop()
-        path = None if module in sources else _origin(module)
-        if path is not None and _is_source(module, path):
+        library = module.split(".")[0]
+        if library in libraries or module in sources:
+            continue
+        if _is_installed(library):  # its modules are not looked at: to find one would import the library
+            libraries[library] = _version(library)
+            continue
+        path = _origin(module)
+        if path is not None and path.suffix == ".py":
             sources[module] = path
-            waiting += _imports(path)
-        elif path is not None:
-            libraries |= _version(module.split(".")[0])
-    return sources, libraries
+            waiting += _imports(path.read_bytes())
+    return sources, {library: version for library, version in libraries.items() if version}
+
+
+@cache
+def _is_installed(library: str) -> bool:
+    """Whether a name is a library's, or the interpreter's, and not our own or the user's."""
+    if library in OURS:
+        return False
+    path = _origin(library)
+    if path is None:  # nothing, or a folder of the user's without an __init__
+        return False
+    return path.suffix != ".py" or any(path.resolve().is_relative_to(each) for each in INSTALLED)
 
 
 def _origin(module: str) -> Path | None:
+    """File of a module; None for a name inside one. Ours are found without importing the packages around them."""
+    if module.split(".")[0] in OURS:
+        place = ROOT.joinpath(*module.split("."))
+        return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
     try:
         spec = importlib.util.find_spec(module)
     except (ModuleNotFoundError, ValueError):  # a name inside a module, or a session's own
@@ -64,24 +83,22 @@ def _origin(module: str) -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin)
 
 
-def _is_source(module: str, path: Path) -> bool:
-    if path.suffix != ".py":
-        return False
-    return module.split(".")[0] in OURS or not any(path.resolve().is_relative_to(folder) for folder in INSTALLED)
-
-
-def _imports(path: Path) -> Iterator[str]:
-    """Yield every module that a source may import, whether inside a function or not."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+@cache
+def _imports(source: bytes) -> tuple[str, ...]:
+    """Every module that a source may import, whether inside a function or not."""
+    found = list[str]()
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
 
 
-def _version(library: str) -> dict[str, str]:
+@cache
+def _version(library: str) -> str:
+    """The version of a library; empty for one of the standard library."""
     try:
-        return {library: importlib.metadata.version(library)}
-    except importlib.metadata.PackageNotFoundError:  # of the standard library
-        return {}
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

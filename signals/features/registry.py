@@ -1,18 +1,22 @@
 """Registry: feature sets by name, and the one function that computes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from core.parallel import cores, mapped
 from market.panel import Panel, aligned_frame
 from signals.features.cache import FeatureCache
 from signals.features.computation import Computing, computed_pieces, whole_frames
 from signals.features.feature import Feature
 from signals.features.feature_sets import FEATURE_SETS
 
-__all__ = ["FEATURE_SETS", "compute_features", "feature_table"]
+__all__ = ["FEATURE_SETS", "compute_features", "feature_table", "framed", "wanted_features"]
+
+Numbers = Callable[[Panel, Sequence[Feature]], dict[str, np.ndarray]]
 
 
 def compute_features(
@@ -47,29 +51,32 @@ def compute_features(
     ValueError
         If the set or a name is unknown, or the features do not fit the memory budget.
     """
-    wanted = _wanted(feature_set, names)
-    computing = computing or Computing()
+    return framed(panel, wanted_features(feature_set, names), partial(_numbers, computing=computing or Computing()))
+
+
+def framed(panel: Panel, wanted: Sequence[Feature], numbers_of: Numbers) -> dict[str, pd.DataFrame]:
+    """Frame the numbers of features, asked for once where one repeats another."""
     held = {feature.name for feature in wanted}
     sources = {feature.name: feature.same_as if feature.same_as in held else feature.name for feature in wanted}
-    distinct = [feature for feature in wanted if sources[feature.name] == feature.name]
-    numbers = _numbers(panel, distinct, computing)
+    numbers = numbers_of(panel, [feature for feature in wanted if sources[feature.name] == feature.name])
     frames = {name: aligned_frame(numbers[name], panel.sessions, panel.tickers, copy=False) for name in numbers}
     return {feature.name: frames[str(sources[feature.name])] for feature in wanted}
 
 
-def _numbers(panel: Panel, features: Sequence[Feature], computing: Computing) -> dict[str, np.ndarray]:
+def _numbers(panel: Panel, features: Sequence[Feature], *, computing: Computing) -> dict[str, np.ndarray]:
     """Read features from the cache, if one is given, or compute them."""
     if computing.cache is None:
         return whole_frames(panel, features, computing)
     cache = FeatureCache.of(panel, computing.cache, computing.dtype)
     cacheable = [feature for feature in features if cache.can_hold(feature)]
-    cached = {feature.name: cache.read(feature) for feature in cacheable}
+    read = mapped(cache.read, cacheable, workers=cores(), on="threads")  # a file is hashed before it is trusted
+    cached = {feature.name: array for feature, array in zip(cacheable, read, strict=True)}
     missing = [feature for feature in cacheable if cached[feature.name] is None]
     if missing:
         cache.write(missing, computed_pieces(panel, missing, computing))
     cached |= {feature.name: cache.mapped(feature) for feature in missing}
     fresh = [feature for feature in features if feature not in cacheable]
-    fresh_numbers = _numbers(panel, fresh, replace(computing, cache=None)) if fresh else {}
+    fresh_numbers = _numbers(panel, fresh, computing=replace(computing, cache=None)) if fresh else {}
     return {name: array for name, array in cached.items() if array is not None} | fresh_numbers
 
 
@@ -81,7 +88,14 @@ def feature_table(feature_set: str = "core14") -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(names, name="feature"), columns=columns)
 
 
-def _wanted(feature_set: str, names: Sequence[str] | None) -> list[Feature]:
+def wanted_features(feature_set: str, names: Sequence[str] | None = None) -> list[Feature]:
+    """The features of a set, or the named ones of them, in the order of the set.
+
+    Raises
+    ------
+    ValueError
+        If the set or a name is unknown.
+    """
     members = _members(feature_set)
     if names is None:
         return list(members)
