@@ -8,7 +8,7 @@ from quintile.lookup import require
 from quintile.progress_display import shown_progress
 from strategy.frozen.freeze import FreezeOptions
 from strategy.frozen.freeze import freeze as freeze_run
-from strategy.frozen.replay import Replay, replay
+from strategy.frozen.replay import Replay, attest, replay
 from strategy.frozen.verify import Verification, verify
 from strategy.frozen.versions import SHIPPED, Version, VersionFolder, find_version
 from strategy.runs.result import Run
@@ -49,11 +49,14 @@ class FrozenVersion:
         return self.folder.sha256
 
     def verify(self) -> Verification:
-        """Whether every file is as it was frozen, and whether code and libraries are still those that froze it."""
+        """Whether every file is as it was frozen, and code and libraries those that froze it or replayed the same."""
         return verify(self.folder)
 
     def replay(self, bars: Bars | None = None, *, quiet: bool = False) -> Replay:
-        """Run it again from weights and bars, and compare every stage with what it kept.
+        """Run it again from weights and bars, compare every stage with what it kept, and attest the same numbers.
+
+        The attestation lies beside the version's folder, and ``verify`` believes it for exactly this code and these
+        libraries. A replay that finds other numbers removes one that said the same.
 
         Parameters
         ----------
@@ -69,7 +72,8 @@ class FrozenVersion:
         """
         panel = None if bars is None else as_inputs(bars).panel
         with shown_progress(quiet=quiet) as progress:
-            return replay(self.folder, panel=panel, progress=progress)
+            found = replay(self.folder, panel=panel, progress=progress)
+        return attest(self.folder, found, bars_given=panel is not None)
 
 
 def freeze(

@@ -27,6 +27,7 @@ from strategy.frozen.run_version import open_frozen, run_version
 from strategy.frozen.stage_comparison import compare_bits, compare_returns, compare_scores, compare_weights
 from strategy.frozen.versions import LOCK, SHIPPED, VersionFolder, list_versions, lock_text
 from strategy.learning import learn
+from strategy.runs.closure import Closure, frozen_closure
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
 from strategy.trials.log import TrialLog
@@ -231,9 +232,10 @@ def test_bars_with_another_past_are_stamped_restated(frozen: VersionFolder, newe
 def test_changed_code_stops_a_version_unless_it_is_stamped(
     frozen: VersionFolder, newer: Panel, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = {**frozen.body["closure"], "portfolio/book.py": "0" * 64}
-    monkeypatch.setattr(verifying, "decision_closure", lambda: changed)
-    with pytest.raises(RunError, match=r"other code \(module portfolio/book\.py changed.*--allow-drift"):
+    now = frozen_closure()
+    changed = Closure(modules={**now.modules, "portfolio/book.py": "0" * 64}, definitions=now.definitions)
+    monkeypatch.setattr(verifying, "frozen_closure", lambda kind: changed)
+    with pytest.raises(RunError, match=r"other code \(module portfolio/book\.py.*quintile replay.*--allow-drift"):
         open_frozen(frozen, TrialLog(store.root))
     drifted = open_frozen(frozen, TrialLog(store.root), allow_drift=True)
     made = run_version(drifted, Inputs(panel=newer), context=RunContext(store=store))

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from strategy.frozen.verify import verify
+from strategy.frozen.verify import TEXT_FORMAT, verify
 from strategy.frozen.versions import LOCK, Version, VersionFolder, body_hash, find_version, lock_text, plain
 from strategy.runs import provenance
-from strategy.runs.closure import PACKAGES, ROOT, decision_closure
+from strategy.runs.closure import ROOT, frozen_closure, source_hash
+from strategy.runs.source_tree import SourceTree
+from tests.edited_tree import EditedTree
 
 
 @pytest.fixture
@@ -40,9 +42,8 @@ def rewrite_lock(folder: VersionFolder, change: Callable[[dict[str, Any]], objec
 
 
 def test_a_clean_copy_elsewhere_passes_in_under_three_seconds(copy: VersionFolder) -> None:
-    decision_closure.cache_clear()
     began = time.perf_counter()
-    found = verify(copy)
+    found = verify(copy, closure=frozen_closure(tree=SourceTree(ROOT)))
     assert time.perf_counter() - began < 3.0
     assert (found.exit_code, found.damage, found.changes, found.notes) == (0, (), (), ())
     assert found.sha256 == body_hash(copy.body)
@@ -65,7 +66,7 @@ def test_one_flipped_byte_in_any_file_is_caught_and_named(copy: VersionFolder) -
 def test_no_byte_of_the_lock_can_be_flipped(copy: VersionFolder) -> None:
     lock = copy.path / LOCK
     before = lock.read_bytes()
-    for place in range(0, len(before), 61):
+    for place in range(0, len(before), 211):
         flip(lock, place)
         assert not verify(copy).is_intact, before[place - 20 : place + 20]
         lock.write_bytes(before)
@@ -162,30 +163,103 @@ def test_a_version_before_that_was_rewritten_breaks_the_chain(copy: VersionFolde
     assert "chain not followed" in verify(second).notes[0]
 
 
-def test_one_flipped_byte_in_any_deciding_module_is_named(copy: VersionFolder, tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    for name in (path.relative_to(ROOT) for folder in PACKAGES for path in (ROOT / folder).rglob("*.py")):
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, tree / name)
-    for name in ("portfolio/book.py", "models/networks/lstm.py", "market/panel.py", "strategy/learning/decide.py"):
-        source = tree / name
-        before = source.read_bytes()
-        flip(source, before.index(b'"""') + 5)
-        decision_closure.cache_clear()
-        found = verify(copy, closure=decision_closure(tree))
-        assert (found.exit_code, found.changes) == (3, (f"module {name} changed",))
-        source.write_bytes(before.replace(b"\n", b"\r\n"))
-        decision_closure.cache_clear()
-        assert verify(copy, closure=decision_closure(tree)).exit_code == 0, "line ends do not decide"
-    for name in (
+@pytest.fixture(scope="module")
+def ours() -> SourceTree:
+    return SourceTree(ROOT)
+
+
+@pytest.mark.parametrize("name", ["portfolio/book.py", "models/windows.py", "market/panel.py"])
+def test_what_only_documents_or_formats_is_no_change(name: str, copy: VersionFolder, ours: SourceTree) -> None:
+    source = (ROOT / name).read_bytes()
+    place = source.index(b'"""') + 3
+    for edited in (
+        source[:place] + b"Other words. " + source[place:],
+        source + b"\n\n# the end\n",
+        source.replace(b"\n", b"\r\n"),
+    ):
+        assert verify(copy, closure=frozen_closure(tree=EditedTree(ours, {name: edited}))).exit_code == 0
+
+
+def test_what_decides_differently_is_named_by_module_and_definition(copy: VersionFolder, ours: SourceTree) -> None:
+    name, before = "portfolio/ewma.py", (ROOT / "portfolio/ewma.py").read_bytes()
+    (definition,) = frozen_closure(tree=ours).definitions[name]
+    place = before.index(b"return")
+    edited = before[:place] + b"print()\n    " + before[place:] + b"\n\ndef unreached() -> None: ...\n"
+    found = verify(copy, closure=frozen_closure(tree=EditedTree(ours, {name: edited})))
+    assert (found.exit_code, found.changes) == (3, (f"module {name} changed: {definition}",))
+    assert found.answer == "CHANGED: REPLAY NEEDED"
+
+
+def test_a_definition_that_came_and_one_that_went_are_named(copy: VersionFolder, ours: SourceTree) -> None:
+    name = "market/returns.py"
+    edited = (
+        (ROOT / name).read_bytes().replace(b"def fill_prices", b"def filled", 1).replace(b" fill_prices(", b" filled(")
+    )
+    assert edited != (ROOT / name).read_bytes()
+    found = verify(copy, closure=frozen_closure(tree=EditedTree(ours, {name: edited})))
+    (line,) = [line for line in found.modules if name in line]
+    assert "fill_prices is gone" in line
+    assert "filled is new" in line
+
+
+def test_a_report_decides_nothing(copy: VersionFolder, ours: SourceTree) -> None:
+    names = (
         "backtests/report/report_page.py",
         "strategy/runs/artefacts.py",
         "quintile/cli/view_commands.py",
         "backtests/verdict.py",
-    ):
-        flip(tree / name, 5)
-    decision_closure.cache_clear()
-    assert verify(copy, closure=decision_closure(tree)).exit_code == 0, "a report decides nothing"
+    )
+    edited = EditedTree(ours, dict.fromkeys(names, b"raise SystemExit"))
+    assert verify(copy, closure=frozen_closure(tree=edited)).exit_code == 0
+
+
+def as_first_form(body: dict[str, Any]) -> None:
+    """Make a lock what the first release wrote: texts of whole sources are hashed."""
+    del body["definitions"], body["kind"]
+    body["closure"] = {name: source_hash((ROOT / name).read_bytes()) for name in body["closure"]}
+    body["format"] = TEXT_FORMAT
+
+
+def test_a_lock_of_the_first_form_compares_texts_as_before(copy: VersionFolder) -> None:
+    rewrite_lock(copy, as_first_form)
+    assert verify(copy).exit_code == 0
+    rewrite_lock(copy, lambda body: body["closure"].update({"market/panel.py": "0" * 64, "market/lost.py": "1" * 64}))
+    found = verify(copy)
+    assert (found.exit_code, found.modules) == (3, ("module market/lost.py is gone", "module market/panel.py changed"))
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.py", "/etc/hostname", "market/../../outside.py", "market/a\x1b.py", "a.py"]
+)
+def test_no_source_that_a_first_lock_names_is_sought_elsewhere(
+    name: str, copy: VersionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite_lock(copy, as_first_form)
+    rewrite_lock(copy, lambda body: body.update(closure={name: "0" * 64}))
+    monkeypatch.setattr(Path, "is_file", lambda path: pytest.fail(str(path)) if path.name in name else path.exists())
+    found = verify(copy)
+    assert found.modules == (f"module {plain(name)} is gone",)
+
+
+def test_a_lock_of_a_form_to_come_is_refused(copy: VersionFolder) -> None:
+    rewrite_lock(copy, lambda body: body.update(format="quintile version 3"))
+    known = "this Quintile reads quintile version 1 and quintile version 2"
+    assert verify(copy).damage == (f"lock.json is of another form (quintile version 3): {known}",)
+
+
+@pytest.mark.parametrize("kind", [None, 3, [], "../lstm", "nothing"])
+def test_a_kind_that_is_none_is_a_change_and_no_crash(kind: object, copy: VersionFolder) -> None:
+    rewrite_lock(copy, lambda body: body.update(kind=kind))
+    assert verify(copy).exit_code == 3
+
+
+@pytest.mark.parametrize("definitions", [None, [], {"portfolio/book.py": 3}, {"portfolio/book.py": {"plan_book": 3}}])
+def test_definitions_of_another_shape_are_no_crash(definitions: object, copy: VersionFolder) -> None:
+    rewrite_lock(copy, lambda body: body.update(definitions=definitions))
+    rewrite_lock(copy, lambda body: body["closure"].update({"portfolio/book.py": "0" * 64}))
+    found = verify(copy)
+    assert found.exit_code == 3
+    assert found.modules[0].startswith("module portfolio/book.py changed")
 
 
 def test_another_library_is_named(copy: VersionFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,8 @@ def verify_command(
 ) -> None:
     """Verify the files of a version, and its code and libraries against this installation.
 
-    Exit 0 if nothing changed, 1 if the version is damaged, 3 if code or libraries changed: replay it.
+    Exit 0 if nothing changed, or a replay with this code and these libraries gave the same numbers; 1 if the version is
+    damaged; 3 if code or libraries changed: replay it. What only comments, documents or formats is no change.
     """
     from strategy.frozen.verify import verify
 
@@ -101,9 +102,12 @@ def verify_command(
     if as_json:
         facts = {
             "intact": verification.is_intact,
+            "answer": verification.answer,
             "damage": verification.damage,
             "changes": verification.changes,
             "notes": verification.notes,
+            "code": verification.code,
+            "attestation": _attestation(verification.attestation),
         }
         print(json.dumps(facts | {"sha256": verification.sha256}, indent=2))
     else:
@@ -125,7 +129,10 @@ def replay_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Replay a version from its weights, compare every stage; exit 0 for the same numbers, else 1."""
+    """Replay a version from its weights, compare every stage; exit 0 for the same numbers, else 1.
+
+    The same numbers are attested beside the version's folder, for verify; other numbers withdraw an attestation.
+    """
     from market.inputs import load_inputs
     from quintile.progress_display import progress_bars
     from strategy.frozen import replay as replaying
@@ -138,7 +145,8 @@ def replay_command(
         request = version_request(body, bars, universe=universe)
         panel = load_inputs(request, holdout=replaying.frozen_spec(folder).holdout).panel
     with progress_bars(quiet=quiet or as_json) as progress:
-        replayed = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
+        found = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
+        replayed = replaying.attest(folder, found, bars_given=panel is not None)
         retrained = replaying.retrain(folder, panel=panel, progress=progress) if retrain else None
     if out.is_dir():
         TrialLog(out).append("replay", version=str(folder.version), lock=folder.sha256, same=replayed.same)
@@ -147,6 +155,8 @@ def replay_command(
         "same": replayed.same,
         "exact": replayed.exact,
         "difference": str(replayed.difference or ""),
+        "notes": replayed.notes,
+        "attestation": _attestation(replayed.attestation),
         "words": lines,
     }
     print(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
@@ -326,6 +336,10 @@ def _version_row(folder: "VersionFolder") -> dict[str, Any]:
         "verdict": body["headline"]["verdict"],
         "lock": folder.sha256[:12],
     }
+
+
+def _attestation(attestation: Any) -> dict[str, Any] | None:
+    return None if attestation is None else attestation.body
 
 
 def _retraining_lines(retrained: Any) -> list[str]:

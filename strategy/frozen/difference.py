@@ -29,7 +29,7 @@ def difference(left: VersionFolder, right: VersionFolder) -> list[DifferenceRow]
     a, b = left.body, right.body
     return [
         *_rows("spec", _spec(left), _spec(right)),
-        *_rows("code", a["closure"], b["closure"]),
+        *_rows("code", _code(a, b), _code(b, a)),
         *_rows("data", _data(a), _data(b)),
         *_rows("dependencies", a["dependencies"], b["dependencies"]),
         *_rows("metrics", a["figures"], b["figures"], everything=True),
@@ -50,6 +50,12 @@ def _spec(folder: VersionFolder) -> dict[str, Any]:
     for key, value in numbers.items():
         flat |= {f"{key}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}
     return flat
+
+
+def _code(body: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The deciding sources; of two locks that hash them differently only that they do."""
+    same = body["format"] == other["format"]
+    return body["closure"] if same else {"form of the lock": body["format"], "all modules": body["closure_sha256"]}
 
 
 def _data(body: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from market.inputs import load_inputs
 from market.panel import Panel
 from market.request import BarsRequest
 from models.checkpoint import Checkpoint, load_checkpoint
+from models.model_kinds import is_own
 from models.threads import threads
 from signals.features.feature_sets import SHIPPED_SETS
 from strategy.definitions.render import CONVENTIONS
@@ -35,7 +36,7 @@ from strategy.frozen.stage_comparison import StageDifference, compare_returns, c
 from strategy.frozen.verify import FORMAT
 from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
 from strategy.learning.decide import Recomputed, recompute
-from strategy.runs.closure import closure_hash, decision_closure
+from strategy.runs.closure import frozen_closure
 from strategy.runs.provenance import code_fingerprint, commit, dependencies, machine
 from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.log import TrialLog
@@ -148,6 +149,7 @@ def _check_run(run: RunFolder, version: Version) -> None:
         "its feature set is your own, and a version holds Quintile's sources only": (
             run.spec.features.set not in SHIPPED_SETS
         ),
+        "its model is your own, and a version holds Quintile's sources only": is_own(run.spec.model.kind),
     }
     for reason, holds in reasons.items():
         if holds:
@@ -198,14 +200,18 @@ def _contents(
 
 def _facts(run: RunFolder, panel: Panel, recomputed: Recomputed, checkpoint: Checkpoint) -> dict[str, Any]:
     """Body of the lock without name, number, files and predecessor."""
-    spec, closure, tested = run.spec, decision_closure(), recomputed.scores.index
+    spec, tested = run.spec, recomputed.scores.index
+    kind = spec.model.kind
+    closure = frozen_closure(kind)
     return {
         "spec": {"resolved": _resolved(spec, checkpoint).fingerprint(), "run": spec.fingerprint()},
         "panel": panel.fingerprint(),
         "request": _portable(run.request),
-        "closure": closure,
-        "closure_sha256": closure_hash(closure),
-        "dependencies": dependencies(),
+        "kind": kind,
+        "closure": closure.modules,
+        "definitions": closure.definitions,
+        "closure_sha256": closure.sha256,
+        "dependencies": dependencies(kind),
         "conventions": CONVENTIONS.strip().splitlines(),
         "seeds": {"training": spec.training.seed},
         "machine": machine() | {"threads": str(FREEZE_THREADS)},

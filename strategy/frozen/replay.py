@@ -1,11 +1,12 @@
 """Replay: run a frozen version again from its weights and the bars, and compare every stage with what it kept.
 
 Bit for bit on the machine and thread count that froze it, else within tolerance. The weights are read as safetensors;
-nothing of the version's folder is executed.
+nothing of the version's folder is executed. What came out may be attested beside the version, for ``verify``.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,6 +34,7 @@ from strategy.frozen.archive import (
     read_panel,
     read_sectors,
 )
+from strategy.frozen.attestation import Attestation, attestation_path, believed, write_attestation
 from strategy.frozen.stage_comparison import (
     StageDifference,
     compare_bits,
@@ -40,13 +42,14 @@ from strategy.frozen.stage_comparison import (
     compare_scores,
     compare_weights,
 )
-from strategy.frozen.verify import verify
+from strategy.frozen.verify import deciding_code, verify, version_dependencies
 from strategy.frozen.versions import VersionFolder
 from strategy.learning.decide import Recomputed, recompute
 from strategy.learning.learn import learn, prepare_training_data
+from strategy.runs.closure import is_running
 from strategy.runs.provenance import machine
 
-__all__ = ["Replay", "Retraining", "frozen_spec", "replay", "retrain", "version_bars"]
+__all__ = ["Replay", "Retraining", "attest", "frozen_spec", "replay", "retrain", "version_bars"]
 
 FIGURE_TOLERANCE = 1e-3  # relative, or absolute below 1
 
@@ -67,6 +70,12 @@ class Replay:
         The metrics found.
     why : str
         Why it was judged bit for bit or not.
+    n_threads : int
+        Threads it was computed on.
+    notes : tuple of str
+        What became of the attestation beside the version.
+    attestation : Attestation or None
+        What was left beside the version.
     """
 
     exact: bool
@@ -74,6 +83,9 @@ class Replay:
     explained: tuple[str, ...] = ()
     figures: dict[str, float | None]
     why: str
+    n_threads: int = 1
+    notes: tuple[str, ...] = ()
+    attestation: Attestation | None = None
 
     @property
     def same(self) -> bool:
@@ -84,7 +96,8 @@ class Replay:
         head = "SAME NUMBERS" if self.same else f"OTHER NUMBERS: first in {self.difference}"
         at_cut = [f"  at a cut-off: {each}" for each in self.explained]
         numbers = [f"  {name} {value:.6g}" for name, value in self.figures.items() if value is not None]
-        return "\n".join([head, self.why, *at_cut, *numbers])
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join([head, self.why, *at_cut, *numbers, *notes])
 
     def _repr_html_(self) -> str:
         return notebook_text(str(self))
@@ -143,7 +156,7 @@ def replay(
     strict, why = _judgement(body, count) if exact is None else (exact, "as requested")
     bars = version_bars(folder, body) if panel is None else panel
     if bars.fingerprint() != body["panel"]:
-        return Replay(exact=strict, difference=_bars_difference(folder, bars), figures={}, why=why)
+        return Replay(exact=strict, difference=_bars_difference(folder, bars), figures={}, why=why, n_threads=count)
     spec = frozen_spec(folder)
     with threads(count):
         checkpoint, sectors = load_checkpoint(folder.path / "model"), read_sectors(folder.path)
@@ -151,7 +164,53 @@ def replay(
     numbers = figures(spec, bars, recomputed)
     difference, explained = _compare(folder, body, spec, bars, recomputed, strict=strict)
     difference = difference or _figure_difference(body["figures"], numbers, strict=strict)
-    return Replay(exact=strict, difference=difference, explained=tuple(explained), figures=numbers, why=why)
+    return Replay(
+        exact=strict, difference=difference, explained=tuple(explained), figures=numbers, why=why, n_threads=count
+    )
+
+
+def attest(folder: VersionFolder, found: Replay, *, bars_given: bool = False) -> Replay:
+    """Leave what a replay found beside the version, or remove an attestation that it gives the lie.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        The version.
+    found : Replay
+        From ``replay``, of the code and libraries that are here.
+    bars_given : bool
+        The bars were not the version's own: that they differ then says nothing about the code.
+
+    Returns
+    -------
+    Replay
+        With the attestation that now lies beside the version, and notes of what could not be done.
+    """
+    body, lock = folder.body, folder.sha256
+    code, libraries = deciding_code(body), version_dependencies(body)
+    known, _ = believed(folder, lock=lock, code=code.sha256, dependencies=libraries)
+    if not found.same:
+        bars_differ = bars_given and found.difference is not None and found.difference.stage == "bars"
+        return found if known is None or bars_differ else replace(found, notes=(_withdrawn(folder, known),))
+    if known is not None and known.exact and not found.exact:
+        return replace(found, attestation=known)  # judged bit for bit before, which says more
+    if not is_running(code):
+        return replace(found, notes=("not attested: sources were changed after this process began; replay again",))
+    made = Attestation(
+        version=str(folder.version),
+        lock=lock,
+        code=code.sha256,
+        dependencies=libraries,
+        machine=machine() | {"threads": str(found.n_threads)},
+        exact=found.exact,
+        figures=found.figures,
+        replayed=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    try:
+        write_attestation(folder, made)
+    except OSError as error:
+        return replace(found, notes=(f"not attested: {attestation_path(folder).name}: {error.strerror}",))
+    return replace(found, attestation=made)
 
 
 def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: ProgressCallback = silent) -> Retraining:
@@ -207,6 +266,17 @@ def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | Non
         raise RunError(f"{folder.version} does not hold its bars ({body['request']['bars']}): name them with --bars")
     request = BarsRequest.for_bars(body["request"], **({"bars": bars} if bars else {}))
     return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
+
+
+def _withdrawn(folder: VersionFolder, known: Attestation) -> str:
+    """Remove an attestation that is false, and say so."""
+    path = attestation_path(folder)
+    said = f"{path.name} of {known.replayed} said the same numbers of this code: it was false"
+    try:
+        path.unlink()
+    except OSError as error:
+        return f"{said}, and cannot be removed: {error.strerror}"
+    return f"{said}, and is removed"
 
 
 def _judgement(body: dict[str, Any], n_threads: int) -> tuple[bool, str]:

@@ -79,15 +79,17 @@ def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
     Raises
     ------
     RunError
-        If the version is not intact, or its code changed and drift is not allowed.
+        If the version is not intact, or its code changed, no replay with this code attests the same numbers, and drift
+        is not allowed.
     """
     verification = verify(folder)
     if not verification.is_intact:
         raise RunError(f"{folder.version} is NOT INTACT ({verification.damage[0]}): take a clean copy")
-    if verification.modules and not allow_drift:
+    if _has_drifted(verification) and not allow_drift:
         raise RunError(
             f"{folder.version} was frozen with other code ({verification.modules[0]}, {len(verification.modules)} in "
-            f"all): check out commit {folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
+            f"all): see whether `quintile replay {folder.version}` gives the same numbers, check out commit "
+            f"{folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
         )
     spec = frozen_spec(folder)
     if openings(log, folder):
@@ -201,8 +203,13 @@ def _moved_return(kept: pd.DataFrame, now: pd.DataFrame) -> str | None:
     return None if difference is None else f"The book's return on {difference.session} moved ({difference.detail})"
 
 
+def _has_drifted(verification: Verification) -> bool:
+    """Whether the code changed and no replay with it gave the same numbers."""
+    return bool(verification.modules) and verification.attestation is None
+
+
 def _drift_stamps(folder: VersionFolder, verification: Verification) -> Stamps:
-    if not verification.modules:
+    if not _has_drifted(verification):
         return ()
     changes = "; ".join(verification.modules[:3])
     return (("DRIFTED", f"{folder.version} ran with other code than it was frozen with: {changes}."),)
@@ -225,4 +232,11 @@ def _notes(frozen: FrozenStrategy) -> tuple[str, ...]:
     found = verify(frozen.folder)
     frozen_on = frozen.folder.body["frozen"][:10]
     first = f"Frozen weights of {frozen.folder.version} ({frozen_on}, lock {frozen.folder.sha256[:12]}); no training."
-    return (first, *(f"Not as frozen: {library}." for library in found.libraries))
+    return (first, *_attested(found), *(f"Not as frozen: {library}." for library in found.libraries))
+
+
+def _attested(found: Verification) -> tuple[str, ...]:
+    if found.attestation is None or not found.modules:
+        return ()
+    day, judged = found.attestation.replayed[:10], found.attestation.judged
+    return (f"Code changed since it was frozen; a replay with this code gave the same numbers, {judged} ({day}).",)

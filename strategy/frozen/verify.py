@@ -1,12 +1,15 @@
 """Verify: whether every file of a frozen version is as it was, and code and libraries are those that made it.
 
-Two questions, answered apart. Standard library only, at import and at run. Safe on a stranger's folder: nothing in it
-is executed or unpickled, no name in its lock is opened unless the folder itself lists it as a plain file, and links are
-refused. A folder rewritten with all its hashes is whole in itself; compare the printed hash with one you trust.
+Two questions, answered apart. Where code or libraries changed, a replay with exactly these that gave the same numbers
+answers the second one as well (``strategy.frozen.attestation``). Standard library only, at import and at run. Safe on
+a stranger's folder: nothing in it is executed or unpickled, no name in its lock is opened unless the folder itself
+lists it as a plain file, and links are refused. A folder rewritten with all its hashes is whole in itself; compare the
+printed hash with one you trust.
 """
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from core.notebook_html import notebook_text
+from strategy.frozen.attestation import Attestation, believed
 from strategy.frozen.versions import LOCK, VersionFolder, plain, read_lock
-from strategy.runs.closure import decision_closure
+from strategy.runs.closure import DEFAULT_KIND, PACKAGES, ROOT, Closure, frozen_closure, source_hash
 from strategy.runs.provenance import dependencies
 
-__all__ = ["FORMAT", "Verification", "verify"]
+__all__ = ["FORMAT", "FORMATS", "Verification", "deciding_code", "verify", "version_dependencies"]
 
-FORMAT = "quintile version 1"
+TEXT_FORMAT = "quintile version 1"  # hashed the text of every deciding source
+FORMAT = "quintile version 2"  # hashes what the reached definitions of each source say
+FORMATS = (TEXT_FORMAT, FORMAT)
 MAX_FILES = 1000
+SHOWN = 5  # definitions named of one changed module
+SOURCE = re.compile(rf"({'|'.join(PACKAGES)})(/[a-z0-9_]+)+\.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +43,13 @@ class Verification:
     modules, libraries : tuple of str
         Changes of deciding code and of libraries; only of an intact version.
     notes : tuple of str
-        What could not be checked.
+        What could not be checked, or is not believed.
     sha256 : str
         The lock's hash, the version's identity; empty where the lock cannot be read.
+    code : str
+        Hash of the code that would decide its numbers here; empty of a damaged version.
+    attestation : Attestation or None
+        A replay with this code and these libraries that gave the same numbers, where they changed.
     """
 
     damage: tuple[str, ...]
@@ -45,6 +57,8 @@ class Verification:
     libraries: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    code: str = ""
+    attestation: Attestation | None = None
 
     @property
     def is_intact(self) -> bool:
@@ -58,29 +72,41 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """0: nothing changed; 1: the version is damaged; 3: code or libraries changed, a replay decides."""
-        return 1 if self.damage else 3 if self.changes else 0
+        """0: nothing changed, or a replay of just this gave the same numbers; 1: damaged; 3: a replay decides."""
+        return 1 if self.damage else 3 if self.changes and self.attestation is None else 0
+
+    @property
+    def answer(self) -> str:
+        """The answer in words: of the files where they are damaged, else of code and libraries."""
+        if not self.is_intact:
+            return "NOT INTACT"
+        if not self.changes:
+            return "SAME CODE AND ENVIRONMENT"
+        return "CHANGED: REPLAY NEEDED" if self.attestation is None else "CHANGED, REPLAYED SAME NUMBERS"
 
     def __str__(self) -> str:
         if not self.is_intact:
-            return "\n".join(["NOT INTACT", *(f"  {line}" for line in self.damage)])
-        word = "CHANGED: REPLAY NEEDED" if self.changes else "SAME CODE AND ENVIRONMENT"
+            return "\n".join([self.answer, *(f"  {line}" for line in self.damage)])
         changes, notes = [f"  {line}" for line in self.changes], [f"note: {line}" for line in self.notes]
-        return "\n".join([f"INTACT, lock {self.sha256}", word, *changes, *notes])
+        answer = self.answer
+        if self.attestation is not None:
+            answer += f" with this code, {self.attestation.judged}, {plain(self.attestation.replayed)}"
+            changes = [f"  since it was frozen: modules {len(self.modules)}, libraries {len(self.libraries)}"]
+        return "\n".join([f"INTACT, lock {self.sha256}", answer, *changes, *notes])
 
     def _repr_html_(self) -> str:
         return notebook_text(str(self))
 
 
-def verify(folder: VersionFolder, *, closure: Mapping[str, str] | None = None) -> Verification:
+def verify(folder: VersionFolder, *, closure: Closure | None = None) -> Verification:
     """Check a version's files against its lock, and this installation against what froze it.
 
     Parameters
     ----------
     folder : VersionFolder
         The version; may come from anyone.
-    closure : mapping of str to str, optional
-        Hashes of the deciding sources; those of this installation by default.
+    closure : Closure, optional
+        The deciding code; that of this installation by default.
     """
     try:
         body = read_lock(folder.path)
@@ -92,19 +118,37 @@ def verify(folder: VersionFolder, *, closure: Mapping[str, str] | None = None) -
     broken, notes = _chain(folder, body)
     if broken:
         return Verification(damage=tuple(broken), sha256=folder.sha256)
-    now = decision_closure() if closure is None else closure
+    code, libraries = deciding_code(body) if closure is None else closure, version_dependencies(body)
+    modules = tuple(_changed_modules(body, code))
+    changed_libraries = tuple(_changed_libraries(_texts(body.get("dependencies")), libraries))
+    attestation = None
+    if modules or changed_libraries:
+        attestation, doubts = believed(folder, lock=folder.sha256, code=code.sha256, dependencies=libraries)
+        notes += doubts
     return Verification(
         damage=(),
-        modules=tuple(_changed_modules(_texts(body.get("closure")), now)),
-        libraries=tuple(_changed_libraries(_texts(body.get("dependencies")), dependencies())),
-        notes=tuple(notes),
+        modules=modules,
+        libraries=changed_libraries,
+        notes=notes,
         sha256=folder.sha256,
+        code=code.sha256,
+        attestation=attestation,
     )
 
 
+def deciding_code(body: Mapping[str, Any]) -> Closure:
+    """The code of this installation that decides the numbers of a version with this lock."""
+    return frozen_closure(_kind(body))
+
+
+def version_dependencies(body: Mapping[str, Any]) -> dict[str, str]:
+    """The libraries of this installation that the numbers of a version with this lock pass through."""
+    return dependencies(_kind(body))
+
+
 def _damage(folder: VersionFolder, body: dict[str, Any]) -> Iterator[str]:
-    if body.get("format") != FORMAT:
-        yield f"lock.json is of another form ({plain(body.get('format'))}): this Quintile reads {FORMAT}"
+    if body.get("format") not in FORMATS:
+        yield f"lock.json is of another form ({plain(body.get('format'))}): this Quintile reads {' and '.join(FORMATS)}"
         return
     if (body.get("name"), body.get("version")) != (folder.version.name, folder.version.semver):
         yield f"lock.json is of {plain(body.get('name'))}@{plain(body.get('version'))}, not of {folder.version}"
@@ -162,19 +206,21 @@ def _sha256(path: str) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _chain(folder: VersionFolder, body: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _chain(folder: VersionFolder, body: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
     """Damage and notes about the version before this one."""
     previous = body.get("previous")
     if not isinstance(previous, dict):
-        return [], []
+        return [], ()
     before = VersionFolder(folder.path.parent / _semver(previous), folder.version)
     if not (before.path / LOCK).is_file():
-        return [], [f"the version before, {plain(previous.get('version'))}, is not beside this one: chain not followed"]
+        return [], (
+            f"the version before, {plain(previous.get('version'))}, is not beside this one: chain not followed",
+        )
     try:
         same = before.sha256 == previous.get("sha256")
     except ValueError:
         same = False
-    return ([] if same else [f"the version before, {before.path.name}, is not the one that this one follows"]), []
+    return ([] if same else [f"the version before, {before.path.name}, is not the one that this one follows"]), ()
 
 
 def _semver(previous: dict[str, Any]) -> str:
@@ -182,11 +228,48 @@ def _semver(previous: dict[str, Any]) -> str:
     return text if all(part.isdigit() for part in text.split(".")) else "unknown"
 
 
-def _changed_modules(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(then.keys() | now.keys()):
-        if then.get(name) != now.get(name):
-            word = "is gone" if name not in now else "is new" if name not in then else "changed"
-            yield f"module {plain(name)} {word}"
+def _kind(body: Mapping[str, Any]) -> str:
+    """The kind of a version's model; locks without one are of the first."""
+    kind = body.get("kind", DEFAULT_KIND)
+    return kind if isinstance(kind, str) else ""
+
+
+def _changed_modules(body: Mapping[str, Any], now: Closure) -> Iterator[str]:
+    then = _texts(body.get("closure"))
+    if body.get("format") == TEXT_FORMAT:
+        yield from _changed_texts(then)
+        return
+    given = body.get("definitions")
+    definitions = given if isinstance(given, dict) else {}
+    for name in sorted(then.keys() | now.modules.keys()):
+        if name not in now.modules:
+            yield f"module {plain(name)} is gone"
+        elif name not in then:
+            yield f"module {plain(name)} is new"
+        elif then[name] != now.modules[name]:
+            parts = _changed_parts(_texts(definitions.get(name)), now.definitions[name])
+            yield f"module {plain(name)} changed{parts}"
+
+
+def _changed_parts(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """The definitions of a module that differ, in words."""
+    words = [
+        f"{plain(name)}{' is gone' if name not in now else '' if name in then else ' is new'}"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return f": {', '.join(words[:SHOWN])}{more}" if then and words else ""
+
+
+def _changed_texts(then: Mapping[str, str]) -> Iterator[str]:
+    """Sources whose text is another than it was; a name that no source of ours could have is not opened."""
+    for name in sorted(then):
+        path = ROOT / name
+        if not SOURCE.fullmatch(name) or not path.is_file():
+            yield f"module {plain(name)} is gone"
+        elif source_hash(path.read_bytes()) != then[name]:
+            yield f"module {plain(name)} changed"
 
 
 def _changed_libraries(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

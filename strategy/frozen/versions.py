@@ -22,6 +22,7 @@ __all__ = [
     "lock_text",
     "plain",
     "read_lock",
+    "read_sealed",
 ]
 
 SHIPPED = Path(__file__).resolve().parents[1] / "versions"
@@ -131,18 +132,28 @@ def read_lock(path: Path) -> dict[str, Any]:
     ValueError
         If the lock is missing, too large, not exactly as written by Quintile, or does not have its own hash.
     """
-    file = path / LOCK
+    return read_sealed(path / LOCK, max_bytes=MAX_LOCK_BYTES)
+
+
+def read_sealed(file: Path, *, max_bytes: int) -> dict[str, Any]:
+    """The body of a file that states its own hash, in the form of ``lock_text``; it may come from anyone.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, a link, too large, not exactly as written by Quintile, or does not have its own hash.
+    """
     if file.is_symlink() or not file.is_file():
-        raise ValueError(f"{LOCK} is missing or no plain file")
+        raise ValueError(f"{file.name} is missing or no plain file")
     with file.open("rb") as opened:
-        content = opened.read(MAX_LOCK_BYTES + 1)
-    if len(content) > MAX_LOCK_BYTES:
-        raise ValueError(f"{LOCK} is larger than any lock")
+        content = opened.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ValueError(f"{file.name} is larger than any that Quintile writes")
     try:
-        lock = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+        sealed = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{LOCK} is not JSON") from error
-    return _checked_body(lock, content)
+        raise ValueError(f"{file.name} is not JSON") from error
+    return _checked_body(file.name, sealed, content)
 
 
 def lock_text(body: dict[str, Any]) -> str:
@@ -161,14 +172,14 @@ def plain(text: object) -> str:
     return shown if len(str(text)) <= 200 else f"{shown}..."
 
 
-def _checked_body(lock: Any, content: bytes) -> dict[str, Any]:
-    body = lock.get("body") if isinstance(lock, dict) else None
+def _checked_body(name: str, sealed: Any, content: bytes) -> dict[str, Any]:
+    body = sealed.get("body") if isinstance(sealed, dict) else None
     if not isinstance(body, dict):
-        raise ValueError(f"{LOCK} has no body")
-    if lock.get("sha256") != body_hash(body):
-        raise ValueError(f"{LOCK} does not have the hash that it states of itself")
+        raise ValueError(f"{name} has no body")
+    if sealed.get("sha256") != body_hash(body):
+        raise ValueError(f"{name} does not have the hash that it states of itself")
     if content != lock_text(body).encode():
-        raise ValueError(f"{LOCK} is not in the form in which it was written")
+        raise ValueError(f"{name} is not in the form in which it was written")
     return body
 
 

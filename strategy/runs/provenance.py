@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from strategy.runs.closure import ROOT, closure_hash, decision_closure
+from strategy.runs.closure import ROOT, closure_hash, run_closure
 
 __all__ = ["code_fingerprint", "commit", "dependencies", "environment", "machine"]
 
@@ -24,17 +24,21 @@ DECIDING = (
     "vectorbt",
     "vectorbt-rust",
 )
+# And those that only one kind of model passes through.
+DECIDING_OF_KIND = {"lightgbm": ("lightgbm",)}
 LIBRARIES = ("numpy", "pandas", "scipy", "torch", "vectorbt", "pyarrow", "scikit-learn", "safetensors", "quantstats")
 
 
 def code_fingerprint() -> str:
-    """The sha256 of all sources that decide a number, newline-normalised, in hexadecimal.
+    """The sha256 of all code that decides the numbers of a run, by what it says, in hexadecimal.
 
-    The sources of features that a user registered in this process are among them.
+    A comment, a docstring or another formatting leaves it as it is. The sources of features and models that a user
+    registered in this process are part of it.
     """
-    from signals.features.feature_sets import own_sources
+    from models.model_kinds import own_sources as own_models
+    from signals.features.feature_sets import own_sources as own_features
 
-    return closure_hash(decision_closure() | own_sources())
+    return closure_hash({**run_closure().modules, **own_features(), **own_models()})
 
 
 def commit() -> str | None:
@@ -60,9 +64,10 @@ def environment() -> dict[str, str]:
     }
 
 
-def dependencies() -> dict[str, str]:
-    """The versions of the interpreter and of the libraries that a number passes through."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in DECIDING}
+def dependencies(kind: str = "") -> dict[str, str]:
+    """The versions of the interpreter and of the libraries that a number passes through, those of a kind among them."""
+    names = (*DECIDING, *DECIDING_OF_KIND.get(kind, ()))
+    return {"python": platform.python_version()} | {name: _version(name) for name in names}
 
 
 def machine() -> dict[str, str]:

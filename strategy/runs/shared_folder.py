@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from core.errors import RunError
-from strategy.runs.closure import closure_hash, decision_closure
+from strategy.runs.closure import run_closure
 
 __all__ = ["Shared"]
 
@@ -19,7 +19,7 @@ class Shared:
     folder : Path
         Absolute.
     code : str
-        The sha256 of the sources that decide a number, in hexadecimal.
+        The sha256 of the code that decides a number, in hexadecimal.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class Shared:
     @classmethod
     def of(cls, folder: Path) -> Self:
         """The folder, and the code of this process."""
-        return cls(folder=folder.resolve(), code=closure_hash(decision_closure()))
+        return cls(folder=folder.resolve(), code=run_closure().sha256)
 
     def check(self) -> None:
         """Refuse to work without the folder, or with other code.
@@ -42,5 +42,5 @@ class Shared:
             raise RunError(
                 f"{self.folder} is not on this worker's machine: write to a folder that every machine sees at one path"
             )
-        if closure_hash(decision_closure()) != self.code:
+        if run_closure().sha256 != self.code:
             raise RunError("this worker's machine has other code than its caller: install one version everywhere")
