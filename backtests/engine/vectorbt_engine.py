@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import UnsupportedBookError
+from core.unneeded_imports import without_imports
 from market import Execution, Panel, cash_outs, fill_prices
 from portfolio.costs import Costs
 
@@ -109,8 +110,9 @@ def _filled(price: np.ndarray) -> np.ndarray:
 
 
 def _simulate(frames: dict[str, Any]) -> np.ndarray:
-    from vectorbt.portfolio import Portfolio
-    from vectorbt.portfolio.enums import RejectedOrderError
+    with without_imports("quantstats"):  # and so matplotlib and yfinance: seconds, for an adapter that is not used here
+        from vectorbt.portfolio import Portfolio
+        from vectorbt.portfolio.enums import RejectedOrderError
 
     try:
         portfolio = Portfolio.from_orders(
