@@ -44,6 +44,7 @@ from signals.score_metrics import (
 __all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores"]
 
 MODEL = "model"
+DECAY_HORIZONS = (1, 2, 5, 20)  # sessions, and the label's horizon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +61,8 @@ class SignalEvaluation:
         The evaluated scores beyond their IC.
     recovery : mapping of str to ScoreCorrelation
         Correlation with the oracle, where there is one.
+    horizon : int
+        Sessions that every forward return spans; errors count at least horizon − 1 lags.
     """
 
     ic: Mapping[str, pd.Series]
@@ -67,14 +70,15 @@ class SignalEvaluation:
     quantiles: QuantileReturns
     study: SignalStudy | None = None
     recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
+    horizon: int = 1
 
     def summary(self, name: str) -> ICSummary:
         """IC summary of the evaluated scores or of a baseline."""
-        return summarize_ic(self.ic[name])
+        return summarize_ic(self.ic[name], horizon=self.horizon)
 
     def difference(self, baseline: str) -> ICSummary:
         """Summary of the evaluated scores' IC less a baseline's, paired by session."""
-        return summarize_ic(next(iter(self.ic.values())) - self.ic[baseline])
+        return summarize_ic(next(iter(self.ic.values())) - self.ic[baseline], horizon=self.horizon)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,7 +153,7 @@ def evaluate_scores(
     Parameters
     ----------
     rules : TradingRules
-        Book, companions, overlays, clock and costs.
+        Book, companions, overlays, clock, costs, and the horizon that scores are measured over.
     inputs : Inputs
         Bars with their oracle, sectors, benchmark and factors.
     scores : DataFrame of float, shape (n_tested_sessions, n_tickers)
@@ -213,7 +217,7 @@ def _studies(
         study = book_study(
             results[name],
             inputs.panel,
-            target=book.stages["target"],
+            target=book.stages.get("sleeves", book.stages["target"]),
             market=market,
             sectors=inputs.sectors,
             factors=inputs.factors,
@@ -241,15 +245,17 @@ def _short_filter(
 def _signal(
     rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
 ) -> SignalEvaluation:
-    forward = forward_returns(inputs.panel, rules.execution).loc[scores.index]
+    horizon = rules.horizon
+    forward = forward_returns(inputs.panel, rules.execution, horizon=horizon).loc[scores.index]
     compared, recovery = {MODEL: scores, **baselines}, {}
     if inputs.oracle is not None:
         oracle = inputs.oracle.loc[scores.index]
         recovery = {name: score_correlation(theirs, oracle) for name, theirs in compared.items()}
     return SignalEvaluation(
         ic={name: information_coefficient(theirs, forward) for name, theirs in compared.items()},
-        decay=ic_decay(scores, inputs.panel, rules.execution),
-        quantiles=quantile_returns(scores, forward, predicted=scores),
-        study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors),
+        decay=ic_decay(scores, inputs.panel, rules.execution, horizons=sorted({*DECAY_HORIZONS, horizon})),
+        quantiles=quantile_returns(scores, forward, predicted=scores, horizon=horizon),
+        study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors, horizon=horizon),
         recovery=recovery,
+        horizon=horizon,
     )

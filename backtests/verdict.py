@@ -280,7 +280,7 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "engine": result.engine,
         "stamps": [label for label, _ in standing.stamps],
         "holdout_openings": list(standing.openings),
-    }
+    } | ({} if rules.horizon == 1 else {"horizon": rules.horizon})
     return {key: finite_or_none(value) for key, value in numbers.items()}
 
 
@@ -339,9 +339,13 @@ def _against_baseline(evaluation: Evaluation) -> str:
     noise = "" if clear else ", indistinguishable from noise,"
     opponent = "ridge on the same features" if baseline == "ridge" else baseline
     return (
-        f"the rank IC is {signal.mean:+.4f} ± {signal.standard_error:.4f}{noise} and {_compared(gap)} {opponent} "
-        f"({gap.mean:+.4f} ± {gap.standard_error:.4f})."
+        f"the rank IC{_over(evaluation.rules.horizon)} is {signal.mean:+.4f} ± {signal.standard_error:.4f}{noise} "
+        f"and {_compared(gap)} {opponent} ({gap.mean:+.4f} ± {gap.standard_error:.4f})."
     )
+
+
+def _over(horizon: int) -> str:
+    return "" if horizon == 1 else f" over {horizon} sessions"
 
 
 def _compared(gap: ICSummary) -> str:

@@ -19,17 +19,20 @@ class Interval(NamedTuple):
     high: float
 
 
-def hac_lags_by_rule(n_sessions: int) -> int:
-    """Lags by the rule of Newey and West: ⌊4 (T/100)^(2/9)⌋ for T sessions.
+def hac_lags_by_rule(n_sessions: int, *, horizon: int = 1) -> int:
+    """Lags by the rule of Newey and West: ⌊4 (T/100)^(2/9)⌋ for T sessions, and at least horizon − 1.
 
-    Newey and West, "Automatic lag selection in covariance matrix estimation", 1994, for the Bartlett kernel.
+    Newey and West, "Automatic lag selection in covariance matrix estimation", 1994, for the Bartlett kernel. Numbers
+    that each look ``horizon`` sessions ahead overlap with as many less one of those before them.
     """
     if n_sessions < 1:
         raise ValueError(f"n_sessions must be at least 1, was {n_sessions}")
-    return int(4.0 * (n_sessions / 100.0) ** (2.0 / 9.0))
+    if horizon < 1:
+        raise ValueError(f"horizon must be at least 1 session, was {horizon}")
+    return max(int(4.0 * (n_sessions / 100.0) ** (2.0 / 9.0)), horizon - 1)
 
 
-def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
+def hac_standard_error(values: pd.Series, *, lags: int | None = None, horizon: int = 1) -> float:
     """Standard error of the mean of ``values``, robust to heteroskedasticity and autocorrelation.
 
     The Bartlett-weighted sum of Newey and West, "A simple, positive semi-definite, heteroskedasticity and
@@ -42,6 +45,8 @@ def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
         One number per session; NaN sessions are left out and their neighbours count as consecutive.
     lags : int, optional
         Autocovariances counted, at least 0; ``hac_lags_by_rule`` by default.
+    horizon : int
+        Sessions that each number looks ahead, for that default.
 
     Returns
     -------
@@ -59,7 +64,7 @@ def hac_standard_error(values: pd.Series, *, lags: int | None = None) -> float:
     numbers = numbers[~np.isnan(numbers)]
     if len(numbers) < 2:
         return float("nan")
-    counted = hac_lags_by_rule(len(numbers)) if lags is None else lags
+    counted = hac_lags_by_rule(len(numbers), horizon=horizon) if lags is None else lags
     if len(numbers) < 2 * (counted + 1):
         return float("nan")
     return float(np.sqrt(_long_run_variance(numbers, counted) / (len(numbers) - 1)))

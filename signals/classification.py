@@ -40,7 +40,7 @@ class SignMetrics:
     count: int
 
 
-def sign_metrics(scores: pd.DataFrame, forward: pd.DataFrame) -> SignMetrics:
+def sign_metrics(scores: pd.DataFrame, forward: pd.DataFrame, *, horizon: int = 1) -> SignMetrics:
     """Judge the sign of scores against the sign of forward returns.
 
     Parameters
@@ -49,6 +49,8 @@ def sign_metrics(scores: pd.DataFrame, forward: pd.DataFrame) -> SignMetrics:
         Expected returns known at the close of each session; NaN where there is none.
     forward : DataFrame of float
         Forward returns by session of decision, on the same axes or more.
+    horizon : int
+        Sessions that each forward return spans; the error counts at least horizon − 1 lags.
     """
     realised = forward.reindex(index=scores.index, columns=scores.columns).to_numpy(dtype=float)
     predicted = scores.to_numpy(dtype=float)
@@ -60,7 +62,7 @@ def sign_metrics(scores: pd.DataFrame, forward: pd.DataFrame) -> SignMetrics:
     by_session = np.divide(right.sum(axis=1), judged.sum(axis=1), out=np.full(len(judged), np.nan), where=judged.any(1))
     return SignMetrics(
         accuracy=_share(int(right.sum()), n_judged),
-        standard_error=hac_standard_error(pd.Series(by_session)),
+        standard_error=hac_standard_error(pd.Series(by_session), horizon=horizon),
         precision=precision,
         recall=recall,
         f1=2.0 * precision * recall / (precision + recall) if precision + recall > 0 else np.nan,

@@ -48,7 +48,7 @@ def session_percentiles(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: numbers.quantile(level, axis=1) for name, level in PERCENTILES.items()})
 
 
-def leg_hits(scores: pd.DataFrame, forward: pd.DataFrame, *, n_quantiles: int = 5) -> pd.DataFrame:
+def leg_hits(scores: pd.DataFrame, forward: pd.DataFrame, *, n_quantiles: int = 5, horizon: int = 1) -> pd.DataFrame:
     """Hit rates of the highest and the lowest quantile: how often returns have the sign of the call.
 
     Parameters
@@ -59,6 +59,8 @@ def leg_hits(scores: pd.DataFrame, forward: pd.DataFrame, *, n_quantiles: int = 
         Forward returns by session of decision.
     n_quantiles : int
         At least 2.
+    horizon : int
+        Sessions that each forward return spans; the error counts at least horizon − 1 lags.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def leg_hits(scores: pd.DataFrame, forward: pd.DataFrame, *, n_quantiles: int = 
         rows[leg] = {
             "mean_return": float(quantiles.by_session[label].mean()),
             "over_all": float(over_all.mean()),
-            "standard_error": hac_standard_error(over_all),
+            "standard_error": hac_standard_error(over_all, horizon=horizon),
             "beats_median": float(quantiles.summary["hit_rate"].loc[label]),
             "right_sign": float(right.by_session[label].mean()),
         }

@@ -38,7 +38,9 @@ def size_terciles(panel: Panel) -> pd.DataFrame:
     return pd.DataFrame(labels, index=panel.sessions, columns=panel.tickers)
 
 
-def ic_by_group(scores: pd.DataFrame, forward: pd.DataFrame, groups: pd.DataFrame | pd.Series) -> pd.DataFrame:
+def ic_by_group(
+    scores: pd.DataFrame, forward: pd.DataFrame, groups: pd.DataFrame | pd.Series, *, horizon: int = 1
+) -> pd.DataFrame:
     """Summarise the rank IC of each group, among the names of the group alone.
 
     Parameters
@@ -49,6 +51,8 @@ def ic_by_group(scores: pd.DataFrame, forward: pd.DataFrame, groups: pd.DataFram
         Forward returns by session of decision.
     groups : DataFrame or Series of str
         Group of each name in each session, or of each name throughout (index ticker); NaN is in none.
+    horizon : int
+        Sessions that each forward return spans; errors count at least horizon − 1 lags.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def ic_by_group(scores: pd.DataFrame, forward: pd.DataFrame, groups: pd.DataFram
         placed = np.broadcast_to(groups.reindex(scores.columns).to_numpy(dtype=object), scores.shape)
     else:
         placed = groups.reindex(index=scores.index, columns=scores.columns).to_numpy(dtype=object)
-    rows = {label: _group_row(scores.where(placed == label), forward) for label in _labels(placed)}
+    rows = {label: _group_row(scores.where(placed == label), forward, horizon) for label in _labels(placed)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("group")
 
 
@@ -69,7 +73,7 @@ def _labels(placed: np.ndarray) -> list[str]:
     return [name for name in SIZES if name in present] + sorted(present - set(SIZES))
 
 
-def _group_row(scores: pd.DataFrame, forward: pd.DataFrame) -> dict[str, float]:
+def _group_row(scores: pd.DataFrame, forward: pd.DataFrame, horizon: int) -> dict[str, float]:
     names = scores.notna().sum(axis=1)
-    summary = summarize_ic(information_coefficient(scores, forward))
+    summary = summarize_ic(information_coefficient(scores, forward), horizon=horizon)
     return {**asdict(summary), "mean_names": float(names[names > 0].mean())}

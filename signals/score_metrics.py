@@ -47,8 +47,8 @@ class ICSummary:
     mean, std : float
         Mean and standard deviation over sessions.
     icir, icir_annual : float
-        Mean ÷ std of the daily numbers, NaN if all are the same; and the same × √252 (Grinold and Kahn, "Active
-        Portfolio Management", 1999, chapter 6).
+        Mean ÷ std of the daily numbers, NaN if all are the same; and the same × √(252 ÷ horizon), the independent
+        bets of a year (Grinold and Kahn, "Active Portfolio Management", 1999, chapter 6).
     standard_error, t_hac : float
         HAC standard error of the mean, and mean ÷ standard error.
     hac_lags, n_sessions : int
@@ -195,7 +195,7 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
         mean=mean,
         std=std,
         icir=icir,
-        icir_annual=icir * math.sqrt(SESSIONS_PER_YEAR),
+        icir_annual=icir * math.sqrt(SESSIONS_PER_YEAR / horizon),
         standard_error=error,
         t_hac=_ratio(mean, error),
         hac_lags=lags,
@@ -333,7 +333,7 @@ def _lags(n_sessions: int, horizon: int, hac_lags: int | None) -> int:
     if horizon < 1:
         raise ValueError(f"horizon must be at least 1 session, was {horizon}")
     if hac_lags is None:
-        return max(hac_lags_by_rule(max(n_sessions, 1)), horizon - 1)
+        return hac_lags_by_rule(max(n_sessions, 1), horizon=horizon)
     if hac_lags < horizon - 1:
         raise ValueError(f"hac_lags must be at least horizon - 1 = {horizon - 1}, was {hac_lags}")
     return hac_lags

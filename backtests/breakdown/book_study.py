@@ -71,7 +71,7 @@ def book_study(
     panel : Panel
         Bars that the book traded on.
     target : DataFrame of float
-        Target weights at each close, before smoothing.
+        Target weights at each close, of all sleeves together, before smoothing.
     market : Series of float
         Simple market return of each session.
     sectors : Series of str, optional

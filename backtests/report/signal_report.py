@@ -53,15 +53,15 @@ def signal_report(signal: SignalEvaluation) -> SignalReport:
         evaluation=signal,
         summaries={name: signal.summary(name) for name in signal.ic},
         differences={name: signal.difference(name) for name in baselines},
-        resampled={name: mean_interval(ic) for name, ic in signal.ic.items()},
-        by_quarter=ic_by_quarter(signal.ic[model]),
-        quantile_ranges=_quantile_ranges(signal.quantiles),
+        resampled={name: mean_interval(ic, horizon=signal.horizon) for name, ic in signal.ic.items()},
+        by_quarter=ic_by_quarter(signal.ic[model], horizon=signal.horizon),
+        quantile_ranges=_quantile_ranges(signal.quantiles, signal.horizon),
     )
 
 
-def _quantile_ranges(quantiles: QuantileReturns) -> pd.DataFrame:
+def _quantile_ranges(quantiles: QuantileReturns, horizon: int) -> pd.DataFrame:
     labels = quantiles.by_session.columns
     spread = {f"{labels[-1]} less {labels[0]}": quantiles.spread}
     series = {str(label): quantiles.by_session[label] for label in labels} | spread
-    ranges = {label: mean_interval(returns)._asdict() for label, returns in series.items()}
+    ranges = {label: mean_interval(returns, horizon=horizon)._asdict() for label, returns in series.items()}
     return pd.DataFrame.from_dict(ranges, orient="index").rename_axis("quantile")

@@ -57,7 +57,7 @@ class Smooth(NamedTuple):
     slope: Callable[[np.ndarray], np.ndarray]
 
 
-def mean_interval(values: pd.Series, *, seed: int = 0, mean_block: float | None = None) -> Interval:
+def mean_interval(values: pd.Series, *, seed: int = 0, mean_block: float | None = None, horizon: int = 1) -> Interval:
     """Mean of one number per session, e.g. a rank IC, with its 95 % bounds.
 
     Parameters
@@ -67,10 +67,12 @@ def mean_interval(values: pd.Series, *, seed: int = 0, mean_block: float | None 
     seed : int
         Of the bootstrap.
     mean_block : float, optional
-        Mean block length in sessions, at least 1; by default chosen from the influences.
+        Mean block length in sessions, at least 1; by default chosen from the influences, and at least the horizon.
+    horizon : int
+        Sessions that each number looks ahead; its error counts at least horizon − 1 lags.
     """
     observed = _observed(values)
-    return UNKNOWN if observed is None else _interval(_mean(observed[:, 0]), seed, mean_block)
+    return UNKNOWN if observed is None else _interval(_mean(observed[:, 0]), seed, mean_block, horizon)
 
 
 def sharpe_interval(returns: pd.Series, *, seed: int = 0, mean_block: float | None = None) -> Interval:
@@ -183,13 +185,13 @@ def _less(ours: Smooth, theirs: Smooth) -> Smooth:
     )
 
 
-def _interval(statistic: Smooth, seed: int, mean_block: float | None) -> Interval:
+def _interval(statistic: Smooth, seed: int, mean_block: float | None, horizon: int = 1) -> Interval:
     means = statistic.series.mean(axis=1)
     estimate = float(statistic.value(means))
     influence = statistic.slope(means) @ (statistic.series - means[:, None])
-    block = optimal_block_length(influence) if mean_block is None else mean_block
+    block = max(optimal_block_length(influence), horizon) if mean_block is None else mean_block
     blocks = draw_blocks(len(influence), N_RESAMPLES, mean_block=block, rng=np.random.default_rng(seed))
-    reach = hac_standard_error(pd.Series(influence)) * _critical_value(statistic, blocks, estimate)
+    reach = hac_standard_error(pd.Series(influence), horizon=horizon) * _critical_value(statistic, blocks, estimate)
     return Interval(estimate=estimate, low=estimate - reach, high=estimate + reach)
 
 

@@ -172,7 +172,7 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Volatility", _number(headline["volatility"], ".1%")),
         ("Maximum drawdown", _number(headline["max_drawdown"], ".1%")),
         ("Turnover", f"{_number(headline['turnover'], '.1%')} per session, one way"),
-        ("Rank IC", _plus_minus(headline, "rank_ic", "rank_ic_standard_error", 4)),
+        ("Rank IC", _plus_minus(headline, "rank_ic", "rank_ic_standard_error", 4) + _over(headline)),
         ("Period", f"{first} to {last}, {headline['sessions']} sessions, out of sample"),
         ("Universe", f"{headline['source']}; {headline['universe']}; {headline['survivorship']}"),
         ("Costs", f"{_costs(headline)}; fills at {headline['execution']}"),
@@ -185,6 +185,11 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Track record", f"{_number(headline['sessions_needed'], ',.0f')} sessions needed at 95 %"),
         ("Engine parity", _parity(headline)),
     ]
+
+
+def _over(headline: dict[str, Any]) -> str:
+    horizon: int = headline.get("horizon", 1)
+    return "" if horizon == 1 else f", returns of {horizon} sessions"
 
 
 def _costs(headline: dict[str, Any]) -> str:

@@ -59,8 +59,11 @@ def spread_figure(spreads: pd.DataFrame) -> go.Figure:
     return figure.add_hline(y=0, line={"color": MARKET_COLOUR, "width": 1}).update_layout(showlegend=True)
 
 
-def calibration_figure(deciles: pd.DataFrame) -> go.Figure:
-    """Draw realised against predicted mean return by decile in bps, one standard error, and the line of equality."""
+def calibration_figure(deciles: pd.DataFrame, *, held: str = "one session") -> go.Figure:
+    """Draw realised against predicted mean return by decile in bps, one standard error, and the line of equality.
+
+    ``held`` says how long the returns run.
+    """
     figure, columns = _bps_figure(340), 1e4 * deciles[["mean_predicted", "mean_realised", "standard_error"]]
     predicted, realised, spread = columns.to_numpy(dtype="float32").T
     error = {"array": spread, "color": MARKET_COLOUR, "width": 3}
@@ -71,7 +74,7 @@ def calibration_figure(deciles: pd.DataFrame) -> go.Figure:
     figure.add_trace(go.Scatter(x=predicted, y=realised, error_y=error, mode="markers", marker=marker, name="deciles"))
     figure.update_layout(showlegend=True, hovermode="closest")
     return figure.update_xaxes(
-        hoverformat=".2f", nticks=5, title={"text": "predicted return of one session, bps", "font": {"size": 14}}
+        hoverformat=".2f", nticks=5, title={"text": f"predicted return of {held}, bps", "font": {"size": 14}}
     )
 
 

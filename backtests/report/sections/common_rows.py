@@ -25,7 +25,9 @@ __all__ = [
     "compared",
     "facts_of",
     "fill_words",
+    "horizon_words",
     "ic_words",
+    "overlap_words",
     "range_frame",
     "sharpe_words",
     "span_words",
@@ -93,6 +95,18 @@ def compared(gap: ICSummary, ours: str, theirs: str) -> str:
     return f"{ours} {'is worse than' if high < 0 else 'does not beat'} {theirs}: {shown}"
 
 
+def horizon_words(horizon: int) -> str:
+    """How long a forward return runs."""
+    return "one session" if horizon == 1 else f"{horizon} sessions"
+
+
+def overlap_words(horizon: int) -> str:
+    """What overlapping forward returns ask of every standard error; empty for those of one session."""
+    if horizon == 1:
+        return ""
+    return f" Forward returns span {horizon} sessions and overlap: their errors count at least {horizon - 1} lags."
+
+
 def fill_words(execution: Execution) -> str:
     """When and where orders fill."""
     sessions = "session" if execution.delay == 1 else "sessions"
@@ -105,5 +119,12 @@ def facts_of(page: Page) -> str:
     rules, universe = page.rules, page.panel.facts.universe
     return (
         f"Test span {span_words(page.provenance.spans.test)}. Universe: {universe}. Costs: {rules.costs}. "
-        f"Fills: {fill_words(rules.execution)}. Trials: {count(page.verdict.standing.recorded)}."
+        f"Fills: {fill_words(rules.execution)}.{_sleeve_words(rules.horizon)} "
+        f"Trials: {count(page.verdict.standing.recorded)}."
     )
+
+
+def _sleeve_words(horizon: int) -> str:
+    if horizon == 1:
+        return ""
+    return f" Scores look {horizon} sessions ahead; books hold {horizon} overlapping sleeves, one opened at each close."

@@ -19,6 +19,7 @@ from backtests.report.sections.common_rows import (
     compared,
     facts_of,
     ic_words,
+    overlap_words,
     sharpe_words,
 )
 from backtests.report.signal_report import SignalReport
@@ -152,7 +153,7 @@ def _signal_table(signal: SignalReport) -> Table:
         columns=columns,
         rows=rows,
         note="Spearman correlation of scores and forward returns within a session, average ranks; "
-        "standard errors by HAC; the difference is paired by session.",
+        f"standard errors by HAC; the difference is paired by session.{overlap_words(signal.evaluation.horizon)}",
     )
 
 

@@ -6,6 +6,7 @@ from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures.curves_figures import curves_figure
 from backtests.report.formats import bps, count, percent, plus_minus, ratio
 from backtests.report.page import Page
+from backtests.report.sections.common_rows import horizon_words
 from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
 
 __all__ = ["shorts_section"]
@@ -41,7 +42,8 @@ def _sentences(page: Page) -> tuple[str, ...]:
     study = page.evaluation.model
     if study is None:
         return ()
-    return (f"The calibrated level a has a standard error of {bps(study.level_error)} per session.",)
+    held = horizon_words(page.rules.horizon).removeprefix("one ")
+    return (f"The calibrated level a has a standard error of {bps(study.level_error)} per {held}.",)
 
 
 def _counterfactual(page: Page) -> tuple[Picture, ...]:

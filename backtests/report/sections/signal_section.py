@@ -15,7 +15,14 @@ from backtests.report.figures.signal_figures import (
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ranged, ratio
 from backtests.report.page import Page
-from backtests.report.sections.common_rows import RANGE_CONVENTION, TOO_FEW, ic_words, range_frame
+from backtests.report.sections.common_rows import (
+    RANGE_CONVENTION,
+    TOO_FEW,
+    horizon_words,
+    ic_words,
+    overlap_words,
+    range_frame,
+)
 from backtests.report.sections.study_section import (
     group_part,
     histogram_picture,
@@ -39,14 +46,16 @@ def signal_section(page: Page) -> Section:
     """Predictive power of the scores for the returns after them."""
     signal = page.signal
     summary = signal.summaries[signal.model]
+    horizon = signal.evaluation.horizon
+    returns = "next returns" if horizon == 1 else f"returns of the next {horizon} sessions"
     lead = (
-        f"Over {count(summary.n_sessions)} sessions the scores of {signal.model} ranked the next returns with a mean "
+        f"Over {count(summary.n_sessions)} sessions the scores of {signal.model} ranked the {returns} with a mean "
         f"IC of {ic_words(summary)}, positive in {percent(summary.hit_rate)} of sessions."
     )
     study = page.evaluation.signal.study
     daily = (_daily(signal), _cumulative(signal))
     tables = (_decay_table(signal), _quarter_table(signal))
-    sides = () if study is None else (leg_table(study),)
+    sides = () if study is None else (leg_table(study, horizon),)
     quintiles = Part(heading="By quintile", pictures=_quantiles(signal), tables=(_quantile_table(signal), *sides))
     parts = (
         Part(pictures=daily if study is None else (*daily, histogram_picture(study, summary.hit_rate))),
@@ -54,7 +63,7 @@ def signal_section(page: Page) -> Section:
         Part(tables=tables if study is None else (*tables, stability_table(study)), beside=True),
         quintiles,
         _ranges(signal),
-        *(() if study is None else (prediction_part(study), group_part(study))),
+        *(() if study is None else (prediction_part(study, horizon), group_part(study))),
         *_recovery(signal),
     )
     return Section(slug="signal", title="Predictive power of the signal", lead=lead, parts=parts)
@@ -85,7 +94,8 @@ def _ranges_table(signal: SignalReport) -> Table:
         for name, summary in signal.summaries.items()
     )
     columns = ("Scores", "Mean rank IC", "95 % by HAC", "95 % by bootstrap")
-    note = f"{RANGE_CONVENTION} A mean IC is bootstrapped like a Sharpe ratio."
+    overlap = overlap_words(signal.evaluation.horizon)
+    note = f"{RANGE_CONVENTION} A mean IC is bootstrapped like a Sharpe ratio.{overlap}"
     return Table(caption="Ranges of the mean rank IC, two ways", columns=columns, rows=rows, note=note)
 
 
@@ -133,16 +143,17 @@ def _decay(signal: SignalReport) -> Picture:
 
 def _quantiles(signal: SignalReport) -> tuple[Picture, ...]:
     means, spread = signal.evaluation.quantiles.summary, _rows(signal.quantile_ranges)[-1]
+    held = horizon_words(signal.evaluation.horizon)
     return (
         Picture(
             title="Realised return by quintile of the scores, with 95 % ranges",
-            summary=f"Mean return of one session after the fill: {_ends(means['mean_realised'])}. The highest less the "
+            summary=f"Mean return of {held} after the fill: {_ends(means['mean_realised'])}. The highest less the "
             f"lowest earned {bps(spread.estimate)}, at 95 % {ranged(spread, 1, scale=1e4)} bps.",
             figure=quantile_figure(signal.quantile_ranges),
         ),
         Picture(
             title="Predicted return by quintile of the scores",
-            summary=f"Mean predicted return of one session: {_ends(means['mean_predicted'])}.",
+            summary=f"Mean predicted return of {held}: {_ends(means['mean_predicted'])}.",
             figure=quantile_figure(means["mean_predicted"].to_frame("estimate")),
         ),
     )
@@ -168,7 +179,8 @@ def _quarter_table(signal: SignalReport) -> Table:
     )
     columns = ("Quarter", "Rank IC ± SE", "ICIR", "Hit rate", "Sessions")
     folded = len(rows) > MAX_UNFOLDED_QUARTERS
-    return Table(caption="Rank IC by quarter", columns=columns, rows=rows, note=IC_CONVENTION, folded=folded)
+    note = f"{IC_CONVENTION}{overlap_words(signal.evaluation.horizon)}"
+    return Table(caption="Rank IC by quarter", columns=columns, rows=rows, note=note, folded=folded)
 
 
 def _quarter_cells(row: pd.Series) -> tuple[str, str, str]:
@@ -216,7 +228,8 @@ def _quantile_table(signal: SignalReport) -> Table:
         columns=("Quintile", "Realised ± SE", "95 % range", "Predicted", "Hit rate", "Sessions"),
         rows=rows,
         note="Means over sessions of the mean simple return of the quintile's names, gross of costs. Hit rate: share "
-        "of names on the expected side of the session's median; the middle quintile has no expected side.",
+        "of names on the expected side of the session's median; the middle quintile has no expected side."
+        f"{overlap_words(signal.evaluation.horizon)}",
     )
 
 

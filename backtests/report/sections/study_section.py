@@ -12,6 +12,7 @@ from backtests.report.figures.study_figures import (
     spread_figure,
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ratio
+from backtests.report.sections.common_rows import horizon_words
 
 __all__ = ["group_part", "histogram_picture", "leg_table", "prediction_part", "stability_table"]
 
@@ -42,8 +43,8 @@ def group_part(study: SignalStudy) -> Part:
     )
 
 
-def leg_table(study: SignalStudy) -> Table:
-    """Hit rates of the long against the short side."""
+def leg_table(study: SignalStudy, horizon: int) -> Table:
+    """Hit rates of the long against the short side, over returns of ``horizon`` sessions."""
     rows = tuple(
         (
             LEGS[str(leg)],
@@ -58,13 +59,14 @@ def leg_table(study: SignalStudy) -> Table:
         caption="Hit rates, long against short side",
         columns=("Side", "Mean return", "Against all ± SE", "Right side of the median", "Right sign"),
         rows=rows,
-        note="Returns as held long, gross, one session; a good short has a negative one. Right sign: rose if long, "
-        "fell if short, which depends on the direction of the market; the median does not.",
+        note=f"Returns as held long, gross, {horizon_words(horizon)}; a good short has a negative one. Right sign: "
+        "rose if long, fell if short, which depends on the direction of the market; the median does not.",
     )
 
 
-def prediction_part(study: SignalStudy) -> Part:
-    """Predictions over time, predicted and realised spread, and calibration by decile."""
+def prediction_part(study: SignalStudy, horizon: int) -> Part:
+    """Predictions over time, predicted and realised spread, and calibration by decile, over ``horizon`` sessions."""
+    held = horizon_words(horizon)
     means = study.spreads.mean()
     deciles = study.calibration
     return Part(
@@ -72,15 +74,15 @@ def prediction_part(study: SignalStudy) -> Part:
         pictures=(
             Picture(
                 title="Predicted returns, session by session",
-                summary="Median, middle half and middle 90 % of the names' predicted returns of one session; "
+                summary=f"Median, middle half and middle 90 % of the names' predicted returns of {held}; "
                 f"on average {percent(0.05, 0)} lie below {bps(study.percentiles['p05'].mean())} and "
                 f"{percent(0.05, 0)} above {bps(study.percentiles['p95'].mean())}.",
                 figure=prediction_figure(study.percentiles),
             ),
             Picture(
                 title="Top less bottom quintile, predicted and realised",
-                summary=f"Means of 63 sessions. Over the span {bps(means['predicted'])} per session were predicted and "
-                f"{bps(means['realised'])} realised.",
+                summary=f"Means of 63 sessions. Over the span {bps(means['predicted'])} per "
+                f"{held.removeprefix('one ')} were predicted and {bps(means['realised'])} realised.",
                 figure=spread_figure(study.spreads),
             ),
             Picture(
@@ -88,7 +90,7 @@ def prediction_part(study: SignalStudy) -> Part:
                 summary=f"Lowest decile: {bps(deciles['mean_predicted'].iloc[0])} predicted, "
                 f"{bps(deciles['mean_realised'].iloc[0])} realised; highest: {bps(deciles['mean_predicted'].iloc[-1])} "
                 f"predicted, {bps(deciles['mean_realised'].iloc[-1])} realised. Dashed: perfect calibration.",
-                figure=calibration_figure(deciles),
+                figure=calibration_figure(deciles, held=held),
             ),
         ),
     )
