@@ -251,6 +251,19 @@ def test_what_a_module_does_at_import_counts_once_the_module_is_imported(tmp_pat
     assert closure_of(tmp_path, files).sha256 != found.sha256
 
 
+@pytest.mark.parametrize(
+    "made", ["@enter\ndef hidden(): return 1\n", "hidden = enter(1)\n", "@enter('h')\nclass H: a = 1\n"]
+)
+def test_what_may_enter_itself_in_a_registry_counts_once_its_module_is_imported(made: str, tmp_path: Path) -> None:
+    files = deciding("import market.kinds\nfrom market.registry import ENTERED as f\n")
+    files["market/registry.py"] = "ENTERED = []\ndef enter(it):\n    ENTERED.append(it)\n    return it\n"
+    files["market/kinds.py"] = f"from market.registry import enter\n{made}def idle(): return 1\n"
+    before = closure_of(tmp_path, files)
+    assert "idle" not in before.definitions["market/kinds.py"]
+    files["market/kinds.py"] = files["market/kinds.py"].replace("1", "2", 1)
+    assert closure_of(tmp_path, files).sha256 != before.sha256
+
+
 def test_a_kind_counts_whole_for_its_own_versions_alone(tmp_path: Path) -> None:
     files = {"models/kinds/lstm.py": "KIND = 1\ndef unused(): ...\n", "models/kinds/gru.py": "KIND = 2\n"}
     tree = write(tmp_path, files)

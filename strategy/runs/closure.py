@@ -217,8 +217,8 @@ class _Walk:
                 continue
             self.entered.add(path)
             source = self.tree.module(path)
-            if EXECUTED in source.definitions:
-                self.waiting.append(Home(path, EXECUTED))
+            done = [EXECUTED] if EXECUTED in source.definitions else []
+            self.waiting += [Home(path, name) for name in (*done, *source.registered)]
             waiting += self.tree.packages_around(path)
             waiting += [file for each in source.imports for file in self._imported(source, each)]
 

@@ -88,6 +88,20 @@ class SourceModule:
         return name if name in self.definitions else self._inside.get(name)
 
     @cached_property
+    def registered(self) -> list[str]:
+        """Definitions that call our own code as they are made, a decorator say, which may enter them somewhere."""
+        return [
+            name for name, nodes in self.definitions.items() if any(self._calls_ours(_made_by(node)) for node in nodes)
+        ]
+
+    def _calls_ours(self, made_by: list[ast.expr]) -> bool:
+        roots = {inner.id for each in made_by for inner in ast.walk(each) if isinstance(inner, ast.Name)}
+        ours = (each for name, each in self.bindings.items() if name in roots)
+        return any(self.absolute(each.module).partition(".")[0] in PACKAGES for each in ours) or any(
+            name in self.definitions for name in roots
+        )
+
+    @cached_property
     def _inside(self) -> dict[str, str]:
         """Names that are defined by what a module does at import: in a branch, a loop, a ``try``."""
         nodes = (node for statement in self.definitions.get(EXECUTED, []) for node in ast.walk(statement))
@@ -192,6 +206,13 @@ class SourceTree:
         starred = (self.home(source.absolute(star), attribute) for star in source.stars)
         lazy = Home(path, "__getattr__") if "__getattr__" in source.definitions else None
         return next((home for home in starred if not home.foreign), lazy)
+
+
+def _made_by(node: ast.stmt) -> list[ast.expr]:
+    """What is called when a definition is made: its decorators, or the calls in what is assigned."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [decorator.func if isinstance(decorator, ast.Call) else decorator for decorator in node.decorator_list]
+    return [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
 
 
 def _dotted(path: str) -> str:
