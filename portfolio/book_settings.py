@@ -95,7 +95,7 @@ class BookSettings(Settings):
     cash_buffer : float
         Cash kept for trading costs, in [0, 1): a net exposure between 1 − ``cash_buffer`` and 1 is scaled down to it.
     short_threshold : float
-        For ``below_threshold``: the predicted return per session below which a name may be shorted.
+        For ``below_threshold``: the predicted return, over the label's horizon, below which a name may be shorted.
     volatility_sessions : int
         For ``inverse_volatility``: sessions of the trailing volatility, at least 2.
     hedge : str
@@ -133,7 +133,7 @@ class BookSettings(Settings):
     max_position: float | None = Field(default=None, gt=0, description="largest weight of a name, fraction of equity")
     cash_buffer: float = Field(default=0.01, ge=0, lt=1, description="equity kept in cash for trading costs")
     short_threshold: Later[float] = Field(
-        default=-0.005, description="predicted return of a session below which below_threshold shorts a name"
+        default=-0.005, description="predicted return over label.horizon below which below_threshold shorts a name"
     )
     volatility_sessions: Later[int] = Field(
         default=20, ge=2, description="sessions of the volatility that inverse_volatility sizes by"

@@ -40,7 +40,7 @@ def target_weights(
     Parameters
     ----------
     scores : DataFrame of float, shape (n_sessions, n_tickers)
-        Expected next-session return of the eligible names, known at the close of each session; NaN elsewhere.
+        Expected returns of the eligible names, known at the close of each session; NaN elsewhere.
     settings : BookSettings
         Builder, ``k``, legs and short rules.
     round_trip : float

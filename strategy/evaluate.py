@@ -117,10 +117,14 @@ def _notes(spec: StrategySpec, scores: pd.DataFrame, rank_ic: float) -> tuple[st
         f"Scores came without a model: row t is taken as known at the close of t and fills at {spec.execution.fill}; "
         "whether it was known then is the giver's word."
     ]
-    if abs(rank_ic) > SUSPICIOUS_IC:
+    horizon = spec.label.horizon
+    limit, returns = SUSPICIOUS_IC, "daily stock returns"
+    if horizon > 1:  # a signal that does not decay at all gains with the square root of the horizon
+        limit, returns = round(SUSPICIOUS_IC * horizon**0.5, 3), f"stock returns of {horizon} sessions"
+    if abs(rank_ic) > limit:
         notes.append(
-            f"A rank IC of {rank_ic:+.3f} is beyond {SUSPICIOUS_IC}: on daily stock returns that is a leak or a bad "
-            "print until proven otherwise."
+            f"A rank IC of {rank_ic:+.3f} is beyond {limit}: on {returns} that is a leak or a bad print until proven "
+            "otherwise."
         )
     if _reads_levels(spec.portfolio) and not ((scores < 0).any(axis=None) and (scores > 0).any(axis=None)):
         notes.append("All scores have one sign: a rule that compares them with zero means nothing here.")

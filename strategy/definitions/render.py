@@ -35,6 +35,13 @@ CONVENTIONS = """\
 """
 
 
+SLEEVES = """\
+- A label spans {horizon} sessions after its fill and a score is an expected return over as many. The book holds
+  {horizon} overlapping sleeves, one opened at each close and held for {horizon} sessions: each session's target is the
+  mean of the last {horizon}, before smoothing; the first {horizon} sessions open the book.
+"""
+
+
 def render_definition(spec: StrategySpec) -> str:
     """Render the strategy as Markdown that ends with a newline."""
     head = [
@@ -48,8 +55,9 @@ def render_definition(spec: StrategySpec) -> str:
     ]
     notice = ["Rendered from the spec by `quintile definition`; edit the spec, not this page.", ""]
     sections = [(name, attrgetter(name)(spec), numbers) for name, numbers in spec.sections().items()]
+    sleeves = "" if spec.label.horizon == 1 else SLEEVES.format(horizon=spec.label.horizon)
     tables = [line for section in sections for line in _table(*section)]
-    return "\n".join([*head, *notice, *tables, "## Conventions", "", CONVENTIONS])
+    return "\n".join([*head, *notice, *tables, "## Conventions", "", CONVENTIONS]) + sleeves
 
 
 def _table(name: str, settings: Settings, numbers: Mapping[str, object]) -> list[str]:

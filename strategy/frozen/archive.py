@@ -62,7 +62,7 @@ def figures(spec: StrategySpec, panel: Panel, recomputed: Recomputed) -> dict[st
     from backtests.statistics.metrics import performance_summary, sharpe_ratio
 
     net = performance_summary(recomputed.result.net_returns)
-    forward = forward_returns(panel, spec.execution).loc[recomputed.scores.index]
+    forward = forward_returns(panel, spec.execution, horizon=spec.label.horizon).loc[recomputed.scores.index]
     numbers = {
         "sharpe_net": net.sharpe,
         "sharpe_gross": sharpe_ratio(recomputed.result.gross_returns),

@@ -223,7 +223,7 @@ def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: Prog
             spec, training_data, folder=Path(temporary), identity={"panel": body["panel"]}, progress=progress
         )
     retrained = recompute(spec, bars, checkpoint, sectors=read_sectors(folder.path), progress=progress)
-    forward = forward_returns(bars, spec.execution).loc[expected["scores"].index]
+    forward = forward_returns(bars, spec.execution, horizon=spec.label.horizon).loc[expected["scores"].index]
     gap = (retrained.book.weights.loc[expected["weights"].index] - expected["weights"]).abs().sum(axis=1)
     return Retraining(
         rank_ic=float(information_coefficient(retrained.scores, forward).mean()),

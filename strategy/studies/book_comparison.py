@@ -258,7 +258,8 @@ def compare_books(
         If the run has not finished, its bars changed, or none of the books can be held.
     """
     folder.check_complete()
-    spec, signal = folder.spec, summarize_ic(folder.read_frame("ic")[MODEL])
+    spec = folder.spec
+    signal = summarize_ic(folder.read_frame("ic")[MODEL], horizon=spec.label.horizon)
     given = load_inputs(folder.request, holdout=spec.holdout) if inputs is None else inputs
     if given.panel.fingerprint() != folder.record["identity"]["panel"]:
         raise RunError(f"the bars of run {folder.run_id} have changed: run the strategy again on them")

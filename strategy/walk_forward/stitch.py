@@ -15,7 +15,7 @@ from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
 from market.returns import forward_returns
 from models.fold_splits import combinatorial_paths, group_blocks
-from signals.score_metrics import information_coefficient, summarize_ic
+from signals.score_metrics import ICSummary, information_coefficient, summarize_ic
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunFolder
 from strategy.walk_forward.fold_files import FoldFiles
@@ -81,7 +81,7 @@ def path_scores(
 def seed_row(folder: RunFolder, evaluation: Evaluation) -> dict[str, Any]:
     """A seed's line of the table."""
     net = evaluation.result.net_returns
-    return {"run": folder.run_id, **_signal(evaluation.signal.ic[MODEL]), **_performance(net)}
+    return {"run": folder.run_id, **_signal(evaluation.signal.summary(MODEL)), **_performance(net)}
 
 
 def fold_rows(
@@ -92,13 +92,15 @@ def fold_rows(
     A combinatorial split is part of several paths: it has a rank IC, and no Sharpe ratio of its own.
     """
     panel = evaluation.inputs.panel
-    forward = forward_returns(panel, folder.spec.execution)
+    horizon = evaluation.signal.horizon
+    forward = forward_returns(panel, folder.spec.execution, horizon=horizon)
     rows = []
     for fold in folds:
         files, judged = FoldFiles(folder.path, fold.number), fold.judged_sessions(panel.sessions)
         net = evaluation.result.net_returns.reindex(judged if settings.combinatorial is None else judged[:0])
         ic = information_coefficient(files.read_scores("scores"), forward.loc[judged])
-        rows.append({"seed": folder.spec.training.seed, **_fitted(files), **_signal(ic), **_performance(net)})
+        summary = summarize_ic(ic, horizon=horizon)
+        rows.append({"seed": folder.spec.training.seed, **_fitted(files), **_signal(summary), **_performance(net)})
     return rows
 
 
@@ -129,8 +131,7 @@ def _sharpe(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> float:
     )
 
 
-def _signal(ic: pd.Series) -> dict[str, float]:
-    summary = summarize_ic(ic)
+def _signal(summary: ICSummary) -> dict[str, float]:
     return {"rank_ic": summary.mean, "rank_ic_standard_error": summary.standard_error}
 
 
