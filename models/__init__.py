@@ -1,1 +1,5 @@
 """Rank-loss networks: windows, losses, training, prediction and checkpoints; the only package that imports torch."""
+
+from core.idle_threads import sleep_while_idle
+
+sleep_while_idle()  # before torch is loaded, which reads it then
