@@ -2,24 +2,13 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, StrictFloat, StrictInt, model_validator
+from pydantic import Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from core.settings import Later, Settings
+from portfolio.own_rules import check_rule
 
 __all__ = ["OPTIMIZED", "BookSettings", "OptimizerSettings", "RiskSettings"]
 
-Builder = Literal[
-    "quintile_long_short",
-    "filter_negative",
-    "bottom_k",
-    "confidence",
-    "index_hedged",
-    "long_only",
-    "mean_variance",
-    "mean_cvar",
-    "risk_parity",
-    "hrp",
-]
 OPTIMIZED = ("mean_variance", "mean_cvar", "risk_parity", "hrp")
 
 
@@ -75,7 +64,7 @@ class BookSettings(Settings):
         Rule that picks names: the top and bottom ``k`` alike; the same with shorts only where the score is low enough,
         or sized by a short rule; in proportion to the size of the score; the top ``k`` against a hedge; or alone.
         ``"mean_variance"``, ``"mean_cvar"``, ``"risk_parity"`` and ``"hrp"`` optimise the weights of the top and bottom
-        ``k``; with ``short = 0`` of the top ``k`` alone.
+        ``k``; with ``short = 0`` of the top ``k`` alone. Any other is the name of a rule of your own, ``book_rule``.
     k : float or int
         Names a side: a fraction of the session's scored names in (0, 0.5], such as 1 ÷ the number of quantiles, or a
         count of at least 1.
@@ -117,7 +106,7 @@ class BookSettings(Settings):
     {'long': 1.0, 'short': 0.0}
     """
 
-    builder: Builder = Field(default="quintile_long_short", description="how scores become target weights")
+    builder: str = Field(default="quintile_long_short", description="how scores become target weights")
     k: StrictInt | StrictFloat = Field(
         default=0.2, description="names a side, as a fraction of the scored universe or a count"
     )
@@ -187,6 +176,11 @@ class BookSettings(Settings):
         optimized = self.optimizer.window + 1 if self.is_optimized else 0
         needs_beta = self.neutral == "beta" or (self.is_optimized and self.optimizer.beta_limit is not None)
         return max(sized, optimized, self.beta_sessions + 1 if needs_beta else 0)
+
+    @field_validator("builder")
+    @classmethod
+    def _check_builder(cls, name: str) -> str:
+        return check_rule(name)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

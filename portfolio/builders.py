@@ -11,6 +11,7 @@ import pandas as pd
 
 from market.panel import aligned_frame
 from portfolio.book_settings import BookSettings
+from portfolio.own_rules import own_targets
 from portfolio.selection import Selection, select_sides
 
 __all__ = ["target_weights"]
@@ -61,8 +62,10 @@ def target_weights(
     Raises
     ------
     ValueError
-        If short names are to be sized by volatility and none is given.
+        If short names are to be sized by volatility and none is given, or a rule of the user's own breaks its word.
     """
+    if settings.builder not in BUILDERS:
+        return own_targets(settings.builder, scores, settings)
     selection = selection or select_sides(scores, settings.k)
     known = _Close(
         scores=scores.to_numpy(),

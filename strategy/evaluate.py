@@ -15,7 +15,7 @@ from market.inputs import Inputs
 from market.panel import Panel
 from portfolio.book_settings import BookSettings
 from signals.score_file import align_scores, read_scores
-from strategy.definitions.render import BOOK_RULES
+from strategy.definitions.render import rule_words
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.epilogue import Remarks, conclude
 from strategy.runs.context import RunContext
@@ -80,7 +80,7 @@ def scores_spec(spec: StrategySpec, name: str) -> StrategySpec:
     fields = {
         "name": SCORES_BOOK,
         "title": f"Given scores: {name}"[:120],
-        "summary": BOOK_RULES[spec.portfolio.builder],
+        "summary": rule_words(spec.portfolio.builder),
     }
     return spec.model_copy(update=fields)
 

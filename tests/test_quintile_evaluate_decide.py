@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from market.request import BarsRequest
 from market.sources import load_bars
 from market.synthetic import SyntheticMarket
 from models.checkpoint import load_checkpoint
-from portfolio.book_settings import Builder
+from portfolio.own_rules import SHIPPED_RULES
 from signals.score_file import align_scores, read_scores
 from signals.score_metrics import information_coefficient
 from strategy.definitions.render import BOOK_RULES
@@ -101,7 +100,7 @@ def test_a_report_tells_the_rule_of_the_builder_whatever_the_strategy_is_called(
 
 
 def test_every_builder_has_a_rule_in_words() -> None:
-    assert set(BOOK_RULES) == set(get_args(Builder))
+    assert set(BOOK_RULES) == set(SHIPPED_RULES)
 
 
 def test_an_evaluation_leaves_no_trace_of_its_staging(judged: Run) -> None:

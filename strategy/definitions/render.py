@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from operator import attrgetter
 
 from core.settings import Settings
+from portfolio.own_rules import own_rule_words
 from strategy.definitions.spec import StrategySpec
 
-__all__ = ["BOOK_RULES", "CONVENTIONS", "render_definition"]
+__all__ = ["BOOK_RULES", "CONVENTIONS", "render_definition", "rule_words"]
 
 BOOK_RULES: Mapping[str, str] = {
     "filter_negative": "Long the top k; short those of the bottom k whose expected return passes the short filter.",
@@ -40,6 +41,11 @@ SLEEVES = """\
   {horizon} overlapping sleeves, one opened at each close and held for {horizon} sessions: each session's target is the
   mean of the last {horizon}, before smoothing; the first {horizon} sessions open the book.
 """
+
+
+def rule_words(builder: str) -> str:
+    """What a book rule does, in one sentence; of a user's own, what its user wrote."""
+    return BOOK_RULES[builder] if builder in BOOK_RULES else own_rule_words(builder)
 
 
 def render_definition(spec: StrategySpec) -> str:

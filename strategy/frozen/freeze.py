@@ -27,6 +27,7 @@ from market.request import BarsRequest
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.model_kinds import is_own
 from models.threads import threads
+from portfolio.own_rules import SHIPPED_RULES
 from signals.features.feature_sets import SHIPPED_SETS
 from strategy.definitions.render import CONVENTIONS
 from strategy.definitions.spec import StrategySpec, override, shipped_strategies
@@ -150,6 +151,9 @@ def _check_run(run: RunFolder, version: Version) -> None:
             run.spec.features.set not in SHIPPED_SETS
         ),
         "its model is your own, and a version holds Quintile's sources only": is_own(run.spec.model.kind),
+        "its book rule is your own, and a version holds Quintile's sources only": (
+            run.spec.portfolio.builder not in SHIPPED_RULES
+        ),
     }
     for reason, holds in reasons.items():
         if holds:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.user_file import run_user_file
 from models.model_kinds import own_sources as own_models
+from portfolio.own_rules import own_sources as own_rules
 from signals.features.user_features import register_features_of
 
 __all__ = ["load_models", "load_user_file"]
@@ -18,9 +19,10 @@ def load_models(path: str | Path) -> None:
         If there is no such file, it fails, or it registers none.
     """
     load_user_file(path)
-    if not own_models():
+    if not (own_models() or own_rules()):
         raise ValueError(
-            f"{Path(path).name} holds no model: decorate a class with @qt.model or a rule with @qt.book_rule"
+            f"{Path(path).name} holds no model and no book rule: decorate a class with @qt.model, or a function with "
+            "@qt.book_rule"
         )
 
 

@@ -32,13 +32,14 @@ LIBRARIES = ("numpy", "pandas", "scipy", "torch", "vectorbt", "pyarrow", "scikit
 def code_fingerprint() -> str:
     """The sha256 of all code that decides the numbers of a run, by what it says, in hexadecimal.
 
-    A comment, a docstring or another formatting leaves it as it is. The sources of features and models that a user
-    registered in this process are part of it.
+    A comment, a docstring or another formatting leaves it as it is. The sources of features, models and book rules
+    that a user registered in this process are part of it.
     """
     from models.model_kinds import own_sources as own_models
+    from portfolio.own_rules import own_sources as own_rules
     from signals.features.feature_sets import own_sources as own_features
 
-    return closure_hash({**run_closure().modules, **own_features(), **own_models()})
+    return closure_hash({**run_closure().modules, **own_features(), **own_models(), **own_rules()})
 
 
 def commit() -> str | None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.evaluation import Evaluation
 from backtests.report.run_provenance import Fingerprints, Provenance, Span, Spans, TrainingReport
-from strategy.definitions.render import BOOK_RULES
+from strategy.definitions.render import rule_words
 from strategy.runs.provenance import commit
 from strategy.runs.store import RunFolder
 
@@ -53,7 +53,7 @@ def provenance_of(
             spec=identity["spec"], panel=identity["panel"], code=identity["code"], commit=commit() or ""
         ),
         command=folder.record["command"],
-        rules={name: BOOK_RULES[book.builder] for name, book in evaluation.rules.books.items()},
+        rules={name: rule_words(book.builder) for name, book in evaluation.rules.books.items()},
         training=None if checkpoint is None else _training(checkpoint),
         gates=spec.gates,
         notes=notes,
