@@ -46,9 +46,16 @@ bench: $(READY) ## Measure every workload, with peers, and write benchmarks/READ
 definition: $(READY) ## Render STRATEGY_DEFINITION.md from the newest version of the default strategy
 	$(BIN)/quintile versions --quiet --definition STRATEGY_DEFINITION.md
 
-freeze-shipped: $(READY) ## Train on the built-in market and freeze the shipped version: make freeze-shipped VERSION=1.0.0
+# A version names its strategy and its number: make freeze-shipped FILTER_NEGATIVE=1.1.0 QUINTILE_LONG_SHORT=1.0.0
+freeze-shipped: $(READY) ## Train on the built-in market and freeze both shipped strategies; takes their two numbers
+	@test -n "$(FILTER_NEGATIVE)" -a -n "$(QUINTILE_LONG_SHORT)" || \
+		{ echo "which numbers? make freeze-shipped FILTER_NEGATIVE=1.1.0 QUINTILE_LONG_SHORT=1.0.0"; exit 1; }
 	$(BIN)/quintile run filter_negative --out runs
-	$(BIN)/quintile freeze latest --as filter_negative@$(VERSION) --out runs
+	$(BIN)/quintile freeze latest --as filter_negative@$(FILTER_NEGATIVE) --out runs
+	$(BIN)/quintile run quintile_long_short --out runs
+	$(BIN)/quintile freeze latest --as quintile_long_short@$(QUINTILE_LONG_SHORT) --out runs
+	$(BIN)/quintile verify filter_negative@$(FILTER_NEGATIVE)
+	$(BIN)/quintile verify quintile_long_short@$(QUINTILE_LONG_SHORT)
 	$(MAKE) definition
 
 clean: ## Remove .venv and caches; runs stay

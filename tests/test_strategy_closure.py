@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models import model_kinds
+from signals.features import feature_sets
 from strategy.frozen.replay import replay
 from strategy.frozen.versions import VersionFolder
 from strategy.runs.closure import ROOT, RUN, Closure, decides, frozen_closure, run_closure, source_hash
@@ -111,11 +113,14 @@ def test_a_package_that_passes_names_on_is_looked_through(tmp_path: Path) -> Non
         "class f(Base): ...\nfrom market.chosen import g as Base\n",
         "@g\ndef f(): ...\nfrom market.chosen import g\n",
         "import market.lazy\nf = market.lazy.anything\n",
+        "from market.lazy import anything as f\n",
+        "from market.starred import g as f\n",
     ],
 )
 def test_every_way_to_name_a_definition_is_followed(source: str, tmp_path: Path) -> None:
     lazy = "from market import chosen\ndef __getattr__(name): return getattr(chosen, name)\n"
     files = {**deciding(source), "market/chosen.py": "def g(): return 1\n", "market/lazy.py": lazy}
+    files["market/starred.py"] = "from os import *\nfrom market.chosen import *\n"
     before = closure_of(tmp_path, files)
     after = closure_of(tmp_path, {**files, "market/chosen.py": "def g(): return 2\n"})
     assert before.modules["market/chosen.py"] != after.modules["market/chosen.py"]
@@ -158,6 +163,7 @@ def f(x, y=0.5, *, word="w"):
         return z + 7
 
     if x < LIMIT and word:
+        print(description="told")
         return mean([inner(x), y]), Settings, FACTORS
     return [x for x in range(9)]
 
@@ -172,6 +178,7 @@ SAME = {
     "no docstring": ('    """Say."""\n', ""),
     "a docstring that was all": ('    """Rule."""\n        pass', "    pass"),
     "an attribute's docstring": ('    """Attribute."""\n', ""),
+    "a pass beside a docstring": ('"""Rule."""\n        pass', '"""Rule."""'),
     "line breaks": ("mean([inner(x), y]), Settings", "mean(\n            [inner(x), y],\n        ), Settings"),
     "brackets and quotes": ("x < LIMIT and word", "((x < LIMIT) and word)"),
     "how a number is written": ("y=0.5", "y=5e-1"),
@@ -207,6 +214,7 @@ OTHER = {
     "where a name is from": ("from numpy import mean", "from scipy.stats import mean"),
     "a name that shadows a builtin": ("def unreached", "def range(n): ...\n\n\ndef unreached"),
     "a text that is no description": ('description="how deep"', 'title="how deep"'),
+    "a description that is no setting's": ('description="told"', 'description="said"'),
     "whose Field it is": ("from pydantic import BaseModel, Field", "from market.own import BaseModel, Field"),
     "a statement": ("    return [x for x", '    print("w")\n    return [x for x'),
 }
@@ -249,6 +257,20 @@ def test_what_a_module_does_at_import_counts_once_the_module_is_imported(tmp_pat
     assert set(found.definitions["market/entered.py"]) == {EXECUTED, "KNOWN"}
     files["market/entered.py"] = files["market/entered.py"].replace("1", "2")
     assert closure_of(tmp_path, files).sha256 != found.sha256
+
+
+@pytest.mark.parametrize("entered", ["market/__init__.py", "market/late/__init__.py", "market/late/module.py"])
+def test_packages_are_imported_with_their_modules_wherever_the_import_stands(entered: str, tmp_path: Path) -> None:
+    files = deciding("def f():\n    import market.late.module\n")
+    assert entered not in closure_of(tmp_path, {**files, "market/late/module.py": ""}).modules
+    files |= {"market/late/module.py": "", entered: "print(1)\n"}
+    assert closure_of(tmp_path, files).definitions[entered].keys() == {EXECUTED}
+
+
+def test_each_of_several_sources_of_a_name_counts(tmp_path: Path) -> None:
+    source = "try:\n    from market.fast import g as f\nexcept ImportError:\n    from market.slow import g as f\n"
+    files = {**deciding(source), "market/fast.py": "g = 1\n", "market/slow.py": "g = 2\n"}
+    assert {"market/fast.py", "market/slow.py"} <= closure_of(tmp_path, files).modules.keys()
 
 
 @pytest.mark.parametrize(
@@ -295,7 +317,14 @@ def test_a_frozen_decision_reaches_part_of_what_a_run_does(ours: SourceTree) -> 
         assert names.items() <= run.definitions[path].items(), path
     assert "learn" in run.definitions["strategy/learning/learn.py"]
     assert "learn" not in frozen.definitions["strategy/learning/learn.py"]
-    assert run.sha256 == run_closure().sha256 == code_fingerprint()
+
+
+def test_the_code_of_a_run_is_its_closure_and_what_a_user_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_sets, "_sources", {})
+    monkeypatch.setattr(model_kinds, "_own", {})
+    assert code_fingerprint() == run_closure().sha256
+    monkeypatch.setattr(feature_sets, "_sources", {"mine": {"mine/a": "0" * 64}})
+    assert code_fingerprint() != run_closure().sha256
 
 
 def test_what_draws_prints_or_records_is_outside(ours: SourceTree) -> None:

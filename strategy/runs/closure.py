@@ -253,9 +253,7 @@ class _Walk:
         """An import inside a definition: what it names is needed, a module only once a name is taken from it."""
         for path in self._imported(source, each):
             self._import(path)
-        if each.attribute == "*":
-            self._reach(self.tree.home(source.absolute(each.module), None))
-        elif each.attribute is not None:
+        if each.attribute not in (None, "*"):
             self._reach(self.tree.bound(source, each))
 
     def _starred(self, source: SourceModule, name: str) -> Home | None:
