@@ -109,6 +109,7 @@ def test_a_package_that_passes_names_on_is_looked_through(tmp_path: Path) -> Non
         "from market import chosen\nf = getattr(chosen, 'g')\n",
         "def f():\n    from market import chosen\n    return chosen\n",
         "try:\n    from market.chosen import g as f\nexcept ImportError:\n    f = None\n",
+        "try:\n    import market.chosen as c\nexcept ImportError:\n    c = None\ndef f(): return c.g()\n",
         "def f(x: 'g') -> None: ...\nfrom market.chosen import g\n",
         "class f(Base): ...\nfrom market.chosen import g as Base\n",
         "@g\ndef f(): ...\nfrom market.chosen import g\n",
@@ -267,6 +268,12 @@ def test_packages_are_imported_with_their_modules_wherever_the_import_stands(ent
     assert closure_of(tmp_path, files).definitions[entered].keys() == {EXECUTED}
 
 
+def test_a_name_that_is_defined_in_a_branch_leads_there(tmp_path: Path) -> None:
+    files = deciding("import market.branched as b\ndef f(): return b.g()\n")
+    files["market/branched.py"] = "if 1:\n    def g(): ...\ndef idle(): ...\n"
+    assert closure_of(tmp_path, files).definitions["market/branched.py"].keys() == {EXECUTED}
+
+
 def test_each_of_several_sources_of_a_name_counts(tmp_path: Path) -> None:
     source = "try:\n    from market.fast import g as f\nexcept ImportError:\n    from market.slow import g as f\n"
     files = {**deciding(source), "market/fast.py": "g = 1\n", "market/slow.py": "g = 2\n"}
@@ -287,7 +294,10 @@ def test_what_may_enter_itself_in_a_registry_counts_once_its_module_is_imported(
 
 
 def test_a_kind_counts_whole_for_its_own_versions_alone(tmp_path: Path) -> None:
-    files = {"models/kinds/lstm.py": "KIND = 1\ndef unused(): ...\n", "models/kinds/gru.py": "KIND = 2\n"}
+    files = {
+        "models/kinds/lstm.py": "__all__ = ['KIND']\nKIND = 1\ndef unused(): ...\n",
+        "models/kinds/gru.py": "KIND = 2\n",
+    }
     tree = write(tmp_path, files)
     lstm, gru = frozen_closure("lstm", tree=tree), frozen_closure("gru", tree=tree)
     assert set(lstm.definitions["models/kinds/lstm.py"]) == {"KIND", "unused"}
