@@ -65,8 +65,15 @@ def source_sha256(written: Any, *, what: str) -> str:
         If there is no source.
     """
     try:
-        path = Path(inspect.getsourcefile(written) or "")
-        source = path.read_bytes() if path.is_file() else inspect.getsource(written).encode()
+        source = _source(written)
     except (OSError, TypeError) as error:
         raise ValueError(f"{what} has no source: write it into a file") from error
     return hashlib.sha256(source.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def _source(written: Any) -> bytes:
+    """Source of the file, or of what was typed: a typed class is the functions that it holds."""
+    pieces = [each for each in vars(written).values() if inspect.isfunction(each)] if isinstance(written, type) else []
+    pieces = pieces or [written]
+    path = Path(inspect.getsourcefile(pieces[0]) or "")
+    return path.read_bytes() if path.is_file() else "".join(map(inspect.getsource, pieces)).encode()

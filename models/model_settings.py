@@ -29,6 +29,13 @@ class KindSettings(Settings):
     A lookback counts the decision's own session. A name is scored where every feature of all ``lookback`` sessions is
     known, whatever part of that window the kind reads, so that kinds of one lookback are judged on the same names.
 
+    Parameters
+    ----------
+    kind : str
+        Its name in ``[model]``.
+    lookback : int
+        Sessions of a window.
+
     Attributes
     ----------
     learns_by_epochs : bool

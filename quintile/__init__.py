@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from models.own_models import model
     from portfolio.book_settings import BookSettings, RiskSettings
     from portfolio.costs import Costs
+    from portfolio.own_rules import book_rule
     from portfolio.rules import TradingRules
     from quintile.bar_frames import features, load_bars, load_inputs
     from quintile.frozen_version import FrozenVersion, freeze, load_version
@@ -64,6 +65,7 @@ __all__ = [
     "WalkForward",
     "__version__",
     "backtest",
+    "book_rule",
     "choose_universe",
     "compare_books",
     "decide",
@@ -102,6 +104,7 @@ _HOMES = {
     "models.own_models": "model",
     "portfolio.book_settings": "BookSettings RiskSettings",
     "portfolio.costs": "Costs",
+    "portfolio.own_rules": "book_rule",
     "portfolio.rules": "TradingRules",
     "quintile.bar_frames": "features load_bars load_inputs",
     "quintile.frozen_version": "FrozenVersion freeze load_version",

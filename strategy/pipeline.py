@@ -14,7 +14,14 @@ from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import conclude
 from strategy.learning.decide import decide, decided_book
 from strategy.learning.explain import explain
-from strategy.learning.learn import learn, prepare_training_data, ridge_baseline, scores_of, test_sessions
+from strategy.learning.learn import (
+    kept_model_features,
+    learn,
+    prepare_training_data,
+    ridge_baseline,
+    scores_of,
+    test_sessions,
+)
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, identity_of
@@ -71,7 +78,8 @@ def run(
     inputs, progress = Inputs.of(bars), context.progress
     scratch = Scratch(folder=context.store.root, above=half_of_memory() if memory is None else memory)
     # before the run has a folder: bars that cannot carry the strategy leave none behind
-    training_data = prepare_training_data(spec, inputs.panel, scratch=scratch)
+    features = kept_model_features(spec, inputs.panel)
+    training_data = prepare_training_data(spec, inputs.panel, features=features, scratch=scratch)
     folder = _open_folder(spec, inputs.panel, context)
     with folder.locked():
         identity = folder.record["identity"]
@@ -86,7 +94,7 @@ def run(
             progress=progress,
         )
         read = explain(checkpoint, training_data.windows, sessions=tested, progress=progress)
-        ridge = {"ridge": ridge_baseline(training_data)}
+        ridge = {} if spec.model.kind == "ridge" else {"ridge": ridge_baseline(training_data)}
         evaluation = evaluate_scores(spec.rules, inputs, scores=scores, baselines=ridge, model=read, progress=progress)
         return conclude(context.store, folder, evaluation, checkpoint=checkpoint)
 

@@ -18,7 +18,7 @@ from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.learning.decide import frozen_windows
 from strategy.learning.explain import explain
-from strategy.learning.learn import LEARNED, scores_of, test_sessions
+from strategy.learning.learn import LEARNED, kept_model_features, scores_of, test_sessions
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, RunStore
@@ -159,7 +159,8 @@ def _evaluated(
     spec: StrategySpec, inputs: Inputs, checkpoint: Checkpoint, context: RunContext, device: str
 ) -> Evaluation:
     tested, progress = test_sessions(inputs.panel, checkpoint), context.progress
-    windows = frozen_windows(spec, inputs.panel, checkpoint)
+    features = kept_model_features(spec, inputs.panel)
+    windows = frozen_windows(spec, inputs.panel, checkpoint, features=features)
     scores = scores_of(
         checkpoint, windows, sessions=tested, scoring=spec.model.scored, device=device, progress=progress
     )

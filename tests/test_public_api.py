@@ -38,6 +38,7 @@ SIGNATURES = {
     "TradingRules": "*, name='book', portfolio, risk, execution, costs, companions, horizon=1",
     "WalkForward": "*, study, folders, strategy",
     "backtest": "weights, bars, *, costs=None, execution=None, capital=1000000.0",
+    "book_rule": "name",
     "choose_universe": "panel, universe",
     "compare_books": "run, bars=None, *, optimised=False, quiet=False",
     "decide": "run, bars, *, holdings=None, equity=None, as_of=None",

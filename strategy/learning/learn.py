@@ -29,7 +29,7 @@ from models.sample_splits import Split, resolve_split
 from models.scratch import Scratch
 from models.spans import usable_rows
 from models.windows import Windows, build_windows, fit_scaler
-from signals.features import compute_features, fill_gaps
+from signals.features import compute_features, fill_gaps, kept_features
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.provenance import code_fingerprint, commit
 
@@ -37,6 +37,7 @@ __all__ = [
     "LEARNED",
     "TrainingData",
     "learn",
+    "kept_model_features",
     "learn_ridge",
     "model_features",
     "own_checkpoint",
@@ -81,10 +82,37 @@ def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFram
     return fill_gaps(compute_features(panel, spec.features.set), panel, limit=spec.features.gap_limit)
 
 
+def kept_model_features(
+    spec: StrategySpec, panel: Panel, *, until: pd.Timestamp | None = None
+) -> Mapping[str, pd.DataFrame]:
+    """The features of ``model_features``, bit for bit, read from the cache beside the data or left there.
+
+    For the bars of runs, walks and decisions, which are met again; not for made-up ones.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Its feature set and gaps decide.
+    panel : Panel
+        Bars.
+    until : Timestamp, optional
+        The features of ``panel.until(until)``, as ``signals.features.kept_features`` has them.
+
+    Raises
+    ------
+    RunError
+        If the bars reach into the spec's sealed hold-out.
+    """
+    refuse_sealed(panel, spec.holdout)
+    features = kept_features(panel, spec.features.set, until=until)
+    return fill_gaps(features, panel if until is None else panel.until(until), limit=spec.features.gap_limit)
+
+
 def prepare_training_data(
     spec: StrategySpec,
     panel: Panel,
     *,
+    features: Mapping[str, pd.DataFrame] | None = None,
     split: Split | None = None,
     barred: tuple[slice, ...] = (),
     scratch: Scratch | None = None,
@@ -97,6 +125,8 @@ def prepare_training_data(
         Features, execution and lookback decide; the split does where none is given.
     panel : Panel
         Bars with their universe.
+    features : mapping of str to DataFrame, optional
+        Those of ``model_features``, where they are at hand.
     split : Split, optional
         Purged rows of another split than the spec's.
     barred : tuple of slice
@@ -110,7 +140,7 @@ def prepare_training_data(
         If the bars hold too few names or sessions, or a span has no session that can be used.
     """
     _check_size(spec, panel)
-    features = model_features(spec, panel)
+    features = model_features(spec, panel) if features is None else features
     horizon, eligible = spec.label.horizon, tradable(panel)
     forward = _without(forward_returns(panel, spec.execution, horizon=horizon), barred, np.nan)
     labels = _without(learned_labels(panel, spec.execution, spec.label, eligible=eligible), barred, np.nan)

@@ -9,7 +9,14 @@ from core.files import write_json
 from core.progress import ProgressCallback
 from market.panel import Panel
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.learn import TrainingData, learn, learn_ridge, prepare_training_data, scores_of
+from strategy.learning.learn import (
+    TrainingData,
+    kept_model_features,
+    learn,
+    learn_ridge,
+    prepare_training_data,
+    scores_of,
+)
 from strategy.runs.store import RunFolder
 from strategy.walk_forward.fold_files import FoldFiles
 from strategy.walk_forward.plan import Fold, plan_folds
@@ -41,7 +48,8 @@ def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: Progress
     fold = plan_folds(spec, panel.sessions, settings)[number - 1]
     files = FoldFiles(folder.path, number)
     seen = panel.until(panel.sessions[fold.last])
-    training_data = prepare_training_data(spec, seen, split=fold.split, barred=fold.barred)
+    features = kept_model_features(spec, panel, until=seen.sessions[-1])
+    training_data = prepare_training_data(spec, seen, features=features, split=fold.split, barred=fold.barred)
     sessions = fold.judged_sessions(seen.sessions)
     if settings.learner == "ridge":
         model, scores = learn_ridge(training_data)

@@ -1,0 +1,249 @@
+"""Every kind of model keeps the same laws: its seed decides, the past alone is read, a checkpoint gives it back."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from core.errors import CheckpointError, MissingExtraError, RunError
+from models.calibrate import Calibration
+from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.estimators.ridge_regression import fit_ridge, ridge_scores
+from models.estimators.samples import samples_of
+from models.kinds.lightgbm import LightgbmSettings
+from models.model import FitContext, ScoreContext
+from models.model_kinds import Kind, kind_of, known_kinds, make_model, register, settings_of
+from models.model_settings import KindSettings, ModelSettings
+from models.networks.network_model import NetworkModel
+from models.threads import threads
+from tests.oracles.planted import planted_windows, small_settings
+
+KINDS = {
+    "lstm": {"hidden": 8, "layers": 2, "dropout": 0.3},
+    "gru": {"hidden": 8, "layers": 1},
+    "ridge": {},
+    "lightgbm": {"trees": 30, "min_leaf": 20, "leaves": 7},
+    "window": {},
+}
+
+
+class WindowNetwork(torch.nn.Module):
+    """A network that reads windows: the mean of the window through one layer."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(n_features, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head(x.mean(dim=0)).squeeze(1)
+        return scores
+
+
+class WindowSettings(KindSettings):
+    learns_by_epochs = True
+
+    kind: str = "window"
+
+
+@pytest.fixture(autouse=True)
+def window_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.model_kinds._own", {})
+    register(
+        "window",
+        Kind(settings=WindowSettings, model=NetworkModel, network=lambda n_features, _: WindowNetwork(n_features)),
+    )
+
+
+def settings_for(kind: str, **changes) -> ModelSettings:
+    base = small_settings()
+    model = settings_of({"kind": kind, "lookback": 6, **KINDS[kind], **changes})
+    training = base.training if model.learns_by_epochs else type(base.training)()
+    return base.model_copy(update={"model": model, "training": training})
+
+
+def fitted(kind: str, windows, split, **changes):
+    return make_model(settings_for(kind, **changes)).fit(windows, split, context=FitContext(device="cpu"))
+
+
+def same(a, b) -> bool:
+    one, other = a.stored(), b.stored()
+    tensors = one.tensors.keys() == other.tensors.keys() and all(
+        torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors
+    )
+    return tensors and json.dumps(one.record) == json.dumps(other.record)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_seed_gives_the_same_bits_on_any_number_of_threads(kind):
+    windows, split = planted_windows()
+    sessions = windows.sessions[split.test]
+    with threads(1):
+        one = fitted(kind, windows, split)
+        scores = one.scores(windows, sessions)
+    with threads(2):
+        two = fitted(kind, windows, split)
+        again = two.scores(windows, sessions)
+    assert same(one, two)
+    pd.testing.assert_frame_equal(scores, again, check_exact=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_fitted_depends_on_test_rows(kind):
+    windows, split = planted_windows()
+    x, y = windows.x.clone(), windows.y.clone()
+    x[split.test], y[split.test] = 9.0, -9.0
+    assert same(fitted(kind, windows, split), fitted(kind, replace(windows, x=x, y=y), split))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_session_is_scored_from_its_own_past_alone(kind):
+    windows, split = planted_windows()
+    model = fitted(kind, windows, split)
+    whole = model.scores(windows, windows.sessions[90:])
+    x = windows.x.clone()
+    x[101:] = torch.randn(x[101:].shape)
+    early = model.scores(replace(windows, x=x), windows.sessions[90:101])
+    pd.testing.assert_frame_equal(early, whole.iloc[:11], check_exact=True)
+    alone = model.scores(windows, windows.sessions[[100]])
+    np.testing.assert_array_equal(alone.to_numpy(), whole.iloc[[10]].to_numpy())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_without_a_window_are_not_scored(kind):
+    windows, split = planted_windows()
+    mask = windows.mask.clone()
+    mask[110, 3] = False
+    scores = fitted(kind, windows, split).scores(replace(windows, mask=mask), windows.sessions[105:])
+    assert np.isnan(scores.iloc[5, 3])
+    assert scores.notna().to_numpy().sum() == scores.size - 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_gives_back_the_bits(kind, tmp_path):
+    windows, split = planted_windows()
+    model = fitted(kind, windows, split)
+    calibration = Calibration(level=0.0, level_se=0.1, slope=1.0, slope_se=0.1, measured_slope=1.0, n_sessions=9)
+    save_checkpoint(tmp_path / "model", Checkpoint(model=model, calibration=calibration))
+    loaded = load_checkpoint(tmp_path / "model").model
+    assert same(model, loaded)
+    assert loaded.card == model.card
+    pd.testing.assert_frame_equal(
+        loaded.scores(windows, windows.sessions[90:]), model.scores(windows, windows.sessions[90:]), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_finds_what_is_planted(kind):
+    windows, split = planted_windows(n_sessions=200, n_tickers=30)
+    model = fitted(kind, windows, split)
+    assert model.card.validation_ic > 0.15
+    assert model.card.kind == kind
+    assert model.card.n_parameters > 0
+    asked = model.window_scores()
+    x = windows.x[150 - 5 : 151]
+    scores = model.scores(windows, windows.sessions[[150]])
+    found = asked.score(x).detach().double().numpy()
+    np.testing.assert_allclose(found, scores.to_numpy()[0], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_a_recurrent_network_is_carried_through_quarters(kind):
+    windows, split = planted_windows(n_sessions=190)
+    model = fitted(kind, windows, split, layers=1)
+    sessions = windows.sessions[130:140]
+    carried = model.scores(windows, sessions, context=ScoreContext(scoring="long"))
+    network = model.trained.network(torch.device("cpu"))
+    with torch.no_grad():
+        unrolled = network(windows.x[130 - 6 : 140])[6:]
+    np.testing.assert_allclose(carried.to_numpy(), unrolled.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_ridge_is_the_baseline_that_others_are_held_against():
+    windows, split = planted_windows()
+    model = fitted("ridge", windows, split)
+    baseline = fit_ridge(windows, split)
+    np.testing.assert_array_equal(model.stored().tensors["coefficients"].numpy(), baseline.coefficients)
+    assert dict(model.card.facts)["Penalty"] == f"{baseline.penalty:g}"
+    wanted = ridge_scores(baseline, windows).iloc[90:]
+    found = model.scores(windows, windows.sessions[90:])
+    np.testing.assert_allclose(found.to_numpy(), wanted.where(windows.mask[90:].numpy()).to_numpy(), rtol=1e-12)
+
+
+def test_boosted_trees_keep_the_number_that_validation_asks_for():
+    windows, split = planted_windows()
+    model = fitted("lightgbm", windows, split, trees=40, patience=3)
+    kept = int(dict(model.card.facts)["Trees"])
+    assert 1 <= kept < 40
+    one = fitted("lightgbm", windows, split, trees=kept, patience=3)
+    assert one.card.validation_ic == model.card.validation_ic
+
+
+def test_samples_compare_the_names_of_one_session():
+    windows, split = planted_windows()
+    samples = samples_of(windows, split.train, span="training", target="rank")
+    n_names = windows.y.shape[1]
+    first = samples.y[:n_names]
+    order = windows.y[windows.lookback - 1].numpy().argsort().argsort()
+    assert first.mean() == pytest.approx(0.0)
+    assert first.std() == pytest.approx(1.0)
+    np.testing.assert_array_equal(first.argsort().argsort(), order)
+
+
+def test_a_window_network_never_unrolls():
+    """Long training would give it other windows; its epoch is that of exact training."""
+    windows, split = planted_windows()
+    settings = settings_for("window")
+    exact = settings.model_copy(update={"training": settings.training.model_copy(update={"mode": "exact"})})
+    context = FitContext(device="cpu")
+    long_mode, exact_mode = (make_model(s).fit(windows, split, context=context) for s in (settings, exact))
+    for name, tensor in long_mode.stored().tensors.items():
+        assert torch.equal(tensor, exact_mode.stored().tensors[name])
+
+
+def test_a_network_of_another_shape_is_refused_before_it_trains():
+    windows, split = planted_windows()
+    flat = Kind(settings=WindowSettings, model=NetworkModel, network=lambda n, _: torch.nn.Linear(n, 1))
+    register("window", flat)
+    with pytest.raises(RunError, match=r"gives scores of shape \(6, 3, 1\).*must be \(3,\)"):
+        fitted("window", windows, split)
+
+
+def test_settings_of_a_kind_refuse_the_keys_of_another():
+    assert known_kinds()[:4] == ["gru", "lightgbm", "lstm", "ridge"]
+    with pytest.raises(ValueError, match="hidden"):
+        settings_of({"kind": "ridge", "hidden": 8})
+    with pytest.raises(ValueError, match=r"kind must be one of gru, lightgbm, lstm, ridge, window, was 'forest'"):
+        settings_of({"kind": "forest"})
+    with pytest.raises(ValueError, match="must be positive"):
+        settings_of({"kind": "ridge", "penalties": [0.0]})
+    with pytest.raises(ValueError, match="is a kind of Quintile's own"):
+        register("ridge", kind_of("ridge"))
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    monkeypatch.delitem(sys.modules, "models.estimators.boosted_trees", raising=False)
+    with pytest.raises(MissingExtraError, match=r"pip install 'quintile\[lightgbm\]'"):
+        make_model(ModelSettings(model=LightgbmSettings()))
+
+
+def test_trees_that_cannot_be_read_are_refused(tmp_path):
+    windows, split = planted_windows()
+    model = fitted("lightgbm", windows, split)
+    calibration = Calibration(level=0.0, level_se=0.1, slope=1.0, slope_se=0.1, measured_slope=1.0, n_sessions=9)
+    broken = replace(model, tensors={"trees": torch.frombuffer(bytearray(b"no trees"), dtype=torch.uint8)})
+    save_checkpoint(tmp_path / "model", Checkpoint(model=broken, calibration=calibration))
+    with pytest.raises(CheckpointError, match="does not describe a checkpoint"):
+        load_checkpoint(tmp_path / "model")
+
+
+def test_naming_a_kind_imports_no_torch():
+    code = "import sys; from strategy.definitions.spec import load_spec, override; "
+    code += "override(load_spec(), ['model.kind=ridge']); print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
