@@ -28,6 +28,7 @@ from market.universe import survivorship
 from portfolio.book import Book
 from portfolio.book_settings import BookSettings
 from portfolio.optimizer import require_optimizer
+from portfolio.own_rules import SHIPPED_RULES
 from signals.score_metrics import summarize_ic
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunFolder, RunStore
@@ -162,7 +163,7 @@ class BookComparison:
 
 
 def book_lineup(spec: StrategySpec, *, optimised: bool = False) -> dict[str, BookSettings]:
-    """Every book of the comparison: a builder with its legs, all else as in the strategy's own book.
+    """Every book of the comparison: a builder with its legs, all else as in the strategy's own; a user's own rule last.
 
     Parameters
     ----------
@@ -177,12 +178,13 @@ def book_lineup(spec: StrategySpec, *, optimised: bool = False) -> dict[str, Boo
         If they are wanted and skfolio is not installed.
     """
     own, lineup = spec.portfolio.model_dump(), dict(LINEUP) | dict(OPTIMIZED_LINEUP if optimised else {})
+    if spec.portfolio.builder not in SHIPPED_RULES:
+        lineup[f"own rule {spec.portfolio.builder}"] = {key: own[key] for key in PLAIN}
     books = {}
     for name, changes in lineup.items():
         optimizer = own["optimizer"] | dict(changes.get("optimizer", {}))
         books[name] = BookSettings.model_validate(own | PLAIN | dict(changes) | {"optimizer": optimizer})
-    for book in books.values():
-        require_optimizer(book)
+        require_optimizer(books[name])
     return books
 
 
@@ -221,8 +223,7 @@ def score_books(
         progress("books", done, len(lineup), name)
         try:
             book = decide_book(spec.rules.with_book(settings), inputs.panel, scores, sectors=inputs.sectors)
-            result = run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs)
-            held[name] = (book, result)
+            held[name] = (book, run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs))
         except UnsupportedBookError as error:  # a book that needs borrowed cash or loses it all is a finding
             refused[name] = str(error)
     progress("books", len(lineup), len(lineup), "done")
