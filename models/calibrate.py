@@ -27,10 +27,10 @@ class Calibration:
     Parameters
     ----------
     level, level_se : float
-        a: mean over sessions of the universe's mean return, and its standard error (sessions taken as independent:
-        too small where labels overlap).
+        a: mean over sessions of the universe's mean return, and its standard error; sessions count as independent
+        where labels span one, else horizon − 1 lags are counted.
     slope, slope_se : float
-        b > 0: return per standard deviation of score, and its standard error clustered by session.
+        b > 0: return per standard deviation of score, and its standard error clustered by session, over as many lags.
     measured_slope : float
         What the regression gave. Where it is not positive, validation found no use for the scores: ``slope`` is then
         a thousandth of its standard error, which keeps their order but claims nothing.
@@ -74,7 +74,9 @@ class Calibration:
         return asdict(self)
 
 
-def fit_calibration(scores: pd.DataFrame, *, forward: pd.DataFrame, universe_returns: pd.Series) -> Calibration:
+def fit_calibration(
+    scores: pd.DataFrame, *, forward: pd.DataFrame, universe_returns: pd.Series, horizon: int = 1
+) -> Calibration:
     """Calibrate raw scores to expected returns.
 
     Parameters
@@ -85,6 +87,8 @@ def fit_calibration(scores: pd.DataFrame, *, forward: pd.DataFrame, universe_ret
         Forward returns on the same axes; NaN where unknown.
     universe_returns : Series of float
         Mean forward return of the universe in each session of training and validation; NaN is left out.
+    horizon : int
+        Sessions that each forward return spans.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def fit_calibration(scores: pd.DataFrame, *, forward: pd.DataFrame, universe_ret
     if not (scores.index.equals(forward.index) and scores.columns.equals(forward.columns)):
         raise DataError("scores and forward differ in sessions or tickers: align them first")
     measured, slope_se, n_sessions = _within_session_slope(
-        scores.to_numpy(dtype=np.float64), forward.to_numpy(dtype=np.float64)
+        scores.to_numpy(dtype=np.float64), forward.to_numpy(dtype=np.float64), lags=horizon - 1
     )
     levels = universe_returns.to_numpy(dtype=np.float64)
     levels = levels[np.isfinite(levels)]
@@ -102,7 +106,9 @@ def fit_calibration(scores: pd.DataFrame, *, forward: pd.DataFrame, universe_ret
         raise DataError("universe returns must vary over at least 2 sessions: give calibration more history")
     return Calibration(
         level=float(levels.mean()),
-        level_se=float(levels.std(ddof=1) / math.sqrt(levels.size)),
+        level_se=math.sqrt(_summed_variance(levels - levels.mean(), horizon - 1) / (levels.size - 1) / levels.size)
+        if horizon > 1
+        else float(levels.std(ddof=1) / math.sqrt(levels.size)),
         slope=measured if measured > 0.0 else SLOPE_FLOOR * slope_se,
         slope_se=slope_se,
         measured_slope=measured,
@@ -110,7 +116,7 @@ def fit_calibration(scores: pd.DataFrame, *, forward: pd.DataFrame, universe_ret
     )
 
 
-def _within_session_slope(scores: np.ndarray, forward: np.ndarray) -> tuple[float, float, int]:
+def _within_session_slope(scores: np.ndarray, forward: np.ndarray, *, lags: int) -> tuple[float, float, int]:
     """Pooled slope of demeaned returns on z, its standard error and the sessions used."""
     known = np.isfinite(scores) & np.isfinite(forward)
     z = np.where(known, _within_session_z(np.where(known, scores, np.nan)), 0.0)
@@ -125,8 +131,16 @@ def _within_session_slope(scores: np.ndarray, forward: np.ndarray) -> tuple[floa
     power = float((z * z).sum())
     slope = float((z * returns).sum()) / power
     pulls = (z * (returns - slope * z)).sum(axis=1)  # one cluster per session
-    variance = float((pulls * pulls).sum()) / power**2 * n_sessions / (n_sessions - 1)
+    variance = _summed_variance(pulls, lags) / power**2 * n_sessions / (n_sessions - 1)
     return slope, math.sqrt(variance), n_sessions
+
+
+def _summed_variance(pulls: np.ndarray, lags: int) -> float:
+    """Variance of the sum of deviations that overlap with the next ``lags``, by Bartlett weights."""
+    total = float((pulls * pulls).sum())
+    for lag in range(1, min(lags, len(pulls) - 1) + 1):
+        total += 2.0 * (1.0 - lag / (lags + 1.0)) * float((pulls[lag:] * pulls[:-lag]).sum())
+    return total
 
 
 def _within_session_z(scores: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import DataError
+from core.intervals import hac_standard_error
 from models.calibrate import SLOPE_FLOOR, Calibration, fit_calibration
 from tests.oracles.planted import frame
 
@@ -111,3 +112,35 @@ def test_too_little_history_is_refused():
 def test_a_calibration_never_turns_the_ranking_round():
     with pytest.raises(ValueError, match="slope must be positive"):
         Calibration(level=0.0, level_se=0.1, slope=0.0, slope_se=0.1, measured_slope=0.0, n_sessions=5)
+
+
+def test_errors_of_overlapping_labels_count_the_overlap():
+    """Sums of five independent returns: an error without lags is far too small, one with lags near the truth."""
+    found, plain = [], []
+    for seed in range(60):
+        scores, daily = planted(0.0, seed=seed, n_sessions=304)
+        kept = scores.rolling(5).mean().iloc[4:]  # scores that move slowly, so that pulls overlap too
+        forward = daily.rolling(5).sum().iloc[4:]
+        for errors, horizon in ((found, 5), (plain, 1)):
+            errors.append(
+                fit_calibration(kept, forward=forward, universe_returns=forward.mean(axis=1), horizon=horizon)
+            )
+    for name in ("level", "slope"):
+        measured = "measured_slope" if name == "slope" else "level"
+        spread = np.std([getattr(each, measured) for each in found], ddof=1)
+        told, short = (np.mean([getattr(each, f"{name}_se") for each in errors]) for errors in (found, plain))
+        assert 0.75 < told / spread < 1.2, name
+        assert short < 0.75 * told, name
+
+
+def test_the_error_of_an_overlapping_level_is_the_hac_error():
+    scores, forward = planted(n_sessions=60)
+    found = fit_calibration(scores, forward=forward, universe_returns=forward.mean(axis=1), horizon=4)
+    assert found.level_se == pytest.approx(hac_standard_error(forward.mean(axis=1), lags=3))
+    assert found.level == fitted(scores, forward).level
+    assert found.slope == fitted(scores, forward).slope
+
+
+def test_a_horizon_longer_than_the_span_still_has_an_error():
+    scores, forward = planted(n_sessions=10)
+    assert fit_calibration(scores, forward=forward, universe_returns=forward.mean(axis=1), horizon=60).level_se > 0.0
