@@ -36,8 +36,8 @@ from strategy.runs.provenance import code_fingerprint, commit
 __all__ = [
     "LEARNED",
     "TrainingData",
-    "learn",
     "kept_model_features",
+    "learn",
     "learn_ridge",
     "model_features",
     "own_checkpoint",
@@ -63,11 +63,14 @@ class TrainingData:
         Purged rows of training, validation and test.
     windows : Windows
         Scaled on training rows; their targets are what is learned, see ``models.labels``.
+    horizon : int
+        Sessions that each forward return spans.
     """
 
     forward: pd.DataFrame
     split: Split
     windows: Windows
+    horizon: int = 1
 
 
 def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:
@@ -152,7 +155,7 @@ def prepare_training_data(
     )
     for name, rows in (("training", split.train), ("validation", split.validation)):
         usable_rows(windows, rows, span=name)  # fails here, before a run has a folder
-    return TrainingData(forward=forward, split=split, windows=windows)
+    return TrainingData(forward=forward, split=split, windows=windows, horizon=horizon)
 
 
 def learn(
@@ -308,7 +311,10 @@ def _calibration(training_data: TrainingData, raw: pd.DataFrame) -> Calibration:
     learned = training_data.forward.iloc[split.train.start : split.validation.stop]
     universe = pd.DataFrame(windows.present.cpu().numpy(), index=windows.sessions, columns=windows.tickers)
     return fit_calibration(
-        raw, forward=training_data.forward.loc[raw.index], universe_returns=learned.where(universe).mean(axis=1)
+        raw,
+        forward=training_data.forward.loc[raw.index],
+        universe_returns=learned.where(universe).mean(axis=1),
+        horizon=training_data.horizon,
     )
 
 
