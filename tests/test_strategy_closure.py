@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from models import model_kinds
+from portfolio import own_rules
 from signals.features import feature_sets
 from strategy.frozen.replay import replay
 from strategy.frozen.versions import VersionFolder
@@ -332,6 +333,7 @@ def test_a_frozen_decision_reaches_part_of_what_a_run_does(ours: SourceTree) -> 
 def test_the_code_of_a_run_is_its_closure_and_what_a_user_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_sets, "_sources", {})
     monkeypatch.setattr(model_kinds, "_own", {})
+    monkeypatch.setattr(own_rules, "_own", {})
     assert code_fingerprint() == run_closure().sha256
     monkeypatch.setattr(feature_sets, "_sources", {"mine": {"mine/a": "0" * 64}})
     assert code_fingerprint() != run_closure().sha256

@@ -202,6 +202,16 @@ def test_a_definition_that_came_and_one_that_went_are_named(copy: VersionFolder,
     assert "filled is new" in line
 
 
+def test_another_kind_of_model_decides_nothing(copy: VersionFolder, ours: SourceTree) -> None:
+    names = ("models/kinds/gru.py", "models/kinds/ridge.py", "models/networks/rank_gru.py")
+    edited = EditedTree(ours, dict.fromkeys(names, b"raise SystemExit"))
+    assert copy.body["kind"] == "lstm"
+    assert verify(copy, closure=frozen_closure(tree=edited)).exit_code == 0
+    edited = EditedTree(ours, {"models/kinds/lstm.py": b"raise SystemExit"})
+    found = verify(copy, closure=frozen_closure(tree=edited)).modules
+    assert any(line.startswith("module models/kinds/lstm.py changed: KIND is gone") for line in found)
+
+
 def test_a_report_decides_nothing(copy: VersionFolder, ours: SourceTree) -> None:
     names = (
         "backtests/report/report_page.py",
