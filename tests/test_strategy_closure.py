@@ -110,7 +110,7 @@ def test_a_package_that_passes_names_on_is_looked_through(tmp_path: Path) -> Non
         "from market import chosen\nf = getattr(chosen, 'g')\n",
         "def f():\n    from market import chosen\n    return chosen\n",
         "try:\n    from market.chosen import g as f\nexcept ImportError:\n    f = None\n",
-        "try:\n    import market.chosen as c\nexcept ImportError:\n    c = None\ndef f(): return c.g()\n",
+        "try:\n    import market.chosen as c\nexcept ImportError:\n    pass\ndef f(): return c.g()\n",
         "def f(x: 'g') -> None: ...\nfrom market.chosen import g\n",
         "class f(Base): ...\nfrom market.chosen import g as Base\n",
         "@g\ndef f(): ...\nfrom market.chosen import g\n",

@@ -194,6 +194,14 @@ def test_two_versions_side_by_side(copy: VersionFolder) -> None:
     assert [row.section for row in difference(copy, copy)] == ["metrics"] * 7
 
 
+def test_of_locks_of_two_forms_only_the_form_of_their_code_is_told(frozen: VersionFolder, copy: VersionFolder) -> None:
+    body = copy.body
+    del body["definitions"], body["kind"]
+    (copy.path / LOCK).write_text(lock_text(body | {"format": "quintile version 1", "closure_sha256": "0" * 64}))
+    told = [(row.key, row.left[:18]) for row in difference(copy, frozen) if row.section == "code"]
+    assert told == [("form of the lock", "quintile version 1"), ("all modules", "0" * 18)]
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "runs")
