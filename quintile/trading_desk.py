@@ -12,7 +12,7 @@ from quintile.lookup import require
 from strategy.frozen.run_version import open_frozen
 from strategy.runs.result import Run
 from strategy.runs.store import DEFAULT_STORE
-from strategy.trading.decision import Decision, model_of, next_decision
+from strategy.trading.decision import Decision, next_decision, scorer_of
 from strategy.trading.holdings import Holdings, read_holdings
 from strategy.trading.paper import PaperRecord, commit_decision, open_paper, paper_record, score_fills
 from strategy.trials.log import TrialLog
@@ -62,12 +62,11 @@ def decide(
     True
     """
     require(run, Run, name="run", made_by="qt.run or qt.load_run")
-    folder = run.folder
-    checkpoint = model_of(folder)
+    scorer = scorer_of(run.folder)
     held = read_holdings(holdings) if isinstance(holdings, str | Path) else holdings
     if held is not None:
         require(held, Holdings, name="holdings", made_by="the path of a CSV file with ticker and shares")
-    return next_decision(folder.spec, _latest(run, bars), checkpoint, holdings=held, equity=equity, as_of=as_of)
+    return next_decision(scorer.spec, _latest(run, bars), scorer, holdings=held, equity=equity, as_of=as_of)
 
 
 def paper(

@@ -8,6 +8,7 @@ from backtests.walk_study import WalkStudy
 from models.checkpoint import Checkpoint
 from strategy.runs.artefacts import save_evaluation
 from strategy.runs.result import Run
+from strategy.runs.score_record import ScoreRecord
 from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.trial_record import record_trial
 
@@ -59,5 +60,8 @@ def conclude(
     remarks = remarks or Remarks()
     verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps))
     save_evaluation(folder, evaluation, verdict, checkpoint=checkpoint, notes=remarks.notes, walk=walk)
+    if checkpoint is not None and "version" not in folder.record:  # a version's scores have threads of their own
+        scores = ScoreRecord(path=folder.path / "scores.parquet", spec=folder.spec, model=folder.path / "model")
+        scores.vouch(folder.record["identity"]["panel"])
     folder.finish()
     return Run(folder)

@@ -127,14 +127,14 @@ def decide_command(
 
     Without --export, .csv, .parquet and .json are written to decisions/ in the run's folder.
     """
-    from strategy.trading.decision import export_decision, model_of, next_decision
+    from strategy.trading.decision import export_decision, next_decision, scorer_of
     from strategy.trading.holdings import read_holdings
 
     folder = run_store(out).find(run)
-    checkpoint = model_of(folder)
+    scorer = scorer_of(folder)
     held = None if holdings is None else read_holdings(holdings)
     inputs = _latest(folder, bars, universe)
-    decision = next_decision(folder.spec, inputs, checkpoint, holdings=held, equity=equity, as_of=as_of)
+    decision = next_decision(scorer.spec, inputs, scorer, holdings=held, equity=equity, as_of=as_of)
     paths = [export_decision(decision, path) for path in export or _default_exports(folder, decision)]
     print(json.dumps(decision.as_dict(), indent=2) if as_json else decision)
     if not as_json and not quiet:

@@ -5,8 +5,9 @@ Everything is known at the close of the bars' last session. The weights are thos
 
 import html
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,16 +16,17 @@ from core.files import atomic_path, write_json
 from market.calendar import exchange_sessions
 from market.inputs import Inputs
 from market.panel import Panel
-from models.checkpoint import Checkpoint
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.decide import decide
-from strategy.learning.learn import own_checkpoint, test_sessions
 from strategy.runs.store import RunFolder
 from strategy.trading.data_checks import EXCHANGE, DataChecks, check_data
 from strategy.trading.holdings import Holdings
+from strategy.trading.kept_scorer import KeptScorer
 from strategy.trading.orders import ORDER_COLUMNS, plan_trades
 
-__all__ = ["Decision", "export_decision", "fill_session", "model_of", "next_decision", "refuse_held"]
+if TYPE_CHECKING:
+    from models.checkpoint import Checkpoint
+
+__all__ = ["Decision", "export_decision", "fill_session", "model_of", "next_decision", "refuse_held", "scorer_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +94,7 @@ class Decision:
         return lines + shown.to_html(float_format=lambda number: f"{number:.4f}", escape=True)
 
 
-def model_of(folder: RunFolder) -> Checkpoint:
+def model_of(folder: RunFolder) -> "Checkpoint":
     """The model that a finished run decides with: the one it trained, or the one it was given.
 
     Raises
@@ -102,19 +104,29 @@ def model_of(folder: RunFolder) -> Checkpoint:
     CheckpointError
         If the model cannot be read or belongs to another run.
     """
-    if "scores" in folder.record:
-        raise RunError(
-            f"run {folder.run_id} judged scores and has no model of its own: decide needs a run of `quintile run`"
-        )
-    folder.check_complete()
+    from strategy.learning.learn import own_checkpoint
+
+    _check_has_model(folder)
     learned_on = folder.record.get("model", {}).get("bars", folder.record["identity"]["panel"])
     return own_checkpoint(folder.path / "model", folder.spec, panel=learned_on)
+
+
+def scorer_of(folder: RunFolder) -> KeptScorer:
+    """The model of a finished run with the scores that its folder holds; the model is read where it must score.
+
+    Raises
+    ------
+    RunError
+        If the run judged scores, or has not finished.
+    """
+    _check_has_model(folder)
+    return KeptScorer(home=folder.path, spec=folder.spec, model=folder.path / "model", load=partial(model_of, folder))
 
 
 def next_decision(
     spec: StrategySpec,
     bars: Panel | Inputs,
-    checkpoint: Checkpoint,
+    model: "Checkpoint | KeptScorer",
     *,
     holdings: Holdings | None = None,
     equity: float | None = None,
@@ -125,12 +137,13 @@ def next_decision(
     Parameters
     ----------
     spec : StrategySpec
-        The strategy that the checkpoint was trained for.
+        The strategy that the model was trained for.
     bars : Panel or Inputs
         The latest bars with enough history: smoothing starts at the first session that can be scored. ``Inputs`` adds
         sectors.
-    checkpoint : Checkpoint
-        Trained and calibrated model.
+    model : Checkpoint or KeptScorer
+        Trained and calibrated model, which scores the whole test span, or with the scores that are kept of it: the
+        same bits.
     holdings, equity
         As in ``plan_trades``.
     as_of : str, optional
@@ -143,12 +156,13 @@ def next_decision(
     """
     inputs = Inputs.of(bars)
     panel = inputs.panel
-    if len(test_sessions(panel, checkpoint)) == 0:
+    learned_until = model.learned_until
+    if panel.sessions[-1] <= learned_until:
         raise DataError(
             f"the bars end {panel.sessions[-1]:%Y-%m-%d}, the model learned until "
-            f"{checkpoint.learned_until:%Y-%m-%d}: load later bars"
+            f"{learned_until:%Y-%m-%d}: load later bars"
         )
-    weights = decide(spec, panel, checkpoint, sectors=inputs.sectors)
+    weights = _weights(spec, inputs, model)
     refuse_held(spec, weights, panel.sessions[-1])
     if weights.isna().all():
         raise DataError(
@@ -164,8 +178,24 @@ def next_decision(
         fill=spec.execution.fill,
         orders=orders,
         equity=worth,
-        checks=DataChecks(blocking=checks.blocking, notes=_notes(panel, checkpoint, worth)),
+        checks=DataChecks(blocking=checks.blocking, notes=_notes(panel, learned_until, worth)),
     )
+
+
+def _weights(spec: StrategySpec, inputs: Inputs, model: "Checkpoint | KeptScorer") -> pd.Series:
+    if isinstance(model, KeptScorer):
+        return model.book(inputs.panel, sectors=inputs.sectors).weights.iloc[-1]
+    from strategy.learning.decide import decide
+
+    return decide(spec, inputs.panel, model, sectors=inputs.sectors)
+
+
+def _check_has_model(folder: RunFolder) -> None:
+    if "scores" in folder.record:
+        raise RunError(
+            f"run {folder.run_id} judged scores and has no model of its own: decide needs a run of `quintile run`"
+        )
+    folder.check_complete()
 
 
 def refuse_held(spec: StrategySpec, weights: pd.Series, session: pd.Timestamp) -> None:
@@ -217,9 +247,9 @@ def fill_session(panel: Panel, spec: StrategySpec) -> pd.Timestamp | None:
     return exchange_sessions(EXCHANGE, start=last, end=last + pd.Timedelta(days=14 + 2 * delay))[delay]
 
 
-def _notes(panel: Panel, checkpoint: Checkpoint, equity: float | None) -> tuple[str, ...]:
+def _notes(panel: Panel, learned_until: pd.Timestamp, equity: float | None) -> tuple[str, ...]:
     notes = []
-    if panel.sessions[0] > checkpoint.learned_until:
+    if panel.sessions[0] > learned_until:
         notes.append(
             f"the bars begin {panel.sessions[0]:%Y-%m-%d}, after the model's validation: smoothing starts with their "
             "first scores, so that the book differs from one with the whole history"
