@@ -24,11 +24,13 @@ import tomli_w
 import typer
 
 import market.synthetic
+from core import user_file
 from market.eligibility import Eligibility
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from market.store import import_bars
 from market.synthetic import SyntheticSettings, synthetic_market
+from models import model_kinds
 from quintile.cli import app
 from signals import FEATURE_SETS
 from signals.features import feature_sets
@@ -45,6 +47,7 @@ PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
 LANGUAGES = ("python", "python slow", "sh", "toml", "text")
 CHANGED_CODE = 3  # what `verify` leaves with where a version is whole and the code has moved on since
 UNFINISHED = ("MissingParameter", "BadOptionUsage", "NoArgsIsHelpError")  # a mention may leave out values
+OWN = ("model.kind=attention", "model.kind=extra_trees")  # of the page's own file
 TOOLS = ("quintile", "make", "pip", "export", "python", "pytest", "git")
 
 # Too slow for every change: they train, walk or prove, and run in the slow test below.
@@ -52,7 +55,7 @@ TRAINING = (
     r"quintile run(?! --resume)(?!.*@)(?!.*yfinance)",
     r"quintile compare-books\b",
     r"quintile prove (filter_negative|latest)\b",
-    r"quintile --features my_features.py (run|prove)\b",
+    r"quintile --(features my_features|models my_models).py (run|prove)\b",
 )
 # What cannot run here, the reason, and the test that does the same work on a market of its own.
 APART = {
@@ -60,6 +63,7 @@ APART = {
     r"quintile data fetch\b": ("asks a vendor over the network", "test_market_fetch.py"),
     r"quintile data update us$": ("asks a vendor over the network", "test_market_fetch.py"),
     r"quintile .*--on ray\b": ("starts a cluster", "test_core_parallel.py"),
+    r"quintile --models my_models.py walk\b": ("retrains fold by fold", "test_strategy_own_models.py"),
     r"quintile walk\b": ("retrains fold by fold in processes of its own", "test_strategy_walk.py"),
     r"quintile calibrate-market\b": ("trains on dozens of markets", "test_strategy_planted_alpha.py"),
     r"quintile prove --self-test": ("runs 41 leaks against every check", "test_strategy_prove.py"),
@@ -185,7 +189,7 @@ def check_values(given: dict[str, Any]) -> None:
     if isinstance(chosen, str):
         assert chosen in FEATURE_SETS
     else:
-        override(load_spec(), chosen)
+        override(load_spec(), [each for each in chosen if each not in OWN])
     if given.get("universe"):
         source = Eligibility.parse(given["universe"]).source
         assert re.fullmatch(r"all|top\d+|.+\.(csv|parquet)", source), source
@@ -252,7 +256,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         _shrink(patched, tmp_path_factory.mktemp("definitions"))
         yield
-    for name in ("my_features",):
+    for name in ("my_features", "my_models"):
         sys.modules.pop(name, None)
 
 
@@ -263,6 +267,8 @@ def _shrink(patched: pytest.MonkeyPatch, folder: Path) -> None:
     patched.setattr(specs, "DEFINITIONS", folder)
     patched.setattr("backtests.evaluation.N_RANDOM", 5)
     patched.setattr(feature_sets, "_sets", feature_sets._sets)
+    patched.setattr(model_kinds, "_own", {})
+    patched.setattr(user_file, "_loaded", [])
     patched.setattr(market.synthetic, "synthetic_market", partial(synthetic_market, SyntheticSettings(**MARKET)))
     patched.setattr(typer, "launch", lambda url, **_: 0)
     for registry in (feature_sets._sets, feature_sets._sources):
@@ -316,8 +322,8 @@ def run_python(page: Path, folder: Path, changed: Callable[[str], str] = str, *,
 
 
 def carry_out(line: Line, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Run a command where the store holds the one finished run; one with features of its own goes on from the last."""
-    if line.words[1] != "--features":
+    """Run a command where the store holds the one finished run; one with a file of its own goes on from the last."""
+    if line.words[1] not in ("--features", "--models"):
         shutil.rmtree("runs")
         shutil.copytree(desk / "runs", "runs")
     code, _, error = left_with(*line.words[1:], monkeypatch=monkeypatch, capsys=capsys)
