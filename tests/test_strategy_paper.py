@@ -14,7 +14,9 @@ from market.inputs import load_inputs
 from market.panel import Panel
 from market.request import BarsRequest
 from strategy.frozen.run_version import FrozenStrategy, open_frozen
+from strategy.learning import learn
 from strategy.learning.decide import decide
+from strategy.runs import score_record
 from strategy.trading.paper import PaperLog, commit_decision, open_paper, paper_record, replay_paper, score_fills
 from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, small_bars
@@ -170,3 +172,22 @@ def test_a_log_of_another_version_is_refused(desk: Desk, tmp_path: Path) -> None
     PaperLog(home).append("version", version="filter_negative@1.0.0", lock="0" * 64)
     with pytest.raises(RunError, match=r"begun for another filter_negative@1\.0\.0"):
         open_paper(desk.frozen.folder, tmp_path)
+
+
+def test_each_close_scores_one_session_and_decides_as_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored, score = [], learn.scores_of
+
+    def noted(*words: Any, sessions: pd.DatetimeIndex, **options: Any) -> pd.DataFrame:
+        scored.append(len(sessions))
+        return score(*words, sessions=sessions, **options)
+
+    monkeypatch.setattr(score_record, "_sources", lambda: "may be edited while tests run")
+    monkeypatch.setattr(learn, "scores_of", noted)
+    clock = Clock()
+    log = desk.open(clock, "kept")
+    desk.trade(log, clock, [460, 461, 463])
+    assert scored[1:] == [1, 2]
+    for entry in (entry for entry in log.entries() if entry.kind == "decision"):
+        panel = desk.panel.until(entry.facts["session"])
+        whole = decide(desk.frozen.spec, panel, desk.frozen.checkpoint, sectors=desk.frozen.sectors)
+        assert entry.facts["weights"] == whole[whole != 0.0].to_dict()

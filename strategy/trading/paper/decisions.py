@@ -12,8 +12,8 @@ from core.errors import DataError, RunError
 from market.panel import Panel
 from strategy.frozen.run_version import FrozenStrategy
 from strategy.frozen.versions import VersionFolder
-from strategy.learning.decide import decided_book
 from strategy.trading.decision import fill_session, refuse_held
+from strategy.trading.kept_scorer import KeptScorer
 from strategy.trials.chained_log import ChainedLog, Entry
 
 __all__ = ["DECISION", "PaperLog", "commit_decision", "committed_weights", "decisions", "open_paper"]
@@ -92,7 +92,7 @@ def commit_decision(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Entr
     fills = fill_session(panel, frozen.spec)
     if fills is None:
         raise RunError(f"{frozen.folder.version} fills at the close it decides at: nothing can be committed before it")
-    book = decided_book(frozen.spec, panel, frozen.checkpoint, sectors=frozen.sectors)
+    book = _scorer(log, frozen).book(panel, sectors=frozen.sectors)
     weights, wanted = book.weights.iloc[-1], book.stages["target"].iloc[-1]
     refuse_held(frozen.spec, weights, session)
     if weights.isna().all():
@@ -130,6 +130,13 @@ def committed_weights(log: PaperLog, panel: Panel) -> pd.DataFrame:
     timely = {pd.Timestamp(each["session"]): each["weights"] for each in made if not each["late"]}
     frame = pd.DataFrame.from_dict(timely, orient="index", dtype=float).reindex(columns=panel.tickers).fillna(0.0)
     return frame.set_axis(pd.DatetimeIndex(frame.index, name="session"), axis=0)
+
+
+def _scorer(log: PaperLog, frozen: FrozenStrategy) -> KeptScorer:
+    """The version's model, with the scores of earlier decisions beside the log."""
+    return KeptScorer(
+        home=log.path.parent, spec=frozen.spec, model=frozen.folder.path / "model", load=lambda: frozen.checkpoint
+    )
 
 
 def _check_fresh(log: PaperLog, frozen: FrozenStrategy, session: pd.Timestamp) -> None:
