@@ -23,6 +23,7 @@ from strategy.runs.source_tree import EXECUTED, PACKAGES, SourceModule, SourceTr
 from tests.edited_tree import EditedTree
 
 DECIDE = "strategy/learning/decide.py"
+COMPARING = ("strategy/frozen/", "strategy/runs/")  # rooms that a replay passes through beside those that decide
 
 
 def write(root: Path, files: dict[str, str]) -> SourceTree:
@@ -411,7 +412,7 @@ def test_the_closure_is_found_in_under_three_seconds() -> None:
 
 
 class Watched:
-    """The top-level functions and classes of our rooms that ran, by source."""
+    """The top-level functions and classes of our packages that ran, by source."""
 
     def __init__(self) -> None:
         self.ran: set[tuple[str, str]] = set()
@@ -425,7 +426,7 @@ class Watched:
         path = Path(code.co_filename)
         if path.is_relative_to(ROOT) and not code.co_name.startswith("<"):
             name = path.relative_to(ROOT).as_posix()
-            if decides(name):
+            if name.startswith(tuple(f"{package}/" for package in PACKAGES)):
                 self.ran.add((name, code.co_qualname.partition(".")[0]))
 
     def __enter__(self) -> "Watched":
@@ -447,10 +448,12 @@ def own_definitions(ran: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def test_every_definition_that_a_replay_runs_is_in_the_closure(frozen: VersionFolder) -> None:
     with Watched() as watched:
         assert replay(frozen).same
-    ran = set(own_definitions(watched.ran))
+    ran = {(path, name) for path, name in own_definitions(watched.ran) if decides(path)}
     assert len(ran) > 100
     closure = frozen_closure()
     assert not sorted((path, name) for path, name in ran if name not in closure.definitions.get(path, {}))
+    outside = {path for path, _ in watched.ran if not decides(path)}
+    assert not [path for path in outside if not path.startswith(COMPARING)], "every room that decides is in DECIDING"
 
 
 def test_every_folder_of_sources_is_a_package() -> None:
