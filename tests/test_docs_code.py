@@ -31,6 +31,7 @@ from market.request import BarsRequest
 from market.store import import_bars
 from market.synthetic import SyntheticSettings, synthetic_market
 from models import model_kinds
+from portfolio import own_rules
 from quintile.cli import app
 from signals import FEATURE_SETS
 from signals.features import feature_sets
@@ -47,7 +48,7 @@ PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
 LANGUAGES = ("python", "python slow", "sh", "toml", "text")
 CHANGED_CODE = 3  # what `verify` leaves with where a version is whole and the code has moved on since
 UNFINISHED = ("MissingParameter", "BadOptionUsage", "NoArgsIsHelpError")  # a mention may leave out values
-OWN = ("model.kind=attention", "model.kind=extra_trees")  # of the page's own file
+OWN = ("model.kind=attention", "model.kind=extra_trees", "portfolio.builder=by_rank")  # of the page's own file
 TOOLS = ("quintile", "make", "pip", "export", "python", "pytest", "git")
 
 # Too slow for every change: they train, walk or prove, and run in the slow test below.
@@ -268,6 +269,7 @@ def _shrink(patched: pytest.MonkeyPatch, folder: Path) -> None:
     patched.setattr("backtests.evaluation.N_RANDOM", 5)
     patched.setattr(feature_sets, "_sets", feature_sets._sets)
     patched.setattr(model_kinds, "_own", {})
+    patched.setattr(own_rules, "_own", {})
     patched.setattr(user_file, "_loaded", [])
     patched.setattr(market.synthetic, "synthetic_market", partial(synthetic_market, SyntheticSettings(**MARKET)))
     patched.setattr(typer, "launch", lambda url, **_: 0)
