@@ -143,7 +143,6 @@ def _check_run(run: RunFolder, version: Version) -> None:
         f"its strategy is {record['strategy']}, not {version.name}": (
             version.name != record["strategy"] and version.name in shipped_strategies()
         ),
-        "the deciding code changed since: run the strategy again": record["identity"]["code"] != code_fingerprint(),
         "its place in the trial log is missing: run the strategy again": not (run.path / CHAIN_FILE).is_file(),
         "it is a run of a version already": "version" in record,
         "its model was given: freeze the run that trained it": "model" in record,
@@ -154,6 +153,8 @@ def _check_run(run: RunFolder, version: Version) -> None:
         "its book rule is your own, and a version holds Quintile's sources only": (
             run.spec.portfolio.builder not in SHIPPED_RULES
         ),
+        "the deciding code changed since: run the strategy again": record["identity"]["code"]
+        != code_fingerprint(run.spec),
     }
     for reason, holds in reasons.items():
         if holds:

@@ -345,5 +345,8 @@ def _provenance(spec: StrategySpec, training_data: TrainingData, identity: Mappi
     resolved = spec.model_dump(mode="json")
     resolved["split"] |= dates
     return Provenance(
-        spec=resolved, data_fingerprint=identity["panel"], code_fingerprint=code_fingerprint(), commit=commit() or ""
+        spec=resolved,
+        data_fingerprint=identity["panel"],
+        code_fingerprint=code_fingerprint(spec),
+        commit=commit() or "",
     )

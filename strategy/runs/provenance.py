@@ -5,8 +5,12 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strategy.runs.closure import ROOT, closure_hash, run_closure
+
+if TYPE_CHECKING:
+    from strategy.definitions.spec import StrategySpec
 
 __all__ = ["code_fingerprint", "commit", "dependencies", "environment", "machine"]
 
@@ -29,17 +33,30 @@ DECIDING_OF_KIND = {"lightgbm": ("lightgbm",)}
 LIBRARIES = ("numpy", "pandas", "scipy", "torch", "vectorbt", "pyarrow", "scikit-learn", "safetensors", "quantstats")
 
 
-def code_fingerprint() -> str:
+def code_fingerprint(spec: "StrategySpec | None" = None) -> str:
     """The sha256 of all code that decides the numbers of a run, by what it says, in hexadecimal.
 
-    A comment, a docstring or another formatting leaves it as it is. The sources of features, models and book rules
-    that a user registered in this process are part of it.
+    A comment, a docstring or another formatting leaves it as it is.
+
+    Parameters
+    ----------
+    spec : StrategySpec, optional
+        Of the sources of features, models and book rules that a user registered in this process, those that it names
+        are part of the code; by default all are.
     """
+    return closure_hash({**run_closure().modules, **_own_sources(spec)})
+
+
+def _own_sources(spec: "StrategySpec | None") -> dict[str, str]:
     from models.model_kinds import own_sources as own_models
     from portfolio.own_rules import own_sources as own_rules
     from signals.features.feature_sets import own_sources as own_features
 
-    return closure_hash({**run_closure().modules, **own_features(), **own_models(), **own_rules()})
+    sources = {**own_features(), **own_models(), **own_rules()}
+    if spec is None:
+        return sources
+    named = (f"{spec.features.set}/", f"model/{spec.model.kind}", f"book_rule/{spec.portfolio.builder}")
+    return {place: digest for place, digest in sources.items() if place.startswith(named[0]) or place in named}
 
 
 def commit() -> str | None:

@@ -275,7 +275,7 @@ class RunStore:
 
 def identity_of(spec: StrategySpec, panel: str) -> dict[str, str]:
     """The fingerprints of spec, bars and code that together decide every number of a run."""
-    return {"spec": spec.fingerprint(), "panel": panel, "code": code_fingerprint()}
+    return {"spec": spec.fingerprint(), "panel": panel, "code": code_fingerprint(spec)}
 
 
 def _now() -> datetime:
