@@ -1,21 +1,26 @@
 """Threads: how many of them a sum is spread over, which decides its last bits.
 
-Work on whole sessions is spread by session, one thread each: its bits are the same however many threads there are, and
-no thread spins while it waits for the others.
+Work on whole sessions is spread by session, one thread each: its bits are the same however many threads there are. A
+training has one session's gradient after the other and runs on one thread, but for layers whose library splits their
+products and none of their sums (``across_cores``).
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from core.parallel import cores, mapped
 
-__all__ = ["side_by_side", "threads"]
+__all__ = ["across_cores", "side_by_side", "steady", "threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_given: ContextVar[int] = ContextVar("threads that a training was given", default=1)
 
 
 @contextmanager
@@ -53,3 +58,28 @@ def side_by_side(
     workers = min(cores(), torch.get_num_threads()) if device.type == "cpu" else 1
     with threads(torch.get_num_threads()):  # whatever the workers leave behind
         yield from mapped(alone, items, workers=workers, on="threads")
+
+
+@contextmanager
+def steady() -> Iterator[None]:
+    """One thread for the block; layers that ask for ``across_cores`` get those that there were before it."""
+    token = _given.set(torch.get_num_threads())
+    try:
+        with threads(1):
+            yield
+    finally:
+        _given.reset(token)
+
+
+def across_cores(layers: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
+    """Outputs (L, N, H) of LSTM layers in a training, they and their gradient on the threads that ``steady`` kept back.
+
+    oneDNN spreads an LSTM by rows and columns of its products and adds each up on one thread, so that the bits are
+    those of one thread; a test holds that. The caller resets the number of threads after the backward pass.
+    """
+    count = _given.get()
+    with threads(count):
+        h: torch.Tensor = layers(x)[0]
+    if count > 1 and h.requires_grad:
+        h.register_hook(lambda _gradient: torch.set_num_threads(count))
+    return h

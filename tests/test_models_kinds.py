@@ -16,11 +16,13 @@ from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.estimators.ridge_regression import fit_ridge, ridge_scores
 from models.estimators.samples import samples_of
 from models.kinds.lightgbm import LightgbmSettings
+from models.kinds.lstm import LstmSettings
 from models.model import FitContext, ScoreContext
 from models.model_kinds import Kind, kind_of, known_kinds, make_model, register, settings_of
 from models.model_settings import KindSettings, ModelSettings
 from models.networks.network_model import NetworkModel
-from models.threads import threads
+from models.networks.rank_lstm import RankLSTM
+from models.threads import steady, threads
 from tests.oracles.planted import planted_windows, small_settings
 
 KINDS = {
@@ -90,6 +92,28 @@ def test_one_seed_gives_the_same_bits_on_any_number_of_threads(kind):
         again = two.scores(windows, sessions)
     assert same(one, two)
     pd.testing.assert_frame_equal(scores, again, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "shape", [(40, 250, 14, 128, 2), (90, 5, 14, 128, 2), (30, 33, 95, 64, 1), (12, 41, 14, 100, 3)]
+)
+def test_the_real_network_learns_the_same_bits_on_any_number_of_threads(shape):
+    """An LSTM's products are split between threads, its sums and the head's are not."""
+    length, n_names, n_features, hidden, layers = shape
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((length, n_names, n_features), dtype=np.float32))
+
+    def gradients(count):
+        torch.manual_seed(0)
+        network = RankLSTM(n_features, LstmSettings(hidden=hidden, layers=layers, dropout=0.2)).train()
+        with threads(count), steady():
+            scores = network(x)
+            with threads(1):
+                torch.autograd.backward(scores, torch.cos(scores.detach()))
+            assert torch.get_num_threads() == 1
+        return [scores.detach(), *(parameter.grad for parameter in network.parameters())]
+
+    for count in (2, 3):
+        assert all(torch.equal(a, b) for a, b in zip(gradients(1), gradients(count), strict=True))
 
 
 @pytest.mark.parametrize("kind", KINDS)

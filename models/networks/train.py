@@ -2,7 +2,7 @@
 
 Everything random derives from seed and epoch: initial weights from (seed, 0), batches and dropout of an epoch from
 (seed, epoch). A training that was killed and resumed ends with the bits of one that was not, on the same machine. On
-the processor it runs on one thread, so that nothing depends on how many there are.
+the processor it is steady: nothing depends on how many threads there are.
 """
 
 import math
@@ -42,7 +42,7 @@ from models.spans import (
     usable_rows,
     usable_sessions,
 )
-from models.threads import threads
+from models.threads import steady, threads
 from models.windows import Windows
 
 __all__ = ["train_network"]
@@ -105,7 +105,7 @@ def train_network(
     train_rows = usable_rows(windows, split.train, span="training")
     usable_rows(windows, split.validation, span="validation")
     point = resume.extended(_identity(settings, place)) if resume else None
-    with threads(1), _reproducible(place):  # one thread: the same bits on any number of them
+    with steady(), _reproducible(place):
         learner = _begin(windows, settings, place)
         saved = load_state(point) if point else None
         if saved is not None:
@@ -172,7 +172,8 @@ def _backward(
     weight = settings.loss.rank_weight
     (rank_pull,) = torch.autograd.grad(weight / counted * losses.rank.sum(), outputs, retain_graph=True)
     (huber_pull,) = torch.autograd.grad((1.0 - weight) / counted * losses.huber.sum(), outputs)
-    torch.autograd.backward(scores, rank_pull + huber_pull)
+    with threads(1):
+        torch.autograd.backward(scores, rank_pull + huber_pull)
     return {
         "loss": losses.total.sum().item(),
         "rank": losses.rank.sum().item(),
