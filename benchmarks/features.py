@@ -7,7 +7,6 @@ memory; wide pandas is one rolling call on a frame of all names, and ``np.copy``
 """
 
 import math
-import os
 import resource
 import statistics
 import subprocess
@@ -26,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.runner import Options, Ratio, Section, added_peak, fresh_peak, interleaved, run_peer
-from benchmarks.runner.measure import ROOT
+from benchmarks.runner.measure import ROOT, environment
 from benchmarks.runner.peers import PeerMissing
 from market import Panel, PanelFacts
 from market.panel import aligned_frame
@@ -134,7 +133,7 @@ def write_theirs(folder: Path) -> None:
 
 def ours_cold(folder: Path) -> str:
     """Run our way from the store to features in a new process, and return its peak in MB."""
-    command, home = [sys.executable, "-c", OURS], os.environ | {"QUINTILE_DATA": str(folder)}
+    command, home = [sys.executable, "-c", OURS], environment(QUINTILE_DATA=str(folder))
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=home).stdout
 
 

@@ -5,7 +5,6 @@ windows, and carried through each quarter. Every command is a process of its own
 of one more carried run, under Python's profiler, which slows small functions most.
 """
 
-import os
 import pstats
 import statistics
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.features import children_seconds, workload, write_ours
 from benchmarks.runner import Options, Section
-from benchmarks.runner.measure import ROOT, interleaved
+from benchmarks.runner.measure import ROOT, environment, interleaved
 
 N_SESSIONS, N_NAMES = 2_520, 500
 LEARNED, JUDGED_AFTER = 1_640, 1_890  # rows of the last sessions that the model fits, and validates on
@@ -86,7 +85,7 @@ def quintile(folder: Path, *arguments: str, profile: Path | None = None) -> None
     """Run a command of quintile in a process of its own, on the runs and data of ``folder``."""
     profiler = () if profile is None else ("-m", "cProfile", "-o", str(profile))
     command = [sys.executable, *profiler, "-m", "quintile", *arguments]
-    home = os.environ | {"PYTHONPATH": str(ROOT), "QUINTILE_DATA": str(folder / "data")}
+    home = environment(PYTHONPATH=str(ROOT), QUINTILE_DATA=str(folder / "data"))
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, env=home)
 
 

@@ -6,7 +6,6 @@ timed. At the whole size two more ways are measured: features that an earlier ru
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.features import workload, write_ours
 from benchmarks.runner import Options, Section
-from benchmarks.runner.measure import ROOT
+from benchmarks.runner.measure import ROOT, environment
 from signals.features import FEATURE_SETS
 
 N_SESSIONS, N_NAMES = 6_000, 1_695
@@ -124,7 +123,7 @@ def workload_sessions() -> list[str]:
 
 def run(arguments: list[str], store: Path) -> Taken:
     """Run the program on a store and return what it says of itself."""
-    command, home = [sys.executable, "-c", PROGRAM, *arguments], os.environ | {"QUINTILE_DATA": str(store)}
+    command, home = [sys.executable, "-c", PROGRAM, *arguments], environment(QUINTILE_DATA=str(store))
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=home).stdout
     return Taken(**json.loads(answer))
 

@@ -6,7 +6,7 @@
 ``python -m benchmarks NAME`` runs it, keeps what it returned in ``results.json``, and draws page and chart anew.
 """
 
-from benchmarks.runner.measure import Clock, added_peak, fresh_peak, high_water, interleaved
+from benchmarks.runner.measure import Clock, added_peak, environment, fresh_peak, high_water, interleaved
 from benchmarks.runner.options import Options
 from benchmarks.runner.peers import run_peer
 from benchmarks.runner.section import Ratio, Section
@@ -17,6 +17,7 @@ __all__ = [
     "Ratio",
     "Section",
     "added_peak",
+    "environment",
     "fresh_peak",
     "high_water",
     "interleaved",

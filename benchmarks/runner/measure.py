@@ -1,5 +1,6 @@
 """Measure: medians of interleaved runs, and peaks of memory."""
 
+import os
 import statistics
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["ROOT", "Clock", "added_peak", "fresh_peak", "high_water", "interleaved"]
+__all__ = ["ROOT", "Clock", "added_peak", "environment", "fresh_peak", "high_water", "interleaved"]
 
 ROOT = Path(__file__).parent.parent.parent
 Clock = Callable[[], float]
@@ -27,6 +28,11 @@ def interleaved(
             run()
             times[name].append(clock() - start)
     return {name: statistics.median(kept[1:]) for name, kept in times.items()}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Environment of a new process that is timed: this one's, but bytecode is kept as it is where nobody forbids it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | more
 
 
 def high_water() -> float:

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from benchmarks.runner.measure import environment
 from benchmarks.runner.options import Options
 
 __all__ = ["PeerMissing", "peer_python", "run_peer"]
@@ -29,7 +30,7 @@ def run_peer(name: str, program: str, *arguments: str, options: Options, seconds
     """
     command = [str(peer_python(name, options)), "-W", "ignore", "-c", program, *arguments]
     try:
-        finished = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment())
     except subprocess.TimeoutExpired:
         raise PeerMissing(f"{name} took more than {seconds:,.0f} s") from None
     if finished.returncode:
