@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from backtests.engine.overlay_loop import decide_book
 from core import user_file
-from core.errors import RunError
+from core.errors import DataError, RunError
 from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio import own_rules
@@ -34,6 +34,7 @@ from strategy.runs.context import RunContext
 from strategy.runs.provenance import code_fingerprint
 from strategy.runs.store import RunFolder, RunStore
 from strategy.studies.book_comparison import book_lineup, compare_books
+from strategy.trading.decision import refuse_held
 from tests.oracles.small_runs import long_bars, quintile, refusal
 from tests.test_portfolio_book import random_case, scores_on
 from tests.test_portfolio_builders import random_scores
@@ -156,6 +157,15 @@ def test_a_row_of_nan_is_no_rebalance():
     assert set(decided.day_of_week) == {4}
     assert len(decided) > 5
     assert weights.loc[decided].notna().all(axis=None)
+
+
+def test_a_decision_where_the_rule_does_not_rebalance_says_to_keep_what_is_held():
+    book_rule("mine")(by_rank)
+    spec, held = override(load_spec(), ["portfolio.builder=mine"]), pd.Series(np.nan, index=["A", "B"])
+    with pytest.raises(DataError, match=r"the book rule mine does not rebalance then, .*keep what is held"):
+        refuse_held(spec, held, pd.Timestamp("2020-01-06"))
+    refuse_held(spec, held.fillna(0.0), pd.Timestamp("2020-01-06"))
+    refuse_held(load_spec(), held, pd.Timestamp("2020-01-06"))
 
 
 def constant(value):

@@ -16,6 +16,7 @@ from core.files import atomic_path, write_json
 from market.calendar import exchange_sessions
 from market.inputs import Inputs
 from market.panel import Panel
+from portfolio.own_rules import SHIPPED_RULES
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunFolder
 from strategy.trading.data_checks import EXCHANGE, DataChecks, check_data
@@ -199,14 +200,21 @@ def _check_has_model(folder: RunFolder) -> None:
 
 
 def refuse_held(spec: StrategySpec, weights: pd.Series, session: pd.Timestamp) -> None:
-    """Refuse to plan trades between the rebalances of an optimised book.
+    """Refuse to plan trades between the rebalances of an optimised book, or of a rule of the user's own.
 
     Raises
     ------
     DataError
-        If the weights are all NaN and the book is optimised.
+        If the weights are all NaN and the book is optimised, or its rule the user's own.
     """
-    if spec.portfolio.is_optimized and weights.isna().all():
+    if not weights.isna().all():
+        return
+    if spec.portfolio.builder not in SHIPPED_RULES:
+        raise DataError(
+            f"nothing to trade at the close of {session:%Y-%m-%d}: the book rule {spec.portfolio.builder} does not "
+            "rebalance then, or no name has a score; keep what is held"
+        )
+    if spec.portfolio.is_optimized:
         raise DataError(
             f"nothing to trade at the close of {session:%Y-%m-%d}: an optimised book is held between its rebalances "
             "(portfolio.optimizer.rebalance) and where its limits allow no weights; keep what is held"
