@@ -5,6 +5,7 @@ import pytest
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from models.checkpoint import load_checkpoint
+from models.threads import threads
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import FreezeOptions, freeze
 from strategy.frozen.replay import replay
@@ -78,3 +79,16 @@ def test_a_label_of_five_sessions_is_purged_held_and_proved(tmp_path, bars, kind
     assert proof.verdict == "PASS", [each for each in proof.checks if each.status == "FAIL"]
     purge = next(check for check in proof.checks if check.check == "purge and embargo")
     assert purge.note == "3 pairs of spans, purge 6"
+
+
+@pytest.mark.usefixtures("few_random_books")
+def test_one_and_two_threads_make_the_same_run(tmp_path, bars):
+    def made_with(count):
+        with threads(count):
+            return trained(tmp_path / str(count), bars, "lstm", "model.layers=2")[0].folder
+
+    one, two = made_with(1), made_with(2)
+    assert (one.path / "model.safetensors").read_bytes() == (two.path / "model.safetensors").read_bytes()
+    for name in ("scores", "weights", "returns", "ic"):
+        assert one.read_frame(name).equals(two.read_frame(name)), name
+    assert one.metrics == two.metrics
