@@ -22,7 +22,7 @@ from core.errors import CheckpointError
 from core.files import write_bytes
 from models.calibrate import Calibration
 from models.model import FittedModel, StoredModel
-from models.model_kinds import DEFAULT_KIND, make_model, settings_of
+from models.model_kinds import DEFAULT_KIND, restored_model, settings_of
 from models.model_settings import ModelSettings
 from models.windows import Scaler
 
@@ -149,7 +149,7 @@ def _from_card(card: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Che
     fitted = {"best_epoch": card["epoch"], "history": card["history"]} if first else card["fitted"]
     stored = StoredModel(scaler=Scaler.from_card(card["scaler"]), tensors=weights, record=fitted)
     return Checkpoint(
-        model=make_model(settings).restore(stored),
+        model=restored_model(settings, stored),
         calibration=Calibration(**card["calibration"]),
         provenance=Provenance(**card["provenance"]),
     )

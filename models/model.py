@@ -1,7 +1,7 @@
 """Model: the seam between what learns and everything that trains, scores, checks, freezes and reports it.
 
 A model is settings in and a fitted model out, deterministic from its seed. What was fitted scores sessions, knows its
-card, and gives its state as tensors, from which the model restores it: no class is unpickled.
+card, and gives its state as tensors, from which its kind restores it: no class is unpickled.
 """
 
 import math
@@ -158,7 +158,7 @@ class FittedModel(Protocol):
         """What scores windows that are no session's, to see what the model reads; None if it cannot."""
 
     def stored(self) -> StoredModel:
-        """Its state, from which ``Model.restore`` makes an equal one."""
+        """Its state, from which its kind restores an equal one."""
 
 
 class Model(Protocol):
@@ -166,12 +166,3 @@ class Model(Protocol):
 
     def fit(self, windows: Windows, split: Split, *, context: FitContext) -> FittedModel:
         """Fit on the training rows; validation rows serve to stop and to choose, later rows are not read."""
-
-    def restore(self, stored: StoredModel) -> FittedModel:
-        """Make the fitted model again from its state.
-
-        Raises
-        ------
-        ValueError
-            If the state is not one of this kind and these settings.
-        """

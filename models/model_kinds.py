@@ -6,7 +6,8 @@ that the others depend on. Nothing here imports torch until a model is made.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,21 @@ from models.model_settings import KindSettings, ModelSettings
 if TYPE_CHECKING:
     from torch import nn
 
-    from models.model import Model
+    from models.model import FittedModel, Model, StoredModel
 
-__all__ = ["DEFAULT_KIND", "Kind", "build_network", "kind_of", "known_kinds", "make_model", "register", "settings_of"]
+__all__ = [
+    "DEFAULT_KIND",
+    "Kind",
+    "build_network",
+    "is_own",
+    "kind_of",
+    "known_kinds",
+    "make_model",
+    "own_sources",
+    "register",
+    "restored_model",
+    "settings_of",
+]
 
 DEFAULT_KIND = "lstm"
 
@@ -33,7 +46,9 @@ class Kind:
     settings : type of KindSettings
         Keys of ``[model]``.
     model : callable
-        Model settings to the model that they describe.
+        Model settings to the model that they describe, not fitted.
+    restored : callable
+        Model settings and a stored state to the fitted model; all that a frozen version needs of its kind.
     network : callable, optional
         Number of features and the kind's settings to an untrained network, of a kind that the training loop trains.
     source : str
@@ -42,6 +57,7 @@ class Kind:
 
     settings: type[KindSettings]
     model: "Callable[[ModelSettings], Model]"
+    restored: "Callable[[ModelSettings, StoredModel], FittedModel]"
     network: "Callable[[int, Any], nn.Module] | None" = None
     source: str = ""
 
@@ -70,8 +86,9 @@ def kind_of(name: str) -> Kind:
             f"kind must be one of {', '.join(known_kinds())}, was {name!r}: a model of your own is known once its "
             "file is loaded (`quintile --models FILE …`)"
         )
-    found: Kind = importlib.import_module(f"{kinds.__name__}.{name}").KIND
-    return found
+    file = importlib.import_module(f"{kinds.__name__}.{name}")
+    network = getattr(file, "network", None)
+    return Kind(settings=file.SETTINGS, model=file.model, restored=file.restored, network=network)
 
 
 def settings_of(numbers: Mapping[str, Any]) -> KindSettings:
@@ -93,8 +110,28 @@ def make_model(settings: ModelSettings) -> "Model":
     MissingExtraError
         If its library is an extra that is not installed.
     """
-    try:
+    with _extras():
         return kind_of(settings.model.kind).model(settings)
+
+
+def restored_model(settings: ModelSettings, stored: "StoredModel") -> "FittedModel":
+    """The fitted model that a checkpoint keeps.
+
+    Raises
+    ------
+    CheckpointError, ValueError
+        If the state is not one of this kind and these settings.
+    MissingExtraError
+        If its library is an extra that is not installed.
+    """
+    with _extras():
+        return kind_of(settings.model.kind).restored(settings, stored)
+
+
+@contextmanager
+def _extras() -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"{error.name} is not installed: `pip install 'quintile[{error.name}]'`, or choose another model.kind"

@@ -9,6 +9,7 @@ catches one that reads later ones.
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
@@ -16,11 +17,12 @@ from pydantic import Field, create_model
 from torch import nn
 
 from core.user_file import source_sha256
-from models.estimators.estimator_model import EstimatorModel
+from models.estimators.estimator_model import EstimatorModel, restored_estimator
 from models.estimators.library_form import library_form
 from models.model import FitContext, ModelCard, ScoreContext, StoredModel
 from models.model_kinds import Kind, register
 from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
+from models.networks.fitted_network import restored_network
 from models.networks.network_model import NetworkModel
 from models.sample_splits import Split
 from models.windows import Scaler, Windows, check_scaled
@@ -83,13 +85,16 @@ def model(name: str, *, settings: type[KindSettings] = KindSettings) -> Callable
 def _ways(name: str, cls: type) -> dict[str, Any]:
     """How a class becomes a model, by what it has."""
     if issubclass(cls, nn.Module):
-        return {"model": NetworkModel, "network": lambda n_features, settings: _network(cls, n_features, settings)}
+        return {"model": NetworkModel, "restored": restored_network, "network": partial(_network, cls)}
     if callable(getattr(cls, "fit", None)) and callable(getattr(cls, "predict", None)):
         form = library_form(cls)
-        return {"model": lambda settings: EstimatorModel(settings=settings, build=lambda s: _made(cls, s), form=form)}
+        return {
+            "model": lambda settings: EstimatorModel(settings=settings, build=partial(_made, cls), form=form),
+            "restored": partial(restored_estimator, form=form),
+        }
     wanted = ("fit", "scores", "tensors", "restored")
     if all(callable(getattr(cls, each, None)) for each in wanted):
-        return {"model": lambda settings: _WholeModel(settings, cls)}
+        return {"model": partial(_WholeModel, cls), "restored": partial(_whole_restored, cls)}
     raise ValueError(f"model {name} must be a torch.nn.Module, or have fit and predict, or {', '.join(wanted)}")
 
 
@@ -111,20 +116,14 @@ def _made(cls: type, settings: ModelSettings) -> Any:
 class _WholeModel:
     """A class of the user's that stands for the whole seam."""
 
-    settings: ModelSettings
     cls: type
+    settings: ModelSettings
 
     def fit(self, windows: Windows, split: Split, *, context: FitContext) -> "_WholeFitted":  # noqa: ARG002
         """Let the class fit itself."""
         fitted = _made(self.cls, self.settings)
         fitted.fit(windows, split)
         return _WholeFitted(settings=self.settings, scaler=windows.scaler, fitted=fitted)
-
-    def restore(self, stored: StoredModel) -> "_WholeFitted":
-        """Let the class restore itself."""
-        fitted = _made(self.cls, self.settings)
-        fitted.restored(dict(stored.tensors))
-        return _WholeFitted(settings=self.settings, scaler=stored.scaler, fitted=fitted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,3 +164,10 @@ class _WholeFitted:
     def stored(self) -> StoredModel:
         """Its tensors."""
         return StoredModel(scaler=self.scaler, tensors=self.fitted.tensors())
+
+
+def _whole_restored(cls: type, settings: ModelSettings, stored: StoredModel) -> _WholeFitted:
+    """Let the class restore itself."""
+    fitted = _made(cls, settings)
+    fitted.restored(dict(stored.tensors))
+    return _WholeFitted(settings=settings, scaler=stored.scaler, fitted=fitted)

@@ -81,5 +81,5 @@ def across_cores(layers: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
     with threads(count):
         h: torch.Tensor = layers(x)[0]
     if count > 1 and h.requires_grad:
-        h.register_hook(lambda _gradient: torch.set_num_threads(count))
+        h.register_hook(lambda _gradient: torch.set_num_threads(count))  # type: ignore[no-untyped-call]
     return h

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from core.errors import CheckpointError
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
-from models.networks.network_model import FittedNetwork
+from models.networks.fitted_network import FittedNetwork
 from models.networks.predict import predict_scores
 from models.networks.train import train_network
 from models.networks.training_state import ResumePoint

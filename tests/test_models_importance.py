@@ -15,7 +15,7 @@ from models.importance import (
     permutation_importance,
     position_blocks,
 )
-from models.networks.network_model import FittedNetwork
+from models.networks.fitted_network import FittedNetwork
 from models.networks.train import train_network
 from models.windows import build_windows
 from tests.oracles.planted import planted_features, planted_windows, small_settings

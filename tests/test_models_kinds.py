@@ -20,6 +20,7 @@ from models.kinds.lstm import LstmSettings
 from models.model import FitContext, ScoreContext
 from models.model_kinds import Kind, kind_of, known_kinds, make_model, register, settings_of
 from models.model_settings import KindSettings, ModelSettings
+from models.networks.fitted_network import restored_network
 from models.networks.network_model import NetworkModel
 from models.networks.rank_lstm import RankLSTM
 from models.threads import steady, threads
@@ -52,12 +53,27 @@ class WindowSettings(KindSettings):
     kind: str = "window"
 
 
+def window(made) -> Kind:
+    """The kind of a network that is made from the number of features."""
+    return Kind(
+        settings=WindowSettings,
+        model=NetworkModel,
+        restored=restored_network,
+        network=lambda n_features, _: made(n_features),
+    )
+
+
 @pytest.fixture(autouse=True)
 def window_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.model_kinds._own", {})
     register(
         "window",
-        Kind(settings=WindowSettings, model=NetworkModel, network=lambda n_features, _: WindowNetwork(n_features)),
+        Kind(
+            settings=WindowSettings,
+            model=NetworkModel,
+            restored=restored_network,
+            network=lambda n_features, _: WindowNetwork(n_features),
+        ),
     )
 
 
@@ -231,7 +247,12 @@ def test_a_window_network_never_unrolls():
 
 def test_a_network_of_another_shape_is_refused_before_it_trains():
     windows, split = planted_windows()
-    flat = Kind(settings=WindowSettings, model=NetworkModel, network=lambda n, _: torch.nn.Linear(n, 1))
+    flat = Kind(
+        settings=WindowSettings,
+        model=NetworkModel,
+        restored=restored_network,
+        network=lambda n, _: torch.nn.Linear(n, 1),
+    )
     register("window", flat)
     with pytest.raises(RunError, match=r"gives scores of shape \(6, 3, 1\).*must be \(3,\)"):
         fitted("window", windows, split)

@@ -296,20 +296,28 @@ def test_what_may_enter_itself_in_a_registry_counts_once_its_module_is_imported(
     assert closure_of(tmp_path, files).sha256 != before.sha256
 
 
-def test_a_kind_counts_whole_for_its_own_versions_alone(tmp_path: Path) -> None:
+def test_what_restores_a_kind_counts_for_its_own_versions_alone(tmp_path: Path) -> None:
     files = {
-        "models/kinds/lstm.py": "__all__ = ['KIND']\nKIND = 1\ndef unused(): ...\n",
-        "models/kinds/gru.py": "KIND = 2\n",
+        "models/kinds/lstm.py": "SETTINGS = 1\ndef restored(): ...\ndef model(): return 5\n",
+        "models/kinds/gru.py": "SETTINGS = 2\ndef restored(): ...\n",
     }
     tree = write(tmp_path, files)
     lstm, gru = frozen_closure("lstm", tree=tree), frozen_closure("gru", tree=tree)
-    assert set(lstm.definitions["models/kinds/lstm.py"]) == {"KIND", "unused"}
+    assert set(lstm.definitions["models/kinds/lstm.py"]) == {"SETTINGS", "restored"}
     assert "models/kinds/lstm.py" not in gru.modules
     assert frozen_closure("mine", tree=tree).modules.keys() == frozen_closure("../kinds/lstm", tree=tree).modules.keys()
     before = run_closure(tree=tree)
-    tree = write(tmp_path, {**files, "models/kinds/more.py": "KIND = 3\n"})
+    tree = write(tmp_path, {**files, "models/kinds/more.py": "SETTINGS = 3\n"})
     assert frozen_closure("lstm", tree=tree).sha256 == lstm.sha256
     assert run_closure(tree=tree).sha256 != before.sha256
+
+
+def test_how_a_model_is_trained_decides_a_run_and_no_frozen_version() -> None:
+    trains = {"models/networks/train.py", "models/losses/rank_loss.py", "strategy/learning/learn.py"}
+    frozen, run = frozen_closure("lstm"), run_closure()
+    assert trains <= run.modules.keys()
+    assert not {"models/networks/train.py", "models/networks/network_model.py"} & frozen.modules.keys()
+    assert "learn" not in frozen.definitions["strategy/learning/learn.py"]
 
 
 def test_a_beginning_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from models.model_settings import ModelSettings
 from models.sample_splits import Split
 from models.windows import Windows
 
-__all__ = ["BoostedTrees"]
+__all__ = ["BoostedTrees", "restored_trees"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,9 +86,10 @@ class BoostedTrees:
         facts = (("Trees", f"{kept.booster.num_trees()}"),)
         return fitted_estimator(kept, windows, split, settings=self.settings, form=FORM, facts=facts)
 
-    def restore(self, stored: StoredModel) -> FittedEstimator:
-        """The trees of a checkpoint."""
-        return restored_estimator(stored, settings=self.settings, form=FORM)
+
+def restored_trees(settings: ModelSettings, stored: StoredModel) -> FittedEstimator:
+    """The trees of a checkpoint."""
+    return restored_estimator(settings, stored, form=FORM)
 
 
 def _parameters(kind: Any, *, seed: int) -> dict[str, Any]:

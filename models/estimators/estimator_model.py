@@ -165,10 +165,6 @@ class EstimatorModel:
         context.progress(1, 1, f"validation rank IC {model.validation_ic:+.4f}")
         return model
 
-    def restore(self, stored: StoredModel) -> FittedEstimator:
-        """The fitted estimator of a checkpoint."""
-        return restored_estimator(stored, settings=self.settings, form=self.form)
-
 
 def fitted_estimator(
     estimator: Any,
@@ -195,7 +191,7 @@ def fitted_estimator(
     )
 
 
-def restored_estimator(stored: StoredModel, *, settings: ModelSettings, form: StoredForm) -> FittedEstimator:
+def restored_estimator(settings: ModelSettings, stored: StoredModel, *, form: StoredForm) -> FittedEstimator:
     """The fitted estimator of a checkpoint."""
     return FittedEstimator(
         settings=settings,

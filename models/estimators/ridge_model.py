@@ -13,7 +13,7 @@ from models.model_settings import ModelSettings
 from models.sample_splits import Split
 from models.windows import Windows
 
-__all__ = ["RidgeRegression"]
+__all__ = ["RidgeRegression", "restored_ridge"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +58,7 @@ class RidgeRegression:
         context.progress(1, 1, f"validation rank IC {model.validation_ic:+.4f}")
         return model
 
-    def restore(self, stored: StoredModel) -> FittedEstimator:
-        """The coefficients of a checkpoint."""
-        return restored_estimator(stored, settings=self.settings, form=FORM)
+
+def restored_ridge(settings: ModelSettings, stored: StoredModel) -> FittedEstimator:
+    """The coefficients of a checkpoint."""
+    return restored_estimator(settings, stored, form=FORM)

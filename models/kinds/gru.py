@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from models.model_kinds import Kind
 from models.model_settings import KIND_MEANING, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
+    from models.model import StoredModel
+    from models.networks.fitted_network import FittedNetwork
     from models.networks.network_model import NetworkModel
     from models.networks.rank_gru import RankGRU
 
-__all__ = ["KIND", "GruSettings"]
+__all__ = ["SETTINGS", "GruSettings", "model", "network", "restored"]
 
 
 class GruSettings(RecurrentSettings):
@@ -20,16 +21,25 @@ class GruSettings(RecurrentSettings):
     kind: Literal["gru"] = Field(default="gru", description=KIND_MEANING)
 
 
-def _network(n_features: int, settings: GruSettings) -> "RankGRU":
+SETTINGS = GruSettings
+
+
+def network(n_features: int, settings: GruSettings) -> "RankGRU":
+    """The untrained network."""
     from models.networks.rank_gru import RankGRU
 
     return RankGRU(n_features, settings)
 
 
-def _model(settings: ModelSettings) -> "NetworkModel":
+def model(settings: ModelSettings) -> "NetworkModel":
+    """The network, to be trained."""
     from models.networks.network_model import NetworkModel
 
     return NetworkModel(settings)
 
 
-KIND = Kind(settings=GruSettings, model=_model, network=_network)
+def restored(settings: ModelSettings, stored: "StoredModel") -> "FittedNetwork":
+    """The trained network of a checkpoint."""
+    from models.networks.fitted_network import restored_network
+
+    return restored_network(settings, stored)

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from models.model_kinds import Kind
 from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
 
 if TYPE_CHECKING:
     from models.estimators.boosted_trees import BoostedTrees
+    from models.estimators.estimator_model import FittedEstimator
+    from models.model import StoredModel
 
-__all__ = ["KIND", "LightgbmSettings"]
+__all__ = ["SETTINGS", "LightgbmSettings", "model", "restored"]
 
 
 class LightgbmSettings(KindSettings):
@@ -29,10 +30,18 @@ class LightgbmSettings(KindSettings):
     row_share: float = Field(default=0.8, gt=0.0, le=1.0, description="share of the samples that a tree is fitted on")
 
 
-def _model(settings: ModelSettings) -> "BoostedTrees":
+SETTINGS = LightgbmSettings
+
+
+def model(settings: ModelSettings) -> "BoostedTrees":
+    """The trees, not fitted."""
     from models.estimators.boosted_trees import BoostedTrees
 
     return BoostedTrees(settings=settings)
 
 
-KIND = Kind(settings=LightgbmSettings, model=_model)
+def restored(settings: ModelSettings, stored: "StoredModel") -> "FittedEstimator":
+    """The trees of a checkpoint."""
+    from models.estimators.boosted_trees import restored_trees
+
+    return restored_trees(settings, stored)

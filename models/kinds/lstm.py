@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.settings import Later
-from models.model_kinds import Kind
 from models.model_settings import KIND_MEANING, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
+    from models.model import StoredModel
+    from models.networks.fitted_network import FittedNetwork
     from models.networks.network_model import NetworkModel
     from models.networks.rank_lstm import RankLSTM
 
-__all__ = ["KIND", "LstmSettings"]
+__all__ = ["SETTINGS", "LstmSettings", "model", "network", "restored"]
 
 
 class LstmSettings(RecurrentSettings):
@@ -27,16 +28,25 @@ class LstmSettings(RecurrentSettings):
     kind: Later[Literal["lstm"]] = Field(default="lstm", description=KIND_MEANING)
 
 
-def _network(n_features: int, settings: LstmSettings) -> "RankLSTM":
+SETTINGS = LstmSettings
+
+
+def network(n_features: int, settings: LstmSettings) -> "RankLSTM":
+    """The untrained network."""
     from models.networks.rank_lstm import RankLSTM
 
     return RankLSTM(n_features, settings)
 
 
-def _model(settings: ModelSettings) -> "NetworkModel":
+def model(settings: ModelSettings) -> "NetworkModel":
+    """The network, to be trained."""
     from models.networks.network_model import NetworkModel
 
     return NetworkModel(settings)
 
 
-KIND = Kind(settings=LstmSettings, model=_model, network=_network)
+def restored(settings: ModelSettings, stored: "StoredModel") -> "FittedNetwork":
+    """The trained network of a checkpoint."""
+    from models.networks.fitted_network import restored_network
+
+    return restored_network(settings, stored)

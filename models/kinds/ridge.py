@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from models.model_kinds import Kind
 from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
 
 if TYPE_CHECKING:
+    from models.estimators.estimator_model import FittedEstimator
     from models.estimators.ridge_model import RidgeRegression
+    from models.model import StoredModel
 
-__all__ = ["KIND", "RidgeSettings"]
+__all__ = ["SETTINGS", "RidgeSettings", "model", "restored"]
 
 
 class RidgeSettings(KindSettings):
@@ -37,10 +38,18 @@ class RidgeSettings(KindSettings):
         return penalties
 
 
-def _model(settings: ModelSettings) -> "RidgeRegression":
+SETTINGS = RidgeSettings
+
+
+def model(settings: ModelSettings) -> "RidgeRegression":
+    """The regression, not fitted."""
     from models.estimators.ridge_model import RidgeRegression
 
     return RidgeRegression(settings=settings)
 
 
-KIND = Kind(settings=RidgeSettings, model=_model)
+def restored(settings: ModelSettings, stored: "StoredModel") -> "FittedEstimator":
+    """The coefficients of a checkpoint."""
+    from models.estimators.ridge_model import restored_ridge
+
+    return restored_ridge(settings, stored)

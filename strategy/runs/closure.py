@@ -42,6 +42,7 @@ STARTED = time.time()
 KINDS = "models/kinds"
 DEFAULT_KIND = "lstm"
 KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
+RESTORES = ("SETTINGS", "network", "restored")  # what a decision asks of a kind's file; ``model`` is asked to learn
 SHORT = 16  # hexadecimal digits of a definition's hash, which only tells two apart
 
 # What a frozen version's numbers come from, by source and definition: bars and universe, spec, weights, scores, book,
@@ -105,7 +106,7 @@ def frozen_closure(kind: str = DEFAULT_KIND, *, tree: SourceTree | None = None) 
     Parameters
     ----------
     kind : str
-        Of the version's model; its file counts whole, and no other kind's does.
+        Of the version's model: what restores it counts, not what fits it, and no other kind does.
     tree : SourceTree, optional
         The sources; those of this installation by default.
 
@@ -163,7 +164,9 @@ def _kind_beginnings(tree: SourceTree, kind: str | None) -> list[str]:
     if kind is None:
         return sorted(path.relative_to(tree.root).as_posix() for path in (tree.root / KINDS).glob("*.py"))
     path = f"{KINDS}/{kind}.py"
-    return [path] if KIND.fullmatch(kind) and tree.has(path) else []
+    if not KIND.fullmatch(kind) or not tree.has(path):
+        return []
+    return [f"{path}:{name}" for name in RESTORES if tree.module(path).defined_as(name)]
 
 
 def _closure(tree: SourceTree, beginnings: list[str]) -> Closure:
