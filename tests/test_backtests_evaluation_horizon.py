@@ -21,7 +21,7 @@ from market.returns import Execution, forward_returns
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book_settings import BookSettings
 from portfolio.rules import TradingRules
-from signals.score_metrics import information_coefficient, summarize_ic
+from signals.score_metrics import information_coefficient, quantile_returns, summarize_ic
 from strategy.runs.result import headline_rows
 from tests.oracles.small_panels import panel_of
 from tests.random_evaluation import provenance_of
@@ -165,8 +165,26 @@ def test_errors_of_overlapping_numbers_count_as_many_lags_as_they_overlap() -> N
     plain, aware = mean_interval(overlapping), mean_interval(overlapping, horizon=20)
     assert aware.high - aware.low > plain.high - plain.low
     assert mean_interval(shocks, horizon=1) == mean_interval(shocks)
+    assert mean_interval(shocks, horizon=20) == mean_interval(shocks, horizon=20, mean_block=20.0)
+    assert mean_interval(shocks, horizon=20) != mean_interval(shocks, horizon=20, mean_block=19.0)
     with pytest.raises(ValueError, match="horizon must be at least 1 session, was 0"):
         hac_lags_by_rule(100, horizon=0)
+
+
+def test_every_error_of_a_study_counts_the_lags_of_its_horizon(case: tuple[Inputs, pd.DataFrame]) -> None:
+    (inputs, scores), horizon = case, 20
+    forward = forward_returns(inputs.panel, Execution(), horizon=horizon).loc[scores.index]
+    study = signal_study(scores, forward, inputs.panel, horizon=horizon)
+    quintiles = quantile_returns(scores, forward).by_session.dropna()
+    tenths = quantile_returns(scores, forward, n_quantiles=10).by_session
+    judged = scores.notna() & forward.notna() & (forward != 0)
+    right = ((scores > 0) == (forward > 0)).astype(float).where(judged).mean(axis=1).dropna()
+    over_all = (quintiles[5] - quintiles.mean(axis=1)).tolist()
+    assert study.by_size["hac_lags"].eq(horizon - 1).all()
+    assert study.sign.standard_error == pytest.approx(slow_error(right.tolist(), horizon - 1))
+    assert study.legs.loc["long", "standard_error"] == pytest.approx(slow_error(over_all, horizon - 1))
+    tenth = slow_error(tenths[10].dropna().tolist(), horizon - 1)
+    assert study.calibration.loc[10, "standard_error"] == pytest.approx(tenth)
 
 
 def test_a_horizon_of_one_session_is_what_was_measured_without_one(

@@ -336,6 +336,31 @@ def test_own_rules_and_sleeves_go_together():
     pd.testing.assert_frame_equal(stages["sleeves"].loc[decided.index], mean.where(alive, 0.0), rtol=0, atol=1e-15)
 
 
+def test_a_session_without_a_score_is_no_rebalance_whatever_the_rule_says():
+    book_rule("mine")(constant(lambda scores: scores.fillna(0.0) * 0.0))
+    scores = random_scores(2)
+    scores.iloc[3] = np.nan
+    before = scores.copy()
+    weights = own_targets("mine", scores, BookSettings(builder="mine"))
+    scored = scores.notna().any(axis=1)
+    assert not scored.iloc[3]
+    assert weights[~scored].isna().all(axis=None)
+    assert weights[scored].eq(0.0).all(axis=None)
+    pd.testing.assert_frame_equal(scores, before, check_exact=True)
+
+
+def test_a_rule_that_writes_into_its_scores_writes_into_a_copy():
+    @book_rule("mine")
+    def mine(scores, settings):
+        scores.iloc[:] = 0.0
+        return scores
+
+    scores = random_scores(2)
+    before = scores.copy()
+    own_targets("mine", scores, BookSettings(builder="mine"))
+    pd.testing.assert_frame_equal(scores, before, check_exact=True)
+
+
 def test_flat_scores_give_a_flat_row():
     book_rule("mine")(constant(lambda scores: scores * 0.0))
     panel, _ = random_case(8)
