@@ -117,3 +117,19 @@ def test_a_later_key_decides_nothing_until_it_leaves_its_default() -> None:
         "inner": {"old": 1, "fee": 2.0},
         "seal": {"old": 1},
     }
+
+
+def test_another_kind_of_model_begins_with_its_own_defaults() -> None:
+    spec = override(load_spec(), ["model.hidden=7", "model.lookback=30", "loss.temperature=0.2", "training.seed=5"])
+    gru = override(spec, ["model.hidden=9", "model.kind=gru"])
+    assert gru.model.model_dump() == {
+        "kind": "gru", "lookback": 30, "hidden": 9, "layers": 2, "dropout": 0.2, "scoring": "exact",
+    }  # fmt: skip
+    assert gru.loss == spec.loss
+    ridge = override(spec, ["model.kind=ridge"])
+    assert (ridge.model.lookback, ridge.training.seed) == (30, 5)
+    assert ridge.loss == load_spec().loss
+    assert override(ridge, ["model.kind=ridge"]) == ridge
+    with pytest.raises(ValueError, match=r"remove \[loss\]"):
+        override(ridge, ["loss.temperature=0.2"])
+    assert len({spec.fingerprint(), gru.fingerprint(), ridge.fingerprint()}) == 3

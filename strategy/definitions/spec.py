@@ -18,7 +18,7 @@ from core.settings import Later, Settings
 from market.holdout import HoldoutSettings
 from market.returns import Execution
 from models.labels import LabelSettings
-from models.model_kinds import DEFAULT_KIND, settings_of
+from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds, settings_of
 from models.model_settings import KindSettings, LossSettings, SplitSettings, TrainingSettings
 from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
@@ -185,7 +185,7 @@ def override(spec: StrategySpec, assignments: Iterable[str] | Mapping[str, objec
     """``spec`` with assignments applied in order: texts such as ``"model.hidden=64"``, or values by dotted key.
 
     A value of None unsets an optional key. Another ``model.kind`` begins with that kind's own defaults, its lookback
-    aside.
+    aside; one without epochs leaves ``loss`` behind, and of ``training`` takes the seed.
 
     Raises
     ------
@@ -194,12 +194,20 @@ def override(spec: StrategySpec, assignments: Iterable[str] | Mapping[str, objec
     """
     numbers = spec.model_dump(mode="json", exclude_none=True)
     pairs = list(assignments.items() if isinstance(assignments, Mapping) else map(_assignment, assignments))
-    kinds = [value for dotted, value in pairs if dotted == "model.kind" and value != spec.model.kind]
+    kinds = [str(value) for dotted, value in pairs if dotted == "model.kind" and value != spec.model.kind]
     if kinds:
-        numbers["model"] = {"kind": kinds[-1], "lookback": spec.model.lookback}
+        numbers |= _of_another_kind(spec, kinds[-1])
     for dotted, value in pairs:
         _assign(numbers, dotted.split("."), value)
     return _validated(numbers, "overrides" if isinstance(assignments, Mapping) else "--set")
+
+
+def _of_another_kind(spec: StrategySpec, kind: str) -> dict[str, Any]:
+    """The sections on learning where the strategy's model becomes one of another kind."""
+    model = {"kind": kind, "lookback": spec.model.lookback}
+    if kind not in known_kinds() or kind_of(kind).settings.learns_by_epochs:
+        return {"model": model}
+    return {"model": model, "loss": {}, "training": {"seed": spec.training.seed}}
 
 
 def _assignment(text: str) -> tuple[str, object]:
