@@ -155,8 +155,8 @@ def kill_workers(monkeypatch, *, after: str, times: int) -> list[int]:
     """Kill so many workers once they have left a file of this name; return the list that their numbers go to."""
     start, killed = fold_workers._start, list[int]()
 
-    def start_and_kill(task, bars):
-        worker = start(task, bars)
+    def start_and_kill(task, bars, user_files):
+        worker = start(task, bars, user_files)
         while len(killed) < times and worker.process.poll() is None:
             if any(task.files.path.rglob(after)):
                 worker.process.kill()
