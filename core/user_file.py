@@ -4,13 +4,26 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["loaded_files", "run_user_file", "source_sha256"]
+__all__ = ["loaded_files", "named_failures", "run_user_file", "source_sha256"]
 
-FAILURES = (SyntaxError, NameError, ImportError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError)
+FAILURES = (
+    SyntaxError,
+    NameError,
+    ImportError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    ValueError,
+)
 
 _loaded: list[Path] = []
 
@@ -54,6 +67,21 @@ def run_user_file(path: str | Path, *, holds: str) -> ModuleType:
 def loaded_files() -> tuple[Path, ...]:
     """The files that ran, in order: a worker process runs them again."""
     return tuple(_loaded)
+
+
+@contextmanager
+def named_failures(what: str) -> Iterator[None]:
+    """Say what failed where a block that calls a user's code does; the cause stays attached.
+
+    Raises
+    ------
+    ValueError
+        If the block fails in one of the ways in which code does.
+    """
+    try:
+        yield
+    except FAILURES as error:
+        raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
 def source_sha256(written: Any, *, what: str) -> str:

@@ -123,7 +123,9 @@ def _within_session_slope(scores: np.ndarray, forward: np.ndarray, *, lags: int)
     used = (z != 0.0).any(axis=1)
     n_sessions = int(used.sum())
     if n_sessions < MIN_SESSIONS:
-        raise DataError(f"{n_sessions} validation sessions hold scores with returns, calibration needs at least 2")
+        raise DataError(
+            f"{n_sessions} validation sessions hold two different scores with returns, calibration needs at least 2"
+        )
     z, known = z[used], known[used]
     count = known.sum(axis=1, keepdims=True)
     returns = np.where(known, forward[used], 0.0)

@@ -22,7 +22,7 @@ from core.errors import CheckpointError
 from core.files import write_bytes
 from models.calibrate import Calibration
 from models.model import FittedModel, StoredModel
-from models.model_kinds import DEFAULT_KIND, restored_model, settings_of
+from models.model_kinds import DEFAULT_KIND, known_kinds, restored_model, settings_of
 from models.model_settings import ModelSettings
 from models.windows import Scaler
 
@@ -145,6 +145,11 @@ def _from_card(card: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Che
     first = card["format"] == FIRST_FORMAT
     sections = dict(card["settings"])
     numbers = sections.pop("network" if first else "model")
+    if (kind := numbers.get("kind", DEFAULT_KIND)) not in known_kinds():
+        raise CheckpointError(
+            f"is of kind {kind!r}, which is not known here: a model of your own is known once its file is loaded "
+            "(`quintile --models FILE …`)"
+        )
     settings = ModelSettings(model=settings_of({"kind": DEFAULT_KIND, **numbers}), **sections)
     fitted = {"best_epoch": card["epoch"], "history": card["history"]} if first else card["fitted"]
     stored = StoredModel(scaler=Scaler.from_card(card["scaler"]), tensors=weights, record=fitted)

@@ -9,6 +9,7 @@ from core.settings import Later, Settings
 
 __all__ = [
     "KIND_MEANING",
+    "SCORING_MEANING",
     "KindSettings",
     "LossSettings",
     "ModelSettings",
@@ -21,6 +22,7 @@ __all__ = [
 Scoring = Literal["exact", "long"]
 
 KIND_MEANING = "kind of model: lstm, gru, ridge, lightgbm, or a class of your own"
+SCORING_MEANING = "exact: each session's own windows; long: the network carried through each calendar quarter"
 
 
 class KindSettings(Settings):
@@ -60,12 +62,13 @@ class KindSettings(Settings):
 
     @property
     def scored(self) -> Scoring:
-        """How sessions are scored."""
-        return "exact"
+        """How sessions are scored: as ``scoring`` says, of a kind that has that key."""
+        scoring: Scoring = getattr(self, "scoring", "exact")
+        return scoring
 
-    def scored_as(self, scoring: Scoring) -> Self:  # noqa: ARG002
+    def scored_as(self, scoring: Scoring) -> Self:
         """The settings with another way to score, which nothing that was learned depends on; most kinds have one."""
-        return self
+        return self.model_copy(update={"scoring": scoring}) if "scoring" in type(self).model_fields else self
 
 
 class RecurrentSettings(KindSettings):
@@ -82,21 +85,12 @@ class RecurrentSettings(KindSettings):
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0, description="dropout between layers")
     scoring: Later[Scoring] = Field(
         default="exact",
-        description="exact: each session's own windows; long: the network carried through each calendar quarter",
+        description=SCORING_MEANING,
     )
 
     def quick(self) -> Self:
         """One layer of 16 units."""
         return self.model_copy(update={"hidden": 16, "layers": 1})
-
-    @property
-    def scored(self) -> Scoring:
-        """How sessions are scored."""
-        return self.scoring
-
-    def scored_as(self, scoring: Scoring) -> Self:
-        """The settings with another way to score."""
-        return self.model_copy(update={"scoring": scoring})
 
 
 class LossSettings(Settings):

@@ -13,15 +13,17 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
+import torch
 from pydantic import Field, create_model
 from torch import nn
 
-from core.user_file import source_sha256
+from core.settings import Later
+from core.user_file import named_failures, source_sha256
 from models.estimators.estimator_model import EstimatorModel, restored_estimator
 from models.estimators.library_form import library_form
 from models.model import FitContext, ModelCard, ScoreContext, StoredModel
 from models.model_kinds import Kind, register
-from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
+from models.model_settings import KIND_MEANING, SCORING_MEANING, KindSettings, ModelSettings, Scoring
 from models.networks.fitted_network import restored_network
 from models.networks.network_model import NetworkModel
 from models.sample_splits import Split
@@ -38,9 +40,10 @@ def model(name: str, *, settings: type[KindSettings] = KindSettings) -> Callable
     Parameters
     ----------
     name : str
-        Lower-case words joined by underscores; not a shipped kind.
+        Lower-case words joined by underscores; not a shipped kind. Registering a name again replaces its class.
     settings : type of KindSettings
-        Keys of ``[model]`` beside ``kind``; ``lookback`` alone by default.
+        Keys of ``[model]`` beside ``kind``; ``lookback`` alone by default. A network with a method ``step`` has the key
+        ``scoring`` besides.
 
     Returns
     -------
@@ -74,12 +77,25 @@ def model(name: str, *, settings: type[KindSettings] = KindSettings) -> Callable
         source = source_sha256(cls, what=f"model {name}")
         kind = Field(default=name, description=KIND_MEANING)
         chosen: Any = Literal[name]
-        own: Any = create_model(f"{cls.__name__}Settings", __base__=settings, kind=(chosen, kind))
+        keys: Any = _keys(cls, settings)
+        own: Any = create_model(f"{cls.__name__}Settings", __base__=keys, kind=(chosen, kind))
         own.learns_by_epochs = issubclass(cls, nn.Module)
         register(name, Kind(settings=own, source=source, **_ways(name, cls)))
         return cls
 
     return registered
+
+
+class _ScoredTwoWays(KindSettings):
+    """The key of a network with a method ``step``."""
+
+    scoring: Later[Scoring] = Field(default="exact", description=SCORING_MEANING)
+
+
+def _keys(cls: type, settings: type[KindSettings]) -> tuple[type[KindSettings], ...]:
+    """Classes that hold a kind's keys: its user's, and the way of scoring where there are two."""
+    has_step = issubclass(cls, nn.Module) and callable(getattr(cls, "step", None))
+    return (_ScoredTwoWays, settings) if has_step and "scoring" not in settings.model_fields else (settings,)
 
 
 def _ways(name: str, cls: type) -> dict[str, Any]:
@@ -101,7 +117,13 @@ def _ways(name: str, cls: type) -> dict[str, Any]:
 def _network(cls: type, n_features: int, settings: KindSettings) -> nn.Module:
     takes_settings = len(inspect.signature(cls).parameters) > 1
     network: nn.Module = cls(n_features, settings) if takes_settings else cls(n_features)
+    network.register_forward_pre_hook(_copied)
     return network
+
+
+def _copied(_network: nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """A copy of what a network is given, which it may change: windows overlap, and share their cells."""
+    return tuple(x.clone() for x in given)
 
 
 def _made(cls: type, settings: ModelSettings) -> Any:
@@ -121,8 +143,9 @@ class _WholeModel:
 
     def fit(self, windows: Windows, split: Split, *, context: FitContext) -> "_WholeFitted":  # noqa: ARG002
         """Let the class fit itself."""
-        fitted = _made(self.cls, self.settings)
-        fitted.fit(windows, split)
+        with named_failures(f"model {self.settings.model.kind}"):
+            fitted = _made(self.cls, self.settings)
+            fitted.fit(windows, split)
         return _WholeFitted(settings=self.settings, scaler=windows.scaler, fitted=fitted)
 
 
@@ -135,7 +158,7 @@ class _WholeFitted:
     @property
     def card(self) -> ModelCard:
         """Size and seed."""
-        tensors = self.fitted.tensors().values()
+        tensors = self.stored().tensors.values()
         return ModelCard(
             kind=self.settings.model.kind,
             settings=self.settings,
@@ -151,9 +174,14 @@ class _WholeFitted:
         check_scaled(windows, sessions, scaler=self.scaler, lookback=self.settings.model.lookback)
         rows = windows.sessions.get_indexer(sessions)
         mask = pd.DataFrame(windows.mask.cpu().numpy()[rows], index=sessions, columns=windows.tickers)
-        scores: pd.DataFrame = self.fitted.scores(windows, sessions)
-        if not (isinstance(scores, pd.DataFrame) and scores.shape == mask.shape):
-            raise ValueError(f"scores must be a frame of {mask.shape[0]} sessions × {mask.shape[1]} tickers")
+        with named_failures(f"model {self.settings.model.kind}"):
+            scores: pd.DataFrame = self.fitted.scores(windows, sessions)
+            same_axes = scores.index.equals(mask.index) and scores.columns.equals(mask.columns)
+        if not same_axes:
+            raise ValueError(
+                f"scores of model {self.settings.model.kind} must be a frame of the {mask.shape[0]} sessions asked for "
+                f"× the {mask.shape[1]} tickers of the windows, in their order"
+            )
         if context is not None and context.progress is not None:
             context.progress(len(rows), len(rows))
         return scores.where(mask.to_numpy())
@@ -162,12 +190,18 @@ class _WholeFitted:
         """It is asked for sessions only."""
 
     def stored(self) -> StoredModel:
-        """Its tensors."""
-        return StoredModel(scaler=self.scaler, tensors=self.fitted.tensors())
+        """Copies of its tensors, each by itself, as a file holds them."""
+        with named_failures(f"model {self.settings.model.kind}"):
+            tensors = {
+                str(name): tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for name, tensor in self.fitted.tensors().items()
+            }
+        return StoredModel(scaler=self.scaler, tensors=tensors)
 
 
 def _whole_restored(cls: type, settings: ModelSettings, stored: StoredModel) -> _WholeFitted:
     """Let the class restore itself."""
-    fitted = _made(cls, settings)
-    fitted.restored(dict(stored.tensors))
+    with named_failures(f"model {settings.model.kind}"):
+        fitted = _made(cls, settings)
+        fitted.restored(dict(stored.tensors))
     return _WholeFitted(settings=settings, scaler=stored.scaler, fitted=fitted)

@@ -127,7 +127,7 @@ def test_a_foreign_card_is_refused(saved, content):
 )
 def test_a_card_that_lost_its_meaning_is_refused_in_one_line(saved, changes):
     rewrite_card(saved, **changes)
-    with pytest.raises(CheckpointError, match="does not describe a checkpoint") as caught:
+    with pytest.raises(CheckpointError, match=r"does not describe a checkpoint|is of kind '\.\./lstm'") as caught:
         load_checkpoint(saved)
     assert "\n" not in str(caught.value)
 

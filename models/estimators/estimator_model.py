@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from core.user_file import named_failures
 from market.panel import aligned_frame
 from models.estimators.samples import Target, mean_rank_ic, samples_of
 from models.model import FitContext, ModelCard, ScoreContext, StoredModel, WindowScores
@@ -159,8 +160,9 @@ class EstimatorModel:
     def fit(self, windows: Windows, split: Split, *, context: FitContext) -> FittedEstimator:
         """Fit on the samples of the training rows; validation is only measured."""
         samples = samples_of(windows, split.train, span="training", target=self.target)
-        estimator = self.build(self.settings)
-        estimator.fit(samples.x, samples.y)
+        with named_failures(f"model {self.settings.model.kind}"):
+            estimator = self.build(self.settings)
+            estimator.fit(samples.x, samples.y)
         model = fitted_estimator(estimator, windows, split, settings=self.settings, form=self.form)
         context.progress(1, 1, f"validation rank IC {model.validation_ic:+.4f}")
         return model
@@ -215,9 +217,11 @@ def predicted(predictor: Predictor, x: np.ndarray, names: np.ndarray) -> np.ndar
     scores = np.full(len(names), np.nan)
     if names.any():
         found = np.asarray(predictor.predict(x[names]), dtype=np.float64).reshape(-1)
-        if len(found) != names.sum() or not np.isfinite(found).all():
+        n_finite = int(np.isfinite(found).sum())
+        if not len(found) == n_finite == names.sum():
             raise ValueError(
-                f"predict must give one finite score a sample, gave {len(found)} for {names.sum()} samples"
+                f"predict must give one finite score a sample, gave {len(found)} scores, {n_finite} of them finite, "
+                f"for {names.sum()} samples"
             )
         scores[names] = found
     return scores

@@ -9,11 +9,13 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from core.user_file import named_failures
 from models.estimators.estimator_model import Predictor, StoredForm
 
 __all__ = ["library_form"]
@@ -21,6 +23,20 @@ __all__ = ["library_form"]
 TREES = ("sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor")
 SCHEMA = "schema.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OneThread:
+    """A user's estimator that predicts without workers of its own, whose order would decide the last bits of a sum."""
+
+    estimator: Any
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        from joblib import parallel_config
+
+        with parallel_config(backend="sequential"), named_failures(f"predict of {type(self.estimator).__name__}"):
+            scores: np.ndarray = self.estimator.predict(x)
+        return scores
 
 
 def library_form(cls: type) -> StoredForm:
@@ -37,11 +53,16 @@ def library_form(cls: type) -> StoredForm:
 
         content = bytes(tensors["estimator"].numpy())
         own = (cls.__module__ + ".", *TREES)
-        strange = [name for name in skops_io.get_untrusted_types(data=content) if not name.startswith(own)]
+        with named_failures(f"reading the kept {cls.__name__}"):
+            untrusted = skops_io.get_untrusted_types(data=content)
+        strange = [name for name in untrusted if not name.startswith(own)]
         if strange:
-            raise ValueError(f"the estimator holds {', '.join(strange[:3])}, which is made by no file that was loaded")
-        loaded: Predictor = skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
-        return loaded
+            raise ValueError(
+                f"the estimator holds {', '.join(strange[:3])}, which is made by no file that was loaded: a checkpoint "
+                "keeps the types of scikit-learn and of your own file"
+            )
+        with named_failures(f"reading the kept {cls.__name__}"):
+            return _OneThread(skops_io.loads(content, trusted=untrusted))
 
     return StoredForm(dump=_dump, load=load)
 
@@ -49,7 +70,8 @@ def library_form(cls: type) -> StoredForm:
 def _dump(estimator: Any) -> Mapping[str, torch.Tensor]:
     from skops import io as skops_io
 
-    content = bytearray(_settled(skops_io.dumps(estimator)))
+    with named_failures(f"keeping the fitted {type(estimator).__name__}"):
+        content = bytearray(_settled(skops_io.dumps(estimator)))
     return {"estimator": torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())}
 
 

@@ -90,14 +90,18 @@ def restored_network(settings: ModelSettings, stored: StoredModel) -> FittedNetw
     return FittedNetwork(model)
 
 
-def _check_weights(shapes: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> None:
-    """Refuse weights of another network, and numbers that are not finite."""
-    wrong = sorted(key for key in {*shapes, *weights} if _shape(shapes, key) != _shape(weights, key))
+def _check_weights(untrained: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights of another network, and numbers that are not finite where they began so, unlike a mask's."""
+    wrong = sorted(key for key in {*untrained, *weights} if _shape(untrained, key) != _shape(weights, key))
     if wrong:
         raise CheckpointError(f"holds weights of another network ({', '.join(wrong[:3])}): retrain")
-    infinite = [key for key, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    infinite = [key for key in weights if _is_finite(untrained[key]) and not _is_finite(weights[key])]
     if infinite:
         raise CheckpointError(f"holds weights that are not finite ({infinite[0]}): retrain")
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
 
 
 def _shape(tensors: Mapping[str, torch.Tensor], key: str) -> Any:

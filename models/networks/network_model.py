@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from core.errors import RunError
+from core.user_file import named_failures
 from models.model import FitContext
 from models.model_kinds import build_network
 from models.model_settings import ModelSettings
@@ -45,14 +47,26 @@ class NetworkModel:
         )
 
     def _check_network(self, windows: Windows) -> None:
-        """Refuse a network whose scores have another shape than it says, before the first epoch."""
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            network = build_network(self.settings.model, windows.x.shape[2]).eval()
-            x = torch.zeros(windows.lookback, 3, windows.x.shape[2])
-            found, wanted = tuple(network(x).shape), (windows.lookback, 3) if reads_sequences(network) else (3,)
-        if found != wanted:
+        """Refuse a network that fails, or whose scores have another shape than it says, before the first epoch."""
+        kind, n_features = self.settings.model, windows.x.shape[2]
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), named_failures(f"network {kind.kind}"):
+            network = build_network(kind, n_features).eval()
+            longer = windows.lookback + 1 if reads_sequences(network) else windows.lookback
+            for length in (windows.lookback, longer):
+                _check_scores(network, torch.zeros(length, 3, n_features))
+        if kind.scored == "long" and not callable(getattr(network, "step", None)):
             raise RunError(
-                f"network {type(network).__name__} gives scores of shape {found} for windows {tuple(x.shape)} "
-                f"(sessions, names, features), must be {wanted}: return a score a name, or one a session and name with "
-                'reads = "sequences"'
+                f"network {kind.kind} cannot be scored long: give it a method step(x, state), or set model.scoring to "
+                "exact"
             )
+
+
+def _check_scores(network: nn.Module, x: torch.Tensor) -> None:
+    scores, wanted = network(x), tuple(x.shape[:2] if reads_sequences(network) else x.shape[1:2])
+    found = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+    if found != wanted:
+        raise RunError(
+            f"network {type(network).__name__} gives scores of shape {found} for windows {tuple(x.shape)} "
+            f"(sessions, names, features), must be {wanted}: return a score a name, or one a session and name with "
+            'reads = "sequences"'
+        )

@@ -19,10 +19,9 @@ from torch import nn
 from core.allocator import keep_large_blocks
 from core.errors import RunError
 from models.losses.rank_loss import rank_correlations, session_losses
-from models.model_kinds import build_network
 from models.model_settings import ModelSettings
 from models.networks.learning_schedule import best_epoch, epoch_learning_rate, is_finished
-from models.networks.trained import EpochRecord, TrainedModel, resolve_device
+from models.networks.trained import EpochRecord, TrainedModel, epoch_seed, resolve_device, untrained_network
 from models.networks.training_state import (
     ResumePoint,
     TrainingState,
@@ -134,7 +133,7 @@ def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, setti
     """Take one pass over the training sessions; return its mean losses and gradient norms."""
     training, network, optimizer = settings.training, learner.network, learner.optimizer
     epoch, rate = len(learner.history) + 1, epoch_learning_rate(learner.losses, training)
-    torch.manual_seed(_epoch_seed(training.seed, epoch))
+    torch.manual_seed(epoch_seed(training.seed, epoch))
     for group in optimizer.param_groups:
         group["lr"] = rate
     network.train()
@@ -214,8 +213,7 @@ def _evaluate(network: nn.Module, windows: Windows, rows: slice, *, settings: Mo
 
 def _begin(windows: Windows, settings: ModelSettings, place: torch.device) -> _Learner:
     """Build a network with seeded initial weights, and its optimiser."""
-    torch.manual_seed(_epoch_seed(settings.training.seed, 0))
-    network = build_network(settings.model, windows.x.shape[2]).to(place)
+    network = untrained_network(settings, windows.x.shape[2]).to(place)
     optimizer = torch.optim.Adam(
         network.parameters(), lr=settings.training.learning_rate, weight_decay=settings.training.weight_decay
     )
@@ -246,11 +244,8 @@ def _state(learner: _Learner) -> TrainingState:
 
 
 def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-
-
-def _epoch_seed(seed: int, epoch: int) -> int:
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+    form = torch.contiguous_format  # of a parameter that was made as a transpose, say: files hold no other
+    return {name: tensor.detach().cpu().clone(memory_format=form) for name, tensor in network.state_dict().items()}
 
 
 def _identity(settings: ModelSettings, place: torch.device) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -10,7 +11,7 @@ from models.model_kinds import build_network
 from models.model_settings import ModelSettings
 from models.windows import Scaler
 
-__all__ = ["EpochRecord", "TrainedModel", "resolve_device"]
+__all__ = ["EpochRecord", "TrainedModel", "epoch_seed", "resolve_device", "untrained_network"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +89,20 @@ class TrainedModel:
         return network.to(device).eval()
 
     def outline(self) -> nn.Module:
-        """Build the network with some weights; the caller's random state stays as it was."""
+        """Build the network as training began with it; the caller's random state stays as it was."""
         with torch.random.fork_rng(devices=[]):
-            return build_network(self.settings.model, len(self.scaler.names))
+            return untrained_network(self.settings, len(self.scaler.names))
+
+
+def untrained_network(settings: ModelSettings, n_features: int) -> nn.Module:
+    """Build a network on the processor; what it draws, in its weights or beside them, follows from the seed."""
+    torch.default_generator.manual_seed(epoch_seed(settings.training.seed, 0))
+    return build_network(settings.model, n_features)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Seed of everything random in an epoch, from 1; that of 0 draws the first weights."""
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
 
 
 def resolve_device(device: str) -> torch.device:

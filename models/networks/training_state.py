@@ -119,7 +119,12 @@ def load_state(point: ResumePoint) -> TrainingState | None:
 def adam_moments(optimizer: torch.optim.Adam) -> dict[str, torch.Tensor]:
     """Copies of Adam's state on the CPU, keyed by parameter number and name."""
     numbered = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": state[name].cpu().clone() for number, state in numbered.items() for name in MOMENTS}
+    form = torch.contiguous_format
+    return {
+        f"{number}.{name}": state[name].cpu().clone(memory_format=form)
+        for number, state in numbered.items()
+        for name in MOMENTS
+    }
 
 
 def restore_moments(optimizer: torch.optim.Adam, moments: dict[str, torch.Tensor]) -> None:
