@@ -77,8 +77,8 @@ def model(name: str, *, settings: type[KindSettings] = KindSettings) -> Callable
         source = source_sha256(cls, what=f"model {name}")
         kind = Field(default=name, description=KIND_MEANING)
         chosen: Any = Literal[name]
-        keys: Any = _keys(cls, settings)
-        own: Any = create_model(f"{cls.__name__}Settings", __base__=keys, kind=(chosen, kind))
+        made: Any = create_model  # which checks its keys at run time, and knows a single base before
+        own = made(f"{cls.__name__}Settings", __base__=_keys(cls, settings), kind=(chosen, kind))
         own.learns_by_epochs = issubclass(cls, nn.Module)
         register(name, Kind(settings=own, source=source, **_ways(name, cls)))
         return cls
