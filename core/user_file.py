@@ -44,14 +44,15 @@ def run_user_file(path: str | Path, *, holds: str) -> ModuleType:
         If there is no such file, it fails, or its name is taken.
     """
     file = Path(path).resolve()
-    if not file.is_file() or file.suffix != ".py":
+    if not file.is_file():
+        raise ValueError(f"there is no Python file {path}: write your {holds} into one, such as my_{holds}.py")
+    if file.suffix != ".py":
         raise ValueError(f"{path} is no Python file: write your {holds} into one, such as my_{holds}.py")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None or file.stem in sys.builtin_module_names:
         raise ValueError(f"{file.name} cannot be a module: rename it")
-    earlier = sys.modules.get(file.stem)
-    if earlier is not None and getattr(earlier, "__file__", None) != str(file):
-        raise ValueError(f"{file.name} has the name of a module that is loaded already: rename it")
+    if _place_of(file.stem) not in (None, str(file)):
+        raise ValueError(f"{file.name} has the name of a module that is loaded already or can be imported: rename it")
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module
     try:
@@ -62,6 +63,14 @@ def run_user_file(path: str | Path, *, holds: str) -> ModuleType:
     if file not in _loaded:
         _loaded.append(file)
     return module
+
+
+def _place_of(name: str) -> str | None:
+    """Where the module of a name comes from, loaded or not; None if there is none."""
+    if name in sys.modules:
+        return str(getattr(sys.modules[name], "__file__", None))
+    found = importlib.util.find_spec(name)
+    return None if found is None else str(found.origin)
 
 
 def loaded_files() -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestRegressor
 from torch import nn
 
 from core.errors import CheckpointError, RunError
+from core.user_file import run_user_file
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.model import FitContext, FittedModel
@@ -273,3 +274,19 @@ def test_a_model_of_an_unknown_kind_asks_for_its_file(tmp_path, monkeypatch):
     monkeypatch.setattr("models.model_kinds._own", {})
     with pytest.raises(CheckpointError, match=r"is of kind 'own', which is not known here.*--models FILE"):
         load_checkpoint(tmp_path / "model")
+
+
+def test_a_file_does_not_stand_in_for_a_library(tmp_path):
+    library = tmp_path / "lightgbm.py"
+    library.write_text("x = 1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"lightgbm\.py has the name of a module"):
+        run_user_file(library, holds="models")
+    with pytest.raises(ValueError, match="there is no Python file"):
+        run_user_file(tmp_path / "gone.py", holds="models")
+
+
+def test_a_file_whose_library_fails_is_named(tmp_path):
+    failing = tmp_path / "failing_file.py"
+    failing.write_text("import torch\ntorch.zeros(2) @ torch.zeros(3)\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"failing_file\.py failed: RuntimeError"):
+        run_user_file(failing, holds="models")
