@@ -13,8 +13,8 @@ from core.errors import CheckpointError, RunError
 from core.user_file import run_user_file
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from models.model import FitContext, FittedModel
-from models.model_kinds import make_model, settings_of
+from models.model import FitContext, FittedModel, StoredModel
+from models.model_kinds import make_model, restored_model, settings_of
 from models.model_settings import ModelSettings
 from models.own_models import model
 from tests.oracles.planted import planted_windows, small_settings
@@ -290,3 +290,30 @@ def test_a_file_whose_library_fails_is_named(tmp_path):
     failing.write_text("import torch\ntorch.zeros(2) @ torch.zeros(3)\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"failing_file\.py failed: RuntimeError"):
         run_user_file(failing, holds="models")
+
+
+@pytest.mark.parametrize(
+    ("kind", "tensors", "words"),
+    [
+        ("ridge", {"coefficients": torch.zeros(2)}, "must be 3 finite numbers"),
+        ("ridge", {"coefficients": torch.full((3,), torch.nan)}, "must be 3 finite numbers"),
+        ("own", {"estimator": torch.zeros(9, dtype=torch.uint8)}, "it is no archive"),
+    ],
+)
+def test_a_state_that_is_not_one_of_its_kind_is_refused(kind, tensors, words):
+    model("own")(Forest)
+    settings = small_settings().model_copy(update={"model": settings_of({"kind": kind, "lookback": 6})})
+    record = {"validation_ic": 0.1, "parameters": 3, "facts": []}
+    stored = StoredModel(scaler=planted_windows()[0].scaler, tensors=tensors, record=record)
+    with pytest.raises(ValueError, match=words):
+        restored_model(settings, stored)
+
+
+def test_trees_of_other_features_are_refused():
+    windows, split = planted_windows()
+    kind = settings_of({"kind": "lightgbm", "lookback": 6, "trees": 2, "min_leaf": 20})
+    settings = ModelSettings(model=kind)
+    stored = make_model(settings).fit(windows, split, context=FitContext()).stored()
+    other = StoredModel(scaler=planted_windows(n_features=4)[0].scaler, tensors=stored.tensors, record=stored.record)
+    with pytest.raises(ValueError, match="grown on 3 features, the card has 4"):
+        restored_model(settings, other)

@@ -88,8 +88,19 @@ class BoostedTrees:
 
 
 def restored_trees(settings: ModelSettings, stored: StoredModel) -> FittedEstimator:
-    """The trees of a checkpoint."""
-    return restored_estimator(settings, stored, form=FORM)
+    """The trees of a checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be read, or were grown on another number of features.
+    """
+    fitted = restored_estimator(settings, stored, form=FORM)
+    trees: Any = fitted.predictor
+    grown, wanted = trees.booster.num_feature(), len(stored.scaler.names)
+    if grown != wanted:
+        raise ValueError(f"trees were grown on {grown} features, the card has {wanted}")
+    return fitted
 
 
 def _parameters(kind: Any, *, seed: int) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def library_form(cls: type) -> StoredForm:
         content = bytes(tensors["estimator"].numpy())
         own = (cls.__module__ + ".", *TREES)
         with named_failures(f"reading the kept {cls.__name__}"):
+            if not zipfile.is_zipfile(io.BytesIO(content)):
+                raise ValueError("it is no archive")
             untrusted = skops_io.get_untrusted_types(data=content)
         strange = [name for name in untrusted if not name.startswith(own)]
         if strange:

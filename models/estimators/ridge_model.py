@@ -60,5 +60,14 @@ class RidgeRegression:
 
 
 def restored_ridge(settings: ModelSettings, stored: StoredModel) -> FittedEstimator:
-    """The coefficients of a checkpoint."""
+    """The coefficients of a checkpoint, one finite number a feature.
+
+    Raises
+    ------
+    ValueError
+        If they are not that.
+    """
+    coefficients, n_features = stored.tensors["coefficients"], len(stored.scaler.names)
+    if coefficients.shape != (n_features,) or not torch.isfinite(coefficients).all():
+        raise ValueError(f"coefficients must be {n_features} finite numbers, one a feature")
     return restored_estimator(settings, stored, form=FORM)
