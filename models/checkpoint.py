@@ -22,7 +22,7 @@ from core.errors import CheckpointError
 from core.files import write_bytes
 from models.calibrate import Calibration
 from models.model import FittedModel, StoredModel
-from models.model_kinds import DEFAULT_KIND, known_kinds, restored_model, settings_of
+from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds, restored_model, settings_of
 from models.model_settings import ModelSettings
 from models.windows import Scaler
 
@@ -125,7 +125,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def _card(checkpoint: Checkpoint, stored: StoredModel, weights: bytes) -> dict[str, Any]:
     card = checkpoint.model.card
-    return {
+    source = kind_of(card.kind).source
+    own = {"source": source} if source else {}
+    return own | {
         "format": FORMAT,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "kind": card.kind,
@@ -149,6 +151,11 @@ def _from_card(card: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Che
         raise CheckpointError(
             f"is of kind {kind!r}, which is not known here: a model of your own is known once its file is loaded "
             "(`quintile --models FILE …`)"
+        )
+    source = kind_of(kind).source
+    if card.get("source", source) != source:
+        raise CheckpointError(
+            f"was learned by another source of {kind!r} than is loaded now: load the file as it was then, or retrain"
         )
     settings = ModelSettings(model=settings_of({"kind": DEFAULT_KIND, **numbers}), **sections)
     fitted = {"best_epoch": card["epoch"], "history": card["history"]} if first else card["fitted"]

@@ -1,5 +1,6 @@
 """A class of the user's as a kind of model: what it may hold, what is refused in words, and that its bits return."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.user_file import run_user_file
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.model import FitContext, FittedModel, StoredModel
-from models.model_kinds import make_model, restored_model, settings_of
+from models.model_kinds import kind_of, make_model, restored_model, settings_of
 from models.model_settings import ModelSettings
 from models.own_models import model
 from tests.oracles.planted import planted_windows, small_settings
@@ -317,3 +318,11 @@ def test_trees_of_other_features_are_refused():
     other = StoredModel(scaler=planted_windows(n_features=4)[0].scaler, tensors=stored.tensors, record=stored.record)
     with pytest.raises(ValueError, match="grown on 3 features, the card has 4"):
         restored_model(settings, other)
+
+
+def test_a_checkpoint_of_another_source_is_refused(tmp_path, monkeypatch):
+    kept(fitted(Network), tmp_path)
+    changed = replace(kind_of("own"), source="of another file")
+    monkeypatch.setattr("models.model_kinds._own", {"own": changed})
+    with pytest.raises(CheckpointError, match="was learned by another source of 'own'"):
+        load_checkpoint(tmp_path / "model")
