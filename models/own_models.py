@@ -115,7 +115,8 @@ def _ways(name: str, cls: type) -> dict[str, Any]:
 
 
 def _network(cls: type, n_features: int, settings: KindSettings) -> nn.Module:
-    takes_settings = len(inspect.signature(cls).parameters) > 1
+    wanted = list(inspect.signature(cls).parameters.values())[1:2]
+    takes_settings = bool(wanted) and (wanted[0].name == "settings" or wanted[0].default is inspect.Parameter.empty)
     network: nn.Module = cls(n_features, settings) if takes_settings else cls(n_features)
     network.register_forward_pre_hook(_copied)
     return network

@@ -145,7 +145,7 @@ def test_what_a_walk_cannot_take_is_said_in_one_line(bars: qt.Panel) -> None:
     spec = qt.load_strategy()
     wrong: dict[str, dict[str, Any]] = {
         "^unknown option folds: a walk takes train, test, .*combinatorial$": {"folds": 3},
-        "^learner: Input should be 'network' or 'ridge', was 'forest'$": {"learner": "forest"},
+        "^learner: Input should be 'model' or 'ridge', was 'forest'$": {"learner": "forest"},
         "^train: Input should be greater than or equal to 2, was 0$": {"train": 0},
         "^combinatorial takes two numbers": {"combinatorial": (6,)},
     }
@@ -158,7 +158,7 @@ def test_a_pair_of_groups_is_a_combinatorial_walk_of_ridge_unless_a_learner_is_n
     groups = CombinatorialSettings(n_groups=5, k_test=1)
     found = WalkSettings.of({"combinatorial": (5, 1), "learner": None, "first_test": None})
     assert (found.combinatorial, found.learner) == (groups, "ridge")
-    assert WalkSettings.of({"combinatorial": (5, 1), "learner": "network"}).learner == "network"
+    assert WalkSettings.of({"combinatorial": (5, 1), "learner": "network"}).learner == "model"
     assert WalkSettings.of({"combinatorial": groups}).combinatorial == groups
     assert WalkSettings.of({"combinatorial": (), "seeds": ()}) == WalkSettings()
 

@@ -12,7 +12,7 @@ import pytest
 from core.errors import RunError
 from signals import FEATURE_SETS, compute_features, feature, feature_table, register_feature_set
 from signals.features import feature_sets
-from signals.features.user_file import load_features
+from signals.features.user_features import load_features
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import _check_run
 from strategy.frozen.versions import Version

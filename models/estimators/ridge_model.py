@@ -13,7 +13,7 @@ from models.model_settings import ModelSettings
 from models.sample_splits import Split
 from models.windows import Windows
 
-__all__ = ["RidgeRegression", "restored_ridge"]
+__all__ = ["RidgeModel", "restored_ridge"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ FORM = StoredForm(dump=_dump, load=_load, size=lambda linear: len(linear.coeffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RidgeRegression:
+class RidgeModel:
     """Ridge regression on samples centred within their session.
 
     Parameters

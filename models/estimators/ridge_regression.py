@@ -17,14 +17,14 @@ from models.sample_splits import Split
 from models.spans import usable_rows
 from models.windows import Windows
 
-__all__ = ["PENALTIES", "RidgeModel", "fit_ridge", "ridge_scores"]
+__all__ = ["PENALTIES", "RidgeFit", "fit_ridge", "ridge_scores"]
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # of the number of samples: features have variance near 1
 BLOCK_SESSIONS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RidgeModel:
+class RidgeFit:
     """One coefficient a feature.
 
     Parameters
@@ -45,7 +45,7 @@ class RidgeModel:
     validation_ic: float
 
 
-def fit_ridge(windows: Windows, split: Split, *, penalties: tuple[float, ...] = PENALTIES) -> RidgeModel:
+def fit_ridge(windows: Windows, split: Split, *, penalties: tuple[float, ...] = PENALTIES) -> RidgeFit:
     """Fit ridge on the network's training samples; the penalty with the best validation rank IC wins.
 
     Parameters
@@ -69,7 +69,7 @@ def fit_ridge(windows: Windows, split: Split, *, penalties: tuple[float, ...] = 
     fitted = [np.linalg.solve(gram + penalty * n_samples * np.eye(len(gram)), moments) for penalty in penalties]
     validation_ics = [_mean_ic(windows, split.validation, coefficients) for coefficients in fitted]
     best = int(np.argmax(validation_ics))
-    return RidgeModel(
+    return RidgeFit(
         names=windows.scaler.names,
         coefficients=tuple(float(value) for value in fitted[best]),
         penalty=penalties[best],
@@ -77,7 +77,7 @@ def fit_ridge(windows: Windows, split: Split, *, penalties: tuple[float, ...] = 
     )
 
 
-def ridge_scores(model: RidgeModel, windows: Windows) -> pd.DataFrame:
+def ridge_scores(model: RidgeFit, windows: Windows) -> pd.DataFrame:
     """Score every session.
 
     Returns

@@ -8,7 +8,7 @@ from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
 
 if TYPE_CHECKING:
     from models.estimators.estimator_model import FittedEstimator
-    from models.estimators.ridge_model import RidgeRegression
+    from models.estimators.ridge_model import RidgeModel
     from models.model import StoredModel
 
 __all__ = ["SETTINGS", "RidgeSettings", "model", "restored"]
@@ -41,11 +41,11 @@ class RidgeSettings(KindSettings):
 SETTINGS = RidgeSettings
 
 
-def model(settings: ModelSettings) -> "RidgeRegression":
+def model(settings: ModelSettings) -> "RidgeModel":
     """The regression, not fitted."""
-    from models.estimators.ridge_model import RidgeRegression
+    from models.estimators.ridge_model import RidgeModel
 
-    return RidgeRegression(settings=settings)
+    return RidgeModel(settings=settings)
 
 
 def restored(settings: ModelSettings, stored: "StoredModel") -> "FittedEstimator":

@@ -1,5 +1,6 @@
 """Explain: what a fitted model reads, as frames that the report can show."""
 
+import math
 from functools import partial
 
 import pandas as pd
@@ -45,7 +46,7 @@ def explain(
             model, windows, sessions=sessions, progress=partial(progress, "permutations")
         ),
         shares=None if gradients is None else gradients.shares,
-        completeness_error=0.0 if gradients is None else gradients.completeness_error,
+        completeness_error=math.nan if gradients is None else gradients.completeness_error,
         n_windows=0 if gradients is None else gradients.n_windows,
         feature_stability=_feature_stability(windows, sessions),
         level_error=checkpoint.calibration.level_se,

@@ -19,7 +19,7 @@ from market.panel import Panel
 from market.returns import forward_returns
 from models.calibrate import Calibration, fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
-from models.estimators.ridge_regression import RidgeModel, fit_ridge, ridge_scores
+from models.estimators.ridge_regression import RidgeFit, fit_ridge, ridge_scores
 from models.labels import learned_labels
 from models.losses.rank_loss import MIN_NAMES
 from models.model import FitContext, FittedModel, ScoreContext
@@ -255,7 +255,7 @@ def ridge_baseline(training_data: TrainingData) -> pd.DataFrame:
     ]
 
 
-def learn_ridge(training_data: TrainingData) -> tuple[RidgeModel, pd.DataFrame]:
+def learn_ridge(training_data: TrainingData) -> tuple[RidgeFit, pd.DataFrame]:
     """Ridge and its expected returns of every session, calibrated on validation as a model's are."""
     model = fit_ridge(training_data.windows, training_data.split)
     scores = _ridge_scores(model, training_data)
@@ -318,7 +318,7 @@ def _calibration(training_data: TrainingData, raw: pd.DataFrame) -> Calibration:
     )
 
 
-def _ridge_scores(model: RidgeModel, training_data: TrainingData) -> pd.DataFrame:
+def _ridge_scores(model: RidgeFit, training_data: TrainingData) -> pd.DataFrame:
     """Ridge scores of every session, on the names the model scores."""
     scores = ridge_scores(model, training_data.windows)
     complete = pd.DataFrame(training_data.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)

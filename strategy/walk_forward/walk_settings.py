@@ -89,7 +89,9 @@ class WalkSettings(Settings):
 
     def fingerprint(self) -> str:
         """The sha256 of everything but the seeds, which the strategies of the runs carry."""
-        deciding = self.model_dump_json(exclude={"seeds"})
+        deciding = self.model_dump_json(exclude={"seeds"}).replace(
+            '"learner":"model"', '"learner":"network"'
+        )  # as ever
         return f"walk-{hashlib.sha256(deciding.encode()).hexdigest()}"
 
     @model_validator(mode="after")
