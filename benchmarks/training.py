@@ -113,8 +113,9 @@ def speed_section(device: Device, rounds: int) -> str:
     notes = (
         f"2 × 128 units, 90 sessions, 14 made-up features, {N_NAMES} labelled names in training; a sample is one "
         f"labelled name on one session. One pass of the loop of `models.networks.train` over {len(ROWS['long'])} "
-        f"sessions (long: chunks of 64 after 90 of burn-in) and {len(ROWS['exact'])} (exact), weights stepped. Inference goes "
-        "from scaled windows to scores, the network built from its weights each time; the loop runs one forward pass "
+        f"sessions (long: chunks of 64 after 90 of burn-in) and {len(ROWS['exact'])} (exact), weights stepped. "
+        "Inference goes from scaled windows to scores, the network built from its weights each time; the loop runs one "
+        "forward pass "
         "a stock on windows cut from the same tensor."
     )
     tables = ["\n".join(table(device, rounds)) for table in (speed_table, inference_table)]
