@@ -72,7 +72,7 @@ def steady() -> Iterator[None]:
 
 
 def across_cores(layers: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
-    """Outputs (L, N, H) of LSTM layers in a training, they and their gradient on the threads that ``steady`` kept back.
+    """Outputs (L, N, H) of LSTM layers, in a training on the threads that ``steady`` kept back, as is their gradient.
 
     oneDNN spreads an LSTM by rows and columns of its products and adds each up on one thread, so that the bits are
     those of one thread; a test holds that. The caller resets the number of threads after the backward pass.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.idle_threads import OWN, POLICY, sleep_while_idle
+from core.idle_threads import POLICY, sleep_while_idle
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEN = """
@@ -25,7 +25,7 @@ import MODULE
 
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if name not in OWN})
+    monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if name not in POLICY})
     return monkeypatch
 
 
@@ -45,7 +45,7 @@ def test_what_the_user_set_stays(own: tuple[str, str], clean: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("module", ["quintile.research", "models.threads"])
 def test_it_is_settled_before_torch_is_loaded(module: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in OWN}
+    environment = {name: value for name, value in os.environ.items() if name not in POLICY}
     command = [sys.executable, "-c", SEEN.replace("MODULE", module)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert "torch PASSIVE" in done.stdout

@@ -40,7 +40,7 @@ class RankLSTM(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Score after each step, (L, N), of sequences x (L, N, F) read from a zero state."""
-        h = across_cores(self.lstm, x) if self.training else self.lstm(x)[0]  # (L, N, H)
+        h = across_cores(self.lstm, x)  # (L, N, H)
         scores: torch.Tensor = self.head(h).squeeze(2)
         return scores
 
