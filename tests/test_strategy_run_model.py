@@ -102,7 +102,7 @@ def trained_and_adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, 
         patch.setattr("backtests.evaluation.N_RANDOM", 2)
         spec = load_spec("filter_negative")
         trained = run(override(spec, SMALL), inputs, context=RunContext(store=stores[0]))
-        patch.setattr("strategy.learning.learn.train_network", None)
+        patch.setattr("models.networks.network_model.train_network", None)
         adopted = run_model(spec, inputs, find_model("latest", stores[0]), context=RunContext(store=stores[1]))
     return trained, adopted
 
