@@ -1,4 +1,4 @@
-"""Calibration: from the network's raw scores to expected returns, E[r] = a + b·z.
+"""Calibration: from a model's raw scores to expected returns, E[r] = a + b·z.
 
 A rank loss fixes an order and no level. z is the within-session z-score of the raw scores; b comes from a regression of
 validation returns on z within sessions, a is the mean universe return over training and validation.

@@ -57,7 +57,7 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitContext:
-    """Where and how a model is fitted; nothing here changes what a session is scored.
+    """Where and how a model is fitted; on one device, nothing here changes a bit.
 
     Parameters
     ----------

@@ -152,6 +152,8 @@ class _WholeModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _WholeFitted:
+    """A fitted model that the class itself is."""
+
     settings: ModelSettings
     scaler: Scaler
     fitted: Any

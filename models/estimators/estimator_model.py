@@ -1,7 +1,8 @@
 """Estimator model: whatever has ``fit`` and ``predict`` behind the seam, one sample a name and session."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,7 +114,7 @@ class FittedEstimator:
         x, mask = windows.x.cpu().numpy(), windows.mask.cpu().numpy()
         scores = np.full((len(rows), len(windows.tickers)), np.nan)
         for done, row in enumerate(rows, start=1):
-            scores[done - 1] = predicted(self.predictor, x[row], mask[row])
+            scores[done - 1] = _predicted(self.predictor, x[row], mask[row])
             if how.progress is not None:
                 how.progress(done, len(rows))
         return aligned_frame(scores, sessions, windows.tickers)
@@ -179,18 +180,17 @@ def fitted_estimator(
 ) -> FittedEstimator:
     """A fitted estimator as its checkpoint will give it back, with its validation rank IC."""
     tensors = dict(form.dump(estimator))
-    predictor = form.load(tensors)
-    x, mask = windows.x[split.validation].cpu().numpy(), windows.mask[split.validation].cpu().numpy()
-    scores = np.stack([predicted(predictor, *row) for row in zip(x, mask, strict=True)])
-    return FittedEstimator(
+    model = FittedEstimator(
         settings=settings,
         scaler=windows.scaler,
-        predictor=predictor,
+        predictor=form.load(tensors),
         tensors=tensors,
-        validation_ic=mean_rank_ic(windows, split.validation, scores),
+        validation_ic=math.nan,
         n_parameters=form.size(estimator),
         facts=facts,
     )
+    scores = model.scores(windows, windows.sessions[split.validation]).to_numpy()
+    return replace(model, validation_ic=mean_rank_ic(windows, split.validation, scores))
 
 
 def restored_estimator(settings: ModelSettings, stored: StoredModel, *, form: StoredForm) -> FittedEstimator:
@@ -206,7 +206,7 @@ def restored_estimator(settings: ModelSettings, stored: StoredModel, *, form: St
     )
 
 
-def predicted(predictor: Predictor, x: np.ndarray, names: np.ndarray) -> np.ndarray:
+def _predicted(predictor: Predictor, x: np.ndarray, names: np.ndarray) -> np.ndarray:
     """Scores of all columns of one session, (n_tickers,), NaN where ``names`` is False.
 
     Raises

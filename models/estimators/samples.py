@@ -6,14 +6,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from models.losses.rank_loss import rank_correlations
+from models.losses.rank_loss import average_ranks, rank_correlations, within_session_z
 from models.spans import usable_rows
+from models.threads import threads
 from models.windows import Windows
 
 __all__ = ["Samples", "Target", "mean_rank_ic", "samples_of"]
 
 Target = Literal["rank", "zscore"]
-BLOCK_SESSIONS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,24 +52,14 @@ def samples_of(windows: Windows, rows: slice, *, span: str, target: Target = "zs
         If no session of the span can be used.
     """
     usable = usable_rows(windows, rows, span=span)
-    labelled = windows.labelled.cpu().numpy()[usable]
-    x, y = windows.x.cpu().numpy(), windows.y.cpu().numpy()
-    parts = [(x[row][names], _compared(y[row][names], target)) for row, names in zip(usable, labelled, strict=True)]
-    return Samples(x=np.concatenate([part for part, _ in parts]), y=np.concatenate([part for _, part in parts]))
+    labelled, labels = windows.labelled[usable], windows.y[usable].double()
+    with threads(1):
+        compared = average_ranks(labels, labelled) if target == "rank" else labels
+        y = within_session_z(compared, labelled)[labelled]
+    return Samples(x=windows.x[usable][labelled].cpu().numpy(), y=y.cpu().numpy())
 
 
 def mean_rank_ic(windows: Windows, rows: slice, scores: np.ndarray) -> float:
     """Mean within-session Spearman correlation of scores, (n rows, n_tickers), with the labels of a span."""
-    given = torch.from_numpy(scores).to(windows.y.device)
+    given = torch.tensor(scores, device=windows.y.device)
     return float(rank_correlations(given, windows.y[rows], windows.labelled[rows]).nanmean())
-
-
-def _compared(labels: np.ndarray, target: Target) -> np.ndarray:
-    """Labels of one session, (n names,), less their mean and over their sd; zeros where all are equal."""
-    from scipy.stats import rankdata
-
-    values = rankdata(labels) if target == "rank" else labels.astype(np.float64)
-    centred = values - values.mean()
-    sd = float(np.sqrt((centred * centred).mean()))
-    compared: np.ndarray = centred / sd if labels.max() > labels.min() else np.zeros(len(labels))
-    return compared

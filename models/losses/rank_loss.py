@@ -20,7 +20,15 @@ from torch.autograd.function import once_differentiable
 from models.losses.grid_ranks import GRID_ABOVE, grid_soft_ranks
 from models.model_settings import LossSettings
 
-__all__ = ["MIN_NAMES", "SessionLosses", "average_ranks", "rank_correlations", "session_losses", "soft_ranks"]
+__all__ = [
+    "MIN_NAMES",
+    "SessionLosses",
+    "average_ranks",
+    "rank_correlations",
+    "session_losses",
+    "soft_ranks",
+    "within_session_z",
+]
 
 MIN_NAMES = 5  # sessions with fewer labelled names enter neither loss nor metric
 BLOCK = 2**19  # pairwise differences formed at once: 2 MiB of float32, within a core's cache
@@ -128,7 +136,7 @@ def _correlation(
         ranks = _soft_ranks(scores, mask, settings.temperature)
         wanted = _soft_ranks(returns, mask, settings.temperature)
     else:
-        ranks = _soft_ranks(_within_session_z(scores, mask), mask, settings.temperature)
+        ranks = _soft_ranks(within_session_z(scores, mask), mask, settings.temperature)
         wanted = average_ranks(returns, mask)
     return _pearson(ranks, wanted, mask)
 
@@ -145,7 +153,7 @@ def _huber(scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, d
     return _mean(losses, mask).squeeze(1)
 
 
-def _within_session_z(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def within_session_z(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Z-scores (ddof=0) within each session; a session of equal values is only centred."""
     centred = _centred(values, mask)
     varies = _varies(values, mask)[:, None]

@@ -60,9 +60,9 @@ class TrainedModel:
     Parameters
     ----------
     weights : dict of str to Tensor
-        The network's parameters, float32 on the CPU.
+        The network's parameters and persistent buffers, on the CPU.
     settings : ModelSettings
-        Network, loss and training settings.
+        Kind, loss and training settings.
     scaler : Scaler
         Of the training rows.
     best_epoch : int
