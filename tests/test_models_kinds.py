@@ -219,8 +219,11 @@ def test_boosted_trees_keep_the_number_that_validation_asks_for():
     model = fitted("lightgbm", windows, split, trees=40, patience=3)
     kept = int(dict(model.card.facts)["Trees"])
     assert 1 <= kept < 40
-    one = fitted("lightgbm", windows, split, trees=kept, patience=3)
-    assert one.card.validation_ic == model.card.validation_ic
+    shorter = [fitted("lightgbm", windows, split, trees=count, patience=40).card for count in (kept - 1, kept + 3)]
+    assert int(dict(shorter[1].facts)["Trees"]) >= kept
+    assert shorter[0].validation_ic < model.card.validation_ic
+    grown = fitted("lightgbm", windows, split, trees=kept, patience=40)
+    assert same(grown, model)
 
 
 def test_samples_compare_the_names_of_one_session():
@@ -232,6 +235,17 @@ def test_samples_compare_the_names_of_one_session():
     assert first.mean() == pytest.approx(0.0)
     assert first.std() == pytest.approx(1.0)
     np.testing.assert_array_equal(first.argsort().argsort(), order)
+    stretched = samples_of(replace(windows, y=windows.y.sinh() * 1e3), split.train, span="training", target="rank")
+    np.testing.assert_array_equal(samples.y, stretched.y)  # a rank knows no distances
+    assert len(np.unique(first)) == n_names
+
+
+def test_z_scored_samples_keep_distances():
+    windows, split = planted_windows()
+    samples = samples_of(windows, split.train, span="training", target="zscore")
+    labels = windows.y[windows.lookback - 1].double().numpy()
+    np.testing.assert_allclose(samples.y[: len(labels)], (labels - labels.mean()) / labels.std(), rtol=1e-12)
+    np.testing.assert_array_equal(samples.x[: len(labels)], windows.x[windows.lookback - 1].numpy())
 
 
 def test_a_window_network_never_unrolls():
