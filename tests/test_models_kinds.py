@@ -222,8 +222,10 @@ def test_boosted_trees_keep_the_number_that_validation_asks_for():
     shorter = [fitted("lightgbm", windows, split, trees=count, patience=40).card for count in (kept - 1, kept + 3)]
     assert int(dict(shorter[1].facts)["Trees"]) >= kept
     assert shorter[0].validation_ic < model.card.validation_ic
-    grown = fitted("lightgbm", windows, split, trees=kept, patience=40)
-    assert same(grown, model)
+    assert same(fitted("lightgbm", windows, split, trees=kept, patience=40), model)
+    patient = fitted("lightgbm", windows, split, trees=60, patience=60).card  # grows sixty and takes the last ones off
+    assert int(dict(patient.facts)["Trees"]) < 60
+    assert patient.validation_ic >= model.card.validation_ic
 
 
 def test_samples_compare_the_names_of_one_session():
