@@ -1,4 +1,4 @@
-"""Rank-loss networks: windows, losses, training, prediction and checkpoints; the only package that imports torch."""
+"""Models: windows, labels, kinds of model, losses, training and checkpoints; the only package that imports torch."""
 
 from core.idle_threads import sleep_while_idle
 
