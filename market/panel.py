@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
 from core.errors import BarsError
 from core.notebook_html import notebook_card, small_lines
 from market.request import BarsRequest
@@ -47,6 +48,10 @@ class PanelFacts:
         Bars of the built-in market, never of a real one.
     universe : str
         How ``universe`` was chosen.
+    exchange : str
+        Whose sessions these are: a code of exchange-calendars, ``"24/7"``, or ``"none"``: the bars' own.
+    sessions_per_year : float
+        By which every figure a year is annualised.
     notes : tuple of str
         Findings of the loader and the calendar check, for the report's data page.
     """
@@ -57,6 +62,8 @@ class PanelFacts:
     point_in_time: bool = False
     synthetic: bool = False
     universe: str = "all names with a print"
+    exchange: str = "none"
+    sessions_per_year: float = SESSIONS_PER_YEAR
     notes: tuple[str, ...] = ()
 
 
