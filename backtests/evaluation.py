@@ -6,6 +6,7 @@ from functools import partial
 
 import pandas as pd
 
+from backtests.breadth import Breadth
 from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.held_clusters import held_clusters
 from backtests.breakdown.signal_study import ModelStudy, SignalStudy, signal_study
@@ -113,6 +114,8 @@ class Evaluation:
         Feature importance of the model; None for scores without one.
     what_ifs : WhatIfs or None
         The strategy's own book under other costs, clocks, sizes, smoothings and stresses.
+    breadth : Breadth or None
+        Names scored against names eligible, and the largest position of the strategy's own book.
     """
 
     rules: TradingRules
@@ -128,6 +131,7 @@ class Evaluation:
     unfiltered: pd.DataFrame | None = None
     model: ModelStudy | None = None
     what_ifs: WhatIfs | None = None
+    breadth: Breadth | None = None
 
     @property
     def result(self) -> BacktestResult:
