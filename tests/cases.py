@@ -65,7 +65,16 @@ class Place:
     def evaluated(self, bars: str = "bars.csv", scores: str = "scores.csv", *more: str | Path) -> dict[str, Any]:
         """Metrics of ``evaluate``; empty where it was refused."""
         out = self.scratch / f"runs{len(list(self.scratch.iterdir()))}"
-        words = ("evaluate", self.files / scores, "--bars", self.files / bars, "--out", out, "--quiet", *more)
+        words: tuple[str | Path, ...] = (
+            "evaluate",
+            self.files / scores,
+            "--bars",
+            self.files / bars,
+            "--out",
+            out,
+            "--quiet",
+            *more,
+        )
         said = self.quintile(*words)
         self.expect(said.code == 0, f"exit {said.code}: {said.err.strip()[-200:]}")
         found = list(out.glob("*/*/metrics.json"))
@@ -74,7 +83,16 @@ class Place:
     def trained(self, bars: str, *more: str, settings: tuple[str, ...] = SHORT) -> Said:
         """A tiny model of ``run``."""
         assignments = [word for each in settings for word in ("--set", each)]
-        run = ("run", "quintile_long_short", "--bars", self.files / bars, "--out", "runs", "--quiet", *more)
+        run: tuple[str | Path, ...] = (
+            "run",
+            "quintile_long_short",
+            "--bars",
+            self.files / bars,
+            "--out",
+            "runs",
+            "--quiet",
+            *more,
+        )
         return self.quintile(*run, *assignments)
 
     def expect(self, holds: bool, words: str) -> None:
@@ -139,7 +157,7 @@ def benchmark_holes(place: Place) -> None:
 
 def benchmark_that_accrues(place: Place) -> None:
     metrics = place.evaluated("bars.csv", "scores.csv", "--benchmark", place.files / "bills.csv")
-    place.expect(_benchmark(metrics) is None, f"Sharpe of a constant {_benchmark(metrics, 'sharpe')}")
+    place.expect(_benchmark(metrics) is None, f"Sharpe of a constant {_benchmark(metrics)}")
 
 
 def crypto_calendar(place: Place) -> None:
@@ -186,7 +204,7 @@ def holiday_bars(place: Place) -> None:
 def islands_real(place: Place) -> None:
     bars = _fixed(place, "i")
     for ticker, day in (("AMZN", "2023-02-02"), ("COIN", "2022-05-11"), ("COIN", "2022-05-12")):
-        place.expect(((bars["ticker"] == ticker) & (bars["date"] == day)).any(), f"{ticker} {day} deleted")
+        place.expect(bool(((bars["ticker"] == ticker) & (bars["date"] == day)).any()), f"{ticker} {day} deleted")
 
 
 def limit_move_split(place: Place) -> None:
@@ -314,8 +332,9 @@ def _fixed(place: Place, name: str) -> pd.DataFrame:
     """Bars of a data set after ``data audit --fix``."""
     place.quintile("data", "import", place.files / "bars.csv", "--name", name)
     place.quintile("data", "audit", name, "--fix")
-    folder, version = find_version(name, home=place.scratch / "data")
-    rows = read_rows(folder, version)
+    stored = find_version(name, home=place.scratch / "data")
+    assert stored is not None
+    rows = read_rows(*stored)
     columns = {"date": rows.dates.astype("datetime64[D]").astype(str), "ticker": [rows.tickers[k] for k in rows.codes]}
     return pd.DataFrame(columns | dict(rows.numbers))
 
