@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from core.errors import BarsError, SourceError
+from core.errors import SourceError
 from core.parallel import cores, mapped
 from market.bars.adjustment import find_splits, on_last_split_basis
 from market.bars.dates import check_single_zone
+from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars
+from market.bars.row_checks import equal_repeats, repeated_keys, value_defects
 from market.panel import Panel, PanelFacts, aligned_frame
 
 __all__ = ["Origin", "panel_from_rows"]
@@ -56,17 +59,22 @@ def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
     SourceError
         If no row has a price.
     BarsError
-        If a key repeats, a price is not a positive number, time zones are mixed, or high is below low.
+        If a key repeats with other numbers, a price is not a positive number, time zones are mixed, or high is below
+        low; one error names all that is wrong. Rows equal in every value count once.
     """
     check_single_zone(frozenset().union(*(part.zones for part in parts)), origin=origin.name)
     printed = [~np.isnan(part.numbers["close"]) for part in parts]
     if not any(prints.any() for prints in printed):
         raise SourceError(f"{origin.name} holds no price: every close is missing")
-    notes = _notes(parts, printed)
+    _check_values(parts, origin.name)
+    notes = (*(note for part in parts for note in part.notes), *_notes(parts, printed))
     rows = [part if prints.all() else part.select(prints) for part, prints in zip(parts, printed, strict=True)]
-    _check_values(rows, origin.name)
-    sessions, tickers, fields = _scatter(rows, origin.name)
-    fields, facts = _adjusted(fields, origin, (*origin.notes, *notes))
+    grid, repeats = _Grid.of(rows), ()
+    if grid.collides:
+        rows, repeats = _once(rows, origin.name)
+        grid = _Grid.of(rows)
+    sessions, tickers = grid.sessions, grid.tickers
+    fields, facts = _adjusted(grid.fields(rows), origin, (*origin.notes, *notes, *repeats))
     frames = {name: aligned_frame(values, sessions, tickers, copy=False) for name, values in fields.items()}
     return Panel(**frames, universe=frames["close"].notna(), facts=facts)
 
@@ -107,52 +115,68 @@ def _few(names: list[str]) -> str:
 
 
 def _check_values(parts: Sequence[LongBars], origin: str) -> None:
-    for name in parts[0].numbers:
-        wrong = [_impossible(name, part.numbers[name]) for part in parts]
-        for part, rows in zip(parts, wrong, strict=True):
-            if rows.any():
-                row = int(np.flatnonzero(rows)[0])
-                kind = "finite" if name == "volume" else "a positive number"
-                raise BarsError(
-                    f"{name} must be {kind}, was {part.numbers[name][row]:g} for {part.key(row)} "
-                    f"({sum(int(each.sum()) for each in wrong)} such rows in {origin}): drop or repair those rows"
-                )
+    """Raise one error of all that is wrong; keys are looked at only if something is."""
+    found = mapped(lambda part: value_defects(part, origin=origin), parts, workers=cores(), on="threads")
+    wrong = merged_defects([*(part.unread for part in parts), *found])
+    if wrong:
+        refuse((*wrong, *repeated_keys(join_bars(parts), origin=origin)), origin=origin)
 
 
-def _impossible(name: str, values: np.ndarray) -> np.ndarray:
-    wrong: np.ndarray = np.isinf(values)
-    if name != "volume":
-        wrong |= values <= 0
-    if name == "adj_close":
-        wrong |= np.isnan(values)
-    return wrong
+def _once(parts: Sequence[LongBars], origin: str) -> tuple[list[LongBars], tuple[str, ...]]:
+    """Rows without those that are equal in every value, and a note on them.
+
+    Raises
+    ------
+    BarsError
+        If rows of one key differ.
+    """
+    rows = join_bars(parts)
+    refuse(repeated_keys(rows, origin=origin), origin=origin)
+    repeats = equal_repeats(rows)
+    first = rows.key(int(np.flatnonzero(repeats)[0]))
+    return [rows.select(~repeats)], (f"{repeats.sum():,} rows repeat another in every value, dropped: first {first}",)
 
 
-def _scatter(parts: Sequence[LongBars], origin: str) -> tuple[pd.DatetimeIndex, pd.Index, dict[str, np.ndarray]]:
-    """Frames of rows, each (n_sessions, n_tickers) with one ticker contiguous."""
-    printing = {part.tickers[code] for part in parts for code in np.flatnonzero(np.bincount(part.codes))}
-    tickers = sorted(printing)
-    columns = dict(zip(tickers, range(len(tickers)), strict=True))
-    days = [_days(part) for part in parts]
-    first, places = _places(days)
-    sessions = (np.flatnonzero(np.diff(places, prepend=-1)) + first).astype("datetime64[D]")
-    shape = len(tickers), len(sessions)
-    cells = [_cells(part, columns, places[day - first], len(sessions)) for part, day in zip(parts, days, strict=True)]
-    filled = np.zeros(shape, dtype=bool)
-    for cell in cells:
-        filled.ravel()[cell] = True
-    if np.count_nonzero(filled) < sum(map(len, cells)):
-        _refuse_repeats(join_bars(parts), origin)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Grid:
+    """Sessions and tickers of rows, and the place of each row in a frame (n_tickers, n_sessions), one array a part."""
 
-    def frame(name: str) -> np.ndarray:
-        values = np.full(shape, np.nan)
-        for part, cell in zip(parts, cells, strict=True):
-            values.ravel()[cell] = part.numbers[name]
-        return values.T
+    sessions: pd.DatetimeIndex
+    tickers: pd.Index
+    cells: list[np.ndarray]
 
-    names = list(parts[0].numbers)
-    fields = dict(zip(names, mapped(frame, names, workers=cores(), on="threads"), strict=True))
-    return pd.DatetimeIndex(sessions.astype("datetime64[ns]")), pd.Index(tickers, dtype="str"), fields
+    @classmethod
+    def of(cls, parts: Sequence[LongBars]) -> Self:
+        tickers = sorted({part.tickers[code] for part in parts for code in np.flatnonzero(np.bincount(part.codes))})
+        columns = dict(zip(tickers, range(len(tickers)), strict=True))
+        days = [_days(part) for part in parts]
+        first, places = _places(days)
+        dates = (np.flatnonzero(np.diff(places, prepend=-1)) + first).astype("datetime64[D]")
+        sessions = pd.DatetimeIndex(dates.astype("datetime64[ns]"))
+        cells = [
+            _cells(part, columns, places[day - first], len(sessions)) for part, day in zip(parts, days, strict=True)
+        ]
+        return cls(sessions=sessions, tickers=pd.Index(tickers, dtype="str"), cells=cells)
+
+    @property
+    def collides(self) -> bool:
+        """Whether two rows have one place."""
+        filled = np.zeros(len(self.tickers) * len(self.sessions), dtype=bool)
+        for cell in self.cells:
+            filled[cell] = True
+        return bool(np.count_nonzero(filled) < sum(map(len, self.cells)))
+
+    def fields(self, parts: Sequence[LongBars]) -> dict[str, np.ndarray]:
+        """Frames of the rows, each (n_sessions, n_tickers) with one ticker contiguous."""
+
+        def frame(name: str) -> np.ndarray:
+            values = np.full((len(self.tickers), len(self.sessions)), np.nan)
+            for part, cell in zip(parts, self.cells, strict=True):
+                values.ravel()[cell] = part.numbers[name]
+            return values.T
+
+        names = list(parts[0].numbers)
+        return dict(zip(names, mapped(frame, names, workers=cores(), on="threads"), strict=True))
 
 
 def _cells(part: LongBars, columns: Mapping[str, int], places: np.ndarray, n_sessions: int) -> np.ndarray:
@@ -175,15 +199,6 @@ def _places(days: Sequence[np.ndarray]) -> tuple[int, np.ndarray]:
     for each in filled:
         held[each - first] = True
     return first, np.cumsum(held) - 1
-
-
-def _refuse_repeats(rows: LongBars, origin: str) -> None:
-    keys = rows.codes.astype(np.int64) * (1 << 32) + _days(rows)
-    _, key, times = np.unique(keys, return_inverse=True, return_counts=True)
-    row = int(np.flatnonzero(times[key] > 1)[0])
-    raise BarsError(
-        f"{origin} has more than one row for {rows.key(row)} ({int((times > 1).sum())} such keys): keep one of each"
-    )
 
 
 def _adjusted(

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from core.errors import BarsError, SourceError
 from market.bars.columns import BAR_COLUMNS, require_columns
 from market.bars.dates import local_dates
+from market.bars.defects import Defect, merged_defects
 from market.bars.wide_form import is_wide, wide_to_long
 
 __all__ = ["LongBars", "join_bars", "long_bars", "ticker_codes"]
@@ -38,6 +39,10 @@ class LongBars:
         open, high, low, close, volume and, where the source has it, adj_close; NaN where missing.
     zones : frozenset of str
         Time zones that the dates were written in.
+    unread : tuple of Defect
+        What of the source could not be read: such rows are left out, such numbers missing. No panel is made of them.
+    notes : tuple of str
+        What the reader did that a person would want to know.
     """
 
     dates: np.ndarray
@@ -45,6 +50,8 @@ class LongBars:
     tickers: tuple[str, ...]
     numbers: dict[str, np.ndarray]
     zones: frozenset[str]
+    unread: tuple[Defect, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def select(self, rows: np.ndarray) -> Self:
         """Keep the rows where the bool array ``rows`` is True."""
@@ -105,6 +112,8 @@ def join_bars(parts: Sequence[LongBars]) -> LongBars:
         tickers=tickers,
         numbers={name: np.concatenate([part.numbers[name] for part in parts]) for name in shared},
         zones=frozenset(zone for part in parts for zone in part.zones),
+        unread=merged_defects(part.unread for part in parts),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
 
 
