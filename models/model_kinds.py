@@ -91,15 +91,16 @@ def kind_of(name: str) -> Kind:
     return Kind(settings=file.SETTINGS, model=file.model, restored=file.restored, network=network)
 
 
-def settings_of(numbers: Mapping[str, Any]) -> KindSettings:
-    """The settings that a section ``[model]`` holds, of the kind that it names.
+def settings_of(numbers: Mapping[str, Any], *, recorded: bool = False) -> KindSettings:
+    """The settings that a section ``[model]`` holds, of the kind that it names; keys it is older than as recorded.
 
     Raises
     ------
     ValueError
         If there is no such kind, or a key or value is not allowed.
     """
-    return kind_of(str(numbers.get("kind", DEFAULT_KIND))).settings.model_validate(numbers)
+    settings = kind_of(str(numbers.get("kind", DEFAULT_KIND))).settings
+    return settings.recorded(numbers) if recorded else settings.model_validate(numbers)
 
 
 def make_model(settings: ModelSettings) -> "Model":

@@ -40,6 +40,17 @@ def test_blocks_change_no_bit(cells: int, feature_set: str, monkeypatch: pytest.
     panel = panel_of_many()
     whole = {member.name: member(panel) for member in FEATURE_SETS[feature_set]}
     monkeypatch.setattr(computation, "CELLS", cells)
+    assert same(whole, compute_features(panel, feature_set, computing=Computing(workers=2, gap_limit=0)))
+
+
+@pytest.mark.parametrize("feature_set", FEATURE_SETS)
+@pytest.mark.parametrize("cells", [1, 90 * 5, 90 * 12])
+def test_blocks_change_no_bit_of_windows_over_prints(
+    cells: int, feature_set: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = panel_of_many()
+    whole = compute_features(panel, feature_set, computing=Computing(workers=1))
+    monkeypatch.setattr(computation, "CELLS", cells)
     assert same(whole, compute_features(panel, feature_set, computing=Computing(workers=2)))
 
 
@@ -155,7 +166,7 @@ def test_a_feature_typed_into_a_session_is_never_kept(tmp_path: Path) -> None:
 
     typed.__module__ = "__main__"
     panel, own = panel_of_many(), replace(ret_1d, name="typed", formula=typed)
-    assert not FeatureCache.of(panel, tmp_path, "float64").can_hold(own)
+    assert not FeatureCache.of(panel, tmp_path, dtype="float64", gap_limit=5).can_hold(own)
 
 
 def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from market.panel import Panel
 from signals import FEATURE_SETS, compute_features, feature_table
-from signals.features import fill_gaps
+from signals.features import Computing, fill_gaps
 from signals.features.feature import feature
 from tests.oracles.signal_panels import bits, delisting, panel_of, random_panel
 from tests.oracles.slow_features import slow_core14
+
+SESSIONS = Computing(gap_limit=0)  # every session counts, holes too
 
 ORDER = [
     "ret_1d",
@@ -66,7 +68,7 @@ def test_core14_has_the_reference_order_and_shape() -> None:
 def test_core14_equals_its_slow_twin(seed: int) -> None:
     panel = random_panel(seed)
     slow = slow_core14(panel)
-    for name, frame in compute_features(panel).items():
+    for name, frame in compute_features(panel, computing=SESSIONS).items():
         expected = slow[name]
         assert frame.isna().equals(expected.isna()), name
         np.testing.assert_allclose(frame, expected, rtol=1e-12, atol=1e-14, err_msg=name)
@@ -118,7 +120,7 @@ def test_warm_up_is_the_first_session_with_a_value() -> None:
 def test_a_halt_leaves_no_value_that_reads_it() -> None:
     close = np.linspace(50.0, 60.0, 60)[:, None] * np.ones((1, 2))
     close[30, 0] = np.nan
-    features = compute_features(panel_of({"close": close}))
+    features = compute_features(panel_of({"close": close}), computing=SESSIONS)
     missing = {name: list(np.nonzero(frame["A"].isna().to_numpy()[21:])[0] + 21) for name, frame in features.items()}
     assert missing["ret_1d"] == [30, 31]
     assert missing["ret_5d"] == [30, 35]
@@ -159,9 +161,10 @@ def test_cutting_the_future_changes_no_bit(seed: int, row: int) -> None:
 @given(seed=st.integers(0, 50), row=st.integers(0, 45))
 def test_starting_later_changes_no_bit_after_the_warm_up(seed: int, row: int) -> None:
     panel = random_panel(seed)
-    later = compute_features(panel.between(panel.sessions[row], None))
+    later = compute_features(panel.between(panel.sessions[row], None), computing=SESSIONS)
     for member in FEATURE_SETS["core14"]:
-        full = compute_features(panel, names=[member.name])[member.name].iloc[row + member.warm_up :]
+        full = compute_features(panel, names=[member.name], computing=SESSIONS)[member.name]
+        full = full.iloc[row + member.warm_up :]
         assert bits(full) == bits(later[member.name].iloc[member.warm_up :]), member.name
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import RunError
 from signals import FEATURE_SETS, compute_features, feature, feature_table, register_feature_set
-from signals.features import feature_sets
+from signals.features import Computing, feature_sets
 from signals.features.user_features import load_features
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import _check_run
@@ -61,7 +61,7 @@ def proof_of(feature_set: str) -> Proof:
 def test_the_pages_file_makes_a_set_with_its_feature(tmp_path: Path) -> None:
     assert load_features(written(tmp_path)) == "my_features"
     panel = random_panel()
-    features = compute_features(panel, "my_features")
+    features = compute_features(panel, "my_features", computing=Computing(gap_limit=0))
     assert list(features) == [*(member.name for member in FEATURE_SETS["core14"]), "gap"]
     pd.testing.assert_frame_equal(features["gap"], panel.open / panel.close.shift(1) - 1.0)
     assert feature_table("my_features").loc["gap", "definition"] == "Open ÷ previous close − 1"

@@ -9,6 +9,7 @@ import pytest
 
 from market.panel import Panel
 from signals import FEATURE_SETS, compute_features, feature_table
+from signals.features import Computing
 from signals.features.recursive_averages import (
     NEGLECTED,
     decayed_mean,
@@ -45,7 +46,11 @@ def features(panel: Panel) -> dict[str, pd.DataFrame]:
 
 
 def everything(panel: Panel) -> dict[str, pd.DataFrame]:
-    return compute_features(panel, "compact12") | compute_features(panel, "wide95")
+    """Both sets over sessions, holes too."""
+    sessions = Computing(gap_limit=0)
+    return compute_features(panel, "compact12", computing=sessions) | compute_features(
+        panel, "wide95", computing=sessions
+    )
 
 
 def members() -> dict[str, int]:

@@ -6,6 +6,7 @@ from signals.features.feature import Feature
 from signals.features.feature_sets import register_feature_set
 from signals.features.gaps import fill_gaps
 from signals.features.kept import kept_features
+from signals.features.print_windows import sessions_read
 from signals.features.registry import FEATURE_SETS, compute_features, feature_table
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "fill_gaps",
     "kept_features",
     "register_feature_set",
+    "sessions_read",
 ]

@@ -3,10 +3,11 @@
     <folder>/<feature>-<key>.npy    (n_sessions, n_tickers), one ticker contiguous
     <folder>/<feature>-<key>.json   what it is, its size and its sha256
 
-The key is made of the panel's fingerprint, the sha256 of the feature's code and the type of its numbers: whatever
-changes one of them selects another file. The numbers are renamed into place before the JSON that vouches for them, so
-that a reader, or a process killed at any moment, meets a whole feature or none. Every process writes the same
-bytes, so two may compute at once. A damaged feature is computed again. The folder may be deleted at any time.
+The key is made of the panel's fingerprint, the sha256 of the feature's code, the type of its numbers and the longest
+hole that windows skip: whatever changes one of them selects another file. The numbers are renamed into place before the
+JSON that vouches for them, so that a reader, or a process killed at any moment, meets a whole feature or none. Every
+process writes the same bytes, so two may compute at once. A damaged feature is computed again. The folder may be
+deleted at any time.
 """
 
 import hashlib
@@ -54,17 +55,20 @@ class FeatureCache:
         Its sessions and tickers.
     dtype : str
         Type of the numbers.
+    gap_limit : int
+        Longest hole that windows skip.
     """
 
     folder: Path
     panel: str
     shape: tuple[int, int]
     dtype: str
+    gap_limit: int = 0
 
     @classmethod
-    def of(cls, panel: Panel, folder: Path, dtype: str) -> "FeatureCache":
+    def of(cls, panel: Panel, folder: Path, *, dtype: str, gap_limit: int) -> "FeatureCache":
         """Open the cache of a panel's features in a folder."""
-        return cls(folder=folder, panel=panel.fingerprint(), shape=panel.close.shape, dtype=dtype)
+        return cls(folder=folder, panel=panel.fingerprint(), shape=panel.close.shape, dtype=dtype, gap_limit=gap_limit)
 
     def can_hold(self, feature: Feature) -> bool:
         """Whether a feature can be cached: its code has a hash."""
@@ -127,6 +131,7 @@ class FeatureCache:
             "code": code_hash(feature),
             "dtype": self.dtype,
             "shape": list(self.shape),
+            **({"gap_limit": self.gap_limit} if self.gap_limit else {}),
         }
 
     def _path(self, facts: dict[str, Any]) -> Path:

@@ -18,12 +18,14 @@ from core.parallel import BACKENDS, cores, mapped
 from core.progress import ProgressCallback, silent
 from market.panel import BAR_FIELDS, Panel
 from signals.features.feature import Feature
+from signals.features.print_windows import PrintWindows
 from signals.features.shared_series import sharing
 
-__all__ = ["Computing", "Pieces", "computed_pieces", "whole_frames"]
+__all__ = ["GAP_LIMIT", "Computing", "Pieces", "computed_pieces", "whole_frames"]
 
 LIBRARIES = 512_000_000  # bytes of the interpreter and what it has loaded
 SCRATCH = 44  # float64 arrays of a block that are alive: 24 of a feature in work, 20 that features share
+GAP_LIMIT = 5  # sessions, that of a strategy which says nothing else
 CELLS = 500_000  # of a block, at most: few enough to stay near the processor, enough to be worth a call
 
 Pieces = Iterator[tuple[Feature, np.ndarray]]
@@ -32,7 +34,7 @@ Homes = Mapping[str, np.ndarray] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computing:
-    """How features are computed and stored; only ``dtype`` changes numbers, by one rounding.
+    """How features are computed and stored; ``gap_limit`` changes numbers, ``dtype`` by one rounding, the rest none.
 
     Parameters
     ----------
@@ -49,6 +51,9 @@ class Computing:
         Backend, as for :func:`core.parallel.mapped`.
     progress : callable
         Called with ``"features"``, blocks done and blocks in all.
+    gap_limit : int
+        Longest hole between two prints of a name that its windows skip, in sessions
+        (:mod:`signals.features.print_windows`); 0: a window that meets a hole is NaN.
 
     Raises
     ------
@@ -67,6 +72,7 @@ class Computing:
     workers: int | None = None
     on: str = "threads"
     progress: ProgressCallback = silent
+    gap_limit: int = GAP_LIMIT
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float64", "float32"):
@@ -75,6 +81,8 @@ class Computing:
             raise ValueError(f"on must be one of {', '.join(BACKENDS)}, was {self.on!r}")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be at least 1, was {self.workers}")
+        if self.gap_limit < 0:
+            raise ValueError(f"gap_limit must be at least 0 sessions, was {self.gap_limit}")
 
     @property
     def at_a_time(self) -> int:
@@ -89,6 +97,7 @@ class _Block:
     panel: Panel
     features: tuple[Feature, ...]
     dtype: str
+    gap_limit: int
     skipped: int = 0
     homes: tuple[np.ndarray, ...] | None = None
 
@@ -148,12 +157,8 @@ def computed_pieces(panel: Panel, features: Sequence[Feature], computing: Comput
     tickers = _spans(len(panel.tickers), cells // len(panel.sessions)) if alone else []
     sessions = {feature.name: _spans(len(panel.sessions), _rows(feature, panel, cells)) for feature in across}
     blocks = chain(
-        (_of_tickers(panel, span, alone, computing.dtype, homes) for span in tickers),
-        (
-            _of_sessions(panel, span, feature, computing.dtype, homes)
-            for feature in across
-            for span in sessions[feature.name]
-        ),
+        (_of_tickers(panel, span, alone, computing, homes) for span in tickers),
+        (_of_sessions(panel, span, feature, computing, homes) for feature in across for span in sessions[feature.name]),
     )
     n_blocks = len(tickers) + sum(len(spans) for spans in sessions.values())
     pieces = _with_progress(mapped(_compute, blocks, workers=computing.at_a_time, on=computing.on), n_blocks, computing)
@@ -192,23 +197,27 @@ def _spans(length: int, step: int) -> list[tuple[int, int]]:
     return [(first, min(first + step, length)) for first in range(0, length, step)]
 
 
-def _of_tickers(panel: Panel, span: tuple[int, int], features: tuple[Feature, ...], dtype: str, homes: Homes) -> _Block:
+def _of_tickers(
+    panel: Panel, span: tuple[int, int], features: tuple[Feature, ...], computing: Computing, homes: Homes
+) -> _Block:
     to = None if homes is None else tuple(homes[feature.name][:, slice(*span)] for feature in features)
-    return _Block(panel=panel.of_columns(*span), features=features, dtype=dtype, homes=to)
+    bars, limit = panel.of_columns(*span), computing.gap_limit
+    return _Block(panel=bars, features=features, dtype=computing.dtype, gap_limit=limit, homes=to)
 
 
-def _of_sessions(panel: Panel, span: tuple[int, int], feature: Feature, dtype: str, homes: Homes) -> _Block:
-    first = max(span[0] - feature.warm_up, 0)
+def _of_sessions(panel: Panel, span: tuple[int, int], feature: Feature, computing: Computing, homes: Homes) -> _Block:
+    first, limit = max(span[0] - feature.warm_up - computing.gap_limit, 0), computing.gap_limit
     bars = panel.between(panel.sessions[first], panel.sessions[span[1] - 1])
     to = None if homes is None else (homes[feature.name][slice(*span)],)
-    return _Block(panel=bars, features=(feature,), dtype=dtype, skipped=span[0] - first, homes=to)
+    skipped = span[0] - first
+    return _Block(panel=bars, features=(feature,), dtype=computing.dtype, gap_limit=limit, skipped=skipped, homes=to)
 
 
 def _compute(block: _Block) -> list[np.ndarray]:
-    pieces = []
+    pieces, windows = [], PrintWindows(block.panel, block.gap_limit)
     with sharing():
         for k, feature in enumerate(block.features):
-            numbers = feature.formula(block.panel)[block.skipped :]
+            numbers = windows.numbers(feature)[block.skipped :]
             piece = np.empty(numbers.shape, block.dtype, order="F") if block.homes is None else block.homes[k]
             piece[...] = numbers
             pieces.append(piece)

@@ -1,8 +1,9 @@
 """The 14 core features of the reference strategy, in the order in which a network reads them.
 
 Row *t* uses bars of sessions ≤ *t* only. The one rule for gaps: **a feature is NaN unless every bar that its definition
-reads was printed**. A 20-session window with a halt inside has no standard deviation, mean or extreme; a 20-session
-return reads two closes and needs those two. ``fill_gaps`` bridges short gaps afterwards; nothing here does.
+reads was printed**. What its sessions are is decided where it is computed: a short hole is skipped, so that a window
+holds the name's last prints (``signals.features.print_windows``), and carried by ``fill_gaps``; a 20-session window
+with a longer one inside has no standard deviation, mean or extreme. Nothing here bridges a gap.
 
 Standard deviations are of simple returns with ``ddof=1``, annualised with 252 sessions per year. ``momentum`` and
 ``momentum_5d`` are ``ret_20d`` and ``ret_5d`` number for number, as in the reference; each is computed once.
@@ -16,6 +17,7 @@ from core.conventions import SESSIONS_PER_YEAR
 from market.panel import Panel
 from signals.features.bar_arrays import bars
 from signals.features.feature import feature
+from signals.features.print_windows import since_print
 from signals.features.shared_series import shared
 from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
 from signals.rows import FloatArray, row_mean
@@ -122,7 +124,7 @@ def volume_trend(panel: Panel) -> FloatArray:
 @feature(group="market", warm_up=1, cross_sectional=True)
 def market_return(panel: Panel) -> FloatArray:
     """Equal-weighted ret_1d of the session's universe, the same number for every name that printed."""
-    returns = np.where(panel.universe.to_numpy(), _daily_return(panel), np.nan)
+    returns = np.where(panel.universe.to_numpy(), since_print(bars(panel, "close")), np.nan)
     return np.where(panel.printed.to_numpy(), row_mean(np.ascontiguousarray(returns)), np.nan)
 
 

@@ -19,7 +19,7 @@ from core.files import read_json
 from core.parallel import cores, mapped
 from market.panel import Panel
 from signals.features.cache import FeatureCache, cache_home
-from signals.features.computation import Computing, whole_frames
+from signals.features.computation import GAP_LIMIT, Computing, whole_frames
 from signals.features.feature import Feature
 from signals.features.feature_sets import SHIPPED_SETS
 from signals.features.registry import framed, wanted_features
@@ -32,7 +32,12 @@ DTYPE = "float64"  # a run's: another type would change its bits
 
 
 def kept_features(
-    panel: Panel, feature_set: str, *, until: pd.Timestamp | None = None, home: Path | None = None
+    panel: Panel,
+    feature_set: str,
+    *,
+    until: pd.Timestamp | None = None,
+    home: Path | None = None,
+    gap_limit: int = GAP_LIMIT,
 ) -> dict[str, pd.DataFrame]:
     """Compute a feature set as ``compute_features`` does, bit for bit, or read it from the cache; fill the cache.
 
@@ -49,6 +54,8 @@ def kept_features(
         bars are cut and every fold of a walk reads the same files; own ones are computed on the bars until then.
     home : Path, optional
         Folder of the cache; ``cache_home()`` by default.
+    gap_limit : int
+        As for ``Computing``.
 
     Returns
     -------
@@ -63,18 +70,20 @@ def kept_features(
     if until is not None and feature_set not in SHIPPED_SETS:
         panel, until = panel.until(until), None
     wanted = wanted_features(feature_set)
-    frames = framed(panel, wanted, partial(_read_or_computed, folder=home or cache_home()))
+    frames = framed(panel, wanted, partial(_read_or_computed, folder=home or cache_home(), gap_limit=gap_limit))
     return frames if until is None else {name: frame.loc[:until] for name, frame in frames.items()}
 
 
-def _read_or_computed(panel: Panel, features: Sequence[Feature], *, folder: Path) -> dict[str, np.ndarray]:
-    cache = FeatureCache.of(panel, folder, DTYPE)
+def _read_or_computed(
+    panel: Panel, features: Sequence[Feature], *, folder: Path, gap_limit: int
+) -> dict[str, np.ndarray]:
+    cache = FeatureCache.of(panel, folder, dtype=DTYPE, gap_limit=gap_limit)
     known = [feature for feature in features if cache.can_hold(feature)]
     found = dict(zip(known, mapped(partial(_read, cache), known, workers=cores(), on="threads"), strict=True))
     numbers = {feature.name: array for feature, array in found.items() if array is not None}
     missing = [feature for feature in features if feature.name not in numbers]
     if missing:
-        computed = whole_frames(panel, missing, Computing(dtype=DTYPE))
+        computed = whole_frames(panel, missing, Computing(dtype=DTYPE, gap_limit=gap_limit))
         _keep(cache, {feature: computed[feature.name] for feature in missing if feature in found})
         numbers |= computed
     return numbers

@@ -37,14 +37,15 @@ def compute_features(
     names : sequence of str, optional
         The features wanted; all of the set by default.
     computing : Computing, optional
-        Memory budget, cache, workers, and the type of the result; float64 without a cache by default.
+        Memory budget, cache, workers, the type of the result, and the holes that windows skip; float64 without a cache
+        and holes of up to 5 sessions by default.
 
     Returns
     -------
     dict of DataFrame of float, each of shape (n_sessions, n_tickers)
         In the order of the set, whatever the order of ``names``. Row *t* uses rows ≤ *t* only and is NaN unless every
-        bar that the definition reads was printed. Features that repeat another share its frame. From a cache they are
-        mapped into memory and cannot be written to.
+        bar that the definition reads was printed, holes of at most ``computing.gap_limit`` sessions skipped. Features
+        that repeat another share its frame. From a cache they are mapped into memory and cannot be written to.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def _numbers(panel: Panel, features: Sequence[Feature], *, computing: Computing)
     """Read features from the cache, if one is given, or compute them."""
     if computing.cache is None:
         return whole_frames(panel, features, computing)
-    cache = FeatureCache.of(panel, computing.cache, computing.dtype)
+    cache = FeatureCache.of(panel, computing.cache, dtype=computing.dtype, gap_limit=computing.gap_limit)
     cacheable = [feature for feature in features if cache.can_hold(feature)]
     read = mapped(cache.read, cacheable, workers=cores(), on="threads")  # a file is hashed before it is trusted
     cached = {feature.name: array for feature, array in zip(cacheable, read, strict=True)}

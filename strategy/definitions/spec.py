@@ -6,15 +6,15 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
 from backtests.reference_gates import GateSettings
 from core.errors import UnsupportedBookError
 from core.notebook_html import notebook_card
-from core.settings import Later, Settings
+from core.settings import Formerly, Later, Settings, is_record
 from market.holdout import HoldoutSettings
 from market.returns import Execution
 from models.labels import LabelSettings
@@ -29,11 +29,12 @@ __all__ = ["DEFAULT_STRATEGY", "FeatureSettings", "StrategySpec", "load_spec", "
 
 DEFAULT_STRATEGY = "filter_negative"
 DEFINITIONS = Path(__file__).parent
+RECORDED_SPEC, RECORDS = "spec.toml", ("run.json", "lock.json")
 
 
-def _of_its_kind(section: Any) -> KindSettings:
+def _of_its_kind(section: Any, info: ValidationInfo) -> KindSettings:
     """The section ``[model]`` as the settings of the kind that it names."""
-    return section if isinstance(section, KindSettings) else settings_of(section)
+    return section if isinstance(section, KindSettings) else settings_of(section, recorded=is_record(info))
 
 
 ModelSection = Annotated[SerializeAsAny[KindSettings], BeforeValidator(_of_its_kind)]
@@ -46,6 +47,15 @@ class FeatureSettings(Settings):
     gap_limit: int = Field(
         default=5, ge=0, le=20, description="sessions a missing feature is carried forward, never across a delisting"
     )
+    windows: Annotated[Literal["prints", "sessions"], Formerly("sessions")] = Field(
+        default="prints",
+        description="a window of n counts a name's own prints, skipping holes up to gap_limit, or sessions",
+    )
+
+    @property
+    def skipped(self) -> int:
+        """Longest hole between two prints that windows skip, in sessions."""
+        return self.gap_limit if self.windows == "prints" else 0
 
 
 class StrategySpec(Settings):
@@ -158,7 +168,10 @@ def shipped_strategies() -> list[str]:
 
 
 def load_spec(strategy: str | Path = DEFAULT_STRATEGY) -> StrategySpec:
-    """Read a strategy: a shipped name, or a path to a user's TOML file.
+    """Read a strategy: a shipped name, or a path to a TOML file of a user, or of a run's or version's folder.
+
+    A key that is missing has its default; in the spec of a run or version, which is older than the key, what was done
+    before there was one.
 
     Raises
     ------
@@ -171,7 +184,7 @@ def load_spec(strategy: str | Path = DEFAULT_STRATEGY) -> StrategySpec:
     elif not path.is_file():
         raise ValueError(f"unknown strategy {str(strategy)!r}: give a TOML file or one of {shipped_strategies()}")
     try:
-        return _validated(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+        return _validated(tomllib.loads(path.read_text(encoding="utf-8")), path.name, recorded=_is_record(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} is not TOML: {error}") from error
 
@@ -239,9 +252,14 @@ def _parsed(text: str) -> object:
         return text
 
 
-def _validated(numbers: Mapping[str, Any], origin: str) -> StrategySpec:
+def _is_record(path: Path) -> bool:
+    """Whether a file was written by a run or a version, whose record lies beside it."""
+    return path.name == RECORDED_SPEC and any(path.with_name(name).is_file() for name in RECORDS)
+
+
+def _validated(numbers: Mapping[str, Any], origin: str, *, recorded: bool = False) -> StrategySpec:
     try:
-        return StrategySpec.model_validate(numbers)
+        return StrategySpec.recorded(numbers) if recorded else StrategySpec.model_validate(numbers)
     except ValidationError as error:
         raise ValueError(f"{origin}: {_first_problem(error)}") from error
 

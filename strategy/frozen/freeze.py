@@ -263,7 +263,7 @@ def _kind_of_bars(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> str:
 
 
 def _spec_in(files: Mapping[str, bytes]) -> StrategySpec:
-    return StrategySpec.model_validate(tomllib.loads(files["spec.toml"].decode()))
+    return StrategySpec.recorded(tomllib.loads(files["spec.toml"].decode()))
 
 
 def _entry(content: bytes) -> dict[str, Any]:

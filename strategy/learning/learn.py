@@ -29,7 +29,7 @@ from models.sample_splits import Split, resolve_split
 from models.scratch import Scratch
 from models.spans import usable_rows
 from models.windows import Windows, build_windows, fit_scaler
-from signals.features import compute_features, fill_gaps, kept_features
+from signals.features import Computing, compute_features, fill_gaps, kept_features
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.provenance import code_fingerprint, commit
 
@@ -82,7 +82,8 @@ def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFram
         If the bars reach into the spec's sealed hold-out.
     """
     refuse_sealed(panel, spec.holdout)
-    return fill_gaps(compute_features(panel, spec.features.set), panel, limit=spec.features.gap_limit)
+    features = compute_features(panel, spec.features.set, computing=Computing(gap_limit=spec.features.skipped))
+    return fill_gaps(features, panel, limit=spec.features.gap_limit)
 
 
 def kept_model_features(
@@ -107,7 +108,7 @@ def kept_model_features(
         If the bars reach into the spec's sealed hold-out.
     """
     refuse_sealed(panel, spec.holdout)
-    features = kept_features(panel, spec.features.set, until=until)
+    features = kept_features(panel, spec.features.set, until=until, gap_limit=spec.features.skipped)
     return fill_gaps(features, panel if until is None else panel.until(until), limit=spec.features.gap_limit)
 
 
@@ -222,10 +223,10 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
 
 
 def _same(spec: StrategySpec, part: str, sections: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint's section says what the spec's does; a key or section younger than it has its default."""
+    """Whether a checkpoint's section says what the spec's does; a key or section younger than it is as recorded."""
     section: Settings = getattr(spec, part)
     try:
-        return type(section).model_validate(sections.get(part, {} if part == "label" else None)) == section
+        return type(section).recorded(sections.get(part, {} if part == "label" else None)) == section
     except ValidationError:
         return False
 

@@ -21,7 +21,7 @@ from models.networks.carried import MAX_QUARTER_SESSIONS
 from models.sample_splits import resolve_split
 from models.windows import build_windows, fit_scaler
 from portfolio.costs import Costs
-from signals.features import feature_table
+from signals.features import feature_table, sessions_read
 from strategy.definitions.spec import StrategySpec, override
 from strategy.learning.decide import decide, frozen_windows
 from strategy.learning.learn import (
@@ -58,7 +58,7 @@ def pipeline_of(
     checkpoint : Checkpoint
         Trained and calibrated model.
     panel : Panel
-        Bars that the proof will run on; only their sessions are read.
+        Bars that the proof will run on; only their sessions and where names printed are read.
     universe : callable
         Panel to the names eligible at each close, where membership was chosen from the bars.
     sectors : Series of str, optional
@@ -66,7 +66,8 @@ def pipeline_of(
     """
     split = checkpoint.provenance.spec["split"]
     dated = override(spec, [f'split.{key}="{split[key]}"' for key in ("train_end", "validation_end")])
-    memory = int(feature_table(spec.features.set)["warm_up"].max()) + spec.features.gap_limit
+    longest = int(feature_table(spec.features.set)["warm_up"].max())
+    memory = sessions_read(panel, longest, spec.features.skipped) + spec.features.gap_limit
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         windows = frozen_windows(spec, panel, checkpoint, features=features)

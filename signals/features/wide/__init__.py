@@ -5,7 +5,8 @@ bars of sessions ≤ *t* of its own ticker only, and every feature is free of th
 is given as a fraction of the close of *t*, a volume as a fraction of others. Names and conventions are those of TA-Lib
 where it has the feature, with three differences, the same everywhere:
 
-- **Gaps.** A feature is NaN unless every bar that its definition reads was printed.
+- **Gaps.** A feature is NaN unless every bar that its definition reads was printed; short holes are skipped where
+  features are computed (``signals.features.print_windows``).
 - **Memory.** An exponential mean is cut off where a millionth of its weight is left
   (``signals.features.recursive_averages``).
 - **Nothing to divide by.** A ratio over a window without range, movement or volume is NaN, where TA-Lib writes 0.
