@@ -3,13 +3,15 @@
 Heavy libraries are imported inside the functions, for the command line asks here before it knows whether it needs them.
 """
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from market.request import BarsRequest
 
-__all__ = ["absolute_universe", "bars_request", "located"]
+__all__ = ["absolute_universe", "bars_request", "located", "told_fields"]
 
 
 def located(source: str) -> str:
@@ -36,6 +38,15 @@ def bars_request(bars: str, universe: str | None = None, **beside: Path | str | 
 
     others: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
     return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **others)
+
+
+def told_fields(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a request among the words that were told, as ``bars_request`` would keep them."""
+    from market.request import BarsRequest
+
+    words = {each.name: told[each.name] for each in fields(BarsRequest) if told.get(each.name) is not None}
+    made = bars_request(**({"bars": "builtin"} | words))
+    return {field: getattr(made, field) for field in words}
 
 
 def _absolute(source: str) -> str:

@@ -96,7 +96,11 @@ def run(
     """
     require(spec, StrategySpec, name="spec", made_by="qt.load_strategy")
     place = RunStore(Path(store))
+    if resume is not None and model is not None:
+        raise ValueError("resume does not go with model: a given model trains nothing that could be resumed")
     unfinished = None if resume is None else place.find(resume)
+    if unfinished is not None:
+        unfinished.check_resumable("run")
     inputs = inputs_for(bars, spec.holdout)
     with shown_progress(quiet=quiet) as progress:
         context = RunContext(store=place, request=recorded_request(bars), progress=progress, resume=unfinished)

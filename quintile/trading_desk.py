@@ -3,18 +3,21 @@
 from pathlib import Path
 
 from market.hedge import with_hedge
-from market.inputs import Inputs
+from market.inputs import Inputs, load_inputs
+from market.request import BarsRequest
 from market.sources import load_bars
 from market.sources.sectors import load_sectors
-from quintile.bar_frames import Bars, inputs_for, with_universe
+from quintile.bar_frames import Bars, inputs_for, recorded_request, with_universe
 from quintile.frozen_version import FrozenVersion
 from quintile.lookup import require
 from strategy.frozen.run_version import open_frozen
+from strategy.runs.own_bars import decision_request
 from strategy.runs.result import Run
 from strategy.runs.store import DEFAULT_STORE
-from strategy.trading.decision import Decision, next_decision, scorer_of
+from strategy.trading.decision import Decision, scorer_of
 from strategy.trading.holdings import Holdings, read_holdings
 from strategy.trading.paper import PaperRecord, commit_decision, open_paper, paper_record, score_fills
+from strategy.trading.run_decision import run_decision
 from strategy.trials.log import TrialLog
 
 __all__ = ["decide", "paper"]
@@ -22,7 +25,7 @@ __all__ = ["decide", "paper"]
 
 def decide(
     run: Run,
-    bars: Bars,
+    bars: Bars | None = None,
     *,
     holdings: str | Path | Holdings | None = None,
     equity: float | None = None,
@@ -34,8 +37,9 @@ def decide(
     ----------
     run : Run
         A finished run with a model.
-    bars : Panel, Inputs or DataFrame
-        Bars up to the last close, with history; loaded without a universe, they take that of the run.
+    bars : Panel, Inputs or DataFrame, optional
+        Bars up to the last close, with history; loaded without a universe, they take that of the run. By default the
+        run's own, loaded again.
     holdings : str, Path or Holdings, optional
         CSV file with ticker and shares, or ticker and weight; ``$CASH`` is cash.
     equity : float, optional
@@ -51,7 +55,7 @@ def decide(
     Raises
     ------
     RunError
-        If the run has no model.
+        If the run has no model, or the bars hold none of its names.
     DataError
         If nothing can be decided at the last close of the bars.
 
@@ -62,11 +66,12 @@ def decide(
     True
     """
     require(run, Run, name="run", made_by="qt.run or qt.load_run")
-    scorer = scorer_of(run.folder)
+    scorer_of(run.folder)
     held = read_holdings(holdings) if isinstance(holdings, str | Path) else holdings
     if held is not None:
         require(held, Holdings, name="holdings", made_by="the path of a CSV file with ticker and shares")
-    return next_decision(scorer.spec, _latest(run, bars), scorer, holdings=held, equity=equity, as_of=as_of)
+    inputs, request = _latest(run, bars)
+    return run_decision(run.folder, inputs, request=request, holdings=held, equity=equity, as_of=as_of)
 
 
 def paper(
@@ -117,14 +122,17 @@ def paper(
     return paper_record(log, frozen.spec.gates)
 
 
-def _latest(run: Run, bars: Bars) -> Inputs:
+def _latest(run: Run, bars: Bars | None) -> tuple[Inputs, BarsRequest]:
     """The bars with the hedge and the sectors that the run was made with, unless they bring their own."""
-    inputs, request = inputs_for(bars), run.folder.request
+    if bars is None:
+        own = decision_request(run.folder)
+        return load_inputs(own, holdout=run.folder.spec.holdout), own
+    inputs, request, given = inputs_for(bars), run.folder.request, recorded_request(bars)
     if isinstance(bars, Inputs):
-        return inputs
+        return inputs, given
     panel, sectors = with_universe(inputs.panel, request.universe), inputs.sectors
     if request.hedge is not None and run.folder.spec.portfolio.hedge not in panel.tickers:
         panel = with_hedge(panel, load_bars(request.hedge))
     if request.sectors is not None:
         sectors = load_sectors(request.sectors, panel.tickers)
-    return Inputs(panel=panel, sectors=sectors)
+    return Inputs(panel=panel, sectors=sectors), given

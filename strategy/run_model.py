@@ -53,6 +53,12 @@ class GivenModel:
         """Last session of its validation span, an ISO date."""
         return f"{self.checkpoint.learned_until:%Y-%m-%d}"
 
+    @property
+    def folder(self) -> RunFolder | None:
+        """The run that it is the model of; None where weights and card lie alone."""
+        folder = RunFolder(self.path.parent)
+        return folder if (folder.path / "run.json").is_file() else None
+
 
 def find_model(text: str, store: RunStore) -> GivenModel:
     """Find the model of a run, by its id or ``latest``, or of a ``.safetensors`` file with its card beside it.
@@ -86,15 +92,17 @@ def spec_with_model(spec: StrategySpec, model: GivenModel) -> StrategySpec:
         If the model learned returns of another execution than the strategy trades on.
     """
     known, own = model.checkpoint.provenance.spec, spec.model_dump(mode="json")
-    learned = StrategySpec.model_validate(
+    learned = StrategySpec.recorded(
         own | {section: known.get(section, {}) for section in (*BROUGHT, "execution")}
     )
-    if learned.execution != spec.execution:
+    if not learned.execution.has_clock_of(spec.execution):
         raise CheckpointError(
             f"the model of {model.origin} learned returns of another clock, {learned.execution}: give the strategy the "
             "same with --set execution.KEY=VALUE, or train one"
         )
-    return learned.model_copy(update={"model": learned.model.scored_as(spec.model.scored)})
+    return learned.model_copy(
+        update={"model": learned.model.scored_as(spec.model.scored), "execution": spec.execution}
+    )
 
 
 def run_model(

@@ -41,7 +41,7 @@ SIGNATURES = {
     "book_rule": "name",
     "choose_universe": "panel, universe",
     "compare_books": "run, bars=None, *, optimised=False, quiet=False",
-    "decide": "run, bars, *, holdings=None, equity=None, as_of=None",
+    "decide": "run, bars=None, *, holdings=None, equity=None, as_of=None",
     "evaluate": "scores, bars, *, rules=None, store='runs', quiet=False",
     "features": "bars, feature_set='core14', *, names=None, computing=None, quiet=False",
     "forward_returns": "panel, execution, *, horizon=1, first=0",

@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.bar_requests import bars_request
+from quintile.bar_requests import bars_request, told_fields
 from quintile.cli.options import (
     Assignments,
     Bars,
     End,
+    Hedge,
     Json,
     Out,
     PointInTime,
@@ -18,11 +19,11 @@ from quintile.cli.options import (
     Sectors,
     Split,
     Start,
-    Strategy,
     Universe,
     Verbose,
     command_line,
     run_store,
+    told_options,
 )
 from quintile.cli.run_commands import spec_of
 
@@ -42,15 +43,18 @@ COMPARE_EXAMPLES = """\b
 Examples:
   quintile compare-books
   quintile compare-books filter_negative --bars bars.parquet --universe top400
-  quintile compare-books filter_negative 20261121
-  quintile compare-books filter_negative latest --optimised
+  quintile compare-books 20261121
+  quintile compare-books latest --optimised
   quintile compare-books filter_negative latest --json"""
 
 SHARES = ("annual_return", "volatility", "max_drawdown", "turnover", "cost_drag", "gross", "net", "long", "short")
 
 
 def compare_books_command(
-    strategy: Strategy = "filter_negative",
+    context: typer.Context,
+    strategy: Annotated[
+        str, typer.Argument(help="A shipped strategy, a TOML file, or a run, which says its strategy.")
+    ] = "filter_negative",
     run: Annotated[
         str | None, typer.Argument(metavar="RUN", help="A finished run of the strategy; without one, train it first.")
     ] = None,
@@ -60,6 +64,7 @@ def compare_books_command(
     start: Start = None,
     end: End = None,
     sectors: Sectors = None,
+    hedge: Hedge = None,
     optimised: Annotated[
         bool, typer.Option("--optimised", help="Add mean-variance, mean-CVaR, risk parity and HRP; needs skfolio.")
     ] = False,
@@ -74,15 +79,16 @@ def compare_books_command(
     from quintile.progress_display import progress_bars
     from strategy.studies.book_comparison import compare_books, write_comparison
 
-    store = run_store(out)
+    store, told = run_store(out), told_options(context)
+    folder = _finished(store, run, strategy)
     with progress_bars(quiet=quiet or as_json) as progress:
-        if run is None:
-            request = bars_request(bars, universe, start=start, end=end, point_in_time=point_in_time, sectors=sectors)
+        if folder is None:
+            request = bars_request(**({"bars": "builtin"} | told_fields(told)))
             folder, inputs = _learned(spec_of(strategy, split, set_ or []), request, store, progress)
         elif set_ or split:
-            raise ValueError(f"run {run} is finished: --set and --split do not go with a run")
+            raise ValueError(f"run {folder.run_id} is finished: --set and --split do not go with a run")
         else:
-            folder, inputs = _finished(store, run, strategy), None
+            inputs = _own_inputs(folder, told)
         comparison = compare_books(folder, store=store, inputs=inputs, optimised=optimised, progress=progress)
     page = write_comparison(comparison, folder, command=command_line())
     if as_json:
@@ -104,7 +110,24 @@ def _learned(
     return run(spec, inputs, context=context).folder, inputs
 
 
-def _finished(store: "RunStore", run: str, strategy: str) -> "RunFolder":
+def _own_inputs(folder: "RunFolder", told: dict[str, Any]) -> "Inputs":
+    from market.inputs import load_inputs
+    from strategy.runs.own_bars import same_request
+
+    folder.check_complete()
+    own = same_request(folder, told_fields(told))
+    return load_inputs(own, holdout=folder.spec.holdout)
+
+
+def _finished(store: "RunStore", run: str | None, strategy: str) -> "RunFolder | None":
+    """The run that was named, by itself or after its strategy; None where a strategy is to be trained."""
+    from strategy.definitions.spec import shipped_strategies
+
+    if run is None:
+        is_strategy = strategy in shipped_strategies() or Path(strategy).suffix == ".toml" or Path(strategy).exists()
+        known = [] if is_strategy else store.folders()
+        is_run = strategy == "latest" or any(each.run_id.startswith(strategy) for each in known)
+        return store.find(strategy) if is_run and not is_strategy else None
     folder = store.find(run)
     if folder.spec.name != Path(strategy).stem:
         raise ValueError(f"run {folder.run_id} is one of {folder.spec.name}, not of {strategy}: name its strategy")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quintile.bar_requests import bars_request
+from quintile.bar_requests import bars_request, told_fields
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -27,10 +27,10 @@ from quintile.cli.options import (
     print_path,
     run_store,
     show_run,
+    told_options,
 )
 
 if TYPE_CHECKING:
-    from market.inputs import Inputs
     from strategy.runs.store import RunFolder
     from strategy.trading.decision import Decision
 
@@ -43,6 +43,7 @@ Examples:
   quintile evaluate reversal.parquet --bars bars.parquet --execution close --set costs.trade_bps=0"""
 DECIDE_EXAMPLES = """\b
 Examples:
+  quintile decide latest
   quintile decide latest --bars latest.parquet
   quintile decide 20261121 --bars latest.parquet --holdings today.csv --export trades.csv --export book.json"""
 NEW_EXAMPLES = """\b
@@ -104,9 +105,18 @@ def evaluate_command(
 
 
 def decide_command(
+    context: typer.Context,
     run: RunId = "latest",
-    bars: Bars = "builtin",
+    bars: Annotated[
+        str | None, typer.Option(help="Bars up to the last close, as run takes them; the run's own by default.")
+    ] = None,
     universe: Annotated[str | None, typer.Option(help="Universe of the bars; the run's own by default.")] = None,
+    sectors: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Current sectors; the run's own by default.")
+    ] = None,
+    hedge: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Bars of the hedge; the run's own by default.")
+    ] = None,
     holdings: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="CSV of positions: ticker and shares or weight; row $CASH for cash."),
@@ -127,14 +137,18 @@ def decide_command(
 
     Without --export, .csv, .parquet and .json are written to decisions/ in the run's folder.
     """
-    from strategy.trading.decision import export_decision, next_decision, scorer_of
+    from market.inputs import load_inputs
+    from strategy.runs.own_bars import decision_request
+    from strategy.trading.decision import export_decision, scorer_of
     from strategy.trading.holdings import read_holdings
+    from strategy.trading.run_decision import run_decision
 
     folder = run_store(out).find(run)
-    scorer = scorer_of(folder)
+    scorer_of(folder)  # a run without a model fails before the bars are loaded
     held = None if holdings is None else read_holdings(holdings)
-    inputs = _latest(folder, bars, universe)
-    decision = next_decision(scorer.spec, inputs, scorer, holdings=held, equity=equity, as_of=as_of)
+    request = decision_request(folder, told_fields(told_options(context)))
+    inputs = load_inputs(request, holdout=folder.spec.holdout if bars is None else None)
+    decision = run_decision(folder, inputs, request=request, holdings=held, equity=equity, as_of=as_of)
     paths = [export_decision(decision, path) for path in export or _default_exports(folder, decision)]
     print(json.dumps(decision.as_dict(), indent=2) if as_json else decision)
     if not as_json and not quiet:
@@ -153,16 +167,6 @@ def new_command(
     from strategy.definitions.scaffold import new_strategy
 
     print_path(new_strategy(name, folder=out, like=like), as_json=as_json, quiet=quiet)
-
-
-def _latest(folder: "RunFolder", bars: str, universe: str | None) -> "Inputs":
-    from dataclasses import replace
-
-    from market.inputs import load_inputs
-
-    request = bars_request(bars, universe or folder.request.universe)
-    own = folder.request
-    return load_inputs(replace(request, point_in_time=own.point_in_time, sectors=own.sectors, hedge=own.hedge))
 
 
 def _default_exports(folder: "RunFolder", decision: "Decision") -> list[Path]:

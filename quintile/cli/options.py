@@ -40,6 +40,7 @@ __all__ = [
     "run_store",
     "show_file",
     "show_run",
+    "told_options",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -85,6 +86,12 @@ def interruptible(store: "RunStore") -> Iterator[None]:
 def command_line() -> str:
     """The command line as typed."""
     return shlex.join(["quintile", *sys.argv[1:]])
+
+
+def told_options(context: typer.Context) -> dict[str, Any]:
+    """The options and arguments that stand on the command line, by parameter; defaults are not among them."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name: context.params[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
 
 
 def run_store(out: Path) -> "RunStore":

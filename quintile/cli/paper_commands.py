@@ -34,6 +34,8 @@ def paper_command(
     verbose: Verbose = False,
 ) -> None:
     """Paper-trade a version: commit decisions before the open, score the fills, check the gates."""
+    from dataclasses import replace
+
     from market.inputs import load_inputs
     from strategy.frozen.run_version import open_frozen
     from strategy.trading import paper
@@ -45,7 +47,10 @@ def paper_command(
     frozen = open_frozen(folder, TrialLog(out), allow_drift=allow_drift)
     log, lines, different = paper.open_paper(folder, out), [], []
     if bars is not None:
-        request = version_request(folder.body, bars, universe=universe, hedge=hedge)
+        kept_hedge = folder.body["request"].get("hedge")
+        hedge = hedge or (Path(kept_hedge) if kept_hedge and Path(kept_hedge).is_file() else None)
+        newest = version_request(folder.body, bars, universe=universe, hedge=hedge)
+        request = replace(newest, end=None)  # the version's last date does not cut what came after it
         panel = load_inputs(request, holdout=frozen.spec.holdout).panel
         if replay:
             different = paper.replay_paper(log, frozen, panel)

@@ -3,11 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.bar_requests import bars_request
+from quintile.bar_requests import bars_request, told_fields
 from quintile.cli.options import (
     End,
     Json,
@@ -17,6 +17,7 @@ from quintile.cli.options import (
     Start,
     Verbose,
     run_store,
+    told_options,
 )
 from quintile.cli.run_commands import spec_of
 from quintile.cli.version_commands import Versions, find, version_request
@@ -39,12 +40,13 @@ Examples:
 
 
 def prove_command(
+    context: typer.Context,
     subject: Annotated[str, typer.Argument(help="A run, a strategy with a finished run, or NAME@VERSION.")] = "latest",
     bars: Annotated[
-        str | None, typer.Option(help="Bars of the run or version; builtin by default, or the version's own.")
+        str | None, typer.Option(help="Bars of the strategy, builtin by default; a run or version knows its own.")
     ] = None,
     universe: Annotated[
-        str | None, typer.Option(help="Universe of the run or version; all by default, or the version's own.")
+        str | None, typer.Option(help="Universe of the strategy, all by default; a run or version knows its own.")
     ] = None,
     split: Annotated[
         str | None,
@@ -80,32 +82,40 @@ def prove_command(
         chosen_bars, unseen = (bars, universe), quiet or as_json
         proof, path = _prove_version(subject, chosen_bars, options=options, versions=versions, out=out, quiet=unseen)
     else:
-        request = bars_request(bars or "builtin", universe, start=start, end=end, point_in_time=point_in_time)
-        folder = _trained(subject, run_store(out), request, split=split, assignments=set_ or [])
-        proof, path = _prove(folder, options, quiet=quiet or as_json)
+        folder, request = _trained(subject, run_store(out), told_options(context))
+        proof, path = _prove(folder, request, options, quiet=quiet or as_json)
     print(json.dumps(proof.as_json(), indent=2) if as_json else f"{proof}\n  {path}")
     if proof.verdict == "FAIL":
         raise typer.Exit(1)
 
 
-def _trained(
-    subject: str, store: "RunStore", request: "BarsRequest", *, split: str | None, assignments: list[str]
-) -> "RunFolder":
+def _trained(subject: str, store: "RunStore", told: dict[str, Any]) -> "tuple[RunFolder, BarsRequest]":
+    """The run to prove and the bars to prove it on: its own, unless others that must hold the same were told."""
     from strategy.definitions.spec import shipped_strategies
     from strategy.proofs.run_proof import find_trained
+    from strategy.runs.own_bars import same_request
 
     if subject in shipped_strategies() or subject.endswith(".toml"):
-        return find_trained(store, spec_of(subject, split, assignments), request)
-    return store.find(subject)
+        request = bars_request(**({"bars": "builtin"} | told_fields(told)))
+        spec = spec_of(subject, told.get("split"), told.get("set_") or [])
+        return find_trained(store, spec, request), request
+    folder = store.find(subject)
+    if told.get("split") or told.get("set_"):
+        raise ValueError(f"run {folder.run_id} is finished: --set and --split do not go with a run")
+    folder.check_complete()
+    return folder, same_request(folder, told_fields(told))
 
 
-def _prove(folder: "RunFolder", options: "ProveOptions", *, quiet: bool) -> "tuple[Proof, Path]":
+def _prove(
+    folder: "RunFolder", request: "BarsRequest", options: "ProveOptions", *, quiet: bool
+) -> "tuple[Proof, Path]":
     from quintile.progress_display import progress_bars
     from strategy.proofs.run_proof import prove_run
     from strategy.runs.proof_file import PROOF_FILE
 
     with progress_bars(quiet=quiet) as progress:
-        return prove_run(folder, options=replace(options, progress=progress)), folder.path / PROOF_FILE
+        options = replace(options, progress=progress)
+        return prove_run(folder, request=request, options=options), folder.path / PROOF_FILE
 
 
 def _prove_version(

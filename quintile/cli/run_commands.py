@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.bar_requests import bars_request
+from quintile.bar_requests import bars_request, told_fields
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -29,15 +29,18 @@ from quintile.cli.options import (
     interruptible,
     run_store,
     show_run,
+    told_options,
 )
+from quintile.cli.resumption import refuse_changed_bars, refuse_changed_spec
 from quintile.cli.version_commands import Versions, run_frozen_command
 
 if TYPE_CHECKING:
     from strategy.definitions.spec import StrategySpec
+    from strategy.run_model import GivenModel
     from strategy.runs.context import RunContext
     from strategy.runs.store import RunFolder, RunStore
 
-__all__ = ["RUN_EXAMPLES", "run_command", "spec_of"]
+__all__ = ["RUN_EXAMPLES", "run_command", "spec_of", "told_spec"]
 
 
 RUN_EXAMPLES = """\b
@@ -56,6 +59,7 @@ Examples:
 
 
 def run_command(
+    context: typer.Context,
     strategy: Strategy = "filter_negative",
     bars: Bars = "builtin",
     universe: Universe = "all",
@@ -93,36 +97,42 @@ def run_command(
 ) -> None:
     """Train, backtest and report a strategy; NAME@VERSION runs a frozen version without training."""
     from core.memory import memory_of
-    from strategy.runs.context import RunContext
+    from strategy.run_model import find_model
 
-    request = bars_request(
-        bars,
-        universe,
-        start=start,
-        end=end,
-        benchmark=benchmark,
-        vix=vix,
-        point_in_time=point_in_time,
-        sectors=sectors,
-        factors=factors,
-        hedge=hedge,
-    )
+    told = told_options(context)
     if "@" in strategy:
         if split or set_ or resume or model:
             raise ValueError(f"{strategy} is frozen: --split, --set, --resume and --model do not go with a version")
         shown = {"quiet": quiet or as_json, "as_json": as_json, "verbose": verbose}
-        run_frozen_command(strategy, request, versions=versions, allow_drift=allow_drift, out=out, **shown)
+        run_frozen_command(strategy, told_fields(told), versions=versions, allow_drift=allow_drift, out=out, **shown)
         return
 
-    store = run_store(out)
+    store, limit = run_store(out), None if memory is None else memory_of(memory)
     _check_model(model, split, resume, set_ or [])
-    folder = None if resume is None else _unfinished(store, resume)
-    spec = spec_of(strategy, split, set_ or []) if folder is None else folder.spec
-    request = request if folder is None else folder.request
-    context = RunContext(store=store, resume=folder, request=request, command=command_line())
-    limit = None if memory is None else memory_of(memory)
-    finished = _execute(spec, context, model=model, device=device, memory=limit, quiet=quiet or as_json)
+    given = None if model is None else find_model(model, store)
+    asked = _asked(store, strategy, resume, given, told)
+    finished = _execute(asked, given, device=device, memory=limit, quiet=quiet or as_json)
     show_run(finished, as_json=as_json, verbose=verbose)
+
+
+def _asked(
+    store: "RunStore", strategy: str, resume: str | None, given: "GivenModel | None", told: dict[str, Any]
+) -> "tuple[StrategySpec, RunContext]":
+    """The strategy and the bars that were asked for: those of a run that goes on, of a model's run, or as told."""
+    from strategy.runs.context import RunContext
+    from strategy.runs.own_bars import own_request
+
+    folder = None if resume is None else store.find(resume)
+    trained_by = None if given is None else given.folder
+    if folder is not None:
+        spec, request = _unfinished(folder, told), folder.request
+    elif trained_by is not None:
+        spec, request = told_spec(trained_by.spec, told), own_request(trained_by, told_fields(told))
+    else:
+        _check_bars_named(given, told)
+        spec = spec_of(strategy, told.get("split"), told.get("set_") or [])
+        request = bars_request(**({"bars": "builtin"} | told_fields(told)))
+    return spec, RunContext(store=store, resume=folder, request=request, command=command_line())
 
 
 def _check_model(model: str | None, split: str | None, resume: str | None, assignments: list[str]) -> None:
@@ -139,23 +149,39 @@ def _check_model(model: str | None, split: str | None, resume: str | None, assig
         raise ValueError(f"{refused[0]} does not go with --model: a given model brings its own {', '.join(BROUGHT)}")
 
 
-def _unfinished(store: "RunStore", run: str) -> "RunFolder":
-    folder = store.find(run)
-    if "walk" in folder.record:
-        raise ValueError(f"{folder.run_id} is part of a walk: resume it with `{folder.resume_command}`")
-    return folder
+def _check_bars_named(given: "GivenModel | None", told: dict[str, Any]) -> None:
+    """Refuse to take the built-in market for a model file that learned elsewhere and does not say where."""
+    if given is None or "bars" in told:
+        return
+    from market.synthetic import synthetic_market
+
+    if given.checkpoint.provenance.data_fingerprint != synthetic_market().panel.fingerprint():
+        raise ValueError(f"{given.origin} did not learn on the built-in market: name bars with --bars")
+
+
+def _unfinished(folder: "RunFolder", told: dict[str, Any]) -> "StrategySpec":
+    """The strategy of a run that is resumed, once nothing else was told."""
+    folder.check_resumable("run")
+    refuse_changed_bars(folder, told)
+    refuse_changed_spec(folder, told, told_spec(folder.spec, told))
+    return folder.spec
 
 
 def _execute(
-    spec: "StrategySpec", context: "RunContext", *, model: str | None, device: str, memory: int | None, quiet: bool
+    asked: "tuple[StrategySpec, RunContext]",
+    given: "GivenModel | None",
+    *,
+    device: str,
+    memory: int | None,
+    quiet: bool,
 ) -> "RunFolder":
     from market.inputs import load_inputs
     from quintile.progress_display import progress_bars
     from strategy.pipeline import run
-    from strategy.run_model import find_model, run_model
+    from strategy.run_model import run_model
 
+    spec, context = asked
     with interruptible(context.store), progress_bars(quiet=quiet) as progress:
-        given = None if model is None else find_model(model, context.store)
         inputs = load_inputs(context.request, holdout=spec.holdout)
         context = replace(context, progress=progress)
         if given is not None:
@@ -163,11 +189,26 @@ def _execute(
         return run(spec, inputs, context=context, device=device, memory=memory).folder
 
 
+def told_spec(own: "StrategySpec", told: dict[str, Any]) -> "StrategySpec":
+    """A run's strategy with what was told of it: another strategy, --split, --set."""
+    from strategy.definitions.spec import load_spec
+
+    return _changed(
+        load_spec(told["strategy"]) if "strategy" in told else own, told.get("split"), told.get("set_") or []
+    )
+
+
 def spec_of(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
     """The strategy with --split and --set applied."""
-    from strategy.definitions.spec import load_spec, override
+    from strategy.definitions.spec import load_spec
 
-    spec = override(load_spec(strategy), assignments)
+    return _changed(load_spec(strategy), split, assignments)
+
+
+def _changed(spec: "StrategySpec", split: str | None, assignments: list[str]) -> "StrategySpec":
+    from strategy.definitions.spec import override
+
+    spec = override(spec, assignments)
     if split is None:
         return spec
     ends = [part.strip() for part in split.split(",")]

@@ -241,27 +241,38 @@ def open_command(
     _run_frozen(frozen, request, out=out, quiet=quiet or as_json, as_json=as_json, verbose=verbose)
 
 
-def _run_frozen(frozen: Any, request: "BarsRequest", *, out: Path, quiet: bool, as_json: bool, verbose: bool) -> None:
-    from market.inputs import load_inputs
+def _run_frozen(
+    frozen: Any, request: "BarsRequest | None", *, out: Path, quiet: bool, as_json: bool, verbose: bool
+) -> None:
+    """Run a version on the bars of a request, or on those that lie in it."""
+    from market.inputs import Inputs, load_inputs
+    from market.request import BarsRequest
     from quintile.progress_display import progress_bars
+    from strategy.frozen.replay import version_bars
     from strategy.frozen.run_version import run_version
     from strategy.runs.context import RunContext
 
     with progress_bars(quiet=quiet) as progress:
-        inputs = load_inputs(request, holdout=frozen.spec.holdout)
+        if request is None:
+            inputs = Inputs(panel=version_bars(frozen.folder, frozen.folder.body))
+            request = BarsRequest(**frozen.folder.body["request"])
+        else:
+            inputs = load_inputs(request, holdout=frozen.spec.holdout)
         context = RunContext(store=run_store(out), request=request, command=command_line(), progress=progress)
         made = run_version(frozen, inputs, context=context)
     show_run(made.folder, as_json=as_json, verbose=verbose)
 
 
 def run_frozen_command(
-    version: str, request: "BarsRequest", *, versions: Path | None, allow_drift: bool, out: Path, **shown: bool
+    version: str, told: dict[str, Any], *, versions: Path | None, allow_drift: bool, out: Path, **shown: bool
 ) -> None:
-    """Run a frozen version on bars, for ``quintile run NAME@VERSION``."""
-    from strategy.frozen.run_version import open_frozen
+    """Run a frozen version on bars, for ``quintile run NAME@VERSION``: on its own, or on those that were told."""
+    from strategy.frozen.run_version import open_frozen, run_request
     from strategy.trials.log import TrialLog
 
-    frozen = open_frozen(find(version, versions), TrialLog(out), allow_drift=allow_drift)
+    folder = find(version, versions)
+    request = run_request(folder, told)
+    frozen = open_frozen(folder, TrialLog(out), allow_drift=allow_drift)
     _run_frozen(frozen, request, out=out, **shown)
 
 

@@ -3,11 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.bar_requests import bars_request
+from quintile.bar_requests import bars_request, told_fields
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -28,13 +28,16 @@ from quintile.cli.options import (
     command_line,
     interruptible,
     run_store,
+    told_options,
 )
-from quintile.cli.run_commands import spec_of
+from quintile.cli.resumption import refuse_changed_bars, refuse_changed_spec, refuse_option
+from quintile.cli.run_commands import spec_of, told_spec
 
 if TYPE_CHECKING:
     from core.parallel import Workers
     from strategy.definitions.spec import StrategySpec
     from strategy.runs.context import RunContext
+    from strategy.runs.store import RunFolder
     from strategy.walk_forward.walk_result import WalkForward
     from strategy.walk_forward.walk_settings import WalkSettings
 
@@ -52,6 +55,7 @@ Examples:
 
 
 def walk_command(
+    context: typer.Context,
     strategy: Strategy = "filter_negative",
     bars: Bars = "builtin",
     universe: Universe = "all",
@@ -105,39 +109,50 @@ def walk_command(
     from strategy.runs.context import RunContext
     from strategy.walk_forward.walk_settings import WalkSettings
 
-    spans = {"train": train, "test": test, "validation": validation, "expanding": expanding, "embargo": embargo}
-    store = run_store(out)
+    told, store = told_options(context), run_store(out)
     if resume is None:
         spec, folder = spec_of(strategy, None, set_ or []), None
-        settings = WalkSettings.of(
-            {
-                "retraining": spans,
-                "first_test": first_test,
-                "seeds": _numbers("--seeds", seeds),
-                "combinatorial": _numbers("--combinatorial", combinatorial),
-                "learner": learner,
-            }
-        )
-        request = bars_request(
-            bars,
-            universe,
-            start=start,
-            end=end,
-            benchmark=benchmark,
-            vix=vix,
-            point_in_time=point_in_time,
-            sectors=sectors,
-            factors=factors,
-            hedge=hedge,
-        )
+        spans = {"train": train, "test": test, "validation": validation, "expanding": expanding, "embargo": embargo}
+        settings = WalkSettings.of({"retraining": spans, **_choices(told)})
+        request = bars_request(**({"bars": "builtin"} | told_fields(told)))
     else:
-        folder = store.find(resume)
-        if "walk" not in folder.record:
-            raise ValueError(f"{folder.run_id} is no walk: resume it with `{folder.resume_command}`")
-        spec, request, settings = folder.spec, folder.request, None
-    context = RunContext(store=store, resume=folder, request=request, command=command_line())
-    finished = _execute(spec, settings, context, Workers(count=workers, on=on), quiet=quiet or as_json)
+        folder, settings = store.find(resume), None
+        _check_resumed(folder, told)
+        spec, request = folder.spec, folder.request
+    walked = RunContext(store=store, resume=folder, request=request, command=command_line())
+    finished = _execute(spec, settings, walked, Workers(count=workers, on=on), quiet=quiet or as_json)
     print(json.dumps(finished.as_dict(), indent=2) if as_json else finished)
+
+
+def _choices(told: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a walk beside its spans."""
+    return {
+        "first_test": told.get("first_test"),
+        "seeds": _numbers("--seeds", told.get("seeds")),
+        "combinatorial": _numbers("--combinatorial", told.get("combinatorial")),
+        "learner": told.get("learner"),
+    }
+
+
+def _check_resumed(folder: "RunFolder", told: dict[str, Any]) -> None:
+    """Refuse to resume what is no walk, or with anything told that the walk did not begin with."""
+    from strategy.walk_forward.walk_settings import WalkSettings
+
+    folder.check_resumable("walk")
+    refuse_changed_bars(folder, told)
+    wanted = told_spec(folder.spec, told)
+    seeded = wanted.training.model_copy(update={"seed": folder.spec.training.seed})  # one run a seed
+    refuse_changed_spec(folder, told, wanted.model_copy(update={"training": seeded}))
+    began = WalkSettings.model_validate(folder.record["walk"]["settings"])
+    own = began.model_dump(mode="json")
+    for option in (*own["retraining"], *_choices({})):
+        if option in told:
+            part = {"retraining": own["retraining"] | {option: told[option]}}
+            changed = part if option in own["retraining"] else _choices({option: told[option]})
+            if WalkSettings.of(own | {key: value for key, value in changed.items() if value}) != began:
+                raise refuse_option(
+                    folder, f"--{option.replace('_', '-')}", own["retraining"].get(option, own.get(option))
+                )
 
 
 def _execute(

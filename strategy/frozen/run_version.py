@@ -4,7 +4,9 @@ New bars are not drift. Drift is other code; a restatement is another past: retu
 already seen.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from core.errors import DataError, RunError
 from core.files import write_bytes
 from market.inputs import Inputs
 from market.panel import Panel
+from market.request import BarsRequest
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
 from strategy.definitions.spec import StrategySpec
@@ -30,7 +33,7 @@ from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin
 from strategy.trials.log import TrialLog
 
-__all__ = ["FrozenStrategy", "log_opening", "open_frozen", "restatement", "run_version"]
+__all__ = ["FrozenStrategy", "log_opening", "open_frozen", "restatement", "run_request", "run_version"]
 
 RESTATED_TOLERANCE = 1e-6
 Stamps = tuple[tuple[str, str], ...]
@@ -126,6 +129,38 @@ def openings(log: TrialLog, folder: VersionFolder) -> list[str]:
     """The days on which a version's hold-out was opened."""
     facts = [entry.facts for entry in log.entries() if entry.kind == "opening"]
     return [each["time"][:10] for each in facts if each["lock"] == folder.sha256]
+
+
+def run_request(folder: VersionFolder, told: Mapping[str, Any]) -> BarsRequest | None:
+    """What to run a version on: its own bars, or those that were told with its universe unless another was told.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        The version.
+    told : mapping
+        Fields of a request.
+
+    Returns
+    -------
+    BarsRequest or None
+        None for the bars that lie in the version.
+
+    Raises
+    ------
+    RunError
+        If no bars were told and the version does not hold its own.
+    """
+    body = folder.body
+    if "bars" in told:
+        return BarsRequest(**({"universe": body["request"]["universe"]} | dict(told)))
+    if body["bars"] == "builtin":
+        return replace(BarsRequest.for_bars(body["request"]), **told)
+    if body["bars"] != "embedded":
+        raise RunError(f"{folder.version} does not hold its bars ({body['request']['bars']}): name them with --bars")
+    if told:
+        raise RunError(f"{folder.version} holds its own bars: --{next(iter(told)).replace('_', '-')} goes with --bars")
+    return None
 
 
 def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) -> Run:

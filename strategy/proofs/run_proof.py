@@ -27,6 +27,7 @@ from strategy.proofs.pipeline_under_test import given_universe
 from strategy.proofs.shipped_pipeline import pipeline_of
 from strategy.proofs.stages import ReferenceRun, reference_run
 from strategy.runs.artefacts import find_report
+from strategy.runs.own_bars import same_request
 from strategy.runs.proof_file import CheckResult, Finding, Proof, write_proof
 from strategy.runs.provenance import code_fingerprint
 from strategy.runs.store import RunFolder, RunStore, identity_of
@@ -70,8 +71,19 @@ def find_trained(store: RunStore, spec: StrategySpec, request: BarsRequest) -> R
     return alike[-1]
 
 
-def prove_run(folder: RunFolder, *, options: ProveOptions | None = None) -> Proof:
+def prove_run(
+    folder: RunFolder, *, request: BarsRequest | None = None, options: ProveOptions | None = None
+) -> Proof:
     """Prove the pipeline of a finished run, write ``proof.json`` beside its report, and say on its page what was found.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    request : BarsRequest, optional
+        What loads its bars, where they lie elsewhere than they did.
+    options : ProveOptions, optional
+        How hard to try.
 
     Raises
     ------
@@ -79,7 +91,7 @@ def prove_run(folder: RunFolder, *, options: ProveOptions | None = None) -> Proo
         If the run is unfinished, has no model, or was made of other bars or by other code.
     """
     _check_trained(folder)
-    spec, request = folder.spec, folder.request
+    spec, request = folder.spec, request or same_request(folder)
     inputs = load_inputs(request, holdout=spec.holdout)
     identity = identity_of(spec, inputs.panel.fingerprint())
     folder.check_identity(identity)

@@ -6,7 +6,9 @@ from core.progress import ProgressCallback, silent
 from market.request import BarsRequest
 from strategy.runs.store import RunFolder, RunStore
 
-__all__ = ["RunContext"]
+__all__ = ["IN_MEMORY", "RunContext"]
+
+IN_MEMORY = "given in Python"  # where bars came from that nothing loads again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +30,7 @@ class RunContext:
     """
 
     store: RunStore = field(default_factory=RunStore)
-    request: BarsRequest = field(default_factory=lambda: BarsRequest(bars="given in Python"))
+    request: BarsRequest = field(default_factory=lambda: BarsRequest(bars=IN_MEMORY))
     command: str = "given in Python"
     progress: ProgressCallback = silent
     resume: RunFolder | None = None

@@ -26,6 +26,7 @@ __all__ = ["DEFAULT_STORE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
 
 DEFAULT_STORE = "runs"
 IDENTITY = ("spec", "panel", "code")
+GIVEN = ("version", "model", "scores")  # keys of run.json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,12 @@ class RunFolder:
 
     @property
     def resume_command(self) -> str:
-        """The command that resumes an unfinished run, or the walk that it is part of."""
-        return f"quintile {'walk' if 'walk' in self.record else 'run'} --resume {self.run_id}"
+        """The command that resumes an unfinished run, or its walk; of a given model, the one that began it."""
+        record = self.record
+        if _given(record):
+            command = str(record.get("command", ""))
+            return command if command.startswith("quintile ") else "the call that began it"
+        return f"quintile {'walk' if 'walk' in record else 'run'} --resume {self.run_id}"
 
     @property
     def request(self) -> BarsRequest:
@@ -160,6 +165,24 @@ class RunFolder:
         """
         if not self.is_complete:
             raise self._unfinished()
+
+    def check_resumable(self, by: str) -> None:
+        """Refuse a run that a command cannot resume: ``run`` continues a training of its own, ``walk`` a walk.
+
+        Raises
+        ------
+        RunError
+            If the run is part of a walk, is none, or was made of a given model, version or scores.
+        """
+        record = self.record
+        if given := _given(record):
+            raise RunError(
+                f"run {self.run_id} was made of a given {given}, and nothing of it is resumed: begin it again with "
+                f"`{self.resume_command}`"
+            )
+        if ("walk" in record) != (by == "walk"):
+            kind = "is part of a walk" if "walk" in record else "is no walk"
+            raise RunError(f"{self.run_id} {kind}: resume it with `{self.resume_command}`")
 
     def check_identity(self, identity: dict[str, str]) -> None:
         """Refuse to go on if spec, panel or code are not those the run began with.
@@ -271,6 +294,11 @@ class RunStore:
             reason = os.strerror(error.errno or 0).lower()
             raise RunError(f"cannot write runs to {self.root}: {reason}; choose a folder with --out") from error
         return path
+
+
+def _given(record: Mapping[str, Any]) -> str | None:
+    """What a run was made of in place of a training of its own."""
+    return next((kind for kind in GIVEN if kind in record and "walk" not in record), None)
 
 
 def identity_of(spec: StrategySpec, panel: str) -> dict[str, str]:
