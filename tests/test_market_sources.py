@@ -166,6 +166,11 @@ def test_a_folder_whose_files_partly_lack_adj_close_is_refused(tmp_path: Path) -
         [f"{day} 00:00:00-05:00" for day in DAYS],
         [f"{day}T23:30:00+09:00" for day in DAYS],
         [day.replace("-", "") for day in DAYS],
+        [int(day.replace("-", "")) for day in DAYS],
+        [day.replace("-", "/") for day in DAYS],
+        [day.replace("-0", ".") for day in DAYS],
+        [int(pd.Timestamp(day).timestamp()) for day in DAYS],
+        [int(pd.Timestamp(day).timestamp()) * 1000 for day in DAYS],
     ],
 )
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -230,7 +235,7 @@ def test_an_open_outside_low_to_high_is_counted_and_kept(tmp_path: Path) -> None
 
 
 def test_tickers_are_kept_exactly_as_written(tmp_path: Path) -> None:
-    odd = ("NA", "<script>", "../../x", "1E5", "007", "True", " pad")
+    odd = ("NA", "<script>", "../../x", "1E5", "007", "True", "BRK B")
     for name in ("bars.csv", "bars.parquet"):
         assert set(load_bars(save(bars_table(odd), tmp_path / name)).tickers) == set(odd)
 
@@ -269,7 +274,7 @@ def test_a_missing_date_or_ticker_is_an_error(tmp_path: Path) -> None:
     table.loc[2, "date"] = None
     with pytest.raises(BarsError, match=r"no date in row 3 \(1 such rows\)"):
         load_bars(save(table, tmp_path / "bars.parquet"))
-    with pytest.raises(BarsError, match="not in ISO form: ''"):
+    with pytest.raises(BarsError, match=r"no date in row 3 \(1 such rows\)"):
         load_bars(save(table, tmp_path / "bars.csv"))
     table = bars_table()
     table.loc[2, "ticker"] = None
@@ -292,8 +297,8 @@ def test_two_columns_of_one_meaning_are_refused_but_name_beside_ticker_is_not(tm
     assert match_columns(["Name", "ticker", "date"], origin="x")["ticker"] == "ticker"
 
 
-def test_integer_dates_are_refused(tmp_path: Path) -> None:
-    path = save(bars_table().assign(date=20200102), tmp_path / "bars.parquet")
+def test_numbers_that_are_no_dates_are_refused(tmp_path: Path) -> None:
+    path = save(bars_table().assign(date=range(6)), tmp_path / "bars.parquet")
     with pytest.raises(BarsError, match="holds dates as int64: write them as dates"):
         load_bars(path)
 

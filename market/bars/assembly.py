@@ -69,7 +69,8 @@ def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
     _check_values(parts, origin.name)
     notes = (*(note for part in parts for note in part.notes), *_notes(parts, printed))
     rows = [part if prints.all() else part.select(prints) for part, prints in zip(parts, printed, strict=True)]
-    grid, repeats = _Grid.of(rows), ()
+    grid = _Grid.of(rows)
+    repeats: tuple[str, ...] = ()
     if grid.collides:
         rows, repeats = _once(rows, origin.name)
         grid = _Grid.of(rows)

@@ -8,7 +8,7 @@ from pyarrow import parquet
 
 from core.errors import BarsError, SourceError
 from market.bars.columns import match_columns
-from market.bars.csv import read_csv
+from market.bars.csv import is_csv, read_csv
 from market.bars.long_form import LongBars, join_bars, long_bars
 from market.bars.wide_form import is_wide
 
@@ -44,7 +44,7 @@ def read_table(path: Path) -> pa.Table:
     SourceError
         If it is neither, or cannot be read.
     """
-    if path.suffix.lower() == ".csv":
+    if is_csv(path):
         return read_csv(path)
     return _read_parquet(path, _read_bar_columns)
 
@@ -59,7 +59,7 @@ def read_whole_table(path: Path, *, what: str) -> pa.Table:
     """
     if not path.is_file():
         raise SourceError(f"no {what} at {path}: give a .parquet or .csv file")
-    if path.suffix.lower() == ".csv":
+    if is_csv(path):
         return read_csv(path)
     return _read_parquet(path, parquet.read_table)
 

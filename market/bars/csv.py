@@ -1,21 +1,34 @@
 """CSV: every cell is read as text, so that a ticker ``NA`` stays a ticker and a broken number can be named.
 
-The two or three header rows of yfinance's wide files become one, in the spelling that pandas gives parquet.
+Cells stand between commas, semicolons or tabs, whichever the header has most of; where semicolons or tabs part cells
+with decimal commas, the table's metadata say so. The two or three header rows of yfinance's wide files become one, in
+the spelling that pandas gives parquet.
 """
 
 import csv
+import gzip
 import re
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from core.errors import SourceError
 from market.bars.columns import SPELLINGS, bar_field, plain_name
 
-__all__ = ["read_csv"]
+__all__ = ["decimal_of", "is_csv", "read_csv"]
+
+DECIMAL = b"decimal"
+_COMMA_DECIMALS = r"^\s*[+-]?[\d.]*\d,\d+\s*$"
 
 _DATE_NAMES = frozenset(name for name in SPELLINGS["date"] if name)
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file's name says that it is CSV, compressed by gzip or not."""
+    return path.name.lower().endswith((".csv", ".csv.gz"))
 
 
 def read_csv(path: Path) -> pa.Table:
@@ -26,31 +39,47 @@ def read_csv(path: Path) -> pa.Table:
     SourceError
         If the file is empty, is not UTF-8 text or has rows of unequal length.
     """
-    head = _head(path)
+    head, delimiter = _head(path)
     names, n_header = _header(head)
     try:
-        return arrow_csv.read_csv(
+        table = arrow_csv.read_csv(
             path,
             read_options=arrow_csv.ReadOptions(skip_rows=n_header, column_names=names),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, delimiter=delimiter),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
     except pa.ArrowException as error:
-        raise SourceError(f"{path.name} is not a readable CSV file: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise SourceError(
+            f"{path.name} is not a readable CSV file: {reason}; leave one header and rows as long as it"
+        ) from error
+    return table.replace_schema_metadata({DECIMAL: b","}) if delimiter != "," and _has_commas(table) else table
 
 
-def _head(path: Path) -> list[list[str]]:
-    """First rows of the file, at most four; blank lines are left out."""
+def decimal_of(table: pa.Table) -> str:
+    """What stands before decimals in the text of a table: a comma where its file has them, else a point."""
+    return str((table.schema.metadata or {}).get(DECIMAL, b".").decode())
+
+
+def _has_commas(table: pa.Table) -> bool:
+    return any(bool(pc.any(pc.match_substring_regex(column, _COMMA_DECIMALS)).as_py()) for column in table.columns)
+
+
+def _head(path: Path) -> tuple[list[list[str]], str]:
+    """First rows of the file, at most four, and what stands between cells."""
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
     try:
-        with path.open(encoding="utf-8-sig", newline="") as opened:
-            rows = [row for row, _ in zip(csv.reader(opened), range(4), strict=False)]
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as opened:
+            first = opened.readline()
+            delimiter = max(",;\t", key=first.count)
+            rows = list(islice(csv.reader(chain([first], opened), delimiter=delimiter), 4))
+    except (UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
         raise SourceError(f"{path.name} is not a readable CSV file: {error}") from error
     if not rows or not any(rows[0]):
         raise SourceError(f"{path.name} is empty or begins with a blank line: it needs a header and at least one bar")
-    return rows
+    return rows, delimiter
 
 
 def _header(head: list[list[str]]) -> tuple[list[str], int]:
@@ -72,4 +101,4 @@ def _is_wide(head: list[list[str]]) -> bool:
 
 
 def _is_date(cell: str) -> bool:
-    return re.match(r"\d{4}-?\d\d-?\d\d", cell.strip()) is not None
+    return re.match(r"\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}|\d{9,}$", cell.strip()) is not None

@@ -4,23 +4,23 @@ Everything a file can get wrong about a single row is found here, where the row 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.errors import BarsError, SourceError
+from core.errors import SourceError
+from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import BAR_COLUMNS, require_columns
-from market.bars.dates import local_dates
-from market.bars.defects import Defect, merged_defects
+from market.bars.csv import decimal_of
+from market.bars.dates import read_dates
+from market.bars.defects import Defect, merged_defects, refuse
+from market.bars.ticker_spelling import clean_ticker, few_words, respelled
 from market.bars.wide_form import is_wide, wide_to_long
 
-__all__ = ["LongBars", "join_bars", "long_bars", "ticker_codes"]
-
-NO_NUMBER = ("", "nan", "null", "none", "na", "n/a", "#n/a", "-")  # spellings of a missing number, in lower case
+__all__ = ["EncodedTickers", "LongBars", "encoded_tickers", "join_bars", "long_bars", "ticker_codes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +34,7 @@ class LongBars:
     codes : array of int, shape (n_rows,)
         Position of the row's ticker in ``tickers``.
     tickers : tuple of str
-        Distinct tickers, exactly as written.
+        Distinct tickers, without what nobody sees (:mod:`market.bars.ticker_spelling`).
     numbers : dict of str to array of float, shape (n_rows,)
         open, high, low, close, volume and, where the source has it, adj_close; NaN where missing.
     zones : frozenset of str
@@ -43,6 +43,8 @@ class LongBars:
         What of the source could not be read: such rows are left out, such numbers missing. No panel is made of them.
     notes : tuple of str
         What the reader did that a person would want to know.
+    respelled : dict of str to tuple of str
+        Spellings as written of those tickers that were written otherwise somewhere.
     """
 
     dates: np.ndarray
@@ -52,6 +54,7 @@ class LongBars:
     zones: frozenset[str]
     unread: tuple[Defect, ...] = ()
     notes: tuple[str, ...] = ()
+    respelled: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def select(self, rows: np.ndarray) -> Self:
         """Keep the rows where the bool array ``rows`` is True."""
@@ -63,8 +66,8 @@ class LongBars:
         return f"{self.tickers[self.codes[row]]} on {np.datetime_as_string(self.dates[row], unit='D')}"
 
 
-def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None) -> LongBars:
-    """Read the bars of a table in long or wide form.
+def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None, zone: str | None = None) -> LongBars:
+    """Read the bars of a table in long or wide form, and go on after what cannot be read.
 
     Parameters
     ----------
@@ -74,13 +77,20 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None) -> Lon
         Name of the file or vendor, for messages.
     ticker : str, optional
         Ticker of every row where the table has no column for it.
+    zone : str, optional
+        The exchange's time zone, to which times in UTC are moved.
+
+    Returns
+    -------
+    LongBars
+        ``unread`` says what could not be read: a row without date or ticker is left out, text for a number is missing.
 
     Raises
     ------
     SourceError
         If there is no row.
     BarsError
-        If a column is missing, a date cannot be read, a ticker is missing or a number is text.
+        If a column is missing or of a type that holds no dates or numbers.
     """
     if table.num_rows == 0:
         raise SourceError(f"{origin} holds no rows: it needs at least one bar")
@@ -88,14 +98,61 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None) -> Lon
         table = wide_to_long(table, origin=origin)
     required = ("date", *BAR_COLUMNS) if ticker is not None else ("date", "ticker", *BAR_COLUMNS)
     names = require_columns(required, table.schema.names, origin=origin)
-    dates, zones = local_dates(table[names["date"]], origin=origin)
-    if "ticker" in names:
-        codes, tickers = ticker_codes(table[names["ticker"]], dates, origin=origin)
-    else:
-        codes, tickers = np.zeros(len(dates), dtype=np.int32), (str(ticker),)
-    bars = LongBars(dates=dates, codes=codes, tickers=tickers, numbers={}, zones=zones)
-    columns = [column for column in (*BAR_COLUMNS, "adj_close") if column in names]
-    return replace(bars, numbers={column: _numbers(table[names[column]], bars, column, origin) for column in columns})
+    read = read_dates(table[names["date"]], origin=origin, zone=zone)
+    dated = ~np.isnat(read.dates)
+    written, unnamed = _tickers(table, names.get("ticker"), dated, ticker)
+    kept = dated & ~unnamed
+    if not kept.all():
+        table, written = table.filter(pa.array(kept)), written.filter(pa.array(kept))
+    encoded = encoded_tickers(written)
+    bars = LongBars(
+        dates=read.dates[kept],
+        codes=encoded.codes,
+        tickers=encoded.tickers,
+        numbers={},
+        zones=read.zones,
+        notes=(*read.notes, *encoded.notes),
+        respelled=encoded.respelled,
+    )
+    lost = (*read.defects, *_unnamed(unnamed & dated, read.dates, origin))
+    return _with_numbers(bars, table, names, origin, lost)
+
+
+def _with_numbers(
+    bars: LongBars, table: pa.Table, names: dict[str, str], origin: str, lost: Sequence[Defect]
+) -> LongBars:
+    """Rows with their numbers; what could not be read stands beside them."""
+    numbers, unread = {}, [replace(defect, rows=np.zeros(0, dtype=np.int64)) for defect in lost]
+    for column in (*BAR_COLUMNS, "adj_close"):
+        if column in names:
+            numbers[column], defect = cell_numbers(
+                table[names[column]],
+                name=column,
+                origin=origin,
+                place=lambda row: f" of {bars.key(row)}",
+                decimal=decimal_of(table),
+            )
+            unread += [] if defect is None else [defect]
+    return replace(bars, numbers=numbers, unread=tuple(unread))
+
+
+def _tickers(
+    table: pa.Table, column: str | None, dated: np.ndarray, ticker: str | None
+) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """Tickers of the rows as written, and where there is none."""
+    if column is None:
+        return pa.chunked_array([pa.array([str(ticker)] * table.num_rows, pa.string())]), np.zeros(len(dated), bool)
+    texts = table[column].cast(pa.string())
+    blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
+    return texts, pc.fill_null(blank, True).to_numpy()
+
+
+def _unnamed(rows: np.ndarray, dates: np.ndarray, origin: str) -> tuple[Defect, ...]:
+    if not rows.any():
+        return ()
+    day = np.datetime_as_string(dates[np.flatnonzero(rows)[0]], unit="D")
+    first = f"{origin} has no ticker in a row of {day}"
+    return (Defect(kind="no ticker", first=first, remedy=": drop or repair them", count=int(rows.sum())),)
 
 
 def join_bars(parts: Sequence[LongBars]) -> LongBars:
@@ -114,47 +171,49 @@ def join_bars(parts: Sequence[LongBars]) -> LongBars:
         zones=frozenset(zone for part in parts for zone in part.zones),
         unread=merged_defects(part.unread for part in parts),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        respelled={clean: raw for part in parts for clean, raw in part.respelled.items()},
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedTickers:
+    """Each row's position among the distinct tickers, those, and which were written otherwise."""
+
+    codes: np.ndarray
+    tickers: tuple[str, ...]
+    respelled: dict[str, tuple[str, ...]]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A note on tickers that were written with something that nobody sees."""
+        if not self.respelled:
+            return ()
+        told = [
+            f"{raw!r} as {clean}" for clean, spellings in self.respelled.items() for raw in spellings if raw != clean
+        ]
+        return (f"{len(told)} tickers read without outer blanks and unseen characters: {few_words(told)}",)
+
+
+def encoded_tickers(column: pa.ChunkedArray) -> EncodedTickers:
+    """Encode a column of tickers, each as one spelling; none is missing."""
+    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    written = encoded.dictionary.to_pylist()
+    position = {ticker: code for code, ticker in enumerate(dict.fromkeys(map(clean_ticker, written)))}
+    places = np.array([position[clean_ticker(ticker)] for ticker in written], dtype=np.int32)
+    codes = places[encoded.indices.to_numpy()] if len(written) else np.zeros(0, dtype=np.int32)
+    return EncodedTickers(codes=codes, tickers=tuple(position), respelled=respelled(written))
+
+
 def ticker_codes(column: pa.ChunkedArray, dates: np.ndarray, *, origin: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Encode a column of tickers: each row's position among the distinct ones, and those as written.
+    """Encode a column of tickers: each row's position among the distinct ones, and those.
 
     Raises
     ------
     BarsError
         If a ticker is missing; the message names its date.
     """
-    texts = column.cast(pa.string()).combine_chunks()
-    missing = pc.fill_null(pc.equal(texts, ""), True).to_numpy(zero_copy_only=False)
-    if missing.any():
-        day = np.datetime_as_string(dates[np.flatnonzero(missing)[0]], unit="D")
-        raise BarsError(f"{origin} has no ticker in a row of {day} ({missing.sum()} such rows): drop or repair them")
-    encoded = texts.dictionary_encode()
-    return encoded.indices.to_numpy(), tuple(encoded.dictionary.to_pylist())
-
-
-def _numbers(column: pa.ChunkedArray, bars: LongBars, name: str, origin: str) -> np.ndarray:
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _numbers_from_text(column, bars, name, origin)
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
-        if pa.types.is_null(kind):
-            return np.full(len(bars.dates), np.nan)
-        raise BarsError(f"{origin} holds {name} as {kind}: it must be a number")
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
-
-
-def _numbers_from_text(column: pa.ChunkedArray, bars: LongBars, name: str, origin: str) -> np.ndarray:
-    trimmed = pc.utf8_trim_whitespace(column)
-    absent = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(NO_NUMBER, trimmed.type))
-    present = pc.if_else(absent, pa.scalar(None, trimmed.type), trimmed)
-    try:
-        return np.asarray(present.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    except pa.ArrowInvalid as error:
-        read = pd.to_numeric(present.to_pandas(), errors="coerce")
-        row = int(np.flatnonzero(read.isna().to_numpy() & present.is_valid().to_numpy())[0])
-        raise BarsError(
-            f"{origin} holds text where {name} of {bars.key(row)} should be a number: {present[row].as_py()!r}; "
-            "repair it, or leave it empty"
-        ) from error
+    texts = column.cast(pa.string())
+    missing = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True).to_numpy()
+    refuse(_unnamed(missing, dates, origin), origin=origin)
+    encoded = encoded_tickers(texts)
+    return encoded.codes, encoded.tickers

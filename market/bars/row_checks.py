@@ -64,7 +64,7 @@ def repeated_keys(bars: LongBars, *, origin: str) -> tuple[Defect, ...]:
         return ()
     rows = np.sort(order[np.r_[False, twice] | np.r_[twice, False]])
     begins = twice & ~np.r_[False, twice[:-1]]
-    first = f"{origin} has more than one row for {bars.key(int(rows[0]))}"
+    first = f"{origin} has more than one row for {bars.key(int(rows[0]))}{_spellings(bars, int(rows[0]))}"
     remedy, n_keys = ": keep one of each", int(np.count_nonzero(begins))
     return (Defect(kind="repeated key", first=first, remedy=remedy, count=n_keys, unit="keys", rows=rows),)
 
@@ -102,6 +102,11 @@ def _impossible(bars: LongBars) -> Iterator[tuple[str, np.ndarray | None, np.nda
         elif name in ("open", "high", "low", "close"):
             yield f"{name} must be a positive number", values, (values <= 0) | np.isinf(values)
     yield "high is below low", None, bars.numbers["high"] < bars.numbers["low"]
+
+
+def _spellings(bars: LongBars, row: int) -> str:
+    raw = bars.respelled.get(bars.tickers[bars.codes[row]], ())
+    return f", written {' and '.join(map(repr, raw))}" if len(raw) > 1 else ""
 
 
 def _neighbours(bars: LongBars, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

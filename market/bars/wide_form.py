@@ -20,8 +20,17 @@ def is_wide(names: Sequence[str]) -> bool:
     return any(_pair(name) is not None for name in names)
 
 
-def wide_to_long(table: pa.Table, *, origin: str) -> pa.Table:
+def wide_to_long(table: pa.Table, *, origin: str, needed: frozenset[str] = frozenset(BAR_COLUMNS)) -> pa.Table:
     """Stack wide columns into one row per date and ticker, a column for each field; an absent pair is missing.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        A date and pairs of field and ticker.
+    origin : str
+        Name of the file, for messages.
+    needed : frozenset of str
+        Fields that tell which part of the pairs is the field: a whole bar, or close alone.
 
     Raises
     ------
@@ -29,7 +38,7 @@ def wide_to_long(table: pa.Table, *, origin: str) -> pa.Table:
         If fields and tickers cannot be told apart, a pair repeats, or the date is not found.
     """
     date = _date_name(table.schema.names, origin)
-    columns = _columns_by_field(table.schema.names, origin)
+    columns = _columns_by_field(table.schema.names, origin, needed)
     tickers = sorted({ticker for by_ticker in columns.values() for ticker in by_ticker})
     n_dates = table.num_rows
     long = {
@@ -41,7 +50,7 @@ def wide_to_long(table: pa.Table, *, origin: str) -> pa.Table:
     for field, by_ticker in columns.items():
         absent = pa.chunked_array([pa.nulls(n_dates)])
         long[field] = _stack([table[by_ticker[t]] if t in by_ticker else absent for t in tickers])
-    return pa.table(long)
+    return pa.table(long).replace_schema_metadata(table.schema.metadata)
 
 
 def _pair(name: str) -> tuple[str, str] | None:
@@ -64,10 +73,10 @@ def _date_name(names: Sequence[str], origin: str) -> str:
     raise BarsError(f"{origin} has wide columns but no date: looked for {list(SPELLINGS['date'][:4])} in any case")
 
 
-def _columns_by_field(names: Sequence[str], origin: str) -> dict[str, dict[str, str]]:
+def _columns_by_field(names: Sequence[str], origin: str, needed: frozenset[str]) -> dict[str, dict[str, str]]:
     """Column name by field and ticker."""
     pairs = {name: pair for name in names if (pair := _pair(name)) and all(pair)}
-    level = _field_level(list(pairs.values()), origin)
+    level = _field_level(list(pairs.values()), origin, needed)
     columns: dict[str, dict[str, str]] = {}
     for name, pair in pairs.items():
         field, ticker = bar_field(pair[level]), pair[1 - level]
@@ -79,12 +88,14 @@ def _columns_by_field(names: Sequence[str], origin: str) -> dict[str, dict[str, 
     return columns
 
 
-def _field_level(pairs: list[tuple[str, str]], origin: str) -> int:
+def _field_level(pairs: list[tuple[str, str]], origin: str, needed: frozenset[str]) -> int:
     """Which part of the pairs is the field: the one that spells a whole bar, since LOW and OPEN are tickers too."""
+    fields = [{bar_field(pair[level]) for pair in pairs} for level in (0, 1)]
     for level in (0, 1):
-        if {bar_field(pair[level]) for pair in pairs} >= set(BAR_COLUMNS):
+        if fields[level] >= needed:
             return level
-    raise BarsError(f"{origin} has wide columns without {list(BAR_COLUMNS)}: found {sorted(set(pairs))[:6]}")
+    wanted = [name for name in BAR_COLUMNS if name in needed]
+    raise BarsError(f"{origin} has wide columns without {wanted}: found {sorted(set(pairs))[:6]}")
 
 
 def _stack(columns: list[pa.ChunkedArray]) -> pa.ChunkedArray:

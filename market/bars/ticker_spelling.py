@@ -1,0 +1,61 @@
+"""Ticker spelling: what a person does not see is no part of a ticker; what differs by case or punctuation is named.
+
+Outer blanks of any kind, byte-order marks, zero-width and soft characters are taken off wherever tickers are read:
+bars, scores, holdings, members, sectors, weights. Case and punctuation stay as written, since ``BACpL`` and ``BACPL``
+may be two securities.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+__all__ = ["alike", "clean_ticker", "few_words", "likely_meant", "respelled"]
+
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+MAX_NAMED = 5
+
+
+def clean_ticker(ticker: str) -> str:
+    """Take off outer blanks and characters that nobody sees.
+
+    Examples
+    --------
+    >>> from market.bars.ticker_spelling import clean_ticker
+    >>> clean_ticker(" BRK B  ")
+    'BRK B'
+    """
+    return _UNSEEN.sub("", ticker).strip()
+
+
+def respelled(tickers: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Spellings as written, by clean ticker, of those that lost something."""
+    found: dict[str, list[str]] = {}
+    for ticker in dict.fromkeys(tickers):
+        found.setdefault(clean_ticker(ticker), []).append(ticker)
+    return {clean: tuple(raw) for clean, raw in found.items() if list(raw) != [clean]}
+
+
+def alike(tickers: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of tickers that differ by case or punctuation only, such as BRK.B and BRK-B."""
+    found: dict[str, list[str]] = {}
+    for ticker in tickers:
+        found.setdefault(_bare(ticker), []).append(ticker)
+    return tuple(tuple(group) for bare, group in found.items() if bare and len(group) > 1)
+
+
+def likely_meant(strangers: Iterable[str], known: Iterable[str]) -> str:
+    """Words behind unknown tickers: which known ones differ by case or punctuation only; empty if none does."""
+    by_bare = {_bare(ticker): ticker for ticker in known}
+    pairs = [f"{by_bare[_bare(ticker)]} for {ticker}" for ticker in strangers if by_bare.get(_bare(ticker))]
+    if not pairs:
+        return ""
+    return f" (the bars have {', '.join(pairs[:MAX_NAMED])}{', …' if len(pairs) > MAX_NAMED else ''})"
+
+
+def few_words(names: Sequence[str]) -> str:
+    """The first few names, comma between."""
+    return ", ".join(names[:MAX_NAMED]) + (", …" if len(names) > MAX_NAMED else "")
+
+
+def _bare(ticker: str) -> str:
+    """Letters and digits, without case."""
+    return re.sub(r"[\W_]+", "", ticker).casefold()
