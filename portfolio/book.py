@@ -2,7 +2,8 @@
 
 Target → sleeves → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at
 the close of *t*; nothing is shifted here. Overlays need the past returns of the book, which only a ledger knows:
-``plan_book`` stops before them and ``finish_book`` goes on from there.
+``plan_book`` stops before them and ``finish_book`` goes on from there. ``pick_names`` and ``plan_picked`` are its two
+halves, apart for whoever plans many books on the same picks.
 """
 
 from collections.abc import Mapping
@@ -30,11 +31,14 @@ __all__ = [
     "THIN_LEG",
     "Book",
     "Overlays",
+    "Picks",
     "Plan",
     "build_book",
     "finish_book",
     "finished_weights",
+    "pick_names",
     "plan_book",
+    "plan_picked",
 ]
 
 STAGES = ("target", "sleeves", "smoothed", "gated", "neutral", "vol_scaled", "switched", "limited")
@@ -61,6 +65,27 @@ class Overlays:
     scale: pd.Series | None = None
     out: pd.Series | None = None
     events: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picks:
+    """Names picked at each close, and what each session alone says they should weigh.
+
+    Parameters
+    ----------
+    eligible : DataFrame of float
+        Scores of the names that may be held, on all sessions of the panel; NaN elsewhere.
+    target : DataFrame of float
+        Weights of the builder; a row of NaN is no rebalance.
+    selection, listed, failed
+        As of ``Plan``.
+    """
+
+    eligible: pd.DataFrame
+    target: pd.DataFrame
+    selection: Selection
+    listed: pd.DataFrame
+    failed: pd.Series | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -171,6 +196,19 @@ def plan_book(
     MissingExtraError
         If the book is optimised and skfolio is not installed.
     """
+    picks = pick_names(scores, panel, settings, costs=costs, sectors=sectors)
+    return plan_picked(picks, panel, settings, sectors=sectors, horizon=horizon)
+
+
+def pick_names(
+    scores: pd.DataFrame,
+    panel: Panel,
+    settings: BookSettings,
+    *,
+    costs: Costs | None = None,
+    sectors: pd.Series | None = None,
+) -> Picks:
+    """Pick names and weigh them by the scores of each close alone; see ``plan_book``."""
     alive = listed(panel)
     eligible = _on_panel(scores, panel).where(panel.universe & alive)
     failed = None
@@ -188,15 +226,23 @@ def plan_book(
             hedge=_hedge(panel, alive, settings) if settings.builder == "index_hedged" else None,
             selection=selection,
         )
+    return Picks(eligible=eligible, target=target, selection=selection, listed=alive, failed=failed)
+
+
+def plan_picked(
+    picks: Picks, panel: Panel, settings: BookSettings, *, sectors: pd.Series | None = None, horizon: int = 1
+) -> Plan:
+    """Sleeves, smoothing, gate and neutrality of picked names; see ``plan_book``."""
+    target, alive = picks.target, picks.listed
     stages = {"target": target}
     if horizon > 1:
         stages["sleeves"] = target = hold_sleeves(target, alive, horizon=horizon)
     stages["smoothed"] = smooth_weights(target, alive, weight=settings.smoothing)
     if settings.rank_gate > 0:
-        stages["gated"] = gate_by_rank(stages["smoothed"], eligible, alive, threshold=settings.rank_gate)
+        stages["gated"] = gate_by_rank(stages["smoothed"], picks.eligible, alive, threshold=settings.rank_gate)
     if settings.neutral != "none":
         stages["neutral"] = _neutral(stages, panel, settings, sectors)
-    return Plan(settings=settings, stages=stages, selection=selection, listed=alive, failed=failed)
+    return Plan(settings=settings, stages=stages, selection=picks.selection, listed=alive, failed=picks.failed)
 
 
 def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:

@@ -10,6 +10,7 @@ from portfolio.own_rules import check_rule
 __all__ = ["OPTIMIZED", "BookSettings", "OptimizerSettings", "RiskSettings"]
 
 OPTIMIZED = ("mean_variance", "mean_cvar", "risk_parity", "hrp")
+SCORES_ALONE = ("quintile_long_short", "filter_negative", "bottom_k", "confidence", "long_only")
 
 
 class OptimizerSettings(Settings):
@@ -163,6 +164,11 @@ class BookSettings(Settings):
     def reads_sectors(self) -> bool:
         """Whether weights depend on the sectors of the names."""
         return self.neutral == "sector" or (self.is_optimized and self.optimizer.sector_limit is not None)
+
+    @property
+    def weighs_scores_alone(self) -> bool:
+        """Whether target weights are a function of the session's scores, whatever names they belong to."""
+        return self.builder in SCORES_ALONE and not self.weighs_volatility
 
     @property
     def hedge_ticker(self) -> str | None:

@@ -46,8 +46,10 @@ def limit_positions(weights: pd.DataFrame, limits: pd.DataFrame, *, exempt: str 
     """
     short = -limits["short"].to_numpy()[:, None]
     clipped = np.clip(weights.to_numpy(), short, limits["long"].to_numpy()[:, None])
-    kept = (weights.columns == exempt)[None, :]
-    return aligned_frame(np.where(kept, weights.to_numpy(), clipped), pd.DatetimeIndex(weights.index), weights.columns)
+    if exempt is not None:
+        kept = (weights.columns == exempt)[None, :]
+        clipped = np.where(kept, weights.to_numpy(), clipped)
+    return aligned_frame(clipped, pd.DatetimeIndex(weights.index), weights.columns)
 
 
 def keep_cash(weights: pd.DataFrame, *, buffer: float) -> pd.DataFrame:

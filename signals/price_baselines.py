@@ -12,7 +12,7 @@ import pandas as pd
 from core.conventions import SESSIONS_PER_MONTH, SESSIONS_PER_QUARTER, SESSIONS_PER_YEAR
 from market.panel import Panel, aligned_frame
 
-__all__ = ["PRICE_BASELINES", "low_volatility", "momentum_12_1", "one_day_reversal", "random_ranks"]
+__all__ = ["PRICE_BASELINES", "low_volatility", "momentum_12_1", "one_day_reversal"]
 
 MIN_RETURNS = 42  # of 63: a few missing prints do not silence a name for a quarter
 
@@ -48,11 +48,6 @@ def low_volatility(panel: Panel) -> pd.DataFrame:
     return _within_universe(-_returns(panel).rolling(SESSIONS_PER_QUARTER, min_periods=MIN_RETURNS).std(ddof=1), panel)
 
 
-def random_ranks(panel: Panel, *, seed: int) -> pd.DataFrame:
-    """Draw independent uniform scores for every name of the universe and session; one seed, one set of scores."""
-    return _within_universe(np.random.default_rng(seed).random(panel.close.shape), panel)
-
-
 PRICE_BASELINES: Mapping[str, Callable[[Panel], pd.DataFrame]] = {
     "1-day reversal": one_day_reversal,
     "12-1 momentum": momentum_12_1,
@@ -64,6 +59,6 @@ def _returns(panel: Panel) -> pd.DataFrame:
     return panel.close / panel.close.shift(1) - 1.0
 
 
-def _within_universe(scores: pd.DataFrame | np.ndarray, panel: Panel) -> pd.DataFrame:
+def _within_universe(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     inside = np.where(panel.universe.to_numpy(dtype=bool), np.asarray(scores, dtype=float), np.nan)
     return aligned_frame(inside, panel.sessions, panel.tickers)

@@ -7,21 +7,23 @@ import pytest
 from backtests.breakdown.book_study import short_leg_note
 from backtests.comparison.baseline_books import _dealer, compare_with_baselines, dealt_in_order, price_baselines
 from backtests.comparison.baseline_comparison import (
+    LUCK,
     Baseline,
     BaselineComparison,
     RandomBooks,
     compare_returns,
     comparison_sentence,
 )
+from backtests.comparison.luck import Luck, _LuckyBook, draw_luck
 from backtests.engine.backtest import run_backtest
 from backtests.engine.many_books import net_returns_of
-from backtests.engine.overlay_loop import traded_part
+from backtests.engine.overlay_loop import decide_weights, traded_part
 from backtests.short_filter import short_filter_table
 from backtests.statistics.metrics import sharpe_ratio
 from core.intervals import Interval
 from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
-from portfolio.book import build_book
+from portfolio.book import build_book, pick_names
 from strategy.definitions.spec import load_spec
 
 NAN = np.nan
@@ -161,8 +163,18 @@ def test_the_sentence_says_which_it_beats_and_which_not():
     }
     random = RandomBooks(sharpes=np.zeros(200), annual_means=np.zeros(200), p_value=0.3)
     comparison = BaselineComparison(name="book", sharpe_range=SHARPE, baselines=baselines, random=random)
-    wanted = "By net Sharpe ratio at 95 %, book beats a and b; it does not beat c and random ranks; it is worse than d."
+    wanted = f"By net Sharpe ratio at 95 %, book beats a and b; it does not beat c and {LUCK}; it is worse than d."
     assert comparison_sentence(comparison) == wanted
+
+
+@pytest.mark.parametrize(
+    ("p_value", "words"),
+    [(0.02, f"beats {LUCK}."), (0.5, f"does not beat {LUCK}."), (0.99, f"is worse than {LUCK}."), (NAN, "too few")],
+)
+def test_luck_is_told_in_both_directions_and_not_at_all_without_a_number(p_value, words):
+    random = RandomBooks(sharpes=np.zeros(200), annual_means=np.zeros(200), p_value=p_value)
+    comparison = BaselineComparison(name="book", sharpe_range=SHARPE, baselines={}, random=random)
+    assert words in comparison_sentence(comparison)
 
 
 def test_what_too_few_sessions_cannot_decide_is_left_open():
@@ -170,12 +182,49 @@ def test_what_too_few_sessions_cannot_decide_is_left_open():
     assert comparison_sentence(comparison) == "book was compared with nothing; too few sessions to compare with e."
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"rank_gate": 0.2, "neutral": "legs"},
+        {"builder": "bottom_k", "short_sizing": "inverse_volatility"},
+        {"builder": "index_hedged"},
+    ],
+)
+def test_a_lucky_book_is_the_book_of_the_scores_handed_on(market, scores, changes):
+    rules = load_spec("filter_negative").rules
+    rules = rules.with_book(rules.portfolio.model_copy(update=changes))
+    some = scores.where(np.random.default_rng(0).random(scores.shape) > 0.1)
+    part = Inputs(panel=traded_part(market.panel, some, book=rules.portfolio))
+    lucky = _LuckyBook(rules, part, pick_names(some, part.panel, rules.portfolio, costs=rules.costs))
+    wanted = decide_weights(rules, part.panel, lucky.scores(5))
+    pd.testing.assert_frame_equal(lucky.weights(5), wanted, check_exact=True)
+    own = decide_weights(rules, part.panel, some)
+    assert not lucky.weights(5).equals(own)
+    assert not lucky.weights(5).equals(lucky.weights(6))
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.98])
+def test_luck_trades_at_the_books_own_pace(market, phi):
+    rng, sessions = np.random.default_rng(1), market.panel.sessions[-150:]
+    paths = rng.normal(size=(150, 40))
+    for t in range(1, 150):
+        paths[t] = phi * paths[t - 1] + np.sqrt(1 - phi**2) * paths[t]
+    scores = pd.DataFrame(1e-3 * paths, sessions, market.panel.tickers)
+    rules = load_spec("quintile_long_short").rules
+    part = Inputs(panel=traded_part(market.panel, scores))
+    luck = draw_luck(rules, part, scores=scores, seeds=range(6))
+    assert luck.own.autocorrelation == pytest.approx(phi, abs=0.03)
+    assert luck.drawn.autocorrelation == pytest.approx(luck.own.autocorrelation, abs=0.01)
+    assert luck.drawn.turnover == pytest.approx(luck.own.turnover, rel=0.02)
+
+
 def test_random_ranks_do_as_well_as_random_ranks():
     rng = np.random.default_rng(0)
     sessions = pd.bdate_range("2020-01-01", periods=250)
     random = pd.DataFrame(rng.normal(0, 0.01, (250, 40)), sessions)
     ours = random.pop(0)
-    found = compare_returns("book", ours, baselines={}, random=random).random
+    found = compare_returns("book", ours, baselines={}, random=Luck(returns=random)).random
     better = sum(sharpe_ratio(random[column]) >= sharpe_ratio(ours) for column in random)
     assert found.p_value == (1 + better) / 40
     assert found.range().low < found.range().estimate < found.range().high

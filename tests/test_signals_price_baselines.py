@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from market.panel import Panel
-from signals.price_baselines import PRICE_BASELINES, low_volatility, momentum_12_1, one_day_reversal, random_ranks
+from signals.price_baselines import PRICE_BASELINES, low_volatility, momentum_12_1, one_day_reversal
 from tests.oracles.signal_panels import panel_of, random_panel
 
 
@@ -34,12 +34,6 @@ def test_the_calmer_name_scores_higher_after_42_returns() -> None:
     assert (scores["A"] > scores["B"]).iloc[42:].all()
     known = pd.Series(closes[:, 0]).pct_change().iloc[17:80].std()
     assert scores["A"].iloc[79] == pytest.approx(-known)
-
-
-def test_random_ranks_follow_their_seed_alone() -> None:
-    panel = random_panel()
-    pd.testing.assert_frame_equal(random_ranks(panel, seed=3), random_ranks(panel, seed=3))
-    assert not random_ranks(panel, seed=3).equals(random_ranks(panel, seed=4))
 
 
 @pytest.mark.parametrize("name", PRICE_BASELINES)

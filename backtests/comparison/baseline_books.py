@@ -1,11 +1,11 @@
-"""Baseline books: simple and random scores through the strategy's own rules, clock and costs, and the comparison.
+"""Baseline books: simple scores and luck through the strategy's own rules, clock and costs, and the comparison.
 
 A baseline ranks names and predicts no level, so a rule such as "short below zero" would mean something else for each.
 Every baseline is therefore given the evaluated scores of the session, dealt out in the baseline's order: the books
 differ in the names they hold and in nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -13,14 +13,16 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.baseline_comparison import BaselineComparison, compare_returns
+from backtests.comparison.luck import draw_luck
+from backtests.engine.due_weights import comes_due
 from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import decide_weights, traded_part
-from core.parallel import cores, mapped
+from core.errors import DataError, UnsupportedBookError
 from market.delistings import listed
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
 from portfolio.rules import TradingRules
-from signals.price_baselines import PRICE_BASELINES, random_ranks
+from signals.price_baselines import PRICE_BASELINES
 
 __all__ = [
     "EQUAL_WEIGHT",
@@ -34,7 +36,6 @@ __all__ = [
 EQUAL_WEIGHT = "equal-weight universe"
 BENCHMARK = "benchmark"
 N_RANDOM = 200
-MAX_WORKERS = 4  # books decided beside each other: each holds several arrays of the panel's size
 N_RANDOM_OPTIMIZED = 20  # books that a solver has to find one by one
 
 
@@ -47,7 +48,7 @@ def compare_with_baselines(
     net_returns: pd.Series,
     seeds: Iterable[int] = range(N_RANDOM),
 ) -> BaselineComparison:
-    """Compare the strategy's book with those of other scores, of random ranks, of the universe and of the benchmark.
+    """Compare the strategy's book with those of other scores, of luck, of the universe and of the benchmark.
 
     Parameters
     ----------
@@ -62,17 +63,19 @@ def compare_with_baselines(
     net_returns : Series of float
         Of the strategy's own book.
     seeds : iterable of int
-        One book on random ranks for each; consumed lazily.
+        One lucky book for each, on the evaluated scores with their names exchanged; consumed lazily.
     """
     part = replace(inputs, panel=traded_part(inputs.panel, scores, book=rules.portfolio))
-    weights = {name: _decided(rules, part, dealt_in_order(scores, order)) for name, order in baselines.items()}
-    weights[EQUAL_WEIGHT] = _equal_weights(rules, part.panel, pd.DatetimeIndex(scores.index))
+    weights, missing = _baseline_weights(rules, part, scores, baselines)
     returns_of = partial(net_returns_of, part.panel, execution=rules.execution, costs=rules.costs)
-    returns, random = returns_of(weights), returns_of(_random_weights(rules, part, scores, seeds))
+    returns, luck = returns_of(weights), draw_luck(rules, part, scores=scores, seeds=seeds)
     others = {name: returns[name] for name in weights}
     if inputs.benchmark is not None:
-        others[BENCHMARK] = inputs.benchmark
-    return compare_returns(rules.name, net_returns, baselines=others, random=random)
+        known = bool(inputs.benchmark.reindex(net_returns.index).notna().any())
+        others |= {BENCHMARK: inputs.benchmark} if known else {}
+        missing |= {} if known else {BENCHMARK: "it has no return in the judged sessions"}
+    compared = compare_returns(rules.name, net_returns, baselines=others, random=luck)
+    return replace(compared, missing=missing)
 
 
 def price_baselines(panel: Panel, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -112,22 +115,31 @@ def _dealer(scores: pd.DataFrame) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return deal
 
 
+def _baseline_weights(
+    rules: TradingRules, inputs: Inputs, scores: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Decided weights of every baseline that has any, and why another has none."""
+    weights: dict[str, pd.DataFrame] = {}
+    missing: dict[str, str] = {}
+    for name, order in baselines.items():
+        dealt = dealt_in_order(scores, order)
+        if not dealt.notna().any(axis=None):
+            missing[name] = "too little history: it has no score in the judged sessions"
+            continue
+        try:
+            decided = _decided(rules, inputs, dealt)
+        except (DataError, UnsupportedBookError) as error:
+            missing[name] = str(error)
+            continue
+        if comes_due(inputs.panel, decided, rules.execution):
+            weights[name] = decided
+        else:
+            missing[name] = "no decision of it fills within the bars"
+    return {**weights, EQUAL_WEIGHT: _equal_weights(rules, inputs.panel, pd.DatetimeIndex(scores.index))}, missing
+
+
 def _decided(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame) -> pd.DataFrame:
     return decide_weights(rules, inputs.panel, scores, sectors=inputs.sectors)
-
-
-def _random_weights(
-    rules: TradingRules, inputs: Inputs, scores: pd.DataFrame, seeds: Iterable[int]
-) -> Iterator[pd.DataFrame]:
-    """Yield the books on random ranks in the order of the seeds, a few decided at a time."""
-    deal = _dealer(scores)
-
-    def decided(seed: int) -> pd.DataFrame:
-        return _decided(rules, inputs, deal(random_ranks(inputs.panel, seed=seed)))
-
-    # a solver silences warnings for its whole process, so optimised books are decided one by one
-    workers = 1 if rules.portfolio.is_optimized else min(cores(), MAX_WORKERS)
-    return mapped(decided, seeds, workers=workers, on="threads")
 
 
 def _equal_weights(rules: TradingRules, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:

@@ -1,16 +1,17 @@
-"""Baseline comparison: one book against simple baselines and random ranks over the same sessions, with paired tests.
+"""Baseline comparison: one book against simple baselines and luck over the same sessions, with paired tests.
 
 Differences are paired: both books are resampled in the same blocks of sessions, so that common moves cancel.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from backtests.comparison.luck import Luck, Pace
 from backtests.statistics.bootstrap_intervals import mean_gap_interval, sharpe_gap_interval, sharpe_interval
 from backtests.statistics.metrics import (
     annual_return,
@@ -21,8 +22,17 @@ from backtests.statistics.metrics import (
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval
 
-__all__ = ["SIGNIFICANCE", "Baseline", "BaselineComparison", "RandomBooks", "compare_returns", "comparison_sentence"]
+__all__ = [
+    "LUCK",
+    "SIGNIFICANCE",
+    "Baseline",
+    "BaselineComparison",
+    "RandomBooks",
+    "compare_returns",
+    "comparison_sentence",
+]
 
+LUCK = "random ranks as persistent as its own"
 SIGNIFICANCE = 0.025  # one-sided: the level at which a 95 % interval lies above zero
 
 
@@ -56,23 +66,28 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RandomBooks:
-    """Books on random ranks.
+    """Lucky books: on random ranks as persistent as the evaluated ones.
 
     Parameters
     ----------
     sharpes, annual_means : ndarray, shape (n_seeds,)
         Annualised Sharpe ratio and 252 × mean return of each, net.
     p_value : float
-        (1 + books with at least the evaluated Sharpe ratio) ÷ (1 + n_seeds).
+        (1 + books with at least the evaluated Sharpe ratio) ÷ (1 + n_seeds); NaN where either has none.
+    own, drawn : Pace or None
+        Autocorrelation and turnover of the evaluated ranks and of the random ones.
     """
 
     sharpes: np.ndarray
     annual_means: np.ndarray
     p_value: float
+    own: Pace | None = None
+    drawn: Pace | None = None
 
     def range(self) -> Interval:
-        """Median Sharpe ratio with the 2.5 and 97.5 percentiles of the books."""
-        low, middle, high = np.quantile(self.sharpes, (0.025, 0.5, 0.975))
+        """Median Sharpe ratio with the 2.5 and 97.5 percentiles of the books that have one."""
+        known = self.sharpes[np.isfinite(self.sharpes)]
+        low, middle, high = np.quantile(known, (0.025, 0.5, 0.975)) if known.size else (math.nan,) * 3
         return Interval(estimate=float(middle), low=float(low), high=float(high))
 
 
@@ -90,12 +105,15 @@ class BaselineComparison:
         In the order of the report.
     random : RandomBooks or None
         None where none were drawn.
+    missing : mapping of str to str
+        Baselines that have no book, and why.
     """
 
     name: str
     sharpe_range: Interval
     baselines: Mapping[str, Baseline]
     random: RandomBooks | None = field(default=None)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sharpe(self) -> float:
@@ -113,8 +131,16 @@ class BaselineComparison:
             }
             for name, baseline in self.baselines.items()
         }
-        random = self.random and {"sharpe": self.random.range()._asdict(), "p_value": self.random.p_value}
-        return {"sentence": comparison_sentence(self), "rivals": baselines, "random": random}
+        random = self.random and {
+            "sharpe": self.random.range()._asdict(),
+            "p_value": self.random.p_value,
+            "paces": {
+                "own": self.random.own and asdict(self.random.own),
+                "drawn": self.random.drawn and asdict(self.random.drawn),
+            },
+        }
+        found = {"sentence": comparison_sentence(self), "rivals": baselines, "random": random}
+        return found | ({"missing": dict(self.missing)} if self.missing else {})
 
 
 def compare_returns(
@@ -122,7 +148,7 @@ def compare_returns(
     net_returns: pd.Series,
     *,
     baselines: Mapping[str, pd.Series],
-    random: pd.DataFrame | None = None,
+    random: Luck | None = None,
     seed: int = 0,
 ) -> BaselineComparison:
     """Compare net returns with each baseline's and with those of random books.
@@ -135,8 +161,8 @@ def compare_returns(
         Its net simple returns.
     baselines : mapping of str to Series
         Net simple returns of each baseline.
-    random : DataFrame of float, shape (n_sessions, n_seeds), optional
-        Net simple returns of books on random ranks.
+    random : Luck, optional
+        Net simple returns of lucky books.
     seed : int
         Of the bootstrap; every baseline is resampled with the same one.
 
@@ -148,7 +174,7 @@ def compare_returns(
     compared = {
         other: _baseline(net_returns, returns.reindex(net_returns.index), seed) for other, returns in baselines.items()
     }
-    drawn = None if random is None else _random_books(sharpe_ratio(net_returns), random.reindex(net_returns.index))
+    drawn = None if random is None else _random_books(net_returns, random)
     own_range = sharpe_interval(net_returns, seed=seed)
     return BaselineComparison(name=name, sharpe_range=own_range, baselines=compared, random=drawn)
 
@@ -159,7 +185,7 @@ def comparison_sentence(comparison: BaselineComparison) -> str:
     for name, baseline in comparison.baselines.items():
         outcomes[_outcome(baseline.sharpe_gap)].append(name)
     if comparison.random is not None:
-        outcomes["beats" if comparison.random.p_value < SIGNIFICANCE else "does not beat"].append("random ranks")
+        outcomes[_luck_outcome(comparison.random.p_value)].append(LUCK)
     unknown = outcomes.pop("cannot tell")
     rest = f"; too few sessions to compare with {_listed(unknown)}" if unknown else ""
     known = [f"{outcome} {_listed(names)}" for outcome, names in outcomes.items() if names]
@@ -182,11 +208,22 @@ def _baseline(net_returns: pd.Series, theirs: pd.Series, seed: int) -> Baseline:
     )
 
 
-def _random_books(ours: float, random: pd.DataFrame) -> RandomBooks:
-    sharpes = np.array([sharpe_ratio(random[seed]) for seed in random.columns])
-    as_good = int((sharpes >= ours).sum())
-    p_value = math.nan if math.isnan(ours) else (1 + as_good) / (1 + len(sharpes))
-    return RandomBooks(sharpes=sharpes, annual_means=random.mean().to_numpy() * SESSIONS_PER_YEAR, p_value=p_value)
+def _random_books(net_returns: pd.Series, luck: Luck) -> RandomBooks:
+    theirs, ours = luck.returns.reindex(net_returns.index), sharpe_ratio(net_returns)
+    sharpes = np.array([sharpe_ratio(theirs[seed]) for seed in theirs.columns])
+    known = np.isfinite(sharpes)
+    told = math.isfinite(ours) and bool(known.any())
+    p_value = (1 + int((sharpes[known] >= ours).sum())) / (1 + int(known.sum())) if told else math.nan
+    means = theirs.mean().to_numpy() * SESSIONS_PER_YEAR
+    return RandomBooks(sharpes=sharpes, annual_means=means, p_value=p_value, own=luck.own, drawn=luck.drawn)
+
+
+def _luck_outcome(p_value: float) -> str:
+    if math.isnan(p_value):
+        return "cannot tell"
+    if p_value < SIGNIFICANCE:
+        return "beats"
+    return "is worse than" if p_value > 1.0 - SIGNIFICANCE else "does not beat"
 
 
 def _outcome(gap: Interval) -> str:

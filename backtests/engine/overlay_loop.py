@@ -13,12 +13,21 @@ import pandas as pd
 from backtests.engine.many_books import net_returns_of
 from market.delistings import MAX_SILENT_SESSIONS
 from market.panel import Panel
-from portfolio.book import Book, Overlays, Plan, finish_book, finished_weights, plan_book
+from portfolio.book import (
+    Book,
+    Overlays,
+    Picks,
+    Plan,
+    finish_book,
+    finished_weights,
+    pick_names,
+    plan_picked,
+)
 from portfolio.book_settings import BookSettings
 from portfolio.risk import kill_switches, scale_weights, switch_off, volatility_scale
 from portfolio.rules import TradingRules
 
-__all__ = ["decide_book", "decide_weights", "traded_part"]
+__all__ = ["decide_book", "decide_picked", "decide_weights", "traded_part"]
 
 
 def decide_book(rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None) -> Book:
@@ -42,14 +51,21 @@ def decide_book(rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sect
     UnsupportedBookError
         If a volatility target or a kill switch is on and the book's net exposure is above 1.
     """
-    return finish_book(*_planned(rules, panel, scores, sectors))
+    picks = pick_names(scores, panel, rules.portfolio, costs=rules.costs, sectors=sectors)
+    return finish_book(*_planned(rules, panel, picks, sectors))
 
 
 def decide_weights(
     rules: TradingRules, panel: Panel, scores: pd.DataFrame, *, sectors: pd.Series | None = None
 ) -> pd.DataFrame:
     """Decide the weights of ``decide_book`` alone, without stages and diagnostics: the same bits for less work."""
-    return finished_weights(*_planned(rules, panel, scores, sectors))
+    picks = pick_names(scores, panel, rules.portfolio, costs=rules.costs, sectors=sectors)
+    return decide_picked(rules, panel, picks, sectors=sectors)
+
+
+def decide_picked(rules: TradingRules, panel: Panel, picks: Picks, *, sectors: pd.Series | None = None) -> pd.DataFrame:
+    """Decide the weights of names that are picked already, as ``decide_weights`` goes on from there."""
+    return finished_weights(*_planned(rules, panel, picks, sectors))
 
 
 def traded_part(panel: Panel, scores: pd.DataFrame, *, book: BookSettings | None = None) -> Panel:
@@ -69,10 +85,8 @@ def traded_part(panel: Panel, scores: pd.DataFrame, *, book: BookSettings | None
     return panel.between(panel.sessions[max(0, first - memory)], None)
 
 
-def _planned(
-    rules: TradingRules, panel: Panel, scores: pd.DataFrame, sectors: pd.Series | None
-) -> tuple[Plan, Overlays]:
-    plan = plan_book(scores, panel, rules.portfolio, costs=rules.costs, sectors=sectors, horizon=rules.horizon)
+def _planned(rules: TradingRules, panel: Panel, picks: Picks, sectors: pd.Series | None) -> tuple[Plan, Overlays]:
+    plan = plan_picked(picks, panel, rules.portfolio, sectors=sectors, horizon=rules.horizon)
     overlays = Overlays()
     if rules.risk.scales:
         overlays = _scaled(rules, panel, plan)
