@@ -128,6 +128,8 @@ def _from_wide(table: pa.Table, date: str, days: np.ndarray, origin: str) -> pd.
 
 
 def _numbers(column: pa.ChunkedArray, name: str, origin: str) -> np.ndarray:
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        return np.asarray(column.to_numpy(), dtype=float)  # nothing is spelled, a null is NaN
     given = column.to_pandas()
     if given.dtype == object or pd.api.types.is_string_dtype(given.dtype):
         given = given.replace("", None)

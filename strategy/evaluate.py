@@ -92,7 +92,7 @@ def _whole_folder(spec: StrategySpec, panel: Panel, context: RunContext, origin:
     The trial log of the store is written before: a result that was about to be shown counts.
     """
     store = context.store
-    staging = RunStore(store.root / ".evaluating")
+    staging = RunStore(store.root / ".evaluating", csv=store.csv)
     folder = staging.create(spec, context.request, panel=panel.fingerprint(), command=context.command, origin=origin)
     try:
         yield folder

@@ -81,11 +81,21 @@ def test_whatever_needs_a_finished_run_says_how_this_one_goes_on(
 
 
 def test_a_frame_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    folder = new_run(RunStore(tmp_path / "runs"))
+    folder = new_run(RunStore(tmp_path / "runs", csv=True))
     frame = pd.DataFrame({"a": [0.1, float("nan")]}, index=pd.date_range("2020-01-01", periods=2, name="session"))
-    folder.write_frame("scores", frame, csv=True)
+    folder.write_frame("scores", frame, for_people=True)
     pd.testing.assert_frame_equal(folder.read_frame("scores"), frame, check_freq=False)
     assert (folder.path / "scores.csv").is_file()
+
+
+def test_copies_for_people_are_written_on_request_alone(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [0.1]}, index=pd.date_range("2020-01-01", periods=1, name="session"))
+    for store in (RunStore(tmp_path / "a"), RunStore(tmp_path / "b", csv=True)):
+        folder = new_run(store)
+        folder.write_frame("scores", frame, for_people=store.csv)
+        store.find("latest").write_frame("weights", frame, for_people=True)
+        copies = ["scores.csv", "weights.csv"] if store.csv else []
+        assert sorted(path.name for path in folder.path.glob("*.csv")) == copies
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quintile.cli.audit_command import audit_command
 from quintile.cli.options import (
     End,
     Json,
@@ -17,7 +18,6 @@ from quintile.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from market.audit import Audit, Audited
     from market.store import Commit, DataFolder, Version
 
 __all__ = ["add_data_commands"]
@@ -119,32 +119,6 @@ def fetch_command(
         _print_missing(fetched.failed, fetched.ended_early)
 
 
-def audit_command(
-    source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A stored data set, or bars in a file or folder.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Path of the HTML page.")] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Write a new version with unambiguous errors repaired.")] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Audit bars for errors: findings, tables and one HTML page; nothing is changed in place."""
-    from market.audit import audit_source, write_audit
-    from market.store import find_version
-
-    if fix and find_version(source) is None:
-        raise ValueError(f"--fix writes a new version of a stored data set, {source} is none: import it first")
-    audited = audit_source(source)
-    page = Path(f"audit-{Path(source).stem}.html") if out is None else out
-    write_audit(audited.audit, page)
-    if as_json:
-        print(json.dumps({"path": str(page), "findings": audited.audit.counts().to_dict()}, indent=2))
-    elif not quiet:
-        _print_audit(audited.audit)
-        print(page)
-    if fix:
-        _print_kept(_fixed(source, audited), as_json=False, quiet=quiet or as_json, verbose=verbose)
-
-
 def add_data_commands(app: typer.Typer) -> None:
     """Register ``quintile data`` with its examples."""
     named = (
@@ -176,29 +150,6 @@ def add_data_commands(app: typer.Typer) -> None:
 
 def _data() -> None:
     """Named local data sets: import, fetch, update, audit."""
-
-
-def _fixed(source: str, audited: "Audited") -> "Commit":
-    from core.errors import SourceError
-    from market.audit import fixed_rows
-    from market.store import commit_repair, find_version, read_rows
-
-    stored = find_version(source)
-    if stored is None:
-        raise SourceError(f"{source} was removed during the audit: import it again")
-    rows, changes = fixed_rows(audited, read_rows(*stored))
-    return commit_repair(stored[0], rows, changes)
-
-
-def _print_audit(audit: "Audit") -> None:
-    from market.audit import KINDS
-
-    for fact, value in audit.summary.items():
-        print(f"{fact:<16} {value:,}" if isinstance(value, int) else f"{fact:<16} {value}")
-    print(f"{'survivorship':<16} {audit.survivorship.stamp}: {audit.survivorship.evidence}\n")
-    _print_table(
-        [{"kind": kind, "findings": int(n), "meaning": KINDS[str(kind)]} for kind, n in audit.counts().items() if n]
-    )
 
 
 def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
@@ -285,6 +236,8 @@ def _row(version: "Version") -> dict[str, Any]:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from quintile.cli.console import table
 
+    if not rows:
+        return
     table(
         "",
         list(rows[0]),

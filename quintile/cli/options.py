@@ -17,6 +17,7 @@ __all__ = [
     "Assignments",
     "Bars",
     "Benchmark",
+    "Csv",
     "End",
     "Factors",
     "Hedge",
@@ -47,6 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 Quiet = Annotated[bool, typer.Option("--quiet", help="Hide progress bars.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="More detail, and the traceback of an error.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Also write CSV copies of the frames, for people.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Current sector of each ticker.")]
 Factors = Annotated[Path | None, typer.Option(metavar="FILE", help="Daily factor returns, as fractions.")]
@@ -94,11 +96,11 @@ def told_options(context: typer.Context) -> dict[str, Any]:
     return {name: context.params[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
 
 
-def run_store(out: Path) -> "RunStore":
-    """The store of runs in a folder."""
+def run_store(out: Path, *, csv: bool = False) -> "RunStore":
+    """The store of runs in a folder; with ``csv`` its new runs keep CSV copies of their frames."""
     from strategy.runs.store import RunStore
 
-    return RunStore(out)
+    return RunStore(out, csv=csv)
 
 
 def show_run(folder: "RunFolder", *, as_json: bool, verbose: bool) -> None:

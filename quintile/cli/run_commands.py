@@ -11,6 +11,7 @@ from quintile.cli.options import (
     Assignments,
     Bars,
     Benchmark,
+    Csv,
     End,
     Factors,
     Hedge,
@@ -90,6 +91,7 @@ def run_command(
     allow_drift: Annotated[
         bool, typer.Option("--allow-drift", help="Run a version although code has changed; stamps DRIFTED.")
     ] = False,
+    csv: Csv = False,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
@@ -104,10 +106,17 @@ def run_command(
         if split or set_ or resume or model:
             raise ValueError(f"{strategy} is frozen: --split, --set, --resume and --model do not go with a version")
         shown = {"quiet": quiet or as_json, "as_json": as_json, "verbose": verbose}
-        run_frozen_command(strategy, told_fields(told), versions=versions, allow_drift=allow_drift, out=out, **shown)
+        run_frozen_command(
+            strategy,
+            told_fields(told),
+            versions=versions,
+            allow_drift=allow_drift,
+            store=run_store(out, csv=csv),
+            **shown,
+        )
         return
 
-    store, limit = run_store(out), None if memory is None else memory_of(memory)
+    store, limit = run_store(out, csv=csv), None if memory is None else memory_of(memory)
     _check_model(model, split, resume, set_ or [])
     given = None if model is None else find_model(model, store)
     asked = _asked(store, strategy, resume, given, told)

@@ -22,6 +22,7 @@ from quintile.cli.options import (
 if TYPE_CHECKING:
     from market.request import BarsRequest
     from strategy.frozen.versions import VersionFolder
+    from strategy.runs.store import RunStore
 
 __all__ = ["Versions", "add_versioning_commands", "find", "version_request", "versions_folder"]
 
@@ -238,11 +239,11 @@ def open_command(
     if request.bars != "builtin" and not request.bars.startswith("yfinance:") and not Path(request.bars).exists():
         raise ValueError(f"the hold-out stays sealed: no bars at {request.bars}, name them with --bars")
     frozen = log_opening(folder, TrialLog(out), allow_drift=allow_drift)
-    _run_frozen(frozen, request, out=out, quiet=quiet or as_json, as_json=as_json, verbose=verbose)
+    _run_frozen(frozen, request, store=run_store(out), quiet=quiet or as_json, as_json=as_json, verbose=verbose)
 
 
 def _run_frozen(
-    frozen: Any, request: "BarsRequest | None", *, out: Path, quiet: bool, as_json: bool, verbose: bool
+    frozen: Any, request: "BarsRequest | None", *, store: "RunStore", quiet: bool, as_json: bool, verbose: bool
 ) -> None:
     """Run a version on the bars of a request, or on those that lie in it."""
     from market.inputs import Inputs, load_inputs
@@ -258,13 +259,13 @@ def _run_frozen(
             request = BarsRequest(**frozen.folder.body["request"])
         else:
             inputs = load_inputs(request, holdout=frozen.spec.holdout)
-        context = RunContext(store=run_store(out), request=request, command=command_line(), progress=progress)
+        context = RunContext(store=store, request=request, command=command_line(), progress=progress)
         made = run_version(frozen, inputs, context=context)
     show_run(made.folder, as_json=as_json, verbose=verbose)
 
 
 def run_frozen_command(
-    version: str, told: dict[str, Any], *, versions: Path | None, allow_drift: bool, out: Path, **shown: bool
+    version: str, told: dict[str, Any], *, versions: Path | None, allow_drift: bool, store: "RunStore", **shown: bool
 ) -> None:
     """Run a frozen version on bars, for ``quintile run NAME@VERSION``: on its own, or on those that were told."""
     from strategy.frozen.run_version import open_frozen, run_request
@@ -272,8 +273,8 @@ def run_frozen_command(
 
     folder = find(version, versions)
     request = run_request(folder, told)
-    frozen = open_frozen(folder, TrialLog(out), allow_drift=allow_drift)
-    _run_frozen(frozen, request, out=out, **shown)
+    frozen = open_frozen(folder, TrialLog(store.root), allow_drift=allow_drift)
+    _run_frozen(frozen, request, store=store, **shown)
 
 
 def find(text: str, versions: Path | None) -> "VersionFolder":

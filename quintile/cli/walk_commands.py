@@ -12,6 +12,7 @@ from quintile.cli.options import (
     Assignments,
     Bars,
     Benchmark,
+    Csv,
     End,
     Factors,
     Hedge,
@@ -99,6 +100,7 @@ def walk_command(
     point_in_time: PointInTime = False,
     set_: Assignments = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume an unfinished walk.")] = None,
+    csv: Csv = False,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
@@ -109,7 +111,7 @@ def walk_command(
     from strategy.runs.context import RunContext
     from strategy.walk_forward.walk_settings import WalkSettings
 
-    told, store = told_options(context), run_store(out)
+    told, store = told_options(context), run_store(out, csv=csv)
     if resume is None:
         spec, folder = spec_of(strategy, None, set_ or []), None
         spans = {"train": train, "test": test, "validation": validation, "expanding": expanding, "embargo": embargo}

@@ -98,17 +98,17 @@ def draw_tearsheet(folder: RunFolder) -> Path:
 
 def _write_frames(folder: RunFolder, evaluation: Evaluation) -> None:
     sessions = evaluation.scores.index
-    folder.write_frame("scores", evaluation.scores, csv=True)
+    folder.write_frame("scores", evaluation.scores, for_people=True)
     for name, book in evaluation.books.items():
         suffix = "" if name == evaluation.rules.name else f"-{name}"
-        folder.write_frame(f"weights{suffix}", book.weights.loc[sessions], csv=True)
-        folder.write_frame(f"trades{suffix}", evaluation.results[name].trades, csv=True)
-        folder.write_frame(f"unfilled{suffix}", evaluation.results[name].unfilled, csv=True)
+        folder.write_frame(f"weights{suffix}", book.weights.loc[sessions], for_people=True)
+        folder.write_frame(f"trades{suffix}", evaluation.results[name].trades, for_people=True)
+        folder.write_frame(f"unfilled{suffix}", evaluation.results[name].unfilled, for_people=True)
         folder.write_frame(f"diagnostics{suffix}", book.diagnostics.loc[sessions])
         if book.events is not None:
-            folder.write_frame(f"events{suffix}", book.events, csv=True)
-    folder.write_frame("returns", _returns(evaluation), csv=True)
-    folder.write_frame("ic", pd.DataFrame(dict(evaluation.signal.ic)), csv=True)
+            folder.write_frame(f"events{suffix}", book.events, for_people=True)
+    folder.write_frame("returns", _returns(evaluation), for_people=True)
+    folder.write_frame("ic", pd.DataFrame(dict(evaluation.signal.ic)), for_people=True)
 
 
 def _returns(evaluation: Evaluation) -> pd.DataFrame:

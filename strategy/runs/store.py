@@ -1,7 +1,7 @@
 """Store: where every run lives, ``<store>/<strategy>/<run id>/``, written so that a kill leaves it resumable.
 
 ``run.json`` records the request, the code and bars it ran on, and whether it finished. A run's other files appear
-whole or not at all. Frames are parquet, with a CSV copy for people where they are small.
+whole or not at all. Frames are parquet, with a CSV copy for people where the store is asked for copies.
 """
 
 import os
@@ -56,9 +56,12 @@ class RunFolder:
     ----------
     path : Path
         ``<store>/<strategy>/<run id>``.
+    csv : bool
+        Whether frames get a CSV copy for people, where they are small.
     """
 
     path: Path
+    csv: bool = field(default=False, compare=False)
 
     @property
     def run_id(self) -> str:
@@ -135,11 +138,11 @@ class RunFolder:
         }
         write_json(self.path / "run.json", record)
 
-    def write_frame(self, name: str, frame: pd.DataFrame, *, csv: bool = False) -> None:
-        """Write a frame as ``<name>.parquet`` and, if requested, ``<name>.csv``."""
+    def write_frame(self, name: str, frame: pd.DataFrame, *, for_people: bool = False) -> None:
+        """Write a frame as ``<name>.parquet`` and, where copies are asked for and people read it, ``<name>.csv``."""
         with atomic_path(self.path / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, compression="zstd")
-        if csv:
+        if self.csv and for_people:
             with atomic_path(self.path / f"{name}.csv") as temporary:
                 frame.to_csv(temporary)
 
@@ -226,9 +229,12 @@ class RunStore:
     ----------
     root : Path
         Made when the first run is written.
+    csv : bool
+        Whether runs that are written keep CSV copies of their frames.
     """
 
     root: Path = field(default_factory=lambda: Path(DEFAULT_STORE))
+    csv: bool = False
 
     def create(
         self,
@@ -260,11 +266,11 @@ class RunStore:
 
     def reserve(self, spec: StrategySpec, *, suffix: str = "") -> RunFolder:
         """Make the empty folder of a run that is still to begin, and so its id."""
-        return RunFolder(self._new_path(spec.name, suffix))
+        return RunFolder(self._new_path(spec.name, suffix), csv=self.csv)
 
     def folders(self) -> list[RunFolder]:
         """All runs, oldest first."""
-        found = [RunFolder(path.parent) for path in self.root.glob("*/*/run.json")]
+        found = [RunFolder(path.parent, csv=self.csv) for path in self.root.glob("*/*/run.json")]
         return sorted(found, key=lambda folder: folder.run_id)
 
     def find(self, run: str = "latest") -> RunFolder:
