@@ -2,7 +2,7 @@
 
 from market.delistings import cash_outs, listed
 from market.panel import Panel, PanelFacts
-from market.returns import Execution, fill_prices, forward_returns
+from market.returns import Execution, fill_prices, forward_returns, untraded
 from market.sources import load_bars
 from market.universe import choose_universe
 
@@ -16,4 +16,5 @@ __all__ = [
     "forward_returns",
     "listed",
     "load_bars",
+    "untraded",
 ]

@@ -4,15 +4,16 @@ Rows carry the session at whose close they were known. A decision of the close o
 labels and fills take the same ``Execution``, so what a model learns is what a backtest can earn.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from core.settings import Settings
+from core.settings import Formerly, Settings
 from market.panel import Panel
 
-__all__ = ["Execution", "fill_prices", "forward_returns"]
+__all__ = ["Execution", "fill_prices", "forward_returns", "untraded"]
 
 
 class Execution(Settings):
@@ -25,6 +26,10 @@ class Execution(Settings):
         decision, which nobody can trade: reports mark it OPTIMISTIC.
     extra_delay : int
         Further sessions between decision and fill, at least 0.
+    no_volume : {"waits", "fills"}
+        What an order does at a bar in which not one share was traded: ``"waits"`` carries it to the next bar as if
+        there were no print, ``"fills"`` trades at the stale price. A name that never showed a volume up to that session
+        comes from a source without any, such as a currency, and fills.
 
     Examples
     --------
@@ -36,6 +41,9 @@ class Execution(Settings):
         default="next_open", description="where a decision of the close of t fills"
     )
     extra_delay: int = Field(default=0, ge=0, le=21, description="further sessions between decision and fill")
+    no_volume: Annotated[Literal["waits", "fills"], Formerly("fills")] = Field(
+        default="waits", description="what an order does at a bar without a share traded"
+    )
 
     @property
     def delay(self) -> int:
@@ -47,6 +55,10 @@ class Execution(Settings):
         """The bar field at which orders fill."""
         return "open" if self.fill == "next_open" else "close"
 
+    def has_clock_of(self, other: "Execution") -> bool:
+        """Whether decisions fill in the same session at the same price as under another."""
+        return (self.fill, self.extra_delay) == (other.fill, other.extra_delay)
+
     @property
     def is_optimistic(self) -> bool:
         """Whether orders fill at a price that was part of the decision."""
@@ -54,8 +66,21 @@ class Execution(Settings):
 
 
 def fill_prices(panel: Panel, execution: Execution) -> pd.DataFrame:
-    """Price at which orders fill in each session; NaN without a print."""
-    return panel.open if execution.price_field == "open" else panel.close
+    """Price at which orders fill in each session; NaN without a print, or without volume where such orders wait."""
+    prices = panel.open if execution.price_field == "open" else panel.close
+    if execution.no_volume == "fills":
+        return prices
+    idle = untraded(panel)
+    return prices.mask(idle) if idle.any(axis=None) else prices
+
+
+def untraded(panel: Panel) -> pd.DataFrame:
+    """Mark bars in which no share was traded, of names that showed a volume before; row *t* is known at its close."""
+    volume = panel.volume.to_numpy()
+    idle = volume == 0.0
+    if idle.any():
+        idle &= np.logical_or.accumulate(volume > 0.0, axis=0)
+    return pd.DataFrame(idle, panel.sessions, panel.tickers)
 
 
 def forward_returns(panel: Panel, execution: Execution, *, horizon: int = 1, first: int = 0) -> pd.DataFrame:

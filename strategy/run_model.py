@@ -92,17 +92,13 @@ def spec_with_model(spec: StrategySpec, model: GivenModel) -> StrategySpec:
         If the model learned returns of another execution than the strategy trades on.
     """
     known, own = model.checkpoint.provenance.spec, spec.model_dump(mode="json")
-    learned = StrategySpec.recorded(
-        own | {section: known.get(section, {}) for section in (*BROUGHT, "execution")}
-    )
+    learned = StrategySpec.recorded(own | {section: known.get(section, {}) for section in (*BROUGHT, "execution")})
     if not learned.execution.has_clock_of(spec.execution):
         raise CheckpointError(
             f"the model of {model.origin} learned returns of another clock, {learned.execution}: give the strategy the "
             "same with --set execution.KEY=VALUE, or train one"
         )
-    return learned.model_copy(
-        update={"model": learned.model.scored_as(spec.model.scored), "execution": spec.execution}
-    )
+    return learned.model_copy(update={"model": learned.model.scored_as(spec.model.scored), "execution": spec.execution})
 
 
 def run_model(

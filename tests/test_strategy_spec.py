@@ -1,14 +1,18 @@
 """Spec: what a strategy file may say, and what its fingerprint depends on."""
 
+import json
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from pydantic import Field
+import tomli_w
+from pydantic import Field, ValidationError
 
-from core.settings import Later, Settings
+from core.settings import Formerly, Later, Settings
 from market.holdout import HoldoutSettings
 from portfolio.book_settings import OptimizerSettings
 from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
+from strategy.frozen.versions import SHIPPED
 
 
 @pytest.mark.parametrize("name", shipped_strategies())
@@ -30,9 +34,13 @@ KNOWN = {
 }
 
 
+AS_BEFORE = ["features.windows=sessions", "execution.no_volume=fills"]
+
+
 @pytest.mark.parametrize("name", shipped_strategies())
-def test_a_shipped_strategy_keeps_the_fingerprint_it_was_frozen_with(name: str) -> None:
-    spec = load_spec(name)
+def test_a_shipped_strategy_with_the_former_rules_has_the_fingerprint_it_was_frozen_with(name: str) -> None:
+    assert load_spec(name).fingerprint() != KNOWN[name]
+    spec = override(load_spec(name), AS_BEFORE)
     assert spec.fingerprint() == KNOWN[name]
     assert override(spec, ["label.horizon=1", "label.kind=return"]).fingerprint() == KNOWN[name]
     assert "label" not in spec.sections()
@@ -117,6 +125,54 @@ def test_a_later_key_decides_nothing_until_it_leaves_its_default() -> None:
         "inner": {"old": 1, "fee": 2.0},
         "seal": {"old": 1},
     }
+
+
+class Inside(Settings):
+    old: int = 1
+    rule: Annotated[str, Formerly("was")] = "is"
+
+
+class Outside(Settings):
+    name: str
+    inside: Inside = Inside()
+    limit: Annotated[int | None, Formerly(None)] = 3
+
+
+def test_a_record_without_a_key_has_what_was_done_before_and_a_file_the_default() -> None:
+    assert Outside.recorded({"name": "x"}) == Outside(name="x", inside=Inside(rule="was"), limit=None)
+    assert Outside.recorded({"name": "x", "inside": {"old": 2}}).inside == Inside(old=2, rule="was")
+    assert Outside.recorded({"name": "x", "inside": {"rule": "is"}, "limit": 3}) == Outside(name="x")
+    assert Outside.model_validate({"name": "x"}) == Outside(name="x", inside=Inside(rule="is"), limit=3)
+    with pytest.raises(ValidationError):
+        Outside.recorded({"name": "x", "unknown": 1})
+    with pytest.raises(ValidationError):
+        Outside.recorded(None)
+
+
+def test_what_was_done_before_is_left_out_of_the_fingerprint_and_the_default_is_not() -> None:
+    assert Outside.recorded({"name": "x"}).deciding() == {"name": "x", "inside": {"old": 1}}
+    assert Outside(name="x").deciding() == {"name": "x", "inside": {"old": 1, "rule": "is"}, "limit": 3}
+
+
+@pytest.mark.parametrize("beside", ["run.json", "lock.json"])
+def test_the_spec_of_a_run_or_version_keeps_the_rules_it_was_made_with(beside: str, tmp_path: Path) -> None:
+    numbers = load_spec().model_dump(mode="json", exclude_none=True)
+    for section, key in (("features", "windows"), ("execution", "no_volume")):
+        del numbers[section][key]
+    path = tmp_path / "spec.toml"
+    path.write_text(tomli_w.dumps(numbers), encoding="utf-8")
+    assert load_spec(path) == load_spec()
+    (tmp_path / beside).write_text("{}", encoding="utf-8")
+    assert load_spec(path) == override(load_spec(), AS_BEFORE)
+    path.write_text(load_spec().to_toml(), encoding="utf-8")  # written since: it says which rule
+    assert load_spec(path) == load_spec()
+
+
+@pytest.mark.parametrize("version", sorted(SHIPPED.glob("*/[0-9]*.[0-9]*.[0-9]")), ids=lambda path: path.name)
+def test_frozen_specs_keep_their_fingerprints(version: Path) -> None:
+    spec = load_spec(version / "spec.toml")
+    assert spec.fingerprint() == json.loads((version / "lock.json").read_text())["body"]["spec"]["resolved"]
+    assert "windows" not in spec.sections()["features"]
 
 
 def test_another_kind_of_model_begins_with_its_own_defaults() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.ledger import LedgerRun
-from market import Execution, Panel, cash_outs
+from market import Execution, Panel, cash_outs, untraded
 from market.panel import aligned_frame
 from portfolio.costs import Costs
 
@@ -103,7 +103,9 @@ def _unfilled(run: LedgerRun, panel: Panel, due: pd.DataFrame, execution: Execut
     rows, columns = np.nonzero(~np.isnan(run.missed))
     paid_out = cash_outs(panel).notna().to_numpy()[rows, columns]
     printed = panel.printed.to_numpy()[rows, columns]
-    reason = np.select([paid_out, printed], ["paid out", f"no {execution.price_field}"], default="no print")
+    idle = untraded(panel).to_numpy()[rows, columns] & (execution.no_volume == "waits")
+    reasons = ["paid out", "no volume", f"no {execution.price_field}"]
+    reason = np.select([paid_out, idle, printed], reasons, default="no print")
     return pd.DataFrame(
         {
             "session": panel.sessions[rows],

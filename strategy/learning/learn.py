@@ -16,7 +16,7 @@ from core.settings import Settings
 from market.delistings import listed
 from market.holdout import refuse_sealed
 from market.panel import Panel
-from market.returns import forward_returns
+from market.returns import Execution, forward_returns
 from models.calibrate import Calibration, fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from models.estimators.ridge_regression import RidgeFit, fit_ridge, ridge_scores
@@ -214,7 +214,9 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
     checkpoint = load_checkpoint(path)
     sections = checkpoint.provenance.spec
     trained = spec.model_copy(update={"model": spec.model.scored_as(checkpoint.model.settings.model.scored)})
-    foreign = [part for part in (*LEARNED, "execution") if not _same(trained, part, sections)]
+    foreign = [part for part in LEARNED if not _same(trained, part, sections)]
+    if not _has_clock(spec.execution, sections):
+        foreign.append("execution")
     if checkpoint.provenance.data_fingerprint != panel:
         foreign.append("bars")
     if foreign:
@@ -227,6 +229,14 @@ def _same(spec: StrategySpec, part: str, sections: Mapping[str, Any]) -> bool:
     section: Settings = getattr(spec, part)
     try:
         return type(section).recorded(sections.get(part, {} if part == "label" else None)) == section
+    except ValidationError:
+        return False
+
+
+def _has_clock(execution: Execution, sections: Mapping[str, Any]) -> bool:
+    """Whether a model learned returns of fills at this clock; how a bar without volume fills is the book's matter."""
+    try:
+        return Execution.recorded(sections.get("execution")).has_clock_of(execution)
     except ValidationError:
         return False
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from market.panel import Panel
-from market.returns import Execution
+from market.returns import Execution, untraded
 from strategy.proofs.first_difference import first_difference
 from strategy.proofs.pipeline_under_test import PipelineUnderTest, SpanPair
 from strategy.proofs.stages import ReferenceRun
@@ -91,14 +91,14 @@ def _fills(reference: ReferenceRun, rng: np.random.Generator) -> Finding | None:
 def _quiet_stretch(panel: Panel) -> Panel:
     """The stretch of sessions in which most names print every day."""
     length = min(PROBE_SESSIONS, len(panel.sessions))
-    printed = panel.printed & panel.open.notna()
+    printed = panel.printed & panel.open.notna() & ~untraded(panel)
     throughout = printed.rolling(length).sum().to_numpy() == length
     end = int(np.argmax(throughout.sum(axis=1)))
     return panel.between(panel.sessions[end - length + 1], panel.sessions[end])
 
 
 def _probe(panel: Panel, rng: np.random.Generator) -> pd.DataFrame:
-    throughout = (panel.close.notna() & panel.open.notna()).all(axis=0).to_numpy()
+    throughout = (panel.close.notna() & panel.open.notna() & ~untraded(panel)).all(axis=0).to_numpy()
     drawn = rng.standard_normal(panel.close.shape) * throughout
     drawn *= PROBE_GROSS / np.abs(drawn).sum(axis=1, keepdims=True)
     return pd.DataFrame(drawn, index=panel.sessions, columns=panel.tickers)
@@ -106,7 +106,10 @@ def _probe(panel: Panel, rng: np.random.Generator) -> pd.DataFrame:
 
 def _forward(panel: Panel, execution: Execution, horizon: int) -> pd.DataFrame:
     """From the fill price of row t + delay to that of row t + delay + horizon, by row numbers."""
-    prices = (panel.open if execution.fill == "next_open" else panel.close).to_numpy()
+    prices = (panel.open if execution.fill == "next_open" else panel.close).to_numpy(copy=True)
+    if execution.no_volume == "waits":
+        seen = (panel.volume > 0.0).cumsum().to_numpy() > 0
+        prices[seen & (panel.volume.to_numpy() == 0.0)] = np.nan
     begin = (0 if execution.fill == "close" else 1) + execution.extra_delay
     forward = np.full(prices.shape, np.nan)
     stop = len(prices) - begin - horizon
