@@ -1,16 +1,19 @@
 """Epilogue: the one end of every run, whatever it was made of: trial, verdict, artefacts, finished."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from backtests.evaluation import Evaluation
 from backtests.verdict import judge
 from backtests.walk_study import WalkStudy
-from models.checkpoint import Checkpoint
 from strategy.runs.artefacts import save_evaluation
 from strategy.runs.result import Run
 from strategy.runs.score_record import ScoreRecord
 from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.trial_record import record_trial
+
+if TYPE_CHECKING:
+    from models.checkpoint import Checkpoint
 
 __all__ = ["Remarks", "conclude"]
 
@@ -36,7 +39,7 @@ def conclude(
     folder: RunFolder,
     evaluation: Evaluation,
     *,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: "Checkpoint | None" = None,
     remarks: Remarks | None = None,
     walk: WalkStudy | None = None,
 ) -> Run:

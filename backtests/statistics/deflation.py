@@ -10,7 +10,7 @@ from math import e
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr, ndtri
 
 from backtests.statistics.metrics import Shape, session_sharpe, session_sharpe_variance, shape
 from core.conventions import SESSIONS_PER_YEAR
@@ -34,7 +34,7 @@ def sharpe_confidence(ratio: float, n_observations: int, law: Shape, *, benchmar
     Bailey, D. H. and López de Prado, M., "The Sharpe Ratio Efficient Frontier", Journal of Risk, 2012, eq. 11.
     """
     scale = np.sqrt(session_sharpe_variance(ratio, law))
-    return float(norm.cdf((ratio - benchmark) * np.sqrt(max(n_observations - 1, 0)) / scale))
+    return float(ndtr((ratio - benchmark) * np.sqrt(max(n_observations - 1, 0)) / scale))
 
 
 def expected_maximum_sharpe(variance: float, n_trials: int) -> float:
@@ -53,7 +53,7 @@ def expected_maximum_sharpe(variance: float, n_trials: int) -> float:
     """
     if n_trials < 2:
         raise ValueError(f"n_trials must be at least 2, was {n_trials}: one trial has no maximum to expect")
-    first, second = norm.ppf(1.0 - 1.0 / n_trials), norm.ppf(1.0 - 1.0 / (n_trials * e))
+    first, second = ndtri(1.0 - 1.0 / n_trials), ndtri(1.0 - 1.0 / (n_trials * e))
     return float(np.sqrt(variance) * ((1.0 - np.euler_gamma) * first + np.euler_gamma * second))
 
 
@@ -95,7 +95,7 @@ def track_record_needed(ratio: float, law: Shape, *, benchmark: float = 0.0, con
         return np.nan
     if ratio <= benchmark:
         return np.inf
-    return float(1.0 + session_sharpe_variance(ratio, law) * (norm.ppf(confidence) / (ratio - benchmark)) ** 2)
+    return float(1.0 + session_sharpe_variance(ratio, law) * (ndtri(confidence) / (ratio - benchmark)) ** 2)
 
 
 def minimum_track_record_length(returns: pd.Series, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
@@ -159,11 +159,18 @@ def overfitting_probability(paths: pd.DataFrame, *, n_blocks: int = 16) -> Overf
     n_sessions = length * n_blocks // 2
     best = _sharpes(inside @ sums, inside @ squares, n_sessions).argmax(axis=1)
     outside = _sharpes((1.0 - inside) @ sums, (1.0 - inside) @ squares, n_sessions)
-    place = np.take_along_axis(rankdata(outside, axis=1), best[:, None], axis=1)[:, 0] / (paths.shape[1] + 1)
+    place = _ranks_of(outside, best) / (paths.shape[1] + 1)
     logits = np.log(place / (1.0 - place))
     return Overfitting(
         probability=float((logits <= 0).mean()), logits=logits, n_trials=paths.shape[1], n_blocks=n_blocks
     )
+
+
+def _ranks_of(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Rank, from 1 and ties averaged, of one column in each row; NaN in a row that lacks a number."""
+    chosen = np.take_along_axis(rows, columns[:, None], axis=1)
+    ranks = (rows < chosen).sum(axis=1) + ((rows == chosen).sum(axis=1) + 1.0) / 2.0
+    return np.asarray(np.where(np.isnan(rows).any(axis=1), np.nan, ranks))
 
 
 def _check_paths(paths: pd.DataFrame, n_blocks: int) -> None:
