@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-__all__ = ["COLLAPSED_BELOW", "COLLAPSED_SESSIONS", "Breadth", "measure_breadth"]
+from backtests.judged_span import JudgedSpan
+from market.delistings import listed
+from market.panel import Panel
+
+__all__ = ["COLLAPSED_BELOW", "COLLAPSED_SESSIONS", "Breadth", "breadth_of", "measure_breadth"]
 
 COLLAPSED_BELOW = 0.5  # share of the names that should have a score
 COLLAPSED_SESSIONS = 20  # judged sessions in a row below it
@@ -89,6 +93,38 @@ def measure_breadth(
         thin_from=scored.index[first] if length else None,
         collapsed=length > 1 and thin >= COLLAPSED_SESSIONS,
     )
+
+
+def breadth_of(
+    scores: pd.DataFrame,
+    panel: Panel,
+    span: JudgedSpan,
+    *,
+    held_weights: pd.DataFrame,
+    given: bool = False,
+) -> Breadth:
+    """Breadth of scores on their bars.
+
+    Parameters
+    ----------
+    scores : DataFrame of float, shape (n_scored_sessions, n_tickers)
+        Known at the close of each session; NaN where there is none.
+    panel : Panel
+        Bars that hold their sessions.
+    span : JudgedSpan
+        Its decisions are counted.
+    held_weights : DataFrame of float
+        Fractions of equity at each judged close.
+    given : bool
+        Scores came without a model, and whoever gave them chose the names: only names with a score in some session
+        should have one in each. A model should score every listed name of the universe.
+    """
+    eligible = (panel.universe & listed(panel)).loc[span.decisions, scores.columns]
+    scored = scores.loc[span.decisions].notna() & eligible
+    if given:
+        eligible = eligible & scored.any()
+    counts = (scored.sum(axis=1), eligible.sum(axis=1))
+    return measure_breadth(*counts, held_weights=held_weights, interval=span.interval)
 
 
 def _longest_run(flags: np.ndarray) -> tuple[int, int]:

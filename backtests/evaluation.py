@@ -6,8 +6,9 @@ from functools import partial
 
 import pandas as pd
 
-from backtests.breadth import Breadth
-from backtests.breakdown.book_study import BookStudy, book_study
+from backtests.book_checks import check_book, check_due
+from backtests.breadth import Breadth, breadth_of
+from backtests.breakdown.book_study import BookStudy, book_study, judged_study
 from backtests.breakdown.held_clusters import held_clusters
 from backtests.breakdown.signal_study import ModelStudy, SignalStudy, signal_study
 from backtests.comparison.baseline_books import (
@@ -20,10 +21,12 @@ from backtests.comparison.baseline_comparison import BaselineComparison
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.overlay_loop import decide_book
+from backtests.judged_span import JudgedSpan, judged_part, judged_scores, judged_span, until_judged
 from backtests.sensitivity.stress import run_what_ifs
 from backtests.sensitivity.what_ifs import WhatIfs
 from backtests.short_filter import short_filter_table, unfiltered_returns
 from backtests.statistics.metrics import PerformanceSummary, performance_summary
+from core.errors import DataError, UnsupportedBookError
 from core.progress import ProgressCallback, counted, silent
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
@@ -99,9 +102,9 @@ class Evaluation:
     books : mapping of str to Book
         Decided weights by name of strategy.
     results : mapping of str to BacktestResult
-        Backtests of the same names.
+        Backtests of the same names, in the judged sessions.
     market : Series of float
-        Equal-weighted return of the universe, every session of the bars.
+        Equal-weighted return of the universe, every session of the bars until the span ends.
     baseline_comparison : BaselineComparison or None
         The strategy's book beside those of simple baselines and of random ranks.
     studies : mapping of str to BookStudy
@@ -116,6 +119,10 @@ class Evaluation:
         The strategy's own book under other costs, clocks, sizes, smoothings and stresses.
     breadth : Breadth or None
         Names scored against names eligible, and the largest position of the strategy's own book.
+    span : JudgedSpan or None
+        Sessions that every figure is taken over; ``results`` hold no other.
+    refused : mapping of str to str
+        Companion books that could not be held, and why.
     """
 
     rules: TradingRules
@@ -132,6 +139,8 @@ class Evaluation:
     model: ModelStudy | None = None
     what_ifs: WhatIfs | None = None
     breadth: Breadth | None = None
+    span: JudgedSpan | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def result(self) -> BacktestResult:
@@ -169,66 +178,87 @@ def evaluate_scores(
     progress : callable
         Called as the books on random ranks are built and as the stress matrix fills.
     """
-    others = {**baselines, **price_baselines(inputs.panel, scores)}
-    books = {
-        name: decide_book(rules.with_book(book), inputs.panel, scores, sectors=inputs.sectors)
-        for name, book in rules.books.items()
-    }
-    results = {
-        name: run_backtest(inputs.panel, book.weights, execution=rules.execution, costs=rules.costs)
-        for name, book in books.items()
-    }
-    market, own = equal_weight_market(inputs.panel), results[rules.name]
+    check_book(rules.portfolio, inputs)
+    span = judged_span(scores, inputs.panel, rules)
+    seen, scores = until_judged(inputs, span), judged_scores(scores, span)
+    others = {name: baseline.loc[scores.index] for name, baseline in baselines.items()}
+    others |= price_baselines(seen.panel, scores)
+    books, whole, refused = _held_books(rules, seen, scores)
+    results = {name: judged_part(result, span) for name, result in whole.items()}
+    market, own = equal_weight_market(seen.panel), results[rules.name]
     n_random = N_RANDOM_OPTIMIZED if rules.portfolio.is_optimized else N_RANDOM
     seeds = counted(range(n_random), partial(progress, "random books"))
-    shorts, unfiltered = _short_filter(rules, inputs, scores=scores, model=model)
+    shorts, unfiltered = _short_filter(rules, seen, scores=scores, model=model)
     return Evaluation(
         rules=rules,
         inputs=inputs,
         scores=scores,
-        signal=_signal(rules, inputs, scores=scores, baselines=others),
+        signal=_signal(rules, seen, scores=scores, baselines=others),
         books=books,
         results=results,
         market=market,
         baseline_comparison=compare_with_baselines(
-            rules, inputs, scores=scores, baselines=others, net_returns=own.net_returns, seeds=seeds
+            rules, seen, scores=scores, baselines=others, net_returns=own.net_returns, seeds=seeds
         ),
-        studies=_studies(rules, inputs, books, results, market=market),
+        studies=_studies(rules, seen, books, whole, span=span),
         shorts=shorts,
         unfiltered=unfiltered,
         model=model,
         what_ifs=run_what_ifs(
             rules,
-            inputs,
+            seen,
             scores=scores,
             book=(books[rules.name].weights, own),
             count=partial(progress, "stress rows"),
         ),
+        breadth=breadth_of(scores, seen.panel, span, held_weights=own.held_weights),
+        span=span.with_returns(whole[rules.name].net_returns),
+        refused=refused,
     )
+
+
+def _held_books(
+    rules: TradingRules, inputs: Inputs, scores: pd.DataFrame
+) -> tuple[dict[str, Book], dict[str, BacktestResult], dict[str, str]]:
+    """Books and backtests over all sessions by name, the strategy's own first, and why a companion has none."""
+    books: dict[str, Book] = {}
+    results: dict[str, BacktestResult] = {}
+    refused: dict[str, str] = {}
+    for name, settings in rules.books.items():
+        try:
+            check_book(settings, inputs)
+            book = decide_book(rules.with_book(settings), inputs.panel, scores, sectors=inputs.sectors)
+            check_due(inputs.panel, book.weights, rules.execution)
+            results[name] = run_backtest(inputs.panel, book.weights, execution=rules.execution, costs=rules.costs)
+            books[name] = book
+        except (DataError, UnsupportedBookError) as error:
+            if name == rules.name:
+                raise
+            refused[name] = str(error)
+    return books, results, refused
 
 
 def _studies(
     rules: TradingRules,
     inputs: Inputs,
     books: Mapping[str, Book],
-    results: Mapping[str, BacktestResult],
+    whole: Mapping[str, BacktestResult],
     *,
-    market: pd.Series,
+    span: JudgedSpan,
 ) -> dict[str, BookStudy]:
     """Study each book; an optimised one gets the clusters of its last holdings too."""
+    market = equal_weight_market(inputs.panel)
     studies = {}
     for name, book in books.items():
+        target = book.stages.get("sleeves", book.stages["target"])
         study = book_study(
-            results[name],
-            inputs.panel,
-            target=book.stages.get("sleeves", book.stages["target"]),
-            market=market,
-            sectors=inputs.sectors,
-            factors=inputs.factors,
+            whole[name], inputs.panel, target=target, market=market, sectors=inputs.sectors, factors=inputs.factors
         )
-        settings = rules.books[name]
+        settings, judged = rules.books[name], judged_part(whole[name], span)
+        if judged is not whole[name]:
+            study = judged_study(study, whole[name], judged, inputs, market=market)
         if settings.is_optimized:
-            clusters = held_clusters(results[name].held_weights, inputs.panel, settings.optimizer.window)
+            clusters = held_clusters(judged.held_weights, inputs.panel, settings.optimizer.window)
             study = replace(study, clusters=clusters)
         studies[name] = study
     return studies

@@ -4,6 +4,7 @@ import pandas as pd
 
 from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import decide_book, traded_part
+from backtests.judged_span import judged_span
 from backtests.statistics.metrics import annual_return, sharpe_ratio, sharpe_standard_error
 from market.inputs import Inputs
 from portfolio.book_settings import BookSettings
@@ -50,6 +51,7 @@ def short_filter_table(
     books["below market at a"] = decide_book(rules.with_book(relative), cut, scores, sectors=inputs.sectors)
     weights = {name: book.weights for name, book in books.items()}
     returns = net_returns_of(cut, weights, execution=rules.execution, costs=rules.costs)
+    returns = returns[returns.index.isin(judged_span(scores, inputs.panel, rules).sessions)]
     rows = {name: _row(book.diagnostics, returns[name]) for name, book in books.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("book")
 
@@ -70,7 +72,8 @@ def unfiltered_returns(
         name: decide_book(rules.with_book(book), cut, scores, sectors=inputs.sectors).weights
         for name, book in variants.items()
     }
-    return net_returns_of(cut, weights, execution=rules.execution, costs=rules.costs)
+    returns = net_returns_of(cut, weights, execution=rules.execution, costs=rules.costs)
+    return returns[returns.index.isin(judged_span(scores, inputs.panel, rules).sessions)]
 
 
 def _row(diagnostics: pd.DataFrame, returns: pd.Series) -> dict[str, float]:

@@ -65,7 +65,9 @@ def name_returns(result: BacktestResult, panel: Panel) -> pd.DataFrame:
     return pd.DataFrame(values, index=result.equity.index, columns=result.held_weights.columns)
 
 
-def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd.DataFrame:
+def sector_table(
+    result: BacktestResult, panel: Panel, sectors: pd.Series, *, sessions: pd.DatetimeIndex | None = None
+) -> pd.DataFrame:
     """Exposure of a book to each sector, and the sector's contribution to the gross return.
 
     Parameters
@@ -76,6 +78,8 @@ def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd
         Bars that the book traded on.
     sectors : Series of str
         Sector by ticker, one for the whole history; names without one are ``"unknown"``.
+    sessions : DatetimeIndex, optional
+        Sessions of the result that figures are taken over; all by default.
 
     Returns
     -------
@@ -92,7 +96,8 @@ def sector_table(result: BacktestResult, panel: Panel, sectors: pd.Series) -> pd
         "short": held.clip(upper=0.0),
         "annual": name_returns(result, panel) * SESSIONS_PER_YEAR,
     }
-    summed = {column: frame.T.groupby(sector).sum().T for column, frame in by.items()}
+    kept = slice(None) if sessions is None else sessions
+    summed = {column: frame.loc[kept].T.groupby(sector).sum().T for column, frame in by.items()}
     table = pd.DataFrame({column: frame.mean() for column, frame in summed.items()})
     table.insert(4, "largest", summed["net"].abs().max())
     traded = table["gross"] > 0

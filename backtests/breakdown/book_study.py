@@ -3,7 +3,7 @@
 The arithmetic lives in the other modules of ``backtests``; here it is only put together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -14,8 +14,9 @@ from backtests.engine.backtest_result import BacktestResult
 from backtests.statistics.factor_regression import FactorFit, factor_fit
 from backtests.statistics.metrics import rolling_beta
 from market import Panel
+from market.inputs import Inputs
 
-__all__ = ["BookStudy", "book_study", "optimizer_note", "short_leg_note"]
+__all__ = ["BookStudy", "book_study", "judged_study", "optimizer_note", "short_leg_note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +90,36 @@ def book_study(
         beta=rolling_beta(result.net_returns, market),
         sectors=None if sectors is None else sector_table(result, panel, sectors),
         factors=None if factors is None else factor_fit(result.net_returns, factors),
+    )
+
+
+def judged_study(
+    study: BookStudy, whole: BacktestResult, judged: BacktestResult, inputs: Inputs, *, market: pd.Series
+) -> BookStudy:
+    """The study of a book in its judged sessions alone.
+
+    Parameters
+    ----------
+    study : BookStudy
+        Of the book over all sessions: what a name earns overnight goes to what was held the close before.
+    whole, judged : BacktestResult
+        Of the same book: all sessions, and the judged ones.
+    inputs : Inputs
+        Bars, sectors and factors.
+    market : Series of float
+        Simple market return of each session.
+    """
+    sessions = pd.DatetimeIndex(judged.net_returns.index)
+    legs, sectors, factors = study.legs.loc[sessions], inputs.sectors, inputs.factors
+    return replace(
+        study,
+        legs=legs,
+        attribution=attribution_table(legs, market),
+        implied_holding=implied_holding(judged),
+        concentration=study.concentration.loc[sessions],
+        beta=rolling_beta(judged.net_returns, market),
+        sectors=None if sectors is None else sector_table(whole, inputs.panel, sectors, sessions=sessions),
+        factors=None if factors is None else factor_fit(judged.net_returns, factors),
     )
 
 

@@ -7,7 +7,7 @@ from core.errors import UnsupportedBookError
 from market import Execution, Panel
 from market.panel import aligned_frame
 
-__all__ = ["due_rows", "due_weights", "first_due"]
+__all__ = ["comes_due", "due_rows", "due_weights", "first_due"]
 
 ROUNDING = 1e-9  # a net exposure of 1 may miss it by this much
 
@@ -56,6 +56,12 @@ def first_due(due: pd.DataFrame | np.ndarray) -> int:
     from backtests.engine.kernel import row_of_first
 
     return int(row_of_first(np.asarray(due)))
+
+
+def comes_due(panel: Panel, weights: pd.DataFrame, execution: Execution) -> bool:
+    """Whether weights hold a decision that fills within the bars; ``due_weights`` refuses those that hold none."""
+    last = len(panel.sessions) - 1 - execution.delay
+    return last >= 0 and bool(weights.loc[: panel.sessions[last]].notna().any(axis=None))
 
 
 def _checked(panel: Panel, weights: pd.DataFrame, *, may_borrow: bool) -> np.ndarray:

@@ -39,12 +39,15 @@ class Case:
         Clock and costs of its fills.
     capital : float
         Cash at the start; it decides nothing but impact.
+    judged : DatetimeIndex or None
+        Sessions that figures of the book are taken over; None is all from its first fill on.
     """
 
     weights: pd.DataFrame
     execution: Execution
     costs: Costs
     capital: float = 1e6
+    judged: pd.DatetimeIndex | None = None
 
 
 def net_returns_of(

@@ -12,8 +12,10 @@ from typing import Any
 import pandas as pd
 
 from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.due_weights import comes_due
 from backtests.engine.many_books import Case
 from backtests.engine.overlay_loop import decide_book, traded_part
+from backtests.judged_span import judged_span
 from backtests.sensitivity.capacity import capacity_curve
 from backtests.sensitivity.case_metrics import CASE_COLUMNS, case_metrics, mean_turnover
 from backtests.sensitivity.curves import borrow_curve, break_even_bps, cost_curve, delay_curve
@@ -39,6 +41,7 @@ __all__ = [
 
 TRADE_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 MAX_BPS = 250.0
+NOTHING_DUE = "no name that may be held has a score"
 SMOOTHINGS = (0.05, 0.1, 0.15, 0.25, 0.5, 1.0)
 
 
@@ -101,7 +104,8 @@ def run_what_ifs(
     """
     weights, result = book
     part = traded_part(inputs.panel, scores, book=rules.portfolio)
-    base = Case(weights=weights.loc[part.sessions], execution=rules.execution, costs=rules.costs)
+    judged = _judged(rules, inputs, scores)
+    base = Case(weights=weights.loc[part.sessions], execution=rules.execution, costs=rules.costs, judged=judged)
     break_even = break_even_bps(result)
     return WhatIfs(
         cost=cost_curve(part, base, trade_bps=_cost_grid(break_even)),
@@ -126,13 +130,13 @@ def smoothing_frontier(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFr
         The weight of the new target, the strategy's own among them: columns of ``case_metrics``, ``sharpe_gross`` of
         the same weights without any friction, and mean one-way ``turnover`` per session.
     """
-    part = traded_part(inputs.panel, scores, book=rules.portfolio)
+    part, judged = traded_part(inputs.panel, scores, book=rules.portfolio), _judged(rules, inputs, scores)
     free = Costs(trade_bps=0.0, borrowing_bps=0.0 if rules.costs.may_borrow else None)
     net: dict[float, Case] = {}
     for smoothing in sorted({*SMOOTHINGS, rules.portfolio.smoothing}):
         book = rules.portfolio.model_copy(update={"smoothing": smoothing})
         decided = decide_book(rules.with_book(book), part, scores, sectors=inputs.sectors)
-        net[smoothing] = Case(weights=decided.weights, execution=rules.execution, costs=rules.costs)
+        net[smoothing] = Case(weights=decided.weights, execution=rules.execution, costs=rules.costs, judged=judged)
     gross = {smoothing: replace(case, costs=free) for smoothing, case in net.items()}
     table = case_metrics(part, net.items())
     table["sharpe_gross"] = case_metrics(part, gross.items())["sharpe"]
@@ -161,6 +165,7 @@ def stress_matrix(
     DataFrame, index ``legs`` and ``stress``, 21 rows
         Columns of ``case_metrics``, and ``refused``: why the book could not be held, else empty.
     """
+    judged = _judged(rules, inputs, scores)
     held: dict[tuple[str, str], Case] = {}
     refused: dict[tuple[str, str], str] = {}
     decided: dict[Any, pd.DataFrame] = {}
@@ -173,7 +178,12 @@ def stress_matrix(
                 if max_names not in panels:
                     panels[max_names] = _narrowed(inputs.panel, scores, changed, max_names)
                 decided[key] = decide_book(changed, panels[max_names], scores, sectors=inputs.sectors).weights
-            held[legs, stress] = Case(weights=decided[key], execution=changed.execution, costs=changed.costs)
+            if not comes_due(inputs.panel, decided[key], changed.execution):
+                refused[legs, stress] = NOTHING_DUE
+                continue
+            held[legs, stress] = Case(
+                weights=decided[key], execution=changed.execution, costs=changed.costs, judged=judged
+            )
         except (UniverseError, UnsupportedBookError) as error:
             refused[legs, stress] = str(error)
     names = pd.MultiIndex.from_product([LEGS, STRESSES], names=["legs", "stress"])
@@ -182,6 +192,11 @@ def stress_matrix(
     if held:
         table.loc[list(held), list(CASE_COLUMNS)] = case_metrics(part, enumerate(held.values())).to_numpy()
     return table.assign(refused=[refused.get(name, "") for name in names])
+
+
+def _judged(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame) -> pd.DatetimeIndex:
+    """The sessions that every figure is taken over, those of the strategy as it is."""
+    return judged_span(scores, inputs.panel, rules).sessions
 
 
 def _cost_grid(break_even: float) -> list[float]:
