@@ -1,8 +1,12 @@
-"""Calendar: the sessions of the bars held against those of their exchange."""
+"""Calendar: the sessions of the bars held against those of their exchange, and the sessions that come next.
 
+Bars that follow no exchange have a calendar of their own: the days of the week on which they usually print.
+"""
+
+import datetime as dt
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,10 +17,26 @@ from pydantic import ValidationError
 from core.errors import SourceError
 from core.files import read_json, write_json
 from core.settings import Settings
+from market.exchange_fit import fitting_exchange, own_sessions_per_year
+from market.exchanges import NO_EXCHANGE, Exchange, exchange_code, exchange_of, table_library
 from market.panel import Panel
 from market.store.data_set_names import store_home
 
-__all__ = ["CalendarCheck", "check_calendar", "exchange_sessions"]
+__all__ = [
+    "CalendarCheck",
+    "check_calendar",
+    "exchange_sessions",
+    "finished_day",
+    "longest_gap",
+    "next_session",
+    "opening_after",
+    "sessions_per_year",
+    "with_exchange",
+]
+
+SETTLED = dt.timedelta(hours=1)  # after the close a vendor's bar of the day counts as finished
+RECENT_SESSIONS = 90
+MIN_WEEKDAY_SHARE = 0.2  # of the sessions that a weekday has on the busiest one, for it to be one of the bars' own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +46,7 @@ class CalendarCheck:
     Parameters
     ----------
     exchange : str
-        Market identifier code, e.g. ``"XNYS"``.
+        Market identifier code, e.g. ``"XNYS"``, or ``"none"``.
     n_sessions : int
         Sessions of the panel.
     missing : tuple of Timestamp
@@ -43,33 +63,138 @@ class CalendarCheck:
     @property
     def note(self) -> str:
         """One line for the report."""
+        if self.exchange == NO_EXCHANGE:
+            return f"calendar of the bars themselves: {self.n_sessions:,} sessions, none known to be missing"
         if not self.missing and not self.extra:
             return f"calendar {self.exchange}: all {self.n_sessions:,} sessions match"
         parts = [_listed(self.missing, "missing from the bars"), _listed(self.extra, "not held by the exchange")]
         return f"calendar {self.exchange}: " + "; ".join(part for part in parts if part)
 
 
-def check_calendar(panel: Panel, exchange: str = "XNYS") -> CalendarCheck:
-    """Compare the sessions of a panel with the calendar of an exchange.
+def with_exchange(panel: Panel, exchange: str | None = None, *, reason: str | None = None) -> Panel:
+    """Say whose sessions a panel has, how many of them make a year, in which currency, and which are missing.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars of a real market.
+    exchange : str, optional
+        A code, or ``"none"``; by default inferred, see :func:`market.exchange_fit.fitting_exchange`.
+    reason : str, optional
+        Why it is this one, where more is known than that it was given.
+
+    Raises
+    ------
+    ValueError
+        If no exchange is called so.
+    """
+    given = None if exchange is None else exchange_code(exchange)
+    code, why = fitting_exchange(panel.sessions, panel.tickers, exchange=given)
+    facts = replace(
+        panel.facts,
+        exchange=code,
+        exchange_reason=reason if reason is not None and code == given else why,
+        sessions_per_year=sessions_per_year(code, panel.sessions),
+        currency=None if code == NO_EXCHANGE else exchange_of(code).currency,
+    )
+    placed = replace(panel, facts=facts)
+    return placed if code == NO_EXCHANGE else placed.with_notes(check_calendar(placed).note)
+
+
+def sessions_per_year(exchange: str, sessions: pd.DatetimeIndex) -> float:
+    """Sessions a year of an exchange, over a fixed span of years; of bars that follow none, as many as they have."""
+    if exchange == NO_EXCHANGE:
+        return own_sessions_per_year(sessions)
+    return float(exchange_of(exchange).sessions_per_year)
+
+
+def check_calendar(panel: Panel, exchange: str | None = None) -> CalendarCheck:
+    """Compare the sessions of a panel with the calendar of an exchange, as far as its holidays are known.
+
+    Parameters
+    ----------
+    panel : Panel
+        The bars.
+    exchange : str, optional
+        That of the bars by default.
 
     Raises
     ------
     ValueError
         If the exchange has no calendar.
     """
-    held = exchange_sessions(exchange, start=panel.sessions[0], end=panel.sessions[-1])
-    return CalendarCheck(
-        exchange=exchange,
-        n_sessions=len(panel.sessions),
-        missing=tuple(held.difference(panel.sessions)),
-        extra=tuple(panel.sessions.difference(held)),
-    )
+    code = panel.facts.exchange if exchange is None else exchange_code(exchange)
+    missing: tuple[pd.Timestamp, ...] = ()
+    extra: tuple[pd.Timestamp, ...] = ()
+    if code != NO_EXCHANGE:
+        held = exchange_sessions(code, start=panel.sessions[0], end=panel.sessions[-1])
+        known = exchange_of(code)
+        missing, extra = (
+            tuple(day for day in days if known.first <= day.to_datetime64() <= known.last)
+            for days in (held.difference(panel.sessions), panel.sessions.difference(held))
+        )
+    return CalendarCheck(exchange=code, n_sessions=len(panel.sessions), missing=missing, extra=extra)
+
+
+def next_session(panel: Panel, *, delay: int = 1) -> pd.Timestamp | None:
+    """The session that comes ``delay`` sessions after the panel's last; None where no calendar tells it.
+
+    The built-in market trades on every weekday.
+    """
+    last = panel.sessions[-1]
+    if panel.facts.synthetic:
+        return last + delay * pd.offsets.BusinessDay()
+    if panel.facts.exchange == NO_EXCHANGE:
+        return None
+    room = pd.Timedelta(days=21 + 3 * delay)
+    after = exchange_sessions(panel.facts.exchange, start=last + pd.Timedelta(days=1), end=last + room)
+    return after[delay - 1]
+
+
+def opening_after(panel: Panel, *, delay: int = 1) -> dt.datetime:
+    """The moment before which a decision of the last close must be made to fill ``delay`` sessions later.
+
+    It is when that session of the exchange opens. Where no calendar tells it, the earliest day on which the bars'
+    next session can be: they print on no other days of the week, and not before midnight UTC.
+    """
+    session = next_session(panel, delay=delay)
+    if session is None:
+        days = _own_weekdays(panel.sessions)
+        ahead = pd.date_range(panel.sessions[-1] + pd.Timedelta(days=1), periods=7 * (delay + 1))
+        earliest = ahead[[day.weekday() in days for day in ahead]][delay - 1]
+        return dt.datetime.combine(earliest.date(), dt.time(), tzinfo=dt.UTC)
+    code = "XNYS" if panel.facts.synthetic else panel.facts.exchange  # the built-in market has no hours of its own
+    return exchange_of(code).opening(session.date())
+
+
+def finished_day(exchange: str, now: dt.datetime) -> dt.date:
+    """The last date whose bar counts as finished: an hour after the close, in the exchange's own time zone.
+
+    A day that trades around the clock ends at midnight UTC, and so does one of bars that follow no exchange.
+    """
+    around = exchange == NO_EXCHANGE or _is_around_the_clock(exchange_of(exchange))
+    if around:
+        return now.astimezone(dt.UTC).date() - dt.timedelta(days=1)
+    known = exchange_of(exchange)
+    today = now.astimezone(known.closing(now.date()).tzinfo).date()
+    for day in (today + dt.timedelta(days=1), today):
+        if now >= known.closing(day) + SETTLED:
+            return day
+    return today - dt.timedelta(days=1)
+
+
+def longest_gap(sessions: pd.DatetimeIndex) -> int:
+    """Calendar days of the longest pause between two of the last 90 sessions; 7 for a single one."""
+    recent = sessions[-RECENT_SESSIONS:]
+    return int(np.diff(recent.to_numpy()).max() / np.timedelta64(1, "D")) if len(recent) > 1 else 7
 
 
 def exchange_sessions(exchange: str, *, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
     """Sessions of an exchange from ``start`` to ``end``, both included.
 
-    They are cached beside the stored data sets, where there are any: computing a calendar takes a third of a second.
+    They come from the table of exchanges; dates that lie beyond it, or all where another version of the library is
+    installed, are computed by exchange-calendars, and cached beside the stored data sets, where there are any. Where
+    neither knows the holidays, every weekday is one.
 
     Parameters
     ----------
@@ -83,19 +208,13 @@ def exchange_sessions(exchange: str, *, start: pd.Timestamp, end: pd.Timestamp) 
     ValueError
         If the exchange has no calendar.
     """
-    # a calendar cannot be empty, so it is computed wider than requested
-    margin = pd.Timedelta(days=14)
-    path, library = _cache_path(exchange), version("exchange-calendars")
-    cached = None if path is None else _read(path, library)
-    if cached is None or start < pd.Timestamp(cached.first) or end > pd.Timestamp(cached.last):
-        first = min(start - margin, pd.Timestamp(cached.first) if cached else start)
-        last = max(end + margin, pd.Timestamp(cached.last) if cached else end)
-        cached = _computed(exchange, first, last, library)
-        if path is not None:
-            with suppress(OSError):  # a store that nobody may write to has none
-                write_json(path, cached.model_dump())
-    sessions = pd.DatetimeIndex(np.array(cached.sessions, dtype="datetime64[ns]"))
-    return sessions[(sessions >= start) & (sessions <= end)]
+    known, library = exchange_of(exchange_code(exchange)), version("exchange-calendars")
+    told = known.sessions(start.to_datetime64(), end.to_datetime64()).astype("datetime64[ns]")
+    inside = known.first <= start.to_datetime64() and end.to_datetime64() <= known.last
+    if (inside and library == table_library()) or _has_no_holidays(known):
+        return pd.DatetimeIndex(told)
+    computed = _from_library(known.code, start, end, library)
+    return pd.DatetimeIndex(told) if computed is None else computed
 
 
 class _CachedSessions(Settings):
@@ -107,23 +226,42 @@ class _CachedSessions(Settings):
     sessions: tuple[str, ...]
 
 
-def _computed(exchange: str, first: pd.Timestamp, last: pd.Timestamp, library: str) -> _CachedSessions:
+def _from_library(code: str, start: pd.Timestamp, end: pd.Timestamp, library: str) -> pd.DatetimeIndex | None:
+    """Sessions as exchange-calendars has them; None where it does not know the whole span."""
+    # a calendar cannot be empty, so it is computed wider than requested
+    margin = pd.Timedelta(days=14)
+    path = _cache_path(code)
+    cached = None if path is None else _read(path, library)
+    if cached is None or start < pd.Timestamp(cached.first) or end > pd.Timestamp(cached.last):
+        first = min(start - margin, pd.Timestamp(cached.first) if cached else start)
+        last = max(end + margin, pd.Timestamp(cached.last) if cached else end)
+        cached = _computed(code, first, last, library)
+        if path is not None and cached is not None:
+            with suppress(OSError):  # a store that nobody may write to has none
+                write_json(path, cached.model_dump())
+    if cached is None:
+        return None
+    sessions = pd.DatetimeIndex(np.array(cached.sessions, dtype="datetime64[ns]"))
+    return sessions[(sessions >= start) & (sessions <= end)]
+
+
+def _computed(code: str, first: pd.Timestamp, last: pd.Timestamp, library: str) -> _CachedSessions | None:
     import exchange_calendars
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library meets pandas 3.1's deprecations
-            calendar = exchange_calendars.get_calendar(exchange, start=first, end=last)
-    except exchange_calendars.errors.InvalidCalendarName as error:
-        raise ValueError(f"no calendar for exchange {exchange!r}: give a market identifier code like XNYS") from error
+            calendar = exchange_calendars.get_calendar(code, start=first, end=last)
+    except (ValueError, NotImplementedError, exchange_calendars.errors.CalendarError):
+        return None  # holidays of those years are not recorded, or the library meets a pandas that it does not know
     days = tuple(f"{session:%Y-%m-%d}" for session in calendar.sessions)
     return _CachedSessions(library=library, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", sessions=days)
 
 
-def _cache_path(exchange: str) -> Path | None:
+def _cache_path(code: str) -> Path | None:
     """File that caches an exchange's sessions; None without a store, or for a name that is no plain word."""
-    cacheable = exchange.replace("_", "").isalnum() and store_home().is_dir()
-    return store_home() / ".calendars" / f"{exchange}.json" if cacheable else None
+    cacheable = code.replace("_", "").isalnum() and store_home().is_dir()
+    return store_home() / ".calendars" / f"{code}.json" if cacheable else None
 
 
 def _read(path: Path, library: str) -> _CachedSessions | None:
@@ -132,6 +270,20 @@ def _read(path: Path, library: str) -> _CachedSessions | None:
     except (OSError, SourceError, ValidationError):
         return None
     return cached if cached.library == library else None
+
+
+def _has_no_holidays(exchange: Exchange) -> bool:
+    return not len(exchange.changed)
+
+
+def _is_around_the_clock(exchange: Exchange) -> bool:
+    return exchange.opens == exchange.closes == dt.time() and exchange.zone == "UTC"
+
+
+def _own_weekdays(sessions: pd.DatetimeIndex) -> frozenset[int]:
+    """Days of the week on which the bars print, Monday being 0; days that are rare among them do not count."""
+    counts = np.bincount(sessions[-4 * RECENT_SESSIONS :].day_of_week, minlength=7)
+    return frozenset(np.flatnonzero(counts >= max(1.0, MIN_WEEKDAY_SHARE * counts.max())).tolist())
 
 
 def _listed(sessions: tuple[pd.Timestamp, ...], what: str) -> str:

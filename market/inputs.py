@@ -70,11 +70,18 @@ def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None)
         panel = market.panel.between(request.start, request.end)
         oracle, sectors = market.oracle.loc[panel.sessions], market.sectors
     else:
-        panel = load_bars(request.bars, start=request.start, end=request.end, point_in_time=request.point_in_time)
+        panel = load_bars(
+            request.bars,
+            start=request.start,
+            end=request.end,
+            point_in_time=request.point_in_time,
+            exchange=request.exchange,
+        )
     if not (request.bars == "builtin" and request.universe == "all"):
         panel = choose_universe(panel, request.universe)
     if request.hedge is not None:
-        panel = with_hedge(panel, load_bars(request.hedge, start=request.start, end=request.end))
+        hedge = load_bars(request.hedge, start=request.start, end=request.end, exchange=panel.facts.exchange)
+        panel = with_hedge(panel, hedge)
     if request.sectors is not None:
         sectors = load_sectors(request.sectors, panel.tickers)
     benchmark = None if request.benchmark is None else load_benchmark(request.benchmark, panel.sessions)

@@ -50,8 +50,18 @@ class PanelFacts:
         How ``universe`` was chosen.
     exchange : str
         Whose sessions these are: a code of exchange-calendars, ``"24/7"``, or ``"none"``: the bars' own.
+    exchange_reason : str
+        Why these are its sessions: as given, by the tickers, or how well its calendar fits.
     sessions_per_year : float
         By which every figure a year is annualised.
+    adjusted : bool
+        Prices were multiplied by a factor here, so that they are not those at which shares are counted.
+    currency : str or None
+        Of the prices, where the exchange tells.
+    tick : float or None
+        The step in which most names' latest prices are written, before any adjustment.
+    lot : float or None
+        The step of most names' latest volumes, in shares; None where they are fractions.
     notes : tuple of str
         Findings of the loader and the calendar check, for the report's data page.
     """
@@ -63,7 +73,12 @@ class PanelFacts:
     synthetic: bool = False
     universe: str = "all names with a print"
     exchange: str = "none"
+    exchange_reason: str = ""
     sessions_per_year: float = SESSIONS_PER_YEAR
+    adjusted: bool = False
+    currency: str | None = None
+    tick: float | None = None
+    lot: float | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -1,7 +1,7 @@
 """Request: which bars to load and what stands beside them; enough to load the same bars again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 __all__ = ["BarsRequest"]
@@ -29,6 +29,8 @@ class BarsRequest:
         File of factor returns.
     hedge : str or None
         File with the bars of instruments beside the universe, for a book that is hedged with one.
+    exchange : str or None
+        Whose sessions the bars hold: a code of exchange-calendars, ``"24/7"`` or ``"none"``; inferred where None.
 
     Examples
     --------
@@ -46,9 +48,14 @@ class BarsRequest:
     sectors: str | None = None
     factors: str | None = None
     hedge: str | None = None
+    exchange: str | None = None
 
     @classmethod
     def for_bars(cls, recorded: Mapping[str, Any], **changes: str) -> Self:
         """Request the bars alone that a version's lock describes, with some fields changed."""
         beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
         return cls(**{**recorded, **beside, **changes})
+
+    def on_exchange(self, exchange: str) -> Self:
+        """The request with the exchange that its bars turned out to have, so that later bars of it have the same."""
+        return replace(self, exchange=exchange) if self.exchange is None and self.bars != "builtin" else self

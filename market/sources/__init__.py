@@ -10,7 +10,8 @@ from core.errors import SourceError
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.bar_files import bars_from_path
 from market.bars.long_form import LongBars
-from market.calendar import check_calendar
+from market.calendar import with_exchange
+from market.exchanges import exchange_code
 from market.panel import Panel
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
 from market.store import DataFolder, Version, find_version, origin_of, stored_bars
@@ -21,7 +22,12 @@ YFINANCE = "yfinance:"
 
 
 def load_bars(
-    source: str | Path, *, start: str | None = None, end: str | None = None, point_in_time: bool = False
+    source: str | Path,
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    point_in_time: bool = False,
+    exchange: str | None = None,
 ) -> Panel:
     """Load daily bars, adjusted, aligned and checked.
 
@@ -37,13 +43,17 @@ def load_bars(
     point_in_time : bool
         The caller's word that the source holds the names as they were, dead ones included;
         :func:`market.universe.survivorship` tests it. The built-in market knows this about itself.
+    exchange : str, optional
+        Whose sessions the bars hold: a code of exchange-calendars, ``"24/7"``, or ``"none"`` for bars that follow no
+        calendar; that of a stored data set, else inferred by :func:`market.exchange_fit.fitting_exchange`. The built-in
+        market has its own.
 
     Returns
     -------
     Panel
         Every name with a print is in the universe. Where adj_close exists, prices are multiplied by adj_close / close,
-        and dollar volume = close × volume is taken before; ``facts`` says so, and carries what the loader and the
-        check against the XNYS calendar found.
+        and dollar volume = close × volume is taken before; ``facts`` says so, names the exchange and the sessions a
+        year, and carries what the loader and the check against the exchange's calendar found.
 
     Raises
     ------
@@ -52,28 +62,27 @@ def load_bars(
     BarsError
         If a column is missing or a row cannot be used; the message names the row.
     ValueError
-        If start or end is not an ISO date, or ``source`` names both a stored data set and a file.
+        If start or end is not an ISO date, ``source`` names both a stored data set and a file, or no exchange is called
+        so.
     """
     first, last = checked_span(start, end)
+    named = None if exchange is None else exchange_code(exchange)
     if str(source) == "builtin":
         from market.synthetic import synthetic_market
 
         return synthetic_market().panel.between(first, last)
-    panel = _real_panel(source, first, last, point_in_time)
-    return panel.with_notes(check_calendar(panel).note)
-
-
-def _real_panel(source: str | Path, first: str | None, last: str | None, point_in_time: bool) -> Panel:
     text = str(source)
     if text.startswith(YFINANCE):
         tickers = parse_tickers(text.removeprefix(YFINANCE))
-        return panel_from_yahoo(tickers, start=first, end=last, point_in_time=point_in_time)
+        return with_exchange(panel_from_yahoo(tickers, start=first, end=last, point_in_time=point_in_time), named)
     stored = find_version(text)
     if stored is not None:
-        return _stored_panel(stored, first, last, point_in_time)
+        kept = stored[1].exchange if named is None else named
+        reason = "as the data set has it" if named is None else None
+        return with_exchange(_stored_panel(stored, first, last, point_in_time), kept, reason=reason)
     path = Path(source)
     parts = cut_rows([bars_from_path(path)], first, last, path.name)
-    return panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time))
+    return with_exchange(panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time)), named)
 
 
 def _stored_panel(

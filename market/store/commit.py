@@ -16,6 +16,8 @@ from core.parallel import cores, mapped
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.bar_files import bars_from_path
 from market.bars.long_form import LongBars, join_bars
+from market.exchange_fit import fitting_exchange
+from market.exchanges import exchange_code
 from market.panel import Panel
 from market.store.data_versions import Change, Provenance, Version, fingerprint_of
 from market.store.folder import DataFolder, data_folder
@@ -31,6 +33,7 @@ __all__ = [
     "read_rows",
     "stored_bars",
     "update_bars",
+    "with_named_exchange",
 ]
 
 BARS = ("open", "high", "low", "close", "volume", "adj_close")
@@ -52,6 +55,7 @@ def import_bars(
     name: str,
     licence: str = "not stated",
     point_in_time: bool = False,
+    exchange: str | None = None,
     home: Path | None = None,
 ) -> Commit:
     """Store the bars of a file or folder as data set ``name``; if there is one, as its next version in full.
@@ -66,6 +70,8 @@ def import_bars(
         Terms under which the bars may be used.
     point_in_time : bool
         The caller's word that the bars hold dead names too.
+    exchange : str, optional
+        Whose sessions the bars hold: a code of exchange-calendars, ``"24/7"`` or ``"none"``; inferred by default.
     home : Path, optional
         Folder of all data sets; ``store_home()`` by default.
 
@@ -74,14 +80,15 @@ def import_bars(
     SourceError, BarsError
         If :func:`market.load_bars` would refuse the file.
     ValueError
-        If the name is not valid for a data set.
+        If the name is not valid for a data set, or no exchange is called so.
     """
     folder = data_folder(name, home=home)
+    named = None if exchange is None else exchange_code(exchange)
     rows, provenance = _from_file(Path(path), licence=licence, point_in_time=point_in_time)
-    return commit_rows(folder, rows, provenance)
+    return commit_rows(folder, rows, provenance.model_copy(update={"exchange": named}))
 
 
-def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Commit:
+def update_bars(path: str | Path, *, name: str, exchange: str | None = None, home: Path | None = None) -> Commit:
     """Add the bars of a file or folder to data set ``name``: new sessions, new tickers, restated numbers.
 
     Parameters
@@ -90,6 +97,8 @@ def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Com
         A file or folder that :func:`market.load_bars` takes.
     name : str
         Name of the data set.
+    exchange : str, optional
+        Whose sessions the bars hold, in place of what the data set was told before.
     home : Path, optional
         Folder of all data sets; ``store_home()`` by default.
 
@@ -99,9 +108,22 @@ def update_bars(path: str | Path, *, name: str, home: Path | None = None) -> Com
         If there is no such data set, or the file restates a ticker and lacks the beginning of its history.
     """
     folder = data_folder(name, home=home)
-    before = folder.find().provenance
+    before = with_named_exchange(folder.find().provenance, exchange)
     rows, provenance = _from_file(Path(path), licence=before.licence, point_in_time=before.point_in_time)
     return commit_rows(folder, rows, _replace_source(before, provenance), extend=True)
+
+
+def with_named_exchange(provenance: Provenance, exchange: str | None) -> Provenance:
+    """Provenance with the exchange that a user names now; without one, as it is.
+
+    Raises
+    ------
+    ValueError
+        If no exchange is called so.
+    """
+    if exchange is None:
+        return provenance
+    return provenance.model_copy(update={"exchange": exchange_code(exchange)})
 
 
 def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, extend: bool = False) -> Commit:
@@ -309,6 +331,7 @@ def _commit(
     fingerprint = fingerprint_of(parts, provenance)
     if fingerprint == parent:
         return Commit(version=folder.find(), is_new=False, added=0)
+    exchange, reason = fitting_exchange(panel.sessions, panel.tickers, exchange=provenance.exchange)
     version = Version(
         name=folder.path.name,
         fingerprint=fingerprint,
@@ -318,6 +341,8 @@ def _commit(
         provenance=provenance,
         panel=panel.fingerprint(),
         tickers=len(rows.tickers),
+        exchange=exchange,
+        exchange_reason=reason,
         parts=parts,
         changes=changes,
     )

@@ -34,6 +34,8 @@ class Provenance(Settings):
         The source holds names as they were, dead ones included.
     split_adjusted : bool
         Prices and volume are known to be on one split basis.
+    exchange : str or None
+        Whose sessions the rows hold, where the user said so.
     vendor : str
         ``"yfinance"`` where an update can be fetched again, ``"file"`` otherwise.
     """
@@ -44,6 +46,7 @@ class Provenance(Settings):
     licence: str = "not stated"
     point_in_time: bool = False
     split_adjusted: bool = False
+    exchange: str | None = None
     vendor: Literal["file", "yfinance"] = "file"
 
 
@@ -79,6 +82,10 @@ class Version(Settings):
         Fingerprint of the panel that these rows load as.
     tickers : int
         Distinct tickers.
+    exchange : str or None
+        Whose sessions the rows hold, as the user said or as all of them tell; None in versions made before it was kept.
+    exchange_reason : str
+        Why it is this one.
     changes : tuple of Change
         Against the parent: restated, added and withdrawn rows by ticker.
     """
@@ -92,6 +99,8 @@ class Version(Settings):
     provenance: Provenance
     panel: str
     tickers: int
+    exchange: str | None = None
+    exchange_reason: str = ""
     parts: tuple[Part, ...]
     changes: tuple[Change, ...] = ()
 
@@ -133,7 +142,9 @@ class Version(Settings):
 
 
 def fingerprint_of(parts: tuple[Part, ...], provenance: Provenance) -> str:
-    """Sha256 of the content of parts and the basis of their prices, in hexadecimal."""
+    """Sha256 of the content of parts, the basis of their prices and the exchange that was named, in hexadecimal."""
     files = {str(part.year): {name: file.content for name, file in part.files.items()} for part in parts}
-    basis = {"adjustment": provenance.adjustment, "split_adjusted": provenance.split_adjusted}
+    basis: dict[str, object] = {"adjustment": provenance.adjustment, "split_adjusted": provenance.split_adjusted}
+    if provenance.exchange is not None:
+        basis["exchange"] = provenance.exchange
     return hashlib.sha256(json.dumps({"files": files, "basis": basis}, sort_keys=True).encode()).hexdigest()
