@@ -1,19 +1,18 @@
 """Verdict: the rule that weighs the evidence of a run, made once as a value, and the headline numbers beside it.
 
-``weigh`` is the rule, stated in docs/verdict.md; the rest gathers its grounds and writes the sentences of page one.
+``weigh`` is the rule, stated in docs/verdict.md; the rest gathers its grounds. Its words are in ``verdict_words``.
 """
 
 import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from backtests.breadth import Breadth
+from backtests.confidence import CONFIDENCE, Confidence, confidence_among
 from backtests.evaluation import MODEL, Evaluation
-from backtests.statistics.deflation import Overfitting, deflated_sharpe_ratio, minimum_track_record_length
-from backtests.statistics.inference import probabilistic_sharpe_ratio
+from backtests.statistics.deflation import Overfitting
 from backtests.statistics.metrics import sharpe_ratio
+from backtests.verdict_words import verdict_sentence
 from core.conventions import FEW_TRIALS
 from market.panel import Panel
 from market.returns import Execution
@@ -21,6 +20,7 @@ from market.universe import survivorship
 from signals.score_metrics import ICSummary
 
 __all__ = [
+    "COLLAPSED",
     "Confidence",
     "Grounds",
     "TrialStanding",
@@ -33,42 +33,9 @@ __all__ = [
     "weigh",
 ]
 
-CONFIDENCE = 0.95  # probability at which a Sharpe ratio counts as above its benchmark
 MAX_OVERFITTING = 0.5  # at this probability of backtest overfitting or more, the choice among trials is worthless
-CAPPING_STAMPS = ("DRIFTED", "SECOND OPENING")  # a result that carries one is WEAK at best
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confidence:
-    """Probabilistic and deflated Sharpe ratio of net returns, and the track record they need.
-
-    Parameters
-    ----------
-    n_trials : int
-        Distinct trials on the same bars and an overlapping test span, this one included.
-    probabilistic : float
-        Probability that the true Sharpe ratio is above 0 (PSR).
-    deflated : float
-        Probability that it is above the expected maximum of as many trials without skill (DSR); NaN for fewer than
-        five.
-    sessions : int
-        Sessions with a return.
-    sessions_needed : float
-        Minimum track record length at 95 %.
-    """
-
-    n_trials: int
-    probabilistic: float
-    deflated: float
-    sessions: int
-    sessions_needed: float
-
-    @property
-    def passes_multiple_testing(self) -> bool:
-        """Whether it passes the multiple-testing test: deflated Sharpe ratio, Bonferroni below five trials."""
-        if self.n_trials < FEW_TRIALS:
-            return self.probabilistic >= 1.0 - (1.0 - CONFIDENCE) / self.n_trials
-        return self.deflated >= CONFIDENCE
+COLLAPSED = "CROSS-SECTION COLLAPSED"
+CAPPING_STAMPS = ("DRIFTED", "SECOND OPENING", "QUICK")  # a result that carries one is WEAK at best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +58,8 @@ class Grounds:
         Probability of backtest overfitting (PBO); NaN with too few trials on the same sessions.
     capped : bool
         The result is DRIFTED or comes from a second opening of a hold-out.
+    collapsed : bool
+        In a month of judged sessions or more, less than half of the names that should have a score had one.
     """
 
     confidence: Confidence
@@ -100,6 +69,7 @@ class Grounds:
     survivor_biased: bool = False
     overfitting: float = math.nan
     capped: bool = False
+    collapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,23 +135,10 @@ class Verdict:
         return "; ".join(parts) + "."
 
 
-def confidence_among(net_returns: pd.Series, sharpes: tuple[float, ...]) -> Confidence:
-    """PSR and DSR of net returns, given the annual Sharpe ratios of all comparable trials, their own included."""
-    trials = np.array(sharpes)
-    few = len(trials) < FEW_TRIALS
-    return Confidence(
-        n_trials=len(trials),
-        probabilistic=probabilistic_sharpe_ratio(net_returns),
-        deflated=math.nan if few else deflated_sharpe_ratio(net_returns, trials),
-        sessions=len(net_returns.dropna()),
-        sessions_needed=minimum_track_record_length(net_returns, confidence=CONFIDENCE),
-    )
-
-
 def weigh(grounds: Grounds) -> str:
     """Decide between ``"EVIDENCE"``, ``"WEAK"`` and ``"NOT EVIDENCE"``."""
     significant = grounds.confidence.probabilistic >= CONFIDENCE and grounds.ic_above_zero
-    if grounds.synthetic or not grounds.executable or not significant:
+    if grounds.synthetic or not grounds.executable or grounds.collapsed or not significant:
         return "NOT EVIDENCE"
     doubtful = grounds.survivor_biased or grounds.capped or grounds.overfitting >= MAX_OVERFITTING
     return "WEAK" if doubtful or not grounds.confidence.passes_multiple_testing else "EVIDENCE"
@@ -194,6 +151,7 @@ def gather_grounds(
     ic: ICSummary,
     confidence: Confidence,
     standing: TrialStanding | None = None,
+    breadth: Breadth | None = None,
 ) -> Grounds:
     """Gather what the verdict on one book weighs.
 
@@ -209,6 +167,8 @@ def gather_grounds(
         Of its net returns among their trials.
     standing : TrialStanding, optional
         Adds the probability of overfitting and the stamps that cap a verdict.
+    breadth : Breadth, optional
+        Adds whether the cross-section collapsed.
     """
     overfitting = standing.overfitting if standing else None
     labels = {label for label, _ in standing.stamps} if standing else set()
@@ -220,6 +180,7 @@ def gather_grounds(
         survivor_biased=survivorship(panel).is_biased,
         overfitting=math.nan if overfitting is None else overfitting.probability,
         capped=bool(labels & set(CAPPING_STAMPS)),
+        collapsed=breadth is not None and breadth.collapsed,
     )
 
 
@@ -239,10 +200,11 @@ def judge(evaluation: Evaluation, standing: TrialStanding) -> Verdict:
         ic=evaluation.signal.summary(MODEL),
         confidence=confidence_among(evaluation.result.net_returns, standing.sharpes),
         standing=standing,
+        breadth=evaluation.breadth,
     )
     word = weigh(grounds)
-    sentence = f"{word}: {_sentence(evaluation, grounds)}"
-    return Verdict(word=word, sentence=sentence, grounds=grounds, standing=standing)
+    sentence = verdict_sentence(evaluation, grounds.confidence)
+    return Verdict(word=word, sentence=f"{word}: {sentence}", grounds=grounds, standing=standing)
 
 
 def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
@@ -278,7 +240,7 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "rank_ic_standard_error": signal.standard_error,
         "parity": result.parity,
         "engine": result.engine,
-        "stamps": [label for label, _ in standing.stamps],
+        "stamps": [*(label for label, _ in standing.stamps), *([COLLAPSED] if verdict.grounds.collapsed else [])],
         "holdout_openings": list(standing.openings),
     } | ({} if rules.horizon == 1 else {"horizon": rules.horizon})
     return {key: finite_or_none(value) for key, value in numbers.items()}
@@ -291,18 +253,6 @@ def finite_or_none(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite_or_none(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _sentence(evaluation: Evaluation, grounds: Grounds) -> str:
-    net = evaluation.performance(evaluation.rules.name)
-    parts = [
-        f"over {net.sessions} test sessions the net Sharpe ratio is "
-        f"{net.sharpe:.2f} ± {net.sharpe_standard_error:.2f}, {_against_chance(grounds.confidence)};",
-        _against_baseline(evaluation),
-    ]
-    if grounds.synthetic:
-        parts.append("The market is synthetic: this shows that the machinery works, never that a strategy does.")
-    return " ".join(parts)
 
 
 def _deflation(confidence: Confidence, standing: TrialStanding) -> str:
@@ -318,37 +268,3 @@ def _deflation(confidence: Confidence, standing: TrialStanding) -> str:
             f"{confidence.probabilistic:.3f}"
         )
     return f"{comparable}: deflated Sharpe ratio {confidence.deflated:.3f}"
-
-
-def _against_chance(confidence: Confidence) -> str:
-    if math.isnan(confidence.probabilistic):
-        return "too few sessions to tell"
-    if confidence.probabilistic < CONFIDENCE:
-        return "not significantly above zero"
-    trials = confidence.n_trials
-    if not confidence.passes_multiple_testing:
-        return f"above zero but not above what {trials} trials show by chance"
-    return f"beyond what {'1 trial shows' if trials == 1 else f'{trials} trials show'} by chance"
-
-
-def _against_baseline(evaluation: Evaluation) -> str:
-    """Compare the rank IC with the first baseline: ridge for a model, else the first of those from prices."""
-    signal, baseline = evaluation.signal.summary(MODEL), next(name for name in evaluation.signal.ic if name != MODEL)
-    gap = evaluation.signal.difference(baseline)
-    clear = signal.interval.low > 0 or signal.interval.high < 0
-    noise = "" if clear else ", indistinguishable from noise,"
-    opponent = "ridge on the same features" if baseline == "ridge" else baseline
-    return (
-        f"the rank IC{_over(evaluation.rules.horizon)} is {signal.mean:+.4f} ± {signal.standard_error:.4f}{noise} "
-        f"and {_compared(gap)} {opponent} ({gap.mean:+.4f} ± {gap.standard_error:.4f})."
-    )
-
-
-def _over(horizon: int) -> str:
-    return "" if horizon == 1 else f" over {horizon} sessions"
-
-
-def _compared(gap: ICSummary) -> str:
-    if gap.minimum == gap.maximum == 0.0:
-        return "is that of"
-    return "beats" if gap.interval.low > 0 else "does not beat"

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from backtests.breadth import Breadth
 from backtests.report.content import SEVERITIES, Severity, Stamp
 from backtests.report.page import Page
-from backtests.verdict import Verdict
+from backtests.verdict import COLLAPSED, Verdict
+from backtests.verdict_words import breadth_words
 from backtests.walk_study import WalkStudy
 from market.universe import Survivorship
 
@@ -37,6 +39,7 @@ def front_stamps(page: Page) -> tuple[Stamp, ...]:
         *([] if page.walk is None else [_walk_stamp(page.walk)]),
         survivorship_stamp(page.survivorship),
         *_verdict_stamps(page.verdict),
+        *_breadth_stamps(page.evaluation.breadth),
         *([TODAYS_SECTORS] if page.rules.portfolio.neutral == "sector" and not is_synthetic else []),
     ]
     return tuple(sorted(stamps, key=lambda stamp: SEVERITIES.index(stamp.severity)))
@@ -59,6 +62,13 @@ def _verdict_stamps(verdict: Verdict) -> tuple[Stamp, ...]:
     named = [Stamp(label=label, severity="alarm", sentence=sentence) for label, sentence in standing.stamps]
     opened = [Stamp(label="HOLD-OUT OPENED", severity="caution", sentence=f"{each}.") for each in standing.openings]
     return (own, *named, *opened)
+
+
+def _breadth_stamps(breadth: Breadth | None) -> list[Stamp]:
+    """That too few names were scored for too long, if so."""
+    if breadth is None or not breadth.collapsed:
+        return []
+    return [Stamp(label=COLLAPSED, severity="alarm", sentence=breadth_words(breadth))]
 
 
 def _walk_stamp(study: WalkStudy) -> Stamp:

@@ -1,0 +1,61 @@
+"""Confidence: the probability that a true Sharpe ratio is above zero, and above what its trials show by chance."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from backtests.statistics.deflation import deflated_sharpe_ratio, minimum_track_record_length
+from backtests.statistics.inference import probabilistic_sharpe_ratio
+from core.conventions import FEW_TRIALS
+
+__all__ = ["CONFIDENCE", "Confidence", "confidence_among"]
+
+CONFIDENCE = 0.95  # probability at which a Sharpe ratio counts as above its benchmark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confidence:
+    """Probabilistic and deflated Sharpe ratio of net returns, and the track record they need.
+
+    Parameters
+    ----------
+    n_trials : int
+        Distinct trials on the same bars and an overlapping test span, this one included.
+    probabilistic : float
+        Probability that the true Sharpe ratio is above 0 (PSR).
+    deflated : float
+        Probability that it is above the expected maximum of as many trials without skill (DSR); NaN for fewer than
+        five.
+    sessions : int
+        Sessions with a return.
+    sessions_needed : float
+        Minimum track record length at 95 %.
+    """
+
+    n_trials: int
+    probabilistic: float
+    deflated: float
+    sessions: int
+    sessions_needed: float
+
+    @property
+    def passes_multiple_testing(self) -> bool:
+        """Whether it passes the multiple-testing test: deflated Sharpe ratio, Bonferroni below five trials."""
+        if self.n_trials < FEW_TRIALS:
+            return self.probabilistic >= 1.0 - (1.0 - CONFIDENCE) / self.n_trials
+        return self.deflated >= CONFIDENCE
+
+
+def confidence_among(net_returns: pd.Series, sharpes: tuple[float, ...]) -> Confidence:
+    """PSR and DSR of net returns, given the annual Sharpe ratios of all comparable trials, their own included."""
+    trials = np.array(sharpes)
+    few = len(trials) < FEW_TRIALS
+    return Confidence(
+        n_trials=len(trials),
+        probabilistic=probabilistic_sharpe_ratio(net_returns),
+        deflated=math.nan if few else deflated_sharpe_ratio(net_returns, trials),
+        sessions=len(net_returns.dropna()),
+        sessions_needed=minimum_track_record_length(net_returns, confidence=CONFIDENCE),
+    )
