@@ -91,7 +91,7 @@ class RunFolder:
     @property
     def request(self) -> BarsRequest:
         """Where the bars came from."""
-        return BarsRequest(**self.record["request"])
+        return BarsRequest.recorded(self.record["request"])
 
     @property
     def spec(self) -> StrategySpec:
