@@ -76,6 +76,7 @@ def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None)
             end=request.end,
             point_in_time=request.point_in_time,
             exchange=request.exchange,
+            keep_thin_sessions=request.keep_thin_sessions,
         )
     if not (request.bars == "builtin" and request.universe == "all"):
         panel = choose_universe(panel, request.universe)

@@ -6,6 +6,8 @@ from typing import Any, Self
 
 __all__ = ["BarsRequest"]
 
+FORMER = {"keep_thin_sessions": True}  # what was done before the field came
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarsRequest:
@@ -31,6 +33,8 @@ class BarsRequest:
         File with the bars of instruments beside the universe, for a book that is hedged with one.
     exchange : str or None
         Whose sessions the bars hold: a code of exchange-calendars, ``"24/7"`` or ``"none"``; inferred where None.
+    keep_thin_sessions : bool
+        Keep sessions in which fewer than half of the names that usually trade did.
 
     Examples
     --------
@@ -49,12 +53,18 @@ class BarsRequest:
     factors: str | None = None
     hedge: str | None = None
     exchange: str | None = None
+    keep_thin_sessions: bool = False
+
+    @classmethod
+    def recorded(cls, recorded: Mapping[str, Any]) -> Self:
+        """The request that a run or a lock wrote down; one older than a field meant what was done before."""
+        return cls(**{**FORMER, **recorded})
 
     @classmethod
     def for_bars(cls, recorded: Mapping[str, Any], **changes: str) -> Self:
         """Request the bars alone that a version's lock describes, with some fields changed."""
         beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
-        return cls(**{**recorded, **beside, **changes})
+        return cls.recorded({**recorded, **beside, **changes})
 
     def on_exchange(self, exchange: str) -> Self:
         """The request with the exchange that its bars turned out to have, so that later bars of it have the same."""

@@ -12,7 +12,9 @@ import pyarrow as pa
 from core.errors import RunError
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.long_form import LongBars, long_bars
-from market.calendar import check_calendar
+from market.bars.repeated_sessions import without_repeated_sessions
+from market.bars.thin_sessions import without_thin_sessions
+from market.calendar import with_exchange
 from market.holdout import HoldoutSettings
 from market.inputs import Inputs
 from market.inputs import load_inputs as load_requested
@@ -51,6 +53,7 @@ def load_bars(
     start: str | dt.date | None = None,
     end: str | dt.date | None = None,
     point_in_time: bool = False,
+    exchange: str | None = None,
 ) -> Panel:
     """Load daily bars, adjusted, aligned and checked, with the names that may be held.
 
@@ -66,6 +69,9 @@ def load_bars(
         First and last session; text as an ISO date.
     point_in_time : bool
         Your word that the bars hold the names as they were, dead ones included.
+    exchange : str, optional
+        Whose sessions they hold: a code of exchange-calendars such as ``"XTKS"``, ``"24/7"``, or ``"none"`` for bars
+        that follow no calendar; inferred from tickers and sessions by default. ``facts`` says which, and why.
 
     Returns
     -------
@@ -78,7 +84,7 @@ def load_bars(
     DataError
         If nothing usable is there, a column is missing or a row cannot be used.
     ValueError
-        If a date or the universe is malformed.
+        If a date or the universe is malformed, or no exchange is called so.
     TypeError
         If the source is neither a name nor frames.
 
@@ -91,11 +97,12 @@ def load_bars(
     """
     first, last = checked_span(start, end)
     if isinstance(source, str | Path):
-        words = {"start": first, "end": last, "point_in_time": point_in_time}
+        words = {"start": first, "end": last, "point_in_time": point_in_time, "exchange": exchange}
         return load_inputs(bars_request(str(source), universe, **words)).panel
     rows = cut_rows([bars_from_frame(source)], first, last, FRAME)
     panel = panel_from_rows(*rows, origin=Origin(name=FRAME, point_in_time=point_in_time))
-    return choose_universe(panel.with_notes(check_calendar(panel).note), universe)
+    panel = without_thin_sessions(without_repeated_sessions(panel))
+    return choose_universe(with_exchange(panel, exchange), universe)
 
 
 def load_inputs(request: BarsRequest) -> Inputs:

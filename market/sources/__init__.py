@@ -10,6 +10,8 @@ from core.errors import SourceError
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.bar_files import bars_from_path
 from market.bars.long_form import LongBars
+from market.bars.repeated_sessions import without_repeated_sessions
+from market.bars.thin_sessions import without_thin_sessions
 from market.calendar import with_exchange
 from market.exchanges import exchange_code
 from market.panel import Panel
@@ -28,6 +30,7 @@ def load_bars(
     end: str | None = None,
     point_in_time: bool = False,
     exchange: str | None = None,
+    keep_thin_sessions: bool = False,
 ) -> Panel:
     """Load daily bars, adjusted, aligned and checked.
 
@@ -47,6 +50,9 @@ def load_bars(
         Whose sessions the bars hold: a code of exchange-calendars, ``"24/7"``, or ``"none"`` for bars that follow no
         calendar; that of a stored data set, else inferred by :func:`market.exchange_fit.fitting_exchange`. The built-in
         market has its own.
+    keep_thin_sessions : bool
+        Keep sessions in which fewer than half of the names that usually trade did; they are left out otherwise, and
+        the notes name them (:func:`market.bars.thin_sessions.thin_sessions`).
 
     Returns
     -------
@@ -71,18 +77,21 @@ def load_bars(
         from market.synthetic import synthetic_market
 
         return synthetic_market().panel.between(first, last)
-    text = str(source)
+    text, reason = str(source), None
+    stored = None if text.startswith(YFINANCE) else find_version(text)
     if text.startswith(YFINANCE):
         tickers = parse_tickers(text.removeprefix(YFINANCE))
-        return with_exchange(panel_from_yahoo(tickers, start=first, end=last, point_in_time=point_in_time), named)
-    stored = find_version(text)
-    if stored is not None:
-        kept = stored[1].exchange if named is None else named
-        reason = "as the data set has it" if named is None else None
-        return with_exchange(_stored_panel(stored, first, last, point_in_time), kept, reason=reason)
-    path = Path(source)
-    parts = cut_rows([bars_from_path(path)], first, last, path.name)
-    return with_exchange(panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time)), named)
+        panel = panel_from_yahoo(tickers, start=first, end=last, point_in_time=point_in_time)
+    elif stored is not None:
+        panel = _stored_panel(stored, first, last, point_in_time)
+        named, reason = (stored[1].exchange, "as the data set has it") if named is None else (named, None)
+    else:
+        path = Path(source)
+        parts = cut_rows([bars_from_path(path)], first, last, path.name)
+        panel = panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time))
+    if not keep_thin_sessions:
+        panel = without_thin_sessions(without_repeated_sessions(panel))
+    return with_exchange(panel, named, reason=reason)
 
 
 def _stored_panel(

@@ -256,7 +256,7 @@ def _run_frozen(
     with progress_bars(quiet=quiet) as progress:
         if request is None:
             inputs = Inputs(panel=version_bars(frozen.folder, frozen.folder.body))
-            request = BarsRequest(**frozen.folder.body["request"])
+            request = BarsRequest.recorded(frozen.folder.body["request"])
         else:
             inputs = load_inputs(request, holdout=frozen.spec.holdout)
         context = RunContext(store=store, request=request, command=command_line(), progress=progress)

@@ -141,7 +141,7 @@ def prove_version(
     body, spec = intact_body(folder), frozen_spec(folder)
     panel = version_bars(folder, body) if request is None else load_inputs(request, holdout=spec.holdout).panel
     embedded = request is None and body["bars"] == "embedded"
-    universe = given_universe if embedded else _universe_of(request or BarsRequest(**body["request"]))
+    universe = given_universe if embedded else _universe_of(request or BarsRequest.recorded(body["request"]))
     identity = {"spec": body["spec"]["run"], "panel": panel.fingerprint(), "code": code_fingerprint(spec)}
     checkpoint = load_checkpoint(folder.path / "model")
     with threads(int(body["machine"]["threads"])):
