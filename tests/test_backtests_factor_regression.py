@@ -83,7 +83,7 @@ def test_wrong_files_say_what_is_wrong(tmp_path):
     factors.drop(columns="date").to_csv(file, index=False)
     with pytest.raises(BarsError, match="needs a date"):
         load_factors(file, SESSIONS)
-    pd.concat([factors, factors[:1]]).to_csv(file, index=False)
+    pd.concat([factors, factors[:1].assign(smb=0.01)]).to_csv(file, index=False)
     with pytest.raises(BarsError, match="more than one row for 2015-01-02"):
         load_factors(file, SESSIONS)
 

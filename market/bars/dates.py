@@ -228,7 +228,9 @@ def _date_defects(rows: np.ndarray, days: np.ndarray, bad: dict[int, str], origi
     for kind, places in kinds.items():
         where = np.flatnonzero(np.isin(rows, places))
         row = f"row {int(where[0]) + 1}"
-        told = f"{origin} holds {bad.get(int(rows[where[0]]))}; write dates like 2015-01-31, not day or month first: {row}"
+        told = (
+            f"{origin} holds {bad.get(int(rows[where[0]]))}; write dates like 2015-01-31, not day or month first: {row}"
+        )
         found.append(
             Defect(
                 kind=kind or "no date",

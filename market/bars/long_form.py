@@ -16,11 +16,11 @@ from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import BAR_COLUMNS, require_columns
 from market.bars.csv import decimal_of
 from market.bars.dates import read_dates
-from market.bars.defects import Defect, merged_defects, refuse
+from market.bars.defects import Defect, merged_defects
 from market.bars.ticker_spelling import clean_ticker, few_words, respelled
 from market.bars.wide_form import is_wide, wide_to_long
 
-__all__ = ["EncodedTickers", "LongBars", "encoded_tickers", "join_bars", "long_bars", "ticker_codes"]
+__all__ = ["EncodedTickers", "LongBars", "encoded_tickers", "join_bars", "long_bars", "missing_tickers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +114,7 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None, zone: 
         notes=(*read.notes, *encoded.notes),
         respelled=encoded.respelled,
     )
-    lost = (*read.defects, *_unnamed(unnamed & dated, read.dates, origin))
+    lost = (*read.defects, *missing_tickers(unnamed & dated, read.dates, origin=origin))
     return _with_numbers(bars, table, names, origin, lost)
 
 
@@ -147,7 +147,8 @@ def _tickers(
     return texts, pc.fill_null(blank, True).to_numpy()
 
 
-def _unnamed(rows: np.ndarray, dates: np.ndarray, origin: str) -> tuple[Defect, ...]:
+def missing_tickers(rows: np.ndarray, dates: np.ndarray, *, origin: str) -> tuple[Defect, ...]:
+    """The defect of rows (bool) without a ticker, none without any; it names the first one's date."""
     if not rows.any():
         return ()
     day = np.datetime_as_string(dates[np.flatnonzero(rows)[0]], unit="D")
@@ -202,18 +203,3 @@ def encoded_tickers(column: pa.ChunkedArray) -> EncodedTickers:
     places = np.array([position[clean_ticker(ticker)] for ticker in written], dtype=np.int32)
     codes = places[encoded.indices.to_numpy()] if len(written) else np.zeros(0, dtype=np.int32)
     return EncodedTickers(codes=codes, tickers=tuple(position), respelled=respelled(written))
-
-
-def ticker_codes(column: pa.ChunkedArray, dates: np.ndarray, *, origin: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Encode a column of tickers: each row's position among the distinct ones, and those.
-
-    Raises
-    ------
-    BarsError
-        If a ticker is missing; the message names its date.
-    """
-    texts = column.cast(pa.string())
-    missing = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True).to_numpy()
-    refuse(_unnamed(missing, dates, origin), origin=origin)
-    encoded = encoded_tickers(texts)
-    return encoded.codes, encoded.tickers
