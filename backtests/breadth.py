@@ -1,6 +1,7 @@
 """Breadth: how many names stood behind the decisions of a span, and when the cross-section collapsed."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,13 @@ class Breadth:
     thin_from: pd.Timestamp | None = None
     largest_name: str = ""
     largest_session: pd.Timestamp | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``metrics.json``."""
+        return {
+            name: f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else value
+            for name, value in asdict(self).items()
+        }
 
 
 def measure_breadth(

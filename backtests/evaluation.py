@@ -45,7 +45,7 @@ from signals.score_metrics import (
     summarize_ic,
 )
 
-__all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores"]
+__all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores", "given_breadth"]
 
 MODEL = "model"
 DECAY_HORIZONS = (1, 2, 5, 20)  # sessions, and the label's horizon
@@ -215,6 +215,14 @@ def evaluate_scores(
         span=span.with_returns(whole[rules.name].net_returns),
         refused=refused,
     )
+
+
+def given_breadth(evaluation: Evaluation) -> Breadth | None:
+    """Breadth of scores that came without a model: of the names that have a score in some session."""
+    if evaluation.span is None:
+        return None
+    held = evaluation.result.held_weights
+    return breadth_of(evaluation.scores, evaluation.inputs.panel, evaluation.span, held_weights=held, given=True)
 
 
 def _held_books(

@@ -1,13 +1,13 @@
 """Groups: the information coefficient among the names of one sector, or of one size, alone."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import numpy as np
 import pandas as pd
 
 from core.conventions import SESSIONS_PER_QUARTER
 from market.panel import Panel
-from signals.score_metrics import information_coefficient, summarize_ic
+from signals.score_metrics import ICSummary, information_coefficient, summarize_ic
 
 __all__ = ["SIZES", "ic_by_group", "size_terciles"]
 
@@ -58,14 +58,15 @@ def ic_by_group(
     -------
     DataFrame
         Index ``group`` in order of name, or small to large for sizes; the summary's fields and ``mean_names``, scored
-        names per session. A session with fewer than five names of a group is left out.
+        names per session. A session with fewer than five names of a group is left out; no row where no name is in any.
     """
     if isinstance(groups, pd.Series):
         placed = np.broadcast_to(groups.reindex(scores.columns).to_numpy(dtype=object), scores.shape)
     else:
         placed = groups.reindex(index=scores.index, columns=scores.columns).to_numpy(dtype=object)
     rows = {label: _group_row(scores.where(placed == label), forward, horizon) for label in _labels(placed)}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("group")
+    columns = [*(each.name for each in fields(ICSummary)), "mean_names"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("group")
 
 
 def _labels(placed: np.ndarray) -> list[str]:

@@ -28,12 +28,14 @@ def print_summary(folder: "RunFolder", *, verbose: bool) -> None:
 
     metrics = folder.metrics
     print(metrics["headline"]["sentence"])
+    for words in metrics.get("judged", {}).get("words", ()):
+        print(words)
     table("", [folder.record["strategy"], folder.run_id], [list(row) for row in headline_rows(metrics["headline"])])
     for name, correlation in metrics["recovery"].items():
         print(f"recovery of the planted signal, {name}: {correlation['pearson']:.3f}")
     if verbose:
         _print_books(metrics["books"])
-    print(f"report  {Run(folder).report}")
+    print(Run(folder).last_line)
 
 
 def _print_books(books: dict[str, dict[str, float | None]]) -> None:

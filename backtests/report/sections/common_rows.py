@@ -116,9 +116,12 @@ def fill_words(execution: Execution) -> str:
 
 def facts_of(page: Page) -> str:
     """What must stand beside every Sharpe ratio: span, universe, costs, fills and trials."""
-    rules, universe = page.rules, page.panel.facts.universe
+    rules, universe, judged = page.rules, page.panel.facts.universe, page.evaluation.span
+    test = page.provenance.spans.test
+    if judged is not None:
+        test = Span(first=judged.sessions[0], last=judged.sessions[-1], sessions=len(judged.sessions))
     return (
-        f"Test span {span_words(page.provenance.spans.test)}. Universe: {universe}. Costs: {rules.costs}. "
+        f"Test span {span_words(test)}. Universe: {universe}. Costs: {rules.costs}. "
         f"Fills: {fill_words(rules.execution)}.{_sleeve_words(rules.horizon)} "
         f"Trials: {count(page.verdict.standing.recorded)}."
     )

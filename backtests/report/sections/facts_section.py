@@ -2,6 +2,7 @@
 
 from backtests.report.content import Part, Section, Table
 from backtests.report.formats import count
+from backtests.report.judged_words import judged_words
 from backtests.report.page import Page
 from backtests.report.run_provenance import Span
 from backtests.report.sections.common_rows import fill_words, span_words
@@ -66,6 +67,7 @@ def _data_rows(page: Page) -> tuple[tuple[str, str], ...]:
         ("Train", _span_words(spans.train)),
         ("Validation", _span_words(spans.validation)),
         ("Test, evaluated here", span_words(spans.test)),
+        *((f"Judged, {place}", words) for place, words in enumerate(judged_words(page.evaluation), start=1)),
         ("Fills", fill_words(page.rules.execution)),
         ("Costs", str(page.rules.costs)),
         *((f"Engine, {name}", book.result.engine) for name, book in page.books.items()),

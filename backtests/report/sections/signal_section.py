@@ -14,6 +14,7 @@ from backtests.report.figures.signal_figures import (
     quarter_figure,
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ranged, ratio
+from backtests.report.judged_words import missing_ic
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
@@ -53,6 +54,8 @@ def signal_section(page: Page) -> Section:
         f"IC of {ic_words(summary)}, positive in {percent(summary.hit_rate)} of sessions."
     )
     study = page.evaluation.signal.study
+    if why := missing_ic(page.evaluation):
+        return _without_ic(page, f"{why[:1].upper()}{why[1:]}.")
     daily = (_daily(signal), _cumulative(signal))
     tables = (_decay_table(signal), _quarter_table(signal))
     sides = () if study is None else (leg_table(study, horizon),)
@@ -66,6 +69,14 @@ def signal_section(page: Page) -> Section:
         *(() if study is None else (prediction_part(study, horizon), group_part(study))),
         *_recovery(signal),
     )
+    return Section(slug="signal", title="Predictive power of the signal", lead=lead, parts=parts)
+
+
+def _without_ic(page: Page, lead: str) -> Section:
+    """What is known of scores without a rank IC: their predictions, and their groups."""
+    study = page.evaluation.signal.study
+    horizon = page.signal.evaluation.horizon
+    parts = () if study is None else (prediction_part(study, horizon),)
     return Section(slug="signal", title="Predictive power of the signal", lead=lead, parts=parts)
 
 

@@ -16,6 +16,10 @@ from backtests.report.sections.common_rows import horizon_words
 
 __all__ = ["group_part", "histogram_picture", "leg_table", "prediction_part", "stability_table"]
 
+NO_GROUP = {
+    "size": "IC by size: n/a, no scored name has a known dollar volume.",
+    "sector": "IC by sector: n/a, no scored name has a known sector.",
+}
 LEGS = {"long": "Long, highest quintile", "short": "Short, lowest quintile"}
 
 
@@ -31,14 +35,18 @@ def histogram_picture(study: SignalStudy, positive: float) -> Picture:
 def group_part(study: SignalStudy) -> Part:
     """Rank IC within sizes and, where they are known, within sectors."""
     families = {"size": study.by_size} | ({} if study.by_sector is None else {"sector": study.by_sector})
-    unknown = "Sectors are not known for these bars, so there is no IC by sector."
+    sentences = (
+        ["Sectors are not known for these bars, so there is no IC by sector."] if study.by_sector is None else []
+    )
+    sentences += [NO_GROUP[family] for family, groups in families.items() if groups.empty]
+    known = {family: groups for family, groups in families.items() if not groups.empty}
     return Part(
         heading="By size and by sector",
-        sentences=(unknown,) if study.by_sector is None else (),
+        sentences=tuple(sentences),
         pictures=tuple(
-            _group_picture(family, groups) for family, groups in families.items() if groups["mean"].notna().any()
+            _group_picture(family, groups) for family, groups in known.items() if groups["mean"].notna().any()
         ),
-        tables=tuple(_group_table(family, groups) for family, groups in families.items()),
+        tables=tuple(_group_table(family, groups) for family, groups in known.items()),
         beside=True,
     )
 
@@ -66,33 +74,47 @@ def leg_table(study: SignalStudy, horizon: int) -> Table:
 
 def prediction_part(study: SignalStudy, horizon: int) -> Part:
     """Predictions over time, predicted and realised spread, and calibration by decile, over ``horizon`` sessions."""
-    held = horizon_words(horizon)
+    held, deciles = horizon_words(horizon), study.calibration
+    pictures = [_predictions(study, held)]
+    sentences = []
+    if study.spreads.notna().all(axis=1).any():
+        pictures.append(_spread(study, held))
+    else:
+        sentences.append("Top less bottom quintile: n/a, no session has five names with a score and a return.")
+    if deciles[["mean_predicted", "mean_realised"]].notna().all(axis=None):
+        pictures.append(_calibration(deciles, held))
+    else:
+        sentences.append("Calibration by decile: n/a, fewer than ten names a session have a score and a return.")
+    return Part(heading="Predicted and realised returns", sentences=tuple(sentences), pictures=tuple(pictures))
+
+
+def _predictions(study: SignalStudy, held: str) -> Picture:
+    return Picture(
+        title="Predicted returns, session by session",
+        summary=f"Median, middle half and middle 90 % of the names' predicted returns of {held}; "
+        f"on average {percent(0.05, 0)} lie below {bps(study.percentiles['p05'].mean())} and "
+        f"{percent(0.05, 0)} above {bps(study.percentiles['p95'].mean())}.",
+        figure=prediction_figure(study.percentiles),
+    )
+
+
+def _spread(study: SignalStudy, held: str) -> Picture:
     means = study.spreads.mean()
-    deciles = study.calibration
-    return Part(
-        heading="Predicted and realised returns",
-        pictures=(
-            Picture(
-                title="Predicted returns, session by session",
-                summary=f"Median, middle half and middle 90 % of the names' predicted returns of {held}; "
-                f"on average {percent(0.05, 0)} lie below {bps(study.percentiles['p05'].mean())} and "
-                f"{percent(0.05, 0)} above {bps(study.percentiles['p95'].mean())}.",
-                figure=prediction_figure(study.percentiles),
-            ),
-            Picture(
-                title="Top less bottom quintile, predicted and realised",
-                summary=f"Means of 63 sessions. Over the span {bps(means['predicted'])} per "
-                f"{held.removeprefix('one ')} were predicted and {bps(means['realised'])} realised.",
-                figure=spread_figure(study.spreads),
-            ),
-            Picture(
-                title="Calibration by decile, ± one standard error",
-                summary=f"Lowest decile: {bps(deciles['mean_predicted'].iloc[0])} predicted, "
-                f"{bps(deciles['mean_realised'].iloc[0])} realised; highest: {bps(deciles['mean_predicted'].iloc[-1])} "
-                f"predicted, {bps(deciles['mean_realised'].iloc[-1])} realised. Dashed: perfect calibration.",
-                figure=calibration_figure(deciles, held=held),
-            ),
-        ),
+    return Picture(
+        title="Top less bottom quintile, predicted and realised",
+        summary=f"Means of 63 sessions. Over the span {bps(means['predicted'])} per "
+        f"{held.removeprefix('one ')} were predicted and {bps(means['realised'])} realised.",
+        figure=spread_figure(study.spreads),
+    )
+
+
+def _calibration(deciles: pd.DataFrame, held: str) -> Picture:
+    return Picture(
+        title="Calibration by decile, ± one standard error",
+        summary=f"Lowest decile: {bps(deciles['mean_predicted'].iloc[0])} predicted, "
+        f"{bps(deciles['mean_realised'].iloc[0])} realised; highest: {bps(deciles['mean_predicted'].iloc[-1])} "
+        f"predicted, {bps(deciles['mean_realised'].iloc[-1])} realised. Dashed: perfect calibration.",
+        figure=calibration_figure(deciles, held=held),
     )
 
 
