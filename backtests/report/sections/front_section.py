@@ -9,6 +9,7 @@ from backtests.report.book_report import BookReport
 from backtests.report.content import Card, Part, Picture, Section, Table
 from backtests.report.figures.books_figures import wealth_figure
 from backtests.report.formats import count, percent, ranged, ratio, scientific
+from backtests.report.judged_words import judged_words
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
@@ -64,7 +65,7 @@ def front_cards(page: Page) -> tuple[Card, ...]:
 def front_section(page: Page) -> Section:
     """Page one: wealth, the table of books, and the model against its baselines."""
     picture = Part(pictures=(_wealth(page),))
-    books = Part(sentences=(facts_of(page),), tables=(_books_table(page),))
+    books = Part(sentences=(facts_of(page), *judged_words(page.evaluation)), tables=(_books_table(page),))
     compared = page.evaluation.baseline_comparison
     baselines = () if compared is None else (comparison_sentence(compared),)
     walk = () if page.walk is None else (walk_sentence(page.walk),)

@@ -1,0 +1,100 @@
+"""Judged words: which sessions a page is about, which it leaves out, and how many names stood behind them."""
+
+import numpy as np
+
+from backtests.breadth import COLLAPSED_BELOW, Breadth
+from backtests.evaluation import MODEL, Evaluation
+from backtests.judged_span import Hole, JudgedSpan
+from backtests.report.formats import count, date, percent
+
+__all__ = ["breadth_words", "judged_words", "missing_ic", "span_words_of"]
+
+MIN_NAMES = 5  # of a session's rank IC
+
+
+def judged_words(evaluation: Evaluation) -> tuple[str, ...]:
+    """Sentences for page one and for the console: span, breadth, and companion books that could not be held."""
+    span, breadth = evaluation.span, evaluation.breadth
+    sentences = () if span is None else span_words_of(span)
+    if span is not None:
+        after = int((evaluation.inputs.panel.sessions > span.sessions[-1]).sum())
+        sentences += (f"The bars go on for {_sessions(after)} after the last decision, not judged.",) if after else ()
+    sentences += () if breadth is None else breadth_words(breadth)
+    sentences += (f"{why[:1].upper()}{why[1:]}.",) if (why := missing_ic(evaluation)) else ()
+    return sentences + tuple(f"{name} has no book: {why}." for name, why in evaluation.refused.items())
+
+
+def missing_ic(evaluation: Evaluation) -> str:
+    """Why the scores have no rank IC in any session; empty where they have one."""
+    if evaluation.signal.ic[MODEL].notna().any():
+        return ""
+    scores = evaluation.scores.to_numpy(dtype=float)
+    counts = (~np.isnan(scores)).sum(axis=1)
+    if counts.max(initial=0) < MIN_NAMES:
+        return "no rank IC: fewer than five names have a score and a return"
+    known = scores[counts >= MIN_NAMES]
+    if (np.nanmax(known, axis=1) == np.nanmin(known, axis=1)).all():
+        return "no rank IC: all scores of a session are the same"
+    return "no rank IC: fewer than five names have a score and a return, or the returns of a session are all the same"
+
+
+def span_words_of(span: JudgedSpan) -> tuple[str, ...]:
+    """What the judged span leaves out; nothing where every session has a decision."""
+    return (*_hole_words(span), *_stray_words(span))
+
+
+def breadth_words(breadth: Breadth) -> tuple[str, ...]:
+    """Names scored of names eligible, the largest position, and whether the cross-section collapsed."""
+    if breadth.worst_session is None:
+        return ("No name of the universe is eligible at any decision.",)
+    typical = f"{breadth.scored_median:,.0f} of {breadth.eligible_median:,.0f}"
+    worst = f"{count(breadth.worst_scored)} of {count(breadth.worst_eligible)}"
+    told = f"Names scored of names eligible: {typical} at the median decision, "
+    told += (
+        "never a smaller share."
+        if breadth.worst_share == 1.0
+        else (f"{worst} at the worst, {date(breadth.worst_session)}.")
+    )
+    if breadth.largest_session is not None:
+        told += (
+            f" Largest position: {percent(breadth.largest_weight)} of equity, {breadth.largest_name} on "
+            f"{date(breadth.largest_session)}."
+        )
+    if not breadth.collapsed or breadth.thin_from is None:
+        return (told,)
+    return (
+        told,
+        f"The cross-section collapsed: in {count(breadth.thin_sessions)} sessions in a row, from "
+        f"{date(breadth.thin_from)}, less than {percent(COLLAPSED_BELOW, 0)} of the eligible names were scored.",
+    )
+
+
+def _hole_words(span: JudgedSpan) -> tuple[str, ...]:
+    if not span.holes:
+        return ()
+    longest = max(span.holes, key=lambda hole: hole.sessions)
+    told = f"{_sessions(span.hole_sessions)} without a decision are in no figure: {_hole(longest)}"
+    if len(span.holes) > 1:
+        told = (
+            f"{_sessions(span.hole_sessions)} without a decision, in {len(span.holes)} holes, are in no figure; the "
+            f"longest, {_hole(longest)}"
+        )
+    return (f"{told}, in which the book was held and returned {percent(longest.net_return)} net.",)
+
+
+def _hole(hole: Hole) -> str:
+    return f"{date(hole.first)} to {date(hole.last)}"
+
+
+def _stray_words(span: JudgedSpan) -> tuple[str, ...]:
+    if not len(span.strays):
+        return ()
+    first, last = date(span.strays[0]), date(span.strays[-1])
+    when = first if first == last else f"{first} to {last}"
+    several = len(span.strays) > 1
+    subject, verb = ("sessions lie", "are") if several else ("session lies", "is")
+    return (f"{count(len(span.strays))} scored {subject} far from all others and {verb} left out: {when}.",)
+
+
+def _sessions(number: int) -> str:
+    return f"{count(number)} session{'' if number == 1 else 's'}"
