@@ -1,9 +1,9 @@
 """Book: scores to decided weights, with every stage and the diagnostics of each session.
 
-Target → sleeves → smoothing → rank gate → neutrality → overlays → position limit → cash buffer. Row *t* is decided at
-the close of *t*; nothing is shifted here. Overlays need the past returns of the book, which only a ledger knows:
-``plan_book`` stops before them and ``finish_book`` goes on from there. ``pick_names`` and ``plan_picked`` are its two
-halves, apart for whoever plans many books on the same picks.
+Target → sleeves → smoothing → rank gate → neutrality → overlays → position limit → dust → cash buffer. Row *t* is
+decided at the close of *t*; nothing is shifted here. Overlays need the past returns of the book, which only a ledger
+knows: ``plan_book`` stops before them and ``finish_book`` goes on from there. ``pick_names`` and ``plan_picked`` are
+its two halves, apart for whoever plans many books on the same picks.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from market import Panel, listed
 from market.panel import aligned_frame
 from portfolio.book_settings import BookSettings
 from portfolio.builders import target_weights
-from portfolio.constraints import keep_cash, limit_positions, position_limits
+from portfolio.constraints import close_out_dust, keep_cash, limit_positions, position_limits
 from portfolio.costs import Costs
 from portfolio.ewma import smooth_weights
 from portfolio.gate import gate_by_rank
@@ -246,11 +246,11 @@ def plan_picked(
 
 
 def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
-    """Limit the positions of a plan after its overlays, keep the cash buffer and diagnose the book."""
+    """Limit the positions of a plan after its overlays, close out dust, keep the cash buffer and diagnose the book."""
     overlays, settings = overlays or Overlays(), plan.settings
     stages, limits = _limited(plan, overlays)
     unlimited, limited = list(stages.values())[-2:]
-    weights = keep_cash(limited, buffer=settings.cash_buffer)
+    weights = _kept(limited, settings)
     lines = {"scale": overlays.scale, "out": overlays.out, "solver_failed": plan.failed}
     tables = [
         _leg_diagnostics(plan.stages["target"], plan.selection, settings),
@@ -263,7 +263,12 @@ def finish_book(plan: Plan, overlays: Overlays | None = None) -> Book:
 def finished_weights(plan: Plan, overlays: Overlays | None = None) -> pd.DataFrame:
     """Weights of ``finish_book`` alone, without its diagnostics."""
     stages, _ = _limited(plan, overlays or Overlays())
-    return keep_cash(stages["limited"], buffer=plan.settings.cash_buffer)
+    return _kept(stages["limited"], plan.settings)
+
+
+def _kept(limited: pd.DataFrame, settings: BookSettings) -> pd.DataFrame:
+    """What is decided of the limited weights: no dust, and cash for costs."""
+    return keep_cash(close_out_dust(limited, dust=settings.dust), buffer=settings.cash_buffer)
 
 
 def _limited(plan: Plan, overlays: Overlays) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:

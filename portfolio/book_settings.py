@@ -1,10 +1,10 @@
 """Book settings: builder, legs, smoothing, limits and neutrality of a book, and its risk overlays."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictFloat, StrictInt, field_validator, model_validator
 
-from core.settings import Later, Settings
+from core.settings import Formerly, Later, Settings
 from portfolio.own_rules import check_rule
 
 __all__ = ["OPTIMIZED", "BookSettings", "OptimizerSettings", "RiskSettings"]
@@ -100,6 +100,9 @@ class BookSettings(Settings):
         For ``beta`` and a ``beta_limit``: sessions of the trailing beta to the equal-weighted universe, at least 20.
     optimizer : OptimizerSettings
         For the optimised builders.
+    dust : float
+        A decided weight smaller than this, long or short, is 0: a position that smoothing would shrink for ever is
+        closed out at a millionth of equity. 0 is off.
 
     Examples
     --------
@@ -144,6 +147,9 @@ class BookSettings(Settings):
     )
     beta_sessions: Later[int] = Field(default=252, ge=20, description="sessions of the beta that neutral beta removes")
     optimizer: Later[OptimizerSettings] = OptimizerSettings()
+    dust: Annotated[float, Formerly(0.0)] = Field(
+        default=1e-6, ge=0, lt=0.01, description="weight below which a position is closed out, fraction of equity"
+    )
 
     @property
     def legs(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Constraints: position limits and the cash buffer, applied after smoothing in that order."""
+"""Constraints: position limits, the dust rule and the cash buffer, applied after smoothing in that order."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from market.panel import aligned_frame
 from portfolio.book_settings import BookSettings
 
-__all__ = ["keep_cash", "limit_positions", "position_limits"]
+__all__ = ["close_out_dust", "keep_cash", "limit_positions", "position_limits"]
 
 MIN_POSITION_LIMIT = 0.03  # of equity, where the settings give no limit
 LIMIT_MULTIPLE = 1.5  # of the leg's per-name weight, where the settings give no limit
@@ -50,6 +50,18 @@ def limit_positions(weights: pd.DataFrame, limits: pd.DataFrame, *, exempt: str 
         kept = (weights.columns == exempt)[None, :]
         clipped = np.where(kept, weights.to_numpy(), clipped)
     return aligned_frame(clipped, pd.DatetimeIndex(weights.index), weights.columns)
+
+
+def close_out_dust(weights: pd.DataFrame, *, dust: float) -> pd.DataFrame:
+    """Close out positions too small for sense, weights below ``dust``, such as the long tail that smoothing leaves.
+
+    What is closed out stays in cash; rows of NaN stay NaN.
+    """
+    held = weights.to_numpy()
+    small = (np.abs(held) < dust) & (held != 0.0)
+    if not small.any():
+        return weights
+    return aligned_frame(np.where(small, 0.0, held), pd.DatetimeIndex(weights.index), weights.columns)
 
 
 def keep_cash(weights: pd.DataFrame, *, buffer: float) -> pd.DataFrame:

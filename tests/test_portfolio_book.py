@@ -10,7 +10,7 @@ from market import listed
 from market.panel import aligned_frame
 from portfolio.book import build_book
 from portfolio.book_settings import BookSettings
-from portfolio.constraints import keep_cash, limit_positions, position_limits
+from portfolio.constraints import close_out_dust, keep_cash, limit_positions, position_limits
 from portfolio.costs import Costs
 from portfolio.ewma import smooth_weights
 from tests.oracles.books import slow_smoothing, slow_targets
@@ -123,6 +123,32 @@ def test_a_book_with_cash_to_spare_is_left_alone():
     panel = flat_panel(1, 2)
     weights = scores_on(panel, [0.985, -0.1])
     pd.testing.assert_frame_equal(keep_cash(weights, buffer=0.01), weights)
+
+
+def test_dust_is_closed_out_on_both_sides_and_empty_rows_stay():
+    weights = aligned_frame(
+        np.array([[1e-7, -1e-205, 0.2, -9.9e-7], [np.nan] * 4, [1e-6, -0.1, 0.0, 1e-6]]),
+        pd.bdate_range("2020-01-01", periods=3),
+        pd.Index(list("ABCD")),
+    )
+    kept = close_out_dust(weights, dust=1e-6)
+    np.testing.assert_array_equal(kept, [[0.0, 0.0, 0.2, 0.0], [np.nan] * 4, [1e-6, -0.1, 0.0, 1e-6]])
+    assert close_out_dust(weights, dust=0.0) is weights
+
+
+def test_the_tail_of_smoothing_is_closed_out_at_a_millionth_and_changes_nothing_before():
+    panel = panel_of(*[np.full((300, 10), 10.0)] * 2)
+    scores = pd.DataFrame(np.tile(np.arange(10.0), (300, 1)), index=panel.sessions, columns=panel.tickers)
+    scores.iloc[50:] = scores.iloc[50:, ::-1].to_numpy()  # the longs become the shorts
+    settings = BookSettings(builder="long_only", long=0.9, short=0.0, k=2, max_position=1.0)
+    tail = build_book(scores, panel, settings.model_copy(update={"dust": 0.0})).weights
+    kept = build_book(scores, panel, settings).weights
+    last = panel.tickers[-1]
+    assert 0.0 < tail[last].iloc[-1] < 1e-15
+    gone = 50 + int(np.ceil(np.log(1e-6 / 0.45) / np.log(0.85)))  # 0.45 × 0.85ⁿ falls below the dust
+    held = np.flatnonzero(kept[last])
+    assert held[-1] == gone - 2  # the row of the turn is the first of the tail
+    pd.testing.assert_frame_equal(kept, tail.where(tail.abs() >= 1e-6, 0.0))
 
 
 def test_fill_leg_is_bounded_by_the_position_limit_and_says_what_was_cut():

@@ -79,7 +79,7 @@ def test_bars_show_themselves_in_a_notebook_with_every_word_escaped(bars_path: P
 
 
 def test_features_are_frames_by_name(bars: qt.Panel) -> None:
-    found = qt.features(bars, "core14", names=["ret_5d"])
+    found = qt.features(bars, "core14", names=["ret_5d"], computing=qt.Computing(gap_limit=0))
     expected = bars.close.pct_change(5, fill_method=None)
     pd.testing.assert_frame_equal(found["ret_5d"], expected, check_freq=False)
 

@@ -34,7 +34,7 @@ KNOWN = {
 }
 
 
-AS_BEFORE = ["features.windows=sessions", "execution.no_volume=fills"]
+AS_BEFORE = ["features.windows=sessions", "execution.no_volume=fills", "portfolio.dust=0.0"]
 
 
 @pytest.mark.parametrize("name", shipped_strategies())
@@ -157,7 +157,7 @@ def test_what_was_done_before_is_left_out_of_the_fingerprint_and_the_default_is_
 @pytest.mark.parametrize("beside", ["run.json", "lock.json"])
 def test_the_spec_of_a_run_or_version_keeps_the_rules_it_was_made_with(beside: str, tmp_path: Path) -> None:
     numbers = load_spec().model_dump(mode="json", exclude_none=True)
-    for section, key in (("features", "windows"), ("execution", "no_volume")):
+    for section, key in (("features", "windows"), ("execution", "no_volume"), ("portfolio", "dust")):
         del numbers[section][key]
     path = tmp_path / "spec.toml"
     path.write_text(tomli_w.dumps(numbers), encoding="utf-8")
