@@ -209,7 +209,7 @@ def _strays_before(blocks: list[np.ndarray], most: float) -> int:
 
 
 def _hole(sessions: pd.DatetimeIndex, first: int, last: int) -> Hole:
-    return Hole(first=sessions[first], last=sessions[last], sessions=last - first + 1)
+    return Hole(first=sessions[first], last=sessions[last], sessions=int(last - first) + 1)
 
 
 def _day(session: pd.Timestamp) -> str:

@@ -9,13 +9,18 @@ import pandas as pd
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.frictions import average_dollar_volume
 from backtests.engine.many_books import Case
-from backtests.sensitivity.case_metrics import case_metrics
+from backtests.sensitivity.case_metrics import CASE_COLUMNS, case_metrics
 from market import Panel
 from portfolio.costs import Costs
 
 __all__ = ["IMPACT_BPS", "CapacityCurve", "capacity_curve"]
 
 IMPACT_BPS = 100.0  # of a trade of one average day: about half the volatility of a stock's session
+MIN_MEASURED = 0.5  # of the traded notional must be in names whose dollar volume is known
+NO_VOLUME = "no dollar volume is known for most of its trades"
+NO_ROWS = pd.DataFrame(
+    columns=[*CASE_COLUMNS, "participation", "participation_95"], index=pd.Index([], name="capital"), dtype=float
+)
 CAPITAL = (1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9, 1e10)
 
 
@@ -35,12 +40,18 @@ class CapacityCurve:
     half : float
         Capital at which the Sharpe ratio is half of that without impact, by interpolation in its logarithm; NaN where
         the curve does not reach it, or where the Sharpe ratio without impact is not positive.
+    without : float
+        Sharpe ratio without impact.
+    missing : str
+        Why nothing can be said, else empty; the table then has no row.
     """
 
     table: pd.DataFrame
     costs: Costs
     assumed: bool
     half: float
+    without: float = np.nan
+    missing: str = ""
 
 
 def capacity_curve(
@@ -67,24 +78,27 @@ def capacity_curve(
     assumed = base.costs.impact == "none"
     impact = {"impact": "square_root", "impact_bps": IMPACT_BPS} if assumed else {}
     costs = base.costs.model_copy(update=impact)
+    volume = _day_volumes(panel, result)
+    notional = result.trades["notional"].abs().to_numpy(dtype=float)
+    if notional[volume > 0].sum() < MIN_MEASURED * notional.sum() or not len(notional):
+        return CapacityCurve(table=NO_ROWS, costs=costs, assumed=assumed, half=np.nan, missing=NO_VOLUME)
     cases = [(float(money), replace(base, costs=costs, capital=float(money))) for money in capital]
     free = costs.model_copy(update={"impact": "none", "impact_bps": 0.0})
     table = case_metrics(panel, [*cases, (0.0, replace(base, costs=free))])
     without, table = float(table["sharpe"][0.0]), table.drop(index=0.0).rename_axis("capital")
-    shares = _participation(panel, result) / result.capital
+    shares = (notional[volume > 0] / volume[volume > 0]) / result.capital
     for column, level in (("participation", 0.5), ("participation_95", 0.95)):
         table[column] = (np.quantile(shares, level) if len(shares) else np.nan) * table.index.to_numpy(dtype=float)
-    return CapacityCurve(table=table, costs=costs, assumed=assumed, half=_capital_at(table["sharpe"], without / 2.0))
+    half = _capital_at(table["sharpe"], without / 2.0)
+    return CapacityCurve(table=table, costs=costs, assumed=assumed, half=half, without=without)
 
 
-def _participation(panel: Panel, result: BacktestResult) -> np.ndarray:
-    """Notional ÷ average daily dollar volume of every trade in a name that has one."""
+def _day_volumes(panel: Panel, result: BacktestResult) -> np.ndarray:
+    """Average daily dollar volume of the name of every trade at its fill; 0 or NaN where none is known."""
     volume = average_dollar_volume(panel, result.execution)
     rows = volume.index.get_indexer(pd.DatetimeIndex(result.trades["session"]))
     columns = volume.columns.get_indexer(pd.Index(result.trades["ticker"]))
-    day = volume.to_numpy()[rows, columns]
-    notional = result.trades["notional"].abs().to_numpy(dtype=float)
-    return np.asarray(notional[day > 0] / day[day > 0])
+    return np.asarray(volume.to_numpy()[rows, columns])
 
 
 def _capital_at(sharpe: pd.Series, level: float) -> float:

@@ -166,12 +166,18 @@ def stress_matrix(
         Columns of ``case_metrics``, and ``refused``: why the book could not be held, else empty.
     """
     judged = _judged(rules, inputs, scores)
+    most_names = int(inputs.panel.universe.loc[scores.index].sum(axis=1).max())
     held: dict[tuple[str, str], Case] = {}
     refused: dict[tuple[str, str], str] = {}
     decided: dict[Any, pd.DataFrame] = {}
     panels: dict[int | None, Panel] = {}
     for legs, stress in counted([(legs, stress) for legs in LEGS for stress in STRESSES], count):
         changed, max_names = stressed_rules(rules, legs, stress), STRESSES[stress].max_names
+        if max_names is not None and most_names <= max_names:
+            if STRESSES[stress] == Stress(max_names=max_names):
+                refused[legs, stress] = f"the universe never has more than {max_names} names"
+                continue
+            max_names = None
         key = (changed.portfolio, max_names, *_read_by_book(changed))
         try:
             if key not in decided:

@@ -51,6 +51,7 @@ class WhatIfs:
         curves = {"cost": self.cost, "delay": self.delay, "borrow": self.borrow, "smoothing": self.smoothing}
         tables: dict[str, Any] = {name: _rows(table) for name, table in curves.items() if table is not None}
         money = {"rows": _rows(self.capacity.table), "costs": str(self.capacity.costs), "half": self.capacity.half}
+        money |= {"missing": self.capacity.missing} if self.capacity.missing else {}
         stress = [{**dict(zip(self.stress.index.names, name, strict=True)), **row} for name, row in self._stressed()]
         return tables | {"break_even_bps": self.break_even, "capacity": money, "stress": stress}
 

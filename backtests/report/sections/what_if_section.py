@@ -27,8 +27,8 @@ AS_DECIDED = "The strategy's own weights at every setting."
 STRESSED = (
     "Costs of 10 bps are half-spread and commission of at least that, one way; slippage is added to them. The delay "
     "is one more session between decision and fill. Top 100: the members of the universe with the largest mean dollar "
-    "volume of 63 sessions, listed each month; a smaller universe is left as it is. Each book is decided anew from the "
-    "same scores, overlays included. " + KEPT
+    "volume of 63 sessions, listed each month; a smaller universe is left as it is, and n/a where that is all. Each "
+    "book is decided anew from the same scores, overlays included. " + KEPT
 )
 
 
@@ -45,7 +45,7 @@ def what_if_section(page: Page) -> Section | None:
         parts=(
             Part(sentences=(WARNING,), pictures=(_stress_picture(found.stress),), tables=(_stress_table(found),)),
             Part(heading="Costs and clock", pictures=tuple(_curves(name, found)), tables=(_cost_table(found),)),
-            Part(heading="Size", pictures=(_capacity_picture(found.capacity),), tables=(_capacity_table(found),)),
+            _size(found),
             Part(heading="Smoothing", pictures=(_frontier_picture(found),), tables=(_frontier_table(found),)),
         ),
     )
@@ -73,7 +73,8 @@ def _break_even(found: WhatIfs) -> str:
 
 def _stress_picture(stress: pd.DataFrame) -> Picture:
     words = (
-        f"{name} {ratio(part.min())} to {ratio(part.max())}" for name, part in stress["sharpe"].groupby(level="legs")
+        f"{name} {ratio(part.min())} to {ratio(part.max())}" if part.notna().any() else f"{name} n/a"
+        for name, part in stress["sharpe"].groupby(level="legs")
     )
     return Picture(
         title="Net Sharpe ratio under stress, ± one standard error",
@@ -150,16 +151,31 @@ def _cost_table(found: WhatIfs) -> Table:
     )
 
 
+def _size(found: WhatIfs) -> Part:
+    if found.capacity.missing:
+        return Part(heading="Size", sentences=(f"Capacity: n/a, {found.capacity.missing}.",))
+    return Part(heading="Size", pictures=(_capacity_picture(found.capacity),), tables=(_capacity_table(found),))
+
+
 def _capacity_picture(capacity: CapacityCurve) -> Picture:
     table = capacity.table
-    half = "stays above half" if np.isnan(capacity.half) else f"is halved at about {_money(capacity.half)}"
-    top = table.index[-1]
+    half, top = _halved(capacity), table.index[-1]
     return Picture(
         title="Sharpe ratio by capital",
-        summary=f"Of that without impact, the Sharpe ratio {half}. The median trade of {_money(top)} would be "
+        summary=f"{half} The median trade of {_money(top)} would be "
         f"{percent(table['participation'].iloc[-1])} of a day's dollar volume. {_assumption(capacity)}",
         figure=dial_figure(table, Dial(title="capital at the start", log=True)),
     )
+
+
+def _halved(capacity: CapacityCurve) -> str:
+    if not np.isnan(capacity.half):
+        return f"Of that without impact, the Sharpe ratio is halved at about {_money(capacity.half)}."
+    if not capacity.without > 0:
+        return "Without impact the Sharpe ratio is not above zero, so that no size halves it."
+    if capacity.table["sharpe"].isna().any():
+        return "Where the Sharpe ratio is halved is not known: a book of that size became insolvent."
+    return "Of that without impact, the Sharpe ratio stays above half."
 
 
 def _assumption(capacity: CapacityCurve) -> str:
