@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import SourceError
 
-__all__ = ["atomic_path", "file_sha256", "read_json", "write_bytes", "write_json", "write_text"]
+__all__ = ["atomic_path", "file_sha256", "read_json", "require_apart", "write_bytes", "write_json", "write_text"]
 
 
 @contextmanager
@@ -63,6 +63,30 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} is not JSON ({error}): restore it, or remove its folder") from error
+
+
+def require_apart(path: str | Path, *inputs: str | Path | None, what: str) -> None:
+    """Refuse an output that would overwrite an input: the same file, or one that is there inside an input's folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where something is to be written.
+    *inputs : str, Path or None
+        What is read: files, folders, or words that name neither.
+    what : str
+        The caller's word for the path, for the message.
+
+    Raises
+    ------
+    ValueError
+        If they are not apart.
+    """
+    target = Path(path).resolve()
+    for given in inputs:
+        source = None if given is None else Path(given).resolve()
+        if source is not None and target.exists() and (target == source or source in target.parents):
+            raise ValueError(f"{what} {path} would overwrite {given}, which is read: give another path")
 
 
 def file_sha256(path: str | Path) -> str:

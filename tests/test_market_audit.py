@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.errors import SourceError
 from market import Panel, PanelFacts
-from market.audit import KINDS, audit_panel, audit_source, fixed_rows, mask_outliers
+from market.audit import KINDS, audit_panel, audit_source, fixed_rows, left_alone, mask_outliers, suspicions
 from market.audit.audit_page import render_audit
 from market.audit.mask import outliers
+from market.bars.long_form import LongBars
 from market.calendar import exchange_sessions
 from market.panel import BAR_FIELDS, aligned_frame
 from market.sources import load_bars
 from market.store import commit_repair, find_version, import_bars, read_rows
+from tests.oracles.tokyo_bars import tokyo_bars
 
 SESSIONS = exchange_sessions("XNYS", start=pd.Timestamp("2018-01-02"), end=pd.Timestamp("2018-12-31"))
 TICKERS = pd.Index([f"T{number:02d}" for number in range(12)])
@@ -41,13 +44,13 @@ def panel(plant: Plant | None = None, *, sessions: pd.DatetimeIndex = SESSIONS) 
         plant(bars)
     bars["dollar_volume"] = bars["close"] * bars["volume"]
     frames = {name: aligned_frame(bars[name], SESSIONS, TICKERS).loc[sessions] for name in BAR_FIELDS}
-    facts = PanelFacts(source="<b>planted</b>", adjustment="none", volume_basis="as given")
+    facts = PanelFacts(source="<b>planted</b>", adjustment="none", volume_basis="as given", exchange="XNYS")
     return Panel(**frames, universe=frames["close"].notna(), facts=facts)
 
 
-def repeat(bars: dict[str, np.ndarray]) -> None:
-    for name in ("open", "high", "low", "close"):
-        bars[name][ROW, COLUMN] = bars[name][ROW + 9, COLUMN]
+def repeat(bars: dict[str, np.ndarray], other: int = 9) -> None:
+    for name in ("open", "high", "low", "close", "volume"):
+        bars[name][ROW, COLUMN] = bars[name][ROW + other, COLUMN]
 
 
 def spike(bars: dict[str, np.ndarray]) -> None:
@@ -211,7 +214,10 @@ def test_a_fix_is_a_new_version_with_every_change_listed(tmp_path: Path, monkeyp
     monkeypatch.setenv("QUINTILE_DATA", str(tmp_path / "home"))
 
     def both(bars: dict[str, np.ndarray]) -> None:
-        repeat(bars)
+        for name in ("open", "high", "low", "close"):
+            bars[name][ROW - 5 :, COLUMN] *= 1.3  # so that the copy of an earlier bar lies far off
+        bars["volume"][ROW - 5, COLUMN] *= 3
+        repeat(bars, -9)
         split({name: values[:, 1:] for name, values in bars.items()}, 4.0)  # of the next column
 
     long_form(panel(both)).to_parquet(tmp_path / "bars.parquet")
@@ -220,15 +226,168 @@ def test_a_fix_is_a_new_version_with_every_change_listed(tmp_path: Path, monkeyp
     found = find_version("us")
     assert found is not None
     rows, changes = fixed_rows(audit_source("us"), read_rows(*found))
-    kept = commit_repair(found[0], rows, changes)
+    kept = commit_repair(found[0], rows, changes, of=found[1])
     assert kept.version.kind == "fix"
     assert [str(change) for change in kept.version.changes] == [
         f"T05 divided by an unadjusted split 2018-01-02 to {SESSIONS[ROW - 1]:%Y-%m-%d} × 0.25 (split 4:1)",
-        f"T04 removed, not traded there {SESSIONS[ROW]:%Y-%m-%d}",
+        f"T04 removed, a copy of an earlier bar {SESSIONS[ROW]:%Y-%m-%d}",
     ]
     assert audit_source("us").audit.findings["kind"].tolist() == ["gap"]  # what was removed
     assert load_bars("us").close["T05"].pct_change().abs().max() < 0.1
     assert load_bars(f"us@{first.fingerprint[:8]}").fingerprint() == was
+    with pytest.raises(SourceError, match="is not the newest version of us"):
+        commit_repair(found[0], rows, changes, of=found[1])
+
+
+@pytest.mark.parametrize("plant", [repeat, spike])
+def test_what_only_later_sessions_show_is_listed_and_left(plant: Plant, tmp_path: Path) -> None:
+    long_form(panel(plant)).to_parquet(tmp_path / "bars.parquet")
+    audited = audit_source(tmp_path / "bars.parquet")
+    rows, changes = fixed_rows(audited, audited.rows)
+    assert (len(rows.dates), changes) == (len(audited.rows.dates), ())
+    assert sum(n for n, _ in left_alone(audited).values()) == len(audited.audit.findings) >= 1
+
+
+@pytest.mark.parametrize("seed", [5, 8])
+def test_what_a_fix_removes_was_known_at_its_close(seed: int, tmp_path: Path) -> None:
+    """A law: bars cut after a removed one lose it as well, so that nothing that came later decided."""
+    tokyo_bars(seed).rows.to_parquet(tmp_path / "bars.parquet")
+    audited = audit_source(tmp_path / "bars.parquet")
+    places = np.argwhere(audited.audit.removable(audited.panel).to_numpy())
+    assert len(places) >= 1
+    for row, column in places[:3].tolist():
+        cut = audited.panel.until(audited.panel.sessions[row])
+        assert audit_panel(cut).removable(cut).iloc[row, cut.tickers.get_loc(audited.panel.tickers[column])]
+
+
+def test_two_signs_find_what_was_planted_in_bars_like_tokyos(tmp_path: Path) -> None:
+    """Precision and recall of each rule on bars with a tick of a yen, limit moves and a session that jumps by 14 %."""
+    planted = tokyo_bars(0)
+    planted.rows.to_parquet(tmp_path / "bars.parquet")
+    audited = audit_source(tmp_path / "bars.parquet", exchange="XTKS")
+    findings = audited.audit.findings
+    places = {
+        kind: {(row.ticker, f"{row.first:%Y-%m-%d}") for row in rows.itertuples()}
+        for kind, rows in findings.groupby("kind")
+    }
+    prints = planted.of("repeated bar") | planted.of("island")
+    splits = places["unadjusted split"] | places["suspected split"]
+    assert places["untraded session"] == planted.of("untraded session")
+    assert places["thin session"] == planted.of("thin session")
+    assert places["impossible row"] == planted.of("impossible row")
+    assert places["repeated row"] == planted.of("repeated row")
+    assert places["unadjusted split"] <= planted.of("unadjusted split")
+    assert len(splits & planted.of("unadjusted split")) >= 0.9 * len(planted.of("unadjusted split"))
+    assert planted.of("jump") <= splits | places.get("jump", set())
+    assert len(places["island"] & prints) >= 0.9 * len(places["island"])
+    assert len(places["island"] & planted.of("island")) >= 0.9 * len(planted.of("island"))
+    assert len(places["repeated bar"]) <= 1.1 * len(planted.of("repeated bar"))
+    assert len(places["repeated bar"] & planted.of("repeated bar")) >= 0.7 * len(planted.of("repeated bar"))
+    assert len(places["market move"]) == 1
+
+
+def test_a_fix_harms_no_genuine_bar(tmp_path: Path) -> None:
+    planted = tokyo_bars(1)
+    planted.rows.to_parquet(tmp_path / "bars.parquet")
+    audited = audit_source(tmp_path / "bars.parquet")
+    rows, changes = fixed_rows(audited, audited.rows)
+    wrong = planted.of("impossible row") | planted.of("repeated row") | planted.of("repeated bar")
+    before, after = keys(audited.rows), keys(rows)
+    assert after <= before
+    assert before - after <= wrong
+    assert before - after >= planted.of("impossible row")
+    rescaled = {change.ticker for change in changes if "split" in change.what}
+    assert len(rescaled) >= 3
+    assert rescaled <= {ticker for ticker, _ in planted.of("unadjusted split")}
+
+
+def keys(rows: LongBars) -> set[tuple[str, str]]:
+    days = np.datetime_as_string(rows.dates, unit="D")
+    return {(rows.tickers[code], str(day)) for code, day in zip(rows.codes, days, strict=True)}
+
+
+def rally(bars: dict[str, np.ndarray]) -> None:
+    """The session opens a third higher: five names by exactly 4:3, as at a limit, and seven a little less."""
+    for name in ("open", "high", "low", "close"):
+        bars[name][ROW:, :5] *= 4 / 3
+        bars[name][ROW:, 5:] *= 1.28
+
+
+def test_a_ratio_that_the_whole_market_moves_by_is_no_split() -> None:
+    counts = audit_panel(panel(rally)).counts()
+    assert (counts["unadjusted split"], counts["suspected split"], counts["market move"]) == (0, 0, 1)
+
+
+def test_a_name_whose_other_splits_are_accounted_for_is_trusted() -> None:
+    factor = aligned_frame(np.ones((len(SESSIONS), len(TICKERS))), SESSIONS, TICKERS)
+    factor.iloc[: ROW - 60, COLUMN] = 1 / 2
+    counts = audit_panel(panel(split), factor=factor).counts()
+    assert (counts["split"], counts["unadjusted split"], counts["suspected split"]) == (1, 0, 1)
+
+
+def test_an_island_on_many_shares_is_news() -> None:
+    def news(bars: dict[str, np.ndarray]) -> None:
+        spike(bars)
+        bars["volume"][ROW, COLUMN] *= 3
+
+    assert audit_panel(panel(news)).counts()["island"] == 0
+    assert not outliers(panel(news)).iloc[ROW, COLUMN]
+
+
+def test_four_prices_of_a_few_ticks_repeat_by_chance() -> None:
+    """Whole numbers round 100: many bars equal another in four prices, and none of them is a finding."""
+
+    def whole(bars: dict[str, np.ndarray]) -> None:
+        for name in ("open", "high", "low", "close"):
+            bars[name][:] = np.round(bars[name] * 2)
+
+    bars = panel(whole)
+    repeats = sum(
+        pd.DataFrame({n: getattr(bars, n)[t] for n in ("open", "high", "low", "close")}).duplicated().sum()
+        for t in TICKERS
+    )
+    assert repeats > 20
+    assert audit_panel(bars).counts()["repeated bar"] == 0
+
+
+def test_a_jump_that_nothing_accounts_for_is_listed_and_the_rest_is_not() -> None:
+    def level(bars: dict[str, np.ndarray]) -> None:
+        for name in ("open", "high", "low", "close"):
+            bars[name][ROW:, COLUMN] *= 4.4
+        bars["volume"][ROW, COLUMN] *= 30
+
+    found = audit_panel(panel(level)).findings
+    assert found["kind"].tolist() == ["market move", "jump"]  # of twelve names, one moves the mean by 28 %
+    assert "and stays" in found["detail"].iloc[1]
+
+
+def test_a_session_without_a_trade_is_one_finding() -> None:
+    def holiday(bars: dict[str, np.ndarray]) -> None:
+        for name in ("open", "high", "low", "close"):
+            bars[name][ROW] = bars["close"][ROW - 1]
+        bars["volume"][ROW] = 0
+
+    def lost(bars: dict[str, np.ndarray]) -> None:
+        for values in bars.values():
+            values[ROW, 1:] = np.nan
+
+    for plant, kind in ((holiday, "untraded session"), (lost, "thin session")):
+        found = audit_panel(panel(plant)).findings
+        assert found[["kind", "first"]].to_numpy().tolist() == [[kind, SESSIONS[ROW]]]
+
+
+def test_bars_without_any_volume_have_no_untraded_session() -> None:
+    def silent(bars: dict[str, np.ndarray]) -> None:
+        bars["volume"][:] = 0
+
+    assert audit_panel(panel(silent)).counts()["untraded session"] == 0
+
+
+def test_suspicions_are_those_of_the_audit_and_cost_little() -> None:
+    assert suspicions(panel()) == ()
+    told = " ".join(suspicions(panel(split)))
+    assert f"suspected unadjusted splits: 1 (T04 7:1 on {SESSIONS[ROW]:%Y-%m-%d})" in told
+    assert f"{SESSIONS[ROW]:%Y-%m-%d} +29.8%" in " ".join(suspicions(panel(rally)))
 
 
 def in_returns(bad: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 Nothing is repaired here. A finding says what, whose, from when to when, how much, and why it was thought so.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,35 +11,20 @@ import pandas as pd
 
 from market.audit.bad_prints import islands, repeated_bars, residual_returns, runs, stale_runs
 from market.audit.coverage import history_summary, session_table, ticker_table
-from market.audit.stock_splits import adjusted_splits, early_volume, split_words, unadjusted_splits
+from market.audit.dead_sessions import dead_sessions
+from market.audit.finding_kinds import BAD_PRINTS, COLUMNS, KINDS, REMOVE, RESCALE, Row
+from market.audit.price_jumps import large_jumps, market_moves
+from market.audit.stock_splits import SplitSign, adjusted_splits, early_volume, split_words, unadjusted_splits
 from market.calendar import check_calendar
+from market.exchanges import NO_EXCHANGE
 from market.panel import Panel
 from market.universe import Survivorship, survivorship
 
-__all__ = ["BAD_PRINTS", "KINDS", "Audit", "audit_panel"]
+__all__ = ["Audit", "audit_panel"]
 
-KINDS = {
-    "repeated bar": "the four prices of another session: the likely copy, its twin named",
-    "island": "one to three bars off both neighbours, between two opposite gaps",
-    "gap": "sessions without a print between the first and the last one",
-    "stale run": "three or more sessions with one and the same bar",
-    "zero volume": "a print without a share traded",
-    "order": "open or close outside low to high",
-    "unadjusted split": "the price jumps by a simple ratio and volume by its inverse; nothing accounts for it",
-    "split": "adj_close accounts for it; listed so that it can be checked",
-    "early volume": "volume before a split that is on the basis after it",
-    "adjustment jump": "adj_close / close moves by 20 % or more on no simple ratio: a spin-off, a dividend, or wrong",
-    "reused ticker": "a new price level after more than sixty sessions without a print",
-    "duplicate ticker": "two tickers with the same returns",
-    "missing session": "held by the exchange, absent from the bars",
-    "extra session": "in the bars, not held by the exchange",
-}
-BAD_PRINTS = ("repeated bar", "island")  # rows whose prices were not traded there
 ADJUSTMENT_JUMP = np.log(1.2)
 MIN_SILENT_SESSIONS = 60
 SAME_SHARE = 0.98
-COLUMNS = ("kind", "ticker", "first", "last", "value", "detail")
-Row = tuple[str, str, pd.Timestamp, pd.Timestamp, float, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +34,8 @@ class Audit:
     Parameters
     ----------
     findings : DataFrame
-        Columns kind, ticker, first, last (sessions), value (its unit depends on the kind) and detail.
+        Columns kind, ticker, first, last (sessions), value (its unit depends on the kind), detail and repair: what a
+        fix would do, ``"remove"``, ``"rescale"`` or nothing.
     tickers : DataFrame
         Index ticker: first and last print, sessions, years, gaps, findings by kind.
     sessions : DataFrame
@@ -73,14 +60,27 @@ class Audit:
         return self.findings["kind"].value_counts().reindex(list(KINDS), fill_value=0)
 
     def bad_prints(self, panel: Panel) -> pd.DataFrame:
-        """Mark the bars whose prices were not traded where they stand: bool (n_sessions, n_tickers)."""
+        """Mark the bars whose prices were not traded where they stand: bool (n_sessions, n_tickers).
+
+        By hindsight: which bar is the copy, and whether a gap was undone, later sessions tell.
+        """
+        return self._marked(self.findings["kind"].isin(BAD_PRINTS), panel)
+
+    def removable(self, panel: Panel) -> pd.DataFrame:
+        """Mark the bars of bad prints that could be known as such at their own close: what a fix removes."""
+        is_print = self.findings["kind"].isin(BAD_PRINTS) & (self.findings["repair"] == REMOVE)
+        return self._marked(is_print, panel)
+
+    def _marked(self, rows: pd.Series, panel: Panel) -> pd.DataFrame:
         bad = pd.DataFrame(False, index=panel.sessions, columns=panel.tickers)
-        for row in self.findings[self.findings["kind"].isin(BAD_PRINTS)].itertuples():
+        for row in self.findings[rows].itertuples():
             bad.loc[row.first : row.last, row.ticker] = True
         return bad & panel.printed
 
 
-def audit_panel(panel: Panel, *, factor: pd.DataFrame | None = None, exchange: str = "XNYS") -> Audit:
+def audit_panel(
+    panel: Panel, *, factor: pd.DataFrame | None = None, exchange: str | None = None, rows: Iterable[Row] = ()
+) -> Audit:
     """Audit a panel.
 
     Parameters
@@ -89,17 +89,21 @@ def audit_panel(panel: Panel, *, factor: pd.DataFrame | None = None, exchange: s
         Bars, adjusted where the source allows it.
     factor : DataFrame of float, shape (n_sessions, n_tickers), optional
         adj_close / close of the source: what was done to prices already.
-    exchange : str
-        Whose calendar the sessions are held against.
+    exchange : str, optional
+        Whose calendar the sessions are held against; the panel's own by default, ``"none"`` for none.
+    rows : iterable of findings
+        What was found before there was a panel, such as rows that none can hold.
     """
     applied = None if factor is None else factor.to_numpy()
-    rows = [
+    found = [
+        *rows,
+        *_session_rows(panel, exchange or panel.facts.exchange),
         *_print_rows(panel, applied),
         *_split_rows(panel, applied),
         *_identity_rows(panel),
-        *_calendar_rows(panel, exchange),
     ]
-    findings = pd.DataFrame(rows, columns=list(COLUMNS))
+    found += _jump_rows(panel, found)
+    findings = pd.DataFrame(found, columns=list(COLUMNS))
     return Audit(
         findings=findings,
         tickers=ticker_table(panel, findings),
@@ -114,24 +118,35 @@ def _print_rows(panel: Panel, factor: np.ndarray | None) -> list[Row]:
     copies = repeated_bars(panel, factor=factor)
     moves = residual_returns(panel.close.to_numpy())
     days = [f"{session:%Y-%m-%d}" for session in panel.sessions]
+    places = zip(*(each.tolist() for each in (copies.columns, copies.copies, copies.twins, copies.known)), strict=True)
     repeated = [
-        _row(panel, "repeated bar", (c, r, r), float(moves[r, c]), f"same open, high, low and close as {days[twin]}")
-        for c, r, twin in zip(copies.columns.tolist(), copies.copies.tolist(), copies.twins.tolist(), strict=True)
+        _row(
+            panel,
+            "repeated bar",
+            (c, r, r),
+            float(moves[r, c]),
+            f"same open, high, low and close as {days[twin]}",
+            REMOVE if known else "",
+        )
+        for c, r, twin, known in places
     ]
     off = [_row(panel, "island", (c, a, z), gap, f"opens {gap:+.1%} away, and back") for c, a, z, gap in islands(panel)]
     stale = [_row(panel, "stale run", (c, a, z), z - a + 1, "one bar, repeated") for c, a, z in stale_runs(panel)]
-    return [*repeated, *off, *stale, *_gap_rows(panel), *_zero_volume_rows(panel), *_order_rows(panel)]
+    return [*repeated, *off, *stale, *_silent_rows(panel), *_order_rows(panel)]
 
 
-def _gap_rows(panel: Panel) -> list[Row]:
+def _silent_rows(panel: Panel) -> list[Row]:
+    """Gaps and bars without volume, but for those that a whole session has."""
+    dead = dead_sessions(panel).either
     printed = panel.printed
-    inside = printed.cummax() & printed[::-1].cummax()[::-1] & ~printed
-    return [_row(panel, "gap", (c, a, z), z - a + 1, "no print") for c, a, z in runs(inside.to_numpy())]
-
-
-def _zero_volume_rows(panel: Panel) -> list[Row]:
-    silent = runs((panel.volume == 0).to_numpy())
-    return [_row(panel, "zero volume", (c, a, z), z - a + 1, "no share traded") for c, a, z in silent]
+    inside = (printed.cummax() & printed[::-1].cummax()[::-1] & ~printed).to_numpy()
+    named = (("gap", inside, "no print"), ("zero volume", (panel.volume == 0).to_numpy(), "no share traded"))
+    return [
+        _row(panel, kind, (c, a, z), z - a + 1, told)
+        for kind, marked, told in named
+        for c, a, z in runs(marked)
+        if not dead[a : z + 1].all()
+    ]
 
 
 def _order_rows(panel: Panel) -> list[Row]:
@@ -147,20 +162,29 @@ def _order_rows(panel: Panel) -> list[Row]:
 
 def _split_rows(panel: Panel, factor: np.ndarray | None) -> list[Row]:
     known = [] if factor is None else adjusted_splits(factor)
-    left = unadjusted_splits(panel)
+    signs = unadjusted_splits(panel, known)
     evidence = "adj_close / close jumps by the ratio"
+    sure = [(sign.column, sign.row, sign.ratio) for sign in signs if not sign.doubt]
     return [
         *(_row(panel, "split", (c, r, r), ratio, f"{split_words(ratio)}: {evidence}") for c, r, ratio in known),
-        *(_row(panel, "unadjusted split", (c, r, r), x, f"likely {split_words(x)}") for c, r, x in left),
+        *(_sign_row(panel, sign) for sign in signs),
         *(
             _row(panel, "early volume", (c, r, r), times, f"{times:.1f} times the money usually traded")
-            for c, r, times in early_volume(panel, [*known, *left])
+            for c, r, times in early_volume(panel, [*known, *sure])
         ),
-        *([] if factor is None else _jump_rows(panel, factor, {(c, r) for c, r, _ in known})),
+        *([] if factor is None else _factor_rows(panel, factor, {(c, r) for c, r, _ in known})),
     ]
 
 
-def _jump_rows(panel: Panel, factor: np.ndarray, splits: set[tuple[int, int]]) -> list[Row]:
+def _sign_row(panel: Panel, sign: SplitSign) -> Row:
+    place = sign.column, sign.row, sign.row
+    words = f"likely {split_words(sign.ratio)}"
+    if sign.doubt:
+        return _row(panel, "suspected split", place, sign.ratio, f"{words}, but {sign.doubt}")
+    return _row(panel, "unadjusted split", place, sign.ratio, words, RESCALE)
+
+
+def _factor_rows(panel: Panel, factor: np.ndarray, splits: set[tuple[int, int]]) -> list[Row]:
     step = np.log(factor / pd.DataFrame(factor).ffill().shift(1).to_numpy())
     columns, rows = np.nonzero((np.abs(step) >= ADJUSTMENT_JUMP).T)
     return [
@@ -204,13 +228,38 @@ def _duplicate_rows(panel: Panel) -> list[Row]:
     return rows
 
 
-def _calendar_rows(panel: Panel, exchange: str) -> list[Row]:
+def _session_rows(panel: Panel, exchange: str) -> list[Row]:
+    """Findings on whole sessions: dead ones, large moves of the market, and those of the calendar."""
+    dead = dead_sessions(panel)
+    days = panel.sessions
+    rows: list[Row] = []
+    for k in np.flatnonzero(dead.untraded).tolist():
+        rows.append(("untraded session", "", days[k], days[k], 0.0, "no name with a bar traded a share", ""))
+    for k in np.flatnonzero(dead.thin).tolist():
+        told = f"{dead.traded[k]} names traded, {dead.usual[k]:.0f} usually do"
+        rows.append(("thin session", "", days[k], days[k], float(dead.traded[k]), told, ""))
+    moves = market_moves(panel)
+    for day, move in zip(pd.DatetimeIndex(moves.index), moves.tolist(), strict=True):
+        rows.append(("market move", "", day, day, move, f"the equal-weight universe moves {move:+.1%}", ""))
+    if exchange == NO_EXCHANGE:
+        return rows
     check = check_calendar(panel, exchange)
     named = (("missing session", check.missing), ("extra session", check.extra))
-    return [(kind, "", day, day, np.nan, exchange) for kind, days in named for day in days]
+    return [*rows, *((kind, "", day, day, np.nan, exchange, "") for kind, held in named for day in held)]
 
 
-def _row(panel: Panel, kind: str, place: tuple[int, int, int], value: float, detail: str) -> Row:
+def _jump_rows(panel: Panel, found: list[Row]) -> list[Row]:
+    """Jumps of the close that no other finding of the ticker accounts for."""
+    named = {(row[1], day) for row in found for day in (row[2], row[3])}
+    rows = []
+    for column, row, times, stays in large_jumps(panel):
+        if (str(panel.tickers[column]), panel.sessions[row]) not in named:
+            told = f"{times:.3g} times the last close, " + ("and stays" if stays else "and comes back")
+            rows.append(_row(panel, "jump", (column, row, row), times, told))
+    return rows
+
+
+def _row(panel: Panel, kind: str, place: tuple[int, int, int], value: float, detail: str, repair: str = "") -> Row:
     """One finding; its place is the column, the first row and the last."""
     column, first, last = place
-    return kind, str(panel.tickers[column]), panel.sessions[first], panel.sessions[last], float(value), detail
+    return kind, str(panel.tickers[column]), panel.sessions[first], panel.sessions[last], float(value), detail, repair

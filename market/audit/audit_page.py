@@ -7,7 +7,8 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from core.files import write_text
-from market.audit.audit import KINDS, Audit
+from market.audit.audit import Audit
+from market.audit.finding_kinds import KINDS
 
 __all__ = ["render_audit", "write_audit"]
 

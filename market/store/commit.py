@@ -169,7 +169,9 @@ def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, e
         )
 
 
-def commit_repair(folder: DataFolder, rows: LongBars, changes: Sequence[Change]) -> Commit:
+def commit_repair(
+    folder: DataFolder, rows: LongBars, changes: Sequence[Change], *, of: Version | None = None
+) -> Commit:
     """Commit repaired rows as the next version, with every change listed.
 
     Parameters
@@ -180,8 +182,20 @@ def commit_repair(folder: DataFolder, rows: LongBars, changes: Sequence[Change])
         All its rows, repaired.
     changes : sequence of Change
         What was repaired, by ticker.
+    of : Version, optional
+        The version that was repaired.
+
+    Raises
+    ------
+    SourceError
+        If there is a newer version than ``of``: its rows would be lost.
     """
     with folder.locked():
+        if of is not None and of.fingerprint != folder.fingerprints[-1]:
+            raise SourceError(
+                f"{of.name}@{of.fingerprint[:12]} is not the newest version of {of.name}, and a repair of it would "
+                f"lose what came after: audit {of.name}"
+            )
         provenance = folder.find().provenance
         return _commit(folder, in_key_order(rows), provenance, kind="fix", changes=tuple(changes), added=0)
 
