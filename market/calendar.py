@@ -18,7 +18,7 @@ from core.errors import SourceError
 from core.files import read_json, write_json
 from core.settings import Settings
 from market.exchange_fit import fitting_exchange, own_sessions_per_year
-from market.exchanges import NO_EXCHANGE, Exchange, exchange_code, exchange_of, table_library
+from market.exchanges import LOTS, NO_EXCHANGE, Exchange, exchange_code, exchange_of, table_library
 from market.panel import Panel
 from market.store.data_set_names import store_home
 
@@ -96,9 +96,23 @@ def with_exchange(panel: Panel, exchange: str | None = None, *, reason: str | No
         exchange_reason=reason if reason is not None and code == given else why,
         sessions_per_year=sessions_per_year(code, panel.sessions),
         currency=None if code == NO_EXCHANGE else exchange_of(code).currency,
+        lot=_lot(code, panel.facts.lot),
     )
     placed = replace(panel, facts=facts)
     return placed if code == NO_EXCHANGE else placed.with_notes(check_calendar(placed).note)
+
+
+def _lot(exchange: str, of_volumes: float | None) -> float | None:
+    """Shares that orders come in: of an exchange that trades in lots as the volumes tell, elsewhere single ones.
+
+    Volumes that a vendor rounds to hundreds make no lot. Around the clock fractions are traded.
+    """
+    if exchange == "24/7":
+        return None
+    usual = LOTS.get(exchange)
+    if usual is None:
+        return None if of_volumes is None else 1.0
+    return float(usual) if of_volumes is None else of_volumes
 
 
 def sessions_per_year(exchange: str, sessions: pd.DatetimeIndex) -> float:

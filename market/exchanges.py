@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 __all__ = [
+    "LOTS",
     "NO_EXCHANGE",
     "Exchange",
     "exchange_code",

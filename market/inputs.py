@@ -1,16 +1,20 @@
 """Inputs: what a run reads, loaded from a request."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from market.bars.ticker_spelling import few_words
+from market.exchanges import NO_EXCHANGE, exchange_of
 from market.hedge import with_hedge
 from market.holdout import HoldoutSettings, readable
 from market.panel import Panel
 from market.request import BarsRequest
 from market.sources import load_bars
-from market.sources.benchmark import load_benchmark, load_levels
-from market.sources.factor_returns import load_factors
+from market.sources.benchmark import checked_returns, checked_vix, plain_dates, read_levels, read_vix
+from market.sources.factor_returns import checked_factors, read_factors
 from market.sources.sectors import load_sectors
 from market.universe import choose_universe
 
@@ -34,7 +38,17 @@ class Inputs:
     vix : Series of float or None
         Level of the VIX at the close of the panel's sessions, where given.
     factors : DataFrame of float or None
-        Simple returns of factors on the panel's sessions, and ``rf``, where given.
+        Simple returns of factors on the panel's sessions, where given; the risk-free return, whether it is called
+        ``RF``, ``risk_free`` or ``rf``, as ``rf``.
+    absent : DatetimeIndex
+        Sessions for which the benchmark's file has no close: its last level stands there.
+    notes : tuple of str
+        What the readers of files beside the bars found.
+
+    Raises
+    ------
+    BarsError
+        If factors, benchmark or VIX are of another unit.
 
     Examples
     --------
@@ -48,6 +62,18 @@ class Inputs:
     sectors: pd.Series | None = None
     vix: pd.Series | None = None
     factors: pd.DataFrame | None = None
+    absent: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.factors is not None:
+            found = checked_factors(plain_dates(self.factors), origin="factors")
+            object.__setattr__(self, "factors", found.values)
+            object.__setattr__(self, "notes", (*self.notes, *found.notes))
+        if self.benchmark is not None:
+            object.__setattr__(self, "benchmark", checked_returns(plain_dates(self.benchmark), origin="benchmark"))
+        if self.vix is not None:
+            object.__setattr__(self, "vix", checked_vix(plain_dates(self.vix), origin="VIX"))
 
     @classmethod
     def of(cls, bars: "Panel | Inputs") -> "Inputs":
@@ -55,7 +81,7 @@ class Inputs:
         return bars if isinstance(bars, Inputs) else cls(panel=bars)
 
     def __repr__(self) -> str:
-        beside = [each.name for each in fields(self)[1:] if getattr(self, each.name) is not None]
+        beside = [each.name for each in fields(self)[1:6] if getattr(self, each.name) is not None]
         return f"<Inputs: {self.panel!r}{' with ' if beside else ''}{', '.join(beside)}>"
 
 
@@ -83,9 +109,37 @@ def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None)
     if request.hedge is not None:
         hedge = load_bars(request.hedge, start=request.start, end=request.end, exchange=panel.facts.exchange)
         panel = with_hedge(panel, hedge)
+    return _with_files(Inputs(panel=panel, oracle=oracle, sectors=sectors), request)
+
+
+def _with_files(inputs: Inputs, request: BarsRequest) -> Inputs:
+    """Inputs with what the files of a request hold."""
+    panel = inputs.panel
+    notes: list[str] = []
+    found: dict[str, Any] = {}
+    zone = None if panel.facts.exchange == NO_EXCHANGE else exchange_of(panel.facts.exchange).zone
     if request.sectors is not None:
-        sectors = load_sectors(request.sectors, panel.tickers)
-    benchmark = None if request.benchmark is None else load_benchmark(request.benchmark, panel.sessions)
-    vix = None if request.vix is None else load_levels(request.vix, panel.sessions)
-    factors = None if request.factors is None else load_factors(request.factors, panel.sessions)
-    return Inputs(panel=panel, oracle=oracle, benchmark=benchmark, sectors=sectors, vix=vix, factors=factors)
+        found["sectors"] = load_sectors(request.sectors, panel.tickers)
+        notes += _unnamed(found["sectors"], request.sectors)
+    if request.benchmark is not None:
+        levels = read_levels(request.benchmark, panel.sessions, zone=zone)
+        found |= {"benchmark": levels.returns, "absent": levels.absent}
+        notes += levels.notes
+    if request.vix is not None:
+        levels = read_vix(request.vix, panel.sessions, zone=zone)
+        found["vix"] = levels.values
+        notes += levels.notes
+    if request.factors is not None:
+        factors = read_factors(request.factors, panel.sessions, zone=zone)
+        found["factors"] = factors.values
+        notes += factors.notes
+    return replace(inputs, **found, notes=tuple(notes))
+
+
+def _unnamed(sectors: pd.Series, source: str) -> list[str]:
+    without = sectors.index[sectors.isna()].tolist()
+    if not without:
+        return []
+    return [
+        f"{Path(source).name} names no sector for {len(without):,} of {len(sectors):,} tickers: {few_words(without)}"
+    ]

@@ -61,7 +61,7 @@ class PanelFacts:
     tick : float or None
         The step in which most names' latest prices are written, before any adjustment.
     lot : float or None
-        The step of most names' latest volumes, in shares; None where they are fractions.
+        Shares that orders come in: a step of the volumes where the exchange trades in lots, else 1; None for fractions.
     notes : tuple of str
         Findings of the loader and the calendar check, for the report's data page.
     """

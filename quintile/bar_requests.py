@@ -33,10 +33,13 @@ def absolute_universe(universe: str) -> str:
 
 
 def bars_request(bars: str, universe: str | None = None, **beside: Path | str | bool | None) -> "BarsRequest":
-    """The request that these words describe, files by absolute path."""
+    """The request that these words describe, files by absolute path and the exchange by its code."""
+    from market.exchanges import exchange_code
     from market.request import BarsRequest
 
     others: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
+    if others.get("exchange") is not None:
+        others["exchange"] = exchange_code(others["exchange"])
     return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **others)
 
 

@@ -22,7 +22,7 @@ SIGNATURES = {
     "BacktestResult": "*, execution, costs, capital, equity, net_returns, gross_returns, held_weights, trades, traded, "
     "turnover, cost, cost_parts, unfilled, cash_outs, margin_events, parity, engine",
     "BarsRequest": "*, bars='builtin', universe='all', start=None, end=None, benchmark=None, point_in_time=False, "
-    "vix=None, sectors=None, factors=None, hedge=None",
+    "vix=None, sectors=None, factors=None, hedge=None, exchange=None, keep_thin_sessions=False",
     "BookSettings": "settings",
     "Computing": "*, dtype='float64', memory=None, cache=None, workers=None, on='threads', progress",
     "Costs": "settings",
@@ -42,12 +42,12 @@ SIGNATURES = {
     "choose_universe": "panel, universe",
     "compare_books": "run, bars=None, *, optimised=False, quiet=False",
     "decide": "run, bars=None, *, holdings=None, equity=None, as_of=None",
-    "evaluate": "scores, bars, *, rules=None, store='runs', quiet=False",
+    "evaluate": "scores, bars, *, rules=None, store='runs', quick=False, quiet=False",
     "features": "bars, feature_set='core14', *, names=None, computing=None, quiet=False",
     "forward_returns": "panel, execution, *, horizon=1, first=0",
     "freeze": "run, version, *, versions='versions', with_bars=True, notes=None, quiet=False",
     "information_coefficient": "scores, forward, *, method='spearman'",
-    "load_bars": "source, *, universe='all', start=None, end=None, point_in_time=False",
+    "load_bars": "source, *, universe='all', start=None, end=None, point_in_time=False, exchange=None",
     "load_inputs": "request",
     "load_run": "run='latest', *, store='runs'",
     "load_strategy": "strategy='filter_negative', overrides=None",

@@ -15,6 +15,7 @@ from market.bars.dates import check_single_zone
 from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars
 from market.bars.row_checks import equal_repeats, repeated_keys, value_defects
+from market.bars.ticks import usual_lot, usual_tick
 from market.panel import Panel, PanelFacts, aligned_frame
 
 __all__ = ["Origin", "panel_from_rows"]
@@ -208,6 +209,7 @@ def _adjusted(
     """Bar fields on one basis, and the facts that say which."""
     bars = {name: values for name, values in fields.items() if name != "adj_close"}
     bars["dollar_volume"] = bars["close"] * bars["volume"]
+    tick, lot = usual_tick(bars["close"]), usual_lot(bars["volume"])
     if "adj_close" not in fields:
         adjustment = "as given by the file (no adj_close)"
         basis = "volume as given; dollar volume = close × volume as given, on the file's own price basis"
@@ -222,6 +224,9 @@ def _adjusted(
         adjustment=adjustment,
         volume_basis=basis,
         point_in_time=origin.point_in_time,
+        adjusted="adj_close" in fields,
+        tick=tick,
+        lot=lot,
         notes=notes,
     )
     return bars, facts

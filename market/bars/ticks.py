@@ -11,12 +11,13 @@ import pandas as pd
 
 from market.panel import Panel
 
-__all__ = ["price_ticks", "volume_lots"]
+__all__ = ["price_ticks", "usual_lot", "usual_tick", "volume_lots"]
 
 SHARE_ON_STEP = 0.98  # of a name's numbers; a few odd rows do not hide a step
 ROUNDING = 1.5e-7  # relative to the number: single precision
 MIN_DISTINCT = 8  # numbers; of fewer, all may lie on a coarser step by chance
 MAX_ROWS = 1000  # of a name, evenly spread
+MAX_NAMES = 60  # evenly spread, that tell what is usual
 LATEST_ROWS = 63
 PRICE_STEPS = np.array(
     sorted([m * 10.0**k for k in range(-8, 4) for m in (1.0, 2.0, 2.5, 5.0)] + [1 / 8, 1 / 16, 1 / 32])[::-1]
@@ -72,6 +73,16 @@ def volume_lots(panel: Panel) -> pd.Series:
     return pd.Series(steps, index=panel.tickers, dtype="float64")
 
 
+def usual_tick(close: np.ndarray) -> float | None:
+    """The tick of most names' latest closes, unadjusted, of shape (n_sessions, n_tickers); None where none tells."""
+    return _usual(close, PRICE_STEPS)
+
+
+def usual_lot(volume: np.ndarray) -> float | None:
+    """The lot of most names' latest volumes, as given, of shape (n_sessions, n_tickers); None where none tells."""
+    return _usual(np.where(volume > 0, volume, np.nan), LOT_STEPS)
+
+
 def common_step(numbers: np.ndarray, steps: np.ndarray) -> float:
     """The first of falling steps that nearly all numbers are multiples of; NaN for none, or too few numbers."""
     known = numbers[np.isfinite(numbers)]
@@ -86,6 +97,13 @@ def common_step(numbers: np.ndarray, steps: np.ndarray) -> float:
         if on_step.mean() >= SHARE_ON_STEP:
             return float(step)
     return float("nan")
+
+
+def _usual(numbers: np.ndarray, steps: np.ndarray) -> float | None:
+    columns = numbers[-2 * LATEST_ROWS :, :: max(1, -(-numbers.shape[1] // MAX_NAMES))].T
+    told, counts = np.unique([common_step(column, steps) for column in columns], return_counts=True)
+    most = float(told[counts.argmax()])
+    return None if np.isnan(most) else most
 
 
 def _sample(values: np.ndarray, most: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from core.errors import SourceError
 from market.bars.assembly import Origin, panel_from_rows
@@ -12,7 +13,7 @@ from market.bars.bar_files import bars_from_path
 from market.bars.long_form import LongBars
 from market.bars.repeated_sessions import without_repeated_sessions
 from market.bars.thin_sessions import without_thin_sessions
-from market.calendar import with_exchange
+from market.calendar import finished_day, with_exchange
 from market.exchanges import exchange_code
 from market.panel import Panel
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
@@ -91,7 +92,17 @@ def load_bars(
         panel = panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time))
     if not keep_thin_sessions:
         panel = without_thin_sessions(without_repeated_sessions(panel))
-    return with_exchange(panel, named, reason=reason)
+    placed = with_exchange(panel, named, reason=reason)
+    return _without_unfinished(placed) if text.startswith(YFINANCE) else placed
+
+
+def _without_unfinished(panel: Panel) -> Panel:
+    """Leave out bars of a day that the exchange had not finished when they were fetched."""
+    finished = f"{finished_day(panel.facts.exchange, datetime.datetime.now(datetime.UTC)):%Y-%m-%d}"
+    if panel.sessions[-1] <= pd.Timestamp(finished):
+        return panel
+    note = f"the bars of {panel.sessions[-1]:%Y-%m-%d} are left out: that session was not finished when they came"
+    return panel.until(finished).with_notes(note)
 
 
 def _stored_panel(

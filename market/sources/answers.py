@@ -4,21 +4,22 @@ An answer is taken ticker by ticker: one that is empty, cut, broken or from the 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
 
 from market.bars.columns import BAR_COLUMNS, plain_name
 from market.bars.long_form import LongBars
+from market.calendar import finished_day
+from market.exchanges import exchange_of_tickers
 
 __all__ = ["Answer", "read_answer"]
 
 FIELDS = (*BAR_COLUMNS, "adj_close")
 EVENTS = {"dividends": "dividends", "stocksplits": "splits"}
 PRICES = ("open", "high", "low", "close", "adj_close")
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
+AMERICAN = "XNYS"  # tickers without a suffix, in the vendor's spelling
 NO_BARS = "no bars came back: an unknown or delisted symbol, or a rate limit"
 
 
@@ -31,7 +32,9 @@ class Answer:
     reason: str = ""
 
 
-def read_answer(frame: pd.DataFrame | None, tickers: list[str], *, now: datetime) -> list[Answer]:
+def read_answer(
+    frame: pd.DataFrame | None, tickers: list[str], *, now: datetime, exchange: str | None = None
+) -> list[Answer]:
     """Split a vendor's frame into one answer for each requested ticker.
 
     Parameters
@@ -39,13 +42,17 @@ def read_answer(frame: pd.DataFrame | None, tickers: list[str], *, now: datetime
     frame : DataFrame or None
         Columns (field, ticker), as yfinance gives them.
     now : datetime
-        With a time zone. The exchange's own day is left out: its bar may be unfinished.
+        With a time zone. A bar whose exchange has not been closed for an hour is left out: it may be unfinished.
+    exchange : str, optional
+        That of all tickers; by default the one that a ticker's suffix names.
     """
     if frame is None or frame.empty or not isinstance(frame.columns, pd.MultiIndex):
         return [Answer(ticker=ticker, reason=NO_BARS) for ticker in tickers]
     held = set(frame.columns.get_level_values(1).astype(str))
     return [
-        _one(_of(frame, ticker), ticker, now) if ticker in held else Answer(ticker=ticker, reason=NO_BARS)
+        _one(_of(frame, ticker), ticker, finished_day(exchange or exchange_of_tickers([ticker]) or AMERICAN, now))
+        if ticker in held
+        else Answer(ticker=ticker, reason=NO_BARS)
         for ticker in tickers
     ]
 
@@ -55,7 +62,8 @@ def _of(frame: pd.DataFrame, ticker: str) -> pd.DataFrame:
     return own.droplevel(1, axis=1)
 
 
-def _one(frame: pd.DataFrame, ticker: str, now: datetime) -> Answer:
+def _one(frame: pd.DataFrame, ticker: str, last: date) -> Answer:
+    """The bars of a ticker up to the last day whose bar is finished."""
     named = {_field(str(name)): frame[name] for name in frame.columns}
     missing = [field for field in FIELDS if field not in named]
     if missing:
@@ -67,10 +75,10 @@ def _one(frame: pd.DataFrame, ticker: str, now: datetime) -> Answer:
     except (TypeError, ValueError):
         return Answer(ticker=ticker, reason="text where numbers should be: the answer is broken")
     numbers = numbers[numbers["close"].notna()]
-    today = pd.Timestamp(now.astimezone(EXCHANGE_ZONE).date())
+    until = pd.Timestamp(last)
     numbers.index = pd.DatetimeIndex(numbers.index).tz_localize(None).normalize()
-    reason = _objection(numbers, today)
-    finished = numbers[numbers.index < today].sort_index()
+    reason = _objection(numbers, until + pd.Timedelta(days=1))
+    finished = numbers[numbers.index <= until].sort_index()
     if reason or finished.empty:
         return Answer(ticker=ticker, reason=reason or NO_BARS)
     return Answer(ticker=ticker, bars=_rows(finished, ticker))

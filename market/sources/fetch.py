@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pandas as pd
 from core.errors import SourceError
 from core.progress import ProgressCallback, silent
 from market.bars.long_form import LongBars, join_bars
+from market.exchanges import exchange_code
 from market.sources.answers import Answer, read_answer
 from market.sources.fetch_ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
 from market.sources.yahoo import download_daily
@@ -55,6 +56,8 @@ class FetchOptions:
         Seconds before the second attempt, doubled before each further one, with jitter.
     timeout : float
         Seconds after which a request is given up.
+    exchange : str, optional
+        Whose sessions the tickers trade in; by default the one that their suffixes name, or as the data set says.
     progress : callable
         Called as tickers arrive.
     sleep, now : callable
@@ -69,6 +72,7 @@ class FetchOptions:
     attempts: int = 4
     pause: float = 5.0
     timeout: float = 180.0
+    exchange: str | None = None
     progress: ProgressCallback = silent
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -78,6 +82,8 @@ class FetchOptions:
         for name in ("workers", "batch", "attempts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, was {getattr(self, name)}")
+        if self.exchange is not None:
+            object.__setattr__(self, "exchange", exchange_code(self.exchange))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,6 +154,8 @@ def update_from_yahoo(name: str, *, options: FetchOptions | None = None) -> Comm
     """
     options, folder = options or FetchOptions(), data_folder(name)
     version = folder.find()
+    if options.exchange is None:
+        options = replace(options, exchange=version.provenance.exchange)
     if version.provenance.vendor != "yfinance":
         raise SourceError(f"{name} was imported from {version.provenance.source}: update it with --from FILE")
     stored = read_rows(folder, version)
@@ -264,7 +272,7 @@ def _answer_of(batch: list[str], span: tuple[str | None, str | None], options: F
         frame, reason = None, f"no answer within {options.timeout:g} s"
     if reason:
         return [Answer(ticker=ticker, reason=reason) for ticker in batch]
-    return read_answer(frame, batch, now=options.now())
+    return read_answer(frame, batch, now=options.now(), exchange=options.exchange)
 
 
 def _noted(ledger: Ledger, answers: list[Answer], folder: Path, *, last: bool) -> Ledger:
@@ -302,5 +310,6 @@ def _provenance(n_tickers: int, options: FetchOptions) -> Provenance:
         fetched_at=options.now().astimezone(UTC).isoformat(timespec="seconds"),
         licence=LICENCE,
         split_adjusted=True,
+        exchange=options.exchange,
         vendor="yfinance",
     )

@@ -11,6 +11,7 @@ from quintile.cli.options import (
     Assignments,
     Bars,
     End,
+    ExchangeCode,
     Hedge,
     Json,
     Out,
@@ -69,6 +70,7 @@ def compare_books_command(
         bool, typer.Option("--optimised", help="Add mean-variance, mean-CVaR, risk parity and HRP; needs skfolio.")
     ] = False,
     point_in_time: PointInTime = False,
+    exchange: ExchangeCode = None,
     set_: Assignments = None,
     out: Out = Path("runs"),
     as_json: Json = False,

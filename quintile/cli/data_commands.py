@@ -10,6 +10,7 @@ import typer
 from quintile.cli.audit_command import audit_command
 from quintile.cli.options import (
     End,
+    ExchangeCode,
     Json,
     PointInTime,
     Quiet,
@@ -34,6 +35,7 @@ def import_command(
     name: Annotated[str, typer.Option("--name", help="Name of the data set; an existing one gets a new version.")],
     licence: Licence = "not stated",
     point_in_time: PointInTime = False,
+    exchange: ExchangeCode = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -41,7 +43,7 @@ def import_command(
     """Store bars from a file or folder as a named data set."""
     from market.store import import_bars
 
-    kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time)
+    kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time, exchange=exchange)
     _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
@@ -51,6 +53,7 @@ def update_command(
         Path | None,
         typer.Option("--from", metavar="FILE", help="File of newer bars; without it, fetch them from Yahoo Finance."),
     ] = None,
+    exchange: ExchangeCode = None,
     workers: Annotated[int, typer.Option(help="Batches fetched in parallel.")] = 4,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -62,10 +65,10 @@ def update_command(
     from quintile.progress_display import progress_bars
 
     if source is not None:
-        kept = update_bars(source, name=name)
+        kept = update_bars(source, name=name, exchange=exchange)
     else:
         with progress_bars(quiet=quiet or as_json) as progress:
-            kept = update_from_yahoo(name, options=FetchOptions(workers=workers, progress=progress))
+            kept = update_from_yahoo(name, options=FetchOptions(workers=workers, exchange=exchange, progress=progress))
     _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
@@ -101,6 +104,7 @@ def fetch_command(
     end: End = None,
     name: Annotated[str, typer.Option("--name", help="Name of the data set.")] = "us",
     resume: Annotated[bool, typer.Option("--resume", help="Fetch only what is still missing.")] = False,
+    exchange: ExchangeCode = None,
     workers: Annotated[int, typer.Option(help="Batches fetched in parallel.")] = 4,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -112,7 +116,7 @@ def fetch_command(
 
     names = read_tickers(tickers)
     with progress_bars(quiet=quiet or as_json) as progress:
-        options = FetchOptions(workers=workers, progress=progress)
+        options = FetchOptions(workers=workers, exchange=exchange, progress=progress)
         kept, fetched = fetch(names, name=name, start=start, end=end, resume=resume, options=options)
     _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
     if not (quiet or as_json):
@@ -207,6 +211,7 @@ def _print_version(folder: "DataFolder", version: "Version", *, verbose: bool) -
         "adjustment": known.adjustment,
         "fetched": known.fetched_at,
         "licence": known.licence,
+        "exchange": _exchange(version),
         "point in time": "declared" if known.point_in_time else "not declared",
         "rows": f"{version.rows:,} of {version.tickers:,} tickers, {version.span[0]} to {version.span[1]}",
         "fields": ", ".join(version.fields),
@@ -219,6 +224,13 @@ def _print_version(folder: "DataFolder", version: "Version", *, verbose: bool) -
     print()
     _print_table([_row(one) for one in folder.versions()])
     _print_changes(version, verbose=verbose)
+
+
+def _exchange(version: "Version") -> str:
+    """Whose sessions a version has, and why; one made before that was kept says nothing."""
+    if version.exchange is None:
+        return "inferred when loaded"
+    return f"{version.exchange}, {version.exchange_reason}" if version.exchange_reason else version.exchange
 
 
 def _row(version: "Version") -> dict[str, Any]:

@@ -11,7 +11,9 @@ from quintile.cli.options import (
     Assignments,
     Bars,
     Benchmark,
+    Csv,
     End,
+    ExchangeCode,
     Factors,
     Hedge,
     Json,
@@ -39,6 +41,7 @@ __all__ = ["DECIDE_EXAMPLES", "EVALUATE_EXAMPLES", "NEW_EXAMPLES", "decide_comma
 EVALUATE_EXAMPLES = """\b
 Examples:
   quintile evaluate scores.parquet --bars bars.parquet --universe top400
+  quintile evaluate scores.parquet --bars bars.parquet --quick
   quintile evaluate scores.csv --bars bars.csv --strategy filter_negative --set portfolio.k=0.1
   quintile evaluate reversal.parquet --bars bars.parquet --execution close --set costs.trade_bps=0"""
 DECIDE_EXAMPLES = """\b
@@ -70,6 +73,11 @@ def evaluate_command(
     factors: Factors = None,
     hedge: Hedge = None,
     point_in_time: PointInTime = False,
+    exchange: ExchangeCode = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Numbers only, in seconds: no random books, studies, stress rows or report.")
+    ] = False,
+    csv: Csv = False,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
@@ -77,13 +85,14 @@ def evaluate_command(
 ) -> None:
     """Evaluate your own scores: IC, books, backtests and report, without a model."""
     from market.inputs import load_inputs
+    from quintile.progress_display import progress_bars
     from signals.score_file import read_scores
     from strategy.definitions.spec import load_spec, override
     from strategy.evaluate import evaluate
     from strategy.runs.context import RunContext
 
     spec = override(load_spec(strategy), [f'execution.fill="{execution}"', *(set_ or [])])
-    read_scores(scores)  # a wrong file fails before the bars are loaded
+    given = read_scores(scores)  # a wrong file fails before the bars are loaded
     request = bars_request(
         bars,
         universe,
@@ -91,16 +100,15 @@ def evaluate_command(
         end=end,
         benchmark=benchmark,
         point_in_time=point_in_time,
+        exchange=exchange,
         sectors=sectors,
         factors=factors,
         hedge=hedge,
     )
-    finished = evaluate(
-        scores,
-        load_inputs(request),
-        spec=spec,
-        context=RunContext(store=run_store(out), request=request, command=command_line()),
-    )
+    place, typed = run_store(out, csv=csv), command_line()
+    with progress_bars(quiet=quiet or as_json or quick) as progress:
+        context = RunContext(store=place, request=request, command=typed, progress=progress)
+        finished = evaluate(given, load_inputs(request), spec=spec, context=context, quick=quick, name=scores.name)
     show_run(finished.folder, as_json=as_json, verbose=verbose)
 
 
@@ -125,6 +133,7 @@ def decide_command(
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="Date by which the bars must be current; today by default.")
     ] = None,
+    exchange: ExchangeCode = None,
     export: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Export to .csv, .parquet or .json; repeatable.")
     ] = None,

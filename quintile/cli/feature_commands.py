@@ -8,6 +8,7 @@ import typer
 
 from quintile.cli.options import (
     End,
+    ExchangeCode,
     Json,
     Quiet,
     Start,
@@ -39,6 +40,7 @@ def features_command(
     universe: Universe = "all",
     start: Start = None,
     end: End = None,
+    exchange: ExchangeCode = None,
     dtype: Annotated[
         str, typer.Option(help="Stored precision: float64, which runs read, or float32; arithmetic is float64.")
     ] = "float64",
@@ -70,7 +72,7 @@ def features_command(
     limit = None if memory is None else memory_of(memory)
     with progress_bars(quiet=quiet or as_json) as progress:
         computing = Computing(dtype=dtype, memory=limit, cache=cache, workers=workers, on=on, progress=progress)
-        covered = featured(bars, set_, universe=universe, span=(start, end), computing=computing)
+        covered = featured(bars, set_, universe=universe, span=(start, end), exchange=exchange, computing=computing)
         measured = None if catalogue is None else _write_catalogue(covered, set_, catalogue, progress)
     if as_json:
         shown = covered.as_json() if measured is None else measured.as_json() | {"page": str(catalogue)}

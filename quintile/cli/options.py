@@ -19,6 +19,7 @@ __all__ = [
     "Benchmark",
     "Csv",
     "End",
+    "ExchangeCode",
     "Factors",
     "Hedge",
     "Json",
@@ -61,6 +62,14 @@ Universe = Annotated[
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, its first characters, or latest.")]
 Strategy = Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")]
 Bars = Annotated[str, typer.Option(help="builtin, a stored data set, a file or folder of bars, or yfinance:AAPL,MSFT.")]
+ExchangeCode = Annotated[
+    str | None,
+    typer.Option(
+        "--exchange",
+        metavar="CODE",
+        help="Whose sessions the bars hold: a code such as XTKS, 24/7, or none; inferred by default.",
+    ),
+]
 Start = Annotated[str | None, typer.Option(metavar="DATE", help="First session of the bars.")]
 End = Annotated[str | None, typer.Option(metavar="DATE", help="Last session of the bars.")]
 Split = Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last date of training and of validation.")]

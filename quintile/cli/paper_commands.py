@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quintile.cli.options import Hedge, Json, Out, Quiet, Verbose
+from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Quiet, Verbose
 from quintile.cli.version_commands import Versions, find, version_request
 
 __all__ = ["PAPER_EXAMPLES", "paper_command"]
@@ -25,6 +25,7 @@ def paper_command(
     ] = None,
     universe: Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")] = None,
     hedge: Hedge = None,
+    exchange: ExchangeCode = None,
     replay: Annotated[bool, typer.Option("--replay", help="Recompute and compare every entry; write nothing.")] = False,
     allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run although code has changed.")] = False,
     versions: Versions = None,
@@ -49,7 +50,7 @@ def paper_command(
     if bars is not None:
         kept_hedge = folder.body["request"].get("hedge")
         hedge = hedge or (Path(kept_hedge) if kept_hedge and Path(kept_hedge).is_file() else None)
-        newest = version_request(folder.body, bars, universe=universe, hedge=hedge)
+        newest = version_request(folder.body, bars, universe=universe, hedge=hedge, exchange=exchange)
         request = replace(newest, end=None)  # the version's last date does not cut what came after it
         panel = load_inputs(request, holdout=frozen.spec.holdout).panel
         if replay:

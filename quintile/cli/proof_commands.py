@@ -10,6 +10,7 @@ import typer
 from quintile.bar_requests import bars_request, told_fields
 from quintile.cli.options import (
     End,
+    ExchangeCode,
     Json,
     Out,
     PointInTime,
@@ -55,6 +56,7 @@ def prove_command(
     start: Start = None,
     end: End = None,
     point_in_time: PointInTime = False,
+    exchange: ExchangeCode = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override of the run, e.g. portfolio.k=0.1; repeatable."),
@@ -78,8 +80,10 @@ def prove_command(
         return
     if "@" in subject:
         if split or set_ or start or end or point_in_time:
-            raise ValueError(f"{subject} is frozen: of the options of a run only --bars and --universe go with it")
-        chosen_bars, unseen = (bars, universe), quiet or as_json
+            raise ValueError(
+                f"{subject} is frozen: of the options of a run only --bars, --universe and --exchange go with it"
+            )
+        chosen_bars, unseen = (bars, universe, exchange), quiet or as_json
         proof, path = _prove_version(subject, chosen_bars, options=options, versions=versions, out=out, quiet=unseen)
     else:
         folder, request = _trained(subject, run_store(out), told_options(context))
@@ -120,20 +124,22 @@ def _prove(
 
 def _prove_version(
     version: str,
-    chosen: tuple[str | None, str | None],
+    chosen: tuple[str | None, str | None, str | None],
     *,
     options: "ProveOptions",
     versions: Path | None,
     out: Path,
     quiet: bool,
 ) -> "tuple[Proof, Path]":
-    """Prove a frozen version on its own bars, or on the chosen bars and universe."""
+    """Prove a frozen version on its own bars, or on the chosen bars, universe and exchange."""
     from quintile.progress_display import progress_bars
     from strategy.proofs.run_proof import prove_version
 
     folder = find(version, versions)
-    bars, universe = chosen
-    request = None if chosen == (None, None) else version_request(folder.body, bars, universe=universe)
+    bars, universe, exchange = chosen
+    request = None
+    if any(chosen):
+        request = version_request(folder.body, bars, universe=universe, exchange=exchange)
     with progress_bars(quiet=quiet) as progress:
         return prove_version(folder, out=out, request=request, options=replace(options, progress=progress))
 

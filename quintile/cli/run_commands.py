@@ -13,6 +13,7 @@ from quintile.cli.options import (
     Benchmark,
     Csv,
     End,
+    ExchangeCode,
     Factors,
     Hedge,
     Json,
@@ -73,6 +74,7 @@ def run_command(
     factors: Factors = None,
     hedge: Hedge = None,
     point_in_time: PointInTime = False,
+    exchange: ExchangeCode = None,
     set_: Assignments = None,
     device: Annotated[str, typer.Option(help="Device of training and scoring: auto, cpu or cuda.")] = "auto",
     memory: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quintile.bar_requests import bars_request
-from quintile.cli.options import Json, Quiet, Verbose, run_store
+from quintile.cli.options import ExchangeCode, Json, Quiet, Verbose, run_store
 
 if TYPE_CHECKING:
     from strategy.studies.planted_alpha.market_calibration import Study
@@ -38,6 +38,7 @@ def calibrate_command(
     ] = "1,2,3",
     bars: Annotated[str | None, typer.Option(help="Real bars for the temperature study.")] = None,
     universe: Annotated[str, typer.Option(help="Universe of --bars: all, topN or a member file.")] = "all",
+    exchange: ExchangeCode = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,7 +69,7 @@ def calibrate_command(
     from strategy.studies.planted_alpha.study_tables import text_tables
     from strategy.studies.planted_alpha.temperature import RealBars
 
-    request = None if bars is None else bars_request(bars, universe)
+    request = None if bars is None else bars_request(bars, universe, exchange=exchange)
     real = None if request is None else RealBars(request=request, store=run_store(runs))
     settings, studies = _settings(full, seeds, set_ or []), _studies(study)
     try:

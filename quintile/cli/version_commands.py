@@ -8,6 +8,7 @@ import typer
 
 from quintile.bar_requests import absolute_universe, located
 from quintile.cli.options import (
+    ExchangeCode,
     Hedge,
     Json,
     Out,
@@ -120,6 +121,7 @@ def replay_command(
     version: Which,
     bars: Bars = None,
     universe: Annotated[str | None, typer.Option(help="Universe of --bars.")] = None,
+    exchange: ExchangeCode = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Also retrain from the seed and compare.")] = False,
     n_threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads; those of the version by default.")
@@ -143,7 +145,7 @@ def replay_command(
     body = replaying.intact_body(folder)
     panel = None
     if bars is not None:
-        request = version_request(body, bars, universe=universe)
+        request = version_request(body, bars, universe=universe, exchange=exchange)
         panel = load_inputs(request, holdout=replaying.frozen_spec(folder).holdout).panel
     with progress_bars(quiet=quiet or as_json) as progress:
         found = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
@@ -220,6 +222,7 @@ def open_command(
     version: Which,
     bars: Bars = None,
     universe: Annotated[str | None, typer.Option(help="Universe of --bars.")] = None,
+    exchange: ExchangeCode = None,
     hedge: Hedge = None,
     allow_drift: Annotated[
         bool, typer.Option("--allow-drift", help="Run although code has changed; stamps DRIFTED.")
@@ -235,7 +238,7 @@ def open_command(
     from strategy.trials.log import TrialLog
 
     folder = find(version, versions)
-    request = version_request(folder.body, bars, universe=universe, hedge=hedge)
+    request = version_request(folder.body, bars, universe=universe, hedge=hedge, exchange=exchange)
     if request.bars != "builtin" and not request.bars.startswith("yfinance:") and not Path(request.bars).exists():
         raise ValueError(f"the hold-out stays sealed: no bars at {request.bars}, name them with --bars")
     frozen = log_opening(folder, TrialLog(out), allow_drift=allow_drift)
@@ -296,9 +299,15 @@ def versions_folder(versions: Path | None) -> Path:
 
 
 def version_request(
-    body: dict[str, Any], bars: str | None, *, universe: str | None = None, hedge: Path | None = None
+    body: dict[str, Any],
+    bars: str | None,
+    *,
+    universe: str | None = None,
+    hedge: Path | None = None,
+    exchange: str | None = None,
 ) -> "BarsRequest":
     """A request for a version's bars or others, cut as the version's were."""
+    from market.exchanges import exchange_code
     from market.request import BarsRequest
 
     chosen: dict[str, str] = {}
@@ -308,6 +317,8 @@ def version_request(
         chosen["universe"] = absolute_universe(universe)
     if hedge is not None:
         chosen["hedge"] = str(hedge.resolve())
+    if exchange is not None:
+        chosen["exchange"] = exchange_code(exchange)
     return BarsRequest.for_bars(body["request"], **chosen)
 
 

@@ -61,7 +61,13 @@ class Featured:
 
 
 def featured(
-    bars: str, feature_set: str, *, universe: str, span: tuple[str | None, str | None], computing: Computing
+    bars: str,
+    feature_set: str,
+    *,
+    universe: str,
+    span: tuple[str | None, str | None],
+    exchange: str | None = None,
+    computing: Computing,
 ) -> Featured:
     """Load bars, compute a feature set on them, and measure what it covers.
 
@@ -75,6 +81,8 @@ def featured(
         As :func:`market.choose_universe` takes it; features of the market read it.
     span : tuple of str or None
         First and last session; None is an open side.
+    exchange : str, optional
+        Whose sessions the bars hold; inferred by default.
     computing : Computing
         Budget, cache and workers.
 
@@ -87,7 +95,7 @@ def featured(
     """
     groups = feature_table(feature_set)["group"]
     began = time.perf_counter()
-    panel = choose_universe(load_bars(bars, start=span[0], end=span[1]), universe)
+    panel = choose_universe(load_bars(bars, start=span[0], end=span[1], exchange=exchange), universe)
     loaded = time.perf_counter()
     features = compute_features(panel, feature_set, computing=computing)
     ready = time.perf_counter()

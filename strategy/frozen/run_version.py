@@ -153,7 +153,8 @@ def run_request(folder: VersionFolder, told: Mapping[str, Any]) -> BarsRequest |
     """
     body = folder.body
     if "bars" in told:
-        return BarsRequest(**({"universe": body["request"]["universe"]} | dict(told)))
+        kept = {"universe": body["request"]["universe"], "exchange": body["request"].get("exchange")}
+        return BarsRequest(**(kept | dict(told)))
     if body["bars"] == "builtin":
         return replace(BarsRequest.for_bars(body["request"]), **told)
     if body["bars"] != "embedded":

@@ -1,0 +1,61 @@
+"""Repeated sessions: dates for which the bars of the session before were written again, which are no session.
+
+Calendars filled forward have them on every weekend and holiday (``asfreq("D").ffill()``), some vendors on holidays. Such
+a date has no return, so that it thins volatility, and an order filled there fills at yesterday's price.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from market.panel import BAR_FIELDS, PRICE_FIELDS, Panel
+
+__all__ = ["repeated_sessions", "without_repeated_sessions"]
+
+SHARE = 0.95  # of the names that print, that must repeat: one late correction does not make a session
+MIN_NAMES = 2  # without a volume, and without a range, one name may well stand still
+SHOWN = 3
+
+
+def repeated_sessions(panel: Panel) -> pd.DatetimeIndex:
+    """Find the sessions in which nearly every name repeats its last bar: open, high, low, close, and volume.
+
+    A volume of 0 or none counts as repeated where the close is that of the session before. One name alone must repeat
+    a bar with a range, or a volume. Row *t* reads rows up to *t*.
+
+    Examples
+    --------
+    >>> from market.bars.repeated_sessions import repeated_sessions
+    >>> len(repeated_sessions(bars))
+    0
+    """
+    close, volume = panel.close.to_numpy(), panel.volume.to_numpy()
+    same = np.ones((max(len(close) - 1, 0), close.shape[1]), dtype=bool)
+    for name in PRICE_FIELDS:
+        prices = getattr(panel, name).to_numpy()
+        same &= (prices[1:] == prices[:-1]) | (np.isnan(prices[1:]) & np.isnan(prices[:-1]))
+    told = (volume[1:] == volume[:-1]) & (volume[1:] > 0)
+    silent = ~(volume[1:] > 0)
+    still = close[1:] == close[:-1]
+    repeated = (same & (told | silent)) | (still & silent & (volume[1:] == 0))
+    printed = ~np.isnan(close[1:])
+    sure = told | (panel.high.to_numpy()[1:] > panel.low.to_numpy()[1:])
+    names = printed.sum(axis=1)
+    enough = (names >= MIN_NAMES) | (printed & sure).any(axis=1)
+    rows = (names > 0) & enough & ((repeated & printed).sum(axis=1) >= SHARE * names)
+    return pd.DatetimeIndex(panel.sessions[1:][rows])
+
+
+def without_repeated_sessions(panel: Panel) -> Panel:
+    """Leave out repeated sessions, and say so in the notes."""
+    repeated = repeated_sessions(panel)
+    if not len(repeated):
+        return panel
+    kept = ~panel.sessions.isin(repeated)
+    frames = {name: getattr(panel, name).loc[kept] for name in (*BAR_FIELDS, "universe")}
+    days = ", ".join(f"{day:%Y-%m-%d}" for day in repeated[:SHOWN]) + (", …" if len(repeated) > SHOWN else "")
+    weekend = (repeated.day_of_week >= 5).mean()
+    filled = ": the calendar was filled forward" if weekend > 0.5 else ""
+    note = f"{len(repeated):,} dates left out, on which the bars of the session before stand again ({days}){filled}"
+    return replace(panel, **frames).with_notes(note)
