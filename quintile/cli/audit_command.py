@@ -28,7 +28,6 @@ def audit_command(
         typer.Option("--fix", help="Write a new version, or of a file FILE-fixed.parquet, without certain errors."),
     ] = False,
     exchange: ExchangeCode = None,
-    exchange: ExchangeCode = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
