@@ -250,12 +250,18 @@ def _moments(name: str, values: np.ndarray) -> tuple[float, float, float, float]
     """Winsor bounds, mean and sd of one feature's training values."""
     known = values[~np.isnan(values)]
     if known.size == 0:
-        raise DataError(f"feature {name} has no value in the training rows: drop it or start training later")
+        raise DataError(
+            f"feature {name} has no value in the training rows: give more history, start training later, or choose "
+            "another feature set with --set features.set=NAME"
+        )
     if np.isinf(known).any():
         raise DataError(f"feature {name} holds infinite values: repair its formula or the bars")
     lower, upper = np.percentile(known, WINSOR_PERCENTILES)
     if lower == upper:
-        raise DataError(f"feature {name} is constant ({lower:g}) in the training rows: drop it")
+        raise DataError(
+            f"feature {name} is constant ({lower:g}) in the training rows: choose another feature set with "
+            "--set features.set=NAME"
+        )
     clipped = np.clip(known, lower, upper)
     return float(lower), float(upper), float(clipped.mean()), float(clipped.std())
 

@@ -4,6 +4,7 @@
 there. There is no second code path.
 """
 
+from backtests.book_checks import check_book
 from backtests.evaluation import evaluate_scores
 from core.memory import half_of_memory
 from market.inputs import Inputs
@@ -22,6 +23,7 @@ from strategy.learning.learn import (
     scores_of,
     test_sessions,
 )
+from strategy.learning.training_checks import check_test_rows
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, identity_of
@@ -76,10 +78,12 @@ def run(
     require_optimizer(spec.portfolio)  # before hours of training, not after
     context = context or RunContext()
     inputs, progress = Inputs.of(bars), context.progress
+    check_book(spec.rules.portfolio, inputs)
     scratch = Scratch(folder=context.store.root, above=half_of_memory() if memory is None else memory)
     # before the run has a folder: bars that cannot carry the strategy leave none behind
     features = kept_model_features(spec, inputs.panel)
     training_data = prepare_training_data(spec, inputs.panel, features=features, scratch=scratch)
+    check_test_rows(training_data.windows, training_data.split.test, delay=spec.execution.delay)
     folder = _open_folder(spec, inputs.panel, context)
     with folder.locked():
         identity = folder.record["identity"]
@@ -103,6 +107,7 @@ def _open_folder(spec: StrategySpec, panel: Panel, context: RunContext) -> RunFo
     """Start a new run, or continue one whose spec, panel and code are the same."""
     fingerprint = panel.fingerprint()
     if context.resume is None:
-        return context.store.create(spec, context.request, panel=fingerprint, command=context.command)
+        request = context.request.on_exchange(panel.facts.exchange)
+        return context.store.create(spec, request, panel=fingerprint, command=context.command)
     context.resume.check_identity(identity_of(spec, fingerprint))
     return context.resume

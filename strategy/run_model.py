@@ -8,6 +8,7 @@ sessions after the model's validation span are judged, so that the result is out
 from dataclasses import dataclass
 from pathlib import Path
 
+from backtests.book_checks import check_book
 from backtests.evaluation import Evaluation, evaluate_scores
 from core.errors import CheckpointError, DataError
 from core.files import file_sha256, write_bytes
@@ -133,6 +134,7 @@ def run_model(
     """
     spec = spec_with_model(spec, model)
     _check_span(inputs.panel, model)
+    check_book(spec.rules.portfolio, inputs)
     evaluation = _evaluated(spec, inputs, model.checkpoint, context, device)
     folder = _create(spec, inputs.panel, model, context)
     with folder.locked():
@@ -180,6 +182,7 @@ def _create(spec: StrategySpec, panel: Panel, model: GivenModel, context: RunCon
         identity={"model": weights},  # other weights under the same book are another trial
         record={"model": {"origin": model.origin, "sha256": weights, "bars": bars}},
     )
+    request = context.request.on_exchange(panel.facts.exchange)
     return context.store.create(
-        spec, context.request, panel=panel.fingerprint(), command=context.command, origin=origin
+        spec, request, panel=panel.fingerprint(), command=context.command, origin=origin
     )

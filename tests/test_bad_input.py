@@ -104,7 +104,7 @@ BARS_CASES: dict[str, Case] = {
     "single ticker": (lambda b: b[b["ticker"] == "SYN003"], ()),
     "fewer sessions than the lookback": (lambda b: b[b["date"] < "2015-02-05"], ()),
     "too few complete windows": (lambda b: b[b["date"] < "2015-07-05"], ("--set", "model.lookback=120")),
-    "all-NaN feature": (lambda b: b.assign(volume=np.nan), ()),
+    "bars without volume": (lambda b: b.assign(volume=np.nan), ()),
     "temperature 0": (None, ("--set", "loss.temperature=0")),
     "unknown spec key": (None, ("--set", "model.hiden=4")),
     "split dates out of order": (None, ("--split", "2016-06-30,2016-01-29")),

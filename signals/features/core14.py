@@ -145,6 +145,9 @@ CORE14 = (
     market_return,
 )
 
+CORE11 = tuple(member for member in CORE14 if member not in (vol_volume, volume_ratio, volume_trend))
+"""Those of core14 that read no volume, for bars without any."""
+
 
 def _annual_volatility(panel: Panel, window: int) -> FloatArray:
     return trailing_std(_daily_return(panel), window) * math.sqrt(SESSIONS_PER_YEAR)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from core.user_file import source_sha256
 from signals.features.compact import COMPACT7, COMPACT12
-from signals.features.core14 import CORE14
+from signals.features.core14 import CORE11, CORE14
 from signals.features.feature import Feature
 from signals.features.wide import WIDE95
 
@@ -15,6 +15,7 @@ __all__ = ["FEATURE_SETS", "SHIPPED_SETS", "own_sources", "register_feature_set"
 SHIPPED_SETS: Mapping[str, tuple[Feature, ...]] = MappingProxyType(
     {
         "core14": CORE14,
+        "core11": CORE11,
         "compact7": COMPACT7,
         "compact12": COMPACT12,
         "wide95": WIDE95,

@@ -31,6 +31,7 @@ from models.spans import usable_rows
 from models.windows import Windows, build_windows, fit_scaler
 from signals.features import Computing, compute_features, fill_gaps, kept_features
 from strategy.definitions.spec import StrategySpec
+from strategy.learning.training_checks import check_volume
 from strategy.runs.provenance import code_fingerprint, commit
 
 __all__ = [
@@ -150,6 +151,7 @@ def prepare_training_data(
     labels = _without(learned_labels(panel, spec.execution, spec.label, eligible=eligible), barred, np.nan)
     if split is None:
         split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=horizon)
+    check_volume(spec, panel, features, rows=split.train)
     scaler = fit_scaler(features, targets=labels, universe=_without(eligible, barred, False), rows=split.train)
     windows = build_windows(
         features, targets=labels, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch
