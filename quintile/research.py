@@ -115,6 +115,7 @@ def evaluate(
     *,
     rules: TradingRules | None = None,
     store: str | Path = DEFAULT_STORE,
+    quick: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Judge scores that came without a model: information coefficient, books, backtests, verdict and report.
@@ -131,6 +132,9 @@ def evaluate(
         order of scores alone.
     store : str or Path
         Folder of runs; the result is logged there as a trial.
+    quick : bool
+        The same numbers of the strategy's own book alone, in seconds: no companion, random books, studies, stress rows
+        or report. The verdict is WEAK at best.
     quiet : bool
         No progress bars.
 
@@ -150,7 +154,7 @@ def evaluate(
     given = _wide(scores) if isinstance(scores, pd.DataFrame) else scores
     with shown_progress(quiet=quiet) as progress:
         context = RunContext(store=RunStore(Path(store)), request=recorded_request(bars), progress=progress)
-        return evaluate_given(given, inputs_for(bars), spec=_judging_spec(rules), context=context)
+        return evaluate_given(given, inputs_for(bars), spec=_judging_spec(rules), context=context, quick=quick)
 
 
 def walk_forward(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from backtests.evaluation import Evaluation
 from backtests.verdict import judge
 from backtests.walk_study import WalkStudy
-from strategy.runs.artefacts import save_evaluation
+from strategy.runs.artefacts import save_evaluation, save_numbers
 from strategy.runs.result import Run
 from strategy.runs.score_record import ScoreRecord
 from strategy.runs.store import RunFolder, RunStore
@@ -15,7 +15,7 @@ from strategy.trials.trial_record import record_trial
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
 
-__all__ = ["Remarks", "conclude"]
+__all__ = ["Remarks", "conclude", "conclude_quickly"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +61,18 @@ def conclude(
         The folds of scores that were stitched.
     """
     remarks = remarks or Remarks()
-    verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps))
+    verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps, walk=walk))
     save_evaluation(folder, evaluation, verdict, checkpoint=checkpoint, notes=remarks.notes, walk=walk)
     if checkpoint is not None and "version" not in folder.record:  # a version's scores have threads of their own
         scores = ScoreRecord(path=folder.path / "scores.parquet", spec=folder.spec, model=folder.path / "model")
         scores.vouch(folder.record["identity"]["panel"])
+    folder.finish()
+    return Run(folder)
+
+
+def conclude_quickly(store: RunStore, folder: RunFolder, evaluation: Evaluation, *, remarks: Remarks) -> Run:
+    """Log the trial of a quick evaluation before its result is shown, judge it, and write its numbers alone."""
+    verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps))
+    save_numbers(folder, evaluation, verdict)
     folder.finish()
     return Run(folder)

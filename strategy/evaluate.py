@@ -4,12 +4,14 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation import MODEL, evaluate_scores
+from backtests.evaluation import MODEL, evaluate_scores, given_breadth
+from backtests.quick_evaluation import LEFT_OUT, quick_evaluation
 from core.errors import DataError
 from market.inputs import Inputs
 from market.panel import Panel
@@ -17,7 +19,7 @@ from portfolio.book_settings import BookSettings
 from signals.score_file import align_scores, read_scores
 from strategy.definitions.render import rule_words
 from strategy.definitions.spec import StrategySpec, load_spec
-from strategy.epilogue import Remarks, conclude
+from strategy.epilogue import Remarks, conclude, conclude_quickly
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, RunStore
@@ -27,6 +29,8 @@ __all__ = ["SCORES_BOOK", "evaluate", "scores_spec"]
 SCORES_BOOK = "given_scores"
 SUSPICIOUS_IC = 0.05  # of daily scores on liquid US stocks: a leak or a bad print until proven otherwise
 MIN_SESSIONS = 20
+NO_CODE = "not read: quick"
+QUICK = ("QUICK", f"Left out: {', '.join(LEFT_OUT)}.")
 
 
 def evaluate(
@@ -35,6 +39,8 @@ def evaluate(
     *,
     spec: StrategySpec | None = None,
     context: RunContext | None = None,
+    quick: bool = False,
+    name: str = "",
 ) -> Run:
     """Judge given scores as ``run`` judges a model's: IC, the strategy's book and its companion, baselines, report.
 
@@ -50,6 +56,11 @@ def evaluate(
         scores alone. Rules such as "short below zero" mean something only for scores that are expected returns.
     context : RunContext, optional
         Store, record and progress.
+    quick : bool
+        The numbers of the strategy's own book alone, by one engine: no companion, random book, study, stress or report.
+        The figures are the same, the verdict is WEAK at best, and it counts as a trial.
+    name : str
+        What the scores are called; by default the name of their file.
 
     Returns
     -------
@@ -62,14 +73,24 @@ def evaluate(
         If scores and bars do not fit.
     """
     inputs = Inputs.of(bars)
-    name, given = ("scores", scores) if isinstance(scores, pd.DataFrame) else (Path(scores).name, read_scores(scores))
+    given = scores if isinstance(scores, pd.DataFrame) else read_scores(scores)
+    name = name or ("scores" if isinstance(scores, pd.DataFrame) else Path(scores).name)
     placed = align_scores(given, inputs.panel)
     _check_length(placed)
     chosen = scores_spec(spec or load_spec("quintile_long_short"), name)
     context = context or RunContext()
+    scored = {"scores": _fingerprint(placed)}
+    if quick:
+        evaluation = quick_evaluation(chosen.rules, inputs, scores=placed)
+        evaluation = replace(evaluation, breadth=given_breadth(evaluation))
+        origin = RunOrigin(identity={**scored, "code": NO_CODE}, record={"scores": name, "quick": True})
+        with _whole_folder(chosen, inputs.panel, context, origin) as folder:
+            conclude_quickly(context.store, folder, evaluation, remarks=Remarks(stamps=(QUICK,)))
+        return Run(RunFolder(context.store.root / chosen.name / folder.run_id))
     evaluation = evaluate_scores(chosen.rules, inputs, scores=placed, baselines={}, progress=context.progress)
+    evaluation = replace(evaluation, breadth=given_breadth(evaluation))
     remarks = Remarks(notes=_notes(chosen, placed, evaluation.signal.summary(MODEL).mean))
-    origin = RunOrigin(identity={"scores": _fingerprint(placed)}, record={"scores": name})
+    origin = RunOrigin(identity=scored, record={"scores": name})
     with _whole_folder(chosen, inputs.panel, context, origin) as folder:
         conclude(context.store, folder, evaluation, remarks=remarks)
     return Run(RunFolder(context.store.root / chosen.name / folder.run_id))
@@ -93,7 +114,8 @@ def _whole_folder(spec: StrategySpec, panel: Panel, context: RunContext, origin:
     """
     store = context.store
     staging = RunStore(store.root / ".evaluating", csv=store.csv)
-    folder = staging.create(spec, context.request, panel=panel.fingerprint(), command=context.command, origin=origin)
+    request = context.request.on_exchange(panel.facts.exchange)
+    folder = staging.create(spec, request, panel=panel.fingerprint(), command=context.command, origin=origin)
     try:
         yield folder
         target = store.root / spec.name / folder.run_id

@@ -15,7 +15,7 @@ from core.errors import ParityError, UnsupportedBookError
 from market import Execution, Panel
 from portfolio.costs import Costs
 
-__all__ = ["PARITY_LIMIT", "run_backtest"]
+__all__ = ["PARITY_LIMIT", "ledger_backtest", "run_backtest"]
 
 PARITY_LIMIT = 1e-9  # of capital
 MIN_CASH = -1e-12  # of equity; rounding of a book that spends its last cent
@@ -81,6 +81,17 @@ def run_backtest(
     parity = _check_parity(run.equity[start:], capital * other, panel.sessions[start:], capital)
     engine = f"vectorbt {version('vectorbt')} ({ENGINE})"
     return settle_accounts(run, panel, due, terms=terms, parity=parity, engine=engine)
+
+
+def ledger_backtest(
+    panel: Panel, weights: pd.DataFrame, *, execution: Execution, costs: Costs, capital: float = 1e6
+) -> BacktestResult:
+    """``run_backtest`` without its second opinion: the same numbers, which no other engine has checked."""
+    due = due_weights(panel, weights, execution, may_borrow=costs.may_borrow)
+    run = keep_ledger(panel, due, execution=execution, costs=costs, capital=capital)
+    _check_solvent(run, panel.sessions, costs)
+    terms = BacktestTerms(execution=execution, costs=costs, capital=capital, start=first_due(due))
+    return settle_accounts(run, panel, due, terms=terms, parity=np.nan, engine="ledger only: not compared")
 
 
 def _beyond_vectorbt(run: LedgerRun) -> list[str]:

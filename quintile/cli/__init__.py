@@ -25,9 +25,10 @@ from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
 from quintile.cli.paper_commands import PAPER_EXAMPLES, paper_command
 from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
 from quintile.cli.run_commands import RUN_EXAMPLES, run_command
+from quintile.cli.store_commands import add_store_commands
 from quintile.cli.study_commands import CALIBRATE_EXAMPLES, calibrate_command
 from quintile.cli.version_commands import add_versioning_commands
-from quintile.cli.view_commands import definition_command, report_command, runs_command, show_command, tearsheet_command
+from quintile.cli.view_commands import definition_command, report_command, show_command, tearsheet_command
 from quintile.cli.walk_commands import WALK_EXAMPLES, walk_command
 
 __all__ = ["app", "main"]
@@ -93,7 +94,15 @@ app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
 app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
 app.command("new", epilog=NEW_EXAMPLES)(new_command)
-app.command("runs", epilog=_examples("quintile runs", "quintile runs --out DIR --json"))(runs_command)
+add_store_commands(
+    app,
+    _examples("quintile runs", "quintile runs --out DIR --json", "quintile runs prune --keep 20 --dry-run"),
+    _examples(
+        "quintile runs prune --keep 20",
+        "quintile runs prune --older-than 90 --yes",
+        "quintile runs prune --artefacts --dry-run",
+    ),
+)
 app.command("show", epilog=_examples("quintile show", "quintile show 20261121 --json"))(show_command)
 app.command("report", epilog=_examples("quintile report", "quintile report latest --open"))(report_command)
 app.command("tearsheet", epilog=_examples("quintile tearsheet latest --open"))(tearsheet_command)

@@ -1,8 +1,8 @@
-"""Views of runs and strategies: ``runs``, ``show``, ``report``, ``tearsheet``, ``definition``."""
+"""Views of a run or a strategy: ``show``, ``report``, ``tearsheet``, ``definition``."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,25 +15,12 @@ from quintile.cli.options import (
     Strategy,
     Verbose,
     print_path,
-    print_rows,
     run_store,
     show_file,
     show_run,
 )
 
-if TYPE_CHECKING:
-    from strategy.runs.store import RunFolder
-
-__all__ = ["definition_command", "report_command", "runs_command", "show_command", "tearsheet_command"]
-
-
-def runs_command(
-    out: Out = Path("runs"), as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
-) -> None:
-    """List the runs of a folder."""
-    rows = [_row(folder) for folder in run_store(out).folders()]
-    empty = f"no runs in {out}: start one with `quintile run`"
-    print_rows(rows, empty=empty, without=() if verbose else ("panel",), as_json=as_json, quiet=quiet)
+__all__ = ["definition_command", "report_command", "show_command", "tearsheet_command"]
 
 
 def show_command(
@@ -97,17 +84,3 @@ def definition_command(
     else:
         write_text(out, render_definition(spec))
         print_path(out, as_json=False, quiet=quiet)
-
-
-def _row(folder: "RunFolder") -> dict[str, Any]:
-    record = folder.record
-    headline = folder.metrics["headline"] if folder.is_complete else {}
-    return {
-        "run": folder.run_id,
-        "strategy": record["strategy"],
-        "status": "complete" if folder.is_complete else "unfinished",
-        "sharpe_net": headline.get("sharpe_net"),
-        "rank_ic": headline.get("rank_ic"),
-        "verdict": headline.get("verdict"),
-        "panel": record["identity"]["panel"][:12],
-    }

@@ -24,7 +24,7 @@ from signals.features.feature import Feature
 from signals.features.feature_sets import SHIPPED_SETS
 from signals.features.registry import framed, wanted_features
 
-__all__ = ["MAX_KEPT_BYTES", "kept_features"]
+__all__ = ["MAX_KEPT_BYTES", "drop_kept", "kept_bytes", "kept_features"]
 
 MAX_KEPT_BYTES = 4 * 10**9
 ROOM = 2  # times what is to be written must be free
@@ -72,6 +72,16 @@ def kept_features(
     wanted = wanted_features(feature_set)
     frames = framed(panel, wanted, partial(_read_or_computed, folder=home or cache_home(), gap_limit=gap_limit))
     return frames if until is None else {name: frame.loc[:until] for name, frame in frames.items()}
+
+
+def kept_bytes(home: Path | None = None) -> int:
+    """Bytes of the features that runs left in the cache; those of ``quintile features`` are not among them."""
+    return sum(size for _, size, _ in _passing(home or cache_home()))
+
+
+def drop_kept(home: Path | None = None) -> None:
+    """Remove the features that runs left in the cache; a later run computes them again, bit for bit."""
+    _make_room(home or cache_home(), 0)
 
 
 def _read_or_computed(

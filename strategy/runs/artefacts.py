@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation import Evaluation
+from backtests.quick_evaluation import LEFT_OUT
 from backtests.verdict import Verdict, finite_or_none, headline
 from core.errors import RunError
 from strategy.runs.store import RunFolder
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from backtests.walk_study import WalkStudy
     from models.checkpoint import Checkpoint
 
-__all__ = ["draw_tearsheet", "find_report", "save_evaluation"]
+__all__ = ["draw_tearsheet", "find_report", "save_evaluation", "save_numbers"]
 
 DRAWDOWN_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -64,6 +65,13 @@ def save_evaluation(
     folder.write_metrics(metrics)
 
 
+def save_numbers(folder: RunFolder, evaluation: Evaluation, verdict: Verdict) -> None:
+    """Write the returns, ICs and metrics of a quick evaluation; no weights, no trades, no report."""
+    folder.write_frame("returns", _returns(evaluation), for_people=True)
+    folder.write_frame("ic", pd.DataFrame(dict(evaluation.signal.ic)), for_people=True)
+    folder.write_metrics(finite_or_none(_metrics(evaluation, verdict) | {"left_out": list(LEFT_OUT)}))
+
+
 def find_report(folder: RunFolder) -> Path:
     """Path of a run's report, restated first with what is known of its look-ahead proof.
 
@@ -76,6 +84,8 @@ def find_report(folder: RunFolder) -> Path:
     from strategy.runs.proof_status import proof_report
 
     path, again = folder.path / "report.html", f"`{folder.resume_command}`"
+    if "quick" in folder.record:
+        raise RunError(f"run {folder.run_id} was quick and has no report: evaluate again without --quick")
     if not path.is_file():
         raise RunError(f"run {folder.run_id} has no report yet: finish it with {again}")
     try:
@@ -131,6 +141,7 @@ def _metrics(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "strategy": evaluation.rules.name,
         "synthetic": evaluation.inputs.panel.facts.synthetic,
         "headline": headline(evaluation, verdict),
+        **_judged_metrics(evaluation),
         "signal": asdict(signal.summary(model)),
         "baselines": {
             name: {"ic": asdict(signal.summary(name)), "model_minus_baseline": asdict(signal.difference(name))}
@@ -147,6 +158,18 @@ def _metrics(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
             name: {**evaluation.performance(name).as_dict(), **trading_summary(result).as_dict()}
             for name, result in evaluation.results.items()
         },
+    }
+
+
+def _judged_metrics(evaluation: Evaluation) -> dict[str, Any]:
+    """Sessions that were judged, names behind them, and companion books without a book, with their sentences."""
+    from backtests.report.judged_words import judged_words
+
+    span, breadth = evaluation.span, evaluation.breadth
+    return {
+        "judged": {} if span is None else span.as_dict() | {"words": list(judged_words(evaluation))},
+        "breadth": {} if breadth is None else breadth.as_dict(),
+        "refused": dict(evaluation.refused),
     }
 
 

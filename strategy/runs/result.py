@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.conventions import FEW_TRIALS
+from core.conventions import FEW_TRIALS, SESSIONS_PER_YEAR
+from core.errors import RunError
 from core.notebook_html import notebook_card, small_lines
 from strategy.runs.store import RunFolder
 
@@ -129,8 +130,28 @@ class Run:
 
     @property
     def report(self) -> ReportPath:
-        """The HTML report: a path whose ``show`` opens it."""
+        """The HTML report: a path whose ``show`` opens it.
+
+        Raises
+        ------
+        RunError
+            If the run was quick, which writes none.
+        """
+        if self.left_out:
+            raise RunError(f"run {self.folder.run_id} was quick and has no report: evaluate again without quick")
         return ReportPath(self.folder.path / "report.html")
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What a quick run did not make; empty for a whole one."""
+        return tuple(self.metrics["left_out"]) if "quick" in self.folder.record else ()
+
+    @property
+    def last_line(self) -> str:
+        """Where the report is, or what a quick run left out in its place."""
+        if self.left_out:
+            return f"quick   left out: {', '.join(self.left_out)}; without quick they are made"
+        return f"report  {self.report}"
 
     def plot(self) -> Any:
         """Plotly figure of what one unit grew to in each book, net of costs, and in the equal-weighted market."""
@@ -144,7 +165,7 @@ class Run:
         rows = headline_rows(self.metrics["headline"])
         width = max(len(name) for name, _ in rows)
         lines = [f"{name:<{width}}  {value}" for name, value in rows]
-        return "\n".join([self.metrics["headline"]["sentence"], "", *lines, "", f"report  {self.report}"])
+        return "\n".join([self.metrics["headline"]["sentence"], "", *lines, "", self.last_line])
 
     def __repr__(self) -> str:
         if not (self.folder.path / "metrics.json").is_file():
@@ -158,15 +179,15 @@ class Run:
         market = (1.0 + self.returns["market"]).cumprod()
         lines = {self.strategy: self.equity.tolist(), "equal-weighted market": market.tolist()}
         picture = small_lines(lines, title="What one unit grew to, net of costs")
-        link = self.report._repr_html_()
-        return f"{notebook_card(self.verdict.sentence, rows, picture)}<p>Report: {link}</p>"
+        last = html.escape(self.last_line) if self.left_out else f"Report: {self.report._repr_html_()}"
+        return f"{notebook_card(self.verdict.sentence, rows, picture)}<p>{last}</p>"
 
 
 def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
     """Headline numbers as printed, each beside what it must not be read without."""
     first, last = headline["period"]
     return [
-        ("Sharpe, net", f"{_plus_minus(headline, 'sharpe_net', 'sharpe_standard_error', 2)} (252 sessions, rf 0)"),
+        ("Sharpe, net", f"{_plus_minus(headline, 'sharpe_net', 'sharpe_standard_error', 2)} ({headline_year(headline):g} sessions a year, rf 0)"),
         ("Sharpe, gross", _number(headline["sharpe_gross"], ".2f")),
         ("Annual return, net", _number(headline["annual_return"], ".1%")),
         ("Volatility", _number(headline["volatility"], ".1%")),
@@ -185,6 +206,11 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Track record", f"{_number(headline['sessions_needed'], ',.0f')} sessions needed at 95 %"),
         ("Engine parity", _parity(headline)),
     ]
+
+
+def headline_year(headline: dict[str, Any]) -> float:
+    """Sessions a year that annual figures of a run are annualised by; 252 where an older run does not say."""
+    return float(headline.get("sessions_per_year", SESSIONS_PER_YEAR))
 
 
 def _over(headline: dict[str, Any]) -> str:

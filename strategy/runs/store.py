@@ -128,7 +128,7 @@ class RunFolder:
             "run": self.run_id,
             "strategy": spec.name,
             "request": asdict(request),
-            "identity": identity_of(spec, panel) | dict(origin.identity),
+            "identity": _identity(spec, panel, origin),
             "commit": commit(),
             "environment": environment(),
             "command": command,
@@ -147,7 +147,15 @@ class RunFolder:
                 frame.to_csv(temporary)
 
     def read_frame(self, name: str) -> pd.DataFrame:
-        """Read ``<name>.parquet``."""
+        """Read ``<name>.parquet``.
+
+        Raises
+        ------
+        RunError
+            If the run was quick and kept no such frame.
+        """
+        if "quick" in self.record and not (self.path / f"{name}.parquet").is_file():
+            raise RunError(f"run {self.run_id} was quick and kept no {name}: run it again without --quick")
         return pd.read_parquet(self.path / f"{name}.parquet")
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
@@ -300,6 +308,14 @@ class RunStore:
             reason = os.strerror(error.errno or 0).lower()
             raise RunError(f"cannot write runs to {self.root}: {reason}; choose a folder with --out") from error
         return path
+
+
+def _identity(spec: StrategySpec, panel: str, origin: RunOrigin) -> dict[str, str]:
+    """The identity of a run; its code is not read where the origin already says one."""
+    known = dict(origin.identity)
+    if "code" in known:
+        return {"spec": spec.fingerprint(), "panel": panel, **known}
+    return identity_of(spec, panel) | known
 
 
 def _given(record: Mapping[str, Any]) -> str | None:

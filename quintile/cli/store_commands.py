@@ -1,0 +1,106 @@
+"""The folder of runs: ``runs`` lists them, ``runs prune`` frees their space."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quintile.cli.options import Json, Out, Quiet, Verbose, print_rows, run_store, told_options
+from quintile.cli.version_commands import Versions, versions_folder
+
+if TYPE_CHECKING:
+    from strategy.frozen.retention import PrunePlan
+    from strategy.runs.store import RunFolder
+
+__all__ = ["add_store_commands"]
+
+
+def runs_command(
+    context: typer.Context,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the runs of a folder, or free their space with prune."""
+    if context.invoked_subcommand is not None:
+        context.obj = {"out": out, "as_json": as_json, "quiet": quiet}
+        return
+    rows = [_row(folder) for folder in run_store(out).folders()]
+    empty = f"no runs in {out}: start one with `quintile run`"
+    print_rows(rows, empty=empty, without=() if verbose else ("panel",), as_json=as_json, quiet=quiet)
+
+
+def prune_command(
+    context: typer.Context,
+    keep: Annotated[int | None, typer.Option(metavar="N", help="Keep the newest N runs.")] = None,
+    older_than: Annotated[int | None, typer.Option(metavar="DAYS", help="Prune only runs older than this.")] = None,
+    artefacts: Annotated[
+        bool,
+        typer.Option("--artefacts", help="Keep every run; remove training state, CSV copies and kept features alone."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be freed, and remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    versions: Versions = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Free the space of old runs.
+
+    The record that the trial log and later verdicts need stays. A run that a version was frozen from stays whole, and
+    so does one whose walk has a run that stays.
+    """
+    from strategy.frozen.retention import plan_artefacts, plan_prune, prune
+
+    above = context.obj or {}  # options may stand before the word prune
+    told = told_options(context)
+    store = run_store(told.get("out", above.get("out", out)))
+    as_json, quiet = as_json or above.get("as_json", False), quiet or above.get("quiet", False)
+    if artefacts and (keep is not None or older_than is not None):
+        raise ValueError("--artefacts keeps every run: leave --keep and --older-than out")
+    if artefacts:
+        plan = plan_artefacts(store)
+    else:
+        plan = plan_prune(store, versions_folder(versions), keep=keep, older_than=older_than)
+    if not as_json and not (quiet and yes):
+        print(plan)
+    goes = bool(plan.n_bytes or plan.runs) and not dry_run and (yes or _asked(plan))
+    if goes:
+        prune(plan)
+    if as_json:
+        print(json.dumps(plan.as_dict() | {"removed": goes}, indent=2))
+    elif not quiet:
+        print("removed" if goes else "nothing was removed")
+
+
+def _asked(plan: "PrunePlan") -> bool:
+    import sys
+
+    if not sys.stdin.isatty():
+        raise ValueError("nobody is there to ask: give --yes to remove, or --dry-run to look")
+    return typer.confirm(f"Remove {len(plan.paths)} files and folders?")
+
+
+def add_store_commands(app: typer.Typer, examples: str, prune_examples: str) -> None:
+    """Register ``runs``, which lists when nothing follows it, and ``runs prune``."""
+    runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+    runs.callback(epilog=examples)(runs_command)
+    runs.command("prune", epilog=prune_examples)(prune_command)
+    app.add_typer(runs, name="runs")
+
+
+def _row(folder: "RunFolder") -> dict[str, Any]:
+    record = folder.record
+    headline = folder.metrics["headline"] if folder.is_complete else {}
+    return {
+        "run": folder.run_id,
+        "strategy": record["strategy"],
+        "status": "complete" if folder.is_complete else "unfinished",
+        "sharpe_net": headline.get("sharpe_net"),
+        "rank_ic": headline.get("rank_ic"),
+        "verdict": headline.get("verdict"),
+        "panel": record["identity"]["panel"][:12],
+    }
