@@ -25,6 +25,7 @@ __all__ = [
     "exchange_of_tickers",
     "known_exchanges",
     "table_library",
+    "zone_of",
 ]
 
 NO_EXCHANGE = "none"
@@ -176,6 +177,11 @@ def exchange_of(code: str) -> Exchange:
         week=row["week"],
         changed=np.cumsum(np.array(row["changed"], dtype=np.int64)),
     )
+
+
+def zone_of(code: str | None) -> str | None:
+    """The time zone of an exchange's code; None for none."""
+    return None if code is None or code == NO_EXCHANGE else exchange_of(code).zone
 
 
 def known_exchanges() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from market.bars.ticker_spelling import few_words
-from market.exchanges import NO_EXCHANGE, exchange_of
+from market.exchanges import zone_of
 from market.hedge import with_hedge
 from market.holdout import HoldoutSettings, readable
 from market.panel import Panel
@@ -117,7 +117,7 @@ def _with_files(inputs: Inputs, request: BarsRequest) -> Inputs:
     panel = inputs.panel
     notes: list[str] = []
     found: dict[str, Any] = {}
-    zone = None if panel.facts.exchange == NO_EXCHANGE else exchange_of(panel.facts.exchange).zone
+    zone = zone_of(panel.facts.exchange)
     if request.sectors is not None:
         found["sectors"] = load_sectors(request.sectors, panel.tickers)
         notes += _unnamed(found["sectors"], request.sectors)

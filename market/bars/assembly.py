@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from market.bars.adjustment import find_splits, on_last_split_basis
 from market.bars.dates import check_single_zone
 from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars
-from market.bars.row_checks import equal_repeats, repeated_keys, value_defects
+from market.bars.row_checks import checked_rows, repeated_keys, value_defects
 from market.bars.ticks import usual_lot, usual_tick
 from market.panel import Panel, PanelFacts, aligned_frame
 
@@ -65,9 +65,9 @@ def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
     """
     check_single_zone(frozenset().union(*(part.zones for part in parts)), origin=origin.name)
     printed = [~np.isnan(part.numbers["close"]) for part in parts]
+    _check_values(parts, origin.name)
     if not any(prints.any() for prints in printed):
         raise SourceError(f"{origin.name} holds no price: every close is missing")
-    _check_values(parts, origin.name)
     notes = (*(note for part in parts for note in part.notes), *_notes(parts, printed))
     rows = [part if prints.all() else part.select(prints) for part, prints in zip(parts, printed, strict=True)]
     grid = _Grid.of(rows)
@@ -132,11 +132,8 @@ def _once(parts: Sequence[LongBars], origin: str) -> tuple[list[LongBars], tuple
     BarsError
         If rows of one key differ.
     """
-    rows = join_bars(parts)
-    refuse(repeated_keys(rows, origin=origin), origin=origin)
-    repeats = equal_repeats(rows)
-    first = rows.key(int(np.flatnonzero(repeats)[0]))
-    return [rows.select(~repeats)], (f"{repeats.sum():,} rows repeat another in every value, dropped: first {first}",)
+    rows = checked_rows(replace(join_bars(parts), notes=()), origin=origin)
+    return [rows], rows.notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,15 +1,20 @@
 """Bar files: one parquet or CSV file of many tickers, or a folder with one file per ticker."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from core.errors import BarsError, SourceError
-from market.bars.columns import match_columns
+from core.errors import DataError, SourceError
+from market.bars.columns import bar_field, match_columns
 from market.bars.csv import is_csv, read_csv
+from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars, long_bars
+from market.bars.row_checks import value_defects
+from market.bars.ticker_spelling import few_words
 from market.bars.wide_form import is_wide
 
 __all__ = ["bars_from_path", "read_table", "read_whole_table"]
@@ -17,23 +22,36 @@ __all__ = ["bars_from_path", "read_table", "read_whole_table"]
 PARQUET = (".parquet", ".pq")
 
 
-def bars_from_path(path: Path) -> LongBars:
-    """Read the rows of a file, or of every file in a folder.
+def bars_from_path(path: Path, *, zone: str | None = None) -> LongBars:
+    """Read the rows of a file, or of every file in a folder, and go on after rows that cannot be read.
 
-    A file of a folder that has no ticker column takes the ticker from its name.
+    A file of a folder that has no ticker column takes the ticker from its name; files without bars are passed over, and
+    a note names them.
+
+    Parameters
+    ----------
+    path : Path
+        A .parquet, .csv or .csv.gz file, or a folder of them.
+    zone : str, optional
+        The exchange's time zone, to which times in UTC are moved.
+
+    Returns
+    -------
+    LongBars
+        As read: :func:`market.bars.row_checks.row_defects` lists what no panel can hold.
 
     Raises
     ------
     SourceError
         If nothing readable is there.
     BarsError
-        If a file lacks a column or holds a value that cannot be used.
+        If a file lacks a column; of a folder, one error names all its files.
     """
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, zone)
     if not path.exists():
         raise SourceError(f"no bars at {path}: give builtin, yfinance:AAPL,MSFT, a .parquet or .csv file, or a folder")
-    return _file(path, ticker=None)
+    return _file(path, ticker=None, zone=zone)
 
 
 def read_table(path: Path) -> pa.Table:
@@ -81,19 +99,52 @@ def _read_bar_columns(path: Path) -> pa.Table:
         return opened.read(columns=wanted)
 
 
-def _folder(path: Path) -> LongBars:
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in (*PARQUET, ".csv") and not p.name.startswith("."))
-    if not files:
+def _folder(path: Path, zone: str | None) -> LongBars:
+    files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+    tables = [file for file in files if is_csv(file) or file.suffix.lower() in PARQUET]
+    if not tables:
         raise SourceError(f"{path.name or path} holds no .parquet or .csv file: put one file per ticker there")
-    parts = [_file(file, ticker=file.stem) for file in files]
-    unadjusted = [file.name for file, part in zip(files, parts, strict=True) if "adj_close" not in part.numbers]
-    if 0 < len(unadjusted) < len(files):
-        raise BarsError(
-            f"{len(unadjusted)} of {len(files)} files in {path.name} have no adj_close, e.g. {unadjusted[0]}: prices "
+    parts: dict[str, LongBars] = {}
+    passed, wrong = [file.name for file in files if file not in tables], []
+    for file in tables:
+        try:
+            table = read_table(file)
+            if _is_beside(table.schema.names):
+                passed.append(file.name)
+            else:
+                parts[file.name] = long_bars(table, origin=file.name, ticker=_stem(file), zone=zone)
+        except DataError as error:
+            wrong.append(str(error))
+    _refuse_files(path, parts, wrong, passed)
+    bars = join_bars(list(parts.values()))
+    told = f"{len(passed)} files without bars passed over: {few_words(sorted(passed))}"
+    return replace(bars, notes=(*bars.notes, told)) if passed else bars
+
+
+def _refuse_files(path: Path, parts: Mapping[str, LongBars], wrong: list[str], passed: list[str]) -> None:
+    """Raise one error of all files that cannot be read at all, with the defects of the others."""
+    if not parts and not wrong:
+        raise SourceError(f"no file in {path.name or path} has bars: found {few_words(sorted(passed))}")
+    unadjusted = [name for name, part in parts.items() if "adj_close" not in part.numbers]
+    if 0 < len(unadjusted) < len(parts):
+        wrong.append(
+            f"{len(unadjusted)} of {len(parts)} files in {path.name} have no adj_close, e.g. {unadjusted[0]}: prices "
             "adjusted and not adjusted do not mix; add the column to all or drop it from all"
         )
-    return join_bars(parts)
+    if wrong:
+        found = merged_defects((*part.unread, *value_defects(part, origin=path.name)) for part in parts.values())
+        refuse([*wrong, *map(str, found)], origin=path.name or str(path))
 
 
-def _file(path: Path, *, ticker: str | None) -> LongBars:
-    return long_bars(read_table(path), origin=path.name, ticker=ticker)
+def _is_beside(names: Sequence[str]) -> bool:
+    """Whether columns hold something other than bars: no open, no high and no low."""
+    return not is_wide(names) and not {bar_field(name) for name in names} & {"open", "high", "low"}
+
+
+def _stem(path: Path) -> str:
+    """A file's name without its endings."""
+    return re.sub(r"\.csv(\.gz)?$", "", path.name, flags=re.IGNORECASE) if is_csv(path) else path.stem
+
+
+def _file(path: Path, *, ticker: str | None, zone: str | None) -> LongBars:
+    return long_bars(read_table(path), origin=path.name, ticker=ticker, zone=zone)

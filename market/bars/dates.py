@@ -196,7 +196,7 @@ def _on_exchange_days(
         return times, ()
     in_utc = timed & np.array([each in _UTC for each in zones])
     moved = times.copy()
-    if zone is not None and in_utc.any():
+    if zone is not None and zone not in _UTC and in_utc.any():
         local = pd.DatetimeIndex(times[in_utc], tz="UTC").tz_convert(zone).tz_localize(None)
         moved[in_utc] = local.to_numpy().astype("datetime64[s]")
         return moved, (f"times in UTC read as days of {zone}",)

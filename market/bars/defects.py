@@ -70,7 +70,7 @@ def merged_defects(parts: Iterable[Sequence[Defect]]) -> tuple[Defect, ...]:
     return tuple(found.values())
 
 
-def refuse(defects: Sequence[Defect], *, origin: str) -> None:
+def refuse(defects: Sequence[Defect | str], *, origin: str) -> None:
     """Raise one error that names every defect; nothing happens where there is none.
 
     Raises

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from market.bars.defects import Defect
+from market.bars.defects import Defect, refuse
 from market.bars.long_form import LongBars
 
-__all__ = ["equal_repeats", "repeated_keys", "row_defects", "value_defects", "without_rows"]
+__all__ = ["checked_rows", "equal_repeats", "repeated_keys", "row_defects", "value_defects", "without_rows"]
 
 DROP = ": drop or repair those rows"
 
@@ -81,6 +81,23 @@ def equal_repeats(bars: LongBars) -> np.ndarray:
             same &= (one == other) | (np.isnan(one) & np.isnan(other))
         repeats[after[same]] = True
     return repeats
+
+
+def checked_rows(bars: LongBars, *, origin: str) -> LongBars:
+    """Rows that a panel can hold, each once; a note says how many repeated another in every value.
+
+    Raises
+    ------
+    BarsError
+        Naming every defect.
+    """
+    refuse(row_defects(bars, origin=origin), origin=origin)
+    repeats = equal_repeats(bars)
+    if not repeats.any():
+        return bars
+    first = bars.key(int(np.flatnonzero(repeats)[0]))
+    note = f"{repeats.sum():,} rows repeat another in every value, dropped: first {first}"
+    return replace(bars.select(~repeats), notes=(*bars.notes, note))
 
 
 def without_rows(bars: LongBars, defects: Sequence[Defect]) -> LongBars:

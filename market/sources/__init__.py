@@ -14,7 +14,7 @@ from market.bars.long_form import LongBars
 from market.bars.repeated_sessions import without_repeated_sessions
 from market.bars.thin_sessions import without_thin_sessions
 from market.calendar import finished_day, with_exchange
-from market.exchanges import exchange_code
+from market.exchanges import exchange_code, zone_of
 from market.panel import Panel
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
 from market.store import DataFolder, Version, find_version, origin_of, stored_bars
@@ -88,7 +88,7 @@ def load_bars(
         named, reason = (stored[1].exchange, "as the data set has it") if named is None else (named, None)
     else:
         path = Path(source)
-        parts = cut_rows([bars_from_path(path)], first, last, path.name)
+        parts = cut_rows([bars_from_path(path, zone=zone_of(named))], first, last, path.name)
         panel = panel_from_rows(*parts, origin=Origin(name=path.name, point_in_time=point_in_time))
     if not keep_thin_sessions:
         panel = without_thin_sessions(without_repeated_sessions(panel))
@@ -150,7 +150,7 @@ def cut_rows(parts: Sequence[LongBars], first: str | None, last: str | None, ori
     SourceError
         If no row is left.
     """
-    if first is None and last is None:
+    if (first is None and last is None) or not any(len(part.dates) for part in parts):
         return parts
     earliest, latest = min(part.dates.min() for part in parts), max(part.dates.max() for part in parts)
     start = earliest if first is None else np.datetime64(first)

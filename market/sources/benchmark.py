@@ -6,6 +6,7 @@ that differ lose no return. Nothing is carried beyond the last close.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,20 @@ from market.bars.long_form import encoded_tickers
 from market.bars.ticker_spelling import clean_ticker, likely_meant
 from market.bars.wide_form import is_wide, wide_to_long
 
-__all__ = ["Levels", "load_benchmark", "load_levels", "read_levels", "read_vix"]
+__all__ = [
+    "Levels",
+    "checked_returns",
+    "checked_vix",
+    "load_benchmark",
+    "load_levels",
+    "plain_dates",
+    "read_levels",
+    "read_vix",
+]
 
+Dated = TypeVar("Dated", pd.Series, pd.DataFrame)
+
+LARGEST_RETURN = 0.2  # standard deviation a session of a benchmark given as returns
 LARGEST_MOVE = 1.0  # standard deviation of a session's return; levels of an index move by about a hundredth of it
 MIN_OWN_SHARE = 0.5  # of the sessions in its own span that a daily series has a close for
 VIX_RANGE = (2.0, 150.0)  # of its median: it has closed between 9 and 83
@@ -130,14 +143,55 @@ def read_vix(source: str | Path, sessions: pd.DatetimeIndex, *, zone: str | None
         If they are fractions, or otherwise as in ``read_levels``.
     """
     found = read_levels(source, sessions, what="VIX", zone=zone)
-    middle = float(found.values.median())
-    if not VIX_RANGE[0] <= middle <= VIX_RANGE[1]:
-        likely = "fractions: multiply by 100" if middle < VIX_RANGE[0] else "another index, or points × 100: divide"
-        raise BarsError(
-            f"{_file_and_ticker(str(source), 'VIX')[0].name} has a median close of {middle:.4g}, the VIX is quoted in "
-            f"points, about 10 to 80: it looks like {likely}"
-        )
+    checked_vix(found.values, origin=_file_and_ticker(str(source), "VIX")[0].name)
     return found
+
+
+def checked_vix(levels: pd.Series, *, origin: str) -> pd.Series:
+    """The VIX's levels as they are, if they are in points.
+
+    Raises
+    ------
+    BarsError
+        If their median is no level that the VIX has had.
+    """
+    middle = float(levels.median())
+    if np.isnan(middle) or VIX_RANGE[0] <= middle <= VIX_RANGE[1]:
+        return levels
+    likely = "fractions: multiply by 100" if middle < VIX_RANGE[0] else "another index, or points × 100: divide by 100"
+    raise BarsError(
+        f"{origin} has a median close of {middle:.4g}, the VIX is quoted in points, about 10 to 80: it looks like "
+        f"{likely}"
+    )
+
+
+def checked_returns(returns: pd.Series, *, origin: str) -> pd.Series:
+    """A benchmark's simple returns as they are, if they can be returns of a session.
+
+    Raises
+    ------
+    BarsError
+        If they are levels, percent or infinite.
+    """
+    known = returns.dropna()
+    if np.isinf(known).any():
+        raise BarsError(f"{origin} holds infinite returns: repair them")
+    if len(known) > 1 and (known > 0).all() and float(known.median()) > LARGEST_RETURN:
+        raise BarsError(
+            f"{origin} has returns of about {known.median():.4g}, never below zero: these look like levels, give "
+            "level.pct_change()"
+        )
+    if len(known) > 1 and float(known.std(ddof=1)) > LARGEST_RETURN:
+        raise BarsError(f"{origin} moves by {known.std(ddof=1):.2g} per session: it looks like percent, divide by 100")
+    return returns
+
+
+def plain_dates(values: Dated) -> Dated:
+    """Values with the dates of their own time zone's days as index; others as they are."""
+    index = values.index
+    if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
+        return values
+    return values.set_axis(index.tz_localize(None).normalize())
 
 
 def _file_and_ticker(source: str, what: str) -> tuple[Path, str | None]:

@@ -16,8 +16,9 @@ from core.parallel import cores, mapped
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.bar_files import bars_from_path
 from market.bars.long_form import LongBars, join_bars
+from market.bars.row_checks import checked_rows
 from market.exchange_fit import fitting_exchange
-from market.exchanges import exchange_code
+from market.exchanges import exchange_code, zone_of
 from market.panel import Panel
 from market.store.data_versions import Change, Provenance, Version, fingerprint_of
 from market.store.folder import DataFolder, data_folder
@@ -84,7 +85,7 @@ def import_bars(
     """
     folder = data_folder(name, home=home)
     named = None if exchange is None else exchange_code(exchange)
-    rows, provenance = _from_file(Path(path), licence=licence, point_in_time=point_in_time)
+    rows, provenance = _from_file(Path(path), licence=licence, point_in_time=point_in_time, zone=zone_of(named))
     return commit_rows(folder, rows, provenance.model_copy(update={"exchange": named}))
 
 
@@ -109,7 +110,8 @@ def update_bars(path: str | Path, *, name: str, exchange: str | None = None, hom
     """
     folder = data_folder(name, home=home)
     before = with_named_exchange(folder.find().provenance, exchange)
-    rows, provenance = _from_file(Path(path), licence=before.licence, point_in_time=before.point_in_time)
+    zone = zone_of(before.exchange)
+    rows, provenance = _from_file(Path(path), licence=before.licence, point_in_time=before.point_in_time, zone=zone)
     return commit_rows(folder, rows, _replace_source(before, provenance), extend=True)
 
 
@@ -305,8 +307,10 @@ def _replace_source(before: Provenance, after: Provenance) -> Provenance:
     return before.model_copy(update={"source": source, "fetched_at": after.fetched_at})
 
 
-def _from_file(path: Path, *, licence: str, point_in_time: bool) -> tuple[LongBars, Provenance]:
-    rows = bars_from_path(path)
+def _from_file(
+    path: Path, *, licence: str, point_in_time: bool, zone: str | None = None
+) -> tuple[LongBars, Provenance]:
+    rows = checked_rows(bars_from_path(path, zone=zone), origin=path.name)
     basis = "raw or split adjusted by the file, adj_close beside" if "adj_close" in rows.numbers else "as given"
     provenance = Provenance(
         source=path.name, adjustment=basis, fetched_at=_now(), licence=licence, point_in_time=point_in_time

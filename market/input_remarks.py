@@ -1,0 +1,94 @@
+"""Input remarks: what bars, benchmark, VIX and factors were worth; nothing suspected or unused goes unsaid."""
+
+import numpy as np
+import pandas as pd
+
+from market.audit.suspicions import suspicions
+from market.inputs import Inputs
+from market.sources.factor_returns import RISK_FREE
+
+__all__ = ["input_remarks"]
+
+MIN_REGRESSED = 60  # sessions that a regression on factors needs
+
+
+def input_remarks(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]:
+    """Sentences on benchmark, VIX, factors and sectors, for page one.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        Bars and what stands beside them.
+    sessions : DatetimeIndex
+        The judged sessions.
+
+    Returns
+    -------
+    tuple of str
+        What an audit suspects of the bars, what the readers found, how many judged sessions a file lacks, and what is
+        unused for it.
+
+    Examples
+    --------
+    >>> from market.input_remarks import input_remarks
+    >>> input_remarks(qt.Inputs(panel=bars), bars.sessions)
+    ()
+    """
+    beside = (*_benchmark(inputs, sessions), *_vix(inputs, sessions), *_factors(inputs, sessions))
+    return (*suspicions(inputs.panel), *inputs.notes, *beside)
+
+
+def _benchmark(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]:
+    if inputs.benchmark is None:
+        return ()
+    known = inputs.benchmark.reindex(sessions).notna().to_numpy()
+    held = known & sessions.isin(inputs.absent)
+    told = []
+    if held.any():
+        told.append(
+            f"The benchmark has no close in {_of(held, sessions)}: its last level stands there, and the return after "
+            "the hole spans it."
+        )
+    if not known.any():
+        told.append("The benchmark has no return in any judged session: it is unused.")
+    elif not known.all():
+        told.append(f"The benchmark has no return in {_of(~known, sessions)}: it is compared over the others.")
+    return tuple(told)
+
+
+def _vix(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]:
+    if inputs.vix is None:
+        return ()
+    known = inputs.vix.reindex(sessions).notna().to_numpy()
+    if not known.any():
+        return ("The VIX has no close in any judged session: it is unused.",)
+    return () if known.all() else (f"The VIX has no close in {_of(~known, sessions)}: they are in no regime of it.",)
+
+
+def _factors(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]:
+    if inputs.factors is None:
+        return ()
+    placed = inputs.factors.reindex(sessions)
+    moving = placed.drop(columns=RISK_FREE, errors="ignore")
+    if not len(moving.columns):
+        return ()
+    known = placed.notna().all(axis=1).to_numpy()
+    told = []
+    if not known.all():
+        told.append(f"The factors lack {_of(~known, sessions)}: the regression on them leaves those out.")
+    x = np.column_stack([np.ones(known.sum()), moving[known].to_numpy(dtype=float)])
+    if known.sum() < MIN_REGRESSED:
+        told.append(
+            f"There is no regression on factors: {known.sum():,} judged sessions have them all, it needs "
+            f"{MIN_REGRESSED}."
+        )
+    elif np.linalg.matrix_rank(x) < x.shape[1]:
+        told.append(
+            "There is no regression on factors: in the judged sessions some are constant, or a combination of others."
+        )
+    return tuple(told)
+
+
+def _of(marked: np.ndarray, sessions: pd.DatetimeIndex) -> str:
+    first = sessions[int(np.flatnonzero(marked)[0])]
+    return f"{marked.sum():,} of the {len(sessions):,} judged sessions, the first {first:%Y-%m-%d}"
