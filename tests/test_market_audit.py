@@ -15,6 +15,8 @@ from market.audit.audit_page import render_audit
 from market.audit.mask import outliers
 from market.bars.long_form import LongBars
 from market.calendar import exchange_sessions
+from market.input_remarks import input_remarks
+from market.inputs import Inputs
 from market.panel import BAR_FIELDS, aligned_frame
 from market.sources import load_bars
 from market.store import commit_repair, find_version, import_bars, read_rows
@@ -383,8 +385,9 @@ def test_bars_without_any_volume_have_no_untraded_session() -> None:
     assert audit_panel(panel(silent)).counts()["untraded session"] == 0
 
 
-def test_suspicions_are_those_of_the_audit_and_cost_little() -> None:
+def test_suspicions_are_those_of_the_audit_and_stand_on_page_one() -> None:
     assert suspicions(panel()) == ()
+    assert suspicions(panel(split))[0] in input_remarks(Inputs(panel=panel(split)), SESSIONS)  # for page one
     told = " ".join(suspicions(panel(split)))
     assert f"suspected unadjusted splits: 1 (T04 7:1 on {SESSIONS[ROW]:%Y-%m-%d})" in told
     assert f"{SESSIONS[ROW]:%Y-%m-%d} +29.8%" in " ".join(suspicions(panel(rally)))

@@ -67,7 +67,8 @@ def test_a_run_keeps_the_version_that_it_read(
         (("import", "nowhere.parquet", "--name", "../us"), "a data set needs a plain name, was '../us'"),
         (("info", "us"), "no data set us in"),
         (("update", "us"), "no data set us: make one with `quintile data import"),
-        (("audit", "nowhere.parquet", "--fix"), "--fix writes a new version of a stored data set"),
+        (("audit", "nowhere.parquet", "--fix"), "no bars at nowhere.parquet"),
+        (("audit", "nowhere.parquet", "--out", "page.csv"), "--out is an HTML page, was page.csv"),
         (("fetch", "--tickers", "nowhere.txt"), "no such file or directory (nowhere.txt)"),
     ],
 )
@@ -80,6 +81,64 @@ def test_refusals_are_one_line(
 ) -> None:
     assert told in refusal("data", *words, monkeypatch=monkeypatch, capsys=capsys)
     assert not (home / "home").exists()
+
+
+def test_bars_without_a_finding_are_audited_to_the_end(
+    source: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = pd.read_parquet(source).drop(columns=["adj_close"], errors="ignore")
+    few = bars[bars["ticker"].isin(sorted(bars["ticker"].unique())[:3])].groupby("ticker").head(40)
+    few.to_csv(home / "few.csv", index=False)
+    words = ("data", "audit", "few.csv", "--exchange", "none", "--fix")
+    said = quintile(*words, monkeypatch=monkeypatch, capsys=capsys)
+    assert "\n0 findings\naudit-few.html\nnothing to fix" in said
+    assert not (home / "few-fixed.parquet").exists()
+
+
+def test_rows_that_no_bar_can_be_are_listed_and_removed_beside_the_file(
+    source: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = pd.read_parquet(source).reset_index(drop=True)
+    bars.loc[3, "open"] = 0.0
+    bars.loc[9, "close"] = -1.0
+    bars.loc[15, "high"] = bars.loc[15, "low"] / 2
+    pd.concat([bars, bars.iloc[20:21]]).to_parquet(home / "odd.parquet")
+    before = (home / "odd.parquet").read_bytes()
+    words = ("data", "audit", "odd.parquet", "--fix", "--json")
+    said = json.loads(quintile(*words, monkeypatch=monkeypatch, capsys=capsys))
+    assert (said["findings"]["impossible row"], said["findings"]["repeated row"]) == (3, 1)
+    assert said["fix"]["written"] == "odd-fixed.parquet"
+    fixed = pd.read_parquet(home / "odd-fixed.parquet")
+    assert len(fixed) == len(bars) - 3
+    assert (home / "odd.parquet").read_bytes() == before
+    assert "import, " in quintile(
+        "data", "import", "odd-fixed.parquet", "--name", "odd", monkeypatch=monkeypatch, capsys=capsys
+    )
+    told = refusal("data", "audit", "odd.parquet", "--fix", monkeypatch=monkeypatch, capsys=capsys)
+    assert "odd-fixed.parquet is there already" in told
+
+
+def test_an_audit_overwrites_nothing_that_is_read(
+    source: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "bars").mkdir()
+    (home / "bars" / "page.html").write_text("mine")
+    (home / "bars" / "all.parquet").write_bytes(source.read_bytes())
+    told = refusal("data", "audit", "bars", "--out", "bars/page.html", monkeypatch=monkeypatch, capsys=capsys)
+    assert "--out bars/page.html would overwrite bars, which is read" in told
+    assert (home / "bars" / "page.html").read_text() == "mine"
+
+
+def test_only_the_newest_version_is_fixed(
+    source: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = pd.read_parquet(source)
+    bars[bars["date"] < bars["date"].max()].to_parquet(home / "less.parquet")
+    for words in (("import", "less.parquet", "--name", "us"), ("update", "us", "--from", source)):
+        quintile("data", *words, monkeypatch=monkeypatch, capsys=capsys)
+    oldest = json.loads(quintile("data", "info", "us", "--json", monkeypatch=monkeypatch, capsys=capsys))["versions"][0]
+    told = refusal("data", "audit", f"us@{oldest[:12]}", "--fix", monkeypatch=monkeypatch, capsys=capsys)
+    assert "is not the newest version of us" in told
 
 
 def test_every_fault_of_the_page_has_its_test() -> None:

@@ -4,7 +4,6 @@ from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
 from core.files import write_text
 from market.audit.audit import Audit
@@ -18,6 +17,8 @@ BARS = 240  # columns of the picture
 
 def render_audit(audit: Audit) -> str:
     """Render the audit as one HTML page that loads nothing; tables are cut at 2,000 rows, and say so."""
+    from jinja2 import Environment, StrictUndefined  # a run that asks only for suspicions draws no page
+
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
         resources.files("market.audit").joinpath("page.html").read_text(encoding="utf-8")

@@ -78,9 +78,10 @@ def unadjusted_splits(panel: Panel, accounted: Sequence[tuple[int, int, float]] 
     accounted : sequence of (column, row, ratio)
         Splits that adj_close accounts for: a name that has some is trusted with the rest.
     """
-    gaps = _gaps(panel)
+    last = panel.close.ffill().to_numpy()
+    gaps = _gaps(panel, last)
     gaps = gaps[_calm(panel, gaps)]
-    gaps = gaps[_alone(gaps) & _stays(panel, gaps)]
+    gaps = gaps[_alone(gaps) & _stays(last, gaps)]
     shown, later = _traded_on_new_basis(gaps), _traded_later(panel, gaps)
     trusted = np.isin(gaps.columns, [column for column, _, _ in accounted])
     doubts = np.select(
@@ -117,12 +118,12 @@ def split_words(ratio: float) -> str:
     return f"1:{round(1 / simple)}"
 
 
-def _gaps(panel: Panel) -> _Gaps:
-    """Opens a simple ratio away from the last close, less the market's move."""
-    last = panel.close.ffill().to_numpy()[:-1]
-    opened = panel.open.to_numpy()[1:]
-    ratio = last / opened
-    columns, rows = np.nonzero(((ratio > np.exp(MIN_GAP)) | (ratio < np.exp(-MIN_GAP))).T)
+def _gaps(panel: Panel, last: np.ndarray) -> _Gaps:
+    """Opens a simple ratio away from the last close, less the market's move, by ticker, then by session."""
+    ratio = last[:-1] / panel.open.to_numpy()[1:]
+    rows, columns = np.nonzero((ratio > np.exp(MIN_GAP)) | (ratio < np.exp(-MIN_GAP)))
+    order = np.lexsort((rows, columns))
+    rows, columns = rows[order], columns[order]
     held, place = np.unique(rows, return_inverse=True)
     with np.errstate(invalid="ignore"):
         wide = np.count_nonzero(~np.isnan(ratio[held]), axis=1) >= MIN_MARKET_NAMES
@@ -195,12 +196,11 @@ def _half_way(gaps: _Gaps) -> np.ndarray:
     return half
 
 
-def _stays(panel: Panel, gaps: _Gaps) -> np.ndarray:
+def _stays(last: np.ndarray, gaps: _Gaps) -> np.ndarray:
     """Whether the price stood at the old level for five sessions, and does at the new one five sessions later.
 
     Later sessions can only veto a split, a bad print that was undone; none is found by them alone.
     """
-    last = panel.close.ffill().to_numpy()
     before, later = (np.clip(gaps.rows + k, 0, len(last) - 1) for k in (-1 - LATER_SESSIONS, LATER_SESSIONS))
     old, half = last[gaps.rows - 1, gaps.columns], 0.5 * np.abs(np.log(gaps.ratios))
     undoes = np.abs(np.log(old / last[before, gaps.columns])) >= half  # NaN for a name that is new

@@ -29,13 +29,13 @@ def suspicions(panel: Panel) -> tuple[str, ...]:
     signs, moves = unadjusted_splits(panel), market_moves(panel)
     notes = []
     if signs:
-        named = [_split(panel, sign) for sign in sorted(signs, key=lambda sign: (bool(sign.doubt), sign.row))]
-        notes.append(f"suspected unadjusted splits: {_few(named)}; `quintile data audit` shows the bars")
+        signs = sorted(signs, key=lambda sign: (bool(sign.doubt), sign.row))
+        told = _few([_split(panel, sign) for sign in signs[:MAX_NAMED]], len(signs))
+        notes.append(f"suspected unadjusted splits: {told}; `quintile data audit` shows the bars")
     if len(moves):
-        named = [_move(day, move) for day, move in moves.sort_values(key=abs, ascending=False).items()]
-        notes.append(
-            f"sessions that move the equal-weight universe by more than 10 %: {_few(named)}; errors or a shock"
-        )
+        largest = moves.sort_values(key=abs, ascending=False, kind="stable").head(MAX_NAMED)
+        told = _few([_move(day, move) for day, move in largest.items()], len(moves))
+        notes.append(f"sessions that move the equal-weight universe by more than 10 %: {told}; errors or a shock")
     return tuple(notes)
 
 
@@ -47,6 +47,5 @@ def _move(day: object, move: float) -> str:
     return f"{pd.Timestamp(str(day)):%Y-%m-%d} {move:+.1%}"
 
 
-def _few(named: list[str]) -> str:
-    more = f" and {len(named) - MAX_NAMED:,} more" if len(named) > MAX_NAMED else ""
-    return f"{len(named):,} ({', '.join(named[:MAX_NAMED])}{more})"
+def _few(named: list[str], n: int) -> str:
+    return f"{n:,} ({', '.join(named)}{f' and {n - len(named):,} more' if n > len(named) else ''})"
