@@ -4,6 +4,8 @@
 there. There is no second code path.
 """
 
+import numpy as np
+
 from backtests.book_checks import check_book
 from backtests.evaluation import evaluate_scores
 from core.memory import half_of_memory
@@ -23,7 +25,7 @@ from strategy.learning.learn import (
     scores_of,
     test_sessions,
 )
-from strategy.learning.training_checks import check_test_rows
+from strategy.learning.training_checks import check_optimizer_window, check_test_rows
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, identity_of
@@ -83,7 +85,9 @@ def run(
     # before the run has a folder: bars that cannot carry the strategy leave none behind
     features = kept_model_features(spec, inputs.panel)
     training_data = prepare_training_data(spec, inputs.panel, features=features, scratch=scratch)
-    check_test_rows(training_data.windows, training_data.split.test, delay=spec.execution.delay)
+    test = training_data.split.test
+    check_test_rows(training_data.windows, test, delay=spec.execution.delay)
+    check_optimizer_window(spec, inputs.panel, np.arange(test.start, test.stop))
     folder = _open_folder(spec, inputs.panel, context)
     with folder.locked():
         identity = folder.record["identity"]

@@ -32,6 +32,7 @@ __all__ = [
 
 EXPECTED = ("scores", "weights", "returns", "bar_returns")
 SECTORS = "sectors.parquet"
+ADJUSTED = "splits and dividends:"  # how the adjustment of adjusted bars began before that was a fact of its own
 
 
 def expected_frames(panel: Panel, recomputed: Recomputed) -> dict[str, pd.DataFrame]:
@@ -61,11 +62,12 @@ def figures(spec: StrategySpec, panel: Panel, recomputed: Recomputed) -> dict[st
     """The headline metrics of recomputed returns and scores; NaN is None."""
     from backtests.statistics.metrics import performance_summary, sharpe_ratio
 
-    net = performance_summary(recomputed.result.net_returns)
+    year = panel.facts.sessions_per_year
+    net = performance_summary(recomputed.result.net_returns, sessions_per_year=year)
     forward = forward_returns(panel, spec.execution, horizon=spec.label.horizon).loc[recomputed.scores.index]
     numbers = {
         "sharpe_net": net.sharpe,
-        "sharpe_gross": sharpe_ratio(recomputed.result.gross_returns),
+        "sharpe_gross": sharpe_ratio(recomputed.result.gross_returns, sessions_per_year=year),
         "annual_return": net.annual_return,
         "volatility": net.volatility,
         "max_drawdown": net.max_drawdown,
@@ -113,6 +115,7 @@ def read_panel(folder: Path) -> Panel:
         name: _framed(pd.read_parquet(bars / f"{name}.parquet")) for name in (*BAR_FIELDS, "universe")
     }
     facts = json.loads((bars / "facts.json").read_text(encoding="utf-8"))
+    facts.setdefault("adjusted", facts["adjustment"].startswith(ADJUSTED))
     delistings = pd.read_parquet(bars / "delistings.parquet")
     return Panel(**frames, delistings=delistings, facts=PanelFacts(**facts | {"notes": tuple(facts["notes"])}))
 

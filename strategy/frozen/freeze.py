@@ -45,6 +45,7 @@ from strategy.trials.trial_record import CHAIN_FILE
 
 __all__ = ["FreezeOptions", "freeze", "publish"]
 
+NO_PATHS = ("exchange",)  # words of a request that may hold a slash
 FREEZE_THREADS = 1  # one thread gives the same bits whatever else the machine is doing
 
 
@@ -212,6 +213,7 @@ def _facts(run: RunFolder, panel: Panel, recomputed: Recomputed, checkpoint: Che
         "spec": {"resolved": _resolved(spec, checkpoint).fingerprint(), "run": spec.fingerprint()},
         "panel": panel.fingerprint(),
         "request": _portable(run.request),
+        "sessions_per_year": panel.facts.sessions_per_year,
         "kind": kind,
         "closure": closure.modules,
         "definitions": closure.definitions,
@@ -233,7 +235,10 @@ def _facts(run: RunFolder, panel: Panel, recomputed: Recomputed, checkpoint: Che
 def _portable(request: BarsRequest) -> dict[str, Any]:
     """Where the bars came from without any path of this machine."""
     fields = asdict(request)
-    return {key: Path(value).name if isinstance(value, str) else value for key, value in fields.items()}
+    return {
+        key: Path(value).name if isinstance(value, str) and key not in NO_PATHS else value
+        for key, value in fields.items()
+    }
 
 
 def _chain_of(store: RunStore) -> dict[str, Any]:

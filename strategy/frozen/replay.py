@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
 from core.errors import RunError
 from core.notebook_html import notebook_text
 from core.progress import ProgressCallback, silent
@@ -49,7 +50,7 @@ from strategy.learning.learn import learn, prepare_training_data
 from strategy.runs.closure import is_running
 from strategy.runs.provenance import machine
 
-__all__ = ["Replay", "Retraining", "attest", "frozen_spec", "replay", "retrain", "version_bars"]
+__all__ = ["Replay", "Retraining", "attest", "frozen_spec", "in_frozen_year", "replay", "retrain", "version_bars"]
 
 FIGURE_TOLERANCE = 1e-3  # relative, or absolute below 1
 
@@ -154,7 +155,7 @@ def replay(
     body = intact_body(folder)
     count = n_threads or int(body["machine"]["threads"])
     strict, why = _judgement(body, count) if exact is None else (exact, "as requested")
-    bars = version_bars(folder, body) if panel is None else panel
+    bars = in_frozen_year(version_bars(folder, body) if panel is None else panel, body)
     if bars.fingerprint() != body["panel"]:
         return Replay(exact=strict, difference=_bars_difference(folder, bars), figures={}, why=why, n_threads=count)
     spec = frozen_spec(folder)
@@ -216,7 +217,7 @@ def attest(folder: VersionFolder, found: Replay, *, bars_given: bool = False) ->
 def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: ProgressCallback = silent) -> Retraining:
     """Retrain a version from its seed and compare rank IC, scores and weights with the frozen ones."""
     body, spec = intact_body(folder), frozen_spec(folder)
-    bars = version_bars(folder, body) if panel is None else panel
+    bars = in_frozen_year(version_bars(folder, body) if panel is None else panel, body)
     expected, training_data = read_expected(folder.path), prepare_training_data(spec, bars)
     with TemporaryDirectory() as temporary:
         checkpoint = learn(
@@ -250,6 +251,14 @@ def intact_body(folder: VersionFolder) -> dict[str, Any]:
 def frozen_spec(folder: VersionFolder) -> StrategySpec:
     """A version's resolved spec."""
     return load_spec(folder.path / "spec.toml")
+
+
+def in_frozen_year(panel: Panel, body: dict[str, Any]) -> Panel:
+    """Bars with as many sessions a year as the version was frozen with: 252 before a lock wrote them down."""
+    year = float(body.get("sessions_per_year", SESSIONS_PER_YEAR))
+    if panel.facts.sessions_per_year == year:
+        return panel
+    return replace(panel, facts=replace(panel.facts, sessions_per_year=year))
 
 
 def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | None = None) -> Panel:

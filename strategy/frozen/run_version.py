@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.book_checks import check_book
 from backtests.evaluation import Evaluation, evaluate_scores
 from core.errors import DataError, RunError
 from core.files import write_bytes
@@ -22,7 +23,7 @@ from models.threads import threads
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.frozen.archive import bar_returns, read_expected, read_sectors
-from strategy.frozen.replay import frozen_spec
+from strategy.frozen.replay import frozen_spec, in_frozen_year
 from strategy.frozen.stage_comparison import compare_returns
 from strategy.frozen.verify import Verification, verify
 from strategy.frozen.versions import VersionFolder
@@ -65,6 +66,12 @@ class FrozenStrategy:
     stamps: Stamps = ()
     judged_from: pd.Timestamp | None = None
     sectors: pd.Series | None = None
+
+    def on_own_year(self, panel: Panel) -> Panel:
+        """Bars for its decisions: an overlay with an annual threshold keeps the year that it was frozen with."""
+        risk = self.spec.risk
+        annual = risk.volatility_target is not None or risk.sharpe_floor is not None
+        return in_frozen_year(panel, self.folder.body) if annual else panel
 
 
 def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = False) -> FrozenStrategy:
@@ -181,13 +188,15 @@ def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) 
     DataError
         If the bars hold no session to judge.
     """
+    inputs = replace(inputs, panel=frozen.on_own_year(inputs.panel))
     spec, panel, checkpoint = frozen.spec, inputs.panel, frozen.checkpoint
     tested = test_sessions(panel, checkpoint)
     if not len(tested[tested >= (frozen.judged_from or panel.sessions[0])]):
         raise DataError(f"bars end {panel.sessions[-1]:%Y-%m-%d}, before the first session to judge: load later bars")
+    inputs = inputs if frozen.sectors is None else replace(inputs, sectors=frozen.sectors)
+    check_book(spec.rules.portfolio, inputs)
     with threads(int(frozen.folder.body["machine"]["threads"])):
         scores = frozen_scores(spec, panel, checkpoint, progress=context.progress)
-    inputs = inputs if frozen.sectors is None else replace(inputs, sectors=frozen.sectors)
     evaluation = evaluate_scores(
         spec.rules, inputs, scores=scores.loc[frozen.judged_from :], baselines={}, progress=context.progress
     )
@@ -259,9 +268,8 @@ def _create(frozen: FrozenStrategy, panel: Panel, context: RunContext, stamps: S
         record={"version": {"version": str(frozen.folder.version), "lock": frozen.folder.sha256, "stamps": labels}},
         suffix="-DRIFTED" if "DRIFTED" in labels else "",
     )
-    return context.store.create(
-        frozen.spec, context.request, panel=panel.fingerprint(), command=context.command, origin=origin
-    )
+    request = context.request.on_exchange(panel.facts.exchange)
+    return context.store.create(frozen.spec, request, panel=panel.fingerprint(), command=context.command, origin=origin)
 
 
 def _notes(frozen: FrozenStrategy) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from backtests.book_checks import check_book
 from backtests.walk_study import FOLD_COLUMNS, SEED_COLUMNS, WalkStudy
 from core.files import write_bytes, write_json
 from core.parallel import Workers
@@ -21,6 +22,7 @@ from strategy.frozen.archive import panel_files
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunFolder, RunOrigin, identity_of
 from strategy.walk_forward.fold import settings_of
+from strategy.walk_forward.fold_checks import check_folds
 from strategy.walk_forward.fold_workers import FoldTask, run_folds
 from strategy.walk_forward.plan import Fold, plan_folds, plan_sentence
 from strategy.walk_forward.stitch import SeedEvaluation, evaluate_seed, fold_rows, seed_row
@@ -80,6 +82,9 @@ def walk(
     if context.resume is not None:
         settings = settings_of(context.resume)
     folds = plan_folds(spec, inputs.panel.sessions, settings)
+    if context.resume is None:  # bars that cannot carry a fold leave no folder behind
+        check_book(spec.rules.portfolio, inputs)
+        check_folds(spec, inputs.panel, folds)
     folders = _open_folders(spec, inputs.panel, settings, context)
     with ExitStack() as held:
         for folder in folders:
@@ -103,8 +108,9 @@ def _open_folders(
     specs = [spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})}) for seed in seeds]
     folders = tuple(context.store.reserve(each) for each in specs)
     origin = _origin(folders, settings)
+    request = context.request.on_exchange(panel.facts.exchange)
     for each, folder in zip(specs, folders, strict=True):
-        folder.begin(each, context.request, panel=fingerprint, command=context.command, origin=origin)
+        folder.begin(each, request, panel=fingerprint, command=context.command, origin=origin)
     return folders
 
 
