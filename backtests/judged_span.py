@@ -13,14 +13,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.book_checks import check_due
+from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.overlay_loop import decide_weights
 from core.errors import DataError
 from market.inputs import Inputs
 from market.panel import Panel
 from portfolio.rules import TradingRules
 from signals.decision_interval import decision_rows, usual_interval
 
-__all__ = ["Hole", "JudgedSpan", "compound", "judged_part", "judged_scores", "judged_span", "until_judged"]
+__all__ = [
+    "Hole",
+    "JudgedSpan",
+    "compound",
+    "judged_backtest",
+    "judged_part",
+    "judged_scores",
+    "judged_span",
+    "until_judged",
+]
 
 USUAL_SHARE = 0.9  # of the gaps between decisions are no longer than the usual interval
 STRAY_SHARE, MAX_STRAYS = 0.05, 20  # of all decisions, and decisions, at either end
@@ -171,6 +183,15 @@ def judged_scores(scores: pd.DataFrame, span: JudgedSpan) -> pd.DataFrame:
     if len(span.strays):
         return scores.loc[span.decisions[0] : span.decisions[-1]]
     return scores.loc[: span.sessions[-1]]
+
+
+def judged_backtest(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame) -> BacktestResult:
+    """The backtest of a strategy's own book on scores, in the judged sessions alone."""
+    span = judged_span(scores, inputs.panel, rules)
+    seen = until_judged(inputs, span)
+    weights = decide_weights(rules, seen.panel, judged_scores(scores, span), sectors=inputs.sectors)
+    check_due(seen.panel, weights, rules.execution)
+    return judged_part(run_backtest(seen.panel, weights, execution=rules.execution, costs=rules.costs), span)
 
 
 def compound(returns: pd.Series) -> float:

@@ -8,9 +8,10 @@ import pandas as pd
 from core.errors import DataError
 from market.panel import Panel
 from models.windows import Windows
+from portfolio.optimizer import full_window
 from strategy.definitions.spec import StrategySpec
 
-__all__ = ["check_test_rows", "check_volume"]
+__all__ = ["check_optimizer_window", "check_test_rows", "check_volume"]
 
 WITHOUT_VOLUME = "core11"
 
@@ -49,6 +50,25 @@ def check_test_rows(windows: Windows, rows: slice, *, delay: int) -> None:
             f"no test session, {first:%Y-%m-%d} to {last:%Y-%m-%d}, has "
             f"a name with {windows.lookback} complete sessions whose decision fills within the bars: give later bars, "
             "end validation earlier, or lower model.lookback"
+        )
+
+
+def check_optimizer_window(spec: StrategySpec, panel: Panel, rows: np.ndarray) -> None:
+    """Refuse an optimised book on test sessions at none of which a name has a full window of returns.
+
+    Raises
+    ------
+    DataError
+        If no name of the universe has one.
+    """
+    book = spec.portfolio
+    if not book.is_optimized:
+        return
+    held = (full_window(panel, book.optimizer.window) & panel.universe).to_numpy()
+    if not held[rows].any():
+        raise DataError(
+            f"no name has the {book.optimizer.window} returns that {book.builder} needs in any test session: give more "
+            "history, or lower portfolio.optimizer.window"
         )
 
 
