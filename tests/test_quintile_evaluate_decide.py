@@ -143,7 +143,7 @@ def test_other_scores_are_another_trial(panel: Panel, lately: pd.DataFrame, tmp_
         for scores in (lately, -lately)
     ]
     again = evaluate(lately, panel, context=RunContext(store=store)).metrics["headline"]["trials"]
-    assert [*counts, again] == [1, 2, 2]
+    assert [*counts, again] == [2, 4, 4]  # each with its companion book
 
 
 def test_long_and_wide_files_are_the_same_scores(reversal: pd.DataFrame, tmp_path: Path) -> None:

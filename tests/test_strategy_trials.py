@@ -14,6 +14,7 @@ import pytest
 from strategy.frozen.check_log import check_log
 from strategy.runs.closure import ROOT
 from strategy.trials.log import TrialKey, TrialLog, comparable, distinct, trial_kind
+from strategy.trials.trial_record import _kept_returns
 
 NOWHERE = Path("no versions here")
 
@@ -189,7 +190,38 @@ def test_a_run_counts_once_however_often_it_goes_on(bench: Any) -> None:
     assert len(trials) == 1
     assert trials[0].facts["run"] == bench.run.run_id
     assert trials[0].facts["sharpe"] == bench.run.metrics["headline"]["sharpe_net"]
-    assert bench.run.metrics["headline"]["trials"] == 1
+    assert bench.run.metrics["headline"]["trials"] == 2  # the companion's among them
+
+
+def test_every_book_of_the_page_is_logged_under_its_own_key_and_counts(bench: Any) -> None:
+    entries = TrialLog(bench.store.root).entries()
+    (trial,) = [entry for entry in entries if entry.kind == "trial"]
+    companions = [entry for entry in entries if entry.kind == "companion"]
+    books = bench.run.metrics["books"]
+    assert {entry.facts["book"] for entry in companions} == set(books) - {bench.run.spec.name} != set()
+    for entry in companions:
+        assert entry.facts["sharpe"] == books[entry.facts["book"]]["sharpe"]
+        assert entry.facts["key"]["spec"] != trial.facts["key"]["spec"]
+        assert entry.facts["key"]["panel"] == trial.facts["key"]["panel"]
+        assert entry.sequence < trial.sequence, "logged before the chain that the run remembers"
+    assert len(distinct(entries)) == len(books)
+
+
+def test_every_other_row_of_the_page_is_logged_by_its_kind(bench: Any) -> None:
+    entries = TrialLog(bench.store.root).entries()
+    (baseline,) = [entry for entry in entries if entry.kind == "baseline"]
+    for name, row in bench.run.metrics["wall"]["rivals"].items():
+        assert baseline.facts["sharpes"][name] == row["sharpe"]
+    assert any(name.startswith("random ranks") for name in baseline.facts["sharpes"])
+    (stress,) = [entry for entry in entries if entry.kind == "stress"]
+    assert {f"short filter: {name}" for name in bench.run.metrics["shorts"]} <= set(stress.facts["sharpes"])
+    assert sum(len(entry.body) for entry in entries if "run" in entry.facts) < 10_000, "a page's entries stay small"
+
+
+def test_a_companion_in_continuous_integration_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trial_kind("companion") == "companion"
+    monkeypatch.setenv("CI", "1")
+    assert trial_kind("companion") == "ci"
 
 
 def test_what_ifs_are_logged_as_stress_and_not_counted(bench: Any) -> None:
@@ -200,4 +232,14 @@ def test_what_ifs_are_logged_as_stress_and_not_counted(bench: Any) -> None:
     assert len(rows) == 21
     for row in rows:
         assert stress.facts["sharpes"][f"{row['legs']} {row['stress']}"] == row["sharpe"]
-    assert len(distinct(entries)) == 1
+    assert len(distinct(entries)) == 2
+
+
+def test_returns_of_an_old_run_that_are_damaged_or_of_other_books_are_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "returns.parquet"
+    assert _kept_returns(file, "book") is None
+    pd.DataFrame({"book net": [0.01, None, 0.02]}).to_parquet(file)
+    assert _kept_returns(file, "book").tolist() == [0.01, 0.02]
+    assert _kept_returns(file, "other") is None
+    file.write_bytes(file.read_bytes()[:40])
+    assert _kept_returns(file, "book") is None

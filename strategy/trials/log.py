@@ -4,6 +4,7 @@ Every run folder and every version keeps the chain's head and length of its day,
 one of them survives.
 """
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 if TYPE_CHECKING:
     import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
 from strategy.trials.chained_log import ChainedLog, Entry
 
-__all__ = ["TRIAL", "TrialKey", "TrialLog", "comparable", "distinct", "trial_kind"]
+__all__ = ["COMPANION", "TRIAL", "TrialKey", "TrialLog", "comparable", "distinct", "trial_kind", "trial_sharpe"]
 
-TRIAL, CI = "trial", "ci"
+TRIAL, COMPANION, CI = "trial", "companion", "ci"
+COUNTED = (TRIAL, COMPANION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +66,10 @@ class TrialKey:
 class TrialLog(ChainedLog):
     """The log of a store of runs.
 
-    An entry of kind ``"trial"`` counts; ``"begin"``, ``"ci"``, ``"baseline"``, ``"stress"``, ``"replay"``, ``"freeze"``
-    and ``"opening"`` are kept and not counted.
+    Entries of kind ``"trial"`` and ``"companion"``, a further book of the same page, count: a reader may pick either.
+    ``"begin"``, ``"ci"``, ``"baseline"``, ``"stress"``, ``"walk"``, ``"replay"``, ``"freeze"`` and ``"opening"`` are
+    kept and not counted. Baselines, stresses and paths show how far a result can be trusted; whoever goes on with a row
+    of them runs it, and that counts.
     """
 
     __slots__ = ()
@@ -77,7 +82,7 @@ def distinct(entries: Iterable[Entry]) -> dict[TrialKey, Entry]:
     """The trials that count, the first entry of each."""
     first_entries: dict[TrialKey, Entry] = {}
     for entry in entries:
-        if entry.kind == TRIAL:
+        if entry.kind in COUNTED:
             first_entries.setdefault(TrialKey(**entry.facts["key"]), entry)
     return first_entries
 
@@ -87,6 +92,15 @@ def comparable(entries: Iterable[Entry], key: TrialKey) -> dict[TrialKey, Entry]
     return {other: entry for other, entry in distinct(entries).items() if key.is_comparable(other)}
 
 
-def trial_kind() -> str:
-    """The kind of a shown test result: ``"trial"``, or ``"ci"`` where the environment sets CI."""
-    return CI if os.environ.get("CI", "").lower() in ("1", "true", "yes") else TRIAL
+def trial_sharpe(entry: Entry, sessions_per_year: float) -> float:
+    """Sharpe ratio of a logged trial, annual by the given sessions a year; NaN where it has none.
+
+    An entry says by how many sessions a year its own is annual; one without the number means 252.
+    """
+    sharpe, own = entry.facts["sharpe"], entry.facts.get("sessions_per_year", SESSIONS_PER_YEAR)
+    return math.nan if sharpe is None else float(sharpe) * math.sqrt(sessions_per_year / own)
+
+
+def trial_kind(shown: str = TRIAL) -> str:
+    """The kind of a shown test result: the one given, or ``"ci"`` where the environment sets CI."""
+    return CI if os.environ.get("CI", "").lower() in ("1", "true", "yes") else shown

@@ -2,17 +2,22 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from backtests.evaluation import Evaluation
-from backtests.sensitivity.what_ifs import WhatIfs
+from backtests.comparison.baseline_comparison import LUCK
+from backtests.evaluation import MODEL, Evaluation
 from backtests.statistics.deflation import Overfitting, overfitting_probability
+from backtests.statistics.metrics import sharpe_ratio
 from backtests.verdict import TrialStanding
+from backtests.walk_study import WalkStudy
 from core.files import read_json, write_json
 from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.chained_log import Entry
-from strategy.trials.log import TrialKey, TrialLog, comparable, distinct, trial_kind
+from strategy.trials.log import COMPANION, TrialKey, TrialLog, comparable, distinct, trial_kind, trial_sharpe
 
 __all__ = ["CHAIN_FILE", "record_trial"]
 
@@ -22,11 +27,17 @@ MIN_PATHS = 5
 
 
 def record_trial(
-    store: RunStore, folder: RunFolder, evaluation: Evaluation, *, stamps: tuple[tuple[str, str], ...] = ()
+    store: RunStore,
+    folder: RunFolder,
+    evaluation: Evaluation,
+    *,
+    stamps: tuple[tuple[str, str], ...] = (),
+    walk: WalkStudy | None = None,
 ) -> TrialStanding:
-    """Log a result before it is shown, record the state of the log in its folder, and give its standing.
+    """Log every result of a page before it is shown, keep the state of the log in its folder, and give the standing.
 
-    A run that resumes after a kill is not logged twice, and keeps its standing.
+    Each companion book is logged as one, with a key of its own; the baselines, and the rows of every table of what-ifs,
+    in one entry each. A run that resumes after a kill is not logged twice, and keeps its standing.
 
     Parameters
     ----------
@@ -38,16 +49,18 @@ def record_trial(
         The result.
     stamps : tuple of (label, sentence)
         Kept with the standing.
+    walk : WalkStudy, optional
+        Its paths are shown too.
     """
-    log, key = TrialLog(store.root), TrialKey.of(folder.record["identity"], evaluation.result.net_returns.index)
-    noted = folder.path / CHAIN_FILE
+    log, keys = TrialLog(store.root), _keys(folder, evaluation)
+    key, noted = keys[evaluation.rules.name], folder.path / CHAIN_FILE
     if not noted.is_file():
-        baselines = [name for name in evaluation.signal.ic if name not in ("model", "ridge")]
-        if baselines:
-            log.append("baseline", run=folder.run_id, names=baselines)
-        if evaluation.what_ifs is not None:
-            log.append("stress", run=folder.run_id, sharpes=_what_if_sharpes(evaluation.what_ifs))
-        facts = {"strategy": evaluation.rules.name, "run": folder.run_id, "key": _as_dict(key), **_numbers(evaluation)}
+        for kind, rows in _tables(evaluation, walk).items():
+            log.append(kind, run=folder.run_id, sharpes={name: _finite(sharpe) for name, sharpe in rows.items()})
+        for name in [each for each in keys if each != evaluation.rules.name]:
+            facts = _facts(folder, evaluation, name, keys[name])
+            log.append(trial_kind(COMPANION), book=name, **facts)
+        facts = _facts(folder, evaluation, evaluation.rules.name, key)
         facts |= {"model": given["origin"]} if (given := folder.record.get("model")) else {}
         write_json(noted, log.append(trial_kind(), **facts).as_dict())
     entries = log.entries()[: read_json(noted)["length"]]
@@ -56,7 +69,7 @@ def record_trial(
     own = evaluation.performance(evaluation.rules.name).sharpe
     return TrialStanding(
         recorded=len(distinct(entries).keys() | {key}),
-        sharpes=(own, *(_sharpe(entry) for entry in others)),
+        sharpes=(own, *(trial_sharpe(entry, evaluation.result.sessions_per_year) for entry in others)),
         uncounted=sum(entry.kind == "ci" for entry in entries),
         overfitting=_overfitting(store, evaluation, others),
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
@@ -64,22 +77,52 @@ def record_trial(
     )
 
 
-def _as_dict(key: TrialKey) -> dict[str, str]:
-    return {"spec": key.spec, "panel": key.panel, "first": key.first, "last": key.last}
+def _keys(folder: RunFolder, evaluation: Evaluation) -> dict[str, TrialKey]:
+    """The key of every book of the page: that of the strategy with the book in place of its own."""
+    identity, keys = folder.record["identity"], {}
+    for name, result in evaluation.results.items():
+        tried = dict(identity)
+        if name != evaluation.rules.name:
+            other = folder.spec.model_copy(update={"portfolio": evaluation.rules.books[name]})
+            tried["spec"] = other.fingerprint()
+        keys[name] = TrialKey.of(tried, result.net_returns.index)
+    return keys
 
 
-def _numbers(evaluation: Evaluation) -> dict[str, float | int | None]:
-    sharpe = evaluation.performance(evaluation.rules.name).sharpe
-    return {"sharpe": sharpe if math.isfinite(sharpe) else None, "sessions": len(evaluation.result.net_returns)}
+def _facts(folder: RunFolder, evaluation: Evaluation, name: str, key: TrialKey) -> dict[str, Any]:
+    net = evaluation.results[name].net_returns
+    return {
+        "strategy": evaluation.rules.name,
+        "run": folder.run_id,
+        "key": asdict(key),
+        "sharpe": _finite(evaluation.performance(name).sharpe),
+        "sessions": len(net),
+        "sessions_per_year": evaluation.results[name].sessions_per_year,
+    }
 
 
-def _what_if_sharpes(what_ifs: WhatIfs) -> dict[str, float | None]:
-    return {name: sharpe if math.isfinite(sharpe) else None for name, sharpe in what_ifs.sharpes().items()}
+def _tables(evaluation: Evaluation, walk: WalkStudy | None) -> dict[str, dict[str, float]]:
+    """Annual net Sharpe ratio of every other row that the page shows, by the kind under which it is logged."""
+    compared, what_ifs, shorts = evaluation.baseline_comparison, evaluation.what_ifs, evaluation.shorts
+    baselines = {name: math.nan for name in evaluation.signal.ic if name != MODEL}  # some have an IC and no book
+    if compared is not None:
+        baselines |= {name: baseline.sharpe for name, baseline in compared.baselines.items()}
+    if compared is not None and compared.random is not None:
+        baselines[f"{LUCK}, median of {len(compared.random.sharpes)}"] = compared.random.range().estimate
+    stresses = {} if what_ifs is None else dict(what_ifs.sharpes())
+    stresses |= {} if shorts is None else {f"short filter: {name}": row for name, row in shorts["sharpe"].items()}
+    if evaluation.unfiltered is not None:
+        stresses |= {
+            f"short filter: {name}": sharpe_ratio(net, sessions_per_year=evaluation.result.sessions_per_year)
+            for name, net in evaluation.unfiltered.items()
+        }
+    paths = {} if walk is None or walk.paths is None else {f"path {n}": path for n, path in walk.paths.items()}
+    found = {"baseline": baselines, "stress": stresses, "walk": paths}
+    return {kind: rows for kind, rows in found.items() if rows}
 
 
-def _sharpe(entry: Entry) -> float:
-    value = entry.facts["sharpe"]
-    return math.nan if value is None else float(value)
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
 
 
 def _opening(entry: Entry) -> str:
@@ -89,13 +132,20 @@ def _opening(entry: Entry) -> str:
 def _overfitting(store: RunStore, evaluation: Evaluation, others: Iterable[Entry]) -> Overfitting | None:
     """The probability of overfitting over the trials whose returns are still there."""
     own = evaluation.result.net_returns.dropna()
-    paths = {"own": own}
+    paths = {name: result.net_returns.dropna() for name, result in evaluation.results.items()}
     for entry in others:
-        file = store.root / entry.facts["strategy"] / entry.facts["run"] / "returns.parquet"
-        if file.is_file():
-            net = pd.read_parquet(file, columns=[f"{entry.facts['strategy']} net"]).iloc[:, 0].dropna()
-            if net.index.equals(own.index):
-                paths[entry.facts["run"]] = net
+        strategy, book = entry.facts["strategy"], entry.facts.get("book", entry.facts["strategy"])
+        kept = _kept_returns(store.root / strategy / entry.facts["run"] / "returns.parquet", book)
+        paths |= {} if kept is None else {f"{entry.facts['run']} {book}": kept}
+    paths = {name: net for name, net in paths.items() if net.index.equals(own.index)}
     if len(paths) < MIN_PATHS or len(own) < 2 * BLOCKS:
         return None
     return overfitting_probability(pd.DataFrame(paths), n_blocks=BLOCKS)
+
+
+def _kept_returns(file: Path, book: str) -> pd.Series | None:
+    """Net returns that another run kept; None where its file is gone, damaged or of other books."""
+    try:
+        return pd.read_parquet(file, columns=[f"{book} net"]).iloc[:, 0].dropna()
+    except (OSError, ValueError):  # pyarrow's errors are of these two kinds
+        return None
