@@ -181,6 +181,8 @@ def _sign_row(panel: Panel, sign: SplitSign) -> Row:
     words = f"likely {split_words(sign.ratio)}"
     if sign.doubt:
         return _row(panel, "suspected split", place, sign.ratio, f"{words}, but {sign.doubt}")
+    if not sign.known:
+        return _row(panel, "unadjusted split", place, sign.ratio, f"{words}, by the volume of later sessions")
     return _row(panel, "unadjusted split", place, sign.ratio, words, RESCALE)
 
 

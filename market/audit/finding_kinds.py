@@ -31,6 +31,7 @@ KINDS = {
 LEFT = {
     "repeated bar": "only a later session shows the copy, or volume does not say the same: hindsight",
     "island": "only what came next shows it: hindsight",
+    "unadjusted split": "only the volume of later sessions shows it: hindsight",
     "suspected split": "one sign of two",
     "jump": "news and errors look alike",
 }

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from core.files import atomic_path
 from market.audit.audited_bars import Audited, unusable_rows
-from market.audit.finding_kinds import KINDS, LEFT, OTHERS_LEFT
+from market.audit.finding_kinds import KINDS, LEFT, OTHERS_LEFT, RESCALE
 from market.audit.stock_splits import split_words
 from market.bars.long_form import LongBars
 from market.store import Change
@@ -79,7 +79,7 @@ def _removed(rows: LongBars, marked: np.ndarray, what: str) -> list[Change]:
 
 def _without_splits(audited: Audited, rows: LongBars, unusable: np.ndarray) -> tuple[LongBars, tuple[Change, ...]]:
     findings = audited.audit.findings
-    splits = findings[findings["kind"] == "unadjusted split"]
+    splits = findings[findings["repair"] == RESCALE]
     numbers = {name: values.copy() for name, values in rows.numbers.items()}
     changes = []
     for ticker, session, ratio in zip(splits["ticker"], splits["first"], splits["value"], strict=True):

@@ -27,7 +27,8 @@ SURE_TOLERANCE = np.log(1.03)
 MAX_RANGE = 0.20  # high over low of the session, less one
 MAX_MONEY_RATIO = 2.5  # money traded over its median, at most and at least its inverse
 MAX_SHARES_RATIO = 2.0  # shares traded, on the old basis, over their median: news that halve a price bring more
-MAX_NAMES = 2  # that one session moves by ratios; more are the market
+MAX_NAMES = 2  # that one session moves by ratios, in one direction; more are the market
+MAX_SHARE = 0.002  # of all names, where that is more
 MAX_MARKET_GAP = 0.05  # median log move of the session's opens
 MIN_MARKET_NAMES = 5  # of fewer, the median is no market
 MIN_SURE_RATIO = 2.0
@@ -38,12 +39,16 @@ Splits = list[tuple[int, int, float]]
 
 @dataclass(frozen=True, slots=True)
 class SplitSign:
-    """A split that nothing accounts for: column, row, new shares for one old, and why it is not sure ("" if it is)."""
+    """A split that nothing accounts for: column, row, new shares for one old, and what speaks against it, if anything.
+
+    ``known`` says whether its own session shows all of it; the volume of later sessions does otherwise.
+    """
 
     column: int
     row: int
     ratio: float
     doubt: str
+    known: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,19 +86,20 @@ def unadjusted_splits(panel: Panel, accounted: Sequence[tuple[int, int, float]] 
     last = panel.close.ffill().to_numpy()
     gaps = _gaps(panel, last)
     gaps = gaps[_calm(panel, gaps)]
-    gaps = gaps[_alone(gaps) & _stays(last, gaps)]
+    gaps = gaps[_alone(gaps, len(panel.tickers)) & _stays(last, gaps)]
     shown, later = _traded_on_new_basis(gaps), _traded_later(panel, gaps)
+    large, quiet = _is_large(gaps), gaps.shares < MAX_SHARES_RATIO * np.maximum(gaps.ratios, 1.0)
     trusted = np.isin(gaps.columns, [column for column, _, _ in accounted])
     doubts = np.select(
-        [trusted, ~_is_large(gaps), ~shown],
+        [trusted, ~large, ~shown & ~later],
         ["adj_close accounts for other splits of this name", "news make such moves as well", "volume is no clear sign"],
         default="",
     )
-    found = shown | later
-    kept = gaps[found]
+    found = shown | later | (quiet & large)
+    kept, known = gaps[found], (shown & (doubts == ""))[found]
     return [
-        SplitSign(int(c), int(r), float(ratio), str(doubt))
-        for c, r, ratio, doubt in zip(kept.columns, kept.rows, kept.ratios, doubts[found], strict=True)
+        SplitSign(int(c), int(r), float(ratio), str(doubt), bool(own))
+        for c, r, ratio, doubt, own in zip(kept.columns, kept.rows, kept.ratios, doubts[found], known, strict=True)
     ]
 
 
@@ -152,11 +158,11 @@ def _calm(panel: Panel, gaps: _Gaps) -> np.ndarray:
     return calm
 
 
-def _alone(gaps: _Gaps) -> np.ndarray:
-    """Whether at most two names moved by a ratio, in one direction, in the session."""
+def _alone(gaps: _Gaps, n_names: int) -> np.ndarray:
+    """Whether hardly any other name moved by a ratio, in one direction, in the session."""
     key = 2 * gaps.rows + (gaps.ratios > 1)
     _, place, times = np.unique(key, return_inverse=True, return_counts=True)
-    alone: np.ndarray = times[place] <= MAX_NAMES
+    alone: np.ndarray = times[place] <= max(MAX_NAMES, MAX_SHARE * n_names)
     return alone
 
 
@@ -169,13 +175,11 @@ def _traded_on_new_basis(gaps: _Gaps) -> np.ndarray:
 
 
 def _traded_later(panel: Panel, gaps: _Gaps) -> np.ndarray:
-    """Whether the shares of twenty sessions moved by the ratio, or too few were traded for news of such a size."""
+    """Whether the session's money is as usual, and the shares of twenty sessions from it on moved by the ratio."""
     volume = panel.volume.to_numpy()
     after = median_around(volume, gaps.rows, gaps.columns, np.arange(WINDOW_SESSIONS))
     shift = after / median_around(volume, gaps.rows, gaps.columns, BEFORE)
-    moved = _within(gaps.money, MAX_MONEY_RATIO) & _within(shift / gaps.ratios, _half_way(gaps))
-    quiet = gaps.shares < MAX_SHARES_RATIO * np.maximum(gaps.ratios, 1.0)
-    later: np.ndarray = moved | (quiet & _is_large(gaps))
+    later: np.ndarray = _within(gaps.money, MAX_MONEY_RATIO) & _within(shift / gaps.ratios, _half_way(gaps))
     return later
 
 
