@@ -1,5 +1,7 @@
 """Judged words: which sessions a page is about, which it leaves out, and how many names stood behind them."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from backtests.breadth import COLLAPSED_BELOW, Breadth
@@ -7,8 +9,9 @@ from backtests.evaluation import MODEL, Evaluation
 from backtests.judged_span import Hole, JudgedSpan
 from backtests.report.formats import count, date, percent
 
-__all__ = ["breadth_words", "judged_words", "missing_ic", "span_words_of"]
+__all__ = ["breadth_words", "judged_words", "missing_ic", "missing_words", "span_words_of"]
 
+NO_STRESS = "the universe never has more than"  # a row that would say the same as another
 MIN_NAMES = 5  # of a session's rank IC
 
 
@@ -18,10 +21,35 @@ def judged_words(evaluation: Evaluation) -> tuple[str, ...]:
     sentences = () if span is None else span_words_of(span)
     if span is not None:
         after = int((evaluation.inputs.panel.sessions > span.sessions[-1]).sum())
-        sentences += (f"The bars go on for {_sessions(after)} after the last decision, not judged.",) if after else ()
+        sentences += (
+            (f"The bars go on for {_sessions(after)} after the last decision's holding, not judged.",) if after else ()
+        )
     sentences += () if breadth is None else breadth_words(breadth)
     sentences += (f"{why[:1].upper()}{why[1:]}.",) if (why := missing_ic(evaluation)) else ()
     return sentences + tuple(f"{name} has no book: {why}." for name, why in evaluation.refused.items())
+
+
+def missing_words(evaluation: Evaluation) -> tuple[str, ...]:
+    """What a report compares or measures besides, and cannot here: each as ``name: n/a, why``."""
+    return tuple(f"{name}: n/a, {why}." for name, why in _missing(evaluation))
+
+
+def _missing(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    compared, study, what_ifs = evaluation.baseline_comparison, evaluation.signal.study, evaluation.what_ifs
+    if compared is not None:
+        yield from compared.missing.items()
+    if study is not None and study.by_size.empty:
+        yield "rank IC by size", "no scored name has a known dollar volume"
+    if study is not None and study.by_sector is not None and study.by_sector.empty:
+        yield "rank IC by sector", "no scored name has a known sector"
+    if evaluation.inputs.factors is not None and any(book.factors is None for book in evaluation.studies.values()):
+        yield "regression on the factors", "fewer than 60 sessions in common, or one factor is a combination of others"
+    if what_ifs is not None:
+        if what_ifs.capacity.missing:
+            yield "capacity", what_ifs.capacity.missing
+        told = what_ifs.stress["refused"]
+        reasons = {(str(stress), str(why)): None for (_, stress), why in told.items() if why and NO_STRESS not in why}
+        yield from ((f"stress row {stress}", why) for stress, why in reasons)
 
 
 def missing_ic(evaluation: Evaluation) -> str:

@@ -151,7 +151,7 @@ def prepare_training_data(
     labels = _without(learned_labels(panel, spec.execution, spec.label, eligible=eligible), barred, np.nan)
     if split is None:
         split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=horizon)
-    check_volume(spec, panel, features, rows=split.train)
+    check_volume(spec, panel, features, split=split)
     scaler = fit_scaler(features, targets=labels, universe=_without(eligible, barred, False), rows=split.train)
     windows = build_windows(
         features, targets=labels, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch

@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.errors import DataError
 from market.panel import Panel
+from models.sample_splits import Split
 from models.windows import Windows
 from portfolio.optimizer import full_window
 from strategy.definitions.spec import StrategySpec
@@ -16,23 +17,29 @@ __all__ = ["check_optimizer_window", "check_test_rows", "check_volume"]
 WITHOUT_VOLUME = "core11"
 
 
-def check_volume(spec: StrategySpec, panel: Panel, features: Mapping[str, pd.DataFrame], *, rows: slice) -> None:
-    """Refuse features of volume on bars whose volume is missing, or one number throughout, in the training rows.
+def check_volume(spec: StrategySpec, panel: Panel, features: Mapping[str, pd.DataFrame], *, split: Split) -> None:
+    """Refuse features of volume on bars without: none in a span, or one number throughout the training rows.
 
     Raises
     ------
     DataError
         If a feature has no value there, or is constant, for that reason.
     """
-    if _varies(panel.volume.iloc[rows]):
-        return
-    without = [name for name, frame in features.items() if not _varies(frame.iloc[rows])]
-    if without:
-        raise DataError(
-            f"{', '.join(without)} of feature set {spec.features.set} cannot be learned: the bars have no volume in "
-            f"the training rows, or the same in all; give bars with volume, or features of prices alone with "
-            f"--set features.set={WITHOUT_VOLUME}"
-        )
+    for span, rows, suffices in (
+        ("training", split.train, _varies),
+        ("validation", split.validation, _known),
+        ("test", split.test, _known),
+    ):
+        if rows.start == rows.stop or suffices(panel.volume.iloc[rows]):
+            continue
+        without = [name for name, frame in features.items() if not suffices(frame.iloc[rows])]
+        if without:
+            same = ", or the same in all of them" if span == "training" else ""
+            raise DataError(
+                f"{', '.join(without)} of feature set {spec.features.set} cannot be known: the bars have no volume in "
+                f"the {span} sessions{same}; give bars with volume, or choose features of prices alone with "
+                f"--set features.set={WITHOUT_VOLUME}"
+            )
 
 
 def check_test_rows(windows: Windows, rows: slice, *, delay: int) -> None:
@@ -70,6 +77,11 @@ def check_optimizer_window(spec: StrategySpec, panel: Panel, rows: np.ndarray) -
             f"no name has the {book.optimizer.window} returns that {book.builder} needs in any test session: give more "
             "history, or lower portfolio.optimizer.window"
         )
+
+
+def _known(frame: pd.DataFrame) -> bool:
+    """Whether a value is known."""
+    return bool(frame.notna().any(axis=None))
 
 
 def _varies(frame: pd.DataFrame) -> bool:

@@ -27,7 +27,7 @@ def check_folds(spec: StrategySpec, panel: Panel, folds: Sequence[Fold]) -> None
     features = kept_model_features(spec, panel)
     windows = prepare_training_data(spec, panel, features=features, split=folds[0].split).windows
     for fold in folds:
-        check_volume(spec, panel, features, rows=fold.split.train)
+        check_volume(spec, panel, features, split=fold.split)
         for name, rows in (("training", fold.split.train), ("validation", fold.split.validation)):
             usable_rows(windows, rows, span=f"{name} (fold {fold.number})")
     judged = np.concatenate([np.arange(rows.start, rows.stop) for fold in folds for rows in fold.judged])

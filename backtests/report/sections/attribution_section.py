@@ -25,7 +25,8 @@ def attribution_section(books: Mapping[str, BookReport], *, is_synthetic: bool) 
     if not studies:
         return None
     pictures = tuple(_picture(name, study) for name, study in studies.items())
-    tables = tuple(_table(name, study) for name, study in studies.items())
+    year = next(iter(books.values())).net.sessions_per_year
+    tables = tuple(_table(name, study, year) for name, study in studies.items())
     first, study = next(iter(studies.items()))
     annual = study.attribution["annual"]
     lead = (
@@ -34,7 +35,7 @@ def attribution_section(books: Mapping[str, BookReport], *, is_synthetic: bool) 
     )
     parts = (
         Part(pictures=pictures, tables=tables, beside=True),
-        *_sector_parts(studies, is_synthetic=is_synthetic),
+        *_sector_parts(studies, year, is_synthetic=is_synthetic),
         *_factor_parts(studies),
     )
     return Section(slug="attribution", title="Return attribution", lead=lead, parts=parts)
@@ -50,7 +51,7 @@ def _picture(name: str, study: BookStudy) -> Picture:
     )
 
 
-def _table(name: str, study: BookStudy) -> Table:
+def _table(name: str, study: BookStudy, year: float) -> Table:
     rows = tuple(
         (
             PARTS[str(part)],
@@ -66,20 +67,21 @@ def _table(name: str, study: BookStudy) -> Table:
         caption=f"Attribution of {name}",
         columns=("Part", "Annual", "Sharpe", "Beta", "Alpha, annualised", "Sessions up"),
         rows=rows,
-        note="Annual is mean × 252, so the parts add up; beta and alpha of each contribution are to the equal-weighted "
-        "universe. A name's overnight return counts for the side held before the fill, its intraday return for the "
-        "side held after it.",
+        note=f"Annual is mean × {year:.5g}, so the parts add up; beta and alpha of each contribution are to the "
+        "equal-weighted universe. A name's overnight return counts for the side held before the fill, its intraday "
+        "return for the side held after it.",
     )
 
 
-def _sector_parts(studies: Mapping[str, BookStudy], *, is_synthetic: bool) -> Iterator[Part]:
-    known = {name: study.sectors for name, study in studies.items() if study.sectors is not None}
+def _sector_parts(studies: Mapping[str, BookStudy], year: float, *, is_synthetic: bool) -> Iterator[Part]:
+    tables = {name: study.sectors for name, study in studies.items() if study.sectors is not None}
+    known = {name: table for name, table in tables.items() if len(table)}
     if known:
         yield Part(
             heading="By sector",
             sentences=() if is_synthetic else (TODAY,),
             pictures=tuple(_sector_picture(name, table) for name, table in known.items()),
-            tables=tuple(_sector_table(name, table) for name, table in known.items()),
+            tables=tuple(_sector_table(name, table, year) for name, table in known.items()),
             beside=True,
         )
 
@@ -95,7 +97,7 @@ def _sector_picture(name: str, table: pd.DataFrame) -> Picture:
     )
 
 
-def _sector_table(name: str, table: pd.DataFrame) -> Table:
+def _sector_table(name: str, table: pd.DataFrame, year: float) -> Table:
     rows = tuple(
         (str(sector), *(percent(row[column]) for column in ("gross", "net", "largest")), percent(row["annual"], 2))
         for sector, row in table.iterrows()
@@ -104,7 +106,7 @@ def _sector_table(name: str, table: pd.DataFrame) -> Table:
         caption=f"Sectors of {name}",
         columns=("Sector", "Mean gross", "Mean net", "Largest net", "Contribution, annualised"),
         rows=rows,
-        note="Weights at the close, of equity. Contribution to the gross return, mean × 252: the parts add up.",
+        note=f"Weights at the close, of equity. Contribution to the gross return, mean × {year:.5g}: the parts add up.",
     )
 
 

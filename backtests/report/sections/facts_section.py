@@ -2,7 +2,7 @@
 
 from backtests.report.content import Part, Section, Table
 from backtests.report.formats import count
-from backtests.report.judged_words import judged_words
+from backtests.report.judged_words import judged_words, missing_words
 from backtests.report.page import Page
 from backtests.report.run_provenance import Span
 from backtests.report.sections.common_rows import fill_words, span_words
@@ -14,7 +14,7 @@ __all__ = ["facts_section", "reproduce_section", "spec_section"]
 def facts_section(page: Page) -> Section:
     """Source, bases, universe, survivorship, spans and notes of the bars."""
     tables = [Table(caption="Bars and spans", columns=("Fact", "Value"), rows=_data_rows(page), wordy=True)]
-    notes = (*page.panel.facts.notes, *page.notes)
+    notes = (*page.panel.facts.notes, *page.notes, *missing_words(page.evaluation))
     if notes:
         rows = tuple((str(place), note) for place, note in enumerate(notes, start=1))
         tables.append(
