@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.statistics.deflation import deflated_sharpe_ratio, minimum_track_record_length
 from backtests.statistics.inference import probabilistic_sharpe_ratio
-from core.conventions import FEW_TRIALS
+from core.conventions import FEW_TRIALS, SESSIONS_PER_YEAR
 
 __all__ = ["CONFIDENCE", "Confidence", "confidence_among"]
 
@@ -48,14 +48,16 @@ class Confidence:
         return self.deflated >= CONFIDENCE
 
 
-def confidence_among(net_returns: pd.Series, sharpes: tuple[float, ...]) -> Confidence:
+def confidence_among(
+    net_returns: pd.Series, sharpes: tuple[float, ...], *, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> Confidence:
     """PSR and DSR of net returns, given the annual Sharpe ratios of all comparable trials, their own included."""
     trials = np.array(sharpes)
     few = len(trials) < FEW_TRIALS
     return Confidence(
         n_trials=len(trials),
         probabilistic=probabilistic_sharpe_ratio(net_returns),
-        deflated=math.nan if few else deflated_sharpe_ratio(net_returns, trials),
+        deflated=math.nan if few else deflated_sharpe_ratio(net_returns, trials, sessions_per_year=sessions_per_year),
         sessions=len(net_returns.dropna()),
         sessions_needed=minimum_track_record_length(net_returns, confidence=CONFIDENCE),
     )

@@ -149,7 +149,8 @@ class Evaluation:
 
     def performance(self, name: str) -> PerformanceSummary:
         """Net performance of a book."""
-        return performance_summary(self.results[name].net_returns, market=self.market)
+        result = self.results[name]
+        return performance_summary(result.net_returns, market=self.market, sessions_per_year=result.sessions_per_year)
 
 
 def evaluate_scores(
@@ -181,7 +182,7 @@ def evaluate_scores(
     check_book(rules.portfolio, inputs)
     span = judged_span(scores, inputs.panel, rules)
     seen, scores = until_judged(inputs, span), judged_scores(scores, span)
-    others = {name: baseline.loc[scores.index] for name, baseline in baselines.items()}
+    others = {name: baseline.reindex(scores.index) for name, baseline in baselines.items()}
     others |= price_baselines(seen.panel, scores)
     books, whole, refused = _held_books(rules, seen, scores)
     results = {name: judged_part(result, span) for name, result in whole.items()}

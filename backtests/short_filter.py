@@ -52,7 +52,8 @@ def short_filter_table(
     weights = {name: book.weights for name, book in books.items()}
     returns = net_returns_of(cut, weights, execution=rules.execution, costs=rules.costs)
     returns = returns[returns.index.isin(judged_span(scores, inputs.panel, rules).sessions)]
-    rows = {name: _row(book.diagnostics, returns[name]) for name, book in books.items()}
+    year = inputs.panel.facts.sessions_per_year
+    rows = {name: _row(book.diagnostics, returns[name], year) for name, book in books.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("book")
 
 
@@ -76,14 +77,14 @@ def unfiltered_returns(
     return returns[returns.index.isin(judged_span(scores, inputs.panel, rules).sessions)]
 
 
-def _row(diagnostics: pd.DataFrame, returns: pd.Series) -> dict[str, float]:
+def _row(diagnostics: pd.DataFrame, returns: pd.Series, sessions_per_year: float) -> dict[str, float]:
     decided = diagnostics[diagnostics["n_scored"] > 0]
     return {
         "short_names": float(decided["n_short"].mean()),
         "short_share": float(decided["n_short"].sum() / decided["names_a_side"].sum()),
         "empty": int(decided["empty_leg"].sum()),
         "thin": int(decided["thin_leg"].sum()),
-        "sharpe": sharpe_ratio(returns),
-        "standard_error": sharpe_standard_error(returns),
-        "annual_return": annual_return(returns),
+        "sharpe": sharpe_ratio(returns, sessions_per_year=sessions_per_year),
+        "standard_error": sharpe_standard_error(returns, sessions_per_year=sessions_per_year),
+        "annual_return": annual_return(returns, sessions_per_year=sessions_per_year),
     }

@@ -16,36 +16,35 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.statistics.metrics import (
-    MIN_SESSIONS,
-    max_drawdown,
-    sharpe_ratio,
-    sharpe_standard_error,
-    sortino_ratio,
-    volatility,
-)
+from backtests.statistics.metrics import MIN_SESSIONS, PerformanceSummary, performance_summary
 from core.conventions import SESSIONS_PER_YEAR
 from core.files import write_text
 
 __all__ = ["render_tearsheet", "write_tearsheet"]
 
 OURS = (
-    ("Sharpe", sharpe_ratio, "{:.2f}"),
-    ("Standard error of Sharpe", sharpe_standard_error, "{:.2f}"),
-    ("Sortino", sortino_ratio, "{:.2f}"),
-    ("Annualised volatility", volatility, "{:.1%}"),
-    ("Maximum drawdown", max_drawdown, "{:.1%}"),
+    ("Sharpe", "sharpe", "{:.2f}"),
+    ("Standard error of Sharpe", "sharpe_standard_error", "{:.2f}"),
+    ("Sortino", "sortino", "{:.2f}"),
+    ("Annualised volatility", "volatility", "{:.1%}"),
+    ("Maximum drawdown", "max_drawdown", "{:.1%}"),
 )
 CONVENTIONS = (
-    "Computed by Quintile from simple net returns: 252 sessions per year, standard deviations with ddof 1, drawdown "
-    "from the starting wealth. Below, quantstats: its value at risk and expected shortfall assume normal returns, and "
-    "its information ratio is not annualised."
+    "Computed by Quintile from simple net returns: {year:.5g} sessions a year, standard deviations with ddof 1, "
+    "drawdown from the starting wealth. Below, quantstats: its value at risk and expected shortfall assume normal "
+    "returns, and its information ratio is not annualised."
 )
 # quantstats' page asks for an icon from the network, calls a function that it does not define, and stamps the time
 NOT_OURS = re.compile(r'\s*<link rel="shortcut icon"[^>]*>| onload="save\(\)"|<dc:date>[^<]*</dc:date>')
 
 
-def render_tearsheet(returns: pd.Series, *, market: pd.Series | None = None, title: str) -> str:
+def render_tearsheet(
+    returns: pd.Series,
+    *,
+    market: pd.Series | None = None,
+    title: str,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
+) -> str:
     """Render quantstats' tearsheet of net returns as one HTML page that works offline.
 
     Parameters
@@ -56,6 +55,8 @@ def render_tearsheet(returns: pd.Series, *, market: pd.Series | None = None, tit
         Simple return of what to compare with, for the same sessions. Never a name: quantstats would download it.
     title : str
         Headline; any text.
+    sessions_per_year : float
+        By which its figures are annual.
 
     Raises
     ------
@@ -66,13 +67,22 @@ def render_tearsheet(returns: pd.Series, *, market: pd.Series | None = None, tit
     observed = returns.dropna().astype(float)
     _check(observed)
     against = None if market is None else _matched(market, observed)
-    page = _quantstats_page(observed, against, html.escape(title))
-    return re.sub(r"(<body[^>]*>)", lambda body: body[0] + _own_numbers(observed), NOT_OURS.sub("", page), count=1)
+    page = NOT_OURS.sub("", _quantstats_page(observed, against, html.escape(title), sessions_per_year))
+    own = _own_numbers(performance_summary(observed, sessions_per_year=sessions_per_year))
+    return re.sub(r"(<body[^>]*>)", lambda body: body[0] + own, page, count=1)
 
 
-def write_tearsheet(returns: pd.Series, path: str | Path, *, market: pd.Series | None = None, title: str) -> Path:
+def write_tearsheet(
+    returns: pd.Series,
+    path: str | Path,
+    *,
+    market: pd.Series | None = None,
+    title: str,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
+) -> Path:
     """Write ``render_tearsheet`` into ``path``, whole or not at all, and return the path."""
-    write_text(path, render_tearsheet(returns, market=market, title=title))
+    page = render_tearsheet(returns, market=market, title=title, sessions_per_year=sessions_per_year)
+    write_text(path, page)
     return Path(path)
 
 
@@ -95,7 +105,7 @@ def _matched(market: pd.Series, observed: pd.Series) -> pd.Series:
     return matched.astype(float)
 
 
-def _quantstats_page(observed: pd.Series, market: pd.Series | None, title: str) -> str:
+def _quantstats_page(observed: pd.Series, market: pd.Series | None, title: str, sessions_per_year: float) -> str:
     import matplotlib
 
     # quantstats restyles matplotlib when imported: the caller's style comes back
@@ -109,7 +119,7 @@ def _quantstats_page(observed: pd.Series, market: pd.Series | None, title: str) 
             benchmark=market,
             title=title,
             output=str(target),
-            periods_per_year=SESSIONS_PER_YEAR,
+            periods_per_year=sessions_per_year,
             strategy_title="Book, net",
             benchmark_title=None if market is None else "Market",
         )
@@ -129,13 +139,14 @@ def _hushed() -> Iterator[None]:
         fonts.setLevel(level)
 
 
-def _own_numbers(observed: pd.Series) -> str:
+def _own_numbers(summary: PerformanceSummary) -> str:
     cells = "".join(
         f"<tr><th scope='row' style='text-align:left;padding-right:2em'>{label}</th>"
-        f"<td style='text-align:right'>{spelling.format(metric(observed))}</td></tr>"
-        for label, metric, spelling in OURS
+        f"<td style='text-align:right'>{spelling.format(getattr(summary, name))}</td></tr>"
+        for label, name, spelling in OURS
     )
     return (
         f"<div class='container' style='margin-bottom:30px'><h3>Quintile's numbers</h3>"
-        f"<table style='width:auto'>{cells}</table><p>{CONVENTIONS}</p></div>"
+        f"<table style='width:auto'>{cells}</table><p>"
+        f"{CONVENTIONS.format(year=summary.sessions_per_year)}</p></div>"
     )

@@ -194,11 +194,12 @@ def judge(evaluation: Evaluation, standing: TrialStanding) -> Verdict:
     standing : TrialStanding
         Trials that the Sharpe ratio is deflated by, and stamps that the result must carry.
     """
+    result = evaluation.result
     grounds = gather_grounds(
         evaluation.inputs.panel,
         evaluation.rules.execution,
         ic=evaluation.signal.summary(MODEL),
-        confidence=confidence_among(evaluation.result.net_returns, standing.sharpes),
+        confidence=confidence_among(result.net_returns, standing.sharpes, sessions_per_year=result.sessions_per_year),
         standing=standing,
         breadth=evaluation.breadth,
     )
@@ -217,6 +218,7 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "sentence": verdict.sentence,
         "period": [net.start, net.end],
         "sessions": net.sessions,
+        "sessions_per_year": net.sessions_per_year,
         "source": panel.facts.source,
         "universe": panel.facts.universe,
         "survivorship": survivorship(panel).stamp,
@@ -231,7 +233,7 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "overfitting_probability": verdict.grounds.overfitting,
         "sharpe_net": net.sharpe,
         "sharpe_standard_error": net.sharpe_standard_error,
-        "sharpe_gross": sharpe_ratio(result.gross_returns),
+        "sharpe_gross": sharpe_ratio(result.gross_returns, sessions_per_year=result.sessions_per_year),
         "annual_return": net.annual_return,
         "volatility": net.volatility,
         "max_drawdown": net.max_drawdown,

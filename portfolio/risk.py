@@ -56,7 +56,9 @@ class _Switch:
     rest: int = 1
 
 
-def volatility_scale(returns: pd.Series, risk: RiskSettings) -> pd.Series:
+def volatility_scale(
+    returns: pd.Series, risk: RiskSettings, *, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> pd.Series:
     """Factor that brings the book to its volatility target.
 
     Parameters
@@ -65,12 +67,14 @@ def volatility_scale(returns: pd.Series, risk: RiskSettings) -> pd.Series:
         Net returns of the unscaled book, known at each close; NaN before its first fill.
     risk : RiskSettings
         Target, window and bounds.
+    sessions_per_year : float
+        Of the bars: the target is annual.
 
     Returns
     -------
     Series of float
-        Target ÷ (standard deviation of the last sessions, this one included, × √252), within the bounds; 1 until there
-        are enough returns, and where they did not move.
+        Target ÷ (standard deviation of the last sessions, this one included, × √(sessions per year)), within the
+        bounds; 1 until there are enough returns, and where they did not move.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def volatility_scale(returns: pd.Series, risk: RiskSettings) -> pd.Series:
     """
     if risk.volatility_target is None:
         raise ValueError("volatility_target is missing: give the annual volatility to scale to")
-    spread = trailing_std(_column(returns), risk.target_sessions)[:, 0] * np.sqrt(SESSIONS_PER_YEAR)
+    spread = trailing_std(_column(returns), risk.target_sessions)[:, 0] * np.sqrt(sessions_per_year)
     moved = spread > 0
     scale = np.divide(risk.volatility_target, spread, out=np.ones(len(spread)), where=moved)
     bounded = np.where(moved, np.clip(scale, risk.least_scale, risk.largest_scale), 1.0)
@@ -105,7 +109,7 @@ def scale_weights(weights: pd.DataFrame, scale: pd.Series, *, max_net: float) ->
     return scaled, pd.Series(factor, index=weights.index, name="scale")
 
 
-def kill_switches(returns: pd.Series, risk: RiskSettings) -> Switches:
+def kill_switches(returns: pd.Series, risk: RiskSettings, *, sessions_per_year: float = SESSIONS_PER_YEAR) -> Switches:
     """Run every armed switch over the returns of the book that none of them touched.
 
     Parameters
@@ -114,13 +118,15 @@ def kill_switches(returns: pd.Series, risk: RiskSettings) -> Switches:
         Net returns of the shadow book, known at each close; NaN before its first fill.
     risk : RiskSettings
         Thresholds and re-entry rules.
+    sessions_per_year : float
+        Of the bars: the floor of the Sharpe ratio is annual.
 
     Returns
     -------
     Switches
         The book is flat where any switch is out.
     """
-    armed = list(_armed(returns.to_numpy(dtype=float), risk))
+    armed = list(_armed(returns.to_numpy(dtype=float), risk, sessions_per_year))
     states = np.column_stack([np.zeros(len(returns), dtype=bool), *map(_walk, armed)])[:, 1:]
     rows = [event for place, switch in enumerate(armed) for event in _events(switch, states, place)]
     events = pd.DataFrame(rows, columns=list(EVENT_COLUMNS)).sort_values("session", kind="stable", ignore_index=True)
@@ -143,13 +149,13 @@ def switch_off(weights: pd.DataFrame, out: pd.Series, listed: pd.DataFrame) -> p
     return aligned_frame(np.where(flat, 0.0, filled), pd.DatetimeIndex(weights.index), weights.columns)
 
 
-def _armed(returns: np.ndarray, risk: RiskSettings) -> Iterator[_Switch]:
+def _armed(returns: np.ndarray, risk: RiskSettings, sessions_per_year: float) -> Iterator[_Switch]:
     if risk.loss_sigmas is not None:
         yield _loss_switch(returns, risk.loss_sigmas, risk)
     if risk.drawdown_limit is not None:
         yield _drawdown_switch(returns, risk.drawdown_limit, risk)
     if risk.sharpe_floor is not None:
-        yield _sharpe_switch(returns, risk.sharpe_floor, risk)
+        yield _sharpe_switch(returns, risk.sharpe_floor, risk, sessions_per_year)
 
 
 def _loss_switch(returns: np.ndarray, sigmas: float, risk: RiskSettings) -> _Switch:
@@ -181,10 +187,10 @@ def _drawdown_switch(returns: np.ndarray, limit: float, risk: RiskSettings) -> _
     )
 
 
-def _sharpe_switch(returns: np.ndarray, floor: float, risk: RiskSettings) -> _Switch:
+def _sharpe_switch(returns: np.ndarray, floor: float, risk: RiskSettings, sessions_per_year: float) -> _Switch:
     spread = trailing_std(_column(returns), risk.sharpe_sessions)[:, 0]
     mean = trailing_mean(_column(returns), risk.sharpe_sessions)[:, 0]
-    ratio = np.divide(mean, spread, out=np.full(len(mean), np.nan), where=spread > 0) * np.sqrt(SESSIONS_PER_YEAR)
+    ratio = np.divide(mean, spread, out=np.full(len(mean), np.nan), where=spread > 0) * np.sqrt(sessions_per_year)
     return _Switch(
         rule="Sharpe ratio",
         value=ratio,

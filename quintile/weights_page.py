@@ -15,17 +15,16 @@ from backtests.report.content import SEVERITIES, Card, Part, Picture, Section, S
 from backtests.report.figures.books_figures import wealth_figure
 from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.what_if_figures import Dial, dial_figure
-from backtests.report.formats import count, percent, plus_minus, ranged, ratio
+from backtests.report.formats import a_year, count, percent, plus_minus, ranged, ratio
 from backtests.report.html_page import HtmlPage, render_page
 from backtests.report.run_provenance import Span
 from backtests.report.sections.attribution_section import attribution_section
 from backtests.report.sections.books_section import exposure_section, performance_section, trading_section
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
-    RETURN_CONVENTION,
-    SHARPE_CONVENTION,
     fill_words,
     range_frame,
+    return_conventions,
     span_words,
 )
 from backtests.report.sections.front_section import METRICS, PARITY_CONVENTION
@@ -36,6 +35,7 @@ from backtests.sensitivity.curves import borrow_curve, break_even_bps, cost_curv
 from backtests.sensitivity.stress import TRADE_BPS
 from backtests.statistics.inference import probabilistic_sharpe_ratio
 from market.equal_weight import equal_weight_market
+from market.input_remarks import input_remarks
 from market.inputs import Inputs
 from market.universe import survivorship
 from portfolio.book import THIN_LEG, Book
@@ -135,9 +135,10 @@ def _stamps(result: BacktestResult, inputs: Inputs) -> tuple[Stamp, ...]:
 
 def _cards(report: BookReport) -> tuple[Card, ...]:
     net, bounds = report.net, f"95 %: {ranged(report.sharpe_range)}"
+    compound = f"compound, {a_year(net.sessions_per_year)}"
     return (
         Card(label="Sharpe, net", value=ratio(net.sharpe), error=ratio(net.sharpe_standard_error), detail=bounds),
-        Card(label="Annual return, net", value=percent(net.annual_return), detail="compound, 252 sessions"),
+        Card(label="Annual return, net", value=percent(net.annual_return), detail=compound),
         Card(label="Maximum drawdown", value=percent(net.max_drawdown), detail="net, from the running maximum"),
         Card(label="Cost drag", value=percent(report.trading.cost_drag, 2), detail="of equity a year, trading costs"),
     )
@@ -164,7 +165,7 @@ def _front(report: BookReport, inputs: Inputs, market: pd.Series) -> Section:
         caption="The book, net of costs unless said otherwise",
         columns=("Measure", NAME),
         rows=tuple((metric.label, metric.printed(report)) for metric in METRICS),
-        note=f"{SHARPE_CONVENTION} {RANGE_CONVENTION} {RETURN_CONVENTION} {PARITY_CONVENTION}",
+        note=f"{return_conventions(result.sessions_per_year)} {RANGE_CONVENTION} {PARITY_CONVENTION}",
     )
     sentence = (
         f"Span {_span(report)}. Universe: {inputs.panel.facts.universe}. Costs: {result.costs}. "
@@ -201,10 +202,11 @@ def _what_if(weights: pd.DataFrame, result: BacktestResult, inputs: Inputs) -> S
     """The same weights under other costs, clocks and sizes."""
     panel = inputs.panel
     base = Case(weights=weights, execution=result.execution, costs=result.costs)
+    capacity = capacity_curve(panel, base, result)
     curves = {
         "costs": (cost_curve(panel, base, trade_bps=TRADE_BPS), Dial(title="bps one way", own=result.costs.trade_bps)),
         "delay": (delay_curve(panel, base), Dial(title="sessions from decision to fill", own=result.execution.delay)),
-        "capital": (capacity_curve(panel, base, result).table, Dial(title="capital at the start", log=True)),
+        "capital": (capacity.table, Dial(title="capital at the start", log=True)),
     }
     if (weights < 0).any(axis=None):
         curves["borrow fee"] = (borrow_curve(panel, base), Dial(title="borrow fee, bps a year"))
@@ -215,6 +217,7 @@ def _what_if(weights: pd.DataFrame, result: BacktestResult, inputs: Inputs) -> S
     pictures = tuple(
         Picture(title=f"Net Sharpe ratio by {name}", summary=_ends(table["sharpe"]), figure=dial_figure(table, dial))
         for name, (table, dial) in curves.items()
+        if len(table)
     )
     rows = tuple(row for name, (table, _) in curves.items() for row in _dial_rows(name, table))
     table = Table(
@@ -225,7 +228,9 @@ def _what_if(weights: pd.DataFrame, result: BacktestResult, inputs: Inputs) -> S
         "one by the square root of participation is assumed for capital.",
         folded=True,
     )
-    return Section(slug="what-if", title="What if", lead=lead, parts=(Part(pictures=pictures, tables=(table,)),))
+    missing = (f"Capacity: n/a, {capacity.missing}.",) if capacity.missing else ()
+    part = Part(sentences=missing, pictures=pictures, tables=(table,))
+    return Section(slug="what-if", title="What if", lead=lead, parts=(part,))
 
 
 def _dial_rows(name: str, table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
@@ -262,7 +267,8 @@ def _facts(report: BookReport, inputs: Inputs) -> Section:
         ("Commit", commit() or "not recorded"),
     )
     table = partial(Table, columns=("Fact", "Value"), wordy=True)
-    notes = tuple((str(place), note) for place, note in enumerate(facts.notes, start=1))
+    told = (*facts.notes, *input_remarks(inputs, pd.DatetimeIndex(report.result.net_returns.index)))
+    notes = tuple((str(place), note) for place, note in enumerate(told, start=1))
     tables = [table(caption="Bars, clock and costs", rows=rows)]
     tables += [table(caption="Notes of the loader", rows=notes)] if notes else []
     return Section(

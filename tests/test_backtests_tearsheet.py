@@ -52,7 +52,7 @@ def test_our_sharpe_stands_above_theirs_and_agrees(drawn, returns):
     assert ours in drawn[: drawn.index("Key Performance Metrics")]
     theirs = re.search(r"<tr><td>Sharpe</td><td>[^<]*</td><td>([^<]*)</td></tr>", drawn)[1]
     assert float(theirs) == pytest.approx(float(ours), abs=0.0051)
-    assert "252 sessions per year" in drawn
+    assert "252 sessions a year" in drawn
 
 
 @pytest.mark.parametrize(

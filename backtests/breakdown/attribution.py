@@ -85,7 +85,8 @@ def sector_table(
     -------
     DataFrame, index sector
         Means over sessions of ``gross``, ``net``, ``long`` and ``short`` weight (negative) at the close, ``largest``
-        absolute net weight, and ``annual``, the contribution to the gross return × 252, which adds up. Sorted by gross.
+        absolute net weight, and ``annual``, the contribution to the gross return a year, which adds up. Sorted by
+        gross.
     """
     sector = sectors.reindex(result.held_weights.columns).fillna(UNKNOWN).astype(str).to_numpy()
     held = result.held_weights.fillna(0.0)
@@ -94,7 +95,7 @@ def sector_table(
         "net": held,
         "long": held.clip(lower=0.0),
         "short": held.clip(upper=0.0),
-        "annual": name_returns(result, panel) * SESSIONS_PER_YEAR,
+        "annual": name_returns(result, panel) * result.sessions_per_year,
     }
     kept = slice(None) if sessions is None else sessions
     summed = {column: frame.loc[kept].T.groupby(sector).sum().T for column, frame in by.items()}
@@ -104,7 +105,9 @@ def sector_table(
     return table[traded].sort_values("gross", ascending=False).rename_axis("sector")
 
 
-def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
+def attribution_table(
+    legs: pd.DataFrame, market: pd.Series, *, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> pd.DataFrame:
     """Annualised contribution of each part, its Sharpe ratio, and its alpha and beta to the market.
 
     Parameters
@@ -113,21 +116,23 @@ def attribution_table(legs: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
         From ``leg_returns``.
     market : Series of float
         Simple market return of each session.
+    sessions_per_year : float
+        By which the figures are annual.
 
     Returns
     -------
     DataFrame, index ``long``, ``short``, ``costs``, ``net``
-        ``annual`` (mean × 252, so parts add up), ``sharpe``, ``beta`` and annualised ``alpha`` of the contribution,
-        ``share_positive`` of sessions. NaN where undefined.
+        ``annual`` (mean × sessions per year, so parts add up), ``sharpe``, ``beta`` and annualised ``alpha`` of the
+        contribution, ``share_positive`` of sessions. NaN where undefined.
     """
     parts = {name: legs[name] for name in legs.columns} | {"net": legs.sum(axis=1)}
     rows = {}
     for name, series in parts.items():
-        fit = market_fit(series, market)
+        fit = market_fit(series, market, sessions_per_year=sessions_per_year)
         moved = series[series != 0.0]
         rows[name] = {
-            "annual": float(series.mean() * SESSIONS_PER_YEAR),
-            "sharpe": sharpe_ratio(series),
+            "annual": float(series.mean() * sessions_per_year),
+            "sharpe": sharpe_ratio(series, sessions_per_year=sessions_per_year),
             "beta": fit.beta,
             "alpha": fit.alpha,
             "share_positive": float((moved > 0).mean()) if len(moved) else np.nan,

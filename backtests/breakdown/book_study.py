@@ -83,13 +83,13 @@ def book_study(
     legs = leg_returns(result, panel)
     return BookStudy(
         legs=legs,
-        attribution=attribution_table(legs, market),
+        attribution=attribution_table(legs, market, sessions_per_year=result.sessions_per_year),
         holding=holding_table(target),
         implied_holding=implied_holding(result),
         concentration=concentration(result.held_weights),
         beta=rolling_beta(result.net_returns, market),
         sectors=None if sectors is None else sector_table(result, panel, sectors),
-        factors=None if factors is None else factor_fit(result.net_returns, factors),
+        factors=_factor_fit(result, factors),
     )
 
 
@@ -114,13 +114,19 @@ def judged_study(
     return replace(
         study,
         legs=legs,
-        attribution=attribution_table(legs, market),
+        attribution=attribution_table(legs, market, sessions_per_year=judged.sessions_per_year),
         implied_holding=implied_holding(judged),
         concentration=study.concentration.loc[sessions],
         beta=rolling_beta(judged.net_returns, market),
         sectors=None if sectors is None else sector_table(whole, inputs.panel, sectors, sessions=sessions),
-        factors=None if factors is None else factor_fit(judged.net_returns, factors),
+        factors=_factor_fit(judged, factors),
     )
+
+
+def _factor_fit(result: BacktestResult, factors: pd.DataFrame | None) -> FactorFit | None:
+    if factors is None:
+        return None
+    return factor_fit(result.net_returns, factors, sessions_per_year=result.sessions_per_year)
 
 
 def short_leg_note(name: str, diagnostics: pd.DataFrame) -> str:

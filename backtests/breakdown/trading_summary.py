@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 
 from backtests.engine.backtest_result import BacktestResult
 from backtests.statistics.metrics import exposures
-from core.conventions import SESSIONS_PER_YEAR
 
 __all__ = ["TradingSummary", "trading_summary"]
 
@@ -42,12 +41,13 @@ class TradingSummary:
 
 def trading_summary(result: BacktestResult) -> TradingSummary:
     """Summarise turnover, cost, exposures, unfilled orders and parity of a backtest."""
-    drag = result.cost_parts.mean() * SESSIONS_PER_YEAR
+    year = result.sessions_per_year
+    drag = result.cost_parts.mean() * year
     held = exposures(result.held_weights).mean()
     return TradingSummary(
         mean_turnover=float(result.turnover.mean()),
-        annual_turnover=float(result.turnover.mean() * SESSIONS_PER_YEAR),
-        cost_drag=float(result.cost.mean() * SESSIONS_PER_YEAR),
+        annual_turnover=float(result.turnover.mean() * year),
+        cost_drag=float(result.cost.mean() * year),
         trade_drag=float(drag["trade"]),
         impact_drag=float(drag["impact"]),
         borrow_drag=float(drag["borrow"]),

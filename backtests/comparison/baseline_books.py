@@ -74,7 +74,8 @@ def compare_with_baselines(
         known = bool(inputs.benchmark.reindex(net_returns.index).notna().any())
         others |= {BENCHMARK: inputs.benchmark} if known else {}
         missing |= {} if known else {BENCHMARK: "it has no return in the judged sessions"}
-    compared = compare_returns(rules.name, net_returns, baselines=others, random=luck)
+    year = inputs.panel.facts.sessions_per_year
+    compared = compare_returns(rules.name, net_returns, baselines=others, random=luck, sessions_per_year=year)
     return replace(compared, missing=missing)
 
 

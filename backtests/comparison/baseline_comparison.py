@@ -51,7 +51,7 @@ class Baseline:
     sharpe_range : Interval
         The annualised Sharpe ratio with its 95 % bounds.
     sharpe_gap, return_gap : Interval
-        Annualised Sharpe ratio, and 252 × mean return, of the evaluated book less the baseline's, with 95 % bounds.
+        Annualised Sharpe ratio, and mean return a year, of the evaluated book less the baseline's, with 95 % bounds.
     """
 
     returns: pd.Series
@@ -71,7 +71,7 @@ class RandomBooks:
     Parameters
     ----------
     sharpes, annual_means : ndarray, shape (n_seeds,)
-        Annualised Sharpe ratio and 252 × mean return of each, net.
+        Annualised Sharpe ratio and mean return a year of each, net.
     p_value : float
         (1 + books with at least the evaluated Sharpe ratio) ÷ (1 + n_seeds); NaN where either has none.
     own, drawn : Pace or None
@@ -150,6 +150,7 @@ def compare_returns(
     baselines: Mapping[str, pd.Series],
     random: Luck | None = None,
     seed: int = 0,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
 ) -> BaselineComparison:
     """Compare net returns with each baseline's and with those of random books.
 
@@ -165,6 +166,8 @@ def compare_returns(
         Net simple returns of lucky books.
     seed : int
         Of the bootstrap; every baseline is resampled with the same one.
+    sessions_per_year : float
+        By which all figures are annual.
 
     References
     ----------
@@ -172,10 +175,11 @@ def compare_returns(
     Finance, 2008; the arithmetic is in ``backtests.statistics.bootstrap_intervals``.
     """
     compared = {
-        other: _baseline(net_returns, returns.reindex(net_returns.index), seed) for other, returns in baselines.items()
+        other: _baseline(net_returns, returns.reindex(net_returns.index), seed, sessions_per_year)
+        for other, returns in baselines.items()
     }
-    drawn = None if random is None else _random_books(net_returns, random)
-    own_range = sharpe_interval(net_returns, seed=seed)
+    drawn = None if random is None else _random_books(net_returns, random, sessions_per_year)
+    own_range = sharpe_interval(net_returns, seed=seed, sessions_per_year=sessions_per_year)
     return BaselineComparison(name=name, sharpe_range=own_range, baselines=compared, random=drawn)
 
 
@@ -194,27 +198,27 @@ def comparison_sentence(comparison: BaselineComparison) -> str:
     return f"By net Sharpe ratio at 95 %, {comparison.name} {'; it '.join(known)}{rest}."
 
 
-def _baseline(net_returns: pd.Series, theirs: pd.Series, seed: int) -> Baseline:
-    ours, annual = net_returns, SESSIONS_PER_YEAR
+def _baseline(net_returns: pd.Series, theirs: pd.Series, seed: int, year: float) -> Baseline:
+    ours = net_returns
     return Baseline(
         returns=theirs,
-        sharpe=sharpe_ratio(theirs),
-        standard_error=sharpe_standard_error(theirs),
-        annual_return=annual_return(theirs),
+        sharpe=sharpe_ratio(theirs, sessions_per_year=year),
+        standard_error=sharpe_standard_error(theirs, sessions_per_year=year),
+        annual_return=annual_return(theirs, sessions_per_year=year),
         max_drawdown=max_drawdown(theirs),
-        sharpe_range=sharpe_interval(theirs, seed=seed),
-        sharpe_gap=sharpe_gap_interval(ours, theirs, seed=seed),
-        return_gap=mean_gap_interval(annual * ours, annual * theirs, seed=seed),
+        sharpe_range=sharpe_interval(theirs, seed=seed, sessions_per_year=year),
+        sharpe_gap=sharpe_gap_interval(ours, theirs, seed=seed, sessions_per_year=year),
+        return_gap=mean_gap_interval(year * ours, year * theirs, seed=seed),
     )
 
 
-def _random_books(net_returns: pd.Series, luck: Luck) -> RandomBooks:
-    theirs, ours = luck.returns.reindex(net_returns.index), sharpe_ratio(net_returns)
-    sharpes = np.array([sharpe_ratio(theirs[seed]) for seed in theirs.columns])
+def _random_books(net_returns: pd.Series, luck: Luck, year: float) -> RandomBooks:
+    theirs, ours = luck.returns.reindex(net_returns.index), sharpe_ratio(net_returns, sessions_per_year=year)
+    sharpes = np.array([sharpe_ratio(theirs[seed], sessions_per_year=year) for seed in theirs.columns])
     known = np.isfinite(sharpes)
     told = math.isfinite(ours) and bool(known.any())
     p_value = (1 + int((sharpes[known] >= ours).sum())) / (1 + int(known.sum())) if told else math.nan
-    means = theirs.mean().to_numpy() * SESSIONS_PER_YEAR
+    means = theirs.mean().to_numpy() * year
     return RandomBooks(sharpes=sharpes, annual_means=means, p_value=p_value, own=luck.own, drawn=luck.drawn)
 
 

@@ -55,6 +55,7 @@ def settle_accounts(
         margin_events=_margin_events(run, panel),
         parity=parity,
         engine=engine,
+        sessions_per_year=panel.facts.sessions_per_year,
     )
 
 

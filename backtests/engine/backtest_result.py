@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.statistics.metrics import max_drawdown, sharpe_ratio, sharpe_standard_error
+from core.conventions import SESSIONS_PER_YEAR
 from core.notebook_html import notebook_card, small_lines
 from market import Execution
 from portfolio.costs import Costs
@@ -54,6 +55,8 @@ class BacktestResult:
         Largest equity difference of the two engines ÷ ``capital``; NaN where vectorbt cannot express the book.
     engine : str
         Engine that the ledger was compared with, or ``"ledger only: …"`` and why.
+    sessions_per_year : float
+        Of the bars, by which every annual figure of the book is annualised.
 
     Examples
     --------
@@ -79,18 +82,21 @@ class BacktestResult:
     margin_events: pd.DataFrame
     parity: float
     engine: str
+    sessions_per_year: float = SESSIONS_PER_YEAR
 
     def __str__(self) -> str:
         first, last = self.equity.index[0], self.equity.index[-1]
         clock = f"{self.execution.fill}, delay {self.execution.delay}"
         optimistic = " OPTIMISTIC" if self.execution.is_optimistic else ""
-        ratio, error = sharpe_ratio(self.net_returns), sharpe_standard_error(self.net_returns)
+        year = self.sessions_per_year
+        ratio, error = self._sharpe()
         return "\n".join(
             (
                 f"Backtest {first:%Y-%m-%d} to {last:%Y-%m-%d}, {len(self.equity)} sessions, {clock}{optimistic}",
                 f"  equity        {self.capital:,.0f} to {self.equity.iloc[-1]:,.0f}",
                 f"  Sharpe        {ratio:.2f} ± {error:.2f} net of {self.costs.trade_bps:g} bps{self._other_costs()}, "
-                f"{sharpe_ratio(self.gross_returns):.2f} gross (252 sessions, risk-free 0)",
+                f"{sharpe_ratio(self.gross_returns, sessions_per_year=year):.2f} gross "
+                f"({year:g} sessions a year, risk-free 0)",
                 f"  drawdown      {max_drawdown(self.net_returns):.1%}",
                 f"  turnover      {self.turnover.mean():.1%} per session, one way",
                 f"  unfilled      {len(self.unfilled)} orders, {len(self.cash_outs)} pay-outs",
@@ -100,7 +106,7 @@ class BacktestResult:
         )
 
     def __repr__(self) -> str:
-        ratio, error = sharpe_ratio(self.net_returns), sharpe_standard_error(self.net_returns)
+        ratio, error = self._sharpe()
         return f"<BacktestResult of {len(self.equity)} sessions: net Sharpe ratio {ratio:.2f} ± {error:.2f}>"
 
     def _repr_html_(self) -> str:
@@ -108,6 +114,12 @@ class BacktestResult:
         rows = [(line[:16].strip().capitalize(), line[16:].strip()) for line in lines]
         growth = (1.0 + self.net_returns).cumprod().tolist()
         return notebook_card(heading, rows, small_lines({"net of costs": growth}, title="What one unit grew to"))
+
+    def _sharpe(self) -> tuple[float, float]:
+        """Annualised net Sharpe ratio and its standard error."""
+        year = self.sessions_per_year
+        error = sharpe_standard_error(self.net_returns, sessions_per_year=year)
+        return sharpe_ratio(self.net_returns, sessions_per_year=year), error
 
     def _other_costs(self) -> str:
         parts = [name for name in ("impact", "borrow", "interest") if self.cost_parts[name].any()]

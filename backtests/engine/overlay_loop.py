@@ -96,7 +96,8 @@ def _planned(rules: TradingRules, panel: Panel, picks: Picks, sectors: pd.Series
 
 
 def _scaled(rules: TradingRules, panel: Panel, plan: Plan) -> Overlays:
-    targeted = volatility_scale(_past_returns(rules, panel, finished_weights(plan)), rules.risk)
+    past, year = _past_returns(rules, panel, finished_weights(plan)), panel.facts.sessions_per_year
+    targeted = volatility_scale(past, rules.risk, sessions_per_year=year)
     max_net = np.inf if rules.costs.borrowing_bps is not None else 1.0 - rules.portfolio.cash_buffer
     weights, scale = scale_weights(plan.weights, targeted, max_net=max_net)
     return Overlays(stages={"vol_scaled": weights}, scale=scale)
@@ -104,7 +105,7 @@ def _scaled(rules: TradingRules, panel: Panel, plan: Plan) -> Overlays:
 
 def _switched(rules: TradingRules, panel: Panel, plan: Plan, overlays: Overlays) -> Overlays:
     shadow = _past_returns(rules, panel, finished_weights(plan, overlays))
-    switches = kill_switches(shadow, rules.risk)
+    switches = kill_switches(shadow, rules.risk, sessions_per_year=panel.facts.sessions_per_year)
     weights = switch_off(overlays.stages.get("vol_scaled", plan.weights), switches.out, plan.listed)
     stages = {**overlays.stages, "switched": weights}
     return replace(overlays, stages=stages, out=switches.out, events=switches.events)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -90,26 +91,28 @@ def book_report(
     study : BookStudy, optional
         Attribution, exposures and holding periods.
     """
-    net, gross = result.net_returns, result.gross_returns
+    net, gross, year = result.net_returns, result.gross_returns, result.sessions_per_year
     return BookReport(
         book=book,
         result=result,
-        net=performance_summary(net, market=market),
-        gross=performance_summary(gross, market=market),
-        sharpe_range=sharpe_interval(net),
+        net=performance_summary(net, market=market, sessions_per_year=year),
+        gross=performance_summary(gross, market=market, sessions_per_year=year),
+        sharpe_range=sharpe_interval(net, sessions_per_year=year),
         beta_range=beta_interval(net, market),
         resampled_drawdowns=resampled_drawdowns(net, rng=np.random.default_rng(0)),
         trading=trading_summary(result),
-        regimes=_regimes(net, market, vix),
+        regimes=_regimes(result, market, vix),
         rule=rule,
         study=study,
     )
 
 
-def _regimes(returns: pd.Series, market: pd.Series, vix: pd.Series | None) -> dict[str, pd.DataFrame]:
+def _regimes(result: BacktestResult, market: pd.Series, vix: pd.Series | None) -> dict[str, pd.DataFrame]:
+    returns, warm_up = result.net_returns, round(result.sessions_per_year)  # terciles of a year's past at least
     labels = {
         "Named periods": named_periods(pd.DatetimeIndex(returns.index)),
-        "Trailing volatility": volatility_labels(market),
+        "Trailing volatility": volatility_labels(market, warm_up=warm_up),
         "Trend": trend_labels(market),
-    } | ({} if vix is None else {"VIX": vix_labels(vix)})
-    return {family: regime_table(returns, regimes) for family, regimes in labels.items()}
+    } | ({} if vix is None else {"VIX": vix_labels(vix, warm_up=warm_up)})
+    annual = partial(regime_table, returns, sessions_per_year=result.sessions_per_year)
+    return {family: annual(regimes) for family, regimes in labels.items()}

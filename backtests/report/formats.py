@@ -6,10 +6,15 @@ import pandas as pd
 
 from core.intervals import Interval
 
-__all__ = ["bps", "count", "date", "percent", "plus_minus", "ranged", "ratio", "scientific"]
+__all__ = ["a_year", "bps", "count", "date", "percent", "plus_minus", "ranged", "ratio", "scientific"]
 
 MISSING = "n/a"
 TIE = "\u00a0"  # a number and its unit stay on one line
+
+
+def a_year(sessions_per_year: float) -> str:
+    """By what figures are annual, as ``252 sessions a year``."""
+    return f"{sessions_per_year:.5g} sessions a year"
 
 
 def ratio(number: float | None, digits: int = 2) -> str:

@@ -74,6 +74,11 @@ class Page:
         return self.evaluation.inputs.panel
 
     @property
+    def sessions_per_year(self) -> float:
+        """By which every annual figure of the page is annualised."""
+        return self.evaluation.result.sessions_per_year
+
+    @property
     def rules(self) -> TradingRules:
         """Books, clock and costs."""
         return self.evaluation.rules

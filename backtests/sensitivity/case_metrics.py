@@ -44,21 +44,22 @@ def case_metrics(panel: Panel, cases: Iterable[tuple[Hashable, Case]]) -> pd.Dat
 
     first = list(islice(kept := due(), 1))
     returns = net_returns_by_case(panel, chain(first, kept)) if first else pd.DataFrame(index=panel.sessions)
+    year = panel.facts.sessions_per_year
     rows = {
-        name: _metrics(returns[name], sessions) if name in returns else [np.nan] * len(CASE_COLUMNS)
+        name: _metrics(returns[name], sessions, year) if name in returns else [np.nan] * len(CASE_COLUMNS)
         for name, sessions in judged.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(CASE_COLUMNS))
 
 
-def _metrics(returns: pd.Series, judged: pd.DatetimeIndex | None) -> list[float]:
+def _metrics(returns: pd.Series, judged: pd.DatetimeIndex | None, sessions_per_year: float) -> list[float]:
     held = returns.loc[returns.first_valid_index() :]
     if held.isna().any():
         return [np.nan] * len(CASE_COLUMNS)
     if judged is not None:
         held = held[held.index.isin(judged)]
-    metrics = (sharpe_ratio, sharpe_standard_error, annual_return, volatility, max_drawdown)
-    return [metric(held) for metric in metrics]
+    annual = (sharpe_ratio, sharpe_standard_error, annual_return, volatility)
+    return [*(metric(held, sessions_per_year=sessions_per_year) for metric in annual), max_drawdown(held)]
 
 
 def mean_turnover(panel: Panel, case: Case) -> float:

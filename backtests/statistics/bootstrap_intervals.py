@@ -75,7 +75,13 @@ def mean_interval(values: pd.Series, *, seed: int = 0, mean_block: float | None 
     return UNKNOWN if observed is None else _interval(_mean(observed[:, 0]), seed, mean_block, horizon)
 
 
-def sharpe_interval(returns: pd.Series, *, seed: int = 0, mean_block: float | None = None) -> Interval:
+def sharpe_interval(
+    returns: pd.Series,
+    *,
+    seed: int = 0,
+    mean_block: float | None = None,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
+) -> Interval:
     """Annualised Sharpe ratio of returns, with its 95 % bounds.
 
     ``returns`` holds the simple return of each session, in excess of the risk-free one where that is meant; ``seed``
@@ -84,7 +90,7 @@ def sharpe_interval(returns: pd.Series, *, seed: int = 0, mean_block: float | No
     observed = _observed(returns)
     if observed is None or np.ptp(observed) == 0.0:
         return UNKNOWN
-    return _interval(_sharpe(observed[:, 0]), seed, mean_block)
+    return _interval(_sharpe(observed[:, 0], sessions_per_year), seed, mean_block)
 
 
 def mean_gap_interval(
@@ -99,7 +105,12 @@ def mean_gap_interval(
 
 
 def sharpe_gap_interval(
-    ours: pd.Series, theirs: pd.Series, *, seed: int = 0, mean_block: float | None = None
+    ours: pd.Series,
+    theirs: pd.Series,
+    *,
+    seed: int = 0,
+    mean_block: float | None = None,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
 ) -> Interval:
     """Annualised Sharpe ratio of ``ours`` less that of ``theirs``, paired by session, with its 95 % bounds.
 
@@ -108,7 +119,8 @@ def sharpe_gap_interval(
     observed = _observed(ours, theirs)
     if observed is None or (np.ptp(observed, axis=0) == 0.0).any():
         return UNKNOWN
-    return _interval(_less(_sharpe(observed[:, 0]), _sharpe(observed[:, 1])), seed, mean_block)
+    ours_then_theirs = [_sharpe(column, sessions_per_year) for column in observed.T]
+    return _interval(_less(*ours_then_theirs), seed, mean_block)
 
 
 def beta_interval(returns: pd.Series, market: pd.Series, *, seed: int = 0, mean_block: float | None = None) -> Interval:
@@ -132,10 +144,10 @@ def _mean(values: np.ndarray) -> Smooth:
     return Smooth(values[None], lambda means: means[0], np.ones_like)
 
 
-def _sharpe(returns: np.ndarray) -> Smooth:
-    """√252 × mean ÷ deviation (ddof 1), from the means of r and of (r − r̄)²."""
+def _sharpe(returns: np.ndarray, sessions_per_year: float) -> Smooth:
+    """√(sessions per year) × mean ÷ deviation (ddof 1), from the means of r and of (r − r̄)²."""
     middle, n = returns.mean(), len(returns)
-    year = np.sqrt(SESSIONS_PER_YEAR * (n - 1) / n)
+    year = np.sqrt(sessions_per_year * (n - 1) / n)
 
     def variance(means: np.ndarray) -> np.ndarray:
         spread = means[1] - (means[0] - middle) ** 2

@@ -1,7 +1,7 @@
 """Deflation: Sharpe ratios in the light of the trials that led to them: PSR, DSR, MinTRL and PBO.
 
-Closed forms take ratios per observation; the functions of returns take annualised ones, 252 sessions per year. Too few
-sessions or a constant give NaN.
+Closed forms take ratios per observation; the functions of returns take annualised ones, by the sessions a year of their
+market. Too few sessions or a constant give NaN.
 """
 
 import itertools
@@ -57,7 +57,9 @@ def expected_maximum_sharpe(variance: float, n_trials: int) -> float:
     return float(np.sqrt(variance) * ((1.0 - np.euler_gamma) * first + np.euler_gamma * second))
 
 
-def deflated_sharpe_ratio(returns: pd.Series, trial_sharpes: np.ndarray) -> float:
+def deflated_sharpe_ratio(
+    returns: pd.Series, trial_sharpes: np.ndarray, *, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> float:
     """Probability that the true Sharpe ratio is above the expected maximum of as many trials without skill (DSR).
 
     Parameters
@@ -66,6 +68,8 @@ def deflated_sharpe_ratio(returns: pd.Series, trial_sharpes: np.ndarray) -> floa
         Simple return of each session of the strategy in question.
     trial_sharpes : ndarray of float
         Annualised Sharpe ratio of every trial, this one included. All count; the variance is of those not NaN.
+    sessions_per_year : float
+        By which these are annual.
 
     References
     ----------
@@ -76,7 +80,7 @@ def deflated_sharpe_ratio(returns: pd.Series, trial_sharpes: np.ndarray) -> floa
         return np.nan
     best = expected_maximum_sharpe(float(finite.var(ddof=1)), len(trial_sharpes))
     observed = returns.dropna().to_numpy(dtype=float)
-    benchmark = best / np.sqrt(SESSIONS_PER_YEAR)
+    benchmark = best / np.sqrt(sessions_per_year)
     return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=benchmark)
 
 
@@ -98,7 +102,13 @@ def track_record_needed(ratio: float, law: Shape, *, benchmark: float = 0.0, con
     return float(1.0 + session_sharpe_variance(ratio, law) * (ndtri(confidence) / (ratio - benchmark)) ** 2)
 
 
-def minimum_track_record_length(returns: pd.Series, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
+def minimum_track_record_length(
+    returns: pd.Series,
+    *,
+    benchmark: float = 0.0,
+    confidence: float = 0.95,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
+) -> float:
     """Sessions of such returns needed for ``confidence`` that their Sharpe ratio is above ``benchmark``.
 
     Parameters
@@ -109,9 +119,11 @@ def minimum_track_record_length(returns: pd.Series, *, benchmark: float = 0.0, c
         Annualised Sharpe ratio to beat.
     confidence : float
         In (0.5, 1).
+    sessions_per_year : float
+        By which the benchmark is annual.
     """
     observed = returns.dropna().to_numpy(dtype=float)
-    per_session = benchmark / np.sqrt(SESSIONS_PER_YEAR)
+    per_session = benchmark / np.sqrt(sessions_per_year)
     return track_record_needed(session_sharpe(observed), shape(observed), benchmark=per_session, confidence=confidence)
 
 

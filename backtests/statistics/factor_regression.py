@@ -22,8 +22,8 @@ class FactorFit:
     Parameters
     ----------
     table : DataFrame, index ``alpha`` and the factors
-        ``estimate`` (annualised alpha, 252 × intercept; betas), ``standard_error``, ``t``, and 95 % bounds ``low`` and
-        ``high``.
+        ``estimate`` (annualised alpha, sessions per year × intercept; betas), ``standard_error``, ``t``, and 95 %
+        bounds ``low`` and ``high``.
     r_squared : float
         Share of the variance explained.
     sessions : int
@@ -47,7 +47,9 @@ class FactorFit:
         return {"factors": self.table.to_dict(orient="index"), "r_squared": self.r_squared, "lags": self.lags, **span}
 
 
-def factor_fit(returns: pd.Series, factors: pd.DataFrame) -> FactorFit | None:
+def factor_fit(
+    returns: pd.Series, factors: pd.DataFrame, *, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> FactorFit | None:
     """Regress a book's returns on factor returns.
 
     Parameters
@@ -56,6 +58,8 @@ def factor_fit(returns: pd.Series, factors: pd.DataFrame) -> FactorFit | None:
         Simple net return of each session.
     factors : DataFrame of float, shape (n_sessions, n_factors)
         Simple returns of each session. A column ``rf`` is the risk-free return and is taken off ``returns``.
+    sessions_per_year : float
+        By which alpha is annual.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def factor_fit(returns: pd.Series, factors: pd.DataFrame) -> FactorFit | None:
     residual = y - x @ estimate
     lags = hac_lags_by_rule(len(y))
     error = np.sqrt(np.diag(_covariance(x, residual, lags)))
-    scale = np.array([SESSIONS_PER_YEAR, *[1.0] * len(names)])
+    scale = np.array([sessions_per_year, *[1.0] * len(names)])
     table = pd.DataFrame(
         {"estimate": estimate * scale, "standard_error": error * scale, "t": estimate / error},
         index=pd.Index(["alpha", *names], name="factor"),

@@ -71,7 +71,9 @@ def resampled_drawdowns(returns: pd.Series, *, rng: np.random.Generator, n_resam
     return deepest
 
 
-def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) -> float:
+def probabilistic_sharpe_ratio(
+    returns: pd.Series, *, benchmark: float = 0.0, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> float:
     """Probability that the true Sharpe ratio is above ``benchmark`` (PSR).
 
     Parameters
@@ -80,11 +82,13 @@ def probabilistic_sharpe_ratio(returns: pd.Series, *, benchmark: float = 0.0) ->
         Simple return of each session, in excess of the risk-free one where that is meant.
     benchmark : float
         Annualised Sharpe ratio to beat.
+    sessions_per_year : float
+        By which the benchmark is annual.
 
     References
     ----------
     Bailey, D. H. and López de Prado, M., "The Sharpe Ratio Efficient Frontier", Journal of Risk, 2012, eq. 11.
     """
     observed = returns.dropna().to_numpy(dtype=float)
-    per_session = benchmark / np.sqrt(SESSIONS_PER_YEAR)
+    per_session = benchmark / np.sqrt(sessions_per_year)
     return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=per_session)

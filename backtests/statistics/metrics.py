@@ -1,8 +1,9 @@
 """Metrics: the only home of performance numbers.
 
-Conventions, printed beside the numbers: simple returns, standard deviations with ``ddof=1``, 252 sessions per year,
-drawdown counts the starting wealth. Sessions whose return is NaN are left out; with fewer than 20 left, and for a ratio
-whose denominator is 0, the number is NaN. Every function takes one return per session, in order.
+Conventions, printed beside the numbers: simple returns, standard deviations with ``ddof=1``, the sessions a year of
+their market (252 unless told otherwise), drawdown counts the starting wealth. Sessions whose return is NaN are left
+out; with fewer than 20 left, and for a ratio whose denominator is 0 up to rounding, the number is NaN. Every function
+takes one return per session, in order.
 """
 
 from dataclasses import asdict, dataclass
@@ -46,21 +47,21 @@ Returns = pd.Series | np.ndarray
 RiskFree = pd.Series | float
 
 
-def annual_return(returns: Returns) -> float:
-    """Compound annual return, ``prod(1 + r) ** (252 / n) − 1``."""
+def annual_return(returns: Returns, *, sessions_per_year: float = SESSIONS_PER_YEAR) -> float:
+    """Compound annual return, ``prod(1 + r) ** (sessions per year / n) − 1``."""
     observed = _observed(returns)
     if len(observed) < MIN_SESSIONS:
         return np.nan
-    return float(np.prod(1.0 + observed) ** (SESSIONS_PER_YEAR / len(observed)) - 1.0)
+    return float(np.prod(1.0 + observed) ** (sessions_per_year / len(observed)) - 1.0)
 
 
-def volatility(returns: Returns) -> float:
+def volatility(returns: Returns, *, sessions_per_year: float = SESSIONS_PER_YEAR) -> float:
     """Annualised standard deviation."""
     observed = _observed(returns)
-    return float(observed.std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR)) if len(observed) >= MIN_SESSIONS else np.nan
+    return float(observed.std(ddof=1) * np.sqrt(sessions_per_year)) if len(observed) >= MIN_SESSIONS else np.nan
 
 
-def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
+def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0, sessions_per_year: float = SESSIONS_PER_YEAR) -> float:
     """Annualised Sharpe ratio of returns in excess of the risk-free return of the same sessions.
 
     Parameters
@@ -69,6 +70,8 @@ def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
         Simple return of each session.
     risk_free : Series or float
         Simple risk-free return of each session, the same sessions as ``returns``; 0 by default.
+    sessions_per_year : float
+        Of the market that the returns come from.
 
     References
     ----------
@@ -79,7 +82,7 @@ def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
     >>> round(qt.sharpe_ratio(pd.Series([0.02, -0.01, 0.01] * 21)), 2)
     8.42
     """
-    return float(np.sqrt(SESSIONS_PER_YEAR) * session_sharpe(_excess(returns, risk_free)))
+    return float(np.sqrt(sessions_per_year) * session_sharpe(_excess(returns, risk_free)))
 
 
 def session_sharpe(returns: Returns) -> float:
@@ -90,7 +93,9 @@ def session_sharpe(returns: Returns) -> float:
     return float(observed.mean() / observed.std(ddof=1))
 
 
-def sharpe_standard_error(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
+def sharpe_standard_error(
+    returns: Returns, *, risk_free: RiskFree = 0.0, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> float:
     """Standard error of the annualised Sharpe ratio, from skewness and kurtosis of the returns.
 
     References
@@ -100,7 +105,7 @@ def sharpe_standard_error(returns: Returns, *, risk_free: RiskFree = 0.0) -> flo
     """
     excess = _excess(returns, risk_free)
     variance = session_sharpe_variance(session_sharpe(excess), shape(excess))
-    return float(np.sqrt(SESSIONS_PER_YEAR * variance / max(len(excess), 1)))
+    return float(np.sqrt(sessions_per_year * variance / max(len(excess), 1)))
 
 
 class Shape(NamedTuple):
@@ -124,7 +129,9 @@ def session_sharpe_variance(ratio: float, law: Shape) -> float:
     return 1.0 - law.skewness * ratio + (law.kurtosis - 1.0) / 4.0 * ratio**2
 
 
-def sortino_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
+def sortino_ratio(
+    returns: Returns, *, risk_free: RiskFree = 0.0, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> float:
     """Annualised mean excess return ÷ downside deviation, the root mean square of its negative part over all sessions.
 
     References
@@ -133,13 +140,13 @@ def sortino_ratio(returns: Returns, *, risk_free: RiskFree = 0.0) -> float:
     """
     excess = _excess(returns, risk_free)
     downside = np.sqrt((np.minimum(excess, 0.0) ** 2).mean()) if len(excess) >= MIN_SESSIONS else 0.0
-    return float(np.sqrt(SESSIONS_PER_YEAR) * excess.mean() / downside) if downside > 0 else np.nan
+    return float(np.sqrt(sessions_per_year) * excess.mean() / downside) if downside > 0 else np.nan
 
 
-def calmar_ratio(returns: Returns) -> float:
+def calmar_ratio(returns: Returns, *, sessions_per_year: float = SESSIONS_PER_YEAR) -> float:
     """Compound annual return ÷ size of the maximum drawdown."""
     depth = max_drawdown(returns)
-    return annual_return(returns) / -depth if depth < 0 else np.nan
+    return annual_return(returns, sessions_per_year=sessions_per_year) / -depth if depth < 0 else np.nan
 
 
 def drawdowns(returns: pd.Series) -> pd.Series:
@@ -214,12 +221,18 @@ def expected_shortfall(returns: Returns, *, level: float = 0.95) -> float:
 class MarketFit(NamedTuple):
     """Ordinary least squares of excess returns on excess market returns."""
 
-    alpha: float  # annualised, 252 × intercept
+    alpha: float  # annualised, sessions per year × intercept
     beta: float
     r_squared: float
 
 
-def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0.0) -> MarketFit:
+def market_fit(
+    returns: pd.Series,
+    market: pd.Series,
+    *,
+    risk_free: RiskFree = 0.0,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
+) -> MarketFit:
     """Alpha, beta and R² against a market, over the sessions that both have.
 
     Parameters
@@ -228,6 +241,8 @@ def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0
         Simple return of each session.
     risk_free : Series or float
         Simple risk-free return of each session, taken off both.
+    sessions_per_year : float
+        Of the market that the returns come from.
     """
     both = pd.concat([returns - risk_free, market - risk_free], axis=1, join="inner").dropna().to_numpy()
     if len(both) < MIN_SESSIONS or np.ptp(both[:, 1]) == 0.0:
@@ -237,7 +252,7 @@ def market_fit(returns: pd.Series, market: pd.Series, *, risk_free: RiskFree = 0
     intercept = both[:, 0].mean() - beta * both[:, 1].mean()
     own = covariance[0, 0]
     return MarketFit(
-        alpha=float(SESSIONS_PER_YEAR * intercept),
+        alpha=float(sessions_per_year * intercept),
         beta=float(beta),
         r_squared=float(beta * covariance[0, 1] / own) if own > 0 else np.nan,
     )
@@ -265,7 +280,7 @@ class PerformanceSummary:
     """The numbers of one return series; fractions, annualised where the name says so, NaN where undefined.
 
     ``risk_free`` is its annualised mean return; ``kurtosis`` is 3 for a normal law. ``alpha``, ``beta`` and
-    ``r_squared`` are NaN without a market.
+    ``r_squared`` are NaN without a market. ``sessions_per_year`` is what every annual number is annualised by.
     """
 
     start: str
@@ -292,6 +307,7 @@ class PerformanceSummary:
     alpha: float
     beta: float
     r_squared: float
+    sessions_per_year: float = SESSIONS_PER_YEAR
 
     def as_dict(self) -> dict[str, str | int | float]:
         """Fields by name, for ``metrics.json``."""
@@ -299,7 +315,11 @@ class PerformanceSummary:
 
 
 def performance_summary(
-    returns: pd.Series, *, market: pd.Series | None = None, risk_free: RiskFree = 0.0
+    returns: pd.Series,
+    *,
+    market: pd.Series | None = None,
+    risk_free: RiskFree = 0.0,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
 ) -> PerformanceSummary:
     """Summarise one series of session returns.
 
@@ -311,6 +331,8 @@ def performance_summary(
         Simple market return of each session, for alpha, beta and R².
     risk_free : Series or float
         Simple risk-free return of each session.
+    sessions_per_year : float
+        Of the market that the returns come from: 252 in New York, 365 around the clock, 52 for weekly bars.
 
     Examples
     --------
@@ -321,7 +343,9 @@ def performance_summary(
     if not isinstance(returns, pd.Series) or not isinstance(returns.index, pd.DatetimeIndex) or returns.isna().all():
         raise ValueError("returns must be a Series indexed by session that holds a number: take one column of a frame")
     observed = returns.dropna()
-    fit = market_fit(observed, market, risk_free=risk_free) if market is not None else MarketFit(np.nan, np.nan, np.nan)
+    year, fit = sessions_per_year, MarketFit(np.nan, np.nan, np.nan)
+    if market is not None:
+        fit = market_fit(observed, market, risk_free=risk_free, sessions_per_year=year)
     table = drawdown_table(observed, n_deepest=len(observed))
     values, moments = observed.to_numpy(), shape(observed)
     return PerformanceSummary(
@@ -329,13 +353,13 @@ def performance_summary(
         end=f"{observed.index[-1]:%Y-%m-%d}",
         sessions=len(observed),
         total_return=float(np.prod(1.0 + values) - 1.0),
-        annual_return=annual_return(observed),
-        volatility=volatility(observed),
-        risk_free=float(np.mean(_excess(observed, 0.0) - _excess(observed, risk_free)) * SESSIONS_PER_YEAR),
-        sharpe=sharpe_ratio(observed, risk_free=risk_free),
-        sharpe_standard_error=sharpe_standard_error(observed, risk_free=risk_free),
-        sortino=sortino_ratio(observed, risk_free=risk_free),
-        calmar=calmar_ratio(observed),
+        annual_return=annual_return(observed, sessions_per_year=year),
+        volatility=volatility(observed, sessions_per_year=year),
+        risk_free=float(np.mean(_excess(observed, 0.0) - _excess(observed, risk_free)) * year),
+        sharpe=sharpe_ratio(observed, risk_free=risk_free, sessions_per_year=year),
+        sharpe_standard_error=sharpe_standard_error(observed, risk_free=risk_free, sessions_per_year=year),
+        sortino=sortino_ratio(observed, risk_free=risk_free, sessions_per_year=year),
+        calmar=calmar_ratio(observed, sessions_per_year=year),
         max_drawdown=max_drawdown(observed),
         longest_drawdown_sessions=int(table["length"].max()) if len(table) else 0,
         win_rate=win_rate(observed),
@@ -349,6 +373,7 @@ def performance_summary(
         alpha=fit.alpha,
         beta=fit.beta,
         r_squared=fit.r_squared,
+        sessions_per_year=year,
     )
 
 

@@ -4,7 +4,8 @@ Volatility and trend labels of session *t* use market returns up to *t* − 1 on
 began and no return takes part in choosing its own label. Named periods are chosen in hindsight and say so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,9 @@ def named_periods(sessions: pd.DatetimeIndex) -> pd.Series:
     return labels
 
 
-def regime_table(returns: pd.Series, labels: pd.Series) -> pd.DataFrame:
+def regime_table(
+    returns: pd.Series, labels: pd.Series, *, sessions_per_year: float = SESSIONS_PER_YEAR
+) -> pd.DataFrame:
     """Performance of a return series in each regime.
 
     Parameters
@@ -128,6 +131,8 @@ def regime_table(returns: pd.Series, labels: pd.Series) -> pd.DataFrame:
         Simple return of each session.
     labels : Series of str
         Regime of each session; one without a label counts as ``"unlabelled"``.
+    sessions_per_year : float
+        By which the figures are annual.
 
     Returns
     -------
@@ -141,7 +146,7 @@ def regime_table(returns: pd.Series, labels: pd.Series) -> pd.DataFrame:
     known = [name for name in order if (regime == name).any()]
     others = sorted(set(regime) - {*known, UNLABELLED})
     last = [UNLABELLED] if (regime == UNLABELLED).any() else []
-    rows = {name: _regime_row(observed[regime == name]) for name in (*known, *others, *last)}
+    rows = {name: _regime_row(observed[regime == name], sessions_per_year) for name in (*known, *others, *last)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("regime")
 
 
@@ -156,13 +161,13 @@ def _before_the_session(labels: pd.Series, name: str) -> pd.Series:
     return labels.astype("str").shift(1, fill_value=UNLABELLED).rename(name)
 
 
-def _regime_row(returns: pd.Series) -> dict[str, float | int | bool]:
+def _regime_row(returns: pd.Series, sessions_per_year: float) -> dict[str, float | int | bool]:
     too_few = len(returns) < MIN_REGIME_SESSIONS
-    measures = {
-        "sharpe": sharpe_ratio,
-        "sharpe_standard_error": sharpe_standard_error,
-        "annual_return": annual_return,
-        "volatility": volatility,
+    measures: dict[str, Callable[[pd.Series], float]] = {
+        "sharpe": partial(sharpe_ratio, sessions_per_year=sessions_per_year),
+        "sharpe_standard_error": partial(sharpe_standard_error, sessions_per_year=sessions_per_year),
+        "annual_return": partial(annual_return, sessions_per_year=sessions_per_year),
+        "volatility": partial(volatility, sessions_per_year=sessions_per_year),
         "max_drawdown": max_drawdown,
     }
     numbers = {name: np.nan if too_few else measure(returns) for name, measure in measures.items()}

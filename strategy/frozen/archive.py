@@ -116,8 +116,9 @@ def read_panel(folder: Path) -> Panel:
     }
     facts = json.loads((bars / "facts.json").read_text(encoding="utf-8"))
     facts.setdefault("adjusted", facts["adjustment"].startswith(ADJUSTED))
+    lists = {name: tuple(facts.get(name, ())) for name in ("notes", "left_out")}
     delistings = pd.read_parquet(bars / "delistings.parquet")
-    return Panel(**frames, delistings=delistings, facts=PanelFacts(**facts | {"notes": tuple(facts["notes"])}))
+    return Panel(**frames, delistings=delistings, facts=PanelFacts(**facts | lists))
 
 
 def sector_files(sectors: pd.Series) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ import pandas as pd
 from backtests.evaluation import Evaluation
 from backtests.quick_evaluation import LEFT_OUT
 from backtests.verdict import Verdict, finite_or_none, headline
+from core.conventions import SESSIONS_PER_YEAR
 from core.errors import RunError
 from strategy.runs.store import RunFolder
 
@@ -102,7 +103,9 @@ def draw_tearsheet(folder: RunFolder) -> Path:
     returns = folder.read_frame("returns")
     title = f"{'SYNTHETIC · ' if folder.metrics['synthetic'] else ''}{folder.spec.title}"
     path = folder.path / "tearsheet.html"
-    write_tearsheet(returns[f"{strategy} net"], path, market=returns["market"], title=title)
+    year = folder.metrics["headline"].get("sessions_per_year", SESSIONS_PER_YEAR)  # older runs mean 252
+    net, market = returns[f"{strategy} net"], returns["market"]
+    write_tearsheet(net, path, market=market, title=title, sessions_per_year=year)
     return path
 
 
@@ -163,13 +166,14 @@ def _metrics(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
 
 def _judged_metrics(evaluation: Evaluation) -> dict[str, Any]:
     """Sessions that were judged, names behind them, and companion books without a book, with their sentences."""
-    from backtests.report.judged_words import judged_words
+    from backtests.report.judged_words import judged_words, missing_words
 
     span, breadth = evaluation.span, evaluation.breadth
     return {
         "judged": {} if span is None else span.as_dict() | {"words": list(judged_words(evaluation))},
         "breadth": {} if breadth is None else breadth.as_dict(),
         "refused": dict(evaluation.refused),
+        "missing": list(missing_words(evaluation)),
     }
 
 

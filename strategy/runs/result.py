@@ -187,7 +187,7 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
     """Headline numbers as printed, each beside what it must not be read without."""
     first, last = headline["period"]
     return [
-        ("Sharpe, net", f"{_plus_minus(headline, 'sharpe_net', 'sharpe_standard_error', 2)} ({headline_year(headline):g} sessions a year, rf 0)"),
+        ("Sharpe, net", _plus_minus(headline, "sharpe_net", "sharpe_standard_error", 2) + _terms(headline)),
         ("Sharpe, gross", _number(headline["sharpe_gross"], ".2f")),
         ("Annual return, net", _number(headline["annual_return"], ".1%")),
         ("Volatility", _number(headline["volatility"], ".1%")),
@@ -208,9 +208,9 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def headline_year(headline: dict[str, Any]) -> float:
-    """Sessions a year that annual figures of a run are annualised by; 252 where an older run does not say."""
-    return float(headline.get("sessions_per_year", SESSIONS_PER_YEAR))
+def _terms(headline: dict[str, Any]) -> str:
+    """By how many sessions a year figures are annual; 252 where an older run does not say."""
+    return f" ({headline.get('sessions_per_year', SESSIONS_PER_YEAR):.5g} sessions a year, rf 0)"
 
 
 def _over(headline: dict[str, Any]) -> str:

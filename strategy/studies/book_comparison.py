@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from backtests.book_checks import check_book, check_due
 from backtests.breakdown.trading_summary import trading_summary
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from backtests.engine.overlay_loop import decide_book
 from backtests.evaluation import MODEL
+from backtests.judged_span import judged_part, judged_scores, judged_span, until_judged
 from backtests.statistics.bootstrap_intervals import sharpe_gap_interval, sharpe_interval
 from backtests.statistics.metrics import performance_summary, sharpe_ratio
 from backtests.verdict import confidence_among, finite_or_none, gather_grounds, weigh
-from core.errors import RunError, UnsupportedBookError
+from core.conventions import SESSIONS_PER_YEAR
+from core.errors import DataError, RunError, UnsupportedBookError
 from core.notebook_html import notebook_text
 from core.progress import ProgressCallback, silent
 from market.equal_weight import equal_weight_market
@@ -32,7 +35,7 @@ from portfolio.own_rules import SHIPPED_RULES
 from signals.score_metrics import summarize_ic
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunFolder, RunStore
-from strategy.trials.log import TrialKey, TrialLog, comparable, trial_kind
+from strategy.trials.log import TrialKey, TrialLog, comparable, trial_kind, trial_sharpe
 
 if TYPE_CHECKING:
     from backtests.report.content import Stamp
@@ -103,6 +106,8 @@ class BookComparison:
         Books that could not be held, and why.
     seconds : Mapping of str to float
         Wall time of deciding and backtesting all ``"plain"`` and all ``"optimised"`` books.
+    sessions_per_year : float
+        By which all figures are annual.
     """
 
     spec: StrategySpec
@@ -114,6 +119,7 @@ class BookComparison:
     synthetic: bool
     refused: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    sessions_per_year: float = SESSIONS_PER_YEAR
 
     @property
     def timing(self) -> str:
@@ -139,8 +145,8 @@ class BookComparison:
         costs, execution = self.spec.costs, self.spec.execution
         return (
             f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, out of sample; {'; '.join(self.facts)}; {costs.trade_bps:g} bps "
-            f"one way; fills at {execution.fill}, delay {execution.delay}; {self.n_trials} trials; 252 sessions, "
-            "risk-free 0"
+            f"one way; fills at {execution.fill}, delay {execution.delay}; {self.n_trials} trials; "
+            f"{self.sessions_per_year:.5g} sessions a year, risk-free 0"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -219,12 +225,20 @@ def score_books(
     lineup = book_lineup(spec) if books is None else books
     held: dict[str, tuple[Book, BacktestResult]] = {}
     refused: dict[str, str] = {}
+    span = judged_span(scores, inputs.panel, spec.rules)
+    seen, scores = until_judged(inputs, span), judged_scores(scores, span)
     for done, (name, settings) in enumerate(lineup.items()):
         progress("books", done, len(lineup), name)
         try:
-            book = decide_book(spec.rules.with_book(settings), inputs.panel, scores, sectors=inputs.sectors)
-            held[name] = (book, run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs))
-        except UnsupportedBookError as error:  # a book that needs borrowed cash or loses it all is a finding
+            check_book(settings, seen)
+            book = decide_book(spec.rules.with_book(settings), seen.panel, scores, sectors=seen.sectors)
+            check_due(seen.panel, book.weights, spec.execution)
+            whole = run_backtest(seen.panel, book.weights, execution=spec.execution, costs=spec.costs)
+            held[name] = (book, judged_part(whole, span))
+        except (
+            DataError,
+            UnsupportedBookError,
+        ) as error:  # a book that needs borrowed cash or loses it all is a finding
             refused[name] = str(error)
     progress("books", len(lineup), len(lineup), "done")
     return held, refused
@@ -273,7 +287,7 @@ def compare_books(
     grounds = partial(gather_grounds, given.panel, spec.execution, ic=signal)
     rows: dict[str, dict[str, Any]] = {}
     for name, (book, result) in held.items():
-        confidence = confidence_among(result.net_returns, trials)
+        confidence = confidence_among(result.net_returns, trials, sessions_per_year=result.sessions_per_year)
         ratios = {"probabilistic": confidence.probabilistic, "deflated": confidence.deflated}
         gap = _gap(result, next(iter(held.values()))[1])
         rows[name] = {
@@ -291,6 +305,7 @@ def compare_books(
         n_trials=len(trials),
         facts=_facts(given.panel),
         synthetic=given.panel.facts.synthetic,
+        sessions_per_year=given.panel.facts.sessions_per_year,
         refused=refused,
         seconds=seconds,
     )
@@ -316,14 +331,16 @@ def write_comparison(comparison: BookComparison, folder: RunFolder, *, command: 
 
 
 def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str, Any]:
-    net, trading = performance_summary(result.net_returns, market=market), trading_summary(result)
-    decided, bounds = book.diagnostics[book.diagnostics["n_scored"] > 0], sharpe_interval(result.net_returns)
+    year, trading = result.sessions_per_year, trading_summary(result)
+    net = performance_summary(result.net_returns, market=market, sessions_per_year=year)
+    decided = book.diagnostics[book.diagnostics["n_scored"] > 0]
+    bounds = sharpe_interval(result.net_returns, sessions_per_year=year)
     return {
         "sharpe": net.sharpe,
         "standard_error": net.sharpe_standard_error,
         "sharpe_low": bounds.low,
         "sharpe_high": bounds.high,
-        "sharpe_gross": sharpe_ratio(result.gross_returns),
+        "sharpe_gross": sharpe_ratio(result.gross_returns, sessions_per_year=year),
         "annual_return": net.annual_return,
         "volatility": net.volatility,
         "max_drawdown": net.max_drawdown,
@@ -342,7 +359,7 @@ def _gap(result: BacktestResult, first: BacktestResult) -> dict[str, float]:
     """The lead over the first book with its bounds, unknown for that book itself."""
     if result is first:
         return dict.fromkeys(("gap", "gap_low", "gap_high"), np.nan)
-    lead = sharpe_gap_interval(result.net_returns, first.net_returns)
+    lead = sharpe_gap_interval(result.net_returns, first.net_returns, sessions_per_year=result.sessions_per_year)
     return {"gap": lead.estimate, "gap_low": lead.low, "gap_high": lead.high}
 
 
@@ -375,14 +392,17 @@ def _counted(
     own: dict[TrialKey, float] = {}
     for name, (book, result) in results.items():
         tried = identity | {"spec": folder.spec.model_copy(update={"portfolio": book}).fingerprint()}
-        key, sharpe = TrialKey.of(tried, result.net_returns.index), sharpe_ratio(result.net_returns)
+        key, year = TrialKey.of(tried, result.net_returns.index), result.sessions_per_year
+        sharpe = sharpe_ratio(result.net_returns, sessions_per_year=year)
         facts = {"sharpe": sharpe if np.isfinite(sharpe) else None, "sessions": len(result.net_returns)}
+        facts |= {"sessions_per_year": year}
         run = f"{folder.run_id} ({name})"
         log.append(trial_kind(), strategy=folder.spec.name, run=run, key=asdict(key), **facts)
         own[key] = sharpe
     entries = log.entries()
-    alike = {key: entry.facts["sharpe"] for each in own for key, entry in comparable(entries, each).items()}
-    return tuple(np.nan if sharpe is None else float(sharpe) for sharpe in (alike | own).values())
+    alike = {key: entry for each in own for key, entry in comparable(entries, each).items()}
+    year = next(iter(results.values()))[1].sessions_per_year
+    return tuple(({key: trial_sharpe(entry, year) for key, entry in alike.items()} | own).values())
 
 
 def _facts(panel: Panel) -> tuple[str, ...]:

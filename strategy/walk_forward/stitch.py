@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.engine.backtest import run_backtest
-from backtests.engine.overlay_loop import decide_book
 from backtests.evaluation import MODEL, Evaluation, evaluate_scores
+from backtests.judged_span import judged_backtest
 from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
@@ -80,8 +79,9 @@ def path_scores(
 
 def seed_row(folder: RunFolder, evaluation: Evaluation) -> dict[str, Any]:
     """A seed's line of the table."""
-    net = evaluation.result.net_returns
-    return {"run": folder.run_id, **_signal(evaluation.signal.summary(MODEL)), **_performance(net)}
+    result = evaluation.result
+    performance = _performance(result.net_returns, result.sessions_per_year)
+    return {"run": folder.run_id, **_signal(evaluation.signal.summary(MODEL)), **performance}
 
 
 def fold_rows(
@@ -92,7 +92,7 @@ def fold_rows(
     A combinatorial split is part of several paths: it has a rank IC, and no Sharpe ratio of its own.
     """
     panel = evaluation.inputs.panel
-    horizon = evaluation.signal.horizon
+    horizon, year = evaluation.signal.horizon, panel.facts.sessions_per_year
     forward = forward_returns(panel, folder.spec.execution, horizon=horizon)
     rows = []
     for fold in folds:
@@ -100,7 +100,8 @@ def fold_rows(
         net = evaluation.result.net_returns.reindex(judged if settings.combinatorial is None else judged[:0])
         ic = information_coefficient(files.read_scores("scores"), forward.loc[judged])
         summary = summarize_ic(ic, horizon=horizon)
-        rows.append({"seed": folder.spec.training.seed, **_fitted(files), **_signal(summary), **_performance(net)})
+        measured = {**_signal(summary), **_performance(net, year)}
+        rows.append({"seed": folder.spec.training.seed, **_fitted(files), **measured})
     return rows
 
 
@@ -125,16 +126,17 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _sharpe(spec: StrategySpec, inputs: Inputs, scores: pd.DataFrame) -> float:
-    book = decide_book(spec.rules, inputs.panel, scores, sectors=inputs.sectors)
-    return sharpe_ratio(
-        run_backtest(inputs.panel, book.weights, execution=spec.execution, costs=spec.costs).net_returns
-    )
+    result = judged_backtest(spec.rules, inputs, scores)
+    return sharpe_ratio(result.net_returns, sessions_per_year=result.sessions_per_year)
 
 
 def _signal(summary: ICSummary) -> dict[str, float]:
     return {"rank_ic": summary.mean, "rank_ic_standard_error": summary.standard_error}
 
 
-def _performance(net: pd.Series) -> dict[str, float]:
-    observed = net.dropna()
-    return {"sharpe": sharpe_ratio(observed), "sharpe_standard_error": sharpe_standard_error(observed)}
+def _performance(net: pd.Series, sessions_per_year: float) -> dict[str, float]:
+    observed, annual = net.dropna(), {"sessions_per_year": sessions_per_year}
+    return {
+        "sharpe": sharpe_ratio(observed, **annual),
+        "sharpe_standard_error": sharpe_standard_error(observed, **annual),
+    }

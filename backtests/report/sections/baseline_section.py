@@ -17,7 +17,7 @@ CONVENTION = (
     "Every baseline trades through the same rules, clock and costs, on each session's own scores dealt out in the "
     "baseline's order, so that short filters see the same levels. The universe is an equal-weighted book, rebalanced "
     "daily at the same costs; a benchmark bears none. Differences are paired by session; intervals are not adjusted "
-    "for the number of baselines. Random ranks: median, middle 95 % of the books, and mean return × 252. "
+    "for the number of baselines. Random ranks: median, middle 95 % of the books, and mean return a year. "
 )
 CONVENTION += RANGE_CONVENTION
 
@@ -93,6 +93,7 @@ def _table(page: Page, compared: BaselineComparison) -> Table:
                 percent(baseline.annual_return),
             )
         )
+    rows += [(name, "n/a", why, "n/a", "n/a", "n/a") for name, why in compared.missing.items()]
     if compared.random is not None:
         found = compared.random.range()
         label = f"random ranks, median of {count(len(compared.random.sharpes))}"
@@ -104,7 +105,7 @@ def _table(page: Page, compared: BaselineComparison) -> Table:
                 ranged(found),
                 f"p = {ratio(compared.random.p_value, 3)}",
                 "",
-                f"{mean} (mean × 252)",
+                f"{mean} (mean a year)",
             )
         )
     columns = (

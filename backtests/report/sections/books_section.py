@@ -22,10 +22,10 @@ from backtests.report.figures.holdings_figures import beta_figure, effective_nam
 from backtests.report.formats import count, date, percent, ranged, ratio
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
-    RETURN_CONVENTION,
     Metric,
     by_book,
     range_frame,
+    return_conventions,
     sharpe_words,
 )
 from backtests.statistics.metrics import drawdown_table, drawdowns, exposures
@@ -54,7 +54,7 @@ SHAPE = (
     Metric(label="Risk-free return, annualised", printed=lambda book: percent(book.net.risk_free, 2)),
 )
 SHAPE_CONVENTION = (
-    "Value at risk and expected shortfall are historical. Alpha (252 × intercept), beta and R² by least squares on the "
+    "Value at risk and expected shortfall are historical. Alpha, beta and R² by least squares on the "
     "equal-weighted universe."
 )
 
@@ -265,11 +265,12 @@ def _holding_tables(books: Mapping[str, BookReport]) -> tuple[Table, ...]:
 
 def _shape_table(books: Mapping[str, BookReport]) -> Table:
     rows = tuple((metric.label, *(metric.printed(book) for book in books.values())) for metric in SHAPE)
+    year = next(iter(books.values())).net.sessions_per_year
     return Table(
         caption="Distribution of the net returns",
         columns=("Measure", *books),
         rows=rows,
-        note=f"{RANGE_CONVENTION} {RETURN_CONVENTION} {SHAPE_CONVENTION}",
+        note=f"{return_conventions(year)} {RANGE_CONVENTION} {SHAPE_CONVENTION}",
     )
 
 

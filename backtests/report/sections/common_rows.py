@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from backtests.report.book_report import BookReport
-from backtests.report.formats import count, date, plus_minus, ranged
+from backtests.report.formats import a_year, count, date, plus_minus, ranged
 from backtests.report.page import Page
 from backtests.report.run_provenance import Span
 from backtests.statistics.bootstrap_intervals import N_RESAMPLES
@@ -17,8 +17,6 @@ from signals.score_metrics import ICSummary
 
 __all__ = [
     "RANGE_CONVENTION",
-    "RETURN_CONVENTION",
-    "SHARPE_CONVENTION",
     "TOO_FEW",
     "Metric",
     "by_book",
@@ -29,18 +27,11 @@ __all__ = [
     "ic_words",
     "overlap_words",
     "range_frame",
+    "return_conventions",
     "sharpe_words",
     "span_words",
 ]
 
-SHARPE_CONVENTION = (
-    "Sharpe = mean ÷ standard deviation (ddof 1) × √252 of simple returns over the risk-free return; ± is one standard "
-    "error with skewness and kurtosis (Mertens 2002)."
-)
-RETURN_CONVENTION = (
-    "Simple close-to-close returns, 252 sessions per year, returns compounded; drawdown counts the starting wealth; "
-    "win rate among sessions that moved; turnover one way; cost drag is the mean cost per session × 252."
-)
 TOO_FEW = "too few sessions"
 RANGE_CONVENTION = (
     "Ranges hold 95 %: of a mean IC, its HAC error × a critical value that allows for the lags (Kiefer and Vogelsang "
@@ -55,6 +46,17 @@ class Metric:
 
     label: str
     printed: Callable[[BookReport], str]
+
+
+def return_conventions(sessions_per_year: float) -> str:
+    """How Sharpe ratios, returns and costs are taken, and by how many sessions a year they are annual."""
+    year = f"{sessions_per_year:.5g}"
+    return (
+        f"Sharpe = mean ÷ standard deviation (ddof 1) × √{year} of simple returns over the risk-free return; ± is one "
+        "standard error with skewness and kurtosis (Mertens 2002). Simple close-to-close returns, "
+        f"{a_year(sessions_per_year)}, compounded; drawdown counts the starting wealth; win rate among sessions that "
+        f"moved; turnover one way; cost drag and alpha are means per session × {year}."
+    )
 
 
 def by_book(books: Mapping[str, BookReport], field: str) -> pd.DataFrame:

@@ -8,24 +8,24 @@ from backtests.comparison.baseline_comparison import comparison_sentence
 from backtests.report.book_report import BookReport
 from backtests.report.content import Card, Part, Picture, Section, Table
 from backtests.report.figures.books_figures import wealth_figure
-from backtests.report.formats import count, percent, ranged, ratio, scientific
+from backtests.report.formats import a_year, count, percent, ranged, ratio, scientific
 from backtests.report.judged_words import judged_words
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
-    RETURN_CONVENTION,
-    SHARPE_CONVENTION,
     Metric,
     by_book,
     compared,
     facts_of,
     ic_words,
     overlap_words,
+    return_conventions,
     sharpe_words,
 )
 from backtests.report.signal_report import SignalReport
 from backtests.walk_study import walk_sentence
 from core.intervals import Interval
+from market.input_remarks import input_remarks
 
 __all__ = ["front_cards", "front_section", "parity_words"]
 
@@ -65,7 +65,9 @@ def front_cards(page: Page) -> tuple[Card, ...]:
 def front_section(page: Page) -> Section:
     """Page one: wealth, the table of books, and the model against its baselines."""
     picture = Part(pictures=(_wealth(page),))
-    books = Part(sentences=(facts_of(page), *judged_words(page.evaluation)), tables=(_books_table(page),))
+    books = Part(
+        sentences=(facts_of(page), *judged_words(page.evaluation), *_input_words(page)), tables=(_books_table(page),)
+    )
     compared = page.evaluation.baseline_comparison
     baselines = () if compared is None else (comparison_sentence(compared),)
     walk = () if page.walk is None else (walk_sentence(page.walk),)
@@ -73,11 +75,16 @@ def front_section(page: Page) -> Section:
     return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
 
 
+def _input_words(page: Page) -> tuple[str, ...]:
+    judged = next(iter(page.books.values())).result.net_returns.index
+    return input_remarks(page.evaluation.inputs, pd.DatetimeIndex(judged))
+
+
 def _book_cards(name: str, book: BookReport) -> tuple[Card, ...]:
-    net = book.net
+    net, compound = book.net, f"compound, {a_year(book.net.sessions_per_year)}"
     return (
         _estimate("Sharpe, net", net.sharpe, net.sharpe_standard_error, _range_words(book.sharpe_range, name, 2), 2),
-        Card(label="Annual return, net", value=percent(net.annual_return), detail="compound, 252 sessions"),
+        Card(label="Annual return, net", value=percent(net.annual_return), detail=compound),
         Card(label="Maximum drawdown", value=percent(net.max_drawdown), detail="net, from the running maximum"),
         Card(label="Cost drag", value=percent(book.trading.cost_drag, 2), detail="trading costs, of equity per year"),
     )
@@ -129,7 +136,7 @@ def _books_table(page: Page) -> Table:
         caption="The books, net of costs unless said otherwise",
         columns=("Measure", *page.books),
         rows=rows,
-        note=f"{SHARPE_CONVENTION} {RANGE_CONVENTION} {RETURN_CONVENTION} {PARITY_CONVENTION}",
+        note=f"{return_conventions(page.sessions_per_year)} {RANGE_CONVENTION} {PARITY_CONVENTION}",
     )
 
 

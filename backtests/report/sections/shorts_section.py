@@ -50,9 +50,12 @@ def _counterfactual(page: Page) -> tuple[Picture, ...]:
     returns = page.evaluation.unfiltered
     if returns is None:
         return ()
-    words = ", ".join(
-        f"{name} {plus_minus(sharpe_ratio(path), sharpe_standard_error(path))}" for name, path in returns.items()
-    )
+    year = page.evaluation.result.sessions_per_year
+    ratios = {
+        name: (sharpe_ratio(path, sessions_per_year=year), sharpe_standard_error(path, sessions_per_year=year))
+        for name, path in returns.items()
+    }
+    words = ", ".join(f"{name} {plus_minus(*measured)}" for name, measured in ratios.items())
     picture = Picture(
         title="The filter-negative book, and the same book without its filter",
         summary=f"Net of costs, same legs, clock and overlays. Sharpe ratio ± SE: {words}.",

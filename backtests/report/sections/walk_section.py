@@ -13,7 +13,7 @@ __all__ = ["walk_section"]
 CLEAR = 1.96  # standard errors of a 95 % interval
 CONVENTION = (
     "The stitched book runs through all folds and is cut at their bounds; rank IC ± HAC standard error, net "
-    "Sharpe ratio ± standard error, both of the fold's own sessions, 252 sessions per year. Epochs: kept of trained. "
+    "Sharpe ratio ± standard error, both of the fold's own sessions, annual as on page one. Epochs: kept of trained. "
     "No seed was selected."
 )
 

@@ -20,7 +20,7 @@ WARNING = (
     "on unseen sessions."
 )
 KEPT = (
-    "These books are run on the compiled ledger alone. Sharpe ratios are net, 252 sessions per year, risk-free 0, ± "
+    "These books are run on the compiled ledger alone. Sharpe ratios are net, annual as on page one, risk-free 0, ± "
     "one standard error (Mertens 2002), from each book's own first fill on; n/a where a book became insolvent."
 )
 AS_DECIDED = "The strategy's own weights at every setting."
@@ -28,7 +28,8 @@ STRESSED = (
     "Costs of 10 bps are half-spread and commission of at least that, one way; slippage is added to them. The delay "
     "is one more session between decision and fill. Top 100: the members of the universe with the largest mean dollar "
     "volume of 63 sessions, listed each month; a smaller universe is left as it is, and n/a where that is all. Each "
-    "book is decided anew from the same scores, overlays included. " + KEPT
+    "book is decided anew from the same scores, overlays included. A stress that comes to an earlier one at the "
+    "strategy's own costs is left out. " + KEPT
 )
 
 
@@ -78,7 +79,7 @@ def _stress_picture(stress: pd.DataFrame) -> Picture:
     )
     return Picture(
         title="Net Sharpe ratio under stress, ± one standard error",
-        summary=f"Three pairs of legs under seven stresses: {'; '.join(words)}.",
+        summary=f"Each pair of legs under the same stresses: {'; '.join(words)}.",
         figure=stress_figure(stress),
     )
 

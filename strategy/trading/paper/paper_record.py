@@ -10,9 +10,10 @@ from backtests.reference_gates import UNKNOWN, Gate, GateSettings, paper_gates
 from backtests.statistics.bootstrap_intervals import sharpe_interval
 from backtests.statistics.metrics import performance_summary
 from backtests.verdict import finite_or_none
+from core.conventions import SESSIONS_PER_YEAR
 from core.notebook_html import notebook_text
 from strategy.trading.paper.decisions import PaperLog, decisions
-from strategy.trading.paper.paper_scores import NUMBERS, RESTATED, scored
+from strategy.trading.paper.paper_scores import NUMBERS, RESTATED, YEAR, scored
 
 __all__ = ["PaperRecord", "paper_record"]
 
@@ -33,6 +34,8 @@ class PaperRecord:
         Scored sessions whose bars give another return now.
     gates : tuple of Gate
         The reference's gates for paper trading; not measured before 60 scored sessions.
+    sessions_per_year : float
+        Of the scored bars, by which the Sharpe ratio is annual; 252 in a log that does not say.
     """
 
     version: str
@@ -40,6 +43,7 @@ class PaperRecord:
     scores: pd.DataFrame
     restated: tuple[str, ...]
     gates: tuple[Gate, ...]
+    sessions_per_year: float = SESSIONS_PER_YEAR
 
     def as_dict(self) -> dict[str, Any]:
         """Counts, returns and gates as plain JSON values; NaN is None."""
@@ -67,7 +71,7 @@ class PaperRecord:
         lines = [
             f"{self.version} on paper: {len(self.decisions)} decisions, {late} too late to trade, "
             f"{len(self.scores)} sessions scored",
-            *_headline(self.scores["net"]),
+            *_headline(self.scores["net"], self.sessions_per_year),
             *(f"  RESTATED: the bars give {session} another return than was scored" for session in self.restated),
             *(f"  {gate.status:<12}  {gate.name}, asked {gate.asked}{_measured(gate)}" for gate in self.gates),
         ]
@@ -89,18 +93,20 @@ def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecor
     """
     entries = log.entries()
     made, net = _decision_table(log), _score_table(log)
+    year = next((float(entry.facts[YEAR]) for entry in scored(log)[::-1] if YEAR in entry.facts), SESSIONS_PER_YEAR)
     return PaperRecord(
         version=next(entry.facts["version"] for entry in entries if entry.kind == "version"),
         decisions=made,
         scores=net,
         restated=tuple(entry.facts["session"] for entry in entries if entry.kind == RESTATED),
         gates=paper_gates(
-            performance_summary(net["net"]) if len(net) else None,
+            performance_summary(net["net"], sessions_per_year=year) if len(net) else None,
             n_sessions=len(net),
             flat_share=_flat_share(made),
             settings=gates,
-            sharpe_range=sharpe_interval(net["net"]) if len(net) else UNKNOWN,
+            sharpe_range=sharpe_interval(net["net"], sessions_per_year=year) if len(net) else UNKNOWN,
         ),
+        sessions_per_year=year,
     )
 
 
@@ -132,14 +138,17 @@ def _score_table(log: PaperLog) -> pd.DataFrame:
     )
 
 
-def _headline(net: pd.Series) -> list[str]:
+def _headline(net: pd.Series, sessions_per_year: float) -> list[str]:
     if not len(net):
         return []
-    seen = performance_summary(net)
+    seen = performance_summary(net, sessions_per_year=sessions_per_year)
     sharpe = (
         "n/a, too few sessions" if math.isnan(seen.sharpe) else f"{seen.sharpe:.2f} ± {seen.sharpe_standard_error:.2f}"
     )
-    return [f"  {seen.start} to {seen.end}: total return {seen.total_return:+.2%}, Sharpe ratio {sharpe}, net of costs"]
+    return [
+        f"  {seen.start} to {seen.end}: total return {seen.total_return:+.2%}, Sharpe ratio {sharpe} "
+        f"({sessions_per_year:.5g} sessions a year), net of costs"
+    ]
 
 
 def _measured(gate: Gate) -> str:

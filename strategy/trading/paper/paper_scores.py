@@ -13,6 +13,7 @@ __all__ = ["RESTATED", "SCORE", "paper_backtest", "score_fills", "scored"]
 
 SCORE, RESTATED = "score", "restated"
 NUMBERS = ("net", "gross", "turnover", "cost")
+YEAR = "sessions_per_year"
 
 
 def score_fills(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> int:
@@ -58,7 +59,7 @@ def session_facts(result: BacktestResult) -> list[dict[str, Any]]:
     lines = (result.net_returns, result.gross_returns, result.turnover, result.cost)
     rows = zip(*(line.tolist() for line in lines), strict=True)
     return [
-        {"session": f"{session:%Y-%m-%d}"} | dict(zip(NUMBERS, row, strict=True))
+        {"session": f"{session:%Y-%m-%d}", **dict(zip(NUMBERS, row, strict=True)), YEAR: result.sessions_per_year}
         for session, row in zip(result.net_returns.index, rows, strict=True)
     ]
 
