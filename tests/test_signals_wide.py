@@ -1,13 +1,16 @@
 """wide95 and the compact sets: against TA-Lib, slow twins and hand-computed bars, and the laws of time and scale."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from market.panel import Panel
+from market.sources import load_bars
 from signals import FEATURE_SETS, compute_features, feature_table
 from signals.features import Computing
 from signals.features.recursive_averages import (
@@ -157,16 +160,110 @@ def test_every_feature_has_one_independent_twin() -> None:
     assert len(TALIB_TWINS) == 80
 
 
-def test_features_that_talib_has_agree_with_it() -> None:
+def against_talib(panel: Panel, prices: Mapping[str, pd.DataFrame], *, features: dict[str, pd.DataFrame]) -> None:
+    """Hold the features of a panel without gaps against TA-Lib's on the same bars in another unit of price."""
     talib = pytest.importorskip("talib", reason="TA-Lib is not installed: pip install TA-Lib")
-    panel = random_panel(5, n_sessions=1100, n_tickers=2, gaps=False)
-    ours = compute_features(panel, "wide95", names=list(TALIB_TWINS))
-    for name, twin in TALIB_TWINS.items():
-        for ticker in panel.tickers:
-            bars = {field: np.ascontiguousarray(getattr(panel, field)[ticker]) for field in FIELDS[:5]}
-            found = ours[name][ticker].to_numpy()[700:]  # by then its recursions have forgotten where they began
+    for ticker in panel.tickers:
+        bars = {field: np.ascontiguousarray(prices[field][ticker], dtype="float64") for field in FIELDS[:5]}
+        for name, twin in TALIB_TWINS.items():
+            found = features[name][ticker].to_numpy()[700:]  # by then its recursions have forgotten where they began
             expected = np.asarray(twin(talib, bars), dtype="float64")[700:]
-            np.testing.assert_allclose(found, expected, rtol=0.0, atol=5e-5 * found.std(), err_msg=name)
+            np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-4 * found.std(), err_msg=f"{name} {ticker}")
+
+
+def frames_of(panel: Panel) -> dict[str, pd.DataFrame]:
+    return {field: getattr(panel, field) for field in FIELDS[:5]}
+
+
+def test_features_that_talib_has_agree_with_it() -> None:
+    panel = random_panel(5, n_sessions=1100, n_tickers=2, gaps=False)
+    against_talib(panel, frames_of(panel), features=compute_features(panel, "wide95", names=list(TALIB_TWINS)))
+
+
+def in_ticks(seed: int, *, n_sessions: int, n_tickers: int = 3, still: bool = True) -> dict[str, np.ndarray]:
+    """Bars in whole ticks of a price of some hundred, so that many are equal; a stretch without any move."""
+    rng = np.random.default_rng(seed)
+    shape = (n_sessions, n_tickers)
+    close = np.round((200.0 if still else 2000.0) * np.exp(np.cumsum(rng.normal(0.0, 0.004, shape), axis=0)))
+    opened = np.maximum(close + rng.integers(-1, 2, shape), 2.0)
+    high = np.maximum(opened, close) + rng.integers(0, 2, shape)
+    low = np.minimum(opened, close) - rng.integers(0, 2, shape)
+    for prices in (opened, high, low, close) if still else ():
+        prices[300:345, 0] = close[300, 0]
+    return {
+        "open": opened,
+        "high": high,
+        "low": low,
+        "close": close,
+        "volume": np.floor(np.exp(rng.normal(10, 1, shape))),
+    }
+
+
+def priced(ticks: dict[str, np.ndarray], tick: float, rng: np.random.Generator, *, by_session: bool) -> Panel:
+    """The bars at a tick of so much, rounded as an adjustment by session, or as each price by itself, rounds them."""
+    factors = tick * (1.0 + rng.integers(-3, 4, (4, *ticks["close"].shape)) * 2.2e-16)
+    names = ("open", "high", "low", "close")
+    prices = {name: ticks[name] * factors[0 if by_session else k] for k, name in enumerate(names)}
+    prices["high"] = np.maximum.reduce(list(prices.values()))
+    prices["low"] = np.minimum.reduce(list(prices.values()))
+    return panel_of({**prices, "volume": ticks["volume"], "dollar_volume": prices["close"] * ticks["volume"]})
+
+
+def test_talib_on_ticks_agrees_with_ours_on_prices_rounded_to_the_cent() -> None:
+    ticks = in_ticks(2, n_sessions=1000, n_tickers=2, still=False)
+    ticks["high"] += 1.0  # TA-Lib writes 0 for a bar without a range
+    panel = priced(ticks, 0.01, np.random.default_rng(0), by_session=True)
+    exact = {name: pd.DataFrame(values, panel.sessions, panel.tickers) for name, values in ticks.items()}
+    against_talib(panel, exact, features=compute_features(panel, "wide95", names=list(TALIB_TWINS)))
+
+
+@pytest.mark.parametrize("by_session", [True, False])
+def test_rounding_is_no_move(by_session: bool) -> None:
+    ticks = in_ticks(1, n_sessions=800)
+    exact = everything(panel_of({**ticks, "dollar_volume": ticks["close"] * ticks["volume"]}))
+    rounded = everything(priced(ticks, 0.01, np.random.default_rng(0), by_session=by_session))
+    for name, told in exact.items():
+        scale = float(np.nanstd(told))
+        np.testing.assert_allclose(rounded[name], told, rtol=0.0, atol=1e-8 * scale, err_msg=name)
+
+
+def test_the_money_flow_of_equal_typical_prices_by_hand() -> None:
+    high, low, close = ([10.03, 10.06, 10.04] * 6)[:16], ([10.01, 9.98, 10.0] * 6)[:16], [10.02] * 16
+    high[15], low[15], close[15] = 10.05, 10.02, 10.04  # the only rise: every typical price before is 10.02
+    bars = {name: np.array(values)[:, None] for name, values in (("high", high), ("low", low), ("close", close))}
+    volume = np.full((16, 1), 100.0)
+    found = compute_features(panel_of({**bars, "open": bars["close"], "volume": volume}), "wide95")
+    index = found["money_flow_index_14"]["A"]
+    assert np.isnan(index.iloc[14])  # no flow at all
+    assert index.iloc[15] == 100.0
+
+
+@pytest.mark.slow
+def test_every_recorded_name_agrees_with_talib(shared_data: Path) -> None:
+    recorded = load_bars(shared_data / "sp500_5y_2013_2018.parquet")
+    features = compute_features(recorded, "wide95", names=list(TALIB_TWINS), computing=Computing(gap_limit=0))
+    whole = {name: frame.where(recorded.printed) for name, frame in frames_of(recorded).items()}
+    body = pd.concat([whole["open"], whole["close"]], keys=["open", "close"])
+    odd = (body.groupby(level=1).max() > whole["high"]) | (body.groupby(level=1).min() < whole["low"])
+    held = 0
+    for ticker in recorded.tickers:
+        clean = np.all([frame[ticker].notna() for frame in whole.values()], axis=0) & ~odd[ticker].to_numpy()
+        rows = max(np.split(np.flatnonzero(clean), np.flatnonzero(np.diff(np.flatnonzero(clean)) > 1) + 1), key=len)
+        if len(rows) < 760:
+            continue
+        held += 1
+        bars = {
+            name: (frame[[ticker]] if name == "volume" else (frame[[ticker]] * 1e4).round()).iloc[rows]
+            for name, frame in whole.items()
+        }
+        own = {name: frame[[ticker]].iloc[rows] for name, frame in features.items()}
+        against_talib(recorded.of_columns(*_place_of(recorded, ticker)), bars, features=own)
+    assert held > 450
+
+
+def _place_of(panel: Panel, ticker: str) -> tuple[int, int]:
+    place = list(panel.tickers).index(ticker)
+    return place, place + 1
 
 
 def test_features_that_talib_lacks_equal_their_slow_twins(panel: Panel, features: dict[str, pd.DataFrame]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from market.panel import Panel
-from signals.features.window_statistics import lag
+from signals.features.window_statistics import difference, lag
 from signals.rows import FloatArray
 
 __all__ = ["bars", "log_return", "money_flow_multiplier", "true_range", "typical_price"]
@@ -28,13 +28,13 @@ def typical_price(panel: Panel) -> FloatArray:
 def true_range(panel: Panel) -> FloatArray:
     """Range with the gap from the previous close (Wilder, New Concepts in Technical Trading, 1978)."""
     before = lag(bars(panel, "close"), 1)
-    return np.maximum(bars(panel, "high"), before) - np.minimum(bars(panel, "low"), before)
+    return difference(np.maximum(bars(panel, "high"), before), np.minimum(bars(panel, "low"), before))
 
 
 def money_flow_multiplier(panel: Panel) -> FloatArray:
     """Where the close lies in the bar, −1 at the low to 1 at the high; a bar without a range has no flow: 0."""
     high, low, close = (bars(panel, field) for field in ("high", "low", "close"))
-    reach = high - low
+    reach = difference(high, low)
     flow = np.zeros_like(reach)
     np.divide((close - low) - (high - close), reach, out=flow, where=reach != 0.0)
     return flow

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +146,7 @@ class _Layer:
     def _packed(self) -> _Packed:
         order = np.argsort(self.left_out, axis=0, kind="stable")
         beyond = np.take_along_axis(self.left_out, order, axis=0)
-        tickers, frames = self.panel.tickers[self.columns], {}
+        tickers, frames = self.panel.tickers[self.columns], dict[str, Any]()
         for name in FRAMES:
             values = getattr(self.panel, name).to_numpy()[:, self.columns]
             ordered = np.take_along_axis(values, order, axis=0)
@@ -159,7 +160,9 @@ class _Layer:
         groups = []
         for k in range(patterns.shape[1]):
             rows, members = np.flatnonzero(~patterns[:, k]), np.flatnonzero(pattern == k)
-            frames = {name: getattr(self.panel, name).iloc[rows, self.columns[members]] for name in FRAMES}
+            frames: dict[str, Any] = {
+                name: getattr(self.panel, name).iloc[rows, self.columns[members]] for name in FRAMES
+            }
             bars = replace(self.panel, **frames, delistings=no_delistings())
             groups.append(_Alike(rows=rows, columns=members, panel=bars))
         return groups

@@ -41,14 +41,14 @@ def mean_deviations(values: FloatArray, window: int) -> FloatArray:
 
 
 @compiled
-def sessions_since_maxima(values: FloatArray, window: int) -> FloatArray:
-    """Sessions since the largest value of every window, the latest of equal ones."""
+def sessions_since_maxima(values: FloatArray, window: int, rounding: float) -> FloatArray:
+    """Sessions since the largest value of every window, the latest of those within ``rounding`` of it, a fraction."""
     result = np.full(values.shape, np.nan)
     spare = np.empty(TILE)
     for ticker in range(values.shape[0]):
         for first in range(window - 1, values.shape[1], TILE):
             rows = result[ticker, first : first + TILE]
-            _since_maximum(values[ticker, first - window + 1 :], window, spare[: rows.size], rows)
+            _since_maximum(values[ticker, first - window + 1 :], window, rounding, spare[: rows.size], rows)
     return result
 
 
@@ -108,13 +108,13 @@ def _mean_deviation(values: FloatArray, window: int, mean: FloatArray, deviation
 
 
 @compiled
-def _since_maximum(values: FloatArray, window: int, largest: FloatArray, since: FloatArray) -> None:
+def _since_maximum(values: FloatArray, window: int, rounding: float, largest: FloatArray, since: FloatArray) -> None:
     for i in range(since.size):
         largest[i], since[i] = values[i], window - 1.0
     for k in range(1, window):
         of, ago = values[k : k + since.size], window - 1.0 - k
         for i in range(since.size):
-            higher = (of[i] >= largest[i]) | (of[i] != of[i])  # a NaN stays the largest
+            higher = (of[i] >= largest[i] - rounding * abs(largest[i])) | (of[i] != of[i])  # a NaN stays the largest
             largest[i] = of[i] if higher else largest[i]
             since[i] = ago if higher else since[i]
     for i in range(since.size):

@@ -2,6 +2,9 @@
 
 As in ``signals.features.trailing_windows`` a NaN in the window gives NaN, and so do the first ``window`` − 1 rows. A
 ratio that would divide by nothing, as in a window without any movement, is NaN, never the rounding of a sum.
+
+Prices that are equal on the exchange differ in their last bit once they are adjusted or averaged. So what asks whether
+a price moved, is higher or has a range asks whether by more than ``ROUNDING``, a billionth of it: a tick is more.
 """
 
 import numpy as np
@@ -10,6 +13,8 @@ from signals.features.trailing_windows import by_ticker, trailing_max, trailing_
 from signals.rows import FloatArray
 
 __all__ = [
+    "ROUNDING",
+    "difference",
     "lag",
     "mean_deviation",
     "sessions_since_max",
@@ -17,6 +22,16 @@ __all__ = [
     "trailing_correlation",
     "where_moving",
 ]
+
+
+ROUNDING = 1e-9  # of a price: the smallest tick of a listed one is some ten times as much
+
+
+def difference(price: FloatArray, other: FloatArray) -> FloatArray:
+    """Price − other price, 0 where that is rounding."""
+    moved: FloatArray = price - other
+    moved[np.abs(moved) <= ROUNDING * np.abs(price)] = 0.0
+    return moved
 
 
 def lag(values: FloatArray, sessions: int) -> FloatArray:
@@ -34,14 +49,14 @@ def mean_deviation(values: FloatArray, window: int) -> FloatArray:
 
 
 def sessions_since_max(values: FloatArray, window: int) -> FloatArray:
-    """Rows since the largest of the last ``window``, 0 to window − 1; the latest of equal ones."""
+    """Rows since the largest of the last ``window``, 0 to window − 1; the latest of those equal but for rounding."""
     from signals.features.window_kernels import sessions_since_maxima
 
-    return sessions_since_maxima(by_ticker(values), window).T
+    return sessions_since_maxima(by_ticker(values), window, ROUNDING).T
 
 
 def sessions_since_min(values: FloatArray, window: int) -> FloatArray:
-    """Rows since the smallest of the last ``window``, 0 to window − 1; the latest of equal ones."""
+    """Rows since the smallest of the last ``window``, 0 to window − 1; the latest of those equal but for rounding."""
     return sessions_since_max(-values, window)
 
 
@@ -56,7 +71,7 @@ def trailing_correlation(x: FloatArray, y: FloatArray, window: int) -> FloatArra
 def where_moving(numbers: FloatArray, values: FloatArray, window: int) -> FloatArray:
     """Keep numbers where the last ``window`` values are not all the same, else NaN.
 
-    This is exact: a mean of equal values is rounded, and gives them a spread that they do not have.
+    The extremes tell: a mean of equal values is rounded, and gives them a spread that they do not have.
     """
-    moving = trailing_max(values, window) > trailing_min(values, window)
+    moving = difference(trailing_max(values, window), trailing_min(values, window)) > 0.0
     return np.where(moving, numbers, np.nan)

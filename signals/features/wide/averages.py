@@ -5,7 +5,7 @@ from signals.features.bar_arrays import bars
 from signals.features.feature import feature
 from signals.features.recursive_averages import ema, ema_window, linear_mean, triangular_mean
 from signals.features.trailing_windows import ratio, trailing_max, trailing_mean, trailing_min
-from signals.features.window_statistics import lag
+from signals.features.window_statistics import difference, lag
 from signals.rows import FloatArray
 
 __all__ = [
@@ -154,7 +154,7 @@ def hma_20(panel: Panel) -> FloatArray:
 def efficiency_ratio_10(panel: Panel) -> FloatArray:
     """Absolute change over 10 sessions ÷ sum of the absolute daily changes (Kaufman, Smarter Trading, 1995)."""
     close = bars(panel, "close")
-    path = trailing_mean(abs(close - lag(close, 1)), 10) * 10.0
+    path = trailing_mean(abs(difference(close, lag(close, 1))), 10) * 10.0
     return ratio(abs(close - lag(close, 10)), path)
 
 

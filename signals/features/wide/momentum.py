@@ -16,7 +16,7 @@ from signals.features.feature import feature
 from signals.features.recursive_averages import ema, ema_window, linear_mean
 from signals.features.shared_series import shared
 from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_min
-from signals.features.window_statistics import lag
+from signals.features.window_statistics import difference, lag
 from signals.rows import FloatArray
 
 __all__ = [
@@ -91,7 +91,7 @@ def williams_r_14(panel: Panel) -> FloatArray:
 def ultimate_oscillator(panel: Panel) -> FloatArray:
     """Buying pressure ÷ true range over 7, 14 and 28 sessions, weights 4, 2 and 1, 0 to 100 (Williams 1985)."""
     low, close, reach = bars(panel, "low"), bars(panel, "close"), true_range(panel)
-    pressure = close - np.minimum(low, lag(close, 1))
+    pressure = difference(close, np.minimum(low, lag(close, 1)))
     fast, middle, slow = (ratio(trailing_mean(pressure, n), trailing_mean(reach, n)) for n in (7, 14, 28))
     return 100.0 * (4.0 * fast + 2.0 * middle + slow) / 7.0
 
@@ -100,7 +100,7 @@ def ultimate_oscillator(panel: Panel) -> FloatArray:
 def chande_momentum_14(panel: Panel) -> FloatArray:
     """(Sum of rises − sum of falls) ÷ sum of both over 14 sessions, −100 to 100 (Chande and Kroll 1994)."""
     close = bars(panel, "close")
-    moved = close - lag(close, 1)
+    moved = difference(close, lag(close, 1))
     rises, falls = (trailing_mean(np.maximum(side, 0.0), 14) for side in (moved, -moved))
     return 100.0 * ratio(rises - falls, rises + falls)
 
@@ -109,7 +109,7 @@ def chande_momentum_14(panel: Panel) -> FloatArray:
 def true_strength_index(panel: Panel) -> FloatArray:
     """Daily changes smoothed by EMAs of spans 25 and 13 ÷ the same of absolute changes, −100 to 100 (Blau 1991)."""
     close = bars(panel, "close")
-    moved = close - lag(close, 1)
+    moved = difference(close, lag(close, 1))
     return 100.0 * ratio(ema(ema(moved, 25), 13), ema(ema(abs(moved), 25), 13))
 
 
@@ -131,7 +131,7 @@ def coppock_curve(panel: Panel) -> FloatArray:
 def vortex_14(panel: Panel) -> FloatArray:
     """VI+ − VI−: moves from low to high less moves from high to low ÷ true range, 14 sessions (Botes, Siepman 2010)."""
     high, low = bars(panel, "high"), bars(panel, "low")
-    rising, falling = abs(high - lag(low, 1)), abs(low - lag(high, 1))
+    rising, falling = abs(difference(high, lag(low, 1))), abs(difference(low, lag(high, 1)))
     return ratio(trailing_mean(rising, 14) - trailing_mean(falling, 14), trailing_mean(true_range(panel), 14))
 
 
@@ -139,7 +139,7 @@ def vortex_14(panel: Panel) -> FloatArray:
 def up_share_20(panel: Panel) -> FloatArray:
     """Share of the last 20 sessions that closed above the close before."""
     close = bars(panel, "close")
-    return trailing_mean(np.heaviside(close - lag(close, 1), 0.0), 20)
+    return trailing_mean(np.heaviside(difference(close, lag(close, 1)), 0.0), 20)
 
 
 MOMENTUM = (
@@ -165,7 +165,7 @@ MOMENTUM = (
 def _range_place(panel: Panel, window: int) -> FloatArray:
     """Where the close lies between the lowest low and the highest high of the window, 0 to 1."""
     lowest = trailing_min(bars(panel, "low"), window)
-    return ratio(bars(panel, "close") - lowest, trailing_max(bars(panel, "high"), window) - lowest)
+    return ratio(bars(panel, "close") - lowest, difference(trailing_max(bars(panel, "high"), window), lowest))
 
 
 @shared

@@ -19,7 +19,15 @@ from signals.features.feature import feature
 from signals.features.recursive_averages import ema, ema_window, wilder, wilder_window
 from signals.features.shared_series import shared
 from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_min, trailing_std
-from signals.features.window_statistics import lag, mean_deviation, sessions_since_max, sessions_since_min, where_moving
+from signals.features.window_statistics import (
+    ROUNDING,
+    difference,
+    lag,
+    mean_deviation,
+    sessions_since_max,
+    sessions_since_min,
+    where_moving,
+)
 from signals.rows import FloatArray
 
 __all__ = [
@@ -133,7 +141,7 @@ def keltner_position(panel: Panel) -> FloatArray:
 def donchian_position(panel: Panel) -> FloatArray:
     """Place of the close between lowest low and highest high of 20 sessions, 0 to 1 (Donchian 1960)."""
     lowest = trailing_min(bars(panel, "low"), 20)
-    return ratio(bars(panel, "close") - lowest, trailing_max(bars(panel, "high"), 20) - lowest)
+    return ratio(bars(panel, "close") - lowest, difference(trailing_max(bars(panel, "high"), 20), lowest))
 
 
 @feature(group="technical", warm_up=2 * wilder_window(14) - 1)
@@ -206,13 +214,13 @@ def band_deviation(close: FloatArray) -> FloatArray:
 @shared
 def _relative_strength(panel: Panel, sessions: int) -> FloatArray:
     close = bars(panel, "close")
-    moved = close - lag(close, 1)
+    moved = difference(close, lag(close, 1))
     gain, loss = wilder(np.maximum(moved, 0.0), sessions), wilder(np.maximum(-moved, 0.0), sessions)
     return 100.0 * ratio(gain, gain + loss)
 
 
 def _place(values: FloatArray, lowest: FloatArray, highest: FloatArray) -> FloatArray:
-    return 100.0 * ratio(values - lowest, highest - lowest)
+    return 100.0 * ratio(values - lowest, difference(highest, lowest))
 
 
 @shared
@@ -230,7 +238,7 @@ def _average_true_range(panel: Panel, sessions: int) -> FloatArray:
 def _rising_indicator(panel: Panel, sessions: int) -> FloatArray:
     """+DI: smoothed moves beyond the previous bar's high, as % of the smoothed true range."""
     up, down = _moves(panel)
-    rises = np.where(up <= down, 0.0, np.maximum(up, 0.0))
+    rises = np.where(_lead(panel, up, down) <= 0.0, 0.0, np.maximum(up, 0.0))
     return 100.0 * ratio(wilder(rises, sessions), _average_true_range(panel, sessions))
 
 
@@ -238,11 +246,18 @@ def _rising_indicator(panel: Panel, sessions: int) -> FloatArray:
 def _falling_indicator(panel: Panel, sessions: int) -> FloatArray:
     """−DI: smoothed moves beyond the previous bar's low, as % of the smoothed true range."""
     up, down = _moves(panel)
-    falls = np.where(down <= up, 0.0, np.maximum(down, 0.0))
+    falls = np.where(_lead(panel, up, down) >= 0.0, 0.0, np.maximum(down, 0.0))
     return 100.0 * ratio(wilder(falls, sessions), _average_true_range(panel, sessions))
 
 
 def _moves(panel: Panel) -> tuple[FloatArray, FloatArray]:
     """Moves of the bar above the previous high, and below the previous low."""
     high, low = bars(panel, "high"), bars(panel, "low")
-    return high - lag(high, 1), lag(low, 1) - low
+    return difference(high, lag(high, 1)), difference(lag(low, 1), low)
+
+
+def _lead(panel: Panel, up: FloatArray, down: FloatArray) -> FloatArray:
+    """By how much the upward move is the larger one; 0 for moves equal but for rounding, of which neither counts."""
+    lead: FloatArray = up - down
+    lead[np.abs(lead) <= ROUNDING * bars(panel, "high")] = 0.0
+    return lead

@@ -7,7 +7,7 @@ from signals.features.bar_arrays import bars, typical_price
 from signals.features.feature import feature
 from signals.features.recursive_averages import linear_slope
 from signals.features.trailing_windows import ratio, trailing_max, trailing_mean, trailing_min, trailing_std
-from signals.features.window_statistics import lag, where_moving
+from signals.features.window_statistics import ROUNDING, difference, lag, where_moving
 from signals.rows import FloatArray
 
 __all__ = [
@@ -78,10 +78,12 @@ def engulfing(panel: Panel) -> FloatArray:
     """1 where a rising candle's body covers the falling one before, −1 the other way round, else 0 (Nison 1991)."""
     opened, close = bars(panel, "open"), bars(panel, "close")
     opened_before, before = lag(opened, 1), lag(close, 1)
-    covers_fall = (close >= opened_before) & (opened <= before) & ((close > opened_before) | (opened < before))
-    covers_rise = (opened >= before) & (close <= opened_before) & ((opened > before) | (close < opened_before))
-    up = (close >= opened) & (before < opened_before) & covers_fall
-    down = (close < opened) & (before >= opened_before) & covers_rise
+    over, under = difference(close, opened_before), difference(opened, before)
+    body, body_before = difference(close, opened), difference(before, opened_before)
+    covers_fall = (over >= 0.0) & (under <= 0.0) & ((over > 0.0) | (under < 0.0))
+    covers_rise = (under >= 0.0) & (over <= 0.0) & ((under > 0.0) | (over < 0.0))
+    up = (body >= 0.0) & (body_before < 0.0) & covers_fall
+    down = (body < 0.0) & (body_before >= 0.0) & covers_rise
     known = ~np.isnan(opened + close + opened_before + before)
     return np.where(known, up.astype("float64") - down, np.nan)
 
@@ -89,17 +91,18 @@ def engulfing(panel: Panel) -> FloatArray:
 @feature(group="pattern", warm_up=10)
 def doji(panel: Panel) -> FloatArray:
     """1 where the body is at most a tenth of the mean range of the 10 sessions before, else 0 (Nison 1991)."""
-    body = abs(bars(panel, "close") - bars(panel, "open"))
+    close = bars(panel, "close")
+    body = abs(close - bars(panel, "open"))
     reach = lag(trailing_mean(bars(panel, "high") - bars(panel, "low"), 10), 1)
-    return np.heaviside(0.1 * reach - body, 1.0)
+    return np.heaviside(0.1 * reach - body + ROUNDING * close, 1.0)
 
 
 @feature(group="pattern", warm_up=20)
 def breakout_20(panel: Panel) -> FloatArray:
     """1 where the close is above the highest high of the 20 sessions before, −1 below their lowest low, else 0."""
     close = bars(panel, "close")
-    above = np.heaviside(close - lag(trailing_max(bars(panel, "high"), 20), 1), 0.0)
-    return above - np.heaviside(lag(trailing_min(bars(panel, "low"), 20), 1) - close, 0.0)
+    above = np.heaviside(difference(close, lag(trailing_max(bars(panel, "high"), 20), 1)), 0.0)
+    return above - np.heaviside(difference(lag(trailing_min(bars(panel, "low"), 20), 1), close), 0.0)
 
 
 PATTERN = (

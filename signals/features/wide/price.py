@@ -4,7 +4,7 @@ from market.panel import Panel
 from signals.features.bar_arrays import bars, log_return, typical_price
 from signals.features.feature import feature
 from signals.features.trailing_windows import ratio
-from signals.features.window_statistics import lag
+from signals.features.window_statistics import difference, lag
 from signals.rows import FloatArray
 
 __all__ = [
@@ -74,13 +74,14 @@ def typical_to_close(panel: Panel) -> FloatArray:
 def close_location(panel: Panel) -> FloatArray:
     """(Close − low) ÷ (high − low), 0 at the low to 1 at the high."""
     low = bars(panel, "low")
-    return ratio(bars(panel, "close") - low, bars(panel, "high") - low)
+    return ratio(bars(panel, "close") - low, difference(bars(panel, "high"), low))
 
 
 @feature(group="price", warm_up=0)
 def balance_of_power(panel: Panel) -> FloatArray:
     """(Close − open) ÷ (high − low) (Livshin, Balance of Power, Stocks & Commodities 2001)."""
-    return ratio(bars(panel, "close") - bars(panel, "open"), bars(panel, "high") - bars(panel, "low"))
+    reach = difference(bars(panel, "high"), bars(panel, "low"))
+    return ratio(bars(panel, "close") - bars(panel, "open"), reach)
 
 
 PRICE = (

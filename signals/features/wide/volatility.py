@@ -23,7 +23,7 @@ from signals.features.feature import feature
 from signals.features.recursive_averages import decay_window, decayed_mean
 from signals.features.shared_series import shared
 from signals.features.trailing_windows import change, ratio, trailing_max, trailing_mean, trailing_std
-from signals.features.window_statistics import lag
+from signals.features.window_statistics import lag, where_moving
 from signals.rows import FloatArray
 
 __all__ = [
@@ -99,8 +99,9 @@ def downside_deviation_20(panel: Panel) -> FloatArray:
 @feature(group="volatility", warm_up=60)
 def volatility_ratio_5_60(panel: Panel) -> FloatArray:
     """Standard deviation of the last 5 returns ÷ that of the last 60."""
-    returns = change(bars(panel, "close"), 1)
-    return ratio(trailing_std(returns, 5), trailing_std(returns, 60))
+    close = bars(panel, "close")
+    returns = change(close, 1)
+    return where_moving(ratio(trailing_std(returns, 5), trailing_std(returns, 60)), close, 61)
 
 
 @feature(group="volatility", warm_up=26)

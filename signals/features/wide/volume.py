@@ -7,7 +7,7 @@ from signals.features.bar_arrays import bars, money_flow_multiplier, typical_pri
 from signals.features.feature import feature
 from signals.features.recursive_averages import ema, ema_decay, ema_window, weighted_sum
 from signals.features.trailing_windows import change, ratio, trailing_mean
-from signals.features.window_statistics import lag, trailing_correlation
+from signals.features.window_statistics import difference, lag, trailing_correlation, where_moving
 from signals.rows import FloatArray
 
 __all__ = [
@@ -58,7 +58,7 @@ def vwap_20(panel: Panel) -> FloatArray:
 def obv_20(panel: Panel) -> FloatArray:
     """Change of on-balance volume over 20 sessions ÷ their volume, −1 to 1 (Granville 1963)."""
     close, volume = bars(panel, "close"), bars(panel, "volume")
-    signed = np.sign(close - lag(close, 1)) * volume
+    signed = np.sign(difference(close, lag(close, 1))) * volume
     return ratio(trailing_mean(signed, 20), trailing_mean(volume, 20))
 
 
@@ -73,7 +73,7 @@ def chaikin_money_flow_20(panel: Panel) -> FloatArray:
 def money_flow_index_14(panel: Panel) -> FloatArray:
     """Share of 14 sessions' typical price × volume in which that price rose, 0 to 100 (Quong and Soudack 1989)."""
     typical = typical_price(panel)
-    flow, moved = typical * bars(panel, "volume"), typical - lag(typical, 1)
+    flow, moved = typical * bars(panel, "volume"), difference(typical, lag(typical, 1))
     rising, falling = (trailing_mean(np.heaviside(side, 0.0) * flow, 14) for side in (moved, -moved))
     return 100.0 * ratio(rising, rising + falling)
 
@@ -95,13 +95,14 @@ def chaikin_oscillator(panel: Panel) -> FloatArray:
 def force_index_13(panel: Panel) -> FloatArray:
     """EMA of close's change × volume, span 13, ÷ (close × EMA of volumes) (Elder, Trading for a Living, 1993)."""
     close, volume = bars(panel, "close"), bars(panel, "volume")
-    return ratio(ema((close - lag(close, 1)) * volume, 13), close * ema(volume, 13))
+    return ratio(ema(difference(close, lag(close, 1)) * volume, 13), close * ema(volume, 13))
 
 
 @feature(group="volume", warm_up=20)
 def return_volume_correlation_20(panel: Panel) -> FloatArray:
     """Correlation of daily returns with volumes over 20 sessions."""
-    return trailing_correlation(change(bars(panel, "close"), 1), bars(panel, "volume"), 20)
+    close = bars(panel, "close")
+    return where_moving(trailing_correlation(change(close, 1), bars(panel, "volume"), 20), close, 21)
 
 
 VOLUME = (
