@@ -67,10 +67,22 @@ def choose_universe(panel: Panel, universe: str | Path) -> Panel:
     members, described, notes = _members(panel, eligibility.source)
     eligible = members & _fresh(panel) & eligibility.holds(panel)
     if not eligible.any():
-        raise UniverseError(f"universe {universe} has no eligible name in any session: give more history")
+        raise UniverseError(_why_empty(panel, str(universe), eligibility.source))
     described = f"{described}{eligibility.description}, with a print in the last {FRESH_SESSIONS} sessions"
     chosen = panel.with_universe(aligned_frame(eligible, panel.sessions, panel.tickers), described=described)
     return chosen.with_notes(*notes)
+
+
+def _why_empty(panel: Panel, universe: str, source: str) -> str:
+    """Why no name is eligible in any session, and what to do."""
+    traded, printed = (int(table.sum(axis=0).max()) for table in (panel.dollar_volume > 0, panel.printed))
+    if source.startswith("top") and traded < DOLLAR_VOLUME_PRINTS <= printed:
+        return (
+            f"universe {universe} ranks names by their dollar volume of {DOLLAR_VOLUME_PRINTS} sessions, and no name of "
+            f"these bars has more than {traded} sessions with volume: give bars with volume, or --universe all or a "
+            "member file"
+        )
+    return f"universe {universe} has no eligible name in any session: give more history"
 
 
 def top_by_dollar_volume(panel: Panel, n_names: int) -> pd.DataFrame:

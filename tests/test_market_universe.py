@@ -138,6 +138,9 @@ def test_impossible_universes_are_one_clear_line(tmp_path: Path) -> None:
             choose_universe(panel, word)
     with pytest.raises(UniverseError, match="universe top5 has no eligible name in any session"):
         choose_universe(panel.between(None, "2020-02-20"), "top5")
+    silent = panel_of({"A": [1.0] * 60}, volume={"A": [float("nan")] * 60})
+    with pytest.raises(UniverseError, match="no name of these bars has more than 0 sessions with volume: give bars"):
+        choose_universe(silent, "top5")
 
 
 def test_more_names_than_there_are_is_a_note() -> None:
