@@ -12,6 +12,7 @@ from core.progress import ProgressCallback, silent
 
 __all__ = ["CellBars", "progress_bars", "shown_progress"]
 
+COUNT, CLOCK = 9, 7  # columns of 1259/1259 and of 0:00:12
 SECONDS_BETWEEN = 0.2  # drawing oftener floods the notebook's connection
 
 
@@ -54,25 +55,10 @@ def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
         yield silent
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import Progress
 
-    columns = (
-        TextColumn("{task.description:<22}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("eta"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
-    )
-    bars = Progress(*columns, console=Console(stderr=True))
+    console = Console(stderr=True)
+    bars = Progress(*_columns(console.width), console=console)
     tasks: dict[str, Any] = {}
 
     def advance(stage: str, done: int, total: int, note: str = "") -> None:
@@ -87,6 +73,35 @@ def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
     finally:
         if tasks:
             bars.stop()
+
+
+def _columns(width: int) -> list[Any]:
+    """The columns of a bar that fit a terminal: a number is never cut, a name or a note ends in an ellipsis.
+
+    A narrow terminal loses the elapsed time first, then the note; the bar and the name become shorter.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    wide, with_note = width >= 100, width >= 70
+    name, bar = (22 if with_note else 18), (28 if wide else 12 if with_note else 8)
+    room = width - name - bar - COUNT - CLOCK - len("eta") - 5 - ((CLOCK + 1) if wide else 0)
+    whole = {"no_wrap": True}
+    return [
+        TextColumn("{task.description}", table_column=Column(width=name, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=bar),
+        MofNCompleteColumn(table_column=Column(min_width=COUNT, justify="right", **whole)),
+        *([TimeElapsedColumn(table_column=Column(min_width=CLOCK, **whole))] if wide else []),
+        TextColumn("eta", table_column=Column(**whole)),
+        TimeRemainingColumn(table_column=Column(min_width=CLOCK, **whole)),
+        *([TextColumn("{task.fields[note]}", style="dim", table_column=_note(room))] if with_note else []),
+    ]
+
+
+def _note(room: int) -> Any:
+    from rich.table import Column
+
+    return Column(width=room, no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def test_bars_without_a_name_of_the_run_are_refused(
 ) -> None:
     words = ("decide", run.folder.run_id, "--bars", "builtin", "--universe", "all", "--out", place / "runs")
     told = refusal(*words, monkeypatch=monkeypatch, capsys=capsys)
-    assert "builtin" in told
+    assert "built-in synthetic market" in told
     assert "holds none of the 40 names" in told
     with pytest.raises(RunError, match="holds none of the 40 names"):
         qt.decide(run, qt.load_bars("builtin"))

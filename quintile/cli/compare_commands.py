@@ -142,20 +142,21 @@ def _print(comparison: "BookComparison", *, verbose: bool) -> None:
     print(comparison.sentence)
     rows = comparison.table.iterrows()
     cells = {str(name): _every_cell(row) if verbose else _main_cells(row) for name, row in rows}
-    table("", ["book", *next(iter(cells.values()))], [[name, *row.values()] for name, row in cells.items()])
+    drawn = [[name, *row.values()] for name, row in cells.items()]
+    table("", ["book", *next(iter(cells.values()))], drawn, in_parts=True)
     print(f"{comparison.conditions}; {comparison.timing}")
     for name, why in comparison.refused.items():
         print(f"{name} was refused: {why}")
 
 
 def _main_cells(row: "pd.Series") -> dict[str, str]:
-    """Columns that fit a terminal of 80; the page has the rest."""
+    """The columns that matter most; the page has the rest."""
     return {
         "Sharpe net": f"{row['sharpe']:.2f} ± {row['standard_error']:.2f}",
-        "95 %": _bounds(row["sharpe_low"], row["sharpe_high"]),
         "lead": "–" if row["gap"] != row["gap"] else f"{row['gap']:.2f}",
         "95 % of it": _bounds(row["gap_low"], row["gap_high"]),
         "verdict": str(row["verdict"]),
+        "95 %": _bounds(row["sharpe_low"], row["sharpe_high"]),
         "deflated": _cell("deflated", row["deflated"]),
         "drawdown": _cell("max_drawdown", row["max_drawdown"]),
         "net": _cell("net", row["net"]),

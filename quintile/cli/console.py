@@ -7,19 +7,50 @@ if TYPE_CHECKING:
 
 __all__ = ["print_summary", "table"]
 
+GAP = 2  # between two columns
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table on standard output; numbers are right-aligned, text from files is never read as markup."""
+
+def table(title: str, columns: list[str], rows: list[list[str]], *, in_parts: bool = False) -> None:
+    """Print a table on standard output; numbers are right-aligned, text from files is never read as markup.
+
+    Parameters
+    ----------
+    title : str
+        Above it; empty for none.
+    columns, rows : list
+        Headings and cells.
+    in_parts : bool
+        Where the columns are wider than the terminal, print several tables, each with the first column, instead of
+        folding cells.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for position, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
-    for row in rows:
-        drawn.add_row(*[Text(cell) for cell in row])
-    Console().print(drawn)
+    console = Console()
+    parts = _parts(columns, rows, console.width) if in_parts else [list(range(len(columns)))]
+    for part in parts:
+        drawn = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        for place in part:
+            drawn.add_column(columns[place], justify="left" if place == 0 else "right", overflow="fold")
+        for row in rows:
+            drawn.add_row(*[Text(row[place]) for place in part])
+        console.print(drawn)
+
+
+def _parts(columns: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
+    """Places of the columns that fit side by side behind the first, in their order."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, (name, *(row[place] for row in rows)))) for place, name in enumerate(columns)]
+    parts, taken = [[0]], widths[0]
+    for place, wide in enumerate(widths[1:], start=1):
+        if taken + GAP + wide > width and len(parts[-1]) > 1:
+            parts.append([0])
+            taken = widths[0]
+        parts[-1].append(place)
+        taken += GAP + wide
+    return parts
 
 
 def print_summary(folder: "RunFolder", *, verbose: bool) -> None:
@@ -28,7 +59,7 @@ def print_summary(folder: "RunFolder", *, verbose: bool) -> None:
 
     metrics = folder.metrics
     print(metrics["headline"]["sentence"])
-    for words in metrics.get("judged", {}).get("words", ()):
+    for words in (*metrics.get("judged", {}).get("words", ()), *metrics.get("missing", ())):
         print(words)
     table("", [folder.record["strategy"], folder.run_id], [list(row) for row in headline_rows(metrics["headline"])])
     for name, correlation in metrics["recovery"].items():
@@ -42,7 +73,7 @@ def _print_books(books: dict[str, dict[str, float | None]]) -> None:
     names = list(books)
     keys = [key for key, value in books[names[0]].items() if isinstance(value, int | float)]
     rows = [[key, *[_printed(books[name][key]) for name in names]] for key in keys]
-    table("", ["book", *names], rows)
+    table("", ["book", *names], rows, in_parts=True)
 
 
 def _printed(value: float | None) -> str:

@@ -29,7 +29,10 @@ def runs_command(
         return
     rows = [_row(folder) for folder in run_store(out).folders()]
     empty = f"no runs in {out}: start one with `quintile run`"
-    print_rows(rows, empty=empty, without=() if verbose else ("panel",), as_json=as_json, quiet=quiet)
+    if as_json or verbose or not rows:
+        print_rows(rows, empty=empty, without=(), as_json=as_json, quiet=quiet)
+    else:
+        _print_short(rows)
 
 
 def prune_command(
@@ -90,6 +93,25 @@ def add_store_commands(app: typer.Typer, examples: str, prune_examples: str) -> 
     runs.callback(epilog=examples)(runs_command)
     runs.command("prune", epilog=prune_examples)(prune_command)
     app.add_typer(runs, name="runs")
+
+
+def _print_short(rows: list[dict[str, Any]]) -> None:
+    """Print the columns that fit a terminal of 80; a run's id is never broken, for it is copied."""
+    from quintile.cli.console import table
+
+    cells = [
+        [row["run"], row["strategy"], _two(row["sharpe_net"]), _four(row["rank_ic"]), row["verdict"] or row["status"]]
+        for row in rows
+    ]
+    table("", ["run", "strategy", "Sharpe", "rank IC", "verdict"], cells, in_parts=True)
+
+
+def _two(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _four(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _row(folder: "RunFolder") -> dict[str, Any]:
