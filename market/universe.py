@@ -78,7 +78,7 @@ def _why_empty(panel: Panel, universe: str, source: str) -> str:
     traded, printed = (int(table.sum(axis=0).max()) for table in (panel.dollar_volume > 0, panel.printed))
     if source.startswith("top") and traded < DOLLAR_VOLUME_PRINTS <= printed:
         return (
-            f"universe {universe} ranks names by their dollar volume of {DOLLAR_VOLUME_PRINTS} sessions, and no name of "
+            f"universe {universe} ranks names by dollar volume of {DOLLAR_VOLUME_PRINTS} sessions, and no name of "
             f"these bars has more than {traded} sessions with volume: give bars with volume, or --universe all or a "
             "member file"
         )
