@@ -120,14 +120,26 @@ class TrainingSettings(Settings):
 
     ``mode = "long"`` unrolls consecutive sessions after a burn-in and scores every step; ``"exact"`` unrolls each
     session's windows from a zero state, as prediction does, some 25 to 60 times slower. A network that reads windows
-    rather than sequences is always trained on exact ones. ``burn_in`` and ``chunk_sessions`` are of long mode, in which
-    a step is at least one chunk.
+    rather than sequences is always trained on exact ones. ``burn_in`` and ``chunk_sessions`` are of long mode, whose
+    step holds whole chunks: as many as fit into ``batch_sessions``, and one where none does. So 32 is a step of 32
+    sessions in exact mode, and of one chunk of 64 in long mode.
+
+    Examples
+    --------
+    >>> TrainingSettings(batch_sessions=32, chunk_sessions=64).step_sessions
+    64
+    >>> TrainingSettings(batch_sessions=150, chunk_sessions=64).step_sessions
+    128
     """
 
     mode: Literal["long", "exact"] = Field(
         default="long", description="long: unrolled sequences; exact: one window a prediction"
     )
-    batch_sessions: int = Field(default=32, ge=1, description="sessions in one step, each a whole cross-section")
+    batch_sessions: int = Field(
+        default=32,
+        ge=1,
+        description="sessions in one step, each a whole cross-section; in long mode whole chunks, at least one",
+    )
     learning_rate: float = Field(default=1e-3, gt=0.0, description="Adam step size")
     weight_decay: float = Field(default=1e-5, ge=0.0, description="Adam L2 penalty")
     max_epochs: int = Field(default=50, ge=1, description="epochs at most")
@@ -140,8 +152,18 @@ class TrainingSettings(Settings):
     plateau_patience: int = Field(default=5, ge=0, description="epochs on a plateau before the factor applies")
     min_learning_rate: float = Field(default=1e-6, gt=0.0, description="smallest step size")
     burn_in: int = Field(default=90, ge=0, description="sessions unrolled before the first that counts")
-    chunk_sessions: int = Field(default=64, ge=1, description="sessions of a chunk that count")
+    chunk_sessions: int = Field(default=64, ge=1, description="sessions of a chunk that count, least of a long step")
     seed: int = Field(default=1, ge=0, lt=2**31, description="seed of everything random")
+
+    @property
+    def chunks_a_step(self) -> int:
+        """Chunks in one step of long mode."""
+        return max(1, self.batch_sessions // self.chunk_sessions)
+
+    @property
+    def step_sessions(self) -> int:
+        """Sessions in one step of the mode: what is left at the end of an epoch may be fewer."""
+        return self.chunks_a_step * self.chunk_sessions if self.mode == "long" else self.batch_sessions
 
 
 class ModelSettings(Settings):

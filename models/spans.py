@@ -90,7 +90,7 @@ def training_batches(rows: np.ndarray, *, lookback: int, settings: TrainingSetti
         return _grouped(spans, settings.batch_sessions)
     chunks = _between(_moving_edges(rows, settings.chunk_sessions, rng), burn_in=settings.burn_in)
     spans = [chunks[k] for k in rng.permutation(len(chunks)) if _holds(rows, chunks[k])]
-    return _grouped(spans, max(1, settings.batch_sessions // settings.chunk_sessions))
+    return _grouped(spans, settings.chunks_a_step)
 
 
 def reads_sequences(network: torch.nn.Module) -> bool:

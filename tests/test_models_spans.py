@@ -65,6 +65,17 @@ def test_long_batches_hold_as_many_chunks_as_fill_the_batch():
     settings = TrainingSettings(chunk_sessions=10, batch_sessions=32)
     batches = training_batches(np.arange(0, 120), lookback=1, settings=settings, epoch=1)
     assert [len(group) for group in batches] == [3, 3, 3, 3]
+    assert settings.step_sessions == 30
+
+
+@pytest.mark.parametrize(("batch", "mode", "step"), [(32, "long", 64), (32, "exact", 32), (150, "long", 128)])
+def test_a_step_holds_what_the_settings_say(batch, mode, step):
+    settings = TrainingSettings(mode=mode, batch_sessions=batch)
+    assert settings.step_sessions == step
+    rows = np.arange(0, 64 * 9)
+    batches = training_batches(rows, lookback=1, settings=settings, epoch=1)
+    scored = [sum(span.stop - span.start for span in group) for group in batches[1:-1]]
+    assert abs(np.mean(scored) - step) < 0.2 * step  # edges of chunks move
 
 
 def test_cover_leaves_no_row_out():
