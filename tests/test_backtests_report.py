@@ -39,6 +39,7 @@ from backtests.report.report_page import render_report, restate_proof, write_rep
 from backtests.report.run_provenance import ProofReport, Span
 from backtests.report.sections import all_sections, front_cards
 from backtests.report.sections.common_rows import compared
+from backtests.report.sections.regimes_section import regime_section
 from backtests.report.stamps import front_stamps, survivorship_stamp
 from backtests.report.theme import plain, thinned
 from backtests.statistics.metrics import drawdown_table, drawdowns, performance_summary
@@ -373,6 +374,17 @@ def test_a_short_regime_gets_words_instead_of_a_number(report):
     assert short
     assert all(row[2:] == ("too few sessions", row[3], "", "", "") for row in short)
     assert "n/a" not in {cell for row in rows for cell in row}
+
+
+def test_an_invented_date_is_in_no_period_of_history_and_no_labels_are_no_regimes(report):
+    books = report.books
+    assert [part.heading for part in regime_section(books).parts] == ["Named periods", "Trailing volatility", "Trend"]
+    invented = regime_section(books, is_synthetic=True)
+    assert [part.heading for part in invented.parts] == ["Trailing volatility", "Trend"]
+    young = {name: replace(book, regimes={"Trend": book.regimes["Trend"].loc[[]]}) for name, book in books.items()}
+    assert regime_section(young) is None
+    unlabelled = book_report(books["main"].book, books["main"].result, market=report.evaluation.market.iloc[-60:])
+    assert [part.heading for part in regime_section({"main": unlabelled}).parts] == ["Named periods"]
 
 
 def test_a_quarter_without_an_error_gets_words_and_no_bar(report):

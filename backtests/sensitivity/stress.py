@@ -33,6 +33,7 @@ __all__ = [
     "STRESSES",
     "TRADE_BPS",
     "Stress",
+    "distinct_stresses",
     "run_what_ifs",
     "smoothing_frontier",
     "stress_matrix",
@@ -147,7 +148,10 @@ def smoothing_frontier(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFr
 def stress_matrix(
     rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, count: Count | None = None
 ) -> pd.DataFrame:
-    """Performance of the strategy under seven stresses with three pairs of legs, its own rules otherwise.
+    """Performance of the strategy under up to seven stresses with three pairs of legs, its own rules otherwise.
+
+    A stress that comes to an earlier one at the strategy's own costs, such as 5 bps of slippage and costs of 10 bps for
+    one that pays 5, is left out.
 
     Parameters
     ----------
@@ -162,7 +166,7 @@ def stress_matrix(
 
     Returns
     -------
-    DataFrame, index ``legs`` and ``stress``, 21 rows
+    DataFrame, index ``legs`` and ``stress``
         Columns of ``case_metrics``, and ``refused``: why the book could not be held, else empty.
     """
     judged = _judged(rules, inputs, scores)
@@ -171,7 +175,8 @@ def stress_matrix(
     refused: dict[tuple[str, str], str] = {}
     decided: dict[Any, pd.DataFrame] = {}
     panels: dict[int | None, Panel] = {}
-    for legs, stress in counted([(legs, stress) for legs in LEGS for stress in STRESSES], count):
+    rows = [(legs, stress) for legs in LEGS for stress in distinct_stresses(rules)]
+    for legs, stress in counted(rows, count):
         changed, max_names = stressed_rules(rules, legs, stress), STRESSES[stress].max_names
         if max_names is not None and most_names <= max_names:
             if STRESSES[stress] == Stress(max_names=max_names):
@@ -192,7 +197,7 @@ def stress_matrix(
             )
         except (UniverseError, UnsupportedBookError) as error:
             refused[legs, stress] = str(error)
-    names = pd.MultiIndex.from_product([LEGS, STRESSES], names=["legs", "stress"])
+    names = pd.MultiIndex.from_tuples(rows, names=["legs", "stress"])
     part = traded_part(inputs.panel, scores, book=rules.portfolio)
     table = pd.DataFrame(index=names, columns=list(CASE_COLUMNS), dtype=float)
     if held:
@@ -208,6 +213,16 @@ def _judged(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame) -> pd.Dat
 def _cost_grid(break_even: float) -> list[float]:
     """One-way costs in basis points, the break-even among them where it is worth drawing."""
     return [*TRADE_BPS, *([round(break_even, 1)] if 0.0 < break_even <= MAX_BPS else [])]
+
+
+def distinct_stresses(rules: TradingRules) -> tuple[str, ...]:
+    """Names of the stresses of which no earlier one changes the same for a strategy of these rules."""
+    first: dict[tuple[str, str, int | None], str] = {}
+    for name, stress in STRESSES.items():
+        changed = stressed_rules(rules, next(iter(LEGS)), name)
+        settings = (changed.costs.model_dump_json(), changed.execution.model_dump_json(), stress.max_names)
+        first.setdefault(settings, name)
+    return tuple(first.values())
 
 
 def stressed_rules(rules: TradingRules, legs: str, stress: str) -> TradingRules:

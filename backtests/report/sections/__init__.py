@@ -32,7 +32,7 @@ def all_sections(page: Page) -> tuple[Section, ...]:
         performance_section(page.books),
         attribution_section(page.books, is_synthetic=page.panel.facts.synthetic),
         what_if_section(page),
-        regime_section(page.books),
+        regime_section(page.books, is_synthetic=page.panel.facts.synthetic),
         signal_section(page),
         model_section(page),
         shorts_section(page),

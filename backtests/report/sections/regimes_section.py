@@ -10,20 +10,31 @@ from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures.books_figures import regime_figure
 from backtests.report.formats import count, percent, plus_minus
 from backtests.report.sections.common_rows import TOO_FEW
+from backtests.statistics.regimes import UNLABELLED
 
 __all__ = ["regime_section"]
 
+DATED = "Named periods"
 NOTES = {
-    "Named periods": "Periods of market history that the span covers, chosen in hindsight.",
+    DATED: "Periods of market history that the span covers, chosen in hindsight.",
     "Trailing volatility": "Tercile of 20-session market volatility within its own past, known at the close before.",
     "VIX": "Tercile of the given VIX within its own past, known at the close before.",
     "Trend": "Market above or below its mean of 200 sessions, known at the close before.",
 }
 
 
-def regime_section(books: Mapping[str, BookReport]) -> Section | None:
-    """Performance of the books by regime; None where no book has regimes."""
+def regime_section(books: Mapping[str, BookReport], *, is_synthetic: bool = False) -> Section | None:
+    """Performance of the books by regime; None where no session of any book has one.
+
+    Parameters
+    ----------
+    books : mapping of str to BookReport
+        By name.
+    is_synthetic : bool
+        The dates of the bars are invented, so that no period of market history is among them.
+    """
     families = list(dict.fromkeys(family for book in books.values() for family in book.regimes))
+    families = [family for family in families if _is_told(family, books) and not (is_synthetic and family == DATED)]
     parts = tuple(_family_part(family, books) for family in families)
     if not parts:
         return None
@@ -33,6 +44,11 @@ def regime_section(books: Mapping[str, BookReport]) -> Section | None:
         lead="Performance by market regime; a regime of fewer than 60 sessions gets no number.",
         parts=parts,
     )
+
+
+def _is_told(family: str, books: Mapping[str, BookReport]) -> bool:
+    """Whether any session of any book has a label of the family."""
+    return any(set(book.regimes[family].index) - {UNLABELLED} for book in books.values() if family in book.regimes)
 
 
 def _family_part(family: str, books: Mapping[str, BookReport]) -> Part:
