@@ -1,19 +1,28 @@
 """Score file: a user's own scores, wide or long, aligned with the bars or refused."""
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from core.errors import DataError, SourceError
+from core.errors import BarsError, DataError, SourceError
 from market.bars.bar_files import read_whole_table
-from market.bars.columns import SPELLINGS, plain_name
-from market.bars.dates import check_single_zone, local_dates
+from market.bars.cell_numbers import cell_numbers
+from market.bars.columns import plain_name
+from market.bars.csv import decimal_of
+from market.bars.dated_columns import date_name, dated_columns, is_row_numbers
+from market.bars.dates import check_single_zone, read_dates
+from market.bars.defects import Defect, refuse
+from market.bars.long_form import encoded_tickers, missing_tickers
+from market.bars.ticker_spelling import clean_ticker, few_words, likely_meant
 from market.delistings import listed
 from market.panel import Panel, aligned_frame
+from market.sources import checked_span
+from market.sources.benchmark import plain_dates
 
-__all__ = ["align_scores", "read_scores", "scores_of_table"]
+__all__ = ["align_scores", "cut_scores", "ended_names", "read_scores", "scores_of_table"]
 
 TICKER, SCORE = ("ticker", "symbol"), ("score",)
 
@@ -46,15 +55,43 @@ def scores_of_table(table: pa.Table, *, origin: str) -> pd.DataFrame:
     """Scores of a table in long or wide form, wherever it came from; as of ``read_scores``."""
     if table.num_rows == 0:
         raise SourceError(f"{origin} holds no rows: it needs at least one session of scores")
-    plain = [plain_name(name) for name in table.schema.names]
-    date = _column(table, SPELLINGS["date"])
+    names = table.schema.names
+    date = date_name(table)
     if date is None:
-        raise DataError(f"{origin} has no date column: name it date, found {table.schema.names[:8]}")
-    days, zones = local_dates(table[date], origin=origin)
-    check_single_zone(zones, origin=origin)
+        raise DataError(f"{origin} has no date column: name it date, found {names[:8]}")
+    plain = [plain_name(name) for name in names]
     is_long = any(name in TICKER for name in plain) and any(name in SCORE for name in plain)
-    frame = _from_long(table, days, origin) if is_long else _from_wide(table, date, days, origin)
+    frame = _from_long(table, date, origin) if is_long else _from_wide(table, date, origin)
     return aligned_frame(frame.to_numpy(), pd.DatetimeIndex(frame.index), frame.columns)
+
+
+def cut_scores(scores: pd.DataFrame, start: str | dt.date | None, end: str | dt.date | None) -> pd.DataFrame:
+    """Scores from ``start`` to ``end``, both included; bars keep their history, and only what is judged is cut.
+
+    Raises
+    ------
+    DataError
+        If none is left.
+    ValueError
+        If one is no date, or start comes after end.
+
+    Examples
+    --------
+    >>> from signals.score_file import cut_scores
+    >>> len(cut_scores(run.scores, run.scores.index[3].date(), None)) == len(run.scores) - 3
+    True
+    """
+    first, last = checked_span(start, end)
+    if first is None and last is None:
+        return scores
+    kept = scores.sort_index().loc[first:last]
+    if kept.empty:
+        ordered = scores.index.sort_values()
+        raise DataError(
+            f"no scores from {first or f'{ordered[0]:%Y-%m-%d}'} to {last or f'{ordered[-1]:%Y-%m-%d}'}: they run from "
+            f"{ordered[0]:%Y-%m-%d} to {ordered[-1]:%Y-%m-%d}; move start or end"
+        )
+    return kept
 
 
 def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
@@ -78,6 +115,7 @@ def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         If a session or ticker is unknown to the panel or repeats, a score is infinite, or no name that may be held has
         one.
     """
+    scores = _one_spelling(plain_dates(scores))
     _check_axes(scores, panel)
     placed = aligned_frame(
         scores.reindex(index=panel.sessions, columns=panel.tickers).to_numpy(dtype=float), panel.sessions, panel.tickers
@@ -91,53 +129,108 @@ def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     return scored.iloc[rows[0] : rows[-1] + 1]
 
 
-def _column(table: pa.Table, spellings: tuple[str, ...]) -> str | None:
-    """Name of the first column that is spelled so, in order of preference."""
+def ended_names(scores: pd.DataFrame, panel: Panel) -> tuple[str, ...]:
+    """A note on names whose bars end in the middle of their scores: those scores cannot be held, and fall away.
+
+    Parameters
+    ----------
+    scores : DataFrame of float, shape (n_scored_sessions, n_tickers)
+        As given.
+    panel : Panel
+        Bars.
+
+    Returns
+    -------
+    tuple of str
+        One note with the number of names, of scores and the names with most of them; none where no score is lost.
+    """
+    spelled = _one_spelling(plain_dates(scores))
+    given = spelled.reindex(index=panel.sessions, columns=panel.tickers).notna().to_numpy()
+    begun = panel.printed.cummax().to_numpy()
+    lost = given & begun & ~listed(panel).to_numpy()
+    counts = pd.Series(lost.sum(axis=0), index=panel.tickers)
+    counts = counts[counts > 0].sort_values(ascending=False, kind="stable")
+    if counts.empty:
+        return ()
+    told = few_words([f"{ticker} ({count:,})" for ticker, count in counts.items()])
+    return (
+        f"The bars of {len(counts):,} names end in the middle of their scores: {int(counts.sum()):,} scores after that "
+        f"fall away, {told}.",
+    )
+
+
+def _one_spelling(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores with one column a ticker, without what nobody sees in its name.
+
+    Raises
+    ------
+    DataError
+        If two columns are one ticker and score it in the same session.
+    """
+    clean = pd.Index([clean_ticker(str(ticker)) for ticker in scores.columns], dtype="str", name=scores.columns.name)
+    if clean.equals(scores.columns) or (clean.is_unique and scores.columns.is_unique):
+        return scores.set_axis(clean, axis=1)
+    if not scores.columns.is_unique:
+        return scores
+    merged = {}
+    for ticker in clean.unique():
+        columns = scores.loc[:, clean == ticker]
+        both = columns.notna().sum(axis=1) > 1
+        if both.any():
+            raise DataError(
+                f"scores have {' and '.join(repr(str(name)) for name in columns.columns)}, which are one ticker, in "
+                f"{int(both.sum())} sessions, the first {both.idxmax():%Y-%m-%d}: keep one of them"
+            )
+        merged[ticker] = columns.bfill(axis=1).iloc[:, 0]
+    return pd.DataFrame(merged, index=scores.index)
+
+
+def _column(table: pa.Table, spellings: tuple[str, ...]) -> str:
+    """Name of the first column that is spelled so, in order of preference; one is."""
     by_name = {plain_name(name): name for name in reversed(table.schema.names)}
-    return next((by_name[spelling] for spelling in spellings if spelling in by_name), None)
+    return str(next(by_name[spelling] for spelling in spellings if spelling in by_name))
 
 
-def _from_long(table: pa.Table, days: np.ndarray, origin: str) -> pd.DataFrame:
-    tickers = table[_column(table, TICKER)].cast(pa.string()).to_pandas()
-    if (tickers.isna() | (tickers == "")).any():
-        raise DataError(f"{origin} has rows without a ticker: drop or repair them")
-    rows = pd.DataFrame({"session": days, "ticker": tickers.to_numpy()})
-    repeated = rows.duplicated()
+def _from_long(table: pa.Table, date: str, origin: str) -> pd.DataFrame:
+    read = read_dates(table[date], origin=origin)
+    check_single_zone(read.zones, origin=origin)
+    texts = table[_column(table, TICKER)].cast(pa.string()).fill_null("")
+    encoded = encoded_tickers(texts)
+    tickers = np.array(encoded.tickers, dtype=object)[encoded.codes]
+    defects = [*read.defects, *missing_tickers((tickers == "") & ~np.isnat(read.dates), read.dates, origin=origin)]
+    days = pd.DatetimeIndex(read.dates)
+    numbers, defect = cell_numbers(
+        table[_column(table, SCORE)],
+        name="score",
+        origin=origin,
+        place=lambda row: f" of {tickers[row]} on {days[row]:%Y-%m-%d}" if not np.isnat(read.dates[row]) else "",
+        decimal=decimal_of(table),
+    )
+    defects += [] if defect is None else [defect]
+    rows = pd.DataFrame({"session": read.dates, "ticker": tickers, "score": numbers})
+    rows = rows[rows["session"].notna() & (rows["ticker"] != "")].drop_duplicates()
+    repeated = rows.duplicated(["session", "ticker"])
     if repeated.any():
-        first = rows[repeated].iloc[0]
-        raise DataError(
-            f"{origin} scores {first['ticker']} on {first['session']:%Y-%m-%d} more than once "
-            f"({int(repeated.sum())} such rows): keep one of each"
-        )
-    rows["score"] = _numbers(table[_column(table, SCORE)], "score", origin)
+        row = rows[repeated].iloc[0]
+        told = f"{origin} scores {row['ticker']} on {row['session']:%Y-%m-%d} more than once"
+        raw = encoded.respelled.get(row["ticker"], ())
+        told += f", written {' and '.join(map(repr, raw))}" if len(raw) > 1 else ""
+        defects.append(Defect(kind="repeated", first=told, remedy=": keep one of each", count=int(repeated.sum())))
+    refuse(defects, origin=origin)
     return rows.pivot_table(index="session", columns="ticker", values="score", dropna=False).sort_index()
 
 
-def _from_wide(table: pa.Table, date: str, days: np.ndarray, origin: str) -> pd.DataFrame:
-    names = [name for name in table.schema.names if name != date]
-    if not names or len(set(names)) < len(names):
+def _from_wide(table: pa.Table, date: str, origin: str) -> pd.DataFrame:
+    names = [name for name in table.schema.names if name != date and not is_row_numbers(name, table[name])]
+    tickers = [clean_ticker(name) for name in names]
+    if not names or "" in tickers or len(set(tickers)) < len(tickers):
         raise DataError(f"{origin} needs one column for each ticker, each once: found {table.schema.names[:8]}")
-    sessions = pd.DatetimeIndex(days, name="session")
-    if not sessions.is_unique:
-        raise DataError(
-            f"{origin} has more than one row for {sessions[sessions.duplicated()][0]:%Y-%m-%d}: keep one, or give the "
-            "long form with the columns date, ticker and score"
-        )
-    columns = np.column_stack([_numbers(table[name], name, origin) for name in names])
-    return pd.DataFrame(columns, index=sessions, columns=pd.Index(names, name="ticker")).sort_index()
-
-
-def _numbers(column: pa.ChunkedArray, name: str, origin: str) -> np.ndarray:
-    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        return np.asarray(column.to_numpy(), dtype=float)  # nothing is spelled, a null is NaN
-    given = column.to_pandas()
-    if given.dtype == object or pd.api.types.is_string_dtype(given.dtype):
-        given = given.replace("", None)
-    numbers = pd.to_numeric(given, errors="coerce")
-    wrong = numbers.isna() & given.notna() & ~given.astype(str).str.lower().isin(["nan", "na", "null", "none"])
-    if wrong.any():
-        raise DataError(f"{origin} holds text where {name} should be a number: {given[wrong].iloc[0]!r}; repair it")
-    return np.asarray(numbers, dtype=float)
+    try:
+        read = dated_columns(table, dict(zip(tickers, names, strict=True)), date=date, origin=origin).checked()
+    except BarsError as error:
+        hint = "" if "more than one row" not in str(error) else ", or give the long form with date, ticker and score"
+        raise DataError(f"{error}{hint}") from error
+    return read.frame.rename_axis(index="session", columns="ticker")
 
 
 def _check_axes(scores: pd.DataFrame, panel: Panel) -> None:
@@ -155,6 +248,6 @@ def _check_axes(scores: pd.DataFrame, panel: Panel) -> None:
     foreign = [str(ticker) for ticker in scores.columns.difference(panel.tickers)]
     if foreign:
         raise DataError(
-            f"scores hold {len(foreign)} tickers that the bars lack, such as {foreign[:5]}: drop them, or give their "
-            "bars"
+            f"scores hold {len(foreign)} tickers that the bars lack, such as {foreign[:5]}"
+            f"{likely_meant(foreign, panel.tickers)}: drop them, or give their bars"
         )

@@ -3,7 +3,7 @@
 Every shape, spelling and missing-value word of bars is one here too, and one error names all that is wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -113,14 +113,14 @@ def dated_columns(
     return DatedColumns(frame=frame, defects=tuple(defects), notes=(*read.notes, *notes), origin=origin)
 
 
-def date_name(names: Sequence[str]) -> str | None:
-    """The column that holds the dates: spelled so, else the only one whose name speaks of a date; None without one."""
-    by_name = {plain_name(name): name for name in reversed(names)}
+def date_name(table: pa.Table) -> str | None:
+    """The column that holds the dates: spelled so, else the only one that calls itself a date; None without one."""
+    by_name: dict[str, str] = {plain_name(name): name for name in reversed(table.schema.names)}
     spelled = next((by_name[spelling] for spelling in SPELLINGS["date"] if spelling in by_name), None)
-    if spelled is not None and plain_name(spelled) not in _NAMELESS:
-        return spelled
-    speaking = [name for plain, name in by_name.items() if plain.endswith(("date", "day")) or plain.startswith("date")]
-    return speaking[0] if len(speaking) == 1 else spelled
+    if spelled is not None and not is_row_numbers(spelled, table[spelled]):
+        return str(spelled)
+    speaking = [name for plain, name in by_name.items() if plain.endswith("date") or plain.startswith("date")]
+    return str(speaking[0]) if len(speaking) == 1 else spelled
 
 
 def is_row_numbers(name: str, column: pa.ChunkedArray) -> bool:

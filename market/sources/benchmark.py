@@ -211,7 +211,7 @@ def _closes(path: Path, chosen: str | None, what: str, zone: str | None) -> Date
     if is_wide(table.schema.names):
         table = wide_to_long(table, origin=path.name, needed=frozenset(["close"]))
     names = match_columns(table.schema.names, origin=path.name)
-    date = date_name(table.schema.names)
+    date = date_name(table)
     price = names.get("adj_close") or names.get("close") or _only_column(table, date, names)
     if price is None or date is None:
         wanted = ("date", "close") if date is None else ("close",)

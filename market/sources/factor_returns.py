@@ -129,7 +129,7 @@ def checked_factors(frame: pd.DataFrame, *, origin: str) -> Factors:
 
 def _columns(table: pa.Table, origin: str) -> tuple[str, dict[str, str]]:
     """The file's name of the date, and of each factor by its name in lower case; a column of row numbers is none."""
-    date = date_name(table.schema.names)
+    date = date_name(table)
     if date is None or table.num_columns < 2:
         raise BarsError(f"{origin} needs a date and one column for each factor, found {table.schema.names[:8]}")
     if table.num_rows == 0:
