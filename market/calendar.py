@@ -168,17 +168,19 @@ def next_session(panel: Panel, *, delay: int = 1) -> pd.Timestamp | None:
 def opening_after(panel: Panel, *, delay: int = 1) -> dt.datetime:
     """The moment before which a decision of the last close must be made to fill ``delay`` sessions later.
 
-    It is when that session of the exchange opens. Where no calendar tells it, the earliest day on which the bars'
-    next session can be: they print on no other days of the week, and not before midnight UTC.
+    It is when that session of the exchange opens. Trading that never pauses opens at the very close that decides, so
+    that an hour is left from there. Where no calendar tells the next session, it is taken to be the earliest day on
+    which it can be, the bars printing on no other days of the week, from midnight UTC; as for the built-in market.
     """
     session = next_session(panel, delay=delay)
     if session is None:
         days = _own_weekdays(panel.sessions)
         ahead = pd.date_range(panel.sessions[-1] + pd.Timedelta(days=1), periods=7 * (delay + 1))
-        earliest = ahead[[day.weekday() in days for day in ahead]][delay - 1]
-        return dt.datetime.combine(earliest.date(), dt.time(), tzinfo=dt.UTC)
-    code = "XNYS" if panel.facts.synthetic else panel.facts.exchange  # the built-in market has no hours of its own
-    return exchange_of(code).opening(session.date())
+        session = ahead[[day.weekday() in days for day in ahead]][delay - 1]
+    if panel.facts.exchange == NO_EXCHANGE:
+        return dt.datetime.combine(session.date(), dt.time(), tzinfo=dt.UTC) + SETTLED
+    exchange = exchange_of(panel.facts.exchange)
+    return exchange.opening(session.date()) + (SETTLED if _is_around_the_clock(exchange) else dt.timedelta())
 
 
 def finished_day(exchange: str, now: dt.datetime) -> dt.date:

@@ -17,7 +17,6 @@ from market.panel import Panel
 __all__ = ["FRESH_SESSIONS", "Eligibility"]
 
 FRESH_SESSIONS = 5
-QUOTED = ("as given", "none needed")  # how ``facts.adjustment`` of bars begins that we did not adjust
 _SUFFIX = re.compile(r"(.+),(age|price)=([^,]*)")
 
 
@@ -70,7 +69,7 @@ class Eligibility:
         UniverseError
             If a price floor is set and prices are adjusted, or not declared point in time.
         """
-        quoted = panel.facts.adjustment.startswith(QUOTED) and panel.facts.point_in_time
+        quoted = panel.facts.point_in_time and not panel.facts.adjusted
         if self.price and not quoted:
             raise UniverseError(
                 f"universe price={self.price:g} needs prices as they were quoted, adjusted ones know later splits: "

@@ -62,6 +62,8 @@ class PanelFacts:
         The step in which most names' latest prices are written, before any adjustment.
     lot : float or None
         Shares that orders come in: a step of the volumes where the exchange trades in lots, else 1; None for fractions.
+    left_out : tuple of str
+        Dates whose bars the loader left out, for they were no session; ISO.
     notes : tuple of str
         Findings of the loader and the calendar check, for the report's data page.
     """
@@ -79,6 +81,7 @@ class PanelFacts:
     currency: str | None = None
     tick: float | None = None
     lot: float | None = None
+    left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -177,6 +180,16 @@ class Panel:
     def with_notes(self, *notes: str) -> Self:
         """Add findings to the notes of the facts."""
         return self._part(facts=replace(self.facts, notes=(*self.facts.notes, *notes)))
+
+    def without_sessions(self, left_out: pd.DatetimeIndex, note: str) -> Self:
+        """Leave out dates that are no session, and names that print on no other; facts say which, ``note`` why."""
+        kept = ~self.sessions.isin(left_out)
+        frames = {name: frame.loc[kept] for name, frame in self._frames()}
+        printing = frames["close"].notna().any(axis=0)
+        rest: dict[str, Any] = {name: frame.loc[:, printing] for name, frame in frames.items()}
+        days = tuple(f"{day:%Y-%m-%d}" for day in left_out)
+        facts = replace(self.facts, left_out=(*self.facts.left_out, *days), notes=(*self.facts.notes, note))
+        return replace(self, **rest, facts=facts)
 
     def loaded_by(self, request: BarsRequest) -> Self:
         """The panel with the request that loads it again, for the record of a run."""

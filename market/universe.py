@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.conventions import SESSIONS_PER_YEAR
 from core.errors import BarsError, UniverseError
 from market.delistings import listed
 from market.eligibility import FRESH_SESSIONS, Eligibility
@@ -137,10 +136,11 @@ def survivorship(panel: Panel) -> Survivorship:
     alive = listed(panel).to_numpy()
     traded = alive.any(axis=0)
     n_names, dead = int(traded.sum()), int((traded & ~alive[-1]).sum())
-    expected = DEATHS_PER_YEAR * alive.sum() / SESSIONS_PER_YEAR
+    name_years = alive.sum() / panel.facts.sessions_per_year
+    expected = DEATHS_PER_YEAR * name_years
     counted = (
         f"{dead:,} of {n_names:,} names stop trading before the end; at {DEATHS_PER_YEAR:.0%} a year "
-        f"{expected:,.0f} would be expected of {alive.sum() / SESSIONS_PER_YEAR:,.0f} name-years"
+        f"{expected:,.0f} would be expected of {name_years:,.0f} name-years"
     )
     if expected < MIN_EXPECTED_DEATHS:
         return Survivorship(stamp="UNKNOWN", evidence=f"{counted}: too few to tell")

@@ -40,7 +40,7 @@ def test_a_price_floor_reads_the_last_close_of_five_sessions() -> None:
 
 def test_a_price_floor_refuses_prices_that_are_adjusted_or_not_declared() -> None:
     panel = quoted(panel_of({"A": [9.0] * 6}))
-    facts = replace(panel.facts, adjustment="splits and dividends: open, high, low and close × (adj_close / close)")
+    facts = replace(panel.facts, adjusted=True)
     for refused in (replace(panel, facts=facts), quoted(panel, declared=False)):
         with pytest.raises(UniverseError, match=r"price=5 needs prices as they were quoted.*--point-in-time"):
             choose_universe(refused, "all,price=5")

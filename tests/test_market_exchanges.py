@@ -152,7 +152,7 @@ def test_the_next_session_is_the_exchange_s_own() -> None:
 def test_bars_of_no_exchange_name_no_next_session_and_the_earliest_day_it_can_be() -> None:
     own = with_exchange(panel_on(sessions_of("XTKS", "2018-01-01", "2019-12-27")), "none")
     assert next_session(own) is None
-    assert opening_after(own) == dt.datetime(2019, 12, 30, tzinfo=dt.UTC)  # a Monday: they print on no weekend
+    assert opening_after(own) == dt.datetime(2019, 12, 30, 1, tzinfo=dt.UTC)  # a Monday: they print on no weekend
     assert longest_gap(own.sessions) == 4
 
 

@@ -1,15 +1,13 @@
 """Repeated sessions: dates for which the bars of the session before were written again, which are no session.
 
-Calendars filled forward have them on every weekend and holiday (``asfreq("D").ffill()``), some vendors on holidays. Such
-a date has no return, so that it thins volatility, and an order filled there fills at yesterday's price.
+Calendars filled forward have them on every weekend and holiday (``asfreq("D").ffill()``), some vendors on holidays. A
+date like this has no return, so that it thins volatility, and an order filled there fills at yesterday's price.
 """
-
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from market.panel import BAR_FIELDS, PRICE_FIELDS, Panel
+from market.panel import PRICE_FIELDS, Panel
 
 __all__ = ["repeated_sessions", "without_repeated_sessions"]
 
@@ -52,10 +50,8 @@ def without_repeated_sessions(panel: Panel) -> Panel:
     repeated = repeated_sessions(panel)
     if not len(repeated):
         return panel
-    kept = ~panel.sessions.isin(repeated)
-    frames = {name: getattr(panel, name).loc[kept] for name in (*BAR_FIELDS, "universe")}
     days = ", ".join(f"{day:%Y-%m-%d}" for day in repeated[:SHOWN]) + (", …" if len(repeated) > SHOWN else "")
     weekend = (repeated.day_of_week >= 5).mean()
     filled = ": the calendar was filled forward" if weekend > 0.5 else ""
     note = f"{len(repeated):,} dates left out, on which the bars of the session before stand again ({days}){filled}"
-    return replace(panel, **frames).with_notes(note)
+    return panel.without_sessions(repeated, note)

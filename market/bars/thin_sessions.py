@@ -5,11 +5,9 @@ features, the cross-section and fills of such a date are those of a few names. A
 before it alone, so that a date that counts today counts tomorrow.
 """
 
-from dataclasses import replace
-
 import pandas as pd
 
-from market.panel import BAR_FIELDS, Panel
+from market.panel import Panel
 from market.returns import untraded
 
 __all__ = ["thin_sessions", "without_thin_sessions"]
@@ -55,11 +53,7 @@ def without_thin_sessions(panel: Panel) -> Panel:
     thin = thin_sessions(panel)
     if thin.empty:
         return panel
-    kept = ~panel.sessions.isin(thin.index)
-    frames = {name: getattr(panel, name).loc[kept] for name in (*BAR_FIELDS, "universe")}
-    printing = frames["close"].notna().any(axis=0)
-    rest = {name: frame.loc[:, printing] for name, frame in frames.items()}
-    return replace(panel, **rest).with_notes(_note(thin))
+    return panel.without_sessions(pd.DatetimeIndex(thin.index), _note(thin))
 
 
 def _note(thin: pd.DataFrame) -> str:
@@ -69,5 +63,5 @@ def _note(thin: pd.DataFrame) -> str:
     more = ", …" if len(thin) > SHOWN else ""
     return (
         f"{len(thin):,} session{'s' if len(thin) > 1 else ''} left out, in which fewer than half of the names that "
-        f"usually trade did: {', '.join(told)}{more}; keep_thin_sessions keeps them"
+        f"usually trade did: {', '.join(told)}{more}; --keep-thin-sessions keeps them"
     )

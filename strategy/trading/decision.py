@@ -4,7 +4,8 @@ Everything is known at the close of the bars' last session. The weights are thos
 """
 
 import html
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ import pandas as pd
 
 from core.errors import DataError, RunError
 from core.files import atomic_path, write_json
-from market.calendar import exchange_sessions
+from market.calendar import next_session
+from market.exchanges import NO_EXCHANGE
 from market.inputs import Inputs
 from market.panel import Panel
 from portfolio.own_rules import SHIPPED_RULES
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunFolder
-from strategy.trading.data_checks import EXCHANGE, DataChecks, check_data
+from strategy.trading.data_checks import DataChecks, check_data
 from strategy.trading.holdings import Holdings
 from strategy.trading.kept_scorer import KeptScorer
 from strategy.trading.orders import ORDER_COLUMNS, plan_trades
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
 
 __all__ = ["Decision", "export_decision", "fill_session", "model_of", "next_decision", "refuse_held", "scorer_of"]
+
+MIN_SHOWN_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,15 +45,23 @@ class Decision:
     decided : Timestamp
         The session at whose close everything here was known.
     fills : Timestamp or None
-        The session in which the orders fill, by the exchange calendar.
+        The session in which the orders fill, by the exchange's calendar; None for the very close, and where the bars
+        follow no calendar: it is the next session after the decision.
     fill : str
         At which price, as ``Execution.fill`` says.
     orders : DataFrame, index ticker
         Names that are wanted or held: ``target_weight``, ``holding_weight`` and ``trade_weight`` (fractions of equity;
         NaN where no holdings were given), ``trade_shares`` (at the last close, not rounded; NaN where the equity is not
-        known), ``last_close``, ``blocked_by`` and ``remark`` (empty for none).
+        known), ``order_shares`` (the same in whole lots, towards no trade), ``last_close``, ``blocked_by`` and
+        ``remark`` (empty for none).
     equity : float or None
         In the currency of the bars.
+    exchange : str
+        Whose sessions the bars hold; ``"none"``: their own.
+    currency : str or None
+        Of the prices, where the exchange tells.
+    lot : float or None
+        Shares that orders come in; None for fractions.
     checks : DataChecks
         Whether the bars are fit to trade on; what blocks all orders is in ``blocked_by`` of every row too.
     """
@@ -61,6 +73,9 @@ class Decision:
     orders: pd.DataFrame
     equity: float | None
     checks: DataChecks
+    exchange: str = NO_EXCHANGE
+    currency: str | None = None
+    lot: float | None = None
 
     @property
     def weights(self) -> pd.Series:
@@ -75,24 +90,35 @@ class Decision:
             "strategy": self.strategy,
             "decided": f"{self.decided:%Y-%m-%d}",
             "fills": None if self.fills is None else f"{self.fills:%Y-%m-%d}",
+            "fills_after": self._fills_after,
             "fill": self.fill,
+            "exchange": self.exchange,
+            "currency": self.currency,
+            "lot": self.lot,
             "equity": self.equity,
             "blocked_by": list(self.checks.blocking),
             "notes": list(self.checks.notes),
             "orders": rows.where(rows.notna(), None).to_dict(orient="records"),
         }
 
+    @property
+    def _fills_after(self) -> str | None:
+        """The session after which the orders fill, where no calendar tells the next one."""
+        return f"{self.decided:%Y-%m-%d}" if self.fills is None and self.fill != "close" else None
+
     def __str__(self) -> str:
-        shown = self.orders.drop(columns=[name for name in ORDER_COLUMNS if _is_blank(self.orders[name])])
-        return "\n".join([*_headlines(self), "", shown.to_string(float_format=lambda number: f"{number:.4f}")])
+        shown, left_out = _shown(self)
+        lines = [*_headlines(self), "", shown.to_string(formatters=_formats(self, shown))]
+        return "\n".join([*lines, *left_out])
 
     def __repr__(self) -> str:
         return f"<Decision of {self.strategy} at the close of {self.decided:%Y-%m-%d}: {len(self.orders)} names>"
 
     def _repr_html_(self) -> str:
         lines = "".join(f"<p>{html.escape(line)}</p>" for line in _headlines(self))
-        shown = self.orders.drop(columns=[name for name in ORDER_COLUMNS if _is_blank(self.orders[name])])
-        return lines + shown.to_html(float_format=lambda number: f"{number:.4f}", escape=True)
+        shown, left_out = _shown(self)
+        after = "".join(f"<p>{html.escape(line)}</p>" for line in left_out)
+        return lines + shown.to_html(formatters=_formats(self, shown), escape=True) + after
 
 
 def model_of(folder: RunFolder) -> "Checkpoint":
@@ -179,7 +205,10 @@ def next_decision(
         fill=spec.execution.fill,
         orders=orders,
         equity=worth,
-        checks=DataChecks(blocking=checks.blocking, notes=_notes(panel, learned_until, worth)),
+        checks=replace(checks, notes=(*checks.notes, *_notes(panel, learned_until, worth))),
+        exchange=panel.facts.exchange,
+        currency=panel.facts.currency,
+        lot=panel.facts.lot,
     )
 
 
@@ -246,13 +275,11 @@ def export_decision(decision: Decision, path: str | Path) -> Path:
 
 
 def fill_session(panel: Panel, spec: StrategySpec) -> pd.Timestamp | None:
-    """The session in which a decision of the last close fills; None for that close itself."""
-    delay, last = spec.execution.delay, panel.sessions[-1]
+    """The session in which a decision of the last close fills; None for that close itself, or where none tells it."""
+    delay = spec.execution.delay
     if delay == 0:
         return None
-    if panel.facts.synthetic:
-        return last + delay * pd.offsets.BusinessDay()
-    return exchange_sessions(EXCHANGE, start=last, end=last + pd.Timedelta(days=14 + 2 * delay))[delay]
+    return next_session(panel, delay=delay)
 
 
 def _notes(panel: Panel, learned_until: pd.Timestamp, equity: float | None) -> tuple[str, ...]:
@@ -262,16 +289,20 @@ def _notes(panel: Panel, learned_until: pd.Timestamp, equity: float | None) -> t
             f"the bars begin {panel.sessions[0]:%Y-%m-%d}, after the model's validation: smoothing starts with their "
             "first scores, so that the book differs from one with the whole history"
         )
-    if equity is not None and "adj_close" in panel.facts.adjustment:
+    if equity is not None and panel.facts.adjusted:
         notes.append("shares are counted at adjusted closes: right where the adjustment ends with the last session")
     return tuple(notes)
 
 
 def _headlines(decision: Decision) -> list[str]:
     when = "the very close" if decision.fills is None else f"{decision.fills:%Y-%m-%d}"
+    if decision._fills_after is not None:
+        when = f"the next session after {decision._fills_after}"
+    elif decision.exchange != NO_EXCHANGE:
+        when += f" ({decision.exchange})"
     held = decision.weights
     long, short = held[held > 0], held[held < 0]
-    worth = "" if decision.equity is None else f", equity {decision.equity:,.0f}"
+    worth = "" if decision.equity is None else f", equity {decision.equity:,.0f} {decision.currency or ''}".rstrip()
     lines = [
         f"{decision.strategy}, decided at the close of {decision.decided:%Y-%m-%d}, fills at {decision.fill} of {when}",
         f"{len(long)} long {long.sum():.1%}, {len(short)} short {short.sum():.1%}{worth}",
@@ -280,6 +311,31 @@ def _headlines(decision: Decision) -> list[str]:
     lines += [f"BLOCKED: {reason}" for reason in decision.checks.blocking]
     lines += [f"{blocked} orders are blocked, see blocked_by"] if blocked else []
     return lines + list(decision.checks.notes)
+
+
+def _shown(decision: Decision) -> tuple[pd.DataFrame, list[str]]:
+    """The orders as they print: the largest first, whole lots alone, what is below one counted."""
+    orders = decision.orders
+    by = "target_weight" if _is_blank(orders["trade_weight"]) else "trade_weight"
+    size = orders[by].abs()
+    dust = size < MIN_SHOWN_WEIGHT
+    if not _is_blank(orders["order_shares"]):
+        dust = orders["order_shares"].eq(0.0) & orders["blocked_by"].eq("")
+    ordered = orders.loc[size[~dust].sort_values(ascending=False, kind="stable").index]
+    blank = [name for name in ORDER_COLUMNS if _is_blank(ordered[name])]
+    hidden = {"trade_shares"} if not _is_blank(orders["order_shares"]) else set()
+    left = int(dust.sum())
+    unit = "one share" if decision.lot == 1.0 else "one lot"
+    below = unit if not _is_blank(orders["order_shares"]) else f"a weight of {MIN_SHOWN_WEIGHT:g}"
+    said = [f"{left} more {'is' if left == 1 else 'are'} below {below}: the export holds them"] if left else []
+    return ordered.drop(columns=sorted(hidden | set(blank))), said
+
+
+def _formats(decision: Decision, shown: pd.DataFrame) -> dict[Any, Callable[[object], str]]:
+    """How the columns of numbers print."""
+    whole = "{:,.0f}" if decision.lot is not None else "{:,.6g}"
+    kinds = dict.fromkeys(("target_weight", "holding_weight", "trade_weight", "last_close"), "{:.4f}".format)
+    return {name: kind for name, kind in (kinds | {"order_shares": whole.format}).items() if name in shown}
 
 
 def _is_blank(column: pd.Series) -> bool:

@@ -1,21 +1,26 @@
-"""Orders: the trades from holdings to target weights, and what blocks each."""
+"""Orders: the trades from holdings to target weights, in whole lots of their exchange, and what blocks each."""
 
 import numpy as np
 import pandas as pd
 
 from core.errors import DataError
+from market.bars.ticks import volume_lots
 from market.delistings import listed
+from market.exchanges import LOTS
 from market.panel import Panel
 from strategy.trading.data_checks import RECENT_SESSIONS, DataChecks
 from strategy.trading.holdings import Holdings
 
 __all__ = ["ORDER_COLUMNS", "plan_trades"]
 
+MAX_EQUITY_GAP = 0.005  # of what the holdings are worth: prices may be of another minute
+ROUNDING = 1e-6  # of a lot, by which a whole one may be missed
 ORDER_COLUMNS = (
     "target_weight",
     "holding_weight",
     "trade_weight",
     "trade_shares",
+    "order_shares",
     "last_close",
     "blocked_by",
     "remark",
@@ -48,7 +53,7 @@ def plan_trades(
     Raises
     ------
     ValueError
-        If equity is not positive.
+        If equity is not positive, or is not what the holdings, with their cash, are worth.
     DataError
         If a held name has no price and no equity was given.
     """
@@ -65,13 +70,17 @@ def plan_trades(
     orders["trade_weight"] = orders["target_weight"] - orders["holding_weight"]
     size = np.nan if equity is None else equity
     orders["trade_shares"] = orders["trade_weight"] * size / orders["last_close"]
+    orders["order_shares"] = _in_lots(orders["trade_shares"], panel)
     orders["blocked_by"] = _blocked(orders, panel, checks or DataChecks())
     orders["remark"] = _remarks(orders, panel)
     return orders[list(ORDER_COLUMNS)], equity
 
 
 def _equity(price: pd.Series, holdings: Holdings | None, equity: float | None) -> float | None:
-    if equity is not None or holdings is None or not holdings.in_shares:
+    if holdings is None or not holdings.in_shares:
+        return equity
+    if equity is not None:
+        _check_equity(price, holdings, equity)
         return equity
     shares = holdings.amounts
     unpriced = [name for name in shares.index if np.isnan(price[name]) and shares[name] != 0.0]
@@ -81,6 +90,31 @@ def _equity(price: pd.Series, holdings: Holdings | None, equity: float | None) -
     if not worth > 0:
         raise DataError(f"holdings are worth {worth:,.0f}: add the row $CASH, or give --equity")
     return worth
+
+
+def _check_equity(price: pd.Series, holdings: Holdings, equity: float) -> None:
+    """Refuse an equity that the holdings contradict; without a row of cash they leave it open."""
+    worth = float((holdings.amounts * price.reindex(holdings.amounts.index)).sum(skipna=False) + holdings.cash)
+    if holdings.told_cash and abs(worth - equity) > MAX_EQUITY_GAP * abs(worth):
+        raise ValueError(
+            f"holdings with their cash are worth {worth:,.2f} at the last closes, equity says {equity:,.2f}: "
+            "leave --equity out, or correct one of them"
+        )
+
+
+def _in_lots(shares: pd.Series, panel: Panel) -> pd.Series:
+    """Shares in whole lots, towards no trade; as they are where fractions trade.
+
+    Names of an exchange that trades in lots have that of their own volumes.
+    """
+    usual = panel.facts.lot
+    if usual is None:
+        return shares
+    lots = pd.Series(usual, index=shares.index)
+    if panel.facts.exchange in LOTS:
+        lots = volume_lots(panel).reindex(shares.index).fillna(usual)
+    whole: pd.Series = np.sign(shares) * np.floor(shares.abs() / lots + ROUNDING) * lots
+    return whole
 
 
 def _holding_weights(price: pd.Series, holdings: Holdings | None, equity: float | None) -> pd.Series:

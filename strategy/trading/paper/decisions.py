@@ -4,11 +4,11 @@ import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from core.errors import DataError, RunError
+from market.calendar import opening_after
 from market.panel import Panel
 from strategy.frozen.run_version import FrozenStrategy
 from strategy.frozen.versions import VersionFolder
@@ -19,7 +19,6 @@ from strategy.trials.chained_log import ChainedLog, Entry
 __all__ = ["DECISION", "PaperLog", "commit_decision", "committed_weights", "decisions", "open_paper"]
 
 DECISION = "decision"
-OPENS_AT, ZONE = dt.time(9, 30), ZoneInfo("America/New_York")
 
 
 class PaperLog(ChainedLog):
@@ -69,7 +68,8 @@ def open_paper(folder: VersionFolder, store: Path, *, clock: Callable[[], dt.dat
 def commit_decision(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Entry | None:
     """Write what the version decides at the close of the bars' last session; None if that close was decided before.
 
-    A decision that comes after the open of its fill session is kept, marked late and never traded.
+    A decision that comes after the open of its fill session, by the hours of the bars' exchange, is kept, marked late
+    and never traded; see :func:`market.calendar.opening_after`.
 
     Parameters
     ----------
@@ -85,23 +85,24 @@ def commit_decision(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Entr
     DataError
         If the bars end before the freeze or before the last decision, or nothing can be decided at their last close.
     """
-    session = panel.sessions[-1]
+    panel, session = frozen.on_own_year(panel), panel.sessions[-1]
     _check_fresh(log, frozen, session)
     if any(entry.facts["session"] == f"{session:%Y-%m-%d}" for entry in decisions(log)):
         return None
-    fills = fill_session(panel, frozen.spec)
-    if fills is None:
+    delay = frozen.spec.execution.delay
+    if delay == 0:
         raise RunError(f"{frozen.folder.version} fills at the close it decides at: nothing can be committed before it")
     book = _scorer(log, frozen).book(panel, sectors=frozen.sectors)
     weights, wanted = book.weights.iloc[-1], book.stages["target"].iloc[-1]
     refuse_held(frozen.spec, weights, session)
     if weights.isna().all():
         raise DataError(f"no name can be scored at the close of {session:%Y-%m-%d}: load more history")
+    fills = fill_session(panel, frozen.spec)
     log.append(
         DECISION,
         session=f"{session:%Y-%m-%d}",
-        fills=f"{fills:%Y-%m-%d}",
-        late=bool(log.clock() >= _opening(fills)),
+        fills=f"after {session:%Y-%m-%d}" if fills is None else f"{fills:%Y-%m-%d}",
+        late=bool(log.clock() >= opening_after(panel, delay=delay)),
         flat=bool((weights == 0.0).all() and (wanted != 0.0).any()),
         panel=panel.fingerprint(),
         weights={ticker: float(weight) for ticker, weight in weights[weights != 0.0].items()},
@@ -149,7 +150,3 @@ def _check_fresh(log: PaperLog, frozen: FrozenStrategy, session: pd.Timestamp) -
     last = decisions(log)[-1].facts["session"] if decisions(log) else ""
     if f"{session:%Y-%m-%d}" < last:
         raise DataError(f"the bars end {session:%Y-%m-%d}, the last decision was made {last}: load later bars")
-
-
-def _opening(session: pd.Timestamp) -> dt.datetime:
-    return dt.datetime.combine(session.date(), OPENS_AT, tzinfo=ZONE)

@@ -31,7 +31,7 @@ def replay_paper(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> list[st
 
 
 def _other_decisions(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Iterator[str]:
-    book = decided_book(frozen.spec, panel, frozen.checkpoint, sectors=frozen.sectors)
+    book = decided_book(frozen.spec, frozen.on_own_year(panel), frozen.checkpoint, sectors=frozen.sectors)
     for entry in decisions(log):
         written = pd.Series(entry.facts["weights"], dtype=float).reindex(panel.tickers, fill_value=0.0)
         gap = (book.weights.loc[entry.facts["session"]] - written).abs()
