@@ -38,7 +38,7 @@ def test_a_session_that_most_names_lost_is_left_out_with_the_bars_of_the_others(
     assert left.sessions.equals(panel.sessions.delete(20))
     assert left.facts.notes == (
         "1 session left out, in which fewer than half of the names that usually trade did: 2020-01-29 (1 of 14); "
-        "keep_thin_sessions keeps them",
+        "--keep-thin-sessions keeps them",
     )
     pd.testing.assert_frame_equal(left.close, panel.close.drop(panel.sessions[20]), check_freq=False)
 

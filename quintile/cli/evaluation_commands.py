@@ -12,17 +12,16 @@ from quintile.cli.options import (
     Bars,
     Benchmark,
     Csv,
-    End,
     ExchangeCode,
     Factors,
     Hedge,
     Json,
+    KeepThin,
     Out,
     PointInTime,
     Quiet,
     RunId,
     Sectors,
-    Start,
     Universe,
     Verbose,
     command_line,
@@ -66,14 +65,17 @@ def evaluate_command(
         str, typer.Option(help="Strategy whose book, delay and costs are used.")
     ] = "quintile_long_short",
     set_: Assignments = None,
-    start: Start = None,
-    end: End = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="DATE", help="First session judged; bars keep their history before it.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="Last session whose scores are judged.")] = None,
     benchmark: Benchmark = None,
     sectors: Sectors = None,
     factors: Factors = None,
     hedge: Hedge = None,
     point_in_time: PointInTime = False,
     exchange: ExchangeCode = None,
+    keep_thin_sessions: KeepThin = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Numbers only, in seconds: no random books, studies, stress rows or report.")
     ] = False,
@@ -86,21 +88,20 @@ def evaluate_command(
     """Evaluate your own scores: IC, books, backtests and report, without a model."""
     from market.inputs import load_inputs
     from quintile.progress_display import progress_bars
-    from signals.score_file import read_scores
+    from signals.score_file import cut_scores, read_scores
     from strategy.definitions.spec import load_spec, override
     from strategy.evaluate import evaluate
     from strategy.runs.context import RunContext
 
     spec = override(load_spec(strategy), [f'execution.fill="{execution}"', *(set_ or [])])
-    given = read_scores(scores)  # a wrong file fails before the bars are loaded
+    given = cut_scores(read_scores(scores), start, end)  # a wrong file fails before the bars are loaded
     request = bars_request(
         bars,
         universe,
-        start=start,
-        end=end,
         benchmark=benchmark,
         point_in_time=point_in_time,
         exchange=exchange,
+        keep_thin_sessions=keep_thin_sessions,
         sectors=sectors,
         factors=factors,
         hedge=hedge,

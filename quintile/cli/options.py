@@ -23,6 +23,7 @@ __all__ = [
     "Factors",
     "Hedge",
     "Json",
+    "KeepThin",
     "Open",
     "Out",
     "PointInTime",
@@ -75,6 +76,10 @@ End = Annotated[str | None, typer.Option(metavar="DATE", help="Last session of t
 Split = Annotated[str | None, typer.Option(metavar="TRAIN,VALIDATION", help="Last date of training and of validation.")]
 Benchmark = Annotated[Path | None, typer.Option(metavar="FILE", help="Benchmark prices, plotted beside the book.")]
 Vix = Annotated[Path | None, typer.Option(metavar="FILE", help="VIX closes, for the volatility regimes.")]
+KeepThin = Annotated[
+    bool,
+    typer.Option("--keep-thin-sessions", help="Keep dates at which less than half of the usual names traded."),
+]
 PointInTime = Annotated[bool, typer.Option("--point-in-time", help="Declare that the bars include delisted names.")]
 Assignments = Annotated[
     list[str] | None,

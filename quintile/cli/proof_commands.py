@@ -12,6 +12,7 @@ from quintile.cli.options import (
     End,
     ExchangeCode,
     Json,
+    KeepThin,
     Out,
     PointInTime,
     Quiet,
@@ -57,6 +58,7 @@ def prove_command(
     end: End = None,
     point_in_time: PointInTime = False,
     exchange: ExchangeCode = None,
+    keep_thin_sessions: KeepThin = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override of the run, e.g. portfolio.k=0.1; repeatable."),

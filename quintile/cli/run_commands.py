@@ -17,6 +17,7 @@ from quintile.cli.options import (
     Factors,
     Hedge,
     Json,
+    KeepThin,
     Out,
     PointInTime,
     Quiet,
@@ -75,6 +76,7 @@ def run_command(
     hedge: Hedge = None,
     point_in_time: PointInTime = False,
     exchange: ExchangeCode = None,
+    keep_thin_sessions: KeepThin = False,
     set_: Assignments = None,
     device: Annotated[str, typer.Option(help="Device of training and scoring: auto, cpu or cuda.")] = "auto",
     memory: Annotated[
