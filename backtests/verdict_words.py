@@ -8,7 +8,7 @@ from backtests.evaluation import MODEL, Evaluation
 from core.intervals import Interval
 from signals.score_metrics import ICSummary
 
-__all__ = ["breadth_words", "side_of_zero", "verdict_sentence"]
+__all__ = ["breadth_words", "missing_ic", "side_of_zero", "verdict_sentence"]
 
 MIN_NAMES = 5  # with a score and a return, for a rank IC of the session
 
@@ -43,6 +43,18 @@ def breadth_words(breadth: Breadth) -> str:
     )
 
 
+def missing_ic(evaluation: Evaluation) -> str:
+    """Why the scores have no rank IC in any session; empty where they have one."""
+    if next(iter(evaluation.signal.ic.values())).notna().any():
+        return ""
+    scores = evaluation.scores
+    enough = scores[scores.notna().sum(axis=1) >= MIN_NAMES]
+    if len(enough) and not (enough.max(axis=1) > enough.min(axis=1)).any():
+        return "no rank IC: all scores of a session are the same"
+    varied = " or the returns of a session are all the same" if len(enough) else ""
+    return f"no rank IC: fewer than five names have a score and a return{',' if varied else ''}{varied}"
+
+
 def _sharpe_words(evaluation: Evaluation, confidence: Confidence) -> str:
     net = evaluation.performance(evaluation.rules.name)
     if math.isnan(net.sharpe):
@@ -72,7 +84,7 @@ def _against_chance(confidence: Confidence) -> str:
 def _ic_words(evaluation: Evaluation) -> str:
     signal = evaluation.signal.summary(MODEL)
     if math.isnan(signal.mean):
-        return f"no rank IC: {_why_no_ic(evaluation)}"
+        return missing_ic(evaluation)
     horizon = evaluation.rules.horizon
     over = "" if horizon == 1 else f" over {horizon} sessions"
     if math.isnan(signal.standard_error):
@@ -80,13 +92,6 @@ def _ic_words(evaluation: Evaluation) -> str:
     side = side_of_zero(signal.interval) or "indistinguishable from noise"
     found = f"the rank IC{over} is {signal.mean:+.4f} ± {signal.standard_error:.4f}, {side},"
     return f"{found} and {_against_baseline(evaluation)}".removesuffix(", and ")
-
-
-def _why_no_ic(evaluation: Evaluation) -> str:
-    scores = evaluation.scores
-    if int(scores.notna().sum(axis=1).max()) >= MIN_NAMES and not (scores.max(axis=1) > scores.min(axis=1)).any():
-        return "in every session all names have the same score"
-    return "fewer than five names have a score and a return"
 
 
 def _against_baseline(evaluation: Evaluation) -> str:

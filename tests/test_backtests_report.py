@@ -135,7 +135,7 @@ def test_plotly_is_inlined_once_and_cannot_close_its_script(html):
 
 
 def test_markup_in_names_and_notes_stays_text(html):
-    facts = PanelFacts(source=EVIL, adjustment=EVIL, volume_basis=EVIL, universe=EVIL, notes=(EVIL,))
+    facts = PanelFacts(source=EVIL, adjustment=EVIL, volume_basis=EVIL, universe=EVIL, notes=(EVIL,), synthetic=True)
     hostile = with_facts(random_page(books=(EVIL, "<b>bold</b>")), facts)
     hostile = with_provenance(hostile, title=EVIL, command=EVIL, notes=(EVIL,), spec=((EVIL, EVIL, EVIL),))
     standing = TrialStanding(stamps=((EVIL, EVIL),))

@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.signal_study import ModelStudy, signal_study
 from backtests.comparison.baseline_comparison import compare_returns
+from backtests.comparison.luck import Luck, Pace
 from backtests.reference_gates import GateSettings
 from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.histogram_figures import marked_histogram_figure
@@ -76,6 +77,9 @@ def random_what_ifs(rng):
     )
 
 
+PACE = Pace(autocorrelation=0.9785, turnover=0.0712)
+
+
 def studied(n_sessions):
     """A report with every page filled from a random market."""
     rng = np.random.default_rng(0)
@@ -90,6 +94,7 @@ def studied(n_sessions):
     )
     forward, base = noise.shift(-1) + 0.1 * noise, random_evaluation(n_sessions, books=("main",))
     random = pd.DataFrame(rng.normal(0, 0.01, (len(result.net_returns), 30)), result.net_returns.index)
+    luck = Luck(returns=random, own=Pace(autocorrelation=0.98, turnover=0.07), drawn=PACE)
     evaluation = replace(
         base,
         inputs=Inputs(panel=base.inputs.panel, vix=20 + 1e3 * market),
@@ -100,7 +105,7 @@ def studied(n_sessions):
         signal=replace(base.signal, study=signal_study(noise, forward, panel, sectors=sectors)),
         model=random_model(rng),
         baseline_comparison=compare_returns(
-            "main", result.net_returns, baselines={EVIL: market, "ridge": random[0]}, random=random
+            "main", result.net_returns, baselines={EVIL: market, "ridge": random[0]}, random=luck
         ),
         shorts=random_shorts(),
         what_ifs=random_what_ifs(rng),
@@ -190,6 +195,21 @@ def test_unknown_sectors_are_said_to_be_unknown(report):
     signal = report.evaluation.signal
     unknown = with_evaluation(report, signal=replace(signal, study=replace(signal.study, by_sector=None)))
     assert "Sectors are not known for these bars" in ParsedPage(render_report(unknown)).text
+
+
+def test_the_page_says_what_luck_was_drawn_and_how_it_moves_beside_the_book(report):
+    picture = section(report, "baselines").parts[0].pictures[2]
+    assert "random ranks as persistent as its own have a median Sharpe ratio" in picture.summary
+    assert "Share of luck that does as well" in picture.summary
+    assert "0.978 drawn, 0.980 its own" in picture.summary or "0.979 drawn, 0.980 its own" in picture.summary
+    assert "7.1 % drawn, 7.0 % its own" in picture.summary.replace("\u00a0", " ").replace("%", " %").replace("  ", " ")
+
+
+def test_luck_without_a_number_is_no_claim(report):
+    compared = report.evaluation.baseline_comparison
+    blind = replace(compared, random=replace(compared.random, p_value=np.nan))
+    summary = section(with_evaluation(report, baseline_comparison=blind), "baselines").parts[0].pictures[2].summary
+    assert summary.startswith("This book or the random ones have no Sharpe ratio to compare.")
 
 
 def test_a_histogram_of_random_ranks_holds_every_book():

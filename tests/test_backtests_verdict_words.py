@@ -74,7 +74,9 @@ def test_a_rank_ic_is_told_in_its_own_direction(ic: float, baseline: float, word
 
 def test_no_number_is_no_claim() -> None:
     told = sentence(ic=NAN)
-    assert "no rank IC: fewer than five names have a score and a return." in told
+    assert "no rank IC: fewer than five names have a score and a return, or the returns of a session are all" in told
+    few = dataclasses.replace(evaluation(ic=NAN), scores=random_evaluation(SESSIONS).scores.iloc[:, :4])
+    assert judge(few, TrialStanding()).sentence.count("fewer than five names have a score and a return.") == 1
     assert "nan" not in told
     assert "ridge" not in told
 
@@ -82,7 +84,7 @@ def test_no_number_is_no_claim() -> None:
 def test_scores_that_are_all_the_same_have_no_rank_ic() -> None:
     found = evaluation(ic=NAN)
     told = judge(dataclasses.replace(found, scores=found.scores * 0.0), TrialStanding()).sentence
-    assert "no rank IC: in every session all names have the same score." in told
+    assert "no rank IC: all scores of a session are the same." in told
 
 
 def test_a_book_that_never_moved_has_no_sharpe_ratio() -> None:

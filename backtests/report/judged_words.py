@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from backtests.breadth import COLLAPSED_BELOW, Breadth
-from backtests.evaluation import MODEL, Evaluation
+from backtests.evaluation import Evaluation
 from backtests.judged_span import Hole, JudgedSpan
 from backtests.report.formats import count, date, percent
+from backtests.verdict_words import missing_ic
 
-__all__ = ["breadth_words", "judged_words", "missing_ic", "missing_words", "span_words_of"]
+__all__ = ["breadth_words", "judged_words", "missing_words", "span_words_of"]
 
 NO_STRESS = "the universe never has more than"  # a row that would say the same as another
-MIN_NAMES = 5  # of a session's rank IC
 
 
 def judged_words(evaluation: Evaluation) -> tuple[str, ...]:
@@ -50,20 +48,6 @@ def _missing(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         told = what_ifs.stress["refused"]
         reasons = {(str(stress), str(why)): None for (_, stress), why in told.items() if why and NO_STRESS not in why}
         yield from ((f"stress row {stress}", why) for stress, why in reasons)
-
-
-def missing_ic(evaluation: Evaluation) -> str:
-    """Why the scores have no rank IC in any session; empty where they have one."""
-    if evaluation.signal.ic[MODEL].notna().any():
-        return ""
-    scores = evaluation.scores.to_numpy(dtype=float)
-    counts = (~np.isnan(scores)).sum(axis=1)
-    if counts.max(initial=0) < MIN_NAMES:
-        return "no rank IC: fewer than five names have a score and a return"
-    known = scores[counts >= MIN_NAMES]
-    if (np.nanmax(known, axis=1) == np.nanmin(known, axis=1)).all():
-        return "no rank IC: all scores of a session are the same"
-    return "no rank IC: fewer than five names have a score and a return, or the returns of a session are all the same"
 
 
 def span_words_of(span: JudgedSpan) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Section on the baseline comparison: which simple baselines the book beats, and which it does not."""
 
+import math
+
 import pandas as pd
 
 from backtests.comparison.baseline_comparison import BaselineComparison, RandomBooks, comparison_sentence
@@ -17,7 +19,10 @@ CONVENTION = (
     "Every baseline trades through the same rules, clock and costs, on each session's own scores dealt out in the "
     "baseline's order, so that short filters see the same levels. The universe is an equal-weighted book, rebalanced "
     "daily at the same costs; a benchmark bears none. Differences are paired by session; intervals are not adjusted "
-    "for the number of baselines. Random ranks: median, middle 95 % of the books, and mean return a year. "
+    "for the number of baselines. Random ranks are the evaluated scores with the names behind them exchanged, each "
+    "name's whole path handed to another: as persistent as they are, and traded as much. Shown are the median, the "
+    "middle 95 % of the books, and the mean return a year. A bet that many names share, such as one on a sector, is "
+    "scattered by the exchange, so that the range of such bets is wider. "
 )
 CONVENTION += RANGE_CONVENTION
 
@@ -61,12 +66,9 @@ def _gaps(compared: BaselineComparison) -> Picture:
 
 
 def _random(compared: BaselineComparison, random: RandomBooks) -> Picture:
-    found = random.range()
     return Picture(
         title=f"{compared.name} among {len(random.sharpes)} books on random ranks",
-        summary=f"Random ranks have a median Sharpe ratio of {ratio(found.estimate)} and 95 % of them lie between "
-        f"{ratio(found.low)} and {ratio(found.high)}; this book has {ratio(compared.sharpe)}. "
-        f"One-sided p-value: {ratio(random.p_value, 3)}.",
+        summary=f"{_luck_words(compared, random)} {_pace_words(random)}".strip(),
         figure=marked_histogram_figure(
             random.sharpes,
             compared.sharpe,
@@ -74,6 +76,28 @@ def _random(compared: BaselineComparison, random: RandomBooks) -> Picture:
             title="annual Sharpe ratio, net",
             x_format=".1f",
         ),
+    )
+
+
+def _luck_words(compared: BaselineComparison, random: RandomBooks) -> str:
+    if math.isnan(random.p_value):
+        return "This book or the random ones have no Sharpe ratio to compare."
+    found = random.range()
+    return (
+        f"Books on random ranks as persistent as its own have a median Sharpe ratio of {ratio(found.estimate)}; 95 % "
+        f"of them lie between {ratio(found.low)} and {ratio(found.high)}, and this book has {ratio(compared.sharpe)}. "
+        f"Share of luck that does as well: {percent(random.p_value)} (one-sided p-value, this book counted among them)."
+    )
+
+
+def _pace_words(random: RandomBooks) -> str:
+    """What was drawn, beside the book's own."""
+    if random.own is None or random.drawn is None:
+        return ""
+    return (
+        f"Rank autocorrelation from one scored session to the next: {ratio(random.drawn.autocorrelation, 3)} drawn, "
+        f"{ratio(random.own.autocorrelation, 3)} its own; turnover of the decided weights, one way a decision: "
+        f"{percent(random.drawn.turnover)} drawn, {percent(random.own.turnover)} its own."
     )
 
 

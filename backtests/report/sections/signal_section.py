@@ -14,7 +14,6 @@ from backtests.report.figures.signal_figures import (
     quarter_figure,
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ranged, ratio
-from backtests.report.judged_words import missing_ic
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
@@ -32,6 +31,7 @@ from backtests.report.sections.study_section import (
     stability_table,
 )
 from backtests.report.signal_report import SignalReport
+from backtests.verdict_words import missing_ic
 from core.intervals import Interval, hac_intervals
 
 __all__ = ["signal_section"]
