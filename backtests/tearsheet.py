@@ -19,6 +19,7 @@ import pandas as pd
 from backtests.statistics.metrics import MIN_SESSIONS, PerformanceSummary, performance_summary
 from core.conventions import SESSIONS_PER_YEAR
 from core.files import write_text
+from core.rounding import never_moves
 
 __all__ = ["render_tearsheet", "write_tearsheet"]
 
@@ -89,7 +90,7 @@ def write_tearsheet(
 def _check(observed: pd.Series) -> None:
     if len(observed) < MIN_SESSIONS:
         raise ValueError(f"returns must hold at least {MIN_SESSIONS} sessions, had {len(observed)}: test a longer span")
-    if observed.min() == observed.max():
+    if never_moves(observed.to_numpy()):
         raise ValueError(f"returns are {observed.iloc[0]:g} in every session: a book that never moved has no tearsheet")
     if observed.min() >= 0 and observed.max() > 1:
         raise ValueError(f"returns reach {observed.max():g} and are never negative: give returns, not prices or wealth")

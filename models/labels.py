@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
+from core.rounding import ROUNDING
 from core.settings import Settings
 from market.panel import Panel
 from market.returns import Execution, forward_returns
@@ -82,4 +83,4 @@ def _trailing_volatility(panel: Panel) -> pd.DataFrame:
     """Sd of each name's last close-to-close returns, known at the close; NaN with too few of them or without a move."""
     returns = panel.close.pct_change(fill_method=None)
     spread = returns.rolling(VOLATILITY_SESSIONS, min_periods=MIN_VOLATILITY_RETURNS).std()
-    return spread.where(spread > 0)
+    return spread.where(spread > ROUNDING)

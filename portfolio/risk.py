@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
+from core.rounding import ROUNDING, is_rounding
 from market.panel import aligned_frame
 from portfolio.book_settings import RiskSettings
 from signals.features.trailing_windows import trailing_mean, trailing_std
@@ -83,8 +84,9 @@ def volatility_scale(
     """
     if risk.volatility_target is None:
         raise ValueError("volatility_target is missing: give the annual volatility to scale to")
-    spread = trailing_std(_column(returns), risk.target_sessions)[:, 0] * np.sqrt(sessions_per_year)
-    moved = spread > 0
+    a_session = trailing_std(_column(returns), risk.target_sessions)[:, 0]
+    moved = _moved(a_session, trailing_mean(_column(returns), risk.target_sessions)[:, 0])
+    spread = a_session * np.sqrt(sessions_per_year)
     scale = np.divide(risk.volatility_target, spread, out=np.ones(len(spread)), where=moved)
     bounded = np.where(moved, np.clip(scale, risk.least_scale, risk.largest_scale), 1.0)
     return pd.Series(bounded, index=returns.index, name="scale")
@@ -162,7 +164,7 @@ def _loss_switch(returns: np.ndarray, sigmas: float, risk: RiskSettings) -> _Swi
     """A loss against the sessions before it: one that counted itself would widen its own bar."""
     before = np.full(len(returns), np.nan)
     before[1:] = trailing_std(_column(returns), risk.loss_sessions)[:-1, 0]
-    trips = (returns < -sigmas * before) & (before > 0)
+    trips = (returns < -sigmas * before) & (before > ROUNDING)
     return _Switch(
         rule="daily loss",
         value=returns,
@@ -190,7 +192,8 @@ def _drawdown_switch(returns: np.ndarray, limit: float, risk: RiskSettings) -> _
 def _sharpe_switch(returns: np.ndarray, floor: float, risk: RiskSettings, sessions_per_year: float) -> _Switch:
     spread = trailing_std(_column(returns), risk.sharpe_sessions)[:, 0]
     mean = trailing_mean(_column(returns), risk.sharpe_sessions)[:, 0]
-    ratio = np.divide(mean, spread, out=np.full(len(mean), np.nan), where=spread > 0) * np.sqrt(sessions_per_year)
+    per_session = np.divide(mean, spread, out=np.full(len(mean), np.nan), where=_moved(spread, mean))
+    ratio = per_session * np.sqrt(sessions_per_year)
     return _Switch(
         rule="Sharpe ratio",
         value=ratio,
@@ -226,6 +229,12 @@ def _events(switch: _Switch, states: np.ndarray, place: int) -> Iterator[tuple[o
         else:
             action = "still flat" if flat[row] else "re-enter"
             yield row, switch.rule, switch.value[row], switch.back_at[row], action, row - began
+
+
+def _moved(deviation: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Whether there is a deviation, and more of one than the rounding of a constant."""
+    moved: np.ndarray = ~np.isnan(deviation) & ~is_rounding(deviation, mean)
+    return moved
 
 
 def _column(returns: pd.Series | np.ndarray) -> np.ndarray:

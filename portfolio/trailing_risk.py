@@ -9,6 +9,8 @@ from signals.features.trailing_windows import change, trailing_mean, trailing_st
 
 __all__ = ["close_returns", "trailing_beta", "trailing_volatility"]
 
+CANCELLED = 1e-14  # of the squared mean: a smaller variance is what rounding leaves of the difference of two squares
+
 
 def trailing_volatility(panel: Panel, sessions: int) -> pd.DataFrame:
     """Standard deviation of each name's last close-to-close returns, per session, not annualised.
@@ -48,7 +50,8 @@ def trailing_beta(panel: Panel, sessions: int) -> pd.DataFrame:
     market_mean = trailing_mean(market, sessions)
     shared = trailing_mean(own * market, sessions) - trailing_mean(own, sessions) * market_mean
     spread = trailing_mean(market * market, sessions) - market_mean * market_mean
-    beta = np.divide(shared, spread, out=np.full(own.shape, np.nan), where=spread > 0)
+    moved = spread > CANCELLED * market_mean**2
+    beta = np.divide(shared, spread, out=np.full(own.shape, np.nan), where=moved)
     return aligned_frame(beta, panel.sessions, panel.tickers)
 
 

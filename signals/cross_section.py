@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.rounding import ROUNDING
 from signals.rows import FloatArray, finite_numbers, row_count, row_mean, row_ranks, row_sum, row_varies
 
 __all__ = ["centered_rank", "demean", "neutralize", "rank", "session_mean", "winsorize", "zscore"]
@@ -61,7 +62,7 @@ def zscore(values: pd.DataFrame) -> pd.DataFrame:
     spread = np.full(count.shape, np.nan)
     varied = (count > 1) & row_varies(numbers)
     spread[varied] = np.sqrt(row_sum(deviations**2)[varied] / (count[varied] - 1))
-    return _like(values, deviations / np.where(spread > 0, spread, np.nan))
+    return _like(values, deviations / np.where(spread > ROUNDING * np.abs(row_mean(numbers)), spread, np.nan))
 
 
 def winsorize(values: pd.DataFrame, *, lower: float = 0.01, upper: float = 0.99) -> pd.DataFrame:

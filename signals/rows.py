@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.rounding import ROUNDING
+
 __all__ = [
     "MIN_NAMES",
     "FloatArray",
@@ -16,6 +18,7 @@ __all__ = [
     "row_count",
     "row_mean",
     "row_ranks",
+    "row_spreads",
     "row_sum",
     "row_varies",
 ]
@@ -68,6 +71,17 @@ def row_varies(numbers: FloatArray) -> NDArray[np.bool_]:
     return varies
 
 
+def row_spreads(numbers: FloatArray) -> NDArray[np.bool_]:
+    """Whether each row holds two values that differ by more than the rounding of its largest."""
+    missing = np.isnan(numbers)
+    highest = np.max(np.where(missing, -np.inf, numbers), axis=1, keepdims=True)
+    lowest = np.min(np.where(missing, np.inf, numbers), axis=1, keepdims=True)
+    empty = missing.all(axis=1, keepdims=True)
+    highest, lowest = np.where(empty, 0.0, highest), np.where(empty, 0.0, lowest)
+    spreads: NDArray[np.bool_] = highest - lowest > ROUNDING * np.maximum(np.abs(highest), np.abs(lowest))
+    return spreads
+
+
 def row_ranks(numbers: FloatArray) -> FloatArray:
     """Rank within each row, 1 for the smallest, ties averaged; same shape, NaN stays NaN."""
     ranks: FloatArray = pd.DataFrame(numbers).rank(axis=1, method="average").to_numpy()
@@ -85,6 +99,7 @@ def row_correlation(x: FloatArray, y: FloatArray) -> FloatArray:
     usable = (row_count(x) >= MIN_NAMES) & row_varies(x) & row_varies(y)
     a, b = _centered(x), _centered(y)
     scale = np.sqrt(_dot(a, a)) * np.sqrt(_dot(b, b))
+    usable = usable & row_spreads(x) & row_spreads(y)
     correlation = np.full(usable.shape, np.nan)
     np.divide(_dot(a, b), scale, out=correlation, where=usable & (scale > 0))  # squares of tiny values vanish
     clipped: FloatArray = np.clip(correlation, -1.0, 1.0)

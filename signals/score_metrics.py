@@ -17,9 +17,10 @@ import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
+from core.rounding import is_rounding
 from market.panel import Panel
 from market.returns import Execution, forward_returns
-from signals.rows import finite_numbers, row_correlation, row_count, row_ranks
+from signals.rows import finite_numbers, row_correlation, row_count, row_ranks, row_spreads
 
 __all__ = [
     "ICDecay",
@@ -163,7 +164,9 @@ def information_coefficient(
         raise ValueError(f"method must be 'spearman' or 'pearson', was {method!r}")
     x, y = finite_numbers(scores, "scores"), _aligned(forward, scores, "forward")
     if method == "spearman":  # ranks are among the names that have both
-        x, y = row_ranks(np.where(np.isnan(y), np.nan, x)), row_ranks(np.where(np.isnan(x), np.nan, y))
+        x, y = np.where(np.isnan(y), np.nan, x), np.where(np.isnan(x), np.nan, y)
+        told = row_spreads(x) & row_spreads(y)  # the order of rounding is none
+        x, y = (row_ranks(np.where(told, each, np.nan)) for each in (x, y))
     return pd.Series(row_correlation(x, y)[:, 0], index=scores.index, name="ic")
 
 
@@ -339,8 +342,9 @@ def _lags(n_sessions: int, horizon: int, hac_lags: int | None) -> int:
     return hac_lags
 
 
-def _ratio(numerator: float, denominator: float) -> float:
-    return numerator / denominator if denominator > 0 else math.nan
+def _ratio(mean: float, deviation: float) -> float:
+    """Mean ÷ its deviation or error; NaN for numbers that differ by rounding alone."""
+    return math.nan if math.isnan(deviation) or is_rounding(deviation, mean) else mean / deviation
 
 
 def _distribution(numbers: pd.Series) -> dict[str, float]:

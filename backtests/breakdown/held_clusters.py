@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.rounding import is_rounding
 from market.panel import Panel
 from portfolio.trailing_risk import close_returns
 from signals.correlation_tree import linkage_of, tree_of
@@ -65,7 +66,11 @@ def held_clusters(held_weights: pd.DataFrame, panel: Panel, sessions: int) -> Cl
     window = (
         close_returns(panel)[row - sessions + 1 : row + 1] if row >= sessions else np.empty((0, len(panel.tickers)))
     )
-    moving = window.std(axis=0) > 0 if len(window) else np.zeros(len(panel.tickers), dtype=bool)
+    moving = (
+        ~is_rounding(window.std(axis=0), window.mean(axis=0))
+        if len(window)
+        else np.zeros(len(panel.tickers), dtype=bool)
+    )
     weights = held_weights.iloc[-1].reindex(panel.tickers).where(moving, 0.0).fillna(0.0)
     largest = weights.abs().nlargest(MAX_NAMES)
     names = panel.tickers[panel.tickers.isin(largest[largest > 0].index)]

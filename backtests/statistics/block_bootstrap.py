@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.rounding import never_moves
+
 __all__ = ["Blocks", "draw_blocks", "optimal_block_length"]
 
 
@@ -86,7 +88,7 @@ def optimal_block_length(values: np.ndarray) -> float:
     Econometric Reviews, 2009.
     """
     n = len(values)
-    if n < 9 or np.ptp(values) == 0.0:
+    if n < 9 or never_moves(values):
         return 1.0
     covariance = _autocovariances(values, n_lags=min(math.ceil(math.sqrt(n)) + _run(n), n - 1))
     lags = np.arange(1, _counted_lags(np.abs(covariance[1:]) / covariance[0], n) + 1)

@@ -23,6 +23,7 @@ from backtests.statistics.block_bootstrap import Blocks, draw_blocks, optimal_bl
 from backtests.statistics.metrics import MIN_SESSIONS
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval, hac_standard_error
+from core.rounding import never_moves
 
 __all__ = [
     "LEVEL",
@@ -88,7 +89,7 @@ def sharpe_interval(
     and ``mean_block`` as in ``mean_interval``.
     """
     observed = _observed(returns)
-    if observed is None or np.ptp(observed) == 0.0:
+    if observed is None or never_moves(observed[:, 0]):
         return UNKNOWN
     return _interval(_sharpe(observed[:, 0], sessions_per_year), seed, mean_block)
 
@@ -117,7 +118,7 @@ def sharpe_gap_interval(
     Both hold the simple return of each session; ``seed`` and ``mean_block`` as in ``mean_interval``.
     """
     observed = _observed(ours, theirs)
-    if observed is None or (np.ptp(observed, axis=0) == 0.0).any():
+    if observed is None or any(never_moves(column) for column in observed.T):
         return UNKNOWN
     ours_then_theirs = [_sharpe(column, sessions_per_year) for column in observed.T]
     return _interval(_less(*ours_then_theirs), seed, mean_block)
@@ -129,7 +130,7 @@ def beta_interval(returns: pd.Series, market: pd.Series, *, seed: int = 0, mean_
     Both hold the simple return of each session; ``seed`` and ``mean_block`` as in ``mean_interval``.
     """
     observed = _observed(returns, market)
-    if observed is None or np.ptp(observed[:, 1]) == 0.0:
+    if observed is None or never_moves(observed[:, 1]):
         return UNKNOWN
     return _interval(_beta(observed[:, 0], observed[:, 1]), seed, mean_block)
 

@@ -14,6 +14,7 @@ from scipy.special import ndtr, ndtri
 
 from backtests.statistics.metrics import Shape, session_sharpe, session_sharpe_variance, shape
 from core.conventions import SESSIONS_PER_YEAR
+from core.rounding import is_rounding
 
 __all__ = [
     "Overfitting",
@@ -164,13 +165,15 @@ def overfitting_probability(paths: pd.DataFrame, *, n_blocks: int = 16) -> Overf
     Computational Finance, 2016 (working paper 2014), section 4.
     """
     _check_paths(paths, n_blocks)
-    sums, squares, length = _block_sums(paths.to_numpy(dtype=float), n_blocks)
+    returns = paths.to_numpy(dtype=float)
+    middle = returns.mean(axis=0)
+    sums, squares, length = _block_sums(returns - middle, n_blocks)
     halves = np.array(list(itertools.combinations(range(n_blocks), n_blocks // 2)))
     inside = np.zeros((len(halves), n_blocks))
     np.put_along_axis(inside, halves, 1.0, axis=1)
     n_sessions = length * n_blocks // 2
-    best = _sharpes(inside @ sums, inside @ squares, n_sessions).argmax(axis=1)
-    outside = _sharpes((1.0 - inside) @ sums, (1.0 - inside) @ squares, n_sessions)
+    best = _sharpes(inside @ sums, inside @ squares, n_sessions, middle).argmax(axis=1)
+    outside = _sharpes((1.0 - inside) @ sums, (1.0 - inside) @ squares, n_sessions, middle)
     place = _ranks_of(outside, best) / (paths.shape[1] + 1)
     logits = np.log(place / (1.0 - place))
     return Overfitting(
@@ -201,8 +204,9 @@ def _block_sums(returns: np.ndarray, n_blocks: int) -> tuple[np.ndarray, np.ndar
     return blocks.sum(axis=1), (blocks**2).sum(axis=1), length
 
 
-def _sharpes(sums: np.ndarray, squares: np.ndarray, n_sessions: int) -> np.ndarray:
-    """Sharpe ratios (n_splits, n_trials) of the chosen blocks; a constant path has ratio 0."""
-    mean = sums / n_sessions
-    deviation = np.sqrt(np.maximum(squares / n_sessions - mean**2, 0.0))
-    return np.divide(mean, deviation, out=np.zeros_like(mean), where=deviation > 0)
+def _sharpes(sums: np.ndarray, squares: np.ndarray, n_sessions: int, middle: np.ndarray) -> np.ndarray:
+    """Sharpe ratios (n_splits, n_trials) of the chosen blocks, summed about ``middle``; a constant path has ratio 0."""
+    apart = sums / n_sessions
+    deviation = np.sqrt(np.maximum(squares / n_sessions - apart**2, 0.0))
+    mean = middle + apart
+    return np.divide(mean, deviation, out=np.zeros_like(mean), where=~is_rounding(deviation, mean))

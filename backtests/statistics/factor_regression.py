@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import hac_interval, hac_lags_by_rule
+from core.rounding import is_rounding, never_moves
 
 __all__ = ["RISK_FREE", "FactorFit", "factor_fit"]
 
@@ -82,9 +83,10 @@ def factor_fit(
     residual = y - x @ estimate
     lags = hac_lags_by_rule(len(y))
     error = np.sqrt(np.diag(_covariance(x, residual, lags)))
+    told = not is_rounding(residual.std(), np.abs(y).max())  # an exact fit has no error but rounding
     scale = np.array([sessions_per_year, *[1.0] * len(names)])
     table = pd.DataFrame(
-        {"estimate": estimate * scale, "standard_error": error * scale, "t": estimate / error},
+        {"estimate": estimate * scale, "standard_error": error * scale, "t": np.where(told, estimate / error, np.nan)},
         index=pd.Index(["alpha", *names], name="factor"),
     )
     bounds = [
@@ -94,7 +96,7 @@ def factor_fit(
     table["low"], table["high"] = ([getattr(each, side) for each in bounds] for side in ("low", "high"))
     return FactorFit(
         table=table,
-        r_squared=float(1.0 - residual.var() / y.var()) if np.ptp(y) > 0 else np.nan,
+        r_squared=float(1.0 - residual.var() / y.var()) if not never_moves(y) else np.nan,
         sessions=len(y),
         first=both.index[0],
         last=both.index[-1],

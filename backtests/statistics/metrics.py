@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
+from core.rounding import ROUNDING, is_rounding, never_moves
 
 __all__ = [
     "MIN_SESSIONS",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 MIN_SESSIONS = 20
+WHOLE = 1e-9  # a place in the sorted returns that is as near to a whole number is one
 
 Returns = pd.Series | np.ndarray
 RiskFree = pd.Series | float
@@ -88,7 +90,7 @@ def sharpe_ratio(returns: Returns, *, risk_free: RiskFree = 0.0, sessions_per_ye
 def session_sharpe(returns: Returns) -> float:
     """Sharpe ratio per session, not annualised; NaN for a constant, whose rounding is not a deviation."""
     observed = _observed(returns)
-    if len(observed) < MIN_SESSIONS or np.ptp(observed) == 0.0:
+    if len(observed) < MIN_SESSIONS or never_moves(observed):
         return np.nan
     return float(observed.mean() / observed.std(ddof=1))
 
@@ -118,7 +120,7 @@ class Shape(NamedTuple):
 def shape(returns: Returns) -> Shape:
     """Skewness and kurtosis, population moments without a small-sample correction."""
     observed = _observed(returns)
-    if len(observed) < MIN_SESSIONS or np.ptp(observed) == 0.0:
+    if len(observed) < MIN_SESSIONS or never_moves(observed):
         return Shape(np.nan, np.nan)
     centred = (observed - observed.mean()) / observed.std()
     return Shape(skewness=float((centred**3).mean()), kurtosis=float((centred**4).mean()))
@@ -140,7 +142,9 @@ def sortino_ratio(
     """
     excess = _excess(returns, risk_free)
     downside = np.sqrt((np.minimum(excess, 0.0) ** 2).mean()) if len(excess) >= MIN_SESSIONS else 0.0
-    return float(np.sqrt(sessions_per_year) * excess.mean() / downside) if downside > 0 else np.nan
+    if is_rounding(downside, 0.0):
+        return np.nan
+    return float(np.sqrt(sessions_per_year) * excess.mean() / downside)
 
 
 def calmar_ratio(returns: Returns, *, sessions_per_year: float = SESSIONS_PER_YEAR) -> float:
@@ -150,9 +154,13 @@ def calmar_ratio(returns: Returns, *, sessions_per_year: float = SESSIONS_PER_YE
 
 
 def drawdowns(returns: pd.Series) -> pd.Series:
-    """Wealth ÷ its highest value so far − 1 at each close, 0 or negative; the starting wealth counts."""
+    """Wealth ÷ its highest value so far − 1 at each close, 0 or negative; the starting wealth counts.
+
+    Wealth that is back at its peak up to rounding is at its peak.
+    """
     wealth = (1.0 + returns.dropna()).cumprod()
-    return (wealth / wealth.cummax().clip(lower=1.0) - 1.0).rename("drawdown")
+    depth = wealth / wealth.cummax().clip(lower=1.0) - 1.0
+    return depth.mask(depth > -ROUNDING, 0.0).rename("drawdown")
 
 
 def max_drawdown(returns: Returns) -> float:
@@ -207,7 +215,12 @@ def profit_factor(returns: Returns) -> float:
 def value_at_risk(returns: Returns, *, level: float = 0.95) -> float:
     """Historical value at risk: the ``1 − level`` quantile of returns, linearly interpolated; a loss is negative."""
     observed = _observed(returns)
-    return float(np.quantile(observed, 1.0 - level)) if len(observed) >= MIN_SESSIONS else np.nan
+    if len(observed) < MIN_SESSIONS:
+        return np.nan
+    place = (len(observed) - 1) * (1.0 - level)
+    if abs(place - round(place)) < WHOLE:  # 1 − 0.9 is less than a tenth, and the return itself would be left out
+        return float(np.sort(observed)[round(place)])
+    return float(np.quantile(observed, 1.0 - level))
 
 
 def expected_shortfall(returns: Returns, *, level: float = 0.95) -> float:
@@ -215,7 +228,7 @@ def expected_shortfall(returns: Returns, *, level: float = 0.95) -> float:
     observed = _observed(returns)
     if len(observed) < MIN_SESSIONS:
         return np.nan
-    return float(observed[observed <= np.quantile(observed, 1.0 - level)].mean())
+    return float(observed[observed <= value_at_risk(observed, level=level)].mean())
 
 
 class MarketFit(NamedTuple):
@@ -245,16 +258,15 @@ def market_fit(
         Of the market that the returns come from.
     """
     both = pd.concat([returns - risk_free, market - risk_free], axis=1, join="inner").dropna().to_numpy()
-    if len(both) < MIN_SESSIONS or np.ptp(both[:, 1]) == 0.0:
+    if len(both) < MIN_SESSIONS or never_moves(both[:, 1]):
         return MarketFit(np.nan, np.nan, np.nan)
     covariance = np.cov(both, rowvar=False, ddof=1)
     beta = covariance[0, 1] / covariance[1, 1]
     intercept = both[:, 0].mean() - beta * both[:, 1].mean()
-    own = covariance[0, 0]
     return MarketFit(
         alpha=float(sessions_per_year * intercept),
         beta=float(beta),
-        r_squared=float(beta * covariance[0, 1] / own) if own > 0 else np.nan,
+        r_squared=np.nan if never_moves(both[:, 0]) else float(beta * covariance[0, 1] / covariance[0, 0]),
     )
 
 
@@ -264,9 +276,17 @@ def rolling_beta(returns: pd.Series, market: pd.Series, *, lookback: int = 63) -
     Row *t* uses sessions up to *t*; NaN also where the market did not move.
     """
     both = pd.concat([returns, market], axis=1, join="inner", keys=["book", "market"]).dropna()
-    variance = both["market"].rolling(lookback).var(ddof=1)
-    covariance = both["book"].rolling(lookback).cov(both["market"], ddof=1)
-    return (covariance / variance.where(variance > 0)).rename("beta")
+    beta = pd.Series(np.nan, index=both.index, name="beta")
+    if len(both) >= lookback:
+        pairs = both.to_numpy(dtype=float)
+        windows = np.lib.stride_tricks.sliding_window_view(pairs, lookback, axis=0)  # (N, 2, lookback)
+        apart = windows - windows.mean(axis=2, keepdims=True)
+        own, theirs = apart[:, 0], apart[:, 1]
+        spread = (theirs**2).sum(axis=1)
+        moved = ~is_rounding(np.sqrt(spread / (lookback - 1)), windows[:, 1].mean(axis=1))
+        fitted = np.divide((own * theirs).sum(axis=1), spread, out=np.full(len(spread), np.nan), where=moved)
+        beta.iloc[lookback - 1 :] = fitted
+    return beta
 
 
 def exposures(held_weights: pd.DataFrame) -> pd.DataFrame:
