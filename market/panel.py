@@ -16,6 +16,7 @@ import pandas as pd
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import BarsError
 from core.notebook_html import notebook_card, small_lines
+from market.exchanges import NO_EXCHANGE
 from market.request import BarsRequest
 
 __all__ = ["BAR_FIELDS", "Panel", "PanelFacts", "aligned_frame", "no_delistings"]
@@ -74,7 +75,7 @@ class PanelFacts:
     point_in_time: bool = False
     synthetic: bool = False
     universe: str = "all names with a print"
-    exchange: str = "none"
+    exchange: str = NO_EXCHANGE
     exchange_reason: str = ""
     sessions_per_year: float = SESSIONS_PER_YEAR
     adjusted: bool = False
@@ -83,6 +84,14 @@ class PanelFacts:
     lot: float | None = None
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def session_words(self) -> str:
+        """Whose sessions these are, why, and how many make a year, in one line."""
+        whose = "the bars themselves" if self.exchange == NO_EXCHANGE else self.exchange
+        why = f" ({self.exchange_reason})" if self.exchange_reason else ""
+        money = f", prices in {self.currency}" if self.currency else ""
+        return f"sessions of {whose}{why}, {self.sessions_per_year:g} a year{money}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -226,6 +235,7 @@ class Panel:
             ("Universe", f"{self.facts.universe}; {int(self.universe.iloc[-1].sum()):,} at the last close"),
             ("Prices", self.facts.adjustment),
             ("Volume", self.facts.volume_basis),
+            ("Calendar", self.facts.session_words),
             ("Market", "synthetic: never evidence" if self.facts.synthetic else self.facts.source),
         ]
 

@@ -29,7 +29,7 @@ from backtests.report.sections.common_rows import (
 )
 from backtests.report.sections.front_section import METRICS, PARITY_CONVENTION
 from backtests.report.sections.regimes_section import regime_section
-from backtests.report.stamps import OPTIMISTIC, SYNTHETIC, survivorship_stamp
+from backtests.report.stamps import OPTIMISTIC, SYNTHETIC, frequency_stamps, survivorship_stamp
 from backtests.sensitivity.capacity import capacity_curve
 from backtests.sensitivity.curves import borrow_curve, break_even_bps, cost_curve, delay_curve
 from backtests.sensitivity.stress import TRADE_BPS
@@ -129,6 +129,7 @@ def _sentence(report: BookReport) -> str:
 def _stamps(result: BacktestResult, inputs: Inputs) -> tuple[Stamp, ...]:
     stamps = [survivorship_stamp(survivorship(inputs.panel)), UNPROVEN, NOT_COUNTED]
     stamps += [SYNTHETIC] if inputs.panel.facts.synthetic else []
+    stamps += frequency_stamps(inputs.panel)
     stamps += [OPTIMISTIC] if result.execution.is_optimistic else []
     return tuple(sorted(stamps, key=lambda stamp: SEVERITIES.index(stamp.severity)))
 
@@ -254,6 +255,7 @@ def _facts(report: BookReport, inputs: Inputs) -> Section:
         ("Source", facts.source),
         ("Adjustment", facts.adjustment),
         ("Volume basis", facts.volume_basis),
+        ("Calendar", facts.session_words),
         ("Names", count(len(panel.tickers))),
         ("Universe", facts.universe),
         (f"Survivorship: {stamp.label}", stamp.sentence),

@@ -8,9 +8,11 @@ from backtests.report.page import Page
 from backtests.verdict import COLLAPSED, Verdict
 from backtests.verdict_words import breadth_words
 from backtests.walk_study import WalkStudy
+from market.exchange_fit import frequency_of
+from market.panel import Panel
 from market.universe import Survivorship
 
-__all__ = ["OPTIMISTIC", "SYNTHETIC", "front_stamps", "survivorship_stamp"]
+__all__ = ["OPTIMISTIC", "SYNTHETIC", "frequency_stamps", "front_stamps", "survivorship_stamp"]
 
 SYNTHETIC = Stamp(
     label="SYNTHETIC",
@@ -35,6 +37,7 @@ def front_stamps(page: Page) -> tuple[Stamp, ...]:
     is_synthetic = page.panel.facts.synthetic
     stamps = [
         *([SYNTHETIC] if is_synthetic else []),
+        *frequency_stamps(page.panel),
         *([OPTIMISTIC] if page.rules.execution.is_optimistic else []),
         *([] if page.walk is None else [_walk_stamp(page.walk)]),
         survivorship_stamp(page.survivorship),
@@ -43,6 +46,18 @@ def front_stamps(page: Page) -> tuple[Stamp, ...]:
         *([TODAYS_SECTORS] if page.rules.portfolio.neutral == "sector" and not is_synthetic else []),
     ]
     return tuple(sorted(stamps, key=lambda stamp: SEVERITIES.index(stamp.severity)))
+
+
+def frequency_stamps(panel: Panel) -> list[Stamp]:
+    """A caution on bars that are not daily; none on daily ones."""
+    kind = frequency_of(panel.facts.sessions_per_year)
+    if kind == "daily":
+        return []
+    sentence = (
+        f"These bars are not daily: there are {panel.facts.sessions_per_year:g} a year, by which every annual figure "
+        "is made. Where this page says session, or daily, read bar."
+    )
+    return [Stamp(label=f"{kind} bars".upper(), severity="caution", sentence=sentence)]
 
 
 def survivorship_stamp(found: Survivorship) -> Stamp:

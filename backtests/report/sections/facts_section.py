@@ -60,6 +60,7 @@ def _data_rows(page: Page) -> tuple[tuple[str, str], ...]:
         ("Source", facts.source),
         ("Adjustment", facts.adjustment),
         ("Volume basis", facts.volume_basis),
+        ("Calendar", facts.session_words),
         ("Point in time", "declared by the source" if facts.point_in_time else "not declared"),
         ("Names", count(len(page.panel.tickers))),
         ("Universe", facts.universe),

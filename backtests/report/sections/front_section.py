@@ -66,13 +66,18 @@ def front_section(page: Page) -> Section:
     """Page one: wealth, the table of books, and the model against its baselines."""
     picture = Part(pictures=(_wealth(page),))
     books = Part(
-        sentences=(facts_of(page), *judged_words(page.evaluation), *_input_words(page)), tables=(_books_table(page),)
+        sentences=(facts_of(page), _calendar_words(page), *judged_words(page.evaluation), *_input_words(page)),
+        tables=(_books_table(page),),
     )
     compared = page.evaluation.baseline_comparison
     baselines = () if compared is None else (comparison_sentence(compared),)
     walk = () if page.walk is None else (walk_sentence(page.walk),)
     signal = Part(sentences=(*walk, *baselines, *_comparisons(page.signal)), tables=(_signal_table(page.signal),))
     return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
+
+
+def _calendar_words(page: Page) -> str:
+    return f"Calendar: {page.panel.facts.session_words}."
 
 
 def _input_words(page: Page) -> tuple[str, ...]:
