@@ -17,7 +17,7 @@ from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
 from portfolio.rules import TradingRules
 from strategy.definitions.spec import load_spec
-from strategy.studies.book_comparison import book_lineup
+from strategy.studies.book_lineup import book_lineup
 
 SMALL = (140, 110)  # sessions and names of the pass that compiles
 

@@ -12,7 +12,7 @@ from portfolio.book import build_book
 from portfolio.book_settings import BookSettings
 from portfolio.costs import Costs
 from strategy.definitions.spec import load_spec
-from strategy.studies.book_comparison import book_lineup
+from strategy.studies.book_lineup import book_lineup
 
 EXECUTIONS = [
     Execution(),

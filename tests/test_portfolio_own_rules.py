@@ -33,7 +33,8 @@ from strategy.proofs.self_test import make_honest_setup
 from strategy.runs.context import RunContext
 from strategy.runs.provenance import code_fingerprint
 from strategy.runs.store import RunFolder, RunStore
-from strategy.studies.book_comparison import book_lineup, compare_books
+from strategy.studies.book_comparison import compare_books
+from strategy.studies.book_lineup import book_lineup
 from strategy.trading.decision import refuse_held
 from tests.oracles.small_runs import long_bars, quintile, refusal
 from tests.test_portfolio_book import random_case, scores_on

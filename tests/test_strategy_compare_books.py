@@ -22,14 +22,8 @@ from strategy.definitions.spec import load_spec, override
 from strategy.evaluate import evaluate
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunFolder, RunStore
-from strategy.studies.book_comparison import (
-    LINEUP,
-    OPTIMIZED_LINEUP,
-    book_lineup,
-    compare_books,
-    score_books,
-    write_comparison,
-)
+from strategy.studies.book_comparison import compare_books, score_books, write_comparison
+from strategy.studies.book_lineup import LINEUP, OPTIMIZED_LINEUP, book_lineup
 from strategy.trials.log import TrialLog, distinct
 from tests.oracles.small_runs import long_bars, quintile, refusal
 
@@ -109,7 +103,7 @@ def test_each_book_is_one_trial_and_the_runs_own_is_not_counted_twice(compared, 
 
 
 def test_the_same_books_on_another_model_are_other_trials(folder, market, tmp_path, monkeypatch):
-    monkeypatch.setattr("strategy.studies.book_comparison.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
+    monkeypatch.setattr("strategy.studies.book_lineup.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
     store, plain = RunStore(tmp_path), folder.record
     for n_models, weights in enumerate(("a" * 64, "b" * 64), start=1):
         given = RunFolder(shutil.copytree(folder.path, store.root / "given" / weights))
@@ -176,7 +170,7 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
     long_bars(market.panel).to_parquet(bars)
     request, store = BarsRequest(bars=str(bars)), RunStore(tmp_path / "runs")
     monkeypatch.setattr(
-        "strategy.studies.book_comparison.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
+        "strategy.studies.book_lineup.LINEUP", {name: LINEUP[name] for name in ("quintile 50/50", "S5 long-only")}
     )
     scores = 1e-3 * market.oracle.iloc[-200:]
     spec, inputs = load_spec("filter_negative"), load_inputs(request)
@@ -206,10 +200,10 @@ def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(mar
 def test_optimised_books_join_on_request_and_are_timed_apart(folder, store, market, monkeypatch):
     pytest.importorskip("skfolio", reason="skfolio, the extra `optimise`, is not installed")
     spec = folder.spec.model_copy(update={"portfolio": BookSettings(k=5, optimizer={"rebalance": 60, "window": 60})})
-    monkeypatch.setattr("strategy.studies.book_comparison.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
+    monkeypatch.setattr("strategy.studies.book_lineup.LINEUP", {"S5 long-only": LINEUP["S5 long-only"]})
     assert {book.builder for book in book_lineup(spec, optimised=True).values()} == {"long_only", *OPTIMIZED}
     small = {name: OPTIMIZED_LINEUP[name] for name in ("optimised: hierarchical risk parity",)}
-    monkeypatch.setattr("strategy.studies.book_comparison.OPTIMIZED_LINEUP", small)
+    monkeypatch.setattr("strategy.studies.book_lineup.OPTIMIZED_LINEUP", small)
     compared = compare_books(folder, store=store, inputs=Inputs(panel=market.panel), optimised=True)
     assert list(compared.table.index) == ["S5 long-only", *small]
     assert set(compared.seconds) == {"plain", "optimised"}
