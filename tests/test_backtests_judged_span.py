@@ -28,12 +28,13 @@ N_NAMES = 12
 RULES = TradingRules(name="book", portfolio=BookSettings())
 
 
-def bars_of(n_sessions: int, *, seed: int = 3, volume: float = 1e6) -> Panel:
+def bars_of(n_sessions: int, *, seed: int = 3) -> Panel:
     """A random walk of twelve names."""
     rng = np.random.default_rng(seed)
     sessions = pd.bdate_range("2018-01-02", periods=1200)[:n_sessions]
     moves = rng.normal(0.0, 0.015, (1200, N_NAMES))[:n_sessions]
     gaps = rng.normal(0.0, 0.003, (1200, N_NAMES))[:n_sessions]
+    volume = rng.uniform(5e5, 2e6, (1200, N_NAMES))[:n_sessions]
     close = 50.0 * np.exp(moves.cumsum(axis=0))
     opened = np.vstack([close[:1], close[:-1]]) * np.exp(gaps)
     tickers = pd.Index([f"N{place:02d}" for place in range(N_NAMES)])
@@ -46,7 +47,7 @@ def bars_of(n_sessions: int, *, seed: int = 3, volume: float = 1e6) -> Panel:
         high=frame(np.maximum(opened, close) * 1.001),
         low=frame(np.minimum(opened, close) * 0.999),
         close=frame(close),
-        volume=frame(np.full(close.shape, volume)),
+        volume=frame(volume),
         dollar_volume=frame(close * volume),
         universe=frame(np.ones(close.shape, dtype=bool)),
         facts=PanelFacts(source="a walk", adjustment="none", volume_basis="none"),
