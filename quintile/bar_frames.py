@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import pandas as pd
 import pyarrow as pa
@@ -31,13 +31,13 @@ from strategy.runs.result import Run
 __all__ = [
     "Bars",
     "as_inputs",
+    "as_recorded",
     "features",
     "inputs_for",
     "load_bars",
     "load_inputs",
     "recorded_request",
     "require_loadable",
-    "with_universe",
 ]
 
 FramesOfBars = pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -239,10 +239,15 @@ def require_loadable(run: Run) -> None:
         )
 
 
-def with_universe(panel: Panel, universe: str) -> Panel:
-    """Bars that were loaded without a word on who may be held, with the universe of a run; others as they are."""
-    is_open = panel.request is not None and panel.request.universe == "all"
-    return choose_universe(panel, universe) if is_open and universe != "all" else panel
+def as_recorded(panel: Panel, request: Mapping[str, Any]) -> Panel:
+    """Bars on the universe and the exchange of a run or version, where they were loaded without a word on either."""
+    own, universe, exchange = panel.request, request["universe"], request.get("exchange")
+    if own is not None and own.universe == "all" and universe != "all":
+        panel = choose_universe(panel, universe)
+    told = own is not None and own.exchange is not None
+    if told or exchange in (None, panel.facts.exchange) or panel.facts.synthetic:
+        return panel
+    return with_exchange(panel, exchange, reason="as recorded")
 
 
 def _are_frames(source: object) -> TypeGuard[Mapping[str, pd.DataFrame]]:

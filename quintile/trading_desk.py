@@ -1,5 +1,6 @@
 """Trading desk: tomorrow's book of a run, and a frozen version on paper."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from market.hedge import with_hedge
@@ -7,7 +8,7 @@ from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.sources import load_bars
 from market.sources.sectors import load_sectors
-from quintile.bar_frames import Bars, inputs_for, recorded_request, with_universe
+from quintile.bar_frames import Bars, as_recorded, inputs_for, recorded_request
 from quintile.frozen_version import FrozenVersion
 from quintile.lookup import require
 from strategy.frozen.run_version import open_frozen
@@ -116,7 +117,7 @@ def paper(
     frozen = open_frozen(version.folder, TrialLog(Path(store)), allow_drift=allow_drift)
     log = open_paper(version.folder, Path(store))
     if bars is not None:
-        panel = with_universe(inputs_for(bars, frozen.spec.holdout).panel, version.folder.body["request"]["universe"])
+        panel = as_recorded(inputs_for(bars, frozen.spec.holdout).panel, version.folder.body["request"])
         commit_decision(log, frozen, panel)
         score_fills(log, frozen, panel)
     return paper_record(log, frozen.spec.gates)
@@ -130,9 +131,9 @@ def _latest(run: Run, bars: Bars | None) -> tuple[Inputs, BarsRequest]:
     inputs, request, given = inputs_for(bars), run.folder.request, recorded_request(bars)
     if isinstance(bars, Inputs):
         return inputs, given
-    panel, sectors = with_universe(inputs.panel, request.universe), inputs.sectors
+    panel, sectors = as_recorded(inputs.panel, asdict(request)), inputs.sectors
     if request.hedge is not None and run.folder.spec.portfolio.hedge not in panel.tickers:
-        panel = with_hedge(panel, load_bars(request.hedge))
+        panel = with_hedge(panel, load_bars(request.hedge, exchange=panel.facts.exchange))
     if request.sectors is not None:
         sectors = load_sectors(request.sectors, panel.tickers)
     return Inputs(panel=panel, sectors=sectors), given
