@@ -50,22 +50,27 @@ class PrintWindows:
     """
 
     def __init__(self, panel: Panel, gap_limit: int) -> None:
-        self._panel = panel
-        self._limit = gap_limit
-        self._layers = list(_layers(panel, gap_limit))
+        self._panel, self._limit = panel, gap_limit
+        self._printed = panel.printed.to_numpy()
+        self._over_prints, self._over_whole_bars = _layers(panel, gap_limit) if gap_limit else (None, None)
 
     def numbers(self, feature: Feature) -> FloatArray:
         """The feature, shape (n_sessions, n_tickers)."""
         if feature.cross_sectional:
             with _skipping(self._limit):
                 return feature.formula(self._panel)
+        numbers = feature.formula(self._panel)
         if not self._limit:
-            return feature.formula(self._panel)
-        first, *others = [layer.numbers(feature) for layer in self._layers]
-        for layer, wider in zip(self._layers[1:], others, strict=True):
-            part = first[:, layer.columns]
-            first[:, layer.columns] = np.where(np.isnan(part), wider, part)
-        return first
+            return numbers
+        numbers = np.where(self._printed, numbers, np.nan)  # a hole that may end tomorrow has no number today
+        if self._over_prints is not None:
+            numbers[:, self._over_prints.columns] = self._over_prints.numbers(feature)
+        if self._over_whole_bars is not None:
+            columns = self._over_whole_bars.columns
+            over_prints = numbers[:, columns]
+            whole = self._over_whole_bars.numbers(feature)
+            numbers[:, columns] = np.where(np.isnan(over_prints), whole, over_prints)
+        return numbers
 
 
 def since_print(values: FloatArray) -> FloatArray:
@@ -132,14 +137,12 @@ class _Layer:
     def numbers(self, feature: Feature) -> FloatArray:
         """The feature at the rows that are left, NaN elsewhere, shape (n_sessions, n_columns)."""
         numbers = np.full(self.left_out.shape, np.nan, order="F")
-        if not self.left_out.any():
-            numbers[...] = feature.formula(self.panel)
-        elif feature.formula.__module__.startswith("signals."):
+        if feature.formula.__module__.startswith("signals."):
             np.put_along_axis(numbers, self._packed.order, feature.formula(self._packed.panel), axis=0)
         else:
             for group in self._alike:
                 numbers[np.ix_(group.rows, group.columns)] = feature.formula(group.panel)
-        numbers[~self.known] = np.nan  # a hole that may end tomorrow has no number today
+        numbers[~self.known] = np.nan
         return numbers
 
     @cached_property
@@ -177,20 +180,22 @@ def _skipping(gap_limit: int) -> Iterator[None]:
         _skipped.reset(before)
 
 
-def _layers(panel: Panel, gap_limit: int) -> Iterator[_Layer]:
-    """Bars without the short holes, then, of the columns that have some, without bars that are not whole."""
-    if not gap_limit:
-        return
+def _layers(panel: Panel, gap_limit: int) -> tuple[_Layer | None, _Layer | None]:
+    """Bars without the short holes, of the columns that have some, and bars without those that are not whole."""
     printed = panel.printed.to_numpy()
     whole = printed.copy()
     for name in WHOLE:
         whole &= getattr(panel, name).notna().to_numpy()
     holes = short_holes(printed, gap_limit)
-    partial = short_holes(whole, gap_limit) if not np.array_equal(whole, printed) else holes
+    partial = holes if np.array_equal(whole, printed) else short_holes(whole, gap_limit)
     odd = np.flatnonzero((partial & printed).any(axis=0))
-    yield _Layer(panel=panel, columns=np.arange(printed.shape[1]), left_out=holes, known=printed)
-    if len(odd):
-        yield _Layer(panel=panel, columns=odd, left_out=partial[:, odd], known=whole[:, odd])
+    return _layer(panel, holes, printed, np.flatnonzero(holes.any(axis=0))), _layer(panel, partial, whole, odd)
+
+
+def _layer(panel: Panel, left_out: Rows, known: Rows, places: NDArray[np.intp]) -> _Layer | None:
+    if not len(places):
+        return None
+    return _Layer(panel=panel, columns=places, left_out=left_out[:, places], known=known[:, places])
 
 
 def _last_row(marked: Rows) -> NDArray[np.intp]:
