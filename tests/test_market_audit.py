@@ -373,7 +373,12 @@ def test_a_session_without_a_trade_is_one_finding() -> None:
         for values in bars.values():
             values[ROW, 1:] = np.nan
 
-    for plant, kind in ((holiday, "untraded session"), (lost, "thin session")):
+    def filled_forward(bars: dict[str, np.ndarray]) -> None:
+        for values in bars.values():
+            values[ROW] = values[ROW - 1]
+
+    planted = (holiday, "untraded session"), (lost, "thin session"), (filled_forward, "repeated session")
+    for plant, kind in planted:
         found = audit_panel(panel(plant)).findings
         assert found[["kind", "first"]].to_numpy().tolist() == [[kind, SESSIONS[ROW]]]
 

@@ -68,6 +68,7 @@ def test_a_run_keeps_the_version_that_it_read(
         (("info", "us"), "no data set us in"),
         (("update", "us"), "no data set us: make one with `quintile data import"),
         (("audit", "nowhere.parquet", "--fix"), "no bars at nowhere.parquet"),
+        (("audit", "builtin"), "an audit needs bars at rest, was builtin"),
         (("audit", "nowhere.parquet", "--out", "page.csv"), "--out is an HTML page, was page.csv"),
         (("fetch", "--tickers", "nowhere.txt"), "no such file or directory (nowhere.txt)"),
     ],
@@ -100,6 +101,7 @@ def test_rows_that_no_bar_can_be_are_listed_and_removed_beside_the_file(
 ) -> None:
     bars = pd.read_parquet(source).reset_index(drop=True)
     bars.loc[3, "open"] = 0.0
+    bars.loc[3, "ticker"] = "\x1b[31mred"
     bars.loc[9, "close"] = -1.0
     bars.loc[15, "high"] = bars.loc[15, "low"] / 2
     pd.concat([bars, bars.iloc[20:21]]).to_parquet(home / "odd.parquet")
@@ -114,6 +116,8 @@ def test_rows_that_no_bar_can_be_are_listed_and_removed_beside_the_file(
     assert "import, " in quintile(
         "data", "import", "odd-fixed.parquet", "--name", "odd", monkeypatch=monkeypatch, capsys=capsys
     )
+    shown = quintile("data", "audit", "odd.parquet", monkeypatch=monkeypatch, capsys=capsys)
+    assert "\x1b" not in shown
     told = refusal("data", "audit", "odd.parquet", "--fix", monkeypatch=monkeypatch, capsys=capsys)
     assert "odd-fixed.parquet is there already" in told
 

@@ -81,7 +81,7 @@ class Audit:
 def audit_panel(
     panel: Panel, *, factor: pd.DataFrame | None = None, exchange: str | None = None, rows: Iterable[Row] = ()
 ) -> Audit:
-    """Audit a panel.
+    """Audit a panel. Sessions that are none of the market are one finding each; the rules on names pass them over.
 
     Parameters
     ----------
@@ -94,15 +94,18 @@ def audit_panel(
     rows : iterable of findings
         What was found before there was a panel, such as rows that none can hold.
     """
-    applied = None if factor is None else factor.to_numpy()
+    dead = dead_sessions(panel)
+    held = panel.without_sessions(pd.DatetimeIndex([each.session for each in dead]), "") if dead else panel
+    applied = None if factor is None else factor.reindex(index=held.sessions, columns=held.tickers).to_numpy()
     found = [
         *rows,
-        *_session_rows(panel, exchange or panel.facts.exchange),
-        *_print_rows(panel, applied),
-        *_split_rows(panel, applied),
-        *_identity_rows(panel),
+        *((each.kind, "", each.session, each.session, float(each.traded), each.detail, "") for each in dead),
+        *_session_rows(panel, held, exchange or panel.facts.exchange),
+        *_print_rows(held, applied),
+        *_split_rows(held, applied),
+        *_identity_rows(held),
     ]
-    found += _jump_rows(panel, found)
+    found += _jump_rows(held, found)
     findings = pd.DataFrame(found, columns=list(COLUMNS))
     return Audit(
         findings=findings,
@@ -136,17 +139,10 @@ def _print_rows(panel: Panel, factor: np.ndarray | None) -> list[Row]:
 
 
 def _silent_rows(panel: Panel) -> list[Row]:
-    """Gaps and bars without volume, but for those that a whole session has."""
-    dead = dead_sessions(panel).either
     printed = panel.printed
     inside = (printed.cummax() & printed[::-1].cummax()[::-1] & ~printed).to_numpy()
     named = (("gap", inside, "no print"), ("zero volume", (panel.volume == 0).to_numpy(), "no share traded"))
-    return [
-        _row(panel, kind, (c, a, z), z - a + 1, told)
-        for kind, marked, told in named
-        for c, a, z in runs(marked)
-        if not dead[a : z + 1].all()
-    ]
+    return [_row(panel, kind, (c, a, z), z - a + 1, told) for kind, marked, told in named for c, a, z in runs(marked)]
 
 
 def _order_rows(panel: Panel) -> list[Row]:
@@ -230,24 +226,18 @@ def _duplicate_rows(panel: Panel) -> list[Row]:
     return rows
 
 
-def _session_rows(panel: Panel, exchange: str) -> list[Row]:
-    """Findings on whole sessions: dead ones, large moves of the market, and those of the calendar."""
-    dead = dead_sessions(panel)
-    days = panel.sessions
-    rows: list[Row] = []
-    for k in np.flatnonzero(dead.untraded).tolist():
-        rows.append(("untraded session", "", days[k], days[k], 0.0, "no name with a bar traded a share", ""))
-    for k in np.flatnonzero(dead.thin).tolist():
-        told = f"{dead.traded[k]} names traded, {dead.usual[k]:.0f} usually do"
-        rows.append(("thin session", "", days[k], days[k], float(dead.traded[k]), told, ""))
-    moves = market_moves(panel)
-    for day, move in zip(pd.DatetimeIndex(moves.index), moves.tolist(), strict=True):
-        rows.append(("market move", "", day, day, move, f"the equal-weight universe moves {move:+.1%}", ""))
+def _session_rows(panel: Panel, held: Panel, exchange: str) -> list[Row]:
+    """Findings on whole sessions: large moves of the market, and those of the calendar."""
+    moves = market_moves(held)
+    rows: list[Row] = [
+        ("market move", "", day, day, move, f"the equal-weight universe moves {move:+.1%}", "")
+        for day, move in zip(pd.DatetimeIndex(moves.index), moves.tolist(), strict=True)
+    ]
     if exchange == NO_EXCHANGE:
         return rows
     check = check_calendar(panel, exchange)
     named = (("missing session", check.missing), ("extra session", check.extra))
-    return [*rows, *((kind, "", day, day, np.nan, exchange, "") for kind, held in named for day in held)]
+    return [*rows, *((kind, "", day, day, np.nan, exchange, "") for kind, days in named for day in days)]
 
 
 def _jump_rows(panel: Panel, found: list[Row]) -> list[Row]:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.errors import SourceError
 from market.audit.audit import Audit, audit_panel
 from market.audit.finding_kinds import REMOVE, Row
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.bar_files import bars_from_path
-from market.bars.defects import Defect
+from market.bars.defects import Defect, refuse
 from market.bars.long_form import LongBars, join_bars
 from market.bars.row_checks import equal_repeats, row_defects, without_rows
 from market.calendar import with_exchange
@@ -43,6 +44,8 @@ def audit_source(source: str | Path, *, exchange: str | None = None) -> Audited:
     SourceError, BarsError
         If nothing is there, no row can be used, or columns or dates cannot be read.
     """
+    if str(source) == "builtin" or str(source).startswith("yfinance:"):
+        raise SourceError(f"an audit needs bars at rest, was {source}: give a stored data set, a file or a folder")
     stored = find_version(str(source))
     if stored is None:
         rows, origin = bars_from_path(Path(source)), Origin(name=Path(source).name)
@@ -51,6 +54,8 @@ def audit_source(source: str | Path, *, exchange: str | None = None) -> Audited:
         exchange = stored[1].exchange if exchange is None else exchange
     defects = row_defects(rows, origin=origin.name)
     usable = without_rows(rows, defects) if defects else rows
+    if np.isnan(usable.numbers["close"]).all():
+        refuse(defects, origin=origin.name)  # what is wrong with every row, rather than that none is left
     panel = with_exchange(panel_from_rows(usable, origin=origin), exchange)
     factor = _factor(usable, panel) if "adj_close" in rows.numbers else None
     found = list(_defect_rows(rows, defects, panel))

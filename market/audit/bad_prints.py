@@ -27,6 +27,7 @@ ISLAND_SESSIONS = 3
 ISLAND_GAP = 0.02
 ISLAND_SCALE = 6.0  # times the ticker's usual overnight move, over its life and in the months around
 ISLAND_RANGES = 2.0  # times the ticker's usual range of a session in the months around
+MAX_MARKET_GAP = 0.02  # median log move of the session's opens; above it, everything gaps
 NEWS_VOLUME = 2.0  # times the usual volume; above it many agreed on the price
 AROUND = np.r_[-31:-1, 4:34]
 STALE_SESSIONS = 3
@@ -116,7 +117,7 @@ def islands(panel: Panel) -> list[tuple[int, int, int, float]]:
 def _quiet(
     panel: Panel, overnight: np.ndarray, found: list[tuple[int, int, int, float]]
 ) -> list[tuple[int, int, int, float]]:
-    """Those on ordinary volume, whose gap is far above what the name moved in these months, overnight and by day."""
+    """Those on ordinary volume in a calm market, whose gap is far above the name's moves of these months."""
     if not found:
         return []
     columns, first, last, gaps = (np.array(each) for each in zip(*found, strict=True))
@@ -127,8 +128,17 @@ def _quiet(
         1.4826 * ISLAND_SCALE * median_around(np.abs(overnight), first, columns, AROUND),
         ISLAND_RANGES * median_around(by_day, first, columns, AROUND),
     )
-    kept = (np.max(traded, axis=0) <= NEWS_VOLUME) & (np.abs(gaps) > usual)
+    calm = np.fmax(_market_gap(panel, first), _market_gap(panel, last + 1)) < MAX_MARKET_GAP
+    kept = (np.max(traded, axis=0) <= NEWS_VOLUME) & (np.abs(gaps) > usual) & calm
     return [run for run, keep in zip(found, kept.tolist(), strict=True) if keep]
+
+
+def _market_gap(panel: Panel, rows: np.ndarray) -> np.ndarray:
+    """Size of the median log move of the open, less the close before, at each row."""
+    held, place = np.unique(rows, return_inverse=True)
+    moves = np.log(panel.open.to_numpy()[held] / panel.close.to_numpy()[held - 1])
+    gap: np.ndarray = pd.DataFrame(moves).median(axis=1).abs().to_numpy()[place]
+    return gap
 
 
 def stale_runs(panel: Panel) -> list[tuple[int, int, int]]:

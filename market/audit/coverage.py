@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from core.conventions import SESSIONS_PER_YEAR
 from market.panel import Panel
 
 __all__ = ["history_summary", "session_table", "ticker_table"]
@@ -20,7 +19,7 @@ def ticker_table(panel: Panel, findings: pd.DataFrame) -> pd.DataFrame:
             "first": first,
             "last": last,
             "prints": prints,
-            "years": (prints / SESSIONS_PER_YEAR).round(2),
+            "years": (prints / panel.facts.sessions_per_year).round(2),
             "coverage": (prints / places).round(4),
             "findings": findings["ticker"].value_counts().reindex(panel.tickers, fill_value=0),
         }
@@ -47,9 +46,9 @@ def history_summary(panel: Panel, n_findings: int) -> pd.Series:
     return pd.Series(
         {
             "stocks": len(panel.tickers),
-            "with 20+ years": int((prints >= 20 * SESSIONS_PER_YEAR).sum()),
+            "with 20+ years": int((prints >= 20 * panel.facts.sessions_per_year).sum()),
             "data points": int(prints.sum()),
             "average days": round(float(prints.mean()), 1),
-            "status": "clean" if n_findings == 0 else f"{n_findings:,} findings",
+            "status": "clean" if n_findings == 0 else f"{n_findings:,} finding{'' if n_findings == 1 else 's'}",
         }
     )

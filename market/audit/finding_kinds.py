@@ -9,6 +9,7 @@ KINDS = {
     "impossible row": "a number that no bar can have, or high below low",
     "repeated row": "more than one row for a ticker and session",
     "untraded session": "bars, but nobody traded a share: a holiday that was filled in; runs leave it out",
+    "repeated session": "the bars of the session before stand again: a calendar filled forward; runs leave it out",
     "thin session": "less than half the usual names traded: lost by the source; runs leave it out",
     "market move": "the equal-weight universe moves by more than 10 % in one session",
     "repeated bar": "the four prices of another session, and its volume: the likely copy, its twin named",
@@ -29,6 +30,9 @@ KINDS = {
     "extra session": "in the bars, not held by the exchange",
 }
 LEFT = {
+    **dict.fromkeys(("untraded session", "repeated session", "thin session"), "runs leave it out by themselves"),
+    "unreadable": "left out by the reader",
+    "split": "adj_close accounts for it",
     "repeated bar": "only a later session shows the copy, or volume does not say the same: hindsight",
     "island": "only what came next shows it: hindsight",
     "unadjusted split": "only the volume of later sessions shows it: hindsight",

@@ -132,7 +132,7 @@ def _print_fix(fix: dict[str, Any], *, verbose: bool) -> None:
     changes, shown = fix["changes"], None if verbose else MAX_CHANGES
     print(f"fixed: {fix['written']}, {fix['rows']:,} rows" if fix["written"] else "nothing to fix: nothing is written")
     for change in changes[:shown]:
-        print(f"  {change['told']}")
+        print(f"  {_plain(change['told'])}")
     if shown is not None and len(changes) > shown:
         print(f"  … {len(changes) - shown:,} more changes: --verbose shows all")
     if fix["left"]:
@@ -142,4 +142,13 @@ def _print_fix(fix: dict[str, Any], *, verbose: bool) -> None:
 
 
 def _print_wrapped(head: str, text: str) -> None:
-    print(textwrap.fill(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False))
+    print(
+        textwrap.fill(
+            _plain(text), WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
+        )
+    )
+
+
+def _plain(text: str) -> str:
+    """Text from the data without what a terminal would obey."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
