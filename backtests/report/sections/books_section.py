@@ -189,8 +189,13 @@ def _market_part(books: Mapping[str, BookReport]) -> tuple[Part, ...]:
     if not studies:
         return ()
     betas = pd.DataFrame({name: study.beta for name, study in studies.items()})
+    if betas.isna().all(axis=None):
+        too_few = "Beta of the last 63 sessions: n/a, the book was judged on fewer."
+        return (Part(heading="Market beta", sentences=(too_few,), pictures=(_beta_picture(books),)),)
     words = ", ".join(
-        f"{name} between {ratio(study.beta.min())} and {ratio(study.beta.max())}" for name, study in studies.items()
+        f"{name} between {ratio(beta.min())} and {ratio(beta.max())}"
+        for name, beta in betas.items()
+        if beta.notna().any()
     )
     picture = Picture(
         title="Beta to the equal-weighted universe, last 63 sessions",

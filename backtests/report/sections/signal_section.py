@@ -82,7 +82,7 @@ def _without_ic(page: Page, lead: str) -> Section:
 
 def _ranges(signal: SignalReport) -> Part:
     own = {name: summary.interval for name, summary in signal.summaries.items()}
-    gaps = {f"less {name}": gap.interval for name, gap in signal.differences.items()}
+    gaps = {f"less {name}": gap.interval for name, gap in signal.differences.items() if gap.n_sessions}
     pictures = [_ranges_picture("Mean rank IC by scores, with 95 % ranges", own)]
     if gaps:
         pictures.append(_ranges_picture(f"Rank IC of {signal.model} less each baseline's, with 95 % ranges", gaps))
@@ -94,6 +94,7 @@ def _ranges(signal: SignalReport) -> Part:
 
 
 def _ranges_picture(title: str, ranges: dict[str, Interval]) -> Picture:
+    ranges = {name: found for name, found in ranges.items() if math.isfinite(found.estimate)}
     words = ", ".join(f"{name} {ratio(found.estimate, 4)} ({ranged(found, 4)})" for name, found in ranges.items())
     summary = f"A range that includes zero is not significant: {words}."
     return Picture(title=title, summary=summary, figure=dots_figure(range_frame(ranges), x_format=".3f"))
@@ -121,11 +122,12 @@ def _daily(signal: SignalReport) -> Picture:
 
 
 def _cumulative(signal: SignalReport) -> Picture:
-    means = ", ".join(f"{name} {ratio(summary.mean, 4)}" for name, summary in signal.summaries.items())
+    known = {name: summary.mean for name, summary in signal.summaries.items() if summary.n_sessions}
+    means = ", ".join(f"{name} {ratio(mean, 4)}" for name, mean in known.items())
     return Picture(
         title="Running sum of the rank IC",
         summary=f"A steady signal climbs in a straight line. Mean per session: {means}.",
-        figure=cumulative_ic_figure(pd.DataFrame(dict(signal.evaluation.ic))),
+        figure=cumulative_ic_figure(pd.DataFrame({name: signal.evaluation.ic[name] for name in known})),
     )
 
 
