@@ -154,7 +154,8 @@ def features(
     Returns
     -------
     dict of DataFrame of float, each of shape (n_sessions, n_tickers)
-        By name, known at the close of each session; NaN where a bar that the definition reads is missing.
+        By name, known at the close of each session; NaN where a bar that the definition reads is missing. A window of n
+        counts a name's own prints over holes of at most ``computing.gap_limit`` sessions.
 
     Examples
     --------
