@@ -147,12 +147,15 @@ def decide_command(
 
     Without --export, .csv, .parquet and .json are written to decisions/ in the run's folder.
     """
+    from core.files import require_apart
     from market.inputs import load_inputs
     from strategy.runs.own_bars import decision_request
     from strategy.trading.decision import export_decision, scorer_of
     from strategy.trading.holdings import read_holdings
     from strategy.trading.run_decision import run_decision
 
+    for path in export or ():
+        require_apart(path, bars, holdings, sectors, hedge, what="--export")
     folder = run_store(out).find(run)
     scorer_of(folder)  # a run without a model fails before the bars are loaded
     held = None if holdings is None else read_holdings(holdings)

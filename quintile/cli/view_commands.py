@@ -72,7 +72,7 @@ def definition_command(
     verbose: Verbose = False,
 ) -> None:
     """Render a strategy's definition, every key with its value and meaning, from its spec."""
-    from core.files import write_text
+    from core.files import require_apart, write_text
     from strategy.definitions.render import render_definition
     from strategy.definitions.spec import load_spec
 
@@ -82,5 +82,6 @@ def definition_command(
     elif out is None:
         print(render_definition(spec), end="")
     else:
+        require_apart(out, strategy, what="--out")
         write_text(out, render_definition(spec))
         print_path(out, as_json=False, quiet=quiet)
