@@ -9,10 +9,12 @@ import pandas as pd
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from core.files import write_text
+from market.bars.ticker_spelling import likely_meant, one_spelling
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
 from market.returns import Execution
+from market.sources.benchmark import plain_dates
 from portfolio.costs import Costs
 from quintile.bar_frames import Bars, inputs_for
 from quintile.lookup import require
@@ -157,11 +159,15 @@ def _on_tickers(weights: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     """Weights on every ticker of the bars; a name without a column is held at 0 wherever the others are decided."""
     if not isinstance(weights, pd.DataFrame):
         raise TypeError(f"weights must be a DataFrame of sessions × tickers, were a {type(weights).__name__}")
+    weights = one_spelling(plain_dates(weights), what="weights")
     if not weights.columns.is_unique:
         raise ValueError(f"weights name {weights.columns[weights.columns.duplicated()][0]} twice: keep one column")
     strange = [str(ticker) for ticker in weights.columns.difference(panel.tickers)]
     if strange:
-        raise ValueError(f"weights hold {len(strange)} tickers that the bars lack, such as {strange[:5]}: drop them")
+        meant = likely_meant(strange, panel.tickers)
+        raise ValueError(
+            f"weights hold {len(strange)} tickers that the bars lack, such as {strange[:5]}{meant}: drop them"
+        )
     placed = weights.reindex(columns=panel.tickers)
     decided = weights.notna().any(axis=1)
     absent = panel.tickers.difference(weights.columns)

@@ -14,7 +14,7 @@ from quintile.bar_frames import Bars, inputs_for, recorded_request, require_load
 from quintile.frozen_version import FrozenVersion
 from quintile.lookup import require
 from quintile.progress_display import shown_progress
-from signals.score_file import scores_of_table
+from signals.score_file import cut_scores, read_scores, scores_of_table
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.evaluate import evaluate as evaluate_given
 from strategy.pipeline import run as run_strategy
@@ -47,6 +47,14 @@ class WalkOptions(TypedDict, total=False):
     learner: Literal["model", "ridge"]
     combinatorial: tuple[int, int]
     store: str | Path
+    quiet: bool
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """What an evaluation may be told beside its scores, bars and rules."""
+
+    start: str | dt.date
+    end: str | dt.date
     quiet: bool
 
 
@@ -116,7 +124,7 @@ def evaluate(
     rules: TradingRules | None = None,
     store: str | Path = DEFAULT_STORE,
     quick: bool = False,
-    quiet: bool = False,
+    **options: Unpack[EvaluateOptions],
 ) -> Run:
     """Judge scores that came without a model: information coefficient, books, backtests, verdict and report.
 
@@ -135,8 +143,9 @@ def evaluate(
     quick : bool
         The same numbers of the strategy's own book alone, in seconds: no companion, random books, studies, stress rows
         or report. The verdict is WEAK at best.
-    quiet : bool
-        No progress bars.
+    **options
+        ``start`` and ``end`` (dates: first and last session whose scores are judged; bars keep their history, which
+        features, baselines and the universe read) and ``quiet`` (False: no progress bars).
 
     Raises
     ------
@@ -151,10 +160,13 @@ def evaluate(
     """
     if not isinstance(scores, pd.DataFrame | str | Path):
         raise TypeError(f"scores must be a DataFrame or the path of a file, were a {type(scores).__name__}")
-    given = _wide(scores) if isinstance(scores, pd.DataFrame) else scores
-    with shown_progress(quiet=quiet) as progress:
+    given = _wide(scores) if isinstance(scores, pd.DataFrame) else read_scores(scores)
+    given = cut_scores(given, options.get("start"), options.get("end"))
+    name = "" if isinstance(scores, pd.DataFrame) else Path(scores).name
+    with shown_progress(quiet=options.get("quiet", False)) as progress:
         context = RunContext(store=RunStore(Path(store)), request=recorded_request(bars), progress=progress)
-        return evaluate_given(given, inputs_for(bars), spec=_judging_spec(rules), context=context, quick=quick)
+        spec = _judging_spec(rules)
+        return evaluate_given(given, inputs_for(bars), spec=spec, context=context, quick=quick, name=name)
 
 
 def walk_forward(

@@ -16,7 +16,7 @@ from market.bars.dated_columns import date_name, dated_columns, is_row_numbers
 from market.bars.dates import check_single_zone, read_dates
 from market.bars.defects import Defect, refuse
 from market.bars.long_form import encoded_tickers, missing_tickers
-from market.bars.ticker_spelling import clean_ticker, few_words, likely_meant
+from market.bars.ticker_spelling import clean_ticker, few_words, likely_meant, one_spelling
 from market.delistings import listed
 from market.panel import Panel, aligned_frame
 from market.sources import checked_span
@@ -115,7 +115,7 @@ def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         If a session or ticker is unknown to the panel or repeats, a score is infinite, or no name that may be held has
         one.
     """
-    scores = _one_spelling(plain_dates(scores))
+    scores = one_spelling(plain_dates(scores), what="scores")
     _check_axes(scores, panel)
     placed = aligned_frame(
         scores.reindex(index=panel.sessions, columns=panel.tickers).to_numpy(dtype=float), panel.sessions, panel.tickers
@@ -144,7 +144,7 @@ def ended_names(scores: pd.DataFrame, panel: Panel) -> tuple[str, ...]:
     tuple of str
         One note with the number of names, of scores and the names with most of them; none where no score is lost.
     """
-    spelled = _one_spelling(plain_dates(scores))
+    spelled = one_spelling(plain_dates(scores), what="scores")
     given = spelled.reindex(index=panel.sessions, columns=panel.tickers).notna().to_numpy()
     begun = panel.printed.cummax().to_numpy()
     lost = given & begun & ~listed(panel).to_numpy()
@@ -157,32 +157,6 @@ def ended_names(scores: pd.DataFrame, panel: Panel) -> tuple[str, ...]:
         f"The bars of {len(counts):,} names end in the middle of their scores: {int(counts.sum()):,} scores after that "
         f"fall away, {told}.",
     )
-
-
-def _one_spelling(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores with one column a ticker, without what nobody sees in its name.
-
-    Raises
-    ------
-    DataError
-        If two columns are one ticker and score it in the same session.
-    """
-    clean = pd.Index([clean_ticker(str(ticker)) for ticker in scores.columns], dtype="str", name=scores.columns.name)
-    if clean.equals(scores.columns) or (clean.is_unique and scores.columns.is_unique):
-        return scores.set_axis(clean, axis=1)
-    if not scores.columns.is_unique:
-        return scores
-    merged = {}
-    for ticker in clean.unique():
-        columns = scores.loc[:, clean == ticker]
-        both = columns.notna().sum(axis=1) > 1
-        if both.any():
-            raise DataError(
-                f"scores have {' and '.join(repr(str(name)) for name in columns.columns)}, which are one ticker, in "
-                f"{int(both.sum())} sessions, the first {both.idxmax():%Y-%m-%d}: keep one of them"
-            )
-        merged[ticker] = columns.bfill(axis=1).iloc[:, 0]
-    return pd.DataFrame(merged, index=scores.index)
 
 
 def _column(table: pa.Table, spellings: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from core.errors import DataError
 from market.inputs import Inputs
 from market.panel import Panel
 from portfolio.book_settings import BookSettings
-from signals.score_file import align_scores, read_scores
+from signals.score_file import align_scores, ended_names, read_scores
 from strategy.definitions.render import rule_words
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.epilogue import Remarks, conclude, conclude_quickly
@@ -89,7 +89,8 @@ def evaluate(
         return Run(RunFolder(context.store.root / chosen.name / folder.run_id))
     evaluation = evaluate_scores(chosen.rules, inputs, scores=placed, baselines={}, progress=context.progress)
     evaluation = replace(evaluation, breadth=given_breadth(evaluation))
-    remarks = Remarks(notes=_notes(chosen, placed, evaluation.signal.summary(MODEL).mean))
+    notes = _notes(chosen, placed, evaluation.signal.summary(MODEL).mean)
+    remarks = Remarks(notes=(*notes, *ended_names(given, inputs.panel)))
     origin = RunOrigin(identity=scored, record={"scores": name})
     with _whole_folder(chosen, inputs.panel, context, origin) as folder:
         conclude(context.store, folder, evaluation, remarks=remarks)

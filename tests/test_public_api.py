@@ -42,7 +42,7 @@ SIGNATURES = {
     "choose_universe": "panel, universe",
     "compare_books": "run, bars=None, *, optimised=False, quiet=False",
     "decide": "run, bars=None, *, holdings=None, equity=None, as_of=None",
-    "evaluate": "scores, bars, *, rules=None, store='runs', quick=False, quiet=False",
+    "evaluate": "scores, bars, *, rules=None, store='runs', quick=False, **options",
     "features": "bars, feature_set='core14', *, names=None, computing=None, quiet=False",
     "forward_returns": "panel, execution, *, horizon=1, first=0",
     "freeze": "run, version, *, versions='versions', with_bars=True, notes=None, quiet=False",

@@ -8,7 +8,11 @@ may be two securities.
 import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["alike", "clean_ticker", "few_words", "likely_meant", "respelled"]
+import pandas as pd
+
+from core.errors import DataError
+
+__all__ = ["alike", "clean_ticker", "few_words", "likely_meant", "one_spelling", "respelled"]
 
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 MAX_NAMED = 5
@@ -49,6 +53,39 @@ def likely_meant(strangers: Iterable[str], known: Iterable[str]) -> str:
     if not pairs:
         return ""
     return f" (the bars have {', '.join(pairs[:MAX_NAMED])}{', …' if len(pairs) > MAX_NAMED else ''})"
+
+
+def one_spelling(frame: pd.DataFrame, *, what: str) -> pd.DataFrame:
+    """A frame of sessions × tickers with one column a ticker, without what nobody sees in its name.
+
+    Parameters
+    ----------
+    frame : DataFrame of float
+        Columns are tickers.
+    what : str
+        What they hold, for messages.
+
+    Raises
+    ------
+    DataError
+        If two columns are one ticker and have a number in the same session.
+    """
+    clean = pd.Index([clean_ticker(str(ticker)) for ticker in frame.columns], dtype="str", name=frame.columns.name)
+    if clean.equals(frame.columns) or (clean.is_unique and frame.columns.is_unique):
+        return frame.set_axis(clean, axis=1)
+    if not frame.columns.is_unique:
+        return frame
+    merged = {}
+    for ticker in clean.unique():
+        columns = frame.loc[:, clean == ticker]
+        both = columns.notna().sum(axis=1) > 1
+        if both.any():
+            raise DataError(
+                f"{what} have {' and '.join(repr(str(name)) for name in columns.columns)}, which are one ticker, in "
+                f"{int(both.sum())} sessions, the first {both.idxmax():%Y-%m-%d}: keep one of them"
+            )
+        merged[ticker] = columns.bfill(axis=1).iloc[:, 0]
+    return pd.DataFrame(merged, index=frame.index)
 
 
 def few_words(names: Sequence[str]) -> str:
