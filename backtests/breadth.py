@@ -149,5 +149,5 @@ def _largest(held_weights: pd.DataFrame) -> tuple[float, pd.Timestamp | None, st
     size = np.nan_to_num(held_weights.abs().to_numpy(dtype=float))
     if not size.any():
         return np.nan, None, ""
-    row, column = np.unravel_index(int(size.argmax()), size.shape)
+    row, column = divmod(int(size.argmax()), size.shape[1])
     return float(size[row, column]), held_weights.index[row], str(held_weights.columns[column])

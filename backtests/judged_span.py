@@ -196,7 +196,8 @@ def judged_backtest(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame) -
 
 def compound(returns: pd.Series) -> float:
     """Simple return of all sessions together; NaN without one."""
-    return float((1.0 + returns).prod() - 1.0) if len(returns) else np.nan
+    growth = 1.0 + returns.to_numpy(dtype=float)
+    return float(growth.prod()) - 1.0 if len(growth) else np.nan
 
 
 def _usual_longest(rows: np.ndarray) -> int:

@@ -42,12 +42,24 @@ def _missing(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         yield "rank IC by sector", "no scored name has a known sector"
     if evaluation.inputs.factors is not None and any(book.factors is None for book in evaluation.studies.values()):
         yield "regression on the factors", "fewer than 60 sessions in common, or one factor is a combination of others"
+    yield from _unhedged(evaluation)
     if what_ifs is not None:
         if what_ifs.capacity.missing:
             yield "capacity", what_ifs.capacity.missing
-        told = what_ifs.stress["refused"]
-        reasons = {(str(stress), str(why)): None for (_, stress), why in told.items() if why and NO_STRESS not in why}
+        told = zip(what_ifs.stress.index.get_level_values("stress"), what_ifs.stress["refused"], strict=True)
+        reasons = dict.fromkeys((str(stress), str(why)) for stress, why in told if why and NO_STRESS not in str(why))
         yield from ((f"stress row {stress}", why) for stress, why in reasons)
+
+
+def _unhedged(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    """Judged sessions in which the hedge of a book has no price, before its bars begin or after they end."""
+    close = evaluation.inputs.panel.close
+    for name, settings in evaluation.rules.books.items():
+        ticker = settings.hedge_ticker
+        if name in evaluation.results and ticker is not None:
+            prints = close[ticker].reindex(evaluation.results[name].net_returns.index).notna()
+            if not prints.all():
+                yield f"hedge {ticker} of {name}", f"no print in {_sessions(int((~prints).sum()))} of those judged"
 
 
 def span_words_of(span: JudgedSpan) -> tuple[str, ...]:

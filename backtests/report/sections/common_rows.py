@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from backtests.report.book_report import BookReport
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 TOO_FEW = "too few sessions"
+HOLE = np.timedelta64(21, "D")  # between two sessions: no exchange closes for so long, the sessions between are a hole
 RANGE_CONVENTION = (
     "Ranges hold 95 %: of a mean IC, its HAC error × a critical value that allows for the lags (Kiefer and Vogelsang "
     "2005); of a Sharpe ratio, a difference or a beta, its HAC error × the 95 % quantile of |t| over stationary "
@@ -60,8 +62,11 @@ def return_conventions(sessions_per_year: float) -> str:
 
 
 def by_book(books: Mapping[str, BookReport], field: str) -> pd.DataFrame:
-    """One series of every book's result, a column per book."""
-    return pd.DataFrame({name: getattr(book.result, field) for name, book in books.items()})
+    """One series of every book's result, a column per book; a row of NaN breaks a line where a hole was left out."""
+    table = pd.DataFrame({name: getattr(book.result, field) for name, book in books.items()})
+    sessions = pd.DatetimeIndex(table.index)
+    before = sessions[:-1][np.diff(sessions) > HOLE]
+    return table.reindex(sessions.append(before + pd.Timedelta(days=1)).sort_values()) if len(before) else table
 
 
 def range_frame(ranges: Mapping[str, Interval]) -> pd.DataFrame:
