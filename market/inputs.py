@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from market.bars.ticker_spelling import few_words
+from market.bars.ticker_names import few_words
 from market.exchanges import zone_of
 from market.hedge import with_hedge
 from market.holdout import HoldoutSettings, readable

@@ -9,7 +9,7 @@ import pandas as pd
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from core.files import write_text
-from market.bars.ticker_spelling import likely_meant, one_spelling
+from market.bars.ticker_names import likely_meant, one_spelling
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame

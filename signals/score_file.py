@@ -16,7 +16,7 @@ from market.bars.dated_columns import date_name, dated_columns, is_row_numbers
 from market.bars.dates import check_single_zone, read_dates
 from market.bars.defects import Defect, refuse
 from market.bars.long_form import encoded_tickers, missing_tickers
-from market.bars.ticker_spelling import clean_ticker, few_words, likely_meant, one_spelling
+from market.bars.ticker_names import clean_ticker, few_words, likely_meant, one_spelling
 from market.delistings import listed
 from market.panel import Panel, aligned_frame
 from market.sources import checked_span
@@ -84,6 +84,8 @@ def cut_scores(scores: pd.DataFrame, start: str | dt.date | None, end: str | dt.
     first, last = checked_span(start, end)
     if first is None and last is None:
         return scores
+    scores = plain_dates(scores)
+    _check_dates(scores)
     kept = scores.sort_index().loc[first:last]
     if kept.empty:
         ordered = scores.index.sort_values()
@@ -207,9 +209,13 @@ def _from_wide(table: pa.Table, date: str, origin: str) -> pd.DataFrame:
     return read.frame.rename_axis(index="session", columns="ticker")
 
 
-def _check_axes(scores: pd.DataFrame, panel: Panel) -> None:
+def _check_dates(scores: pd.DataFrame) -> None:
     if not isinstance(scores.index, pd.DatetimeIndex) or scores.index.tz is not None:
         raise DataError("scores need one row per session, its date without a time zone: convert the index")
+
+
+def _check_axes(scores: pd.DataFrame, panel: Panel) -> None:
+    _check_dates(scores)
     for axis, what in ((scores.index, "session"), (scores.columns, "ticker")):
         if not axis.is_unique:
             raise DataError(f"scores have a {what} more than once, {axis[axis.duplicated()][0]}: keep one of each")

@@ -17,7 +17,7 @@ from market.bars.columns import BAR_COLUMNS, require_columns
 from market.bars.csv import decimal_of
 from market.bars.dates import read_dates
 from market.bars.defects import Defect, merged_defects
-from market.bars.ticker_spelling import clean_ticker, few_words, respelled
+from market.bars.ticker_names import clean_ticker, few_words, respelled
 from market.bars.wide_form import is_wide, wide_to_long
 
 __all__ = ["EncodedTickers", "LongBars", "encoded_tickers", "join_bars", "long_bars", "missing_tickers"]
@@ -34,7 +34,7 @@ class LongBars:
     codes : array of int, shape (n_rows,)
         Position of the row's ticker in ``tickers``.
     tickers : tuple of str
-        Distinct tickers, without what nobody sees (:mod:`market.bars.ticker_spelling`).
+        Distinct tickers, without what nobody sees (:mod:`market.bars.ticker_names`).
     numbers : dict of str to array of float, shape (n_rows,)
         open, high, low, close, volume and, where the source has it, adj_close; NaN where missing.
     zones : frozenset of str

@@ -1,4 +1,4 @@
-"""Ticker spelling: what a person does not see is no part of a ticker; what differs by case or punctuation is named.
+"""Ticker names: what a person does not see is no part of a ticker; what differs by case or punctuation is named.
 
 Outer blanks of any kind, byte-order marks, zero-width and soft characters are taken off wherever tickers are read:
 bars, scores, holdings, members, sectors, weights. Case and punctuation stay as written, since ``BACpL`` and ``BACPL``
@@ -23,7 +23,7 @@ def clean_ticker(ticker: str) -> str:
 
     Examples
     --------
-    >>> from market.bars.ticker_spelling import clean_ticker
+    >>> from market.bars.ticker_names import clean_ticker
     >>> clean_ticker(" BRK B  ")
     'BRK B'
     """
