@@ -176,6 +176,7 @@ def _top(panel: Panel, n_names: int) -> tuple[np.ndarray, str, tuple[str, ...]]:
         "session and held from the next"
     )
     few = len(panel.tickers) < n_names
+    described += f"; the bars hold only {len(panel.tickers)} names" if few else ""
     notes = (f"universe top{n_names} is larger than the {len(panel.tickers)} names there are",) if few else ()
     return _held_from_next(lists, panel.sessions), described, notes
 
@@ -200,6 +201,8 @@ def _held_from_next(lists: pd.DataFrame, sessions: pd.DatetimeIndex) -> np.ndarr
 
 
 def _from_file(panel: Panel, path: Path) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    if not path.is_file() and (path.suffix or path.parent != Path()):
+        raise UniverseError(f"there is no member file {path}: give all, topN like top400, or the path of one")
     if not path.is_file():
         raise ValueError(f'universe must be "all", "topN" like top400, or a member file, was {str(path)!r}')
     try:

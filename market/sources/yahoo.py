@@ -4,6 +4,11 @@ yfinance answers a rate limit or a lost network with an empty frame and no excep
 between versions: every setting that touches a number is given here.
 """
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pandas as pd
 import pyarrow as pa
 
@@ -35,7 +40,8 @@ def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, 
     SourceError
         If nothing came back.
     """
-    frame = download_daily(tickers, start=start, end=end)
+    with _hushed():
+        frame = download_daily(tickers, start=start, end=end)
     if frame is None or frame.dropna(how="all").empty:
         named = ", ".join(tickers[:10])
         raise SourceError(f"yfinance returned no bars for {named}: check spelling, network and rate limit")
@@ -49,6 +55,30 @@ def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, 
         notes=notes,
     )
     return panel_from_rows(long_bars(table, origin=origin.name), origin=origin)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep yfinance's own lines and its libraries' warnings from the user; what it raises becomes one line.
+
+    Raises
+    ------
+    SourceError
+        If yfinance raises an error of its own.
+    """
+    from yfinance.exceptions import YFException
+
+    talking = logging.getLogger("yfinance")
+    level = talking.level
+    talking.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except YFException as error:
+        raise SourceError(f"yfinance failed ({error}): check network and rate limit, and try again later") from error
+    finally:
+        talking.setLevel(level)
 
 
 def download_daily(

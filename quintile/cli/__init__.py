@@ -138,6 +138,8 @@ def _told(error: Exception) -> str:
             f"the disk is full{where}: free some space and repeat; nothing half-written was left, and an unfinished "
             "run goes on with `quintile run --resume latest`, a walk with `quintile walk --resume latest`"
         )
+    if error.errno == errno.ENOENT:
+        return f"there is no file or folder {error.filename or ''}".rstrip() + ": check its path"
     return f"{os.strerror(error.errno).lower()}{where}: give another path, or change its permissions"
 
 

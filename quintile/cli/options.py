@@ -114,6 +114,8 @@ def run_store(out: Path, *, csv: bool = False) -> "RunStore":
     """The store of runs in a folder; with ``csv`` its new runs keep CSV copies of their frames."""
     from strategy.runs.store import RunStore
 
+    if out.is_file():
+        raise ValueError(f"{out} is a file: choose a folder with --out")
     return RunStore(out, csv=csv)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Quiet, Verbose
+from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Quiet, Verbose, run_store
 from quintile.cli.version_commands import Versions, find, version_request
 
 __all__ = ["PAPER_EXAMPLES", "paper_command"]
@@ -45,7 +45,7 @@ def paper_command(
     if replay and bars is None:
         raise ValueError("--replay needs --bars: the bars that the log was decided on")
     folder = find(version, versions)
-    frozen = open_frozen(folder, TrialLog(out), allow_drift=allow_drift)
+    frozen = open_frozen(folder, TrialLog(run_store(out).root), allow_drift=allow_drift)
     log, lines, different = paper.open_paper(folder, out), [], []
     if bars is not None:
         kept_hedge = folder.body["request"].get("hedge")

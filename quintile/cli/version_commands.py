@@ -202,7 +202,7 @@ def trials_command(
     from strategy.frozen.check_log import check_log
     from strategy.trials.log import TrialLog, distinct
 
-    log = TrialLog(out)
+    log = TrialLog(run_store(out).root)
     if check:
         problems, notes = check_log(log, versions_folder(versions), own_versions=versions is not None)
         lines = [*problems, *notes] if problems or not quiet else []

@@ -181,6 +181,10 @@ def load_spec(strategy: str | Path = DEFAULT_STRATEGY) -> StrategySpec:
     path = Path(strategy)
     if str(strategy) in shipped_strategies():
         path = DEFINITIONS / f"{strategy}.toml"
+    elif path.suffix or path.parent != Path():
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "no file"
+            raise ValueError(f"there is {kind} {strategy}: give a TOML strategy, or one of {shipped_strategies()}")
     elif not path.is_file():
         raise ValueError(f"unknown strategy {str(strategy)!r}: give a TOML file or one of {shipped_strategies()}")
     try:

@@ -290,6 +290,8 @@ class RunStore:
             If none or several match.
         """
         folders = self.folders()
+        if self.root.is_file():
+            raise RunError(f"{self.root} is a file: choose a folder with --out")
         if not folders:
             raise RunError(f"no runs in {self.root}: start one with `quintile run`, or name its folder with --out")
         if run == "latest":
@@ -305,6 +307,9 @@ class RunStore:
         try:
             path.mkdir(parents=True)
         except OSError as error:
+            blocked = next((place for place in (self.root, *self.root.parents) if place.is_file()), None)
+            if blocked is not None:
+                raise RunError(f"{blocked} is a file: choose a folder with --out") from error
             reason = os.strerror(error.errno or 0).lower()
             raise RunError(f"cannot write runs to {self.root}: {reason}; choose a folder with --out") from error
         return path

@@ -14,6 +14,7 @@ from strategy.trading.holdings import Holdings
 __all__ = ["ORDER_COLUMNS", "plan_trades"]
 
 MAX_EQUITY_GAP = 0.005  # of what the holdings are worth: prices may be of another minute
+MIN_WEIGHT = 1e-9  # of equity: no position
 ROUNDING = 1e-6  # of a lot, by which a whole one may be missed
 ORDER_COLUMNS = (
     "target_weight",
@@ -59,6 +60,7 @@ def plan_trades(
     """
     if equity is not None and not equity > 0:
         raise ValueError(f"equity must be positive, was {equity:g}")
+    weights = weights.mask(weights.abs() < MIN_WEIGHT, 0.0)  # what a smoothed book leaves of a name it gave up
     price = panel.close.ffill(limit=RECENT_SESSIONS).iloc[-1]
     held = pd.Series(dtype=float) if holdings is None else holdings.amounts
     names = panel.tickers[weights.to_numpy() != 0.0].union(pd.Index(held.index, dtype="str"))
