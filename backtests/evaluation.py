@@ -33,19 +33,19 @@ from market.inputs import Inputs
 from market.returns import forward_returns
 from portfolio.book import Book
 from portfolio.rules import TradingRules
+from signals.decision_interval import DecisionPace, decision_pace, returns_until_next
+from signals.ic_decay import ICDecay, ic_decay
 from signals.score_metrics import (
-    ICDecay,
     ICSummary,
     QuantileReturns,
     ScoreCorrelation,
-    ic_decay,
     information_coefficient,
     quantile_returns,
     score_correlation,
     summarize_ic,
 )
 
-__all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores", "given_breadth"]
+__all__ = ["MODEL", "Evaluation", "SignalEvaluation", "evaluate_scores", "given_breadth", "pace_of"]
 
 MODEL = "model"
 DECAY_HORIZONS = (1, 2, 5, 20)  # sessions, and the label's horizon
@@ -66,7 +66,12 @@ class SignalEvaluation:
     recovery : mapping of str to ScoreCorrelation
         Correlation with the oracle, where there is one.
     horizon : int
-        Sessions that every forward return spans; errors count at least horizon − 1 lags.
+        Sessions that every forward return spans.
+    pace : DecisionPace
+        How often the scores decide; errors count as many lags as forward returns of decisions overlap.
+    until_next : Series or None
+        Rank IC of each decision of the evaluated scores with the return until the next one fills; None where decisions
+        come every session.
     """
 
     ic: Mapping[str, pd.Series]
@@ -75,14 +80,30 @@ class SignalEvaluation:
     study: SignalStudy | None = None
     recovery: Mapping[str, ScoreCorrelation] = field(default_factory=dict)
     horizon: int = 1
+    pace: DecisionPace = field(default_factory=DecisionPace)
+    until_next: pd.Series | None = None
+
+    @property
+    def overlap(self) -> int:
+        """Decisions that one forward return spans."""
+        return self.pace.overlap(self.horizon)
 
     def summary(self, name: str) -> ICSummary:
         """IC summary of the evaluated scores or of a baseline."""
-        return summarize_ic(self.ic[name], horizon=self.horizon)
+        return self._summary(self.ic[name])
+
+    def summary_until_next(self) -> ICSummary | None:
+        """Summary of the evaluated scores' IC with the return until the next score; None for daily scores."""
+        if self.until_next is None:
+            return None
+        return summarize_ic(self.until_next, decisions_per_year=self.pace.per_year)
 
     def difference(self, baseline: str) -> ICSummary:
         """Summary of the evaluated scores' IC less a baseline's, paired by session."""
-        return summarize_ic(next(iter(self.ic.values())) - self.ic[baseline], horizon=self.horizon)
+        return self._summary(next(iter(self.ic.values())) - self.ic[baseline])
+
+    def _summary(self, ic: pd.Series) -> ICSummary:
+        return summarize_ic(ic, horizon=self.overlap, decisions_per_year=self.pace.per_year)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -194,7 +215,7 @@ def evaluate_scores(
         rules=rules,
         inputs=inputs,
         scores=scores,
-        signal=_signal(rules, seen, scores=scores, baselines=others),
+        signal=_signal(rules, seen, scores=scores, baselines=others, span=span),
         books=books,
         results=results,
         market=market,
@@ -286,9 +307,15 @@ def _short_filter(
 
 
 def _signal(
-    rules: TradingRules, inputs: Inputs, *, scores: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
+    rules: TradingRules,
+    inputs: Inputs,
+    *,
+    scores: pd.DataFrame,
+    baselines: Mapping[str, pd.DataFrame],
+    span: JudgedSpan,
 ) -> SignalEvaluation:
-    horizon = rules.horizon
+    horizon, (pace, until_next) = rules.horizon, pace_of(rules, inputs, scores, span)
+    overlap = pace.overlap(horizon)
     forward = forward_returns(inputs.panel, rules.execution, horizon=horizon).loc[scores.index]
     compared, recovery = {MODEL: scores, **baselines}, {}
     if inputs.oracle is not None:
@@ -296,9 +323,23 @@ def _signal(
         recovery = {name: score_correlation(theirs, oracle) for name, theirs in compared.items()}
     return SignalEvaluation(
         ic={name: information_coefficient(theirs, forward) for name, theirs in compared.items()},
-        decay=ic_decay(scores, inputs.panel, rules.execution, horizons=sorted({*DECAY_HORIZONS, horizon})),
-        quantiles=quantile_returns(scores, forward, predicted=scores, horizon=horizon),
-        study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors, horizon=horizon),
+        decay=ic_decay(scores, inputs.panel, rules.execution, horizons=sorted({*DECAY_HORIZONS, horizon}), pace=pace),
+        quantiles=quantile_returns(scores, forward, predicted=scores, horizon=overlap),
+        study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors, horizon=overlap),
         recovery=recovery,
         horizon=horizon,
+        pace=pace,
+        until_next=until_next,
     )
+
+
+def pace_of(
+    rules: TradingRules, inputs: Inputs, scores: pd.DataFrame, span: JudgedSpan
+) -> tuple[DecisionPace, pd.Series | None]:
+    """How often scores decide, and the rank IC of each decision until the next where that is not every session."""
+    rows = inputs.panel.sessions.get_indexer(span.decisions)
+    pace = decision_pace(rows, inputs.panel.facts.sessions_per_year)
+    if pace.is_daily:
+        return pace, None
+    forward = returns_until_next(inputs.panel, rules.execution, rows)
+    return pace, information_coefficient(scores.reindex(forward.index), forward)

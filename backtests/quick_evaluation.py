@@ -6,14 +6,15 @@ from backtests.book_checks import check_book, check_due
 from backtests.breadth import breadth_of
 from backtests.engine.backtest import ledger_backtest
 from backtests.engine.overlay_loop import decide_book
-from backtests.evaluation import MODEL, Evaluation, SignalEvaluation
-from backtests.judged_span import judged_part, judged_scores, judged_span, until_judged
+from backtests.evaluation import MODEL, Evaluation, SignalEvaluation, pace_of
+from backtests.judged_span import JudgedSpan, judged_part, judged_scores, judged_span, until_judged
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
 from market.returns import forward_returns
 from portfolio.rules import TradingRules
+from signals.ic_decay import ICDecay
 from signals.price_baselines import PRICE_BASELINES
-from signals.score_metrics import ICDecay, QuantileReturns, information_coefficient
+from signals.score_metrics import QuantileReturns, information_coefficient
 
 __all__ = ["LEFT_OUT", "quick_evaluation"]
 
@@ -53,7 +54,7 @@ def quick_evaluation(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFram
         rules=rules,
         inputs=inputs,
         scores=scores,
-        signal=_signal(rules, seen, scores),
+        signal=_signal(rules, seen, scores, span),
         books={rules.name: book},
         results={rules.name: result},
         market=equal_weight_market(panel),
@@ -62,15 +63,18 @@ def quick_evaluation(rules: TradingRules, inputs: Inputs, *, scores: pd.DataFram
     )
 
 
-def _signal(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame) -> SignalEvaluation:
+def _signal(rules: TradingRules, inputs: Inputs, scores: pd.DataFrame, span: JudgedSpan) -> SignalEvaluation:
     """The IC of the scores and of the first price baseline, which the verdict compares them with."""
     panel, horizon = inputs.panel, rules.horizon
     forward = forward_returns(panel, rules.execution, horizon=horizon).loc[scores.index]
     name, rule = next(iter(PRICE_BASELINES.items()))
     compared = {MODEL: scores, name: rule(panel).loc[scores.index].where(scores.notna())}
+    pace, until_next = pace_of(rules, inputs, scores, span)
     return SignalEvaluation(
         ic={each: information_coefficient(theirs, forward) for each, theirs in compared.items()},
         decay=ICDecay(single=pd.DataFrame(), cumulative=pd.DataFrame()),
         quantiles=QuantileReturns(by_session=pd.DataFrame(), summary=pd.DataFrame()),
         horizon=horizon,
+        pace=pace,
+        until_next=until_next,
     )

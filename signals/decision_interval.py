@@ -1,12 +1,20 @@
 """Decision interval: how many sessions usually lie between two decisions of scores that need not come every session."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
+from core.conventions import SESSIONS_PER_YEAR
 from market.delistings import listed
-from market.panel import Panel
+from market.panel import Panel, aligned_frame
+from market.returns import Execution, fill_prices
 
-__all__ = ["decision_rows", "usual_interval"]
+__all__ = ["DecisionPace", "decision_pace", "decision_rows", "returns_until_next", "usual_interval"]
+
+REGULAR = (104, 52, 26, 24, 12, 6, 4, 2, 1)  # decisions a year: twice a week, weekly, … yearly
+NEAR = 0.06  # relative distance at which a rate is one of the regular ones
+LONGEST_GAP = 2.0  # times the usual interval: a longer one is a hole
 
 
 def decision_rows(scores: pd.DataFrame, panel: Panel) -> np.ndarray:
@@ -38,3 +46,68 @@ def usual_interval(rows: np.ndarray) -> int:
     21
     """
     return max(int(np.median(np.diff(rows))), 1) if len(rows) > 1 else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionPace:
+    """How often decisions come.
+
+    Parameters
+    ----------
+    interval : int
+        Median number of sessions from one decision to the next.
+    per_year : float
+        Decisions a year: as many as sessions where they come every session.
+    """
+
+    interval: int = 1
+    per_year: float = SESSIONS_PER_YEAR
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether decisions come every session, holes aside."""
+        return self.interval == 1
+
+    def overlap(self, horizon: int) -> int:
+        """Decisions, from one on, that fall into a return of so many sessions: neighbours share it if more than one."""
+        return -(-horizon // self.interval)
+
+
+def decision_pace(rows: np.ndarray, sessions_per_year: float) -> DecisionPace:
+    """Measure how often decisions come, holes aside.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (n_decisions,)
+        Rows of the panel at whose close something was decided, ascending.
+    sessions_per_year : float
+        Of the bars.
+
+    Examples
+    --------
+    >>> decision_pace(np.array([0, 21, 41, 63, 84]), 252.0)
+    DecisionPace(interval=21, per_year=12.0)
+    """
+    interval = usual_interval(rows)
+    if interval == 1:
+        return DecisionPace(per_year=float(sessions_per_year))
+    gaps = np.diff(rows)
+    rate = sessions_per_year / gaps[gaps <= LONGEST_GAP * interval].mean()
+    known = next((each for each in REGULAR if abs(rate / each - 1.0) <= NEAR), rate)
+    return DecisionPace(interval=interval, per_year=float(known))
+
+
+def returns_until_next(panel: Panel, execution: Execution, rows: np.ndarray) -> pd.DataFrame:
+    """Simple return from the fill of each decision to the fill of the next one, shape (n_decisions, n_tickers).
+
+    The last decision, and one before a hole, is held for the usual interval. NaN where either price is missing.
+    """
+    interval = usual_interval(rows)
+    following = np.append(rows[1:], rows[-1] + interval)
+    following = np.where(following - rows > LONGEST_GAP * interval, rows + interval, following)
+    prices, last = fill_prices(panel, execution).to_numpy(dtype=float), len(panel.sessions)
+    ends, starts = following + execution.delay, rows + execution.delay
+    inside = (ends < last)[:, None]
+    sold, bought = prices[np.minimum(ends, last - 1)], prices[np.minimum(starts, last - 1)]
+    returns = np.where(inside, sold / bought - 1.0, np.nan)
+    return aligned_frame(returns, panel.sessions[rows], panel.tickers)

@@ -3,13 +3,13 @@
 Scores are known at the close of each session; a forward return carries the session of its decision, so the two compare
 row by row. Every metric is taken within a session and then averaged over sessions (Fama and MacBeth, "Risk, return, and
 equilibrium: empirical tests", 1973). NaN is "not available", infinite values are refused. Standard deviations have
-``ddof=1`` and are annualised with 252 sessions; standard errors are those of Newey and West (1987) and leave NaN
+``ddof=1`` and are annualised by the decisions a year; standard errors are those of Newey and West (1987) and leave NaN
 sessions out.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -18,22 +18,19 @@ import pandas as pd
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
 from core.rounding import is_rounding
-from market.panel import Panel
-from market.returns import Execution, forward_returns
 from signals.rows import finite_numbers, row_correlation, row_count, row_ranks, row_spreads
 
 __all__ = [
-    "ICDecay",
     "ICSummary",
     "QuantileReturns",
     "ScoreCorrelation",
     "ic_by_quarter",
-    "ic_decay",
     "information_coefficient",
     "quantile_returns",
     "rank_autocorrelation",
     "score_correlation",
     "summarize_ic",
+    "summary_frame",
 ]
 
 Correlation = Literal["spearman", "pearson"]
@@ -41,15 +38,15 @@ Correlation = Literal["spearman", "pearson"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ICSummary:
-    """Distribution of a daily information coefficient; a field without enough history is NaN.
+    """Distribution of an information coefficient, one number a decision; a field without enough history is NaN.
 
     Parameters
     ----------
     mean, std : float
         Mean and standard deviation over sessions.
     icir, icir_annual : float
-        Mean ÷ std of the daily numbers, NaN if all are the same; and the same × √(252 ÷ horizon), the independent
-        bets of a year (Grinold and Kahn, "Active Portfolio Management", 1999, chapter 6).
+        Mean ÷ std, NaN if all are the same up to rounding; and the same × √(decisions per year ÷ horizon), the
+        independent bets of a year (Grinold and Kahn, "Active Portfolio Management", 1999, chapter 6).
     standard_error, t_hac : float
         HAC standard error of the mean, and mean ÷ standard error.
     hac_lags, n_sessions : int
@@ -81,22 +78,6 @@ class ICSummary:
     def interval(self) -> Interval:
         """Mean with its 95 % bounds, from the HAC error."""
         return hac_interval(self.mean, self.standard_error, lags=self.hac_lags, n_sessions=self.n_sessions)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ICDecay:
-    """Rank IC by horizon, one row a horizon, the columns of ``ICSummary``.
-
-    Parameters
-    ----------
-    single : DataFrame
-        IC with the return of the h-th single session after the fill.
-    cumulative : DataFrame
-        IC with the return of the first h sessions after the fill; labels overlap, so errors count at least h lags.
-    """
-
-    single: pd.DataFrame
-    cumulative: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -170,17 +151,21 @@ def information_coefficient(
     return pd.Series(row_correlation(x, y)[:, 0], index=scores.index, name="ic")
 
 
-def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None) -> ICSummary:
-    """Summarise a daily information coefficient.
+def summarize_ic(
+    ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None, decisions_per_year: float = SESSIONS_PER_YEAR
+) -> ICSummary:
+    """Summarise an information coefficient.
 
     Parameters
     ----------
     ic : Series of float
-        One IC per session; NaN sessions are left out.
+        One IC per decision; NaN ones are left out.
     horizon : int
-        Sessions that each forward return spans, at least 1.
+        Decisions, from its own on, that each forward return spans, at least 1: its sessions for daily scores.
     hac_lags : int, optional
         Lags of the HAC error, at least horizon − 1; by default the larger of that and ``hac_lags_by_rule``.
+    decisions_per_year : float
+        ICs a year: the sessions a year for scores of every session, 12 for monthly ones.
 
     Raises
     ------
@@ -198,7 +183,7 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
         mean=mean,
         std=std,
         icir=icir,
-        icir_annual=icir * math.sqrt(SESSIONS_PER_YEAR / horizon),
+        icir_annual=icir * math.sqrt(decisions_per_year / horizon),
         standard_error=error,
         t_hac=_ratio(mean, error),
         hac_lags=lags,
@@ -208,7 +193,7 @@ def summarize_ic(ic: pd.Series, *, horizon: int = 1, hac_lags: int | None = None
     )
 
 
-def ic_by_quarter(ic: pd.Series, *, horizon: int = 1) -> pd.DataFrame:
+def ic_by_quarter(ic: pd.Series, *, horizon: int = 1, decisions_per_year: float = SESSIONS_PER_YEAR) -> pd.DataFrame:
     """Summarise each calendar quarter: index ``quarter`` (periods), the fields of ``ICSummary`` as columns.
 
     ``ic`` has a DatetimeIndex; NaN sessions are left out. An empty ``ic`` is a ValueError.
@@ -216,33 +201,10 @@ def ic_by_quarter(ic: pd.Series, *, horizon: int = 1) -> pd.DataFrame:
     if ic.empty:
         raise ValueError("ic holds no session: score at least one")
     quarters = pd.DatetimeIndex(ic.index).to_period("Q")
-    summaries = {quarter: summarize_ic(part, horizon=horizon) for quarter, part in ic.groupby(quarters)}
-    return _summary_frame(summaries, "quarter")
-
-
-def ic_decay(
-    scores: pd.DataFrame, panel: Panel, execution: Execution, *, horizons: Sequence[int] = (1, 2, 5, 20)
-) -> ICDecay:
-    """Rank IC with later and with longer returns.
-
-    Parameters
-    ----------
-    scores : DataFrame of float, shape (n_sessions, n_tickers)
-        Known at the close of each session; NaN where there is none.
-    panel : Panel
-        Bars that cover the sessions of scores and, for full rows, the horizons after them.
-    execution : Execution
-        Clock and price of the fills.
-    horizons : sequence of int
-        Sessions after the fill, each at least 1. None, or no session or ticker in common, is a ValueError.
-    """
-    if not horizons:
-        raise ValueError("horizons is empty: give at least one, in sessions")
-    if min(horizons) < 1:
-        raise ValueError(f"horizons must be at least 1 session, was {min(horizons)}")
-    single = {h: _horizon_summary(scores, panel, execution, first=h - 1, horizon=1) for h in horizons}
-    cumulative = {h: _horizon_summary(scores, panel, execution, first=0, horizon=h) for h in horizons}
-    return ICDecay(single=_summary_frame(single, "horizon"), cumulative=_summary_frame(cumulative, "horizon"))
+    parts = ic.groupby(quarters)
+    annual = partial(summarize_ic, horizon=horizon, decisions_per_year=decisions_per_year)
+    summaries = {quarter: annual(part) for quarter, part in parts}
+    return summary_frame(summaries, "quarter")
 
 
 def quantile_returns(
@@ -353,16 +315,10 @@ def _distribution(numbers: pd.Series) -> dict[str, float]:
     return dict(zip(names, map(float, levels), strict=True))
 
 
-def _summary_frame(summaries: dict[int, ICSummary] | dict[pd.Period, ICSummary], name: str) -> pd.DataFrame:
+def summary_frame(summaries: dict[int, ICSummary] | dict[pd.Period, ICSummary], name: str) -> pd.DataFrame:
+    """Summaries as a frame, a row each, indexed by ``name``."""
     rows = [asdict(summary) for summary in summaries.values()]
     return pd.DataFrame(rows, index=pd.Index(list(summaries), name=name))
-
-
-def _horizon_summary(
-    scores: pd.DataFrame, panel: Panel, execution: Execution, *, first: int, horizon: int
-) -> ICSummary:
-    ic = information_coefficient(scores, forward_returns(panel, execution, horizon=horizon, first=first))
-    return summarize_ic(ic, horizon=horizon, hac_lags=max(_lags(ic.count(), 1, None), horizon))
 
 
 def _quantile_of(values: np.ndarray, tickers: pd.Index, n_quantiles: int) -> np.ndarray:

@@ -17,7 +17,8 @@ from portfolio.book import Book
 from portfolio.book_settings import BookSettings
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
-from signals.score_metrics import ICDecay, ScoreCorrelation, information_coefficient, quantile_returns, summarize_ic
+from signals.ic_decay import ICDecay
+from signals.score_metrics import ScoreCorrelation, information_coefficient, quantile_returns, summarize_ic
 
 EVIL = "<script>alert(1)</script>"
 TICKERS = [EVIL, *"ABCDEFGHI"]

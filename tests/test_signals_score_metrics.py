@@ -14,9 +14,9 @@ from core.intervals import hac_lags_by_rule, hac_standard_error
 from market.panel import Panel, PanelFacts
 from market.returns import Execution, forward_returns
 from signals import compute_features, quantile_returns
+from signals.ic_decay import ic_decay
 from signals.score_metrics import (
     ic_by_quarter,
-    ic_decay,
     information_coefficient,
     rank_autocorrelation,
     score_correlation,

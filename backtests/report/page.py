@@ -152,7 +152,7 @@ def _gates(evaluation: Evaluation, provenance: Provenance, books: Mapping[str, B
     sign, own = study.sign, books[evaluation.rules.name]
     train_loss, validation_loss = (math.nan, math.nan) if training is None else training.best_losses
     sessions = int(next(iter(evaluation.signal.ic.values())).notna().sum())
-    lags = hac_lags_by_rule(max(sessions, 1), horizon=evaluation.signal.horizon)
+    lags = hac_lags_by_rule(max(sessions, 1), horizon=evaluation.signal.overlap)
     return reference_gates(
         own.net,
         provenance.gates,

@@ -53,9 +53,9 @@ def signal_report(signal: SignalEvaluation) -> SignalReport:
         evaluation=signal,
         summaries={name: signal.summary(name) for name in signal.ic},
         differences={name: signal.difference(name) for name in baselines},
-        resampled={name: mean_interval(ic, horizon=signal.horizon) for name, ic in signal.ic.items()},
-        by_quarter=ic_by_quarter(signal.ic[model], horizon=signal.horizon),
-        quantile_ranges=_quantile_ranges(signal.quantiles, signal.horizon),
+        resampled={name: mean_interval(ic, horizon=signal.overlap) for name, ic in signal.ic.items()},
+        by_quarter=ic_by_quarter(signal.ic[model], horizon=signal.overlap, decisions_per_year=signal.pace.per_year),
+        quantile_ranges=_quantile_ranges(signal.quantiles, signal.overlap),
     )
 
 
