@@ -108,6 +108,7 @@ def test_cutting_the_future_changes_no_bit(seed: int, row: int, limit: int) -> N
 def test_cutting_the_future_changes_no_bit_of_wide95(row: int) -> None:
     panel = with_holes(random_panel(9, n_sessions=310, n_tickers=3, gaps=False), "A", [200, 250, 270, 274, 275, 299])
     panel = with_holes(panel, "B", [262, 263, 299, 300], ("volume",))
+    panel = with_holes(panel, "C", [299, 300])  # its first hole, open where bars are cut within
     known = compute_features(panel.until(panel.sessions[row]), "wide95", computing=PRINTS)
     for name, frame in compute_features(panel, "wide95", computing=PRINTS).items():
         assert bits(frame.iloc[: row + 1]) == bits(known[name]), name
