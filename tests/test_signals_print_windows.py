@@ -90,6 +90,13 @@ def test_a_session_without_most_prints_keeps_the_market_return() -> None:
     assert bits(market["B"].iloc[2:]) == bits(market["A"].iloc[2:])
 
 
+@pytest.mark.parametrize(("limit", "moved"), [(3, 0.05), (4, 0.0), (5, 0.05)])
+def test_the_market_return_reaches_back_over_a_hole_of_the_limit_and_no_further(limit: int, moved: float) -> None:
+    close = np.array([[10.0, 10.0], *[[np.nan, 10.0]] * (5 if limit == 4 else limit), [11.0, 10.0]])
+    found = compute_features(panel_of({"close": close}), names=["market_return"], computing=Computing(gap_limit=limit))
+    assert found["market_return"]["B"].iloc[-1] == pytest.approx(moved)
+
+
 @settings(max_examples=40)
 @given(seed=st.integers(0, 80), row=st.integers(0, 69), limit=st.integers(0, 8))
 def test_cutting_the_future_changes_no_bit(seed: int, row: int, limit: int) -> None:
