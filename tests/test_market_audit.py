@@ -288,8 +288,9 @@ def test_two_signs_find_what_was_planted_in_bars_like_tokyos(tmp_path: Path) -> 
     assert len(places["market move"]) == 1
 
 
-def test_a_fix_harms_no_genuine_bar(tmp_path: Path) -> None:
-    planted = tokyo_bars(1)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_fix_harms_no_genuine_bar(seed: int, tmp_path: Path) -> None:
+    planted = tokyo_bars(seed)
     planted.rows.to_parquet(tmp_path / "bars.parquet")
     audited = audit_source(tmp_path / "bars.parquet")
     rows, changes = fixed_rows(audited, audited.rows)
@@ -350,6 +351,100 @@ def test_four_prices_of_a_few_ticks_repeat_by_chance() -> None:
     )
     assert repeats > 20
     assert audit_panel(bars).counts()["repeated bar"] == 0
+
+
+PRICES = ("open", "high", "low", "close")
+
+
+def kinds(plant: Plant, factor: pd.DataFrame | None = None) -> list[str]:
+    return audit_panel(panel(plant), factor=factor).findings["kind"].tolist()
+
+
+def test_four_equal_prices_of_some_ticks_need_the_volume_as_well() -> None:
+    def copied(bars: dict[str, np.ndarray], *names: str) -> None:
+        for name in PRICES:
+            bars[name][:] = np.round(bars[name] * 25) / 25
+        for name in (*PRICES, *names):
+            bars[name][ROW, COLUMN] = bars[name][ROW + 9, COLUMN]
+
+    assert kinds(copied) == []
+    assert kinds(lambda bars: copied(bars, "volume")) == ["repeated bar"]
+
+
+def test_an_island_lies_further_off_than_the_name_swings_by_day() -> None:
+    def wide(bars: dict[str, np.ndarray], factor: float) -> None:
+        bars["high"][:, COLUMN] *= 1.02
+        bars["low"][:, COLUMN] *= 0.98
+        for name in PRICES:
+            bars[name][ROW, COLUMN] = bars[name][ROW - 1, COLUMN] * factor
+        bars["volume"][ROW, COLUMN] = 1e6
+
+    assert "island" not in kinds(lambda bars: wide(bars, 1.09))
+    assert "island" in kinds(lambda bars: wide(bars, 1.25))
+
+
+def test_what_gaps_with_the_market_is_no_island() -> None:
+    def shock(bars: dict[str, np.ndarray]) -> None:
+        spike(bars)
+        for name in PRICES:
+            bars[name][ROW] *= 1.04
+
+    assert "island" in kinds(spike)
+    assert "island" not in kinds(shock)
+
+
+def test_several_names_on_one_day_are_the_market() -> None:
+    def three(bars: dict[str, np.ndarray]) -> None:
+        for column in (1, 5, 9):
+            for name in PRICES:
+                bars[name][ROW:, column] /= 2
+            bars["volume"][ROW:, column] *= 2
+
+    assert not {"unadjusted split", "suspected split"} & set(kinds(three))
+
+
+@pytest.mark.parametrize(("market", "kind"), [(1.04, "rescale"), (0.9, "")])
+def test_a_split_is_measured_against_the_market(market: float, kind: str) -> None:
+    """Its raw gap misses the ratio by what the market moved; where that is much, nothing is sure."""
+
+    def both(bars: dict[str, np.ndarray]) -> None:
+        split(bars, 2.0)
+        bars["volume"][ROW, COLUMN] = 2e6
+        for name in PRICES:
+            bars[name][ROW:] *= market
+
+    found = audit_panel(panel(both)).findings
+    found = found[found["kind"].isin(["unadjusted split", "suspected split"])]
+    assert found[["ticker", "value", "repair"]].to_numpy().tolist() == [[TICKERS[COLUMN], pytest.approx(2.0), kind]]
+
+
+def test_a_split_that_its_own_session_does_not_show_is_not_repaired() -> None:
+    def late(bars: dict[str, np.ndarray]) -> None:
+        split(bars, 4.0)
+        bars["volume"][ROW, COLUMN] = 1.7e6
+
+    found = audit_panel(panel(late)).findings
+    found = found[found["kind"] == "unadjusted split"]
+    assert found["repair"].tolist() == [""]
+    assert "later sessions" in found["detail"].iloc[0]
+
+
+def test_a_price_that_comes_back_was_no_split() -> None:
+    def undone(bars: dict[str, np.ndarray]) -> None:
+        for name in PRICES:
+            bars[name][ROW : ROW + 2, COLUMN] /= 4
+        bars["volume"][ROW : ROW + 2, COLUMN] = 4e6
+
+    assert not {"unadjusted split", "suspected split"} & set(kinds(undone))
+
+
+def test_a_session_of_wide_swings_is_not_masked() -> None:
+    def swings(bars: dict[str, np.ndarray]) -> None:
+        spike(bars)
+        bars["low"][ROW, COLUMN] *= 0.8
+
+    assert outliers(panel(spike)).iloc[ROW, COLUMN]
+    assert not outliers(panel(swings)).iloc[ROW, COLUMN]
 
 
 def test_a_jump_that_nothing_accounts_for_is_listed_and_the_rest_is_not() -> None:

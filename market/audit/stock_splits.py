@@ -91,8 +91,13 @@ def unadjusted_splits(panel: Panel, accounted: Sequence[tuple[int, int, float]] 
     large, quiet = _is_large(gaps), gaps.shares < MAX_SHARES_RATIO * np.maximum(gaps.ratios, 1.0)
     trusted = np.isin(gaps.columns, [column for column, _, _ in accounted])
     doubts = np.select(
-        [trusted, ~large, ~shown & ~later],
-        ["adj_close accounts for other splits of this name", "news make such moves as well", "volume is no clear sign"],
+        [trusted, ~large, np.abs(gaps.markets) >= MAX_MARKET_GAP, ~shown & ~later],
+        [
+            "adj_close accounts for other splits of this name",
+            "news make such moves as well",
+            "the market moved as well",
+            "volume is no clear sign",
+        ],
         default="",
     )
     found = shown | later | (quiet & large)
@@ -152,9 +157,9 @@ def _gaps(panel: Panel, last: np.ndarray) -> _Gaps:
 
 
 def _calm(panel: Panel, gaps: _Gaps) -> np.ndarray:
-    """Whether name and market moved little within and into the session, but for the gap."""
+    """Whether the name moved little within the session."""
     high, low = (frame.to_numpy()[gaps.rows, gaps.columns] for frame in (panel.high, panel.low))
-    calm: np.ndarray = (high / low - 1 < MAX_RANGE) & (np.abs(gaps.markets) < MAX_MARKET_GAP)
+    calm: np.ndarray = high / low - 1 < MAX_RANGE
     return calm
 
 
