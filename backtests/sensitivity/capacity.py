@@ -81,7 +81,8 @@ def capacity_curve(
     volume = _day_volumes(panel, result)
     notional = result.trades["notional"].abs().to_numpy(dtype=float)
     if notional[volume > 0].sum() < MIN_MEASURED * notional.sum() or not len(notional):
-        return CapacityCurve(table=NO_ROWS, costs=costs, assumed=assumed, half=np.nan, missing=NO_VOLUME)
+        why = NO_VOLUME if len(notional) else "the book never traded"
+        return CapacityCurve(table=NO_ROWS, costs=costs, assumed=assumed, half=np.nan, missing=why)
     cases = [(float(money), replace(base, costs=costs, capital=float(money))) for money in capital]
     free = costs.model_copy(update={"impact": "none", "impact_bps": 0.0})
     table = case_metrics(panel, [*cases, (0.0, replace(base, costs=free))])

@@ -100,13 +100,16 @@ class BookComparison:
     @property
     def sentence(self) -> str:
         """The table in two sentences, with the number of trials behind its best book."""
-        best = str(self.table["sharpe"].idxmax())
-        row, counts = self.table.loc[best], self.table["verdict"].value_counts()
+        counts = self.table["verdict"].value_counts()
         verdicts = ", ".join(f"{count} {word}" for word, count in counts.items())
+        told = f"{len(self.table)} books on the same scores over {len(self.returns)} sessions: {verdicts}."
+        if self.table["sharpe"].isna().all():
+            return f"{told} None has a Sharpe ratio: too few sessions, or books that never moved."
+        best = str(self.table["sharpe"].idxmax())
+        row = self.table.loc[best]
         return (
-            f"{len(self.table)} books on the same scores over {len(self.returns)} sessions: {verdicts}. The highest "
-            f"net Sharpe ratio is {row['sharpe']:.2f} ± {row['standard_error']:.2f} ({best}), the best of "
-            f"{self.n_trials} trials: choosing it afterwards is what the deflated Sharpe ratio corrects for."
+            f"{told} The highest net Sharpe ratio is {row['sharpe']:.2f} ± {row['standard_error']:.2f} ({best}), the "
+            f"best of {self.n_trials} trials: choosing it afterwards is what the deflated Sharpe ratio corrects for."
         )
 
     @property
