@@ -33,7 +33,7 @@ from market.inputs import Inputs
 from market.returns import forward_returns
 from portfolio.book import Book
 from portfolio.rules import TradingRules
-from signals.decision_interval import DecisionPace, decision_pace, returns_until_next
+from signals.decision_interval import DecisionPace, decision_pace
 from signals.ic_decay import ICDecay, ic_decay
 from signals.score_metrics import (
     ICSummary,
@@ -70,8 +70,8 @@ class SignalEvaluation:
     pace : DecisionPace
         How often the scores decide; errors count as many lags as forward returns of decisions overlap.
     until_next : Series or None
-        Rank IC of each decision of the evaluated scores with the return until the next one fills; None where decisions
-        come every session.
+        Rank IC of each decision of the evaluated scores with the return over the usual interval to the next one; None
+        where decisions come every session.
     """
 
     ic: Mapping[str, pd.Series]
@@ -323,7 +323,9 @@ def _signal(
         recovery = {name: score_correlation(theirs, oracle) for name, theirs in compared.items()}
     return SignalEvaluation(
         ic={name: information_coefficient(theirs, forward) for name, theirs in compared.items()},
-        decay=ic_decay(scores, inputs.panel, rules.execution, horizons=sorted({*DECAY_HORIZONS, horizon}), pace=pace),
+        decay=ic_decay(
+            scores, inputs.panel, rules.execution, horizons=sorted({*DECAY_HORIZONS, horizon, pace.interval}), pace=pace
+        ),
         quantiles=quantile_returns(scores, forward, predicted=scores, horizon=overlap),
         study=signal_study(scores, forward, inputs.panel, sectors=inputs.sectors, horizon=overlap),
         recovery=recovery,
@@ -336,10 +338,10 @@ def _signal(
 def pace_of(
     rules: TradingRules, inputs: Inputs, scores: pd.DataFrame, span: JudgedSpan
 ) -> tuple[DecisionPace, pd.Series | None]:
-    """How often scores decide, and the rank IC of each decision until the next where that is not every session."""
+    """How often scores decide, and the rank IC over the usual interval to the next where that is not every session."""
     rows = inputs.panel.sessions.get_indexer(span.decisions)
     pace = decision_pace(rows, inputs.panel.facts.sessions_per_year)
     if pace.is_daily:
         return pace, None
-    forward = returns_until_next(inputs.panel, rules.execution, rows)
-    return pace, information_coefficient(scores.reindex(forward.index), forward)
+    forward = forward_returns(inputs.panel, rules.execution, horizon=pace.interval).loc[scores.index]
+    return pace, information_coefficient(scores, forward)

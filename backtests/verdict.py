@@ -245,6 +245,9 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "stamps": [*(label for label, _ in standing.stamps), *([COLLAPSED] if verdict.grounds.collapsed else [])],
         "holdout_openings": list(standing.openings),
     } | ({} if rules.horizon == 1 else {"horizon": rules.horizon})
+    if longer := evaluation.signal.summary_until_next():
+        numbers |= {"rank_ic_until_next": longer.mean, "rank_ic_until_next_standard_error": longer.standard_error}
+        numbers |= {"decision_interval": evaluation.signal.pace.interval}
     return {key: finite_or_none(value) for key, value in numbers.items()}
 
 

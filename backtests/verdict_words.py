@@ -87,6 +87,8 @@ def _ic_words(evaluation: Evaluation) -> str:
         return missing_ic(evaluation)
     horizon = evaluation.rules.horizon
     over = "" if horizon == 1 else f" over {horizon} sessions"
+    if horizon == 1 and not evaluation.signal.pace.is_daily:
+        over = " of one session after each score"
     if math.isnan(signal.standard_error):
         return f"the rank IC{over} is {signal.mean:+.4f} over too few sessions for an error"
     side = side_of_zero(signal.interval) or "indistinguishable from noise"

@@ -7,10 +7,9 @@ import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
 from market.delistings import listed
-from market.panel import Panel, aligned_frame
-from market.returns import Execution, fill_prices
+from market.panel import Panel
 
-__all__ = ["DecisionPace", "decision_pace", "decision_rows", "returns_until_next", "usual_interval"]
+__all__ = ["DecisionPace", "decision_pace", "decision_rows", "usual_interval"]
 
 REGULAR = (104, 52, 26, 24, 12, 6, 4, 2, 1)  # decisions a year: twice a week, weekly, … yearly
 NEAR = 0.06  # relative distance at which a rate is one of the regular ones
@@ -95,19 +94,3 @@ def decision_pace(rows: np.ndarray, sessions_per_year: float) -> DecisionPace:
     rate = sessions_per_year / gaps[gaps <= LONGEST_GAP * interval].mean()
     known = next((each for each in REGULAR if abs(rate / each - 1.0) <= NEAR), rate)
     return DecisionPace(interval=interval, per_year=float(known))
-
-
-def returns_until_next(panel: Panel, execution: Execution, rows: np.ndarray) -> pd.DataFrame:
-    """Simple return from the fill of each decision to the fill of the next one, shape (n_decisions, n_tickers).
-
-    The last decision, and one before a hole, is held for the usual interval. NaN where either price is missing.
-    """
-    interval = usual_interval(rows)
-    following = np.append(rows[1:], rows[-1] + interval)
-    following = np.where(following - rows > LONGEST_GAP * interval, rows + interval, following)
-    prices, last = fill_prices(panel, execution).to_numpy(dtype=float), len(panel.sessions)
-    ends, starts = following + execution.delay, rows + execution.delay
-    inside = (ends < last)[:, None]
-    sold, bought = prices[np.minimum(ends, last - 1)], prices[np.minimum(starts, last - 1)]
-    returns = np.where(inside, sold / bought - 1.0, np.nan)
-    return aligned_frame(returns, panel.sessions[rows], panel.tickers)

@@ -179,7 +179,9 @@ def test_luck_is_told_in_both_directions_and_not_at_all_without_a_number(p_value
 
 def test_what_too_few_sessions_cannot_decide_is_left_open():
     comparison = BaselineComparison(name="book", sharpe_range=SHARPE, baselines={"e": baseline_with(NAN, NAN)})
-    assert comparison_sentence(comparison) == "book was compared with nothing; too few sessions to compare with e."
+    assert comparison_sentence(comparison) == (
+        "book was compared with nothing; no Sharpe ratio, of too few sessions or of a constant, to compare with: e."
+    )
 
 
 @pytest.mark.parametrize(

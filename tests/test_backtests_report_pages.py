@@ -138,7 +138,7 @@ def test_every_page_is_there_and_leaves_with_its_numbers(report):
 
 def test_the_pages_hold_what_was_asked_for(parsed):
     for words in (
-        "Baseline comparison", "books on random ranks", "Distribution of the daily rank IC", "Rank IC by sector",
+        "Baseline comparison", "books on random ranks", "Distribution of the rank IC", "Rank IC by sector",
         "Rank IC by size", "Hit rates, long against short side", "Calibration by decile", "Rank stability",
         "60–90", "Duplicates", "f1 = f2", "below market at a", "Holding periods", "Herfindahl", "Effective number",
         "Beta to the equal-weighted universe, last 63 sessions", "The scores as a classifier", "NOT MEASURED",

@@ -26,7 +26,7 @@ class SignalStudy:
     Parameters
     ----------
     ic_histogram : DataFrame
-        ``signals.distribution.histogram`` of the daily rank IC.
+        ``signals.distribution.histogram`` of the rank IC.
     by_size : DataFrame
         ``ic_by_group`` over terciles of trailing dollar volume.
     by_sector : DataFrame or None

@@ -6,6 +6,7 @@ from backtests.breadth import COLLAPSED_BELOW, Breadth
 from backtests.evaluation import Evaluation
 from backtests.judged_span import Hole, JudgedSpan
 from backtests.report.formats import count, date, percent
+from backtests.report.pace_words import pace_words
 from backtests.verdict_words import missing_ic
 
 __all__ = ["breadth_words", "judged_words", "missing_words", "span_words_of"]
@@ -22,6 +23,7 @@ def judged_words(evaluation: Evaluation) -> tuple[str, ...]:
         sentences += (
             (f"The bars go on for {_sessions(after)} after the last decision's holding, not judged.",) if after else ()
         )
+    sentences += pace_words(evaluation)
     sentences += () if breadth is None else breadth_words(breadth)
     sentences += (f"{why[:1].upper()}{why[1:]}.",) if (why := missing_ic(evaluation)) else ()
     return sentences + tuple(f"{name} has no book: {why}." for name, why in evaluation.refused.items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation import Evaluation
+from backtests.evaluation import Evaluation, SignalEvaluation
 from backtests.quick_evaluation import LEFT_OUT
 from backtests.verdict import Verdict, finite_or_none, headline
 from core.conventions import SESSIONS_PER_YEAR
@@ -96,7 +96,10 @@ def find_report(folder: RunFolder) -> Path:
 
 
 def draw_tearsheet(folder: RunFolder) -> Path:
-    """Write the quantstats tearsheet of the strategy's net returns beside its market, and return its path."""
+    """Write the quantstats tearsheet of the strategy's net returns and return its path.
+
+    Beside them stands the run's benchmark, or its equal-weighted market where it has none for every session.
+    """
     from backtests.tearsheet import write_tearsheet
 
     strategy = folder.metrics["strategy"]
@@ -104,8 +107,9 @@ def draw_tearsheet(folder: RunFolder) -> Path:
     title = f"{'SYNTHETIC · ' if folder.metrics['synthetic'] else ''}{folder.spec.title}"
     path = folder.path / "tearsheet.html"
     year = folder.metrics["headline"].get("sessions_per_year", SESSIONS_PER_YEAR)  # older runs mean 252
-    net, market = returns[f"{strategy} net"], returns["market"]
-    write_tearsheet(net, path, market=market, title=title, sessions_per_year=year)
+    known = "benchmark" in returns and returns["benchmark"].notna().all()
+    net, beside = returns[f"{strategy} net"], returns["benchmark" if known else "market"]
+    write_tearsheet(net, path, market=beside, title=title, sessions_per_year=year)
     return path
 
 
@@ -145,7 +149,7 @@ def _metrics(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "synthetic": evaluation.inputs.panel.facts.synthetic,
         "headline": headline(evaluation, verdict),
         **_judged_metrics(evaluation),
-        "signal": asdict(signal.summary(model)),
+        "signal": asdict(signal.summary(model)) | _pace_metrics(signal),
         "baselines": {
             name: {"ic": asdict(signal.summary(name)), "model_minus_baseline": asdict(signal.difference(name))}
             for name in baselines
@@ -162,6 +166,13 @@ def _metrics(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
             for name, result in evaluation.results.items()
         },
     }
+
+
+def _pace_metrics(signal: SignalEvaluation) -> dict[str, Any]:
+    """Decisions a year behind the annual ICIR, and the IC until the next decision where they are not daily."""
+    longer = signal.summary_until_next()
+    found: dict[str, Any] = {"decisions_per_year": signal.pace.per_year, "interval": signal.pace.interval}
+    return found if longer is None else found | {"until_next": asdict(longer)}
 
 
 def _judged_metrics(evaluation: Evaluation) -> dict[str, Any]:

@@ -194,6 +194,7 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Maximum drawdown", _number(headline["max_drawdown"], ".1%")),
         ("Turnover", f"{_number(headline['turnover'], '.1%')} per session, one way"),
         ("Rank IC", _plus_minus(headline, "rank_ic", "rank_ic_standard_error", 4) + _over(headline)),
+        *_until_next(headline),
         ("Period", f"{first} to {last}, {headline['sessions']} sessions, out of sample"),
         ("Universe", f"{headline['source']}; {headline['universe']}; {headline['survivorship']}"),
         ("Costs", f"{_costs(headline)}; fills at {headline['execution']}"),
@@ -208,14 +209,24 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _until_next(headline: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rank IC until the next score, of scores that do not come every session."""
+    if "rank_ic_until_next" not in headline:
+        return []
+    measured = _plus_minus(headline, "rank_ic_until_next", "rank_ic_until_next_standard_error", 4)
+    return [("Rank IC, long", f"{measured}, the {headline['decision_interval']} sessions to the next score")]
+
+
 def _terms(headline: dict[str, Any]) -> str:
     """By how many sessions a year figures are annual; 252 where an older run does not say."""
     return f" ({headline.get('sessions_per_year', SESSIONS_PER_YEAR):.5g} sessions a year, rf 0)"
 
 
 def _over(headline: dict[str, Any]) -> str:
-    horizon: int = headline.get("horizon", 1)
-    return "" if horizon == 1 else f", returns of {horizon} sessions"
+    horizon, daily = headline.get("horizon", 1), "decision_interval" not in headline
+    if horizon == 1:
+        return "" if daily else ", one session after each score"
+    return f", returns of {horizon} sessions"
 
 
 def _costs(headline: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of a signal in detail: distribution of the daily IC, groups, predictions, calibration, importance."""
+"""Pictures of a signal in detail: distribution of the IC, groups, predictions, calibration, importance."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ BAND = "rgba(31,111,178,0.16)"
 
 
 def ic_histogram_figure(histogram: pd.DataFrame) -> go.Figure:
-    """Draw the distribution of the daily rank IC; columns ``low``, ``high`` and ``count``."""
+    """Draw the distribution of the rank IC; columns ``low``, ``high`` and ``count``."""
     figure = blank_figure(height=280)
     low, high = histogram["low"].to_numpy(dtype=float), histogram["high"].to_numpy(dtype=float)
     middle = (low + high) / 2.0

@@ -26,6 +26,7 @@ from backtests.report.signal_report import SignalReport
 from backtests.walk_study import walk_sentence
 from core.intervals import Interval
 from market.input_remarks import input_remarks
+from signals.score_metrics import ICSummary
 
 __all__ = ["front_cards", "front_section", "parity_words"]
 
@@ -107,9 +108,14 @@ def _signal_cards(signal: SignalReport) -> tuple[Card, ...]:
     for other, gap in list(signal.differences.items())[:1]:
         label = f"Rank IC above {other}"
         cards.append(_estimate(label, gap.mean, gap.standard_error, _range_words(gap.interval, "paired by session"), 4))
-    cards.append(Card(label="ICIR", value=ratio(summary.icir, 3), detail="mean ÷ deviation of the daily IC"))
+    cards.append(Card(label="ICIR", value=ratio(summary.icir, 3), detail=_annual_words(summary, signal)))
     cards.append(Card(label="IC hit rate", value=percent(summary.hit_rate), detail="sessions with a positive IC"))
     return tuple(cards)
+
+
+def _annual_words(summary: ICSummary, signal: SignalReport) -> str:
+    bets = signal.evaluation.pace.per_year / signal.evaluation.overlap
+    return f"mean ÷ deviation of the IC; {ratio(summary.icir_annual)} a year, × √{bets:.5g}"
 
 
 def _range_words(found: Interval, rest: str, digits: int = 4) -> str:

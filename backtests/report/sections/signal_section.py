@@ -49,6 +49,8 @@ def signal_section(page: Page) -> Section:
     summary = signal.summaries[signal.model]
     horizon = signal.evaluation.horizon
     returns = "next returns" if horizon == 1 else f"returns of the next {horizon} sessions"
+    if horizon == 1 and not signal.evaluation.pace.is_daily:
+        returns = "returns of one session after them"
     lead = (
         f"Over {count(summary.n_sessions)} sessions the scores of {signal.model} ranked the {returns} with a mean "
         f"IC of {ic_words(summary)}, positive in {percent(summary.hit_rate)} of sessions."
@@ -116,7 +118,7 @@ def _daily(signal: SignalReport) -> Picture:
     return Picture(
         title=f"Rank IC of {signal.model}, session by session",
         summary=f"Middle half of the sessions between {ratio(summary.p25, 3)} and {ratio(summary.p75, 3)}, "
-        f"standard deviation {ratio(summary.std, 3)}. The heavy line is the mean of 63 sessions.",
+        f"standard deviation {ratio(summary.std, 3)}. The heavy line is the mean of 63 scored sessions.",
         figure=ic_figure(signal.evaluation.ic[signal.model]),
     )
 

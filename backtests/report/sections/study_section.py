@@ -24,9 +24,9 @@ LEGS = {"long": "Long, highest quintile", "short": "Short, lowest quintile"}
 
 
 def histogram_picture(study: SignalStudy, positive: float) -> Picture:
-    """Distribution of the daily rank IC."""
+    """Distribution of the rank IC."""
     return Picture(
-        title="Distribution of the daily rank IC",
+        title="Distribution of the rank IC",
         summary=f"Sessions by their rank IC; {percent(positive)} of them are above zero (blue).",
         figure=ic_histogram_figure(study.ic_histogram),
     )
