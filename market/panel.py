@@ -144,6 +144,7 @@ class Panel:
             if not (frame.index.equals(self.close.index) and frame.columns.equals(self.close.columns)):
                 raise BarsError(f"{name} and close differ in sessions or tickers: align them before building a Panel")
         _check_prices(self)
+        object.__setattr__(self, "delistings", _dated(self.delistings))
         _check_delistings(self)
 
     @property
@@ -286,6 +287,15 @@ def _check_prices(panel: Panel) -> None:
     negative = panel.volume.to_numpy() < 0
     if negative.any():
         raise BarsError(f"volume is negative {_first_key(panel, negative)}: drop or repair those rows")
+
+
+def _dated(delistings: pd.DataFrame) -> pd.DataFrame:
+    """Delistings on the clock of the sessions; a date that it does not reach, such as 9999-12-31, is none yet."""
+    if delistings["session"].dtype == "datetime64[ns]":
+        return delistings
+    sessions = pd.to_datetime(delistings["session"])
+    known = delistings[~(sessions >= pd.Timestamp("2262-01-01"))]
+    return known.assign(session=sessions.reindex(known.index).astype("datetime64[ns]"))
 
 
 def _check_delistings(panel: Panel) -> None:
