@@ -122,7 +122,7 @@ def _quantstats_page(observed: pd.Series, market: pd.Series | None, title: str, 
             output=str(target),
             periods_per_year=sessions_per_year,
             strategy_title="Book, net",
-            benchmark_title=None if market is None else "Market",
+            benchmark_title=None if market is None else str(market.name or "market").capitalize(),
         )
         return target.read_text(encoding="utf-8")
 

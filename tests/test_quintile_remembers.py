@@ -226,4 +226,4 @@ def test_a_run_without_the_file_of_a_model_says_so(
         "run", "--model", "x.safetensors", "--out", tmp_path, monkeypatch=monkeypatch, capsys=capsys
     )
     assert code == 1
-    assert "has no trained model" in error
+    assert "there is no file x.safetensors" in error

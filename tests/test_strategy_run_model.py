@@ -72,7 +72,7 @@ def test_a_model_of_another_clock_is_refused(shipped: GivenModel) -> None:
 def test_a_name_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no runs in"):
         find_model("latest", RunStore(tmp_path))
-    with pytest.raises(CheckpointError, match="has no trained model"):
+    with pytest.raises(CheckpointError, match="there is no file"):
         find_model(str(tmp_path / "none.safetensors"), RunStore(tmp_path))
 
 

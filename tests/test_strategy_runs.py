@@ -112,3 +112,28 @@ def test_an_unwritable_store_is_one_clear_line(tmp_path: Path) -> None:
     blocked.write_text("not a folder")
     with pytest.raises(RunError, match="choose a folder with --out"):
         new_run(RunStore(blocked))
+
+
+@pytest.mark.parametrize("content", [[], {}, {"finished": None, "strategy": "x"}, "text"])
+def test_a_file_that_is_no_record_of_a_run_is_one_clear_line(content: object, tmp_path: Path) -> None:
+    folder = new_run(RunStore(tmp_path / "runs"))
+    write_json(folder.path / "run.json", content)
+    with pytest.raises(RunError, match=r"run\.json is no record of a run \(no "):
+        _ = folder.request
+
+
+def test_a_tearsheet_stands_beside_the_benchmark_of_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from strategy.runs.artefacts import draw_tearsheet
+
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        "backtests.tearsheet.write_tearsheet", lambda returns, path, *, market, **words: drawn.append(str(market.name))
+    )
+    folder = new_run(RunStore(tmp_path / "runs"))
+    folder.write_metrics({"strategy": "filter_negative", "synthetic": False, "headline": {}})
+    sessions = pd.date_range("2020-01-01", periods=2, name="session")
+    own = pd.DataFrame({"filter_negative net": [0.0, 0.1], "market": [0.0, 0.1]}, index=sessions)
+    for frame in (own, own.assign(benchmark=[0.1, 0.2]), own.assign(benchmark=[0.1, float("nan")])):
+        folder.write_frame("returns", frame)
+        draw_tearsheet(folder)
+    assert drawn == ["market", "benchmark", "market"]

@@ -71,6 +71,10 @@ def calibrate_command(
 
     request = None if bars is None else bars_request(bars, universe, exchange=exchange)
     real = None if request is None else RealBars(request=request, store=run_store(runs))
+    if request is not None:
+        from market.inputs import load_inputs
+
+        load_inputs(request)  # bars that cannot be read stop it before hours of training
     settings, studies = _settings(full, seeds, set_ or []), _studies(study)
     try:
         with progress_bars(quiet=quiet or as_json) as progress:

@@ -26,6 +26,7 @@ __all__ = ["DEFAULT_STORE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
 
 DEFAULT_STORE = "runs"
 IDENTITY = ("spec", "panel", "code")
+RECORDED = ("strategy", "request", "identity", "finished")
 GIVEN = ("version", "model", "scores")  # keys of run.json
 
 
@@ -70,8 +71,19 @@ class RunFolder:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Content of ``run.json``."""
+        """Content of ``run.json``.
+
+        Raises
+        ------
+        RunError
+            If the file is no record of a run.
+        """
         record: dict[str, Any] = read_json(self.path / "run.json")
+        lacks = [key for key in RECORDED if not isinstance(record, dict) or key not in record]
+        if lacks:
+            raise RunError(
+                f"{self.path / 'run.json'} is no record of a run (no {lacks[0]}): restore it, or remove its folder"
+            )
         return record
 
     @property
