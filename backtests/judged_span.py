@@ -2,8 +2,9 @@
 
 A decision is a session at whose close a name of the universe has a score. It is held over the horizon or, where scores
 come less often than every session, until a second one in a row has failed to come: nine gaps between decisions in ten
-are the usual interval or shorter. A session after that belongs to a hole until the next decision fills: the book is
-still held there, and no figure is taken over it. Bars appended after the span change nothing.
+are the usual interval or shorter. The sessions after that are a hole until the next decision fills: the book is still held
+there, and no figure is taken over them. A single such session is a pause and judged as it is held; from the second on,
+bars appended after the span change nothing.
 """
 
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 USUAL_SHARE = 0.9  # of the gaps between decisions are no longer than the usual interval
+MIN_HOLE = 2  # sessions; one is a pause
 STRAY_SHARE, MAX_STRAYS = 0.05, 20  # of all decisions, and decisions, at either end
 STRAY_SESSIONS = 63  # between them and the rest, at least
 
@@ -139,7 +141,7 @@ def judged_span(scores: pd.DataFrame, panel: Panel, rules: TradingRules) -> Judg
         )
     hold = max(2 * _usual_longest(rows) - 1, rules.horizon)
     blocks, strays = _without_strays(_blocks(rows, hold))
-    ends = [min(block[-1] + delay + hold, n - 1) for block in blocks]
+    ends = [_end(block[-1] + delay + hold, n - 1) for block in blocks]
     starts = [block[0] + delay for block in blocks]
     begun = [(start, end) for start, end in zip(starts, ends, strict=True) if start < n]
     held = np.concatenate([np.arange(start, end + 1) for start, end in begun])
@@ -207,7 +209,12 @@ def _usual_longest(rows: np.ndarray) -> int:
 
 def _blocks(rows: np.ndarray, hold: int) -> list[np.ndarray]:
     """Decisions between holes."""
-    return np.split(rows, np.flatnonzero(np.diff(rows) > hold + 1) + 1)
+    return np.split(rows, np.flatnonzero(np.diff(rows) > hold + MIN_HOLE) + 1)
+
+
+def _end(held: int, last: int) -> int:
+    """Last judged row of a block: the last one of its holding, or of the bars if those end before a hole could."""
+    return held if last - held >= MIN_HOLE else last
 
 
 def _without_strays(blocks: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:

@@ -85,6 +85,17 @@ def test_the_span_begins_with_the_first_fill_and_ends_with_the_last_holding() ->
     assert (len(span.decisions), span.interval, span.holes, len(span.strays)) == (120, 1, (), 0)
 
 
+def test_a_single_session_without_a_decision_is_a_pause_and_two_are_a_hole() -> None:
+    scores, ends = scores_on(bars_of(500), np.arange(100, 220)), {223: 222, 224: 221, 225: 221}
+    for n_sessions, last in ends.items():
+        panel = bars_of(n_sessions)
+        assert judged_span(scores, panel, RULES).sessions[-1] == panel.sessions[last]
+    panel = bars_of(500)
+    paused = judged_span(scores_on(panel, np.r_[100:180, 182:260]), panel, RULES)  # two decisions fail to come
+    stopped = judged_span(scores_on(panel, np.r_[100:180, 183:260]), panel, RULES)
+    assert (paused.holes, [hole.sessions for hole in stopped.holes]) == ((), [2])
+
+
 def test_a_longer_horizon_is_held_longer() -> None:
     panel, rules = bars_of(500), TradingRules(horizon=5)
     span = judged_span(scores_on(panel, np.arange(100, 220)), panel, rules)
