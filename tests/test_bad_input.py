@@ -91,15 +91,26 @@ def _day_first(bars: pd.DataFrame) -> pd.DataFrame:
     return bars.assign(date=words)
 
 
+def _several(bars: pd.DataFrame) -> pd.DataFrame:
+    spoiled = _text(_cell("open", -1.0)(bars))
+    return pd.concat([spoiled, spoiled.iloc[20:21].assign(volume=1.0)])
+
+
+def _padded_twin(bars: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([bars, bars[bars["ticker"] == "SYN000"].assign(ticker="SYN000 ", volume=1.0)])
+
+
 BARS_CASES: dict[str, Case] = {
     "missing column": (lambda b: b.drop(columns="volume"), ()),
-    "duplicate keys": (lambda b: pd.concat([b, b.iloc[:1]]), ()),
+    "duplicate keys": (lambda b: pd.concat([b, b.iloc[:1].assign(volume=1.0)]), ()),
     "zero price": (_cell("close", 0.0), ()),
     "negative price": (_cell("open", -1.0), ()),
     "high below low": (_cell("high", 0.01), ()),
     "mixed time zones": (_zones, ()),
     "text in a number": (_text, ()),
     "a date that is none": (_day_first, ()),
+    "several defects at once": (_several, ()),
+    "one ticker in two spellings": (_padded_twin, ()),
     "file without rows": (lambda b: b.iloc[:0], ()),
     "single ticker": (lambda b: b[b["ticker"] == "SYN003"], ()),
     "fewer sessions than the lookback": (lambda b: b[b["date"] < "2015-02-05"], ()),
@@ -208,6 +219,49 @@ def test_scores_of_other_bars(
     told = refusal("evaluate", "s.csv", "--bars", store / "bars.parquet", monkeypatch=monkeypatch, capsys=capsys)
     assert re.fullmatch(_pattern(f"quintile: {REFUSED[label]}"), told), told
     assert files_under(tmp_path) == {"s.csv"}
+
+
+DAYS = pd.bdate_range("2015-01-02", periods=400)
+RISES = np.resize([0.01, -0.009, 0.002], 400)
+
+
+def _series(column: str, values: object) -> pd.DataFrame:
+    return pd.DataFrame({"date": DAYS, column: np.broadcast_to(np.asarray(values, dtype=object), 400)})
+
+
+def _closes(**changes: object) -> pd.DataFrame:
+    closes = _series("close", 100 * np.cumprod(1 + RISES))
+    closes.loc[4, "close"] = changes.get("fifth", closes.loc[4, "close"])
+    return closes
+
+
+BESIDE_CASES: dict[str, tuple[str, pd.DataFrame]] = {
+    "a benchmark close of zero": ("--benchmark", _closes(fifth=0)),
+    "text in a benchmark": ("--benchmark", _closes(fifth="ten")),
+    "a benchmark of returns": ("--benchmark", _series("close", RISES)),
+    "a benchmark of monthly closes": ("--benchmark", _closes().iloc[::21]),
+    "a risk-free rate of a year": ("--factors", _series("mkt", RISES).assign(RF=0.0525)),
+    "a risk-free rate in percent": ("--factors", _series("mkt", RISES).assign(risk_free=5.25)),
+    "factors in percent": ("--factors", _series("mkt", 100 * RISES)),
+    "factors that are levels": ("--factors", _closes().rename(columns={"close": "mkt"})),
+    "factors of every month": ("--factors", _series("mkt", RISES).iloc[::21]),
+    "two sectors of a ticker": ("--sectors", pd.DataFrame({"ticker": ["SYN000"] * 2, "sector": ["Oil", "Tech"]})),
+}
+
+
+@pytest.mark.parametrize("label", BESIDE_CASES)
+def test_files_beside_the_bars(
+    label: str, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    option, table = BESIDE_CASES[label]
+    name = {"--benchmark": "b.csv", "--factors": "f.csv", "--sectors": "s.csv"}[option]
+    table.to_csv(name, index=False)
+    Path("scores.csv").write_text("date,SYN000\n2015-01-05,1\n")
+    words = ("evaluate", "scores.csv", "--bars", store / "bars.parquet", option, name)
+    told = refusal(*words, monkeypatch=monkeypatch, capsys=capsys)
+    assert re.fullmatch(_pattern(f"quintile: {REFUSED[label]}"), told), told
+    assert files_under(tmp_path) == {"scores.csv", name}
 
 
 def test_holdings_without_a_price(

@@ -43,6 +43,8 @@ def row_defects(bars: LongBars, *, origin: str) -> tuple[Defect, ...]:
 def value_defects(bars: LongBars, *, origin: str) -> tuple[Defect, ...]:
     """Numbers that no bar can have, among the rows with a close: not positive, infinite, negative, high below low."""
     printed = ~np.isnan(bars.numbers["close"])
+    for unread in bars.unread:  # a row whose close is text would be one
+        printed[unread.rows] = True
     found = []
     for what, told, wrong in _impossible(bars):
         rows = np.flatnonzero(printed & wrong)
