@@ -9,7 +9,7 @@ from core.conventions import SESSIONS_PER_YEAR
 from market.delistings import listed
 from market.panel import Panel
 
-__all__ = ["DecisionPace", "decision_pace", "decision_rows", "usual_interval"]
+__all__ = ["LONGEST_GAP", "DecisionPace", "decision_pace", "decision_rows", "usual_interval"]
 
 REGULAR = (104, 52, 26, 24, 12, 6, 4, 2, 1)  # decisions a year: twice a week, weekly, … yearly
 NEAR = 0.06  # relative distance at which a rate is one of the regular ones

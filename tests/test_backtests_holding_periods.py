@@ -28,8 +28,8 @@ def test_a_stretch_ends_when_the_name_leaves_or_changes_sides():
     assert found == [
         ["A", "short", 1, False],
         ["A", "long", 1, True],
-        ["A", "long", 2, True],
-        ["B", "short", 3, False],
+        ["A", "long", 3, True],  # held through the session without a decision
+        ["B", "short", 4, False],
     ]
 
 
@@ -84,3 +84,10 @@ def test_what_was_not_measured_neither_passes_nor_fails():
     gates = reference_gates(net, accuracy=NAN, train_loss=NAN, validation_loss=NAN)
     assert [gate.status for gate in gates[3:]] == ["NOT MEASURED"] * 5
     assert len(gates) == 8
+
+
+def test_spells_of_weekly_decisions_count_sessions():
+    target = pd.DataFrame(np.nan, pd.bdate_range("2020-01-01", periods=20), ["A", "B"])
+    for week, held in enumerate([(1.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, 1.0)]):
+        target.iloc[5 * week] = held
+    assert spells(target)["sessions"].tolist() == [10, 10]

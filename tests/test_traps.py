@@ -127,7 +127,6 @@ import torch
 import backtests.engine.backtest
 import backtests.engine.vectorbt_engine
 from backtests.engine.backtest import run_backtest
-from backtests.statistics import metrics
 from backtests.statistics.metrics import sharpe_ratio
 from backtests.tearsheet import render_tearsheet
 from core.errors import ParityError
@@ -233,12 +232,11 @@ def test_a_fill_on_the_bar_of_the_decision_is_noticed(monkeypatch: pytest.Monkey
     assert ratio() > 30
 
 
-def test_a_year_of_365_days_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_year_of_365_days_is_noticed() -> None:
     returns = pd.Series(np.random.default_rng(1).normal(0.001, 0.01, 252))
     by_hand = returns.mean() / returns.std(ddof=1) * 252**0.5
     assert sharpe_ratio(returns) == pytest.approx(by_hand)
-    monkeypatch.setattr(metrics, "SESSIONS_PER_YEAR", 365)
-    assert sharpe_ratio(returns) == pytest.approx(1.2035 * by_hand, rel=1e-3)
+    assert sharpe_ratio(returns, sessions_per_year=365) == pytest.approx(1.2035 * by_hand, rel=1e-3)
 
 
 def test_nothing_but_the_value_is_taken_from_vectorbt() -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from backtests.engine.backtest_result import BacktestResult
 from backtests.statistics.metrics import exposures
+from signals.decision_interval import LONGEST_GAP, usual_interval
 
 __all__ = ["concentration", "holding_table", "implied_holding", "spells"]
 
@@ -16,7 +17,7 @@ def spells(target: pd.DataFrame) -> pd.DataFrame:
     ----------
     target : DataFrame of float, shape (n_sessions, n_tickers)
         Target weights at each close, before smoothing: smoothed ones decay and never end. Rows of NaN, which decide
-        nothing, are left out.
+        nothing, are held through; a longer hole counts as the usual interval.
 
     Returns
     -------
@@ -24,7 +25,9 @@ def spells(target: pd.DataFrame) -> pd.DataFrame:
         One row per spell: ``ticker``, ``side`` (``"long"`` or ``"short"``), ``sessions``, and ``cut``: it was under way
         in the first or the last session, so that its true length is longer.
     """
-    side = np.sign(target.dropna(how="all").to_numpy())
+    rows = np.flatnonzero(target.notna().any(axis=1).to_numpy())
+    side = np.sign(target.to_numpy()[rows])
+    place = _places(rows)
     empty = np.zeros((1, side.shape[1]))
     change = np.diff(np.vstack([empty, side, empty]), axis=0) != 0  # (n_sessions + 1, n_tickers)
     columns, edges = np.nonzero(change.T)
@@ -35,10 +38,17 @@ def spells(target: pd.DataFrame) -> pd.DataFrame:
         {
             "ticker": target.columns[names],
             "side": np.where(side[starts, names] > 0, "long", "short"),
-            "sessions": stops - starts,
+            "sessions": place[stops] - place[starts],
             "cut": (starts == 0) | (stops == len(side)),
         }
     )
+
+
+def _places(rows: np.ndarray) -> np.ndarray:
+    """Sessions from the first decision to each one, and to the end of the last, holes cut to the usual interval."""
+    usual = usual_interval(rows)
+    gaps = np.append(np.diff(rows), usual)[: len(rows)]
+    return np.concatenate([[0], np.cumsum(np.where(gaps > LONGEST_GAP * usual, usual, gaps))])
 
 
 def holding_table(target: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,18 @@ def pace_words(evaluation: Evaluation) -> tuple[str, ...]:
         f"{plus_minus(longer.mean, longer.standard_error, 4)} with the {pace.interval} sessions until the next score "
         f"({count(longer.n_sessions)} scores).",
     )
+    if (horizon := evaluation.rules.horizon) > 1:
+        words += (_sleeve_words(horizon, pace),)
     return words if smoothing >= 0.5 else (*words, _smoothing_words(smoothing, pace))
+
+
+def _sleeve_words(horizon: int, pace: DecisionPace) -> str:
+    """How long sleeves are held that are opened once a decision."""
+    return (
+        f"label.horizon = {horizon} opens one of {horizon} sleeves at each score and holds it for {horizon} scores, "
+        f"about {count(horizon * pace.interval)} sessions: --set label.horizon={pace.overlap(horizon)} holds it for "
+        f"{count(pace.overlap(horizon) * pace.interval)}."
+    )
 
 
 def _smoothing_words(smoothing: float, pace: DecisionPace) -> str:

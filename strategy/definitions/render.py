@@ -31,8 +31,9 @@ CONVENTIONS = """\
 - Targets are hard average ranks within one session; one sample is one session's whole cross-section.
 - Scaler, winsor bounds and target scale are fitted on training rows, the calibration on validation rows.
 - Order of the book: target, EWMA smoothing, rank gate, neutrality, volatility target, kill switches, position limit,
-  dust, cash buffer, trade. Overlays read the book's own past net returns and act on the weights decided at the same close.
-- Simple returns, `ddof = 1`, 252 sessions a year, drawdown counts the starting wealth.
+  dust, cash buffer, trade. Overlays read the book's own past net returns and act on the weights decided at the same
+  close.
+- Simple returns, `ddof = 1`, the sessions a year of the bars (252 in New York), drawdown counts the starting wealth.
 """
 
 
