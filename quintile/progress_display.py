@@ -86,14 +86,13 @@ def _columns(width: int) -> list[Any]:
     wide, with_note = width >= 100, width >= 70
     name, bar = (22 if with_note else 18), (28 if wide else 12 if with_note else 8)
     room = width - name - bar - COUNT - CLOCK - len("eta") - 5 - ((CLOCK + 1) if wide else 0)
-    whole = {"no_wrap": True}
     return [
         TextColumn("{task.description}", table_column=Column(width=name, no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=bar),
-        MofNCompleteColumn(table_column=Column(min_width=COUNT, justify="right", **whole)),
-        *([TimeElapsedColumn(table_column=Column(min_width=CLOCK, **whole))] if wide else []),
-        TextColumn("eta", table_column=Column(**whole)),
-        TimeRemainingColumn(table_column=Column(min_width=CLOCK, **whole)),
+        MofNCompleteColumn(table_column=Column(min_width=COUNT, justify="right", no_wrap=True)),
+        *([TimeElapsedColumn(table_column=Column(min_width=CLOCK, no_wrap=True))] if wide else []),
+        TextColumn("eta", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(min_width=CLOCK, no_wrap=True)),
         *([TextColumn("{task.fields[note]}", style="dim", table_column=_note(room))] if with_note else []),
     ]
 

@@ -71,9 +71,7 @@ def find_trained(store: RunStore, spec: StrategySpec, request: BarsRequest) -> R
     return alike[-1]
 
 
-def prove_run(
-    folder: RunFolder, *, request: BarsRequest | None = None, options: ProveOptions | None = None
-) -> Proof:
+def prove_run(folder: RunFolder, *, request: BarsRequest | None = None, options: ProveOptions | None = None) -> Proof:
     """Prove the pipeline of a finished run, write ``proof.json`` beside its report, and say on its page what was found.
 
     Parameters
