@@ -70,7 +70,7 @@ def test_a_run_keeps_the_version_that_it_read(
         (("audit", "nowhere.parquet", "--fix"), "no bars at nowhere.parquet"),
         (("audit", "builtin"), "an audit needs bars at rest, was builtin"),
         (("audit", "nowhere.parquet", "--out", "page.csv"), "--out is an HTML page, was page.csv"),
-        (("fetch", "--tickers", "nowhere.txt"), "no such file or directory (nowhere.txt)"),
+        (("fetch", "--tickers", "nowhere.txt"), "there is no file or folder nowhere.txt"),
     ],
 )
 def test_refusals_are_one_line(
@@ -109,6 +109,7 @@ def test_rows_that_no_bar_can_be_are_listed_and_removed_beside_the_file(
     words = ("data", "audit", "odd.parquet", "--fix", "--json")
     said = json.loads(quintile(*words, monkeypatch=monkeypatch, capsys=capsys))
     assert (said["findings"]["impossible row"], said["findings"]["repeated row"]) == (3, 1)
+    assert said["findings"]["gap"] == 1  # of the name that lost its first row; what is set aside is told once
     assert said["fix"]["written"] == "odd-fixed.parquet"
     fixed = pd.read_parquet(home / "odd-fixed.parquet")
     assert len(fixed) == len(bars) - 3

@@ -79,7 +79,12 @@ class Audit:
 
 
 def audit_panel(
-    panel: Panel, *, factor: pd.DataFrame | None = None, exchange: str | None = None, rows: Iterable[Row] = ()
+    panel: Panel,
+    *,
+    factor: pd.DataFrame | None = None,
+    exchange: str | None = None,
+    rows: Iterable[Row] = (),
+    set_aside: pd.DataFrame | None = None,
 ) -> Audit:
     """Audit a panel. Sessions that are none of the market are one finding each; the rules on names pass them over.
 
@@ -93,15 +98,21 @@ def audit_panel(
         Whose calendar the sessions are held against; the panel's own by default, ``"none"`` for none.
     rows : iterable of findings
         What was found before there was a panel, such as rows that none can hold.
+    set_aside : DataFrame of bool, shape (n_sessions, n_tickers), optional
+        Places of such rows: findings already, so that they are no gaps.
     """
     dead = dead_sessions(panel)
     held = panel.without_sessions(pd.DatetimeIndex([each.session for each in dead]), "") if dead else panel
-    applied = None if factor is None else factor.reindex(index=held.sessions, columns=held.tickers).to_numpy()
+    applied, aside = (
+        None if frame is None else frame.reindex(index=held.sessions, columns=held.tickers).to_numpy()
+        for frame in (factor, set_aside)
+    )
     found = [
         *rows,
         *((each.kind, "", each.session, each.session, float(each.traded), each.detail, "") for each in dead),
         *_session_rows(panel, held, exchange or panel.facts.exchange),
         *_print_rows(held, applied),
+        *_silent_rows(held, aside),
         *_split_rows(held, applied),
         *_identity_rows(held),
     ]
@@ -135,12 +146,14 @@ def _print_rows(panel: Panel, factor: np.ndarray | None) -> list[Row]:
     ]
     off = [_row(panel, "island", (c, a, z), gap, f"opens {gap:+.1%} away, and back") for c, a, z, gap in islands(panel)]
     stale = [_row(panel, "stale run", (c, a, z), z - a + 1, "one bar, repeated") for c, a, z in stale_runs(panel)]
-    return [*repeated, *off, *stale, *_silent_rows(panel), *_order_rows(panel)]
+    return [*repeated, *off, *stale, *_order_rows(panel)]
 
 
-def _silent_rows(panel: Panel) -> list[Row]:
+def _silent_rows(panel: Panel, aside: np.ndarray | None) -> list[Row]:
     printed = panel.printed
     inside = (printed.cummax() & printed[::-1].cummax()[::-1] & ~printed).to_numpy()
+    if aside is not None:
+        inside = inside & ~aside
     named = (("gap", inside, "no print"), ("zero volume", (panel.volume == 0).to_numpy(), "no share traded"))
     return [_row(panel, kind, (c, a, z), z - a + 1, told) for kind, marked, told in named for c, a, z in runs(marked)]
 

@@ -59,7 +59,11 @@ def audit_source(source: str | Path, *, exchange: str | None = None) -> Audited:
     panel = with_exchange(panel_from_rows(usable, origin=origin), exchange)
     factor = _factor(usable, panel) if "adj_close" in rows.numbers else None
     found = list(_defect_rows(rows, defects, panel))
-    return Audited(audit=audit_panel(panel, factor=factor, rows=found), rows=rows, panel=panel)
+    return Audited(
+        audit=audit_panel(panel, factor=factor, rows=found, set_aside=_set_aside(rows, defects, panel)),
+        rows=rows,
+        panel=panel,
+    )
 
 
 def unusable_rows(rows: LongBars, *, origin: str) -> np.ndarray:
@@ -90,6 +94,19 @@ def _by_ticker(rows: LongBars, places: np.ndarray, kind: str, words: str) -> Ite
         days = np.sort(rows.dates[own].astype("datetime64[D]").astype("datetime64[ns]"))
         told = f"{words}: {len(own):,} rows"
         yield kind, rows.tickers[code], pd.Timestamp(days[0]), pd.Timestamp(days[-1]), float(len(own)), told, REMOVE
+
+
+def _set_aside(rows: LongBars, defects: tuple[Defect, ...], panel: Panel) -> pd.DataFrame | None:
+    """Places on the axes of the panel of the rows that it could not hold; None where there are none."""
+    if not defects:
+        return None
+    wrong = np.concatenate([defect.rows for defect in defects])
+    columns = panel.tickers.get_indexer(pd.Index(rows.tickers, dtype="str"))[rows.codes[wrong]]
+    places = panel.sessions.get_indexer(pd.DatetimeIndex(rows.dates[wrong]))
+    known = (columns >= 0) & (places >= 0)
+    aside = np.zeros(panel.close.shape, dtype=bool)
+    aside[places[known], columns[known]] = True
+    return pd.DataFrame(aside, index=panel.sessions, columns=panel.tickers)
 
 
 def _factor(rows: LongBars, panel: Panel) -> pd.DataFrame:

@@ -68,9 +68,10 @@ def left_alone(audited: Audited) -> dict[str, tuple[int, str]]:
 
 def _removed(rows: LongBars, marked: np.ndarray, what: str) -> list[Change]:
     """One change for each ticker and run of days; a ticker's are told together."""
-    changes = []
-    for code in np.unique(rows.codes[marked]).tolist():
-        days = np.sort(rows.dates[marked & (rows.codes == code)].astype("datetime64[D]"))
+    changes, places = [], np.flatnonzero(marked)
+    codes = rows.codes[places]
+    for code in np.unique(codes).tolist():
+        days = np.sort(rows.dates[places[codes == code]].astype("datetime64[D]"))
         changes.append(
             Change(what=what, ticker=rows.tickers[code], first=str(days[0]), last=str(days[-1]), sessions=len(days))
         )
