@@ -19,7 +19,7 @@ import pandas as pd
 from backtests.statistics.metrics import MIN_SESSIONS, PerformanceSummary, performance_summary
 from core.conventions import SESSIONS_PER_YEAR
 from core.files import write_text
-from core.rounding import never_moves
+from core.rounding_error import never_moves
 
 __all__ = ["render_tearsheet", "write_tearsheet"]
 

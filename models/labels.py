@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
-from core.rounding import ROUNDING
+from core.rounding_error import ROUNDING
 from core.settings import Settings
 from market.panel import Panel
 from market.returns import Execution, forward_returns

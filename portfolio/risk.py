@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
-from core.rounding import ROUNDING, is_rounding
+from core.rounding_error import ROUNDING, is_rounding
 from market.panel import aligned_frame
 from portfolio.book_settings import RiskSettings
 from signals.features.trailing_windows import trailing_mean, trailing_std

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.rounding import ROUNDING
+from core.rounding_error import ROUNDING
 from signals.rows import FloatArray, finite_numbers, row_count, row_mean, row_ranks, row_sum, row_varies
 
 __all__ = ["centered_rank", "demean", "neutralize", "rank", "session_mean", "winsorize", "zscore"]

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from core.conventions import SESSIONS_PER_MONTH, SESSIONS_PER_QUARTER, SESSIONS_PER_YEAR
 from market.panel import Panel, aligned_frame
 
 __all__ = ["PRICE_BASELINES", "low_volatility", "momentum_12_1", "one_day_reversal"]
 
-MIN_RETURNS = 42  # of 63: a few missing prints do not silence a name for a quarter
+MIN_QUARTER = 3  # sessions, of bars that are few a year
+KNOWN_SHARE = 2 / 3  # of the quarter's returns
 
 
 def one_day_reversal(panel: Panel) -> pd.DataFrame:
@@ -28,24 +28,29 @@ def one_day_reversal(panel: Panel) -> pd.DataFrame:
 
 
 def momentum_12_1(panel: Panel) -> pd.DataFrame:
-    """Score by the return from 252 to 21 sessions ago: the past year without its last month.
+    """Score by the return of the past year without its last month: from 252 to 21 sessions ago in New York.
 
     References
     ----------
     Jegadeesh, N. and Titman, S., "Returns to Buying Winners and Selling Losers", Journal of Finance, 1993.
     """
-    return _within_universe(panel.close.shift(SESSIONS_PER_MONTH) / panel.close.shift(SESSIONS_PER_YEAR) - 1.0, panel)
+    year, month = (round(panel.facts.sessions_per_year / parts) for parts in (1, 12))
+    return _within_universe(panel.close.shift(month) / panel.close.shift(year) - 1.0, panel)
 
 
 def low_volatility(panel: Panel) -> pd.DataFrame:
-    """Score by minus the standard deviation (``ddof=1``) of the last 63 returns, of which 42 must be known.
+    """Score by minus the standard deviation (``ddof=1``) of the past quarter's returns, two thirds of them known.
+
+    A quarter is 63 sessions of New York, of which 42 must be known.
 
     References
     ----------
     Ang, A., Hodrick, R., Xing, Y. and Zhang, X., "The Cross-Section of Volatility and Expected Returns", Journal of
     Finance, 2006.
     """
-    return _within_universe(-_returns(panel).rolling(SESSIONS_PER_QUARTER, min_periods=MIN_RETURNS).std(ddof=1), panel)
+    quarter = max(round(panel.facts.sessions_per_year / 4), MIN_QUARTER)
+    known = max(round(quarter * KNOWN_SHARE), 2)
+    return _within_universe(-_returns(panel).rolling(quarter, min_periods=known).std(ddof=1), panel)
 
 
 PRICE_BASELINES: Mapping[str, Callable[[Panel], pd.DataFrame]] = {

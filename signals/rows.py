@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.rounding import ROUNDING
+from core.rounding_error import ROUNDING
 
 __all__ = [
     "MIN_NAMES",

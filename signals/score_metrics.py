@@ -17,7 +17,7 @@ import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
-from core.rounding import is_rounding
+from core.rounding_error import is_rounding
 from signals.rows import finite_numbers, row_correlation, row_count, row_ranks, row_spreads
 
 __all__ = [

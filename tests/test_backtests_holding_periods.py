@@ -6,8 +6,9 @@ import pytest
 
 from backtests.breakdown.holding_periods import concentration, holding_table, spells
 from backtests.reference_gates import reference_gates
-from backtests.statistics.metrics import market_fit, performance_summary, rolling_beta
+from backtests.statistics.metrics import market_fit, performance_summary
 from backtests.statistics.regimes import regime_table, vix_labels
+from backtests.statistics.rolling_beta import rolling_beta
 
 NAN = np.nan
 

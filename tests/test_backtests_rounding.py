@@ -8,6 +8,7 @@ from backtests.statistics import metrics
 from backtests.statistics.bootstrap_intervals import beta_interval, sharpe_gap_interval, sharpe_interval
 from backtests.statistics.deflation import overfitting_probability
 from backtests.statistics.factor_regression import factor_fit
+from backtests.statistics.rolling_beta import rolling_beta
 from portfolio.book_settings import RiskSettings
 from portfolio.risk import kill_switches, volatility_scale
 from portfolio.trailing_risk import trailing_beta
@@ -44,7 +45,7 @@ def test_a_constant_has_no_ratio(constant):
     assert np.isnan(metrics.sharpe_ratio(constant, risk_free=constant))
     assert np.isnan(metrics.market_fit(noise(), constant)).all()
     assert np.isnan(metrics.market_fit(constant, noise()).r_squared)
-    assert metrics.rolling_beta(noise(), constant, lookback=21).isna().all()
+    assert rolling_beta(noise(), constant, lookback=21).isna().all()
     assert np.isnan([*sharpe_interval(constant), *sharpe_gap_interval(noise(), constant)]).all()
     assert np.isnan(beta_interval(noise(), constant)).all()
     assert np.isnan(summarize_ic(constant).icir)
@@ -58,7 +59,7 @@ def test_what_moves_a_little_has_one():
 
 def test_beta_after_the_market_has_stopped_moving_is_unknown():
     market = pd.concat([noise(n=100), pd.Series(1e-4, SESSIONS[100:200])])
-    beta = metrics.rolling_beta(noise(1, 200), market, lookback=21)
+    beta = rolling_beta(noise(1, 200), market, lookback=21)
     assert beta.iloc[20:110].notna().all()
     assert beta.iloc[121:].isna().all()
     book, against = noise(1, 200).iloc[40:61], market.iloc[40:61]

@@ -1,5 +1,7 @@
 """Baselines from prices: hand-computed scores, and that none of them looks ahead."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,3 +46,12 @@ def test_a_baseline_is_nan_outside_the_universe_and_reads_no_later_row(name: str
     assert scores.notna().sum().sum() > 50
     row = panel.sessions[280]
     pd.testing.assert_series_equal(PRICE_BASELINES[name](panel.until(row)).loc[row], scores.loc[row], check_exact=True)
+
+
+@pytest.mark.parametrize(("year", "months"), [(365.0, (365, 30)), (52.0, (52, 4))])
+def test_a_year_of_momentum_is_a_year_of_the_bars(year: float, months: tuple[int, int]) -> None:
+    panel = rising(400)
+    panel = replace(panel, facts=replace(panel.facts, sessions_per_year=year))
+    scores, (first, last) = momentum_12_1(panel), months
+    assert scores.iloc[:first].isna().all(axis=None)
+    assert scores.iloc[first].to_numpy() == pytest.approx([1.001 ** (first - last) - 1, 0.999 ** (first - last) - 1])

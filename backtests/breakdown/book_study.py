@@ -12,7 +12,7 @@ from backtests.breakdown.held_clusters import Clusters
 from backtests.breakdown.holding_periods import concentration, holding_table, implied_holding
 from backtests.engine.backtest_result import BacktestResult
 from backtests.statistics.factor_regression import FactorFit, factor_fit
-from backtests.statistics.metrics import rolling_beta
+from backtests.statistics.rolling_beta import rolling_beta
 from market import Panel
 from market.inputs import Inputs
 

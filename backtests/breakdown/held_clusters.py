@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.rounding import is_rounding
+from core.rounding_error import is_rounding
 from market.panel import Panel
 from portfolio.trailing_risk import close_returns
 from signals.correlation_tree import linkage_of, tree_of

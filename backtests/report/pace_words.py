@@ -17,7 +17,7 @@ def pace_words(evaluation: Evaluation) -> tuple[str, ...]:
         return ()
     own = signal.summary(next(iter(signal.ic)))
     after = "the session" if signal.horizon == 1 else f"the {signal.horizon} sessions"
-    words = (
+    words: tuple[str, ...] = (
         f"Scores come every {pace.interval} sessions, {pace.per_year:.4g} a year, by which the ICIR is annual. Their "
         f"rank IC is {plus_minus(own.mean, own.standard_error, 4)} with {after} after the fill, and "
         f"{plus_minus(longer.mean, longer.standard_error, 4)} with the {pace.interval} sessions until the next score "

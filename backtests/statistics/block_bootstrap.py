@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.rounding import never_moves
+from core.rounding_error import never_moves
 
 __all__ = ["Blocks", "draw_blocks", "optimal_block_length"]
 

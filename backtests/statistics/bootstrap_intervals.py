@@ -23,7 +23,7 @@ from backtests.statistics.block_bootstrap import Blocks, draw_blocks, optimal_bl
 from backtests.statistics.metrics import MIN_SESSIONS
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import Interval, hac_standard_error
-from core.rounding import never_moves
+from core.rounding_error import never_moves
 
 __all__ = [
     "LEVEL",

@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 
 from backtests.statistics.metrics import Shape, session_sharpe, session_sharpe_variance, shape
 from core.conventions import SESSIONS_PER_YEAR
-from core.rounding import is_rounding
+from core.rounding_error import is_rounding
 
 __all__ = [
     "Overfitting",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.conventions import SESSIONS_PER_YEAR
 from core.intervals import hac_interval, hac_lags_by_rule
-from core.rounding import is_rounding, never_moves
+from core.rounding_error import is_rounding, never_moves
 
 __all__ = ["RISK_FREE", "FactorFit", "factor_fit"]
 
