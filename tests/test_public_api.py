@@ -24,7 +24,7 @@ SIGNATURES = {
     "BarsRequest": "*, bars='builtin', universe='all', start=None, end=None, benchmark=None, point_in_time=False, "
     "vix=None, sectors=None, factors=None, hedge=None, exchange=None, keep_thin_sessions=False",
     "BookSettings": "settings",
-    "Computing": "*, dtype='float64', memory=None, cache=None, workers=None, on='threads', progress",
+    "Computing": "*, dtype='float64', memory=None, cache=None, workers=None, on='threads', progress, gap_limit=5",
     "Costs": "settings",
     "Execution": "settings",
     "FrozenVersion": "folder",
