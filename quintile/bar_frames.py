@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from core.errors import RunError
 from market.bars.assembly import Origin, panel_from_rows
+from market.bars.dates import zones_as_text
 from market.bars.long_form import LongBars, long_bars
 from market.bars.repeated_sessions import without_repeated_sessions
 from market.bars.thin_sessions import without_thin_sessions
@@ -187,7 +188,7 @@ def bars_from_frame(source: FramesOfBars) -> LongBars:
         frame = frame.rename_axis(index="Date")
     if frame.columns.nlevels == 2:
         frame = frame.rename_axis(index="Date")
-    return long_bars(pa.Table.from_pandas(frame), origin=FRAME)
+    return long_bars(pa.Table.from_pandas(zones_as_text(frame)), origin=FRAME)
 
 
 def as_inputs(bars: Bars) -> Inputs:

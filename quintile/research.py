@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from core.parallel import Workers
+from market.bars.dates import zones_as_text
 from portfolio.rules import TradingRules
 from quintile.bar_frames import Bars, inputs_for, recorded_request, require_loadable
 from quintile.frozen_version import FrozenVersion
@@ -295,7 +296,7 @@ def _wide(scores: pd.DataFrame) -> pd.DataFrame:
     """Scores as sessions × tickers; a frame that is so already is taken as it is."""
     if scores.index.nlevels == 1 and isinstance(scores.index, pd.DatetimeIndex) and "score" not in scores:
         return scores
-    return scores_of_table(pa.Table.from_pandas(scores), origin="the scores")
+    return scores_of_table(pa.Table.from_pandas(zones_as_text(scores)), origin="the scores")
 
 
 def _judging_spec(rules: TradingRules | None) -> StrategySpec:

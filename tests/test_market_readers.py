@@ -1,12 +1,14 @@
 """Readers: files beside the bars are read as bars are, and what they hold is the same however it is written."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import quintile as qt
 from core.errors import BarsError, DataError, SourceError
 from market.bars.bar_files import bars_from_path
 from market.bars.row_checks import row_defects, without_rows
@@ -260,6 +262,35 @@ def test_score_files_take_every_spelling(tmp_path: Path) -> None:
     pd.concat([long, long[:5]]).to_csv(tmp_path / "l.csv", index=False)
     for name in ("n.csv", "d.csv", "s.csv", "l.csv"):
         np.testing.assert_allclose(read_scores(tmp_path / name).to_numpy(), scores.to_numpy())
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        lambda days: days.tz_localize("Asia/Tokyo"),
+        lambda days: days.tz_localize("Asia/Tokyo").tz_convert("UTC"),
+        lambda days: days.strftime("%Y/%m/%d"),
+        lambda days: days.strftime("%Y%m%d").astype(int),
+        lambda days: days.strftime("%Y-%m-%d 00:00:00 UTC"),
+    ],
+)
+def test_frames_are_read_as_files_are(dates: Callable[[pd.DatetimeIndex], pd.Index], tmp_path: Path) -> None:
+    table = long_table()
+    right = load_bars(save(table, tmp_path / "bars.csv"))
+    days = dates(pd.DatetimeIndex(table["date"]))
+    pd.testing.assert_frame_equal(
+        qt.load_bars(table.assign(date=days, ticker=table["ticker"] + " ")).close, right.close
+    )
+    wide = {name: table.pivot(index="date", columns="ticker", values=name) for name in FIELDS[:5]}
+    stamped = {name: frame.set_axis(dates(pd.DatetimeIndex(frame.index))) for name, frame in wide.items()}
+    pd.testing.assert_frame_equal(qt.load_bars(stamped).close, right.close)
+
+
+def test_lines_of_separators_alone_are_no_rows(tmp_path: Path) -> None:
+    path = save(long_table(), tmp_path / "bars.csv")
+    right = load_bars(path).close
+    path.write_text(path.read_text() + ",,,,,,\n,,,,,,\n")
+    pd.testing.assert_frame_equal(load_bars(path).close, right)
 
 
 @pytest.mark.parametrize("end", ["9999-12-31", "", "null", "2262-04-12", "3000/01/01"])

@@ -55,7 +55,18 @@ def read_csv(path: Path) -> pa.Table:
         raise SourceError(
             f"{path.name} is not a readable CSV file: {reason}; leave one header and rows as long as it"
         ) from error
+    table = _without_blank_rows(table)
     return table.replace_schema_metadata({DECIMAL: b","}) if delimiter != "," and _has_commas(table) else table
+
+
+def _without_blank_rows(table: pa.Table) -> pa.Table:
+    """Rows with a cell: spreadsheets leave lines of separators alone below the last one."""
+    blank = pc.equal(table.column(0), "")
+    for column in range(1, table.num_columns):
+        if not pc.any(blank).as_py():
+            return table
+        blank = pc.and_(blank, pc.equal(table.column(column), ""))
+    return table.filter(pc.invert(blank))
 
 
 def decimal_of(table: pa.Table) -> str:
@@ -75,7 +86,9 @@ def _head(path: Path) -> tuple[list[list[str]], str]:
             first = opened.readline()
             delimiter = max(",;\t", key=first.count)
             rows = list(islice(csv.reader(chain([first], opened), delimiter=delimiter), 4))
-    except (UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path.name} is not a readable CSV file: {error}; save it as UTF-8") from error
+    except (csv.Error, OSError, EOFError) as error:
         raise SourceError(f"{path.name} is not a readable CSV file: {error}") from error
     if not rows or not any(rows[0]):
         raise SourceError(f"{path.name} is empty or begins with a blank line: it needs a header and at least one bar")

@@ -18,7 +18,7 @@ from core.errors import BarsError
 from market.bars.cell_numbers import NO_VALUE
 from market.bars.defects import Defect, refuse
 
-__all__ = ["NO_END", "DateColumn", "check_single_zone", "local_dates", "read_dates"]
+__all__ = ["NO_END", "DateColumn", "check_single_zone", "local_dates", "read_dates", "zones_as_text"]
 
 NO_END = np.datetime64("2262-01-01", "ns")  # stands for every later date: a nanosecond clock ends that year
 NO_START = np.datetime64("1678-01-01", "ns")
@@ -91,6 +91,8 @@ def read_dates(column: pa.ChunkedArray, *, origin: str, zone: str | None = None,
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if isinstance(column.type, pa.BaseExtensionType):
+        raise BarsError(f"{origin} holds dates as {column.type}: write them as dates or as text like 2015-01-31")
     encoded = column.combine_chunks().dictionary_encode()
     times, zones, bad = _distinct_times(encoded.dictionary, origin)
     times, notes = _on_exchange_days(times, zones, zone)
@@ -123,6 +125,19 @@ def check_single_zone(zones: Iterable[str], *, origin: str) -> None:
     if len(names) == 2 and abs(offsets[0] - offsets[1]) <= 1:
         return
     raise BarsError(f"{origin} mixes time zones {names}: write plain dates of the exchange's local day")
+
+
+def zones_as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame whose times with a zone, in columns or index, are written out as text with their offset."""
+    if any(isinstance(kind, pd.DatetimeTZDtype) for kind in frame.index.to_frame().dtypes):
+        frame = frame.reset_index()
+    zoned = [place for place, kind in enumerate(frame.dtypes) if isinstance(kind, pd.DatetimeTZDtype)]
+    if not zoned:
+        return frame
+    columns = [
+        frame.iloc[:, place].astype(str) if place in zoned else frame.iloc[:, place] for place in range(frame.shape[1])
+    ]
+    return pd.concat(columns, axis=1)
 
 
 def _distinct_times(values: pa.Array, origin: str) -> tuple[np.ndarray, list[str | None], dict[int, str]]:
