@@ -4,6 +4,7 @@ Heavy libraries are imported inside the commands, so that ``quintile --help`` an
 """
 
 import errno
+import gc
 import os
 import sys
 from pathlib import Path
@@ -32,6 +33,8 @@ from quintile.cli.view_commands import definition_command, report_command, show_
 from quintile.cli.walk_commands import WALK_EXAMPLES, walk_command
 
 __all__ = ["app", "main"]
+
+SELDOM = 50_000  # objects between two collections: imports make many that stay, and a tenth of a short command
 
 app = typer.Typer(
     name="quintile",
@@ -117,6 +120,7 @@ add_data_commands(app)
 
 def main() -> None:
     """Run the command line; every failure is one line on standard error and a non-zero exit."""
+    gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
     try:
         app()
     except SystemExit:
