@@ -191,8 +191,8 @@ def comparison_sentence(comparison: BaselineComparison) -> str:
     if comparison.random is not None:
         outcomes[_luck_outcome(comparison.random.p_value)].append(LUCK)
     unknown = outcomes.pop("cannot tell")
-    rest = f"; no Sharpe ratio, of too few sessions or of a constant, to compare with: {_listed(unknown)}"
-    rest = rest if unknown else ""
+    why = "no Sharpe ratio, of too few sessions or of a constant, to compare with"
+    rest = f"; {why}: {_listed(unknown)}" if unknown else ""
     known = [f"{outcome} {_listed(names)}" for outcome, names in outcomes.items() if names]
     if not known:
         return f"{comparison.name} was compared with nothing{rest}."
