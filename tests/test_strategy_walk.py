@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from backtests.engine.overlay_loop import decide_book
-from core.errors import RunError
+from core.errors import DataError, RunError
 from core.parallel import Workers
 from market.inputs import Inputs
 from market.panel import BAR_FIELDS, Panel
@@ -215,8 +215,16 @@ def test_combinatorial_paths_are_counted_as_one_trial_and_shown_as_a_distributio
     assert "COMBINATORIAL" in found.runs[0].report.read_text(encoding="utf-8")
 
 
+def test_bars_that_cannot_carry_a_fold_leave_no_folder(market, spec, tmp_path) -> None:
+    longer = override(spec, ["model.lookback=140"])
+    with pytest.raises(DataError, match="no training session has 5 names with 140 complete sessions"):
+        one_seed(longer, market.panel, tmp_path)
+    assert not list(tmp_path.rglob("*"))
+
+
 @pytest.mark.slow
-def test_a_fold_that_cannot_be_computed_names_itself(market, spec, tmp_path) -> None:
+def test_a_fold_that_cannot_be_computed_names_itself(market, spec, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("strategy.walk_forward.walk.check_folds", lambda *given: None)
     longer = override(spec, ["model.lookback=140"])
     with pytest.raises(RunError, match="fold 1 of 2, seed 1, failed: no training session has"):
         one_seed(longer, market.panel, tmp_path)
