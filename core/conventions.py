@@ -1,6 +1,7 @@
 """Conventions: the numbers that every figure shares, each defined once.
 
-The markets of Quintile trade about 252 sessions a year; money markets count calendar days over 360 (actual/360).
+Figures a year follow the sessions a year of the bars (``PanelFacts.sessions_per_year``); 252, about New York's, is what
+holds where nobody says. Money markets count calendar days over 360 (actual/360).
 """
 
 __all__ = [
