@@ -88,8 +88,8 @@ def test_a_membership_lasts_from_its_start_to_the_session_before_its_end(tmp_pat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ticker,start,end\nA,2020-01-03,2020-01-02\n", r"ends A before it starts: correct row 1"),
-        ("ticker,start,end\nA,,2020-01-02\n", r"a date that is not in ISO form: ''"),
+        ("ticker,start,end\nA,2020-01-03,2020-01-02\n", r"ends A before it starts, in row 1"),
+        ("ticker,start,end\nA,,2020-01-02\n", r"has no date in row 1"),
         ("ticker,start,end\nA,soon,\n", r"not in ISO form: 'soon'"),
         ("start,end\n2020-01-01,\n", r"has no column for ticker"),
     ],

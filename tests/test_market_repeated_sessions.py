@@ -88,12 +88,19 @@ def test_one_name_that_stands_still_is_a_session_and_so_is_a_halt_of_one_in_four
     assert not len(repeated_sessions(panel_of_rows(four)))
 
 
-def test_no_later_row_is_read() -> None:
-    table = filled(rows(pd.bdate_range("2020-01-01", periods=100)))
-    panel = panel_of_rows(table)
-    found = repeated_sessions(panel)
-    early = repeated_sessions(panel.until(panel.sessions[60]))
-    assert early.equals(found[found <= panel.sessions[60]])
+def test_prices_that_never_move_are_sessions_all_the_same() -> None:
+    table = rows(pd.bdate_range("2020-01-01", periods=100))
+    flat = table.assign(open=50.0, high=50.5, low=49.5, close=50.0, volume=1000.0)
+    assert not len(repeated_sessions(panel_of_rows(flat)))
+    stood = table["date"].isin(table["date"].unique()[20:35])
+    table.loc[stood, ["open", "high", "low", "close", "volume"]] = [50.0, 50.5, 49.5, 50.0, 1000.0]
+    assert not len(repeated_sessions(panel_of_rows(table)))
+
+
+def test_weeks_filled_forward_are_weeks_again() -> None:
+    fridays = pd.date_range("2018-01-05", periods=80, freq="W-FRI")
+    panel = without_repeated_sessions(panel_of_rows(filled(rows(fridays))))
+    assert panel.sessions.equals(panel_of_rows(rows(fridays)).sessions)
 
 
 def test_a_file_that_was_filled_forward_is_loaded_as_its_sessions(tmp_path) -> None:

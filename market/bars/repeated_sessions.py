@@ -13,6 +13,10 @@ __all__ = ["repeated_sessions", "without_repeated_sessions"]
 
 SHARE = 0.95  # of the names that print, that must repeat: one late correction does not make a session
 MIN_NAMES = 2  # without a volume, and without a range, one name may well stand still
+MIN_MOVING = 10  # sessions that are not repeated; a market with fewer stands still, and every date of it counts
+MAX_RUN = 31  # dates: a month filled forward; a longer one is a market that stood still
+MAX_WEEKDAY_RUN = 7  # where weekends have no bars: the longest holidays of an exchange
+MIN_WEEKEND_SHARE = 0.1
 SHOWN = 3
 
 
@@ -20,7 +24,7 @@ def repeated_sessions(panel: Panel) -> pd.DatetimeIndex:
     """Find the sessions in which nearly every name repeats its last bar: open, high, low, close, and volume.
 
     A volume of 0 or none counts as repeated where the close is that of the session before. One name alone must repeat
-    a bar with a range, or a volume. Row *t* reads rows up to *t*.
+    a bar with a range, or a volume. Where hardly a date moves, or none does for longer than a pause, dates are sessions.
 
     Examples
     --------
@@ -42,7 +46,18 @@ def repeated_sessions(panel: Panel) -> pd.DatetimeIndex:
     names = printed.sum(axis=1)
     enough = (names >= MIN_NAMES) | (printed & sure).any(axis=1)
     rows = (names > 0) & enough & ((repeated & printed).sum(axis=1) >= SHARE * names)
-    return pd.DatetimeIndex(panel.sessions[1:][rows])
+    if len(close) - rows.sum() < MIN_MOVING:
+        return panel.sessions[:0]
+    on_weekends = (panel.sessions.day_of_week >= 5).mean() > MIN_WEEKEND_SHARE
+    return pd.DatetimeIndex(panel.sessions[1:][_in_short_runs(rows, MAX_RUN if on_weekends else MAX_WEEKDAY_RUN)])
+
+
+def _in_short_runs(rows: np.ndarray, longest: int) -> np.ndarray:
+    """The marked rows that follow one another no longer than an exchange ever closes."""
+    run = np.cumsum(np.diff(rows.astype(np.int8), prepend=0) != 0)
+    length = np.bincount(run, weights=rows)[run] if len(rows) else rows
+    short: np.ndarray = rows & (length <= longest)
+    return short
 
 
 def without_repeated_sessions(panel: Panel) -> Panel:
