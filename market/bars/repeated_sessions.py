@@ -24,7 +24,7 @@ def repeated_sessions(panel: Panel) -> pd.DatetimeIndex:
     """Find the sessions in which nearly every name repeats its last bar: open, high, low, close, and volume.
 
     A volume of 0 or none counts as repeated where the close is that of the session before. One name alone must repeat
-    a bar with a range, or a volume. Where hardly a date moves, or none does for longer than a pause, dates are sessions.
+    a bar with a range, or a volume. Where hardly a date moves, or none does for long, dates are sessions.
 
     Examples
     --------
