@@ -12,7 +12,16 @@ from core.files import write_json
 from strategy.runs.context import RunContext
 from strategy.runs.own_bars import decision_request, own_request, same_request
 from strategy.runs.store import RunFolder, RunStore
-from tests.oracles.small_runs import SMALL, assignments, left_with, long_bars, quintile, refusal, small_market
+from tests.oracles.small_runs import (
+    SMALL,
+    assignments,
+    files_under,
+    left_with,
+    long_bars,
+    quintile,
+    refusal,
+    small_market,
+)
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
 
@@ -76,13 +85,14 @@ def test_bars_of_another_source_are_named_with_the_names_that_differ(run: qt.Run
 def test_bars_without_a_name_of_the_run_are_refused(
     run: qt.Run, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = files_under(run.folder.path)
     words = ("decide", run.folder.run_id, "--bars", "builtin", "--universe", "all", "--out", place / "runs")
     told = refusal(*words, monkeypatch=monkeypatch, capsys=capsys)
     assert "built-in synthetic market" in told
     assert "holds none of the 40 names" in told
     with pytest.raises(RunError, match="holds none of the 40 names"):
         qt.decide(run, qt.load_bars("builtin"))
-    assert not (run.folder.path / "decisions" / "2016-05-19.csv").exists()
+    assert files_under(run.folder.path) == before
 
 
 def test_a_given_model_is_judged_on_the_bars_and_by_the_strategy_of_its_run(
