@@ -180,7 +180,7 @@ def gather_grounds(
         survivor_biased=survivorship(panel).is_biased,
         overfitting=math.nan if overfitting is None else overfitting.probability,
         capped=bool(labels & set(CAPPING_STAMPS)),
-        collapsed=breadth is not None and breadth.collapsed,
+        collapsed=COLLAPSED in labels or (breadth is not None and breadth.collapsed),
     )
 
 

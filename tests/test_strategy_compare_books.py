@@ -1,5 +1,6 @@
 """Every builder on the same scores: the line-up, what is counted, the table, the page and the command."""
 
+import dataclasses
 import json
 import shutil
 from functools import partial
@@ -12,17 +13,19 @@ from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import decide_book
 from backtests.statistics.bootstrap_intervals import sharpe_gap_interval
 from backtests.statistics.metrics import sharpe_ratio
+from backtests.verdict import COLLAPSED, Confidence, gather_grounds, weigh
 from core.errors import MissingExtraError, RunError
 from core.files import write_json
 from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book_settings import OPTIMIZED, BookSettings
+from signals.score_metrics import summarize_ic
 from strategy.definitions.spec import load_spec, override
 from strategy.evaluate import evaluate
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunFolder, RunStore
-from strategy.studies.book_comparison import compare_books, score_books, write_comparison
+from strategy.studies.book_comparison import _stamped, compare_books, score_books, write_comparison
 from strategy.studies.book_lineup import LINEUP, OPTIMIZED_LINEUP, book_lineup
 from strategy.trials.log import TrialLog, distinct
 from tests.oracles.small_runs import long_bars, quintile, refusal
@@ -92,6 +95,9 @@ def test_every_sharpe_ratio_has_bounds_and_a_paired_lead_over_the_first_book(com
         assert table.loc[name, "gap_low"] <= table.loc[name, "gap"] <= table.loc[name, "gap_high"]
     twin = sharpe_gap_interval(returns["S5 long-only"], returns[first])
     assert table.loc["S5 long-only", "gap_high"] == twin.high
+
+
+ABOVE_ZERO = summarize_ic(pd.Series(0.05 + 0.01 * np.sin(np.arange(200.0))))
 
 
 def test_each_book_is_one_trial_and_the_runs_own_is_not_counted_twice(compared, folder, store, market):
@@ -214,3 +220,17 @@ def test_without_the_extra_the_comparison_names_the_remedy(folder, store, market
     monkeypatch.setattr("portfolio.optimizer.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'quintile\[optimise\]'"):
         compare_books(folder, store=store, inputs=Inputs(panel=market.panel), optimised=True)
+
+
+def test_what_capped_the_runs_own_verdict_caps_that_of_every_book(folder, market, tmp_path):
+    facts = dataclasses.replace(market.panel.facts, synthetic=False)
+    panel = dataclasses.replace(market.panel, facts=facts)
+    sure = Confidence(n_trials=1, probabilistic=0.99, deflated=np.nan, sessions=500, sessions_needed=100.0)
+    found = {}
+    for label in ("", "DRIFTED", COLLAPSED):
+        run = RunFolder(shutil.copytree(folder.path, tmp_path / f"run {label}"))
+        headline = run.metrics["headline"] | {"stamps": [label] if label else []}
+        write_json(run.path / "metrics.json", run.metrics | {"headline": headline})
+        grounds = gather_grounds(panel, run.spec.execution, ic=ABOVE_ZERO, confidence=sure, standing=_stamped(run))
+        found[label] = weigh(dataclasses.replace(grounds, survivor_biased=False))
+    assert found == {"": "EVIDENCE", "DRIFTED": "WEAK", COLLAPSED: "NOT EVIDENCE"}

@@ -19,7 +19,7 @@ from backtests.evaluation import MODEL
 from backtests.judged_span import judged_part, judged_scores, judged_span, until_judged
 from backtests.statistics.bootstrap_intervals import sharpe_gap_interval, sharpe_interval
 from backtests.statistics.metrics import performance_summary, sharpe_ratio
-from backtests.verdict import confidence_among, finite_or_none, gather_grounds, weigh
+from backtests.verdict import TrialStanding, confidence_among, finite_or_none, gather_grounds, weigh
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import DataError, RunError, UnsupportedBookError
 from core.notebook_html import notebook_text
@@ -232,7 +232,7 @@ def compare_books(
         raise RunError(f"no book could be held, the first because {next(iter(refused.values()))}")
     market = equal_weight_market(given.panel)
     trials = _counted(folder, store, {name: (lineup[name], result) for name, (_, result) in held.items()})
-    grounds = partial(gather_grounds, given.panel, spec.execution, ic=signal)
+    grounds = partial(gather_grounds, given.panel, spec.execution, ic=signal, standing=_stamped(folder))
     rows: dict[str, dict[str, Any]] = {}
     for name, (book, result) in held.items():
         confidence = confidence_among(result.net_returns, trials, sessions_per_year=result.sessions_per_year)
@@ -276,6 +276,12 @@ def write_comparison(comparison: BookComparison, folder: RunFolder, *, command: 
         command=command,
     )
     return write_compared_books(page, folder.path / PAGE)
+
+
+def _stamped(folder: RunFolder) -> TrialStanding:
+    """What the run's own verdict was capped by: its scores are those of every book."""
+    labels = folder.metrics["headline"].get("stamps", ())  # runs of before have none
+    return TrialStanding(stamps=tuple((str(label), "") for label in labels))
 
 
 def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str, Any]:
