@@ -1,5 +1,6 @@
 """Weights page: the report of weights that came without scores, from the sections that need none."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -119,10 +120,13 @@ def _diagnostics(weights: pd.DataFrame) -> pd.DataFrame:
 
 def _sentence(report: BookReport) -> str:
     net, chance = report.net, probabilistic_sharpe_ratio(report.result.net_returns)
+    told = "No verdict: these weights came without scores and were not counted as a trial."
+    if math.isnan(net.sharpe) or math.isnan(chance):
+        return f"{told} Over {count(net.sessions)} sessions no Sharpe ratio is told: too few, or the book never moved."
     return (
-        f"No verdict: these weights came without scores and were not counted as a trial. Over {count(net.sessions)} "
-        f"sessions the net Sharpe ratio is {plus_minus(net.sharpe, net.sharpe_standard_error)}; were it the only "
-        f"trial, the true one would be above zero with probability {ratio(chance, 3)}."
+        f"{told} Over {count(net.sessions)} sessions the net Sharpe ratio is "
+        f"{plus_minus(net.sharpe, net.sharpe_standard_error)}; were it the only trial, the true one would be above zero "
+        f"with probability {ratio(chance, 3)}."
     )
 
 
