@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SIGNATURES = {
     "Backtest": "*, inputs, weights, result",
     "BacktestResult": "*, execution, costs, capital, equity, net_returns, gross_returns, held_weights, trades, traded, "
-    "turnover, cost, cost_parts, unfilled, cash_outs, margin_events, parity, engine",
+    "turnover, cost, cost_parts, unfilled, cash_outs, margin_events, parity, engine, sessions_per_year=252",
     "BarsRequest": "*, bars='builtin', universe='all', start=None, end=None, benchmark=None, point_in_time=False, "
     "vix=None, sectors=None, factors=None, hedge=None, exchange=None, keep_thin_sessions=False",
     "BookSettings": "settings",
@@ -28,7 +28,7 @@ SIGNATURES = {
     "Costs": "settings",
     "Execution": "settings",
     "FrozenVersion": "folder",
-    "Inputs": "*, panel, oracle=None, benchmark=None, sectors=None, vix=None, factors=None",
+    "Inputs": "*, panel, oracle=None, benchmark=None, sectors=None, vix=None, factors=None, absent, notes",
     "KindSettings": "settings",
     "Panel": "*, open, high, low, close, volume, dollar_volume, universe, facts, delistings",
     "RiskSettings": "settings",
@@ -55,10 +55,10 @@ SIGNATURES = {
     "max_drawdown": "returns",
     "model": "name, *, settings",
     "paper": "version, bars=None, *, store='runs', allow_drift=False",
-    "performance_summary": "returns, *, market=None, risk_free=0.0",
+    "performance_summary": "returns, *, market=None, risk_free=0.0, sessions_per_year=252",
     "prove": "subject, *, deep=False, quiet=False",
     "run": "spec, bars, *, model=None, resume=None, store='runs', quiet=False",
-    "sharpe_ratio": "returns, *, risk_free=0.0",
+    "sharpe_ratio": "returns, *, risk_free=0.0, sessions_per_year=252",
     "synthetic_market": "settings=SyntheticSettings()",
     "walk_forward": "spec, bars, *, train=756, test=63, workers=2, **options",
 }
