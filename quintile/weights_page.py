@@ -125,8 +125,8 @@ def _sentence(report: BookReport) -> str:
         return f"{told} Over {count(net.sessions)} sessions no Sharpe ratio is told: too few, or the book never moved."
     return (
         f"{told} Over {count(net.sessions)} sessions the net Sharpe ratio is "
-        f"{plus_minus(net.sharpe, net.sharpe_standard_error)}; were it the only trial, the true one would be above zero "
-        f"with probability {ratio(chance, 3)}."
+        f"{plus_minus(net.sharpe, net.sharpe_standard_error)}; were it the only trial, the true one would be above "
+        f"zero with probability {ratio(chance, 3)}."
     )
 
 
