@@ -2,9 +2,9 @@
 
 A decision is a session at whose close a name of the universe has a score. It is held over the horizon or, where scores
 come less often than every session, until a second one in a row has failed to come: nine gaps between decisions in ten
-are the usual interval or shorter. The sessions after that are a hole until the next decision fills: the book is still held
-there, and no figure is taken over them. A single such session is a pause and judged as it is held; from the second on,
-bars appended after the span change nothing.
+are the usual interval or shorter. The sessions after that are a hole until the next decision fills: the book is still
+held there, and no figure is taken over them. A single such session is a pause and judged as it is held; from the second
+on, bars appended after the span change nothing.
 """
 
 from dataclasses import dataclass, field, replace

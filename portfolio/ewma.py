@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from core.compilation import compiled
 from market.panel import aligned_frame
 
 __all__ = ["smooth_weights"]
@@ -26,23 +25,13 @@ def smooth_weights(target: pd.DataFrame, listed: pd.DataFrame, *, weight: float)
     DataFrame of float, shape (n_sessions, n_tickers)
         Row *t* uses targets up to *t*. Rows of NaN stay NaN, and the next row goes on from the last one decided.
     """
-    targets = np.ascontiguousarray(target.to_numpy(dtype=float))
+    targets = np.ascontiguousarray(target.to_numpy())
+    alive = np.ascontiguousarray(listed.to_numpy())
+    decided = ~np.isnan(targets).all(axis=1)
     smoothed = np.full(targets.shape, np.nan)
-    _smooth(targets, np.ascontiguousarray(listed.to_numpy(dtype=bool)), float(weight), smoothed)
+    state = None
+    for row in np.flatnonzero(decided):
+        moved = targets[row] if state is None else weight * targets[row] + (1.0 - weight) * state
+        state = np.where(alive[row], moved, 0.0)
+        smoothed[row] = state
     return aligned_frame(smoothed, pd.DatetimeIndex(target.index), target.columns)
-
-
-@compiled
-def _smooth(targets: np.ndarray, alive: np.ndarray, weight: float, smoothed: np.ndarray) -> None:
-    """Fill the rows that have a target; ``alive`` holds who is listed."""
-    last = -1
-    for t in range(targets.shape[0]):
-        decided = False
-        for i in range(targets.shape[1]):
-            decided = decided or targets[t, i] == targets[t, i]
-        if not decided:
-            continue
-        for i in range(targets.shape[1]):
-            moved = targets[t, i] if last < 0 else weight * targets[t, i] + (1.0 - weight) * smoothed[last, i]
-            smoothed[t, i] = moved if alive[t, i] else 0.0
-        last = t

@@ -139,7 +139,8 @@ def test_a_slope_is_what_a_small_step_of_the_means_gives():
     from backtests.statistics.bootstrap_intervals import _beta, _less, _sharpe
 
     ours, theirs = noise(1).to_numpy(), noise(2).to_numpy()
-    for statistic in (_sharpe(ours), _beta(ours, theirs), _less(_sharpe(ours), _sharpe(theirs))):
+    sharpes = _sharpe(ours, 252), _sharpe(theirs, 245)
+    for statistic in (sharpes[0], _beta(ours, theirs), _less(*sharpes)):
         means = statistic.series[:, :200].mean(axis=1)  # away from the sample's own, where terms vanish
         for place, slope in enumerate(statistic.slope(means)):
             step = np.zeros_like(means)

@@ -275,15 +275,28 @@ def test_holdings_without_a_price(
     assert files_under(tmp_path) == {"held.csv"}
 
 
-def test_an_unwritable_folder(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("label", ["unwritable folder", "a file in place of the folder of runs"])
+def test_a_folder_that_takes_no_runs(
+    label: str, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocked = tmp_path / "file"  # not even root writes a folder into a file
-    blocked.write_text("")
-    words = ("run", "--bars", store / "bars.parquet", "--quiet", *assignments(), "--out", blocked / "runs")
+    out = tmp_path / "runs"
+    if label == "unwritable folder":
+        monkeypatch.setattr(Path, "mkdir", _locked(Path.mkdir, out))  # root may write anywhere
+    else:
+        out.write_text("")
+    words = ("run", "--bars", store / "bars.parquet", "--quiet", *assignments(), "--out", out / "mine")
     told = refusal(*words, monkeypatch=monkeypatch, capsys=capsys)
-    assert re.fullmatch(_pattern(f"quintile: {REFUSED['unwritable folder']}"), told), told
-    assert files_under(tmp_path) == {"file"}
+    assert re.fullmatch(_pattern(f"quintile: {REFUSED[label]}"), told), told
+    assert files_under(tmp_path) <= {"runs"}
+
+
+def _locked(make: Callable[..., None], folder: Path) -> Callable[..., None]:
+    def refuse(path: Path, *args: object, **options: object) -> None:
+        if path.is_relative_to(folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        make(path, *args, **options)
+
+    return refuse
 
 
 def test_a_full_disk_leaves_a_run_that_resumes(
@@ -317,10 +330,34 @@ def test_a_device_that_is_really_full_leaves_the_old_file(tmp_path: Path) -> Non
     assert files_under(tmp_path) == {"kept.txt"}
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "mine.toml"), "there is no file mine.toml: "),
+        (("run", "--universe", "members.csv"), "there is no member file …members.csv"),
+        (("run", "--bars", "bars.csv"), "no bars at …bars.csv"),
+        (("run", "--vix", "vix.csv"), "no VIX at …vix.csv"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_as_one(
+    words: tuple[str, ...],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = REFUSED["a file that is not there, of any option"]
+    assert told.split("…")[0].strip() in row
+    assert re.search(_pattern(told), refusal(*words, monkeypatch=monkeypatch, capsys=capsys))
+    assert files_under(tmp_path) == set()
+
+
 def test_every_row_of_the_table_is_tested() -> None:
     alone = {"scores of unknown names", "scores of unknown sessions", "holdings without a price"}
-    alone |= {"unwritable folder", "full disk"}
-    assert set(REFUSED) == {*BARS_CASES, *FILE_CASES, *RUN_CASES, *alone}
+    alone |= {"unwritable folder", "a file in place of the folder of runs", "full disk"}
+    alone |= {"a file that is not there, of any option"}
+    assert set(REFUSED) == {*BARS_CASES, *FILE_CASES, *RUN_CASES, *BESIDE_CASES, *alone}
 
 
 def test_unsorted_rows_are_the_same_bars(bars: pd.DataFrame, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the face shows: runs, walks and own weights in a notebook, and progress below a cell."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,8 @@ def test_scores_in_long_form_are_those_in_wide_form(
     rows = run.scores.stack().rename("score").reset_index().rename(columns={"session": "Date"})
     judged = [qt.evaluate(scores, bars, store=tmp_path) for scores in (run.scores, rows)]
     pd.testing.assert_frame_equal(judged[0].returns, judged[1].returns)
-    assert judged[0].folder.request == bars.request
+    assert bars.request is not None
+    assert judged[0].folder.request == replace(bars.request, exchange=bars.facts.exchange)
 
 
 def test_progress_is_drawn_below_a_cell_not_oftener_than_anybody_sees() -> None:

@@ -90,7 +90,8 @@ def test_a_run_leaves_every_file_it_promises(finished: Run) -> None:
     promised = {"run.json", "spec.toml", "model.safetensors", "model.json", "metrics.json", "report.html"}
     assert promised <= names
     for frame in ("scores", "weights", "trades", "returns"):
-        assert {f"{frame}.parquet", f"{frame}.csv"} <= names
+        assert f"{frame}.parquet" in names
+        assert f"{frame}.csv" not in names
     assert not [name for name in names if name.endswith(".partial")]
 
 
