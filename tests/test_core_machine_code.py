@@ -8,6 +8,7 @@ from importlib import util
 from pathlib import Path
 from types import ModuleType
 
+import numba
 import numpy as np
 import pytest
 
@@ -132,8 +133,10 @@ def test_what_a_kernel_would_not_stay_within_is_refused(shape: tuple[int, ...], 
 
 
 def test_without_compiling_the_kernel_is_called_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    path, load = write_kernel(tmp_path)
-    doubled = panel_kernel(path, "doubled", load)
-    np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
+    with monkeypatch.context() as uncompiled:
+        uncompiled.setenv("NUMBA_DISABLE_JIT", "1")
+        path, load = write_kernel(tmp_path)
+        doubled = panel_kernel(path, "doubled", load)
+        np.testing.assert_array_equal(doubled(np.ones((2, 3)), 1), np.full((2, 3), 2.0))
+    numba.config.reload_config()  # the compiler remembers the switch, and kernels imported next would not be compiled
     assert not list(tmp_path.rglob("*.o"))
