@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import BarsError, UniverseError
+from market.bars.ticker_names import likely_meant
 from market.delistings import listed
 from market.eligibility import FRESH_SESSIONS, Eligibility
 from market.panel import Panel, aligned_frame
@@ -225,7 +226,7 @@ def _from_spans(
     np.add.at(steps, (panel.sessions.searchsorted(spans.starts[known]), columns[known]), 1)
     np.add.at(steps, (panel.sessions.searchsorted(spans.ends[known]), columns[known]), -1)
     described = f"members of {name}: {len(known)} spans, each until the session before its end"
-    return steps.cumsum(axis=0)[:-1] > 0, described, _stranger_notes(name, spans.tickers[~known])
+    return steps.cumsum(axis=0)[:-1] > 0, described, _stranger_notes(name, spans.tickers[~known], panel)
 
 
 def _from_lists(
@@ -239,21 +240,20 @@ def _from_lists(
     lists[rows[known], columns[known]] = True
     held = _held_from_next(pd.DataFrame(lists, index=pd.DatetimeIndex(days)), panel.sessions)
     described = f"members of {name}: {len(days)} lists, each held from the session after its date"
-    return held, described, _member_notes(name, members.tickers[~known], days[-1], panel.sessions[-1])
+    return held, described, _member_notes(name, members.tickers[~known], days[-1], panel)
 
 
-def _stranger_notes(name: str, unknown: np.ndarray) -> tuple[str, ...]:
+def _stranger_notes(name: str, unknown: np.ndarray, panel: Panel) -> tuple[str, ...]:
     strangers = sorted(set(unknown.tolist()))
     if not strangers:
         return ()
-    return (f"{name} names {len(strangers)} tickers without bars: {', '.join(strangers[:5])}",)
+    meant = likely_meant(strangers, panel.tickers)
+    return (f"{name} names {len(strangers)} tickers without bars: {', '.join(strangers[:5])}{meant}",)
 
 
-def _member_notes(
-    name: str, unknown: np.ndarray, last_list: np.datetime64, last_session: pd.Timestamp
-) -> tuple[str, ...]:
-    notes = list(_stranger_notes(name, unknown))
-    if (last_session - pd.Timestamp(last_list)).days > STALE_LIST_DAYS:
+def _member_notes(name: str, unknown: np.ndarray, last_list: np.datetime64, panel: Panel) -> tuple[str, ...]:
+    notes = list(_stranger_notes(name, unknown, panel))
+    if (panel.sessions[-1] - pd.Timestamp(last_list)).days > STALE_LIST_DAYS:
         notes.append(f"the last list of {name} is of {_day(last_list)} and holds to the end of the bars")
     return tuple(notes)
 

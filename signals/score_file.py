@@ -22,7 +22,7 @@ from market.panel import Panel, aligned_frame
 from market.sources import checked_span
 from market.sources.benchmark import plain_dates
 
-__all__ = ["align_scores", "cut_scores", "ended_names", "read_scores", "scores_of_table"]
+__all__ = ["align_scores", "cut_scores", "ended_names", "read_scores", "scores_of_no_session", "scores_of_table"]
 
 TICKER, SCORE = ("ticker", "symbol"), ("score",)
 
@@ -109,7 +109,8 @@ def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     Returns
     -------
     DataFrame of float, shape (n_sessions, n_panel_tickers)
-        From the first to the last session with a score; NaN outside the universe and for names no longer listed.
+        From the first to the last session with a score; NaN outside the universe and for names no longer listed. Scores
+        of dates that the loader left out, for they were no session, are left out too.
 
     Raises
     ------
@@ -118,12 +119,18 @@ def align_scores(scores: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         one.
     """
     scores = one_spelling(plain_dates(scores), what="scores")
+    _check_dates(scores)
+    scores = scores[~_of_no_session(scores, panel)]
     _check_axes(scores, panel)
     placed = aligned_frame(
         scores.reindex(index=panel.sessions, columns=panel.tickers).to_numpy(dtype=float), panel.sessions, panel.tickers
     )
-    if np.isinf(placed.to_numpy()).any():
-        raise DataError("scores must be finite or empty, some are infinite: drop or repair them")
+    rows, columns = np.nonzero(np.isinf(placed.to_numpy()))
+    if len(rows):
+        raise DataError(
+            f"scores must be finite or empty, that of {panel.tickers[columns[0]]} on "
+            f"{panel.sessions[rows[0]]:%Y-%m-%d} is infinite ({len(rows):,} such scores): drop or repair them"
+        )
     scored = placed.where(panel.universe & listed(panel))
     rows = np.flatnonzero(scored.notna().sum(axis=1).to_numpy() >= 2)
     if len(rows) == 0:
@@ -159,6 +166,24 @@ def ended_names(scores: pd.DataFrame, panel: Panel) -> tuple[str, ...]:
         f"The bars of {len(counts):,} names end in the middle of their scores: {int(counts.sum()):,} scores after that "
         f"fall away, {told}.",
     )
+
+
+def scores_of_no_session(scores: pd.DataFrame, panel: Panel) -> tuple[str, ...]:
+    """A note on scores of dates that the loader left out of the bars, for they were no session; none without any."""
+    scores = plain_dates(scores)
+    dates = scores.index[_of_no_session(scores, panel)].sort_values()
+    if not len(dates):
+        return ()
+    told = few_words([f"{day:%Y-%m-%d}" for day in dates])
+    return (
+        f"Scores of {len(dates):,} dates decide nothing, for these were no sessions and their bars are left out: "
+        f"{told}.",
+    )
+
+
+def _of_no_session(scores: pd.DataFrame, panel: Panel) -> np.ndarray:
+    left_out: np.ndarray = scores.index.isin(pd.DatetimeIndex(panel.facts.left_out))
+    return left_out
 
 
 def _column(table: pa.Table, spellings: tuple[str, ...]) -> str:
@@ -215,7 +240,6 @@ def _check_dates(scores: pd.DataFrame) -> None:
 
 
 def _check_axes(scores: pd.DataFrame, panel: Panel) -> None:
-    _check_dates(scores)
     for axis, what in ((scores.index, "session"), (scores.columns, "ticker")):
         if not axis.is_unique:
             raise DataError(f"scores have a {what} more than once, {axis[axis.duplicated()][0]}: keep one of each")

@@ -16,7 +16,7 @@ from core.errors import DataError
 from market.inputs import Inputs
 from market.panel import Panel
 from portfolio.book_settings import BookSettings
-from signals.score_file import align_scores, ended_names, read_scores
+from signals.score_file import align_scores, ended_names, read_scores, scores_of_no_session
 from strategy.definitions.render import rule_words
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.epilogue import Remarks, conclude, conclude_quickly
@@ -90,7 +90,7 @@ def evaluate(
     evaluation = evaluate_scores(chosen.rules, inputs, scores=placed, baselines={}, progress=context.progress)
     evaluation = replace(evaluation, breadth=given_breadth(evaluation))
     notes = _notes(chosen, placed, evaluation.signal.summary(MODEL).mean)
-    remarks = Remarks(notes=(*notes, *ended_names(given, inputs.panel)))
+    remarks = Remarks(notes=(*notes, *scores_of_no_session(given, inputs.panel), *ended_names(given, inputs.panel)))
     origin = RunOrigin(identity=scored, record={"scores": name})
     with _whole_folder(chosen, inputs.panel, context, origin) as folder:
         conclude(context.store, folder, evaluation, remarks=remarks)

@@ -21,8 +21,9 @@ from market.sources.benchmark import load_benchmark, read_levels, read_vix
 from market.sources.factor_returns import checked_factors, load_factors, read_factors
 from market.sources.members import MemberSpans, read_members
 from market.sources.sectors import load_sectors
-from signals.score_file import align_scores, cut_scores, ended_names, read_scores
+from signals.score_file import align_scores, cut_scores, ended_names, read_scores, scores_of_no_session
 from strategy.trading.holdings import read_holdings
+from tests.oracles.small_panels import panel_of
 
 SESSIONS = pd.bdate_range("2019-01-02", periods=90)
 FIELDS = ("open", "high", "low", "close", "volume", "dollar_volume", "universe")
@@ -226,6 +227,40 @@ def test_scores_of_one_ticker_in_two_columns_merge_or_are_refused(tmp_path: Path
         align_scores(scores.assign(**{"FFF ": scores["FFF"]}), panel)
     with pytest.raises(DataError, match=r"\['fff'\] \(the bars have FFF for fff\)"):
         align_scores(scores.rename(columns={"FFF": "fff"}), panel)
+
+
+def test_scores_of_dates_that_were_left_out_of_the_bars_are_left_out_and_told(tmp_path: Path) -> None:
+    table = long_table()
+    thin = (table["date"] == f"{SESSIONS[40]:%Y-%m-%d}") & (table["ticker"] != "AAA")
+    panel = load_bars(save(table[~thin], tmp_path / "thin.csv"))
+    assert SESSIONS[40] not in panel.sessions
+    scores = -np.log(load_bars(save(table, tmp_path / "whole.csv")).close).diff()
+    pd.testing.assert_frame_equal(align_scores(scores, panel), align_scores(scores.drop(SESSIONS[40]), panel))
+    (note,) = scores_of_no_session(scores, panel)
+    assert "Scores of 1 dates" in note
+    assert f"{SESSIONS[40]:%Y-%m-%d}" in note
+    assert scores_of_no_session(scores.drop(SESSIONS[40]), panel) == ()
+    strange = scores.rename(index={SESSIONS[0]: pd.Timestamp("2018-12-31")})
+    with pytest.raises(DataError, match="1 sessions that the bars lack, the first 2018-12-31"):
+        align_scores(strange, panel)
+
+
+def test_an_infinite_score_is_named() -> None:
+    panel = panel_of({name: [1.0, 2.0, 3.0] for name in "AB"})
+    scores = panel.close.astype(float)
+    scores.iloc[1, 1] = np.inf
+    told = f"that of B on {panel.sessions[1]:%Y-%m-%d} is infinite"
+    with pytest.raises(DataError, match=told):
+        align_scores(scores, panel)
+
+
+def test_names_that_differ_by_case_or_punctuation_are_told(tmp_path: Path) -> None:
+    panel = load_bars(save(long_table(("AAA", "BRK-B", "BRK.B", "CCC", "aaa")), tmp_path / "bars.csv"))
+    (note,) = [each for each in panel.facts.notes if "case or punctuation" in each]
+    assert note.endswith("AAA and aaa, BRK-B and BRK.B")
+    members = written(tmp_path / "members.csv", "ticker,start,end\nccc,2019-01-01,\nAAA,2019-01-01,9999-12-31\n")
+    chosen = qt.choose_universe(panel, str(members))
+    assert chosen.facts.notes[-1] == "members.csv names 1 tickers without bars: ccc (the bars have CCC for ccc)"
 
 
 def test_scores_after_a_names_bars_end_are_counted(tmp_path: Path) -> None:

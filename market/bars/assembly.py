@@ -15,6 +15,7 @@ from market.bars.dates import check_single_zone
 from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars
 from market.bars.row_checks import checked_rows, repeated_keys, value_defects
+from market.bars.ticker_names import alike
 from market.bars.ticks import usual_lot, usual_tick
 from market.panel import Panel, PanelFacts, aligned_frame
 
@@ -76,7 +77,7 @@ def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
         rows, repeats = _once(rows, origin.name)
         grid = _Grid.of(rows)
     sessions, tickers = grid.sessions, grid.tickers
-    fields, facts = _adjusted(grid.fields(rows), origin, (*origin.notes, *notes, *repeats))
+    fields, facts = _adjusted(grid.fields(rows), origin, (*origin.notes, *notes, *repeats, *_alike(tickers)))
     frames = {name: aligned_frame(values, sessions, tickers, copy=False) for name, values in fields.items()}
     return Panel(**frames, universe=frames["close"].notna(), facts=facts)
 
@@ -94,6 +95,16 @@ def _notes(parts: Sequence[LongBars], printed: Sequence[np.ndarray]) -> tuple[st
     if silent:
         notes.append(f"{len(silent)} tickers without a single price left out: {_few(silent)}")
     return tuple(notes)
+
+
+def _alike(tickers: pd.Index) -> tuple[str, ...]:
+    """A note on tickers that a person may take for one."""
+    groups = [" and ".join(group) for group in alike(tickers)]
+    return (
+        (f"tickers that differ by case or punctuation only, taken for different names: {_few(groups)}",)
+        if groups
+        else ()
+    )
 
 
 def _odd_rows(bars: LongBars, printed: np.ndarray) -> dict[str, int]:
