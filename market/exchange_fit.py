@@ -1,8 +1,8 @@
 """Exchange fit: whose sessions bars hold, as named or as their sessions tell, and how many make a year.
 
 Sessions are compared day by day with every calendar of the table. A calendar fits where it explains most of the days on
-which the bars or the exchange leave the usual week, and few sessions differ: some holes of a vendor, or bars of a
-holiday, do not hide an exchange.
+which the bars or the exchange leave the usual week, or where the bars keep nearly all of its holidays, and few sessions
+differ: some holes of a vendor, or bars of a holiday, do not hide an exchange.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,9 @@ NEAR = 0.06  # relative distance at which a rate is one of the regular ones
 MAX_DIFFERENT = 0.05  # of the sessions
 MIN_EXPLAINED = 0.6  # of the days that leave the usual week
 MIN_EXPLAINED_BY_NAME = 0.3  # where the tickers name the exchange
+MIN_OWN_EXPLAINED = 0.9  # of the days on which the exchange alone leaves the usual week, where bars lack sessions
+MIN_OWN_DAYS = 5  # such days
+MAX_NO_HOLIDAYS = 0.01  # of the sessions, that differ from a week without any holiday: every exchange has more
 MIN_SESSIONS = 20  # of bars whose tickers name none; fewer fit anything
 TWIN_SPAN = np.datetime64("2016-01-01"), np.datetime64("2025-12-31")
 # of calendars that fit equally well, which the shape of most tickers speaks for
@@ -33,16 +36,21 @@ SHAPES = {r"\d{4}": ("XTKS", "XTAI", "XHKG", "XKLS"), r"\d{5}": ("XHKG",), r"\d{
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fit:
-    """How an exchange's calendar fits sessions: those that differ, and the share of odd days that it explains."""
+    """How an exchange's calendar fits sessions: those that differ, and the share of odd days that it explains.
+
+    ``kept`` is whether bars keep nearly all holidays of the exchange, whatever sessions they lack; where it has none,
+    whether hardly a session differs.
+    """
 
     code: str
     different: int
     share: float
     explained: float
+    kept: bool
 
     @property
     def fits(self) -> bool:
-        return self.share <= MAX_DIFFERENT and self.explained >= MIN_EXPLAINED
+        return self.share <= MAX_DIFFERENT and (self.explained >= MIN_EXPLAINED or self.kept)
 
 
 def own_sessions_per_year(sessions: pd.DatetimeIndex) -> float:
@@ -133,9 +141,15 @@ def _fit(exchange: Exchange, days: np.ndarray, held: np.ndarray, weekday: np.nda
     sessions = int(np.count_nonzero((held | theirs) & known))
     odd = ((held != weekday) | (theirs != weekday)) & known
     explained = float((held == theirs)[odd].mean()) if odd.any() else 1.0
+    own = (theirs != weekday) & known
     few = np.count_nonzero(held & known) < 0.5 * np.count_nonzero(held)  # most sessions lie where no holiday is known
     share = 1.0 if few or not sessions else different / sessions
-    return _Fit(code=exchange.code, different=different if share < 1.0 else len(days), share=share, explained=explained)
+    kept = share <= MAX_NO_HOLIDAYS and not own.any()
+    if np.count_nonzero(own) >= MIN_OWN_DAYS:
+        kept = bool((held == theirs)[own].mean() >= MIN_OWN_EXPLAINED)
+    if share == 1.0:
+        different = len(days)
+    return _Fit(code=exchange.code, different=different, share=share, explained=explained, kept=kept)
 
 
 def _likeliest(codes: Sequence[str], tickers: pd.Index) -> str:

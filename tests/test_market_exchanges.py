@@ -101,6 +101,15 @@ def test_dates_that_no_exchange_held_have_none() -> None:
     assert own_sessions_per_year(kept) == pytest.approx(480 / len(days) * 5 / 7 * 365.25, abs=0.5)
 
 
+@pytest.mark.parametrize(("code", "lost"), [("XNYS", 20), ("XTKS", 20), ("24/5", 3)])
+def test_an_exchange_whose_holidays_bars_keep_is_told_whatever_sessions_they_lack(code: str, lost: int) -> None:
+    held = sessions_of(code, "2019-01-01", "2020-12-31")
+    gone = np.random.default_rng(7).choice(len(held) - 2, lost, replace=False) + 1
+    found, reason = fitting_exchange(held.delete(np.sort(gone)), LETTERS)
+    assert found == code
+    assert f"{lost} of {len(held) - lost:,} sessions differ" in reason
+
+
 @pytest.mark.parametrize(
     ("rule", "per_year", "kind"), [("W-FRI", 52, "weekly"), ("ME", 12, "monthly"), ("BQE", 4, "quarterly")]
 )

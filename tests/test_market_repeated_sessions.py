@@ -111,3 +111,15 @@ def test_a_file_that_was_filled_forward_is_loaded_as_its_sessions(tmp_path) -> N
     panel = load_bars(tmp_path / "bars.csv")
     assert panel.sessions.equals(days.as_unit("ns").rename("session"))
     assert (panel.facts.exchange, panel.facts.sessions_per_year) == ("XNYS", 252)
+
+
+def test_a_flat_holiday_is_no_session_where_bars_have_no_volume() -> None:
+    sessions = pd.bdate_range("2020-01-01", periods=60)
+    table = rows(sessions).assign(volume=np.nan).reset_index(drop=True)
+    holiday = (table["date"] == sessions[30]).to_numpy()
+    last = table.loc[(table["date"] == sessions[29]).to_numpy(), "close"].to_numpy()
+    for name in ("open", "high", "low", "close"):
+        table.loc[holiday, name] = last
+    assert repeated_sessions(panel_of_rows(table)).equals(sessions[[30]])
+    table.loc[holiday, "high"] = last * 1.01  # somebody traded
+    assert not len(repeated_sessions(panel_of_rows(table)))

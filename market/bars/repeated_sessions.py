@@ -23,8 +23,9 @@ SHOWN = 3
 def repeated_sessions(panel: Panel) -> pd.DatetimeIndex:
     """Find the sessions in which nearly every name repeats its last bar: open, high, low, close, and volume.
 
-    A volume of 0 or none counts as repeated where the close is that of the session before. One name alone must repeat
-    a bar with a range, or a volume. Where hardly a date moves, or none does for long, dates are sessions.
+    A volume of 0 counts as repeated where the close is that of the session before, and so does a bar without a volume
+    whose four prices are that close. One name alone must repeat a bar with a range, or a volume. Where hardly a date
+    moves, or none does for long, dates are sessions.
 
     Examples
     --------
@@ -40,7 +41,8 @@ def repeated_sessions(panel: Panel) -> pd.DatetimeIndex:
     told = (volume[1:] == volume[:-1]) & (volume[1:] > 0)
     silent = ~(volume[1:] > 0)
     still = close[1:] == close[:-1]
-    repeated = (same & (told | silent)) | (still & silent & (volume[1:] == 0))
+    flat = np.logical_and.reduce([getattr(panel, name).to_numpy()[1:] == close[1:] for name in PRICE_FIELDS])
+    repeated = (same & (told | silent)) | (still & silent & ((volume[1:] == 0) | flat))
     printed = ~np.isnan(close[1:])
     sure = told | (panel.high.to_numpy()[1:] > panel.low.to_numpy()[1:])
     names = printed.sum(axis=1)
