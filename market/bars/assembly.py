@@ -99,7 +99,7 @@ def _notes(parts: Sequence[LongBars], printed: Sequence[np.ndarray]) -> tuple[st
 
 def _alike(tickers: pd.Index) -> tuple[str, ...]:
     """A note on tickers that a person may take for one."""
-    groups = [" and ".join(group) for group in alike(tickers)]
+    groups = [" and ".join(group) for group in alike(tickers.tolist())]
     return (
         (f"tickers that differ by case or punctuation only, taken for different names: {_few(groups)}",)
         if groups
