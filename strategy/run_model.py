@@ -185,6 +185,4 @@ def _create(spec: StrategySpec, panel: Panel, model: GivenModel, context: RunCon
         record={"model": {"origin": model.origin, "sha256": weights, "bars": bars}},
     )
     request = context.request.on_exchange(panel.facts.exchange)
-    return context.store.create(
-        spec, request, panel=panel.fingerprint(), command=context.command, origin=origin
-    )
+    return context.store.create(spec, request, panel=panel.fingerprint(), command=context.command, origin=origin)

@@ -67,7 +67,9 @@ def test_an_unknown_exchange_is_one_clear_line() -> None:
 
 def test_loaded_bars_carry_the_note(tmp_path: Path) -> None:
     days = ["2020-01-02", "2020-01-06"]
-    bars = pd.DataFrame({"date": days, "ticker": "A", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": [1, 2]})
+    bars = pd.DataFrame(
+        {"date": days, "ticker": "A", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": [1, 2]}
+    )
     bars.to_csv(tmp_path / "bars.csv", index=False)
     notes = load_bars(tmp_path / "bars.csv", exchange="XNYS").facts.notes
     assert notes == ("calendar XNYS: 1 sessions missing from the bars (2020-01-03)",)
