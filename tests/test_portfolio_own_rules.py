@@ -260,7 +260,7 @@ def test_an_own_rule_goes_through_evaluate_and_compare_books(market, tmp_path):
     np.testing.assert_allclose(judged.weights.to_numpy(), held.to_numpy(), rtol=0, atol=1e-12)
     what_ifs = judged.metrics["what_if"]
     assert what_ifs["capacity"]["rows"]
-    assert len(what_ifs["stress"]) == 18
+    assert len(what_ifs["stress"]) == 15  # five by three legs: of 30 names, "top 100" is "base"
     assert "own rule by_rank" in book_lineup(judged.folder.spec)
     compared = compare_books(judged.folder, store=store, inputs=Inputs(panel=market.panel))
     assert compared.table.index[-1] == "own rule by_rank"

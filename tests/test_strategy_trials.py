@@ -229,7 +229,7 @@ def test_what_ifs_are_logged_as_stress_and_not_counted(bench: Any) -> None:
     (stress,) = [entry for entry in entries if entry.kind == "stress"]
     assert stress.facts["run"] == bench.run.run_id
     rows = bench.run.metrics["what_if"]["stress"]
-    assert len(rows) == 18
+    assert len(rows) == 15
     for row in rows:
         assert stress.facts["sharpes"][f"{row['legs']} {row['stress']}"] == row["sharpe"]
     assert len(distinct(entries)) == 2

@@ -11,8 +11,6 @@ from backtests.verdict_words import missing_ic
 
 __all__ = ["breadth_words", "judged_words", "missing_words", "span_words_of"]
 
-NO_STRESS = "the universe never has more than"  # a row that would say the same as another
-
 
 def judged_words(evaluation: Evaluation) -> tuple[str, ...]:
     """Sentences for page one and for the console: span, breadth, and companion books that could not be held."""
@@ -49,7 +47,7 @@ def _missing(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         if what_ifs.capacity.missing:
             yield "capacity", what_ifs.capacity.missing
         told = zip(what_ifs.stress.index.get_level_values("stress"), what_ifs.stress["refused"], strict=True)
-        reasons = dict.fromkeys((str(stress), str(why)) for stress, why in told if why and NO_STRESS not in str(why))
+        reasons = dict.fromkeys((str(stress), str(why)) for stress, why in told if why)
         yield from ((f"stress row {stress}", why) for stress, why in reasons)
 
 

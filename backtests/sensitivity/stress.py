@@ -150,8 +150,8 @@ def stress_matrix(
 ) -> pd.DataFrame:
     """Performance of the strategy under up to seven stresses with three pairs of legs, its own rules otherwise.
 
-    A stress that comes to an earlier one at the strategy's own costs, such as 5 bps of slippage and costs of 10 bps for
-    one that pays 5, is left out.
+    A stress that comes to an earlier one, such as 5 bps of slippage and costs of 10 bps for a strategy that pays 5, or
+    the top 100 of a universe that never has more names, is left out.
 
     Parameters
     ----------
@@ -175,14 +175,9 @@ def stress_matrix(
     refused: dict[tuple[str, str], str] = {}
     decided: dict[Any, pd.DataFrame] = {}
     panels: dict[int | None, Panel] = {}
-    rows = [(legs, stress) for legs in LEGS for stress in distinct_stresses(rules)]
+    rows = [(legs, stress) for legs in LEGS for stress in distinct_stresses(rules, most_names)]
     for legs, stress in counted(rows, count):
-        changed, max_names = stressed_rules(rules, legs, stress), STRESSES[stress].max_names
-        if max_names is not None and most_names <= max_names:
-            if STRESSES[stress] == Stress(max_names=max_names):
-                refused[legs, stress] = f"the universe never has more than {max_names} names"
-                continue
-            max_names = None
+        changed, max_names = stressed_rules(rules, legs, stress), _narrower(STRESSES[stress], most_names)
         key = (changed.portfolio, max_names, *_read_by_book(changed))
         try:
             if key not in decided:
@@ -215,14 +210,19 @@ def _cost_grid(break_even: float) -> list[float]:
     return [*TRADE_BPS, *([round(break_even, 1)] if 0.0 < break_even <= MAX_BPS else [])]
 
 
-def distinct_stresses(rules: TradingRules) -> tuple[str, ...]:
-    """Names of the stresses of which no earlier one changes the same for a strategy of these rules."""
+def distinct_stresses(rules: TradingRules, most_names: int) -> tuple[str, ...]:
+    """Names of the stresses of which no earlier one changes the same for rules and a universe of so many names."""
     first: dict[tuple[str, str, int | None], str] = {}
     for name, stress in STRESSES.items():
         changed = stressed_rules(rules, next(iter(LEGS)), name)
-        settings = (changed.costs.model_dump_json(), changed.execution.model_dump_json(), stress.max_names)
+        settings = (changed.costs.model_dump_json(), changed.execution.model_dump_json(), _narrower(stress, most_names))
         first.setdefault(settings, name)
     return tuple(first.values())
+
+
+def _narrower(stress: Stress, most_names: int) -> int | None:
+    """Names that a stress leaves of a universe that never has more than ``most_names``; None if it leaves all."""
+    return stress.max_names if stress.max_names is not None and stress.max_names < most_names else None
 
 
 def stressed_rules(rules: TradingRules, legs: str, stress: str) -> TradingRules:

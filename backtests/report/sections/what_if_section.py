@@ -27,9 +27,9 @@ AS_DECIDED = "The strategy's own weights at every setting."
 STRESSED = (
     "Costs of 10 bps are half-spread and commission of at least that, one way; slippage is added to them. The delay "
     "is one more session between decision and fill. Top 100: the members of the universe with the largest mean dollar "
-    "volume of 63 sessions, listed each month; a smaller universe is left as it is, and n/a where that is all. Each "
-    "book is decided anew from the same scores, overlays included. A stress that comes to an earlier one at the "
-    "strategy's own costs is left out. " + KEPT
+    "volume of 63 sessions, listed each month; a smaller universe is left as it is. Each book is decided anew from the "
+    "same scores, overlays included. A stress that comes to an earlier one at the strategy's own costs, or in a "
+    "universe as small as that, is left out. " + KEPT
 )
 
 
