@@ -73,6 +73,6 @@ def conclude(
 def conclude_quickly(store: RunStore, folder: RunFolder, evaluation: Evaluation, *, remarks: Remarks) -> Run:
     """Log the trial of a quick evaluation before its result is shown, judge it, and write its numbers alone."""
     verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps))
-    save_numbers(folder, evaluation, verdict)
+    save_numbers(folder, evaluation, verdict, notes=remarks.notes)
     folder.finish()
     return Run(folder)

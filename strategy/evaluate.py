@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +31,7 @@ __all__ = ["SCORES_BOOK", "evaluate", "scores_spec"]
 SCORES_BOOK = "given_scores"
 SUSPICIOUS_IC = 0.05  # of daily scores on liquid US stocks: a leak or a bad print until proven otherwise
 MIN_SESSIONS = 20
-NO_CODE = "not read: quick"
+QUICK_IDENTITY = {"code": "not read: quick"}
 QUICK = ("QUICK", f"Left out: {', '.join(LEFT_OUT)}.")
 
 
@@ -79,21 +81,19 @@ def evaluate(
     _check_length(placed)
     chosen = scores_spec(spec or load_spec("quintile_long_short"), name)
     context = context or RunContext()
-    scored = {"scores": _fingerprint(placed)}
-    if quick:
-        evaluation = quick_evaluation(chosen.rules, inputs, scores=placed)
-        evaluation = replace(evaluation, breadth=given_breadth(evaluation))
-        origin = RunOrigin(identity={**scored, "code": NO_CODE}, record={"scores": name, "quick": True})
-        with _whole_folder(chosen, inputs.panel, context, origin) as folder:
-            conclude_quickly(context.store, folder, evaluation, remarks=Remarks(stamps=(QUICK,)))
-        return Run(RunFolder(context.store.root / chosen.name / folder.run_id))
-    evaluation = evaluate_scores(chosen.rules, inputs, scores=placed, baselines={}, progress=context.progress)
+    judge = quick_evaluation if quick else partial(evaluate_scores, baselines={}, progress=context.progress)
+    evaluation = judge(chosen.rules, inputs, scores=placed)
     evaluation = replace(evaluation, breadth=given_breadth(evaluation))
     notes = _notes(chosen, placed, evaluation.signal.summary(MODEL).mean)
-    remarks = Remarks(notes=(*notes, *scores_of_no_session(given, inputs.panel), *ended_names(given, inputs.panel)))
-    origin = RunOrigin(identity=scored, record={"scores": name})
+    fallen = (*scores_of_no_session(given, inputs.panel), *ended_names(given, inputs.panel))
+    remarks = Remarks(stamps=(QUICK,) if quick else (), notes=(*notes, *fallen))
+    scored: dict[str, str] = {"scores": _fingerprint(placed)}
+    named: dict[str, Any] = {"scores": name}
+    if quick:
+        scored, named = scored | QUICK_IDENTITY, named | {"quick": True}
+    origin = RunOrigin(identity=scored, record=named)
     with _whole_folder(chosen, inputs.panel, context, origin) as folder:
-        conclude(context.store, folder, evaluation, remarks=remarks)
+        (conclude_quickly if quick else conclude)(context.store, folder, evaluation, remarks=remarks)
     return Run(RunFolder(context.store.root / chosen.name / folder.run_id))
 
 

@@ -75,6 +75,17 @@ def test_a_quick_verdict_claims_nothing_that_was_not_computed(place: Path) -> No
         _ = quick.trades
 
 
+def test_a_quick_run_says_what_a_page_says_of_its_inputs(place: Path) -> None:
+    bars = pd.read_parquet(place / "bars.parquet")
+    gone = bars["date"] > bars["date"].unique()[200]
+    bars[~(gone & (bars["ticker"] == "SYN003"))].to_parquet(place / "ended.parquet")
+    panel = qt.load_bars(place / "ended.parquet")
+    quick = qt.evaluate(pd.read_parquet(place / "scores.parquet"), panel, store=place / "n", quick=True)
+    told = " ".join(quick.metrics["notes"])
+    assert "whether it was known then is the giver's word" in told
+    assert "The bars of 2 names end in the middle of their scores: 159 scores after that fall away, SYN003" in told
+
+
 def test_a_quick_run_is_small_and_logged_as_a_trial(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

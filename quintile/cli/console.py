@@ -59,7 +59,7 @@ def print_summary(folder: "RunFolder", *, verbose: bool) -> None:
 
     metrics = folder.metrics
     print(metrics["headline"]["sentence"])
-    for words in (*metrics.get("judged", {}).get("words", ()), *metrics.get("missing", ())):
+    for words in (*metrics.get("judged", {}).get("words", ()), *metrics.get("missing", ()), *metrics.get("notes", ())):
         print(words)
     table("", [folder.record["strategy"], folder.run_id], [list(row) for row in headline_rows(metrics["headline"])])
     for name, correlation in metrics["recovery"].items():

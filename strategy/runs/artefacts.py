@@ -12,6 +12,7 @@ from backtests.quick_evaluation import LEFT_OUT
 from backtests.verdict import Verdict, finite_or_none, headline
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import RunError
+from market.input_remarks import input_remarks
 from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
@@ -66,11 +67,17 @@ def save_evaluation(
     folder.write_metrics(metrics)
 
 
-def save_numbers(folder: RunFolder, evaluation: Evaluation, verdict: Verdict) -> None:
-    """Write the returns, ICs and metrics of a quick evaluation; no weights, no trades, no report."""
+def save_numbers(folder: RunFolder, evaluation: Evaluation, verdict: Verdict, *, notes: tuple[str, ...]) -> None:
+    """Write the returns, ICs and metrics of a quick evaluation; no weights, no trades, no report.
+
+    What a report would say of its inputs stands in the metrics, as ``notes``.
+    """
     folder.write_frame("returns", _returns(evaluation), for_people=True)
     folder.write_frame("ic", pd.DataFrame(dict(evaluation.signal.ic)), for_people=True)
-    folder.write_metrics(finite_or_none(_metrics(evaluation, verdict) | {"left_out": list(LEFT_OUT)}))
+    judged = pd.DatetimeIndex(evaluation.result.net_returns.index)
+    told = [*input_remarks(evaluation.inputs, judged), *notes]
+    metrics = _metrics(evaluation, verdict) | {"left_out": list(LEFT_OUT), "notes": told}
+    folder.write_metrics(finite_or_none(metrics))
 
 
 def find_report(folder: RunFolder) -> Path:
