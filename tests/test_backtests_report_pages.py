@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,12 +15,14 @@ from backtests.breakdown.signal_study import ModelStudy, signal_study
 from backtests.comparison.baseline_comparison import compare_returns
 from backtests.comparison.luck import Luck, Pace
 from backtests.reference_gates import GateSettings
+from backtests.report.book_report import BookReport
 from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.histogram_figures import marked_histogram_figure
 from backtests.report.figures.study_figures import spread_figure
 from backtests.report.page import page_of
 from backtests.report.report_page import render_report
 from backtests.report.sections import all_sections
+from backtests.report.sections.common_rows import by_book
 from backtests.sensitivity.capacity import CapacityCurve
 from backtests.sensitivity.case_metrics import CASE_COLUMNS
 from backtests.sensitivity.what_ifs import WhatIfs
@@ -239,3 +243,13 @@ def test_a_study_of_a_book_adds_up(report):
     assert isinstance(study, BookStudy)
     net = report.books["main"].result.net_returns
     np.testing.assert_allclose(study.legs.sum(axis=1), net, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", ["B", "W-FRI", "ME"])
+def test_a_line_is_broken_where_sessions_were_left_out_and_nowhere_else(rule: str) -> None:
+    sessions = pd.date_range("2015-01-02", periods=200, freq=rule)
+    kept = sessions[:80].append(sessions[140:])
+    book = SimpleNamespace(result=SimpleNamespace(net_returns=pd.Series(0.001, index=kept)))
+    drawn = by_book({"mine": cast("BookReport", book)}, "net_returns")["mine"]
+    assert int(drawn.isna().sum()) == 1
+    assert drawn.index[drawn.isna()][0] == sessions[79] + pd.Timedelta(days=1)

@@ -34,7 +34,8 @@ __all__ = [
 ]
 
 TOO_FEW = "too few sessions"
-HOLE = np.timedelta64(21, "D")  # between two sessions: no exchange closes for so long, the sessions between are a hole
+HOLE_DAYS = 21  # between two sessions: no exchange closes for so long, the sessions between are a hole
+HOLE_GAPS = 3.0  # and times the usual gap, for bars of a month
 RANGE_CONVENTION = (
     "Ranges hold 95 %: of a mean IC, its HAC error × a critical value that allows for the lags (Kiefer and Vogelsang "
     "2005); of a Sharpe ratio, a difference or a beta, its HAC error × the 95 % quantile of |t| over stationary "
@@ -65,7 +66,8 @@ def by_book(books: Mapping[str, BookReport], field: str) -> pd.DataFrame:
     """One series of every book's result, a column per book; a row of NaN breaks a line where a hole was left out."""
     table = pd.DataFrame({name: getattr(book.result, field) for name, book in books.items()})
     sessions = pd.DatetimeIndex(table.index)
-    before = sessions[:-1][np.diff(sessions) > HOLE]
+    days = np.diff(sessions) / np.timedelta64(1, "D")
+    before = sessions[:-1][days > max(HOLE_DAYS, HOLE_GAPS * float(np.median(days)) if len(days) else 0.0)]
     return table.reindex(sessions.append(before + pd.Timedelta(days=1)).sort_values()) if len(before) else table
 
 
