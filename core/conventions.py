@@ -8,9 +8,11 @@ __all__ = [
     "BASIS_POINTS",
     "FEW_TRIALS",
     "MONEY_MARKET_DAYS",
+    "REGULAR_RATES",
     "SESSIONS_PER_MONTH",
     "SESSIONS_PER_QUARTER",
     "SESSIONS_PER_YEAR",
+    "regular_rate",
 ]
 
 SESSIONS_PER_YEAR = 252
@@ -19,3 +21,17 @@ SESSIONS_PER_MONTH = 21
 MONEY_MARKET_DAYS = 360  # actual/360
 BASIS_POINTS = 1e4  # in one
 FEW_TRIALS = 5  # with fewer, the variance of the trials' Sharpe ratios is too uncertain to deflate by
+REGULAR_RATES = (104, 52, 26, 24, 12, 6, 4, 2, 1)  # a year: twice a week, weekly, … yearly
+NEAR_RATE = 0.06  # relative distance at which a rate is one of them
+
+
+def regular_rate(rate: float) -> float | None:
+    """The regular rate, in times a year, that a measured one is near; None where it is near none.
+
+    Examples
+    --------
+    >>> from core.conventions import regular_rate
+    >>> regular_rate(12.3), regular_rate(9.0)
+    (12.0, None)
+    """
+    return next((float(each) for each in REGULAR_RATES if abs(rate / each - 1.0) <= NEAR_RATE), None)

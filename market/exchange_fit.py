@@ -11,17 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.conventions import SESSIONS_PER_YEAR
+from core.conventions import SESSIONS_PER_YEAR, regular_rate
 from market.exchanges import NO_EXCHANGE, Exchange, exchange_of, exchange_of_tickers, known_exchanges
 
 __all__ = ["MIN_DAILY", "fitting_exchange", "frequency_of", "own_sessions_per_year"]
 
 DAYS_PER_YEAR = 365.25
 MIN_DAILY = 150.0  # bars a year; fewer are weekly, monthly or the like
-REGULAR = {52: "weekly", 26: "fortnightly", 12: "monthly", 4: "quarterly", 1: "yearly"}
+NAMES = {52: "weekly", 26: "fortnightly", 12: "monthly", 4: "quarterly", 1: "yearly"}
 MAX_DAILY_GAP = 4.0  # days, in the middle, of bars too few to count by the year: a long weekend
 MIN_WEEKEND_SHARE = 0.02  # of sessions, from which on weekends are days like others
-NEAR = 0.06  # relative distance at which a rate is one of the regular ones
 MAX_DIFFERENT = 0.05  # of the sessions
 MIN_EXPLAINED = 0.6  # of the days that leave the usual week
 MIN_EXPLAINED_BY_NAME = 0.3  # where the tickers name the exchange
@@ -64,7 +63,7 @@ def own_sessions_per_year(sessions: pd.DatetimeIndex) -> float:
     gaps = np.diff(sessions.to_numpy()) / np.timedelta64(1, "D")
     rate = DAYS_PER_YEAR / gaps.mean()
     if rate < MIN_DAILY and (len(sessions) >= MIN_SESSIONS or np.median(gaps) > MAX_DAILY_GAP):
-        return float(next((each for each in REGULAR if abs(rate / each - 1) <= NEAR), max(round(rate), 1)))
+        return regular_rate(rate) or float(max(round(rate), 1))
     if (sessions.day_of_week >= 5).mean() > MIN_WEEKEND_SHARE:
         return float(round(rate))
     weekdays = len(pd.bdate_range(sessions[0], sessions[-1]))
@@ -75,7 +74,7 @@ def frequency_of(sessions_per_year: float) -> str:
     """What bars of so many sessions a year are: ``"daily"``, ``"weekly"``, ``"monthly"`` …, or their number a year."""
     if sessions_per_year >= MIN_DAILY:
         return "daily"
-    return REGULAR.get(round(sessions_per_year), f"{sessions_per_year:g} a year")
+    return NAMES.get(round(sessions_per_year), f"{sessions_per_year:g} a year")
 
 
 def fitting_exchange(sessions: pd.DatetimeIndex, tickers: pd.Index, *, exchange: str | None = None) -> tuple[str, str]:

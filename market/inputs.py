@@ -1,6 +1,6 @@
 """Inputs: what a run reads, loaded from a request."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from market.sources.sectors import load_sectors
 from market.universe import choose_universe
 
 __all__ = ["Inputs", "load_inputs"]
+
+BESIDE = ("oracle", "benchmark", "sectors", "vix", "factors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +83,7 @@ class Inputs:
         return bars if isinstance(bars, Inputs) else cls(panel=bars)
 
     def __repr__(self) -> str:
-        beside = [each.name for each in fields(self)[1:6] if getattr(self, each.name) is not None]
+        beside = [name for name in BESIDE if getattr(self, name) is not None]
         return f"<Inputs: {self.panel!r}{' with ' if beside else ''}{', '.join(beside)}>"
 
 

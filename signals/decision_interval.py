@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.conventions import SESSIONS_PER_YEAR
+from core.conventions import SESSIONS_PER_YEAR, regular_rate
 from market.delistings import listed
 from market.panel import Panel
 
 __all__ = ["LONGEST_GAP", "DecisionPace", "decision_pace", "decision_rows", "usual_interval"]
 
-REGULAR = (104, 52, 26, 24, 12, 6, 4, 2, 1)  # decisions a year: twice a week, weekly, … yearly
-NEAR = 0.06  # relative distance at which a rate is one of the regular ones
 LONGEST_GAP = 2.0  # times the usual interval: a longer one is a hole
 
 
@@ -92,5 +90,4 @@ def decision_pace(rows: np.ndarray, sessions_per_year: float) -> DecisionPace:
         return DecisionPace(per_year=float(sessions_per_year))
     gaps = np.diff(rows)
     rate = sessions_per_year / gaps[gaps <= LONGEST_GAP * interval].mean()
-    known = next((each for each in REGULAR if abs(rate / each - 1.0) <= NEAR), rate)
-    return DecisionPace(interval=interval, per_year=float(known))
+    return DecisionPace(interval=interval, per_year=regular_rate(rate) or float(rate))

@@ -19,9 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "ARCHITECTURE.md"
 PACKAGES = ("quintile", "strategy", "backtests", "portfolio", "signals", "models", "market", "core")
 Arrow = tuple[str, str, str, str]  # file and function that call, file and function that are called
-# Handed down by the caller and called from below: progress, and random books that are drawn one at a time. Python asks
-# the finder of siblings wherever something is imported.
-HANDED_DOWN = ("show", "advance", "<lambda>", "decided", "SiblingFinder.find_spec")
+# Handed down by the caller and called from below: progress, books, cases and features that are drawn one at a time, and
+# a section of the spec, whose own checks its reader runs. Python asks the finder of siblings wherever one imports.
+DRAWN = ("luck.py:_watched", "case_metrics.<locals>.due", "computed_pieces.<locals>.<genexpr>")
+DRAWN += ("permutation_importance.<locals>.<genexpr>",)
+HANDED_DOWN = ("show", "advance", "<lambda>", "SiblingFinder.find_spec", *DRAWN)
+READS_SECTIONS = ("core/settings.py", "Settings.recorded")
 
 
 @dataclass(frozen=True)
@@ -172,5 +175,5 @@ def test_a_run_makes_every_call_of_the_ways(arrows: set[Arrow]) -> None:
 
 @pytest.mark.slow
 def test_no_call_of_a_run_climbs_but_what_was_handed_down(arrows: set[Arrow]) -> None:
-    up = [arrow for arrow in arrows if climbs(arrow[0], arrow[2]) and not arrow[3].endswith(HANDED_DOWN)]
-    assert up == []
+    climbing = [arrow for arrow in arrows if climbs(arrow[0], arrow[2]) and arrow[:2] != READS_SECTIONS]
+    assert [arrow for arrow in climbing if not f"{Path(arrow[2]).name}:{arrow[3]}".endswith(HANDED_DOWN)] == []

@@ -183,10 +183,7 @@ def score_books(
             check_due(seen.panel, book.weights, spec.execution)
             whole = run_backtest(seen.panel, book.weights, execution=spec.execution, costs=spec.costs)
             held[name] = (book, judged_part(whole, span))
-        except (
-            DataError,
-            UnsupportedBookError,
-        ) as error:  # a book that needs borrowed cash or loses it all is a finding
+        except (DataError, UnsupportedBookError) as error:  # a book that nobody can hold is a finding
             refused[name] = str(error)
     progress("books", len(lineup), len(lineup), "done")
     return held, refused

@@ -109,14 +109,15 @@ def _defects(
     tickers: Sequence[str], numbers: np.ndarray, blank: np.ndarray, kind: str, origin: str, unread: Sequence[Defect]
 ) -> Iterator[Defect]:
     lines: dict[str, list[int]] = {"no ticker": [], "again": [], "no number": []}
-    text = {int(row) for defect in unread for row in defect.rows}
+    text, seen = {int(row) for defect in unread for row in defect.rows}, set[str]()
     for row, name in enumerate(tickers):
         if blank[row]:
             continue
         if not name:
             lines["no ticker"].append(row)
-        elif name in tickers[:row]:
+        elif name in seen:
             lines["again"].append(row)
+        seen.add(name)
         if not np.isfinite(numbers[row]) and row not in text:
             lines["no number"].append(row)
     for what, rows in lines.items():
