@@ -351,7 +351,7 @@ def _benchmark(metrics: dict[str, Any]) -> Any:
 def _carried_sharpe(place: Place, file: str, metrics: dict[str, Any]) -> float:
     """Sharpe ratio of an index over the judged sessions, its last known level carried into every hole."""
     sessions = sorted(pd.read_csv(place.files / "bars.csv")["date"].unique())
-    index = pd.read_csv(place.files / file).set_index("date").iloc[:, -1].astype(float).dropna()
+    index = pd.read_csv(place.files / file, index_col=0).iloc[:, -1].astype(float).dropna()
     levels = index.reindex(sorted({*sessions, *index.index})).ffill().reindex(sessions)
     first, last = metrics["headline"]["period"]
     returns = (levels / levels.shift(1) - 1.0).loc[first:last]
