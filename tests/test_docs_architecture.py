@@ -23,7 +23,7 @@ Arrow = tuple[str, str, str, str]  # file and function that call, file and funct
 # a section of the spec, whose own checks its reader runs. Python asks the finder of siblings wherever one imports.
 DRAWN = ("luck.py:_watched", "case_metrics.<locals>.due", "computed_pieces.<locals>.<genexpr>")
 DRAWN += ("permutation_importance.<locals>.<genexpr>",)
-HANDED_DOWN = ("show", "advance", "<lambda>", "SiblingFinder.find_spec", *DRAWN)
+HANDED_DOWN = ("show", "advance", "<lambda>", "SiblingFinder.find_spec", "trailing_windows.py:_kernels", *DRAWN)
 READS_SECTIONS = ("core/settings.py", "Settings.recorded")
 
 

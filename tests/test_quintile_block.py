@@ -22,7 +22,7 @@ books = qt.compare_books(run); walk = qt.walk_forward(spec, bars, train=300, tes
 version = qt.freeze(run, "mine@1.0.0"); verified = version.verify(); replayed = version.replay()
 decision = qt.decide(run, bars, holdings="today.csv"); record = qt.paper(version, bars)
 features = qt.features(bars, "core14"); held = qt.backtest(weights, bars, costs=qt.Costs(trade_bps=5))
-ratio = qt.sharpe_ratio(returns); page = held.report()
+ratio = qt.sharpe_ratio(returns, sessions_per_year=bars.facts.sessions_per_year); page = held.report()
 """
 
 
