@@ -5,23 +5,30 @@ rewritten from its first entry together with every artefact that knew it cannot 
 
 Kept in SQLite, from the standard library: one file, transactions that a kill leaves whole or absent, and a write lock
 that two processes share. A rollback journal, not WAL: the file is complete after every commit, so a copy of it is a
-copy of the log. Standard library only.
+copy of the log. What a killed writer left half done is rolled back by whoever opens the log next, be it to read; where
+the file may not be written, in a copy of it.
 """
 
+import datetime as dt
 import hashlib
 import json
 import secrets
+import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-__all__ = ["Chain", "ChainedLog", "Entry"]
+__all__ = ["Chain", "ChainedLog", "Entry", "Transaction", "broken_links", "contradiction", "turned_back"]
 
 LOCK_TIMEOUT = 60.0  # seconds to wait for another process's write
+MAX_BODY = 4_000_000  # characters; the weights of 50,000 names are fewer
+CLOCK_ROOM = dt.timedelta(minutes=1)  # by which clocks that are set by the network may disagree
+NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS no_edit BEFORE UPDATE ON entries
@@ -38,6 +45,15 @@ class Chain:
     log: str
     length: int
     head: str
+
+    @classmethod
+    def claimed(cls, claim: object) -> Self | None:
+        """What an artefact recorded with ``as_dict``; None where it is nothing of the kind."""
+        if not isinstance(claim, dict):
+            return None
+        log, length, head = (claim.get(name) for name in ("log", "length", "head"))
+        whole = isinstance(length, int) and not isinstance(length, bool) and length > 0
+        return cls(log=log, length=length, head=head) if whole and all(map(_is_text, (log, head))) else None
 
     def as_dict(self) -> dict[str, Any]:
         """The three as JSON values."""
@@ -71,9 +87,62 @@ class Entry:
         facts: dict[str, Any] = json.loads(self.body)["facts"]
         return facts
 
+    @property
+    def time(self) -> dt.datetime:
+        """When the entry was written, by the clock of its machine."""
+        return dt.datetime.fromisoformat(self.facts["time"])
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class Transaction:
+    """A log that this process holds alone; what it appends is there for others at the end, all of it or nothing.
+
+    Parameters
+    ----------
+    connection : Connection
+        In an open transaction.
+    entries : list of Entry
+        Every entry, oldest first, its own among them.
+    now : datetime
+        The time, in UTC, that dates its entries.
+    """
+
+    connection: sqlite3.Connection
+    entries: list[Entry] = field(default_factory=list)
+    now: dt.datetime
+
+    def append(self, kind: str, **facts: Any) -> Entry:
+        """Add an entry.
+
+        Parameters
+        ----------
+        kind : str
+            See ``Entry``.
+        facts
+            JSON values.
+        """
+        if not self.entries:
+            self._add("begin", {"id": secrets.token_hex(16)})
+        return self._add(kind, facts)
+
+    @property
+    def chain(self) -> Chain | None:
+        """Where the log stands; None before its first entry."""
+        return _chain(self.entries)
+
+    def _add(self, kind: str, facts: Mapping[str, Any]) -> Entry:
+        body = _body(kind, {**facts, "time": self.now.isoformat(timespec="seconds")})
+        if len(body) > MAX_BODY:
+            raise ValueError(f"an entry of kind {kind} has {len(body):,} characters, at most {MAX_BODY:,} are kept")
+        digest = _entry_hash(self.entries[-1].sha256 if self.entries else "", body)
+        entry = Entry(sequence=len(self.entries) + 1, kind=kind, body=body, sha256=digest)
+        self.connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (entry.sequence, body, digest))
+        self.entries.append(entry)
+        return entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +161,7 @@ class ChainedLog:
     NOUN: ClassVar[str]
 
     store: Path
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], dt.datetime] = _now
 
     @property
     def path(self) -> Path:
@@ -109,14 +178,30 @@ class ChainedLog:
         facts
             JSON values.
         """
+        with self.transaction() as held:
+            held.append(kind, **facts)
+        return Chain(log=held.entries[0].sha256, length=len(held.entries), head=held.entries[-1].sha256)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the log alone, to read it and append what follows from it; a second process waits its turn.
+
+        Raises
+        ------
+        ValueError
+            If the log cannot be written, or an entry cannot be read; nothing is appended then.
+        """
         self.store.mkdir(parents=True, exist_ok=True)
-        with self._writing() as connection:
-            entries = _read(connection, self.NOUN)
-            dated = {"time": self.clock().isoformat(timespec="seconds")}
-            if not entries:
-                entries = [_add(connection, [], "begin", {"id": secrets.token_hex(16)} | dated)]
-            entries = [*entries, _add(connection, entries, kind, facts | dated)]
-        return _chain(entries)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in _statements(SCHEMA):
+                    connection.execute(statement)
+                yield Transaction(connection=connection, entries=_read(connection, self.NOUN), now=self.clock())
+                connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"cannot write {self.path} ({error}): {_remedy(error)}") from error
 
     def entries(self) -> list[Entry]:
         """Every entry, oldest first.
@@ -126,31 +211,24 @@ class ChainedLog:
         ValueError
             If the file is no such log or an entry cannot be read.
         """
-        if not self.path.is_file():
+        if not self.path.exists():
             return []
+        if not self.path.is_file():
+            raise ValueError(f"{self.path} is no file: move it away, or choose another folder with --out")
         try:
-            uri = f"{self.path.resolve().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT)) as connection:
-                return _read(connection, self.NOUN)
+            return _read_file(self.path, self.NOUN)
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"{self.FILE} cannot be read ({error}): restore it from a backup") from error
+            if _is_half_written(self.path) and _code(error) in NOT_WRITABLE:
+                return _read_copy(self.path, self.NOUN)
+            raise ValueError(f"{self.path} cannot be read ({error}): {_remedy(error)}") from error
 
     def chain(self) -> Chain | None:
         """Where the log stands, or None before its first entry."""
-        entries = self.entries()
-        return _chain(entries) if entries else None
+        return _chain(self.entries())
 
     def problems(self) -> Iterator[str]:
         """Yield every break of the chain."""
-        previous = ""
-        for place, entry in enumerate(self.entries(), start=1):
-            if entry.sequence != place:
-                yield f"entry {place} of the {self.NOUN} is missing"
-                return
-            if entry.sha256 != _entry_hash(previous, entry.body):
-                yield f"entry {place} of the {self.NOUN} was edited: it does not have the hash that it was written with"
-                return
-            previous = entry.sha256
+        yield from broken_links(self.entries(), self.NOUN)
 
     def contradicts(self, claim: object) -> str | None:
         """How the log contradicts the state that an artefact recorded; None if it does not.
@@ -160,57 +238,100 @@ class ChainedLog:
         claim : object
             ``Chain.as_dict`` as read back from a run folder or a lock.
         """
-        entries = self.entries()
-        if not isinstance(claim, dict) or not {"log", "length", "head"} <= claim.keys():
-            return f"does not say where the {self.NOUN} stood"
-        if not entries or entries[0].sha256 != claim["log"]:
-            return f"knew another {self.NOUN}: this one was begun anew, or the artefact comes from elsewhere"
-        if not isinstance(claim["length"], int) or claim["length"] > len(entries):
-            return f"knew {claim['length']} entries of the {self.NOUN}, {len(entries)} are left: it was cut"
-        if entries[claim["length"] - 1].sha256 != claim["head"]:
-            return f"knew another entry {claim['length']} of the {self.NOUN}: it was rewritten"
-        return None
+        return contradiction(self.entries(), claim, self.NOUN)
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+
+def broken_links(entries: Sequence[Entry], noun: str) -> Iterator[str]:
+    """Yield where the chain of a log's entries is broken."""
+    previous = ""
+    for place, entry in enumerate(entries, start=1):
+        if entry.sequence != place:
+            yield f"entry {place} of the {noun} is missing"
+            return
+        if entry.sha256 != _entry_hash(previous, entry.body):
+            yield f"entry {place} of the {noun} was edited: it does not have the hash that it was written with"
+            return
+        previous = entry.sha256
+
+
+def turned_back(entries: Sequence[Entry], noun: str, *, now: dt.datetime) -> Iterator[str]:
+    """Yield where time runs backwards between a log's entries, or has run ahead of the clock."""
+    for before, entry in pairwise(entries):
+        if entry.time < before.time - CLOCK_ROOM:
+            yield (
+                f"entry {entry.sequence} of the {noun} is dated {entry.time:%Y-%m-%d %H:%M}, the one before it "
+                f"{before.time:%Y-%m-%d %H:%M}: time runs backwards, a clock was wrong"
+            )
+    if entries and entries[-1].time > now + CLOCK_ROOM:
+        yield (
+            f"entry {entries[-1].sequence} of the {noun} is dated {entries[-1].time:%Y-%m-%d %H:%M}, and it is "
+            f"{now:%Y-%m-%d %H:%M}: a clock was wrong"
+        )
+
+
+def contradiction(entries: Sequence[Entry], claim: object, noun: str) -> str | None:
+    """How a log's entries contradict the state that an artefact recorded; None if they do not."""
+    claimed = Chain.claimed(claim)
+    if claimed is None:
+        return f"does not say where the {noun} stood"
+    if not entries or entries[0].sha256 != claimed.log:
+        return f"knew another {noun}: this one was begun anew, or the artefact comes from elsewhere"
+    if claimed.length > len(entries):
+        return f"knew {claimed.length} entries of the {noun}, {len(entries)} are left: it was cut"
+    if entries[claimed.length - 1].sha256 != claimed.head:
+        return f"knew another entry {claimed.length} of the {noun}: it was rewritten"
+    return None
+
+
+def _read_file(path: Path, noun: str) -> list[Entry]:
+    """Read a log; opened for writing, so that what a killed writer left half done is rolled back."""
+    uri = f"{path.resolve().as_uri()}?mode=rw"  # a file that may not be written is opened for reading all the same
+    with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT)) as connection:
+        return _read(connection, noun)
+
+
+def _read_copy(path: Path, noun: str) -> list[Entry]:
+    """Read a log that a killed writer left half done and that may not be written here."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        shutil.copyfile(_journal(path), _journal(copy))
         try:
-            with closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT, isolation_level=None)) as connection:
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("BEGIN IMMEDIATE")
-                for statement in _statements(SCHEMA):
-                    connection.execute(statement)
-                yield connection
-                connection.execute("COMMIT")
+            return _read_file(copy, noun)
         except sqlite3.DatabaseError as error:
-            raise ValueError(
-                f"cannot write {self.FILE} ({error}): restore it from a backup if it was damaged"
-            ) from error
+            raise ValueError(f"{path} cannot be read ({error}): {_remedy(error)}") from error
 
 
-def _add(connection: sqlite3.Connection, before: list[Entry], kind: str, facts: Mapping[str, Any]) -> Entry:
-    body = _body(kind, facts)
-    digest = _entry_hash(before[-1].sha256 if before else "", body)
-    sequence = len(before) + 1
-    connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (sequence, body, digest))
-    return Entry(sequence=sequence, kind=kind, body=body, sha256=digest)
+def _journal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-journal")
+
+
+def _is_half_written(path: Path) -> bool:
+    return _journal(path).is_file() and _journal(path).stat().st_size > 0
 
 
 def _read(connection: sqlite3.Connection, noun: str) -> list[Entry]:
-    rows = connection.execute("SELECT sequence, body, sha256 FROM entries ORDER BY sequence").fetchall()
-    return [_entry(noun, *row) for row in rows]
+    kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
+    if not kinds:
+        return []  # the first writer was killed before its first entry
+    if kinds.get("entries") != "table":
+        raise sqlite3.DatabaseError(f"it holds no {noun}")
+    query = "SELECT sequence, substr(body, 1, ?), substr(sha256, 1, 64) FROM entries ORDER BY sequence"
+    return [_entry(noun, *row) for row in connection.execute(query, (MAX_BODY + 1,))]
 
 
 def _entry(noun: str, sequence: int, body: str, digest: str) -> Entry:
     try:
         written = json.loads(body)
-        dict(written["facts"])
+        if dt.datetime.fromisoformat(dict(written["facts"])["time"]).tzinfo is None:
+            raise ValueError("its time has no zone")
         return Entry(sequence=sequence, kind=str(written["kind"]), body=body, sha256=str(digest))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"entry {sequence} of the {noun} was edited: it is no entry any more") from error
 
 
-def _chain(entries: list[Entry]) -> Chain:
-    return Chain(log=entries[0].sha256, length=len(entries), head=entries[-1].sha256)
+def _chain(entries: Sequence[Entry]) -> Chain | None:
+    return Chain(log=entries[0].sha256, length=len(entries), head=entries[-1].sha256) if entries else None
 
 
 def _body(kind: str, facts: Mapping[str, Any]) -> str:
@@ -219,6 +340,25 @@ def _body(kind: str, facts: Mapping[str, Any]) -> str:
 
 def _entry_hash(previous: str, body: str) -> str:
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _remedy(error: sqlite3.DatabaseError) -> str:
+    """What to do about an error of the database."""
+    return {
+        sqlite3.SQLITE_FULL: "free some space on the disk, then try again",
+        sqlite3.SQLITE_BUSY: "another process holds it, try again when that has ended",
+        sqlite3.SQLITE_READONLY: "it may not be written here, choose another folder with --out",
+        sqlite3.SQLITE_CANTOPEN: "it may not be written here, choose another folder with --out",
+    }.get(_code(error), "restore it from a backup")
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """The primary result code of the database; that of a damaged file where the error has none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
 
 
 def _statements(script: str) -> list[str]:
