@@ -49,11 +49,10 @@ class Chain:
     @classmethod
     def claimed(cls, claim: object) -> Self | None:
         """What an artefact recorded with ``as_dict``; None where it is nothing of the kind."""
-        if not isinstance(claim, dict):
-            return None
-        log, length, head = (claim.get(name) for name in ("log", "length", "head"))
-        whole = isinstance(length, int) and not isinstance(length, bool) and length > 0
-        return cls(log=log, length=length, head=head) if whole and all(map(_is_text, (log, head))) else None
+        match claim:
+            case {"log": str(log), "length": int(length), "head": str(head)} if length > 0 and length is not True:
+                return cls(log=log, length=length, head=head)
+        return None
 
     def as_dict(self) -> dict[str, Any]:
         """The three as JSON values."""
@@ -340,10 +339,6 @@ def _body(kind: str, facts: Mapping[str, Any]) -> str:
 
 def _entry_hash(previous: str, body: str) -> str:
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _remedy(error: sqlite3.DatabaseError) -> str:
