@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 
 from core.errors import DataError, RunError
 from models.kinds.lstm import LstmSettings
@@ -174,6 +175,43 @@ def test_a_spoiled_state_is_refused_in_one_line(tmp_path, kept):
     point.path.write_bytes(point.path.read_bytes()[kept])
     with pytest.raises(RunError, match="cannot be read"):
         load_state(point)
+
+
+def test_a_flipped_bit_anywhere_in_a_state_is_refused_or_changes_nothing(tmp_path):
+    windows, split = planted_windows()
+    point = ResumePoint(folder=tmp_path, identity={"spec": "a"})
+    with pytest.raises(KilledError):
+        train_network(windows, split, settings=small_settings(), resume=point, progress=kill_after(1))
+    written = point.path.read_bytes()
+    point = replace(point, identity=stored_identity(point))
+    whole = load_state(point)
+    rng, refused = np.random.default_rng(0), 0
+    for place in [8, len(written) - 1, *rng.integers(0, len(written), 120).tolist()]:
+        point.path.write_bytes(
+            written[:place] + bytes([written[place] ^ 1 << int(rng.integers(8))]) + written[place + 1 :]
+        )
+        try:
+            again = load_state(point)
+        except RunError:
+            refused += 1
+        else:
+            assert all(same_bits(getattr(again, part), getattr(whole, part)) for part in ("weights", "moments"))
+            assert again.history == whole.history
+    assert refused >= 118  # the header ends in blanks
+
+
+def test_a_state_of_before_that_carries_no_hash_is_not_trusted(tmp_path):
+    windows, split = planted_windows()
+    point = ResumePoint(folder=tmp_path)
+    train_network(windows, split, settings=small_settings(max_epochs=1), resume=point)
+    with safe_open(point.path, framework="pt") as stored:
+        header = {key: value for key, value in stored.metadata().items() if key != "sha256"}
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    point.path.write_bytes(save(tensors, header))
+    with pytest.raises(RunError, match="is not as it was written"):
+        train_network(windows, split, settings=small_settings(max_epochs=1), resume=point)
+    point.path.unlink()  # what the message says
+    train_network(windows, split, settings=small_settings(max_epochs=1), resume=point)
 
 
 def test_the_best_epoch_is_kept_when_later_ones_are_worse():

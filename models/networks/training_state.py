@@ -1,9 +1,11 @@
 """Training state: what a killed training needs to go on, in one file that is replaced whole after every epoch.
 
 Tensors (weights, best weights, Adam's moments) and, in the same safetensors file's header, JSON (history, identity):
-one rename moves both, so that no kill leaves halves of two epochs. No pickle.
+one rename moves both, so that no kill leaves halves of two epochs. The header holds the sha256 of everything else: a
+flipped bit is refused, not trained on. No pickle.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 FILE_NAME = "training.safetensors"
+DIGEST = "sha256"  # of tensors, identity and history
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -83,7 +86,7 @@ def save_state(point: ResumePoint, state: TrainingState) -> None:
         "identity": json.dumps(dict(point.identity), sort_keys=True),
         "history": json.dumps([asdict(record) for record in state.history]),
     }
-    write_bytes(point.path, save(tensors, header))
+    write_bytes(point.path, save(tensors, header | {DIGEST: _digest(tensors, header)}))
 
 
 def load_state(point: ResumePoint) -> TrainingState | None:
@@ -92,7 +95,7 @@ def load_state(point: ResumePoint) -> TrainingState | None:
     Raises
     ------
     RunError
-        If the file cannot be read or belongs to another identity.
+        If the file cannot be read, is not as it was written, or belongs to another identity.
     """
     if not point.path.exists():
         return None
@@ -101,11 +104,13 @@ def load_state(point: ResumePoint) -> TrainingState | None:
             header = stored.metadata() or {}
             names = stored.keys()
             tensors = {name: stored.get_tensor(name) for name in names}
+        if header.pop(DIGEST, None) != _digest(tensors, header):
+            raise ValueError("it is not as it was written")
         identity = json.loads(header["identity"])
         history = tuple(EpochRecord(**record) for record in json.loads(header["history"]))
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"training state {point.path.name} cannot be read ({error}): delete it to start again"
+            f"training state {point.path} cannot be read ({error}): delete it to train from the first epoch again"
         ) from error
     _check_identity(identity, point.identity)
     return TrainingState(
@@ -132,6 +137,15 @@ def restore_moments(optimizer: torch.optim.Adam, moments: dict[str, torch.Tensor
     numbers = sorted({int(key.split(".")[0]) for key in moments})
     stored = {number: {name: moments[f"{number}.{name}"] for name in MOMENTS} for number in numbers}
     optimizer.load_state_dict({"state": stored, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _digest(tensors: Mapping[str, torch.Tensor], header: Mapping[str, str]) -> str:
+    """Sha256 of every tensor with its name, type and shape, and of the header."""
+    digest = hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _groups(state: TrainingState) -> dict[str, dict[str, torch.Tensor]]:
