@@ -1,12 +1,16 @@
 """Request: which bars to load and what stands beside them; enough to load the same bars again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
+
+from core.errors import SourceError
 
 __all__ = ["BarsRequest"]
 
 FORMER = {"keep_thin_sessions": True}  # what was done before the field came
+WORDS = {bool: "true or false", str: "text"}
+SHOWN = 40  # characters of a value that is not what it should be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +61,42 @@ class BarsRequest:
 
     @classmethod
     def recorded(cls, recorded: Mapping[str, Any]) -> Self:
-        """The request that a run or a lock wrote down; one older than a field meant what was done before."""
+        """The request that a run or a lock wrote down; one older than a field meant what was done before.
+
+        Raises
+        ------
+        SourceError
+            If it is no request, or has a field of a newer release.
+        """
+        if not isinstance(recorded, Mapping):
+            raise SourceError(f"a recorded request of bars must be a table of fields, was {_shown(recorded)}")
+        known = {field.name: field.default for field in fields(cls)}
+        if strange := sorted(map(str, recorded.keys() - known)):
+            raise SourceError(
+                f"the recorded request of bars has the field {_shown(strange[0])}, which this release does not know: "
+                "use the release that wrote it"
+            )
+        for name, value in recorded.items():
+            wanted = bool if isinstance(known[name], bool) else str
+            if not isinstance(value, wanted) and not (value is None and known[name] is None):
+                raise SourceError(
+                    f"the recorded request of bars has {name} {_shown(value)}, must be {WORDS[wanted]}: restore the "
+                    "file that it is in"
+                )
         return cls(**{**FORMER, **recorded})
 
     @classmethod
     def for_bars(cls, recorded: Mapping[str, Any], **changes: str) -> Self:
         """Request the bars alone that a version's lock describes, with some fields changed."""
         beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
-        return cls.recorded({**recorded, **beside, **changes})
+        return replace(cls.recorded(recorded), **{**beside, **changes})
 
     def on_exchange(self, exchange: str) -> Self:
         """The request with the exchange that its bars turned out to have, so that later bars of it have the same."""
         return replace(self, exchange=exchange) if self.exchange is None and self.bars != "builtin" else self
+
+
+def _shown(value: object) -> str:
+    """The beginning of a value, for a message."""
+    text = repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
