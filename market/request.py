@@ -88,8 +88,8 @@ class BarsRequest:
     @classmethod
     def for_bars(cls, recorded: Mapping[str, Any], **changes: str) -> Self:
         """Request the bars alone that a version's lock describes, with some fields changed."""
-        beside = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
-        return replace(cls.recorded(recorded), **{**beside, **changes})
+        beside: dict[str, Any] = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
+        return replace(cls.recorded(recorded), **(beside | changes))
 
     def on_exchange(self, exchange: str) -> Self:
         """The request with the exchange that its bars turned out to have, so that later bars of it have the same."""

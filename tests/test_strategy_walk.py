@@ -200,6 +200,12 @@ def test_a_resumed_walk_skips_what_is_done_and_refuses_other_bars(market, spec, 
     assert done.stat().st_mtime_ns == stamp
     pd.testing.assert_frame_equal(again.study.folds, first.study.folds, check_exact=True)
     assert [entry.kind for entry in TrialLog(tmp_path).entries()].count("trial") == 1
+    scores = FoldFiles(folder.path, 1).path / "scores.parquet"
+    (pd.read_parquet(scores) * -1).to_parquet(scores)
+    with pytest.raises(RunError, match=r"001/scores\.parquet is not as it was written"):
+        walk(spec, market.panel, context=context)
+    scores.unlink()  # what the message says
+    walk(spec, market.panel, context=context)
     with pytest.raises(RunError, match="its panel changed"):
         walk(spec, market.panel.until(market.panel.sessions[-2]), context=context)
 

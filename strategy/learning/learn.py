@@ -32,6 +32,7 @@ from models.windows import Windows, build_windows, fit_scaler
 from signals.features import Computing, compute_features, fill_gaps, kept_features
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.training_checks import check_volume
+from strategy.runs.kept_files import KeptFiles
 from strategy.runs.provenance import code_fingerprint, commit
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 LEARNED = ("features", "model", "loss", "training", "label")  # sections that decide what is learned, dates aside
+MODEL_FILES = ("model.safetensors", "model.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -191,9 +193,11 @@ def learn(
     ------
     MissingExtraError
         If the kind of model needs a library that is not installed.
+    RunError
+        If the checkpoint is not as that process left it.
     """
-    path = folder / "model"
-    if path.with_suffix(".json").is_file():
+    path, kept = folder / "model", KeptFiles(folder)
+    if kept.hold(*MODEL_FILES):
         return own_checkpoint(path, spec, panel=identity["panel"])
     settings = ModelSettings(model=spec.model, loss=spec.loss, training=spec.training)
     context = FitContext(
@@ -202,6 +206,7 @@ def learn(
     model = make_model(settings).fit(training_data.windows, training_data.split, context=context)
     checkpoint = _calibrated(spec, model, training_data, identity=identity, device=device, progress=progress)
     save_checkpoint(path, checkpoint)
+    kept.note(*MODEL_FILES)
     return checkpoint
 
 

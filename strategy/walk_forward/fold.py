@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from core.files import write_json
 from core.progress import ProgressCallback
 from market.panel import Panel
 from strategy.definitions.spec import StrategySpec
@@ -55,10 +54,12 @@ def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: Progress
         model, scores = learn_ridge(training_data)
         fitted = {"validation_ic": model.validation_ic, "penalty": model.penalty}
         files.write_scores("scores", scores.loc[sessions])
+        names: tuple[str, ...] = ("scores",)
     else:
         identity = folder.record["identity"] | {"fold": str(number)}
         fitted = _model(spec, training_data, sessions, files=files, identity=identity, progress=progress)
-    write_json(files.path / "fold.json", {"fold": number, **_dates(fold, seen.sessions), **fitted})
+        names = ("scores", "ridge")
+    files.finish({"fold": number, **_dates(fold, seen.sessions), **fitted}, scores=names)
 
 
 def _model(

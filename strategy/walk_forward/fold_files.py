@@ -1,20 +1,25 @@
 """Fold files: the files in a fold's folder. Imports no torch, so that what only watches a fold starts at once.
 
 A fold's folder keeps the training state after every epoch, then the checkpoint, then the scores; ``fold.json`` is
-written last and says that the fold is done.
+written last, and the fold is done once the sha256 of all of them is noted. What is read of a fold is what was noted.
 """
 
+import io
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from core.files import atomic_path, read_json
+from core.files import atomic_path, write_json
+from strategy.runs.kept_files import KeptFiles
 
 __all__ = ["PROGRESS_FILE", "FoldFiles"]
 
 PROGRESS_FILE = "progress.json"  # there while the fold is being computed
+RECORD_FILE = "fold.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,20 @@ class FoldFiles:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the fold was scored."""
-        return (self.path / "fold.json").is_file()
+        """Whether the fold was scored and everything of it is there.
+
+        Raises
+        ------
+        RunError
+            If a file is not as the fold left it.
+        """
+        scores = [name for name in self._kept.noted if name.endswith(".parquet")]
+        return self._kept.hold(RECORD_FILE, *scores)
 
     @property
     def record(self) -> dict[str, Any]:
         """Dates, epochs and validation IC of a finished fold."""
-        record: dict[str, Any] = read_json(self.path / "fold.json")
+        record: dict[str, Any] = json.loads(self._kept.read(RECORD_FILE))
         return record
 
     def write_scores(self, name: str, scores: pd.DataFrame) -> None:
@@ -55,4 +67,13 @@ class FoldFiles:
 
     def read_scores(self, name: str) -> pd.DataFrame:
         """The scores of the fold's sessions."""
-        return pd.read_parquet(self.path / f"{name}.parquet")
+        return pd.read_parquet(io.BytesIO(self._kept.read(f"{name}.parquet")))
+
+    def finish(self, record: Mapping[str, Any], *, scores: tuple[str, ...]) -> None:
+        """Write the record, and note it with the scores of these names."""
+        write_json(self.path / RECORD_FILE, dict(record))
+        self._kept.note(*(f"{name}.parquet" for name in scores), RECORD_FILE)
+
+    @property
+    def _kept(self) -> KeptFiles:
+        return KeptFiles(self.path)

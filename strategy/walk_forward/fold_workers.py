@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.errors import RunError
+from core.errors import RunError, SourceError
 from core.files import read_json
 from core.parallel import as_completed
 from core.progress import ProgressCallback
@@ -27,6 +27,7 @@ __all__ = ["MAX_STARTS", "FoldTask", "run_folds"]
 
 MAX_STARTS = 4  # of one fold: the first, and three after a kill
 POLL_SECONDS = 0.2
+NOTED = {"stage", "done", "total", "note"}  # in a progress note
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 WATCHERS = {"processes": "threads", "ray": "ray"}
 
@@ -169,12 +170,12 @@ def _show(tasks: Sequence[FoldTask], shown: dict[int, FoldTask], progress: Progr
 
 
 def _note(task: FoldTask) -> dict[str, Any] | None:
-    """Progress of a fold; None if it is not being computed."""
+    """Progress of a fold; None if it is not being computed, or its note cannot be read."""
     try:
-        note: dict[str, Any] = read_json(task.files.path / PROGRESS_FILE)
-    except FileNotFoundError:
+        note = read_json(task.files.path / PROGRESS_FILE)
+    except (FileNotFoundError, SourceError):
         return None
-    return note
+    return note if isinstance(note, dict) and note.keys() >= NOTED else None
 
 
 def _forget(task: FoldTask) -> None:
