@@ -29,6 +29,7 @@ __all__ = [
     "finished_day",
     "longest_gap",
     "next_session",
+    "not_closed",
     "opening_after",
     "sessions_per_year",
     "with_exchange",
@@ -199,6 +200,37 @@ def finished_day(exchange: str, now: dt.datetime) -> dt.date:
     return today - dt.timedelta(days=1)
 
 
+def not_closed(panel: Panel, now: dt.datetime) -> str | None:
+    """Why the last bar cannot be known at a time: that session is still to close, or is none; None where it can be.
+
+    Sessions of an exchange with hours, or that trades around the clock every day, close when it does by its usual
+    hours. Where only weekdays are known, a session must have begun, by UTC.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> from market.synthetic import synthetic_market
+    >>> panel = synthetic_market().panel
+    >>> not_closed(panel, dt.datetime.now(dt.UTC)) is None
+    True
+    """
+    session, code = panel.sessions[-1].date(), panel.facts.exchange
+    usual = _usual_weekdays(panel)
+    if session.weekday() not in usual and not _is_held(code, panel.sessions[-1]):
+        whose = "these bars usually do not print" if code == NO_EXCHANGE else f"{code} holds no session"
+        return f"the bars end {session}, a {session:%A}, on which {whose}: load them without it"
+    closes = dt.datetime.combine(session, dt.time(), tzinfo=dt.UTC)
+    if code not in (NO_EXCHANGE, "24/5"):
+        closes = exchange_of(code).closing(session)
+    if now >= closes:
+        return None
+    end, clock = (f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M}" for moment in (closes, now))
+    return (
+        f"the bars end {session}, a session that ends {end} UTC, and the clock says {clock}: wait for the close, or "
+        "set the clock right"
+    )
+
+
 def longest_gap(sessions: pd.DatetimeIndex) -> int:
     """Calendar days of the longest pause between two of the last 90 sessions; 7 for a single one."""
     recent = sessions[-RECENT_SESSIONS:]
@@ -300,6 +332,17 @@ def _own_weekdays(sessions: pd.DatetimeIndex) -> frozenset[int]:
     """Days of the week on which the bars print, Monday being 0; days that are rare among them do not count."""
     counts = np.bincount(sessions[-4 * RECENT_SESSIONS :].day_of_week, minlength=7)
     return frozenset(np.flatnonzero(counts >= max(1.0, MIN_WEEKDAY_SHARE * counts.max())).tolist())
+
+
+def _usual_weekdays(panel: Panel) -> frozenset[int]:
+    """Days of the week on which sessions are usual: the exchange's, or those of the bars before the last."""
+    if panel.facts.exchange == NO_EXCHANGE:
+        return _own_weekdays(panel.sessions[:-1]) if len(panel.sessions) > RECENT_SESSIONS else frozenset(range(7))
+    return frozenset(day for day, usual in enumerate(exchange_of(panel.facts.exchange).week) if usual == "1")
+
+
+def _is_held(code: str, session: pd.Timestamp) -> bool:
+    return code != NO_EXCHANGE and len(exchange_sessions(code, start=session, end=session)) > 0
 
 
 def _listed(sessions: tuple[pd.Timestamp, ...], what: str) -> str:

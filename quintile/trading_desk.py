@@ -17,7 +17,7 @@ from strategy.runs.result import Run
 from strategy.runs.store import DEFAULT_STORE
 from strategy.trading.decision import Decision, scorer_of
 from strategy.trading.holdings import Holdings, read_holdings
-from strategy.trading.paper import PaperRecord, commit_decision, open_paper, paper_record, score_fills
+from strategy.trading.paper import PaperRecord, open_paper, paper_record, trade_session
 from strategy.trading.run_decision import run_decision
 from strategy.trials.log import TrialLog
 
@@ -118,8 +118,7 @@ def paper(
     log = open_paper(version.folder, Path(store))
     if bars is not None:
         panel = as_recorded(inputs_for(bars, frozen.spec.holdout).panel, version.folder.body["request"])
-        commit_decision(log, frozen, panel)
-        score_fills(log, frozen, panel)
+        trade_session(log, frozen, panel)
     return paper_record(log, frozen.spec.gates)
 
 

@@ -57,7 +57,7 @@ def paper_command(
             different = paper.replay_paper(log, frozen, panel)
             lines = different or ["the log agrees with the bars: every decision, every score"]
         else:
-            lines = _step(paper.commit_decision(log, frozen, panel), paper.score_fills(log, frozen, panel))
+            lines = str(paper.trade_session(log, frozen, panel)).splitlines()
     record = paper.paper_record(log, frozen.spec.gates)
     print(
         json.dumps(record.as_dict() | {"differences": different}, indent=2)
@@ -65,15 +65,3 @@ def paper_command(
         else "\n".join([*lines, str(record)])
     )
     raise typer.Exit(1 if different else 0)
-
-
-def _step(decision: object, n_scored: int) -> list[str]:
-    """Summarise what one call added to the log."""
-    from strategy.trials.chained_log import Entry
-
-    lines = [f"{n_scored} sessions scored"] if n_scored else []
-    if not isinstance(decision, Entry):
-        return [*lines, "this close was decided before"]
-    facts = decision.facts
-    late = "; TOO LATE: its open has passed, it will not be traded" if facts["late"] else ""
-    return [*lines, f"committed the decision of {facts['session']}, fills {facts['fills']}{late}"]

@@ -1,6 +1,7 @@
 """Paper record: the results of a paper log so far, with the reference's gates for paper trading."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,13 @@ from backtests.verdict import finite_or_none
 from core.conventions import SESSIONS_PER_YEAR
 from core.notebook_html import notebook_text
 from strategy.trading.paper.decisions import PaperLog, decisions
-from strategy.trading.paper.paper_scores import NUMBERS, RESTATED, YEAR, scored
+from strategy.trading.paper.paper_scores import NUMBERS, YEAR, scored
+from strategy.trials.chained_log import Entry
+from strategy.trials.paper_log import RESTATED, VERSION
 
 __all__ = ["PaperRecord", "paper_record"]
+
+MAX_TOLD = 5  # sessions of a kind that are printed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,11 +32,16 @@ class PaperRecord:
     version : str
         Whose log it is.
     decisions : DataFrame, index session
-        ``fills``, ``late``, ``flat``, ``n_names``, ``gross`` and ``net`` of every committed decision.
+        ``fills``, ``late``, ``flat``, ``n_names``, ``gross``, ``net`` and ``committed``, the time of the commit in UTC,
+        of every committed decision.
     scores : DataFrame of float, index session
         ``net``, ``gross``, ``turnover`` and ``cost`` of every scored session, as they were first written.
     restated : tuple of str
         Scored sessions whose bars give another return now.
+    missed : tuple of str
+        Sessions between the first decision and the last at whose close none was committed: the book was held.
+    drifted : tuple of str
+        Sessions decided or scored with other code than was frozen.
     gates : tuple of Gate
         The reference's gates for paper trading; not measured before 60 scored sessions.
     sessions_per_year : float
@@ -42,6 +52,8 @@ class PaperRecord:
     decisions: pd.DataFrame
     scores: pd.DataFrame
     restated: tuple[str, ...]
+    missed: tuple[str, ...] = ()
+    drifted: tuple[str, ...] = ()
     gates: tuple[Gate, ...]
     sessions_per_year: float = SESSIONS_PER_YEAR
 
@@ -51,6 +63,9 @@ class PaperRecord:
             "version": self.version,
             "decisions": len(self.decisions),
             "late": int(self.decisions["late"].sum()),
+            "late_sessions": [f"{session:%Y-%m-%d}" for session in self.decisions.index[self.decisions["late"]]],
+            "missed": list(self.missed),
+            "drifted": list(self.drifted),
             "restated": list(self.restated),
             "returns": {f"{session:%Y-%m-%d}": net for session, net in self.scores["net"].items()},
             "gates": [
@@ -72,10 +87,19 @@ class PaperRecord:
             f"{self.version} on paper: {len(self.decisions)} decisions, {late} too late to trade, "
             f"{len(self.scores)} sessions scored",
             *_headline(self.scores["net"], self.sessions_per_year),
+            *_told("MISSED", self.missed, "no decision was committed at that close, the book before was held"),
+            *_told("TOO LATE", self._late(), "committed after its fill session opened, never traded"),
+            *_told("DRIFTED", self.drifted, "decided or scored with other code than was frozen"),
             *(f"  RESTATED: the bars give {session} another return than was scored" for session in self.restated),
             *(f"  {gate.status:<12}  {gate.name}, asked {gate.asked}{_measured(gate)}" for gate in self.gates),
         ]
         return "\n".join(lines)
+
+    def _late(self) -> list[str]:
+        late = self.decisions[self.decisions["late"]]
+        if "committed" not in late:
+            return [f"{session:%Y-%m-%d}" for session in late.index]
+        return [f"{session:%Y-%m-%d} (at {when:%Y-%m-%d %H:%M} UTC)" for session, when in late["committed"].items()]
 
     def _repr_html_(self) -> str:
         return notebook_text(str(self))
@@ -95,10 +119,12 @@ def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecor
     made, net = _decision_table(log), _score_table(log)
     year = next((float(entry.facts[YEAR]) for entry in scored(log)[::-1] if YEAR in entry.facts), SESSIONS_PER_YEAR)
     return PaperRecord(
-        version=next(entry.facts["version"] for entry in entries if entry.kind == "version"),
+        version=next((entry.facts["version"] for entry in entries if entry.kind == VERSION), log.version),
         decisions=made,
         scores=net,
         restated=tuple(entry.facts["session"] for entry in entries if entry.kind == RESTATED),
+        missed=_missed(log, net.index),
+        drifted=tuple(dict.fromkeys(entry.facts["session"] for entry in entries if "DRIFTED" in _stamps(entry))),
         gates=paper_gates(
             performance_summary(net["net"], sessions_per_year=year) if len(net) else None,
             n_sessions=len(net),
@@ -115,6 +141,26 @@ def _flat_share(made: pd.DataFrame) -> float:
     return float(made["flat"].mean()) if made["flat"].any() else math.nan
 
 
+def _missed(log: PaperLog, scored_sessions: pd.Index) -> tuple[str, ...]:
+    """Sessions without a decision: those that a later decision named, and those that were scored all the same."""
+    made = [entry.facts for entry in decisions(log)]
+    decided = {each["session"] for each in made}
+    named = {day for each in made for day in each.get("missed", ())}
+    named |= {day for day in (f"{session:%Y-%m-%d}" for session in scored_sessions) if decided and day < max(decided)}
+    return tuple(sorted(day for day in named - decided if day > min(decided)))
+
+
+def _stamps(entry: Entry) -> list[str]:
+    return list(entry.facts.get("stamps", ()))
+
+
+def _told(label: str, sessions: Sequence[str], what: str) -> list[str]:
+    """A line for each session, as far as a reader reads them."""
+    lines = [f"  {label} {session}: {what}" for session in sessions[:MAX_TOLD]]
+    more = len(sessions) - MAX_TOLD
+    return [*lines, *([f"  {label} on {more} more sessions"] if more > 0 else [])]
+
+
 def _decision_table(log: PaperLog) -> pd.DataFrame:
     rows = [entry.facts for entry in decisions(log)]
     held = [pd.Series(row["weights"], dtype=float) for row in rows]
@@ -125,6 +171,7 @@ def _decision_table(log: PaperLog) -> pd.DataFrame:
         "n_names": [len(weights) for weights in held],
         "gross": [weights.abs().sum() for weights in held],
         "net": [weights.sum() for weights in held],
+        "committed": pd.DatetimeIndex([entry.time for entry in decisions(log)], dtype="datetime64[s, UTC]"),
     }
     index = pd.DatetimeIndex([row["session"] for row in rows], name="session")
     return pd.DataFrame(table, index=index).astype({"late": bool, "flat": bool})

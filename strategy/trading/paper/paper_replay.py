@@ -7,7 +7,7 @@ import pandas as pd
 from market.panel import Panel
 from strategy.frozen.run_version import RESTATED_TOLERANCE, FrozenStrategy
 from strategy.learning.decide import decided_book
-from strategy.trading.paper.decisions import PaperLog, decisions
+from strategy.trading.paper.decisions import PaperLog, committed_weights, decisions
 from strategy.trading.paper.paper_scores import NUMBERS, paper_backtest, scored, session_facts
 
 __all__ = ["replay_paper"]
@@ -26,13 +26,22 @@ def replay_paper(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> list[st
         The version.
     panel : Panel
         Bars that hold every decided session.
+
+    Raises
+    ------
+    DataError
+        If they lack one, or a name that was wanted.
     """
+    committed_weights(log, panel)
     return [*_other_decisions(log, frozen, panel), *_other_scores(log, frozen, panel)]
 
 
 def _other_decisions(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Iterator[str]:
     book = decided_book(frozen.spec, frozen.on_own_year(panel), frozen.checkpoint, sectors=frozen.sectors)
     for entry in decisions(log):
+        if entry.facts["session"] not in book.weights.index:
+            yield f"decision of {entry.facts['session']}: the bars begin later"
+            continue
         written = pd.Series(entry.facts["weights"], dtype=float).reindex(panel.tickers, fill_value=0.0)
         gap = (book.weights.loc[entry.facts["session"]] - written).abs()
         if not gap.max() <= RESTATED_TOLERANCE:

@@ -6,12 +6,21 @@ from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from market.panel import Panel
 from strategy.frozen.run_version import RESTATED_TOLERANCE, FrozenStrategy
-from strategy.trading.paper.decisions import PaperLog, committed_weights
-from strategy.trials.chained_log import Entry
+from strategy.trading.paper.decisions import PaperLog, committed_weights, stamped
+from strategy.trials.chained_log import Entry, Transaction
+from strategy.trials.paper_log import RESTATED, SCORE
 
-__all__ = ["RESTATED", "SCORE", "paper_backtest", "score_fills", "scored"]
+__all__ = [
+    "RESTATED",
+    "SCORE",
+    "append_scores",
+    "paper_backtest",
+    "score_fills",
+    "score_sessions",
+    "scored",
+    "session_facts",
+]
 
-SCORE, RESTATED = "score", "restated"
 NUMBERS = ("net", "gross", "turnover", "cost")
 YEAR = "sessions_per_year"
 
@@ -30,18 +39,32 @@ def score_fills(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> int:
     panel : Panel
         Bars that hold every decided session.
     """
-    result = paper_backtest(log, frozen, panel)
-    if result is None:
+    scores = score_sessions(log, frozen, panel)
+    if not scores:
         return 0
-    known = {entry.facts["session"]: entry.facts for entry in scored(log)}
-    noted = {entry.facts["session"] for entry in log.entries() if entry.kind == RESTATED}
-    fresh = [facts for facts in session_facts(result) if facts["session"] not in known]
-    for facts in session_facts(result):
+    with log.transaction() as held:
+        n_scored = append_scores(held, scores)
+    log.remember()
+    return n_scored
+
+
+def score_sessions(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> list[dict[str, Any]]:
+    """What each session since the first fill comes to on these bars, as the log keeps it."""
+    result = paper_backtest(log, frozen, panel)
+    return [] if result is None else [facts | stamped(frozen) for facts in session_facts(result)]
+
+
+def append_scores(held: Transaction, scores: list[dict[str, Any]]) -> int:
+    """Append what a log that is held alone lacks of the scores, and count the sessions that were not scored before."""
+    known = {entry.facts["session"]: entry.facts for entry in held.entries if entry.kind == SCORE}
+    noted = {entry.facts["session"] for entry in held.entries if entry.kind == RESTATED}
+    for facts in scores:
         before = known.get(facts["session"])
         if before and facts["session"] not in noted and abs(before["net"] - facts["net"]) > RESTATED_TOLERANCE:
-            log.append(RESTATED, session=facts["session"], written=before["net"], now=facts["net"])
+            held.append(RESTATED, session=facts["session"], written=before["net"], now=facts["net"])
+    fresh = [facts for facts in scores if facts["session"] not in known]
     for facts in fresh:
-        log.append(SCORE, **facts)
+        held.append(SCORE, **facts)
     return len(fresh)
 
 

@@ -1,0 +1,134 @@
+"""Paper log: what a frozen version decided and earned on paper, in a chained log that the trial log remembers.
+
+The trial log keeps length and head of every paper log after each of its sessions, and a decision keeps those of the
+trial log: either is found cut, rewritten or begun anew where the other survives.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from pathlib import Path
+from typing import Any, ClassVar
+
+from core.errors import RunError
+from strategy.trials.chained_log import ChainedLog, Entry, Transaction, broken_links, contradiction
+from strategy.trials.log import TrialLog
+
+__all__ = ["DECISION", "PAPER", "RESTATED", "SCORE", "VERSION", "PaperLog", "paper_logs"]
+
+VERSION, DECISION, SCORE, RESTATED = "version", "decision", "score", "restated"
+PAPER = "paper"  # the kind under which the trial log remembers a paper log, and the folder of paper logs in a store
+SHAPES: dict[str, dict[str, type]] = {
+    VERSION: {"version": str, "lock": str},
+    DECISION: {"session": dt.date, "fills": str, "late": bool, "flat": bool, "weights": dict},
+    SCORE: {"session": dt.date, "net": Real, "gross": Real, "turnover": Real, "cost": Real},
+    RESTATED: {"session": dt.date},
+}
+
+
+class PaperLog(ChainedLog):
+    """The paper log of one version, in ``<store of runs>/paper/<name>-<number>/``.
+
+    Entries are of kind ``"begin"``, ``"version"`` (whose log it is), ``"decision"`` (weights decided at a close, and
+    whether they came too late), ``"score"`` (what one session came to) and ``"restated"`` (a scored session whose bars
+    are others now).
+    """
+
+    __slots__ = ()
+
+    FILE: ClassVar[str] = "paper.sqlite"
+    NOUN: ClassVar[str] = "paper log"
+
+    @property
+    def version(self) -> str:
+        """The version whose log this is, ``name@number``."""
+        return "@".join(self.store.name.rsplit("-", 1))
+
+    @property
+    def trials(self) -> TrialLog:
+        """The trial log of the store, which remembers this one."""
+        return TrialLog(self.store.parents[1], self.clock)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the log alone, as every chained log; its time never runs backwards.
+
+        Raises
+        ------
+        RunError
+            If the clock stands before the last entry.
+        """
+        with super().transaction() as held:
+            if held.entries and held.now < held.entries[-1].time:
+                clock, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (held.now, held.entries[-1].time))
+                raise RunError(f"the clock says {clock} UTC, the last entry of {self.path} {last}: set the clock right")
+            yield held
+
+    def remember(self) -> None:
+        """Have the trial log keep where this log stands, unless it knows."""
+        chain = self.chain()
+        if chain is None:
+            return
+        with self.trials.transaction() as held:
+            known = _remembered(held.entries, self.store.name)
+            if not known or known[-1] != chain.as_dict():
+                held.append(PAPER, version=self.version, paper=self.store.name, chain=chain.as_dict())
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with the log by itself, and how it contradicts what the trial log remembers of it."""
+        entries = self.entries()
+        broken = [*broken_links(entries, self.NOUN), *_strange(entries)]
+        yield from broken
+        if broken:
+            return
+        for claim in _remembered(self.trials.entries(), self.store.name):
+            against = "knew a paper log, and it is gone" if not entries else contradiction(entries, claim, self.NOUN)
+            if against:
+                yield f"the trial log {against}"
+                return
+
+
+def paper_logs(trials: TrialLog) -> list[PaperLog]:
+    """The paper logs of a store: those that are there, and those that its trial log remembers."""
+    home = trials.store / PAPER
+    there = {path.parent.name for path in home.glob(f"*/{PaperLog.FILE}")}
+    known = {_folder(entry) for entry in trials.entries() if entry.kind == PAPER}
+    return [PaperLog(home / name, trials.clock) for name in sorted(there | known)]
+
+
+def _remembered(trials: Sequence[Entry], paper: str) -> list[object]:
+    """What the trial log remembers of a paper log, oldest first."""
+    return [entry.facts["chain"] for entry in trials if entry.kind == PAPER and entry.facts["paper"] == paper]
+
+
+def _folder(entry: Entry) -> str:
+    """The folder of the paper log that an entry of the trial log remembers."""
+    name = entry.facts["paper"]
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError(f"entry {entry.sequence} of the trial log was edited: it names no paper log")
+    return name
+
+
+def _strange(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield the entries that lack what an entry of their kind holds."""
+    for entry in entries:
+        for name, kind in SHAPES.get(entry.kind, {}).items():
+            if not _is(entry.facts.get(name), kind):
+                yield f"entry {entry.sequence} of the paper log has no {name} that can be read"
+                return
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is dt.date:
+        return isinstance(value, str) and _is_day(value)
+    if kind is dict:
+        return isinstance(value, dict) and all(_is(weight, Real) for weight in value.values())
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return f"{dt.date.fromisoformat(text)}" == text
+    except ValueError:
+        return False
