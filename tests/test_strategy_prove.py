@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.errors import RunError, SourceError
 from market.inputs import load_inputs
 from market.panel import BAR_FIELDS, Panel
 from market.request import BarsRequest
@@ -20,6 +21,7 @@ from strategy.frozen.verify import verify
 from strategy.frozen.versions import find_version
 from strategy.pipeline import run
 from strategy.proofs import PipelineUnderTest, ProveOptions, prove
+from strategy.proofs.checks import _questions
 from strategy.proofs.clock import check_spans
 from strategy.proofs.futures import CORRUPTIONS, corrupted, permuted, rescaled, shuffled
 from strategy.proofs.leaks import LEAKS, HonestSetup, leak
@@ -32,9 +34,19 @@ from strategy.proofs.shipped_pipeline import pipeline_of
 from strategy.proofs.stages import reference_run
 from strategy.runs.artefacts import find_report
 from strategy.runs.context import RunContext
-from strategy.runs.proof_file import PROOF_FILE, CheckResult, Finding, Proof, read_proof, write_proof
-from strategy.runs.proof_status import proof_report
-from strategy.runs.store import RunStore
+from strategy.runs.proof_file import (
+    ASIDE,
+    DEEP_CHECKS,
+    EVERY_CHECK,
+    PROOF_FILE,
+    CheckResult,
+    Finding,
+    Proof,
+    read_proof,
+    write_proof,
+)
+from strategy.runs.proof_status import proof_identity, proof_report
+from strategy.runs.store import RunFolder, RunStore
 from tests.oracles.small_panels import random_panel
 
 QUICK = ProveOptions(sessions=3)
@@ -273,6 +285,86 @@ def test_a_proof_reads_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_caution_is_no_failure_and_nothing_asked_is_no_pass(statuses: tuple, verdict: str) -> None:
     checks = tuple(CheckResult(check=str(k), status=status) for k, status in enumerate(statuses))
     assert Proof(subject="any", checks=checks).verdict == verdict
+
+
+def whole_proof(identity: dict[str, str], *, deep: bool = False) -> Proof:
+    names = (*EVERY_CHECK, *(["label permutation"] if deep else []))
+    checks = tuple(CheckResult(check=name, status="PASS") for name in names)
+    return Proof(subject="filter_negative", checks=checks, identity=identity, deep=deep)
+
+
+def without(proof: Proof, name: str, status: str | None = None) -> Proof:
+    """A proof without a check, or with the check at another status."""
+    left = [] if status is None else [CheckResult(check=name, status=status)]
+    return replace(proof, checks=(*(each for each in proof.checks if each.check != name), *left))
+
+
+def test_the_checks_that_a_proof_needs_are_those_that_are_asked(setup: HonestSetup) -> None:
+    reference = reference_run(own_callables(setup.panel), setup.panel, rows={100: "", 150: ""})
+    asked = _questions(reference, ProveOptions(deep=True))
+    assert ("record", *asked) == (*EVERY_CHECK, *DEEP_CHECKS)
+
+
+@pytest.fixture
+def proven(tmp_path: Path) -> tuple[RunFolder, Proof]:
+    """A run with weights and whatever a proof of it is."""
+    folder = RunStore(tmp_path).create(load_spec("filter_negative"), BarsRequest(), panel="p")
+    (folder.path / "model.safetensors").write_bytes(b"weights")
+    return folder, whole_proof(proof_identity(folder.record["identity"], folder.path / "model"))
+
+
+def test_a_run_is_proven_by_every_check_alone(proven: tuple[RunFolder, Proof]) -> None:
+    folder, proof = proven
+    write_proof(folder.path, proof)
+    assert proof_report(folder) is not None
+    for name in EVERY_CHECK:
+        write_proof(folder.path, without(proof, name))
+        assert proof_report(folder) is None, name
+        write_proof(folder.path, without(proof, name, "NOT RUN"))
+        assert (proof_report(folder) is not None) == (name in ASIDE), name
+    write_proof(folder.path, replace(proof, deep=True))
+    assert proof_report(folder) is None  # it says deep, and has no check of the deep ones
+    write_proof(folder.path, replace(proof, checks=(CheckResult(check="clock", status="FAIL"),)))
+    failed = proof_report(folder)
+    assert failed is not None
+    assert failed.verdict == "FAIL"  # an offence counts, whatever else was asked
+
+
+@pytest.mark.parametrize("part", ["spec", "panel", "code", "weights"])
+def test_a_proof_of_another_run_proves_nothing(part: str, proven: tuple[RunFolder, Proof]) -> None:
+    folder, proof = proven
+    write_proof(folder.path, replace(proof, identity={**proof.identity, part: "other"}))
+    assert proof_report(folder) is None
+
+
+def test_a_proof_beside_counts_for_the_same_weights_alone(proven: tuple[RunFolder, Proof]) -> None:
+    folder, proof = proven
+    beside = folder.path.parent / "20200101-000000-abcdef"
+    beside.mkdir()
+    write_proof(beside, proof)
+    assert proof_report(folder) is not None
+    known = {key: value for key, value in proof.identity.items() if key != "weights"}
+    write_proof(beside, replace(proof, identity=known))
+    assert proof_report(folder) is None  # of before, when a proof named no weights
+    write_proof(folder.path, replace(proof, identity=known))
+    assert proof_report(folder) is not None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "{}", "[]", "7", '{"checks": []}', '{"format": "quintile proof 1", "checks": 3}']
+)
+def test_a_damaged_proof_is_left_out_and_named_by_its_own_report(content: str, proven: tuple[RunFolder, Proof]) -> None:
+    folder, proof = proven
+    beside = folder.path.parent / "20200101-000000-abcdef"
+    beside.mkdir()
+    write_proof(folder.path, proof)
+    (beside / "proof.json").write_text(content)
+    (folder.path / "report.html").write_text("")
+    assert proof_report(folder) is not None
+    (folder.path / "proof.json").write_text(content)
+    assert proof_report(folder) is None
+    with pytest.raises((RunError, SourceError), match=r"proof\.json is no"):
+        find_report(folder)
 
 
 def test_permuting_twice_brings_the_panel_back() -> None:

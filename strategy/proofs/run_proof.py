@@ -29,6 +29,7 @@ from strategy.proofs.stages import ReferenceRun, reference_run
 from strategy.runs.artefacts import find_report
 from strategy.runs.own_bars import same_request
 from strategy.runs.proof_file import CheckResult, Finding, Proof, write_proof
+from strategy.runs.proof_status import proof_identity
 from strategy.runs.provenance import code_fingerprint
 from strategy.runs.store import RunFolder, RunStore, identity_of
 
@@ -93,7 +94,7 @@ def prove_run(folder: RunFolder, *, request: BarsRequest | None = None, options:
     inputs = load_inputs(request, holdout=spec.holdout)
     identity = identity_of(spec, inputs.panel.fingerprint())
     folder.check_identity(identity)
-    options = replace(options or ProveOptions(), identity=identity)
+    options = replace(options or ProveOptions(), identity=proof_identity(identity, folder.path / "model"))
     proof = prove_trained(
         spec,
         inputs,
@@ -140,7 +141,8 @@ def prove_version(
     panel = version_bars(folder, body) if request is None else load_inputs(request, holdout=spec.holdout).panel
     embedded = request is None and body["bars"] == "embedded"
     universe = given_universe if embedded else _universe_of(request or BarsRequest.recorded(body["request"]))
-    identity = {"spec": body["spec"]["run"], "panel": panel.fingerprint(), "code": code_fingerprint(spec)}
+    proven = {"spec": body["spec"]["run"], "panel": panel.fingerprint(), "code": code_fingerprint(spec)}
+    identity = proof_identity(proven, folder.path / "model")
     checkpoint = load_checkpoint(folder.path / "model")
     with threads(int(body["machine"]["threads"])):
         options = replace(options or ProveOptions(), identity=identity)

@@ -85,10 +85,12 @@ def find_report(folder: RunFolder) -> Path:
 
     Raises
     ------
-    RunError
-        If the run has not finished, or its report is older than its proof and has no place for it.
+    RunError, SourceError
+        If the run has not finished, its own proof cannot be read, or its report is older than its proof and has no
+        place for it.
     """
     from backtests.report.report_page import restate_proof
+    from strategy.runs.proof_file import read_proof
     from strategy.runs.proof_status import proof_report
 
     path, again = folder.path / "report.html", f"`{folder.resume_command}`"
@@ -96,6 +98,7 @@ def find_report(folder: RunFolder) -> Path:
         raise RunError(f"run {folder.run_id} was quick and has no report: evaluate again without --quick")
     if not path.is_file():
         raise RunError(f"run {folder.run_id} has no report yet: finish it with {again}")
+    read_proof(folder.path)  # of another run one is left out, of this run it must be whole
     try:
         return restate_proof(path, proof_report(folder))
     except ValueError as error:

@@ -1,17 +1,52 @@
-"""Proof file: the findings of all checks as a value that prints, is written to ``proof.json`` and read back."""
+"""Proof file: the findings of all checks as a value that prints, is written to ``proof.json`` and read back.
+
+The file is not signed: whoever can write it can write anything. What a cut or a damage leaves is no proof.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from core.errors import RunError
 from core.files import read_json, write_json
 from core.notebook_html import notebook_text
 
-__all__ = ["PROOF_FILE", "CheckResult", "Finding", "Proof", "read_proof", "write_proof"]
+__all__ = [
+    "ASIDE",
+    "DEEP_CHECKS",
+    "EVERY_CHECK",
+    "PROOF_FILE",
+    "CheckResult",
+    "Finding",
+    "Proof",
+    "read_proof",
+    "write_proof",
+]
 
 PROOF_FILE = "proof.json"
 FORMAT = "quintile proof 1"
+EVERY_CHECK = (
+    "record",
+    "truncation",
+    "future corruption",
+    "future shuffle",
+    "decision",
+    "start shift",
+    "ticker permutation",
+    "price scale",
+    "clock",
+    "purge and embargo",
+    "scaler",
+    "training",
+    "carried state",
+    "hold-out",
+    "survivorship",
+)
+DEEP_CHECKS = ("label permutation",)
+ASIDE = ("record", "carried state", "hold-out", "survivorship")  # may find nothing to ask, or only caution
 
 Status = Literal["PASS", "FAIL", "WARN", "NOT RUN"]
 
@@ -101,6 +136,14 @@ class Proof:
         return "PASS" if "FAIL" not in statuses and "PASS" in statuses else "FAIL"
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every check of a trained strategy is among them, and each that can always be asked was."""
+        asked = {check.check for check in self.checks if check.status in ("PASS", "FAIL")}
+        named = {check.check for check in self.checks}
+        every = {*EVERY_CHECK, *(DEEP_CHECKS if self.deep else ())}
+        return named >= every and asked >= every - set(ASIDE)
+
+    @property
     def failures(self) -> tuple[CheckResult, ...]:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.status == "FAIL")
@@ -132,26 +175,29 @@ def write_proof(folder: Path, proof: Proof) -> Path:
 
 
 def read_proof(folder: Path) -> Proof | None:
-    """The proof in a folder, or None where there is none."""
+    """The proof in a folder, or None where there is none.
+
+    Raises
+    ------
+    RunError, SourceError
+        If the file is no proof.
+    """
     path = folder / PROOF_FILE
     if not path.is_file():
         return None
     written = read_json(path)
-    checks = tuple(_check(check) for check in written["checks"])
-    return Proof(
-        subject=written["subject"],
-        checks=checks,
-        identity=written["identity"],
-        deep=written["deep"],
-        seconds=written["seconds"],
-    )
+    try:
+        if not isinstance(written, dict) or written.get("format") != FORMAT:
+            raise ValueError(f"it does not begin as one, {FORMAT!r}")
+        return _PROOF.validate_python(written)
+    except ValueError as error:
+        reason = _reason(error) if isinstance(error, ValidationError) else str(error)
+        raise RunError(f"{path} is no proof ({reason}): remove it, or prove the run again") from error
 
 
-def _check(written: Mapping[str, Any]) -> CheckResult:
-    finding = written["finding"]
-    return CheckResult(
-        check=written["check"],
-        status=written["status"],
-        note=written["note"],
-        finding=None if finding is None else Finding(**finding),
-    )
+_PROOF = TypeAdapter(Proof)
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"

@@ -65,6 +65,11 @@ class RunFolder:
     csv: bool = field(default=False, compare=False)
 
     @property
+    def home(self) -> Path:
+        """The folder of the strategy's runs."""
+        return self.path.parent
+
+    @property
     def run_id(self) -> str:
         """The run's name, unique within its store."""
         return self.path.name
