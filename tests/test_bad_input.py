@@ -237,12 +237,17 @@ def _closes(**changes: object) -> pd.DataFrame:
 
 BESIDE_CASES: dict[str, tuple[str, pd.DataFrame]] = {
     "a benchmark close of zero": ("--benchmark", _closes(fifth=0)),
+    "dates with day or month first, which none of them shows": (
+        "--benchmark",
+        _closes().iloc[:6].assign(date=DAYS[:6].strftime("%d/%m/%Y")),
+    ),
     "text in a benchmark": ("--benchmark", _closes(fifth="ten")),
     "a benchmark of returns": ("--benchmark", _series("close", RISES)),
     "a benchmark of monthly closes": ("--benchmark", _closes().iloc[::21]),
     "a risk-free rate of a year": ("--factors", _series("mkt", RISES).assign(RF=0.0525)),
     "a risk-free rate in percent": ("--factors", _series("mkt", RISES).assign(risk_free=5.25)),
     "factors in percent": ("--factors", _series("mkt", 100 * RISES)),
+    "factors of months": ("--factors", _series("mkt", RISES).assign(date=DAYS.strftime("%Y%m"))),
     "factors that are levels": ("--factors", _closes().rename(columns={"close": "mkt"})),
     "factors of every month": ("--factors", _series("mkt", RISES).iloc[::21]),
     "two sectors of a ticker": ("--sectors", pd.DataFrame({"ticker": ["SYN000"] * 2, "sector": ["Oil", "Tech"]})),

@@ -8,18 +8,24 @@ from collections.abc import Iterable, Sequence
 
 from core.errors import BarsError
 
-__all__ = ["BAR_COLUMNS", "SPELLINGS", "bar_field", "match_columns", "plain_name", "require_columns"]
+__all__ = ["BAR_COLUMNS", "NAMELESS", "SPELLINGS", "bar_field", "match_columns", "plain_name", "require_columns"]
 
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 
-# plain spellings in order of preference; the last ones of a date are what pandas calls an index without a name
+# what pandas calls an index without a name
+NAMELESS = ("indexlevel0", "unnamed0", "index", "")
+# plain spellings in order of preference
 SPELLINGS = {
-    "date": ("date", "session", "timestamp", "datetime", "indexlevel0", "unnamed0", "index", ""),
+    "date": (
+        *("date", "session", "timestamp", "datetime", "dates", "datum", "fecha", "tradedate", "tradingdate"),
+        *("tradingday", "pricedate", "quotedate", "asofdate", "observationdate", "time", *NAMELESS),
+    ),
     "ticker": ("ticker", "symbol", "name"),
     **{column: (column,) for column in BAR_COLUMNS},
     "adj_close": ("adjclose", "adjustedclose"),
 }
 
+SHOWN = 6  # of the spellings of a column, in messages
 _FIELD_OF = {spelling: column for column in (*BAR_COLUMNS, "adj_close") for spelling in SPELLINGS[column]}
 # fields that vendors ship beside the bars; recognised in wide headers and left out
 _OTHER_FIELDS = {"dividends": "dividends", "stocksplits": "splits", "splits": "splits", "capitalgains": "gains"}
@@ -67,7 +73,7 @@ def require_columns(wanted: Iterable[str], names: Sequence[str], *, origin: str)
     matched = match_columns(names, origin=origin)
     missing = [column for column in wanted if column not in matched]
     if missing:
-        looked_for = "; ".join("/".join(s for s in SPELLINGS[column] if s) for column in missing)
+        looked_for = "; ".join("/".join(s for s in SPELLINGS[column][:SHOWN] if s) for column in missing)
         raise BarsError(
             f"{origin} has no column for {', '.join(missing)}: looked for {looked_for} in any case, "
             f"found {list(names[:12])}; rename or add them"

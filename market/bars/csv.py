@@ -2,12 +2,14 @@
 
 Cells stand between commas, semicolons or tabs, whichever the header has most of; where semicolons or tabs part cells
 with decimal commas, the table's metadata say so. The two or three header rows of yfinance's wide files become one, in
-the spelling that pandas gives parquet.
+the spelling that pandas gives parquet. Lines of prose that a publisher wrote above the header or below the last row are
+passed over, and the metadata say so too.
 """
 
 import csv
 import gzip
 import re
+from collections.abc import Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,10 +19,14 @@ from pyarrow import csv as arrow_csv
 
 from core.errors import SourceError
 from market.bars.columns import SPELLINGS, bar_field, plain_name
+from market.bars.spelled_dates import looks_dated
 
-__all__ = ["decimal_of", "is_csv", "read_csv"]
+__all__ = ["decimal_of", "has_prose", "is_csv", "prose_note", "read_csv"]
 
-DECIMAL = b"decimal"
+DECIMAL, PROSE = b"decimal", b"prose"
+MAX_PROSE = 40  # lines above a header
+_SENTENCE = re.compile(r"[^\W\d_]+\W+(?:\w+\W+)*?[^\W\d_]{2,}", re.DOTALL)  # two words in letters
+_NUMBER = re.compile(r"[+-]?\d*[.,]?\d+")
 _COMMA_DECIMALS = r"^\s*[+-]?[\d.]*\d,\d+\s*$"
 
 _DATE_NAMES = frozenset(name for name in SPELLINGS["date"] if name)
@@ -39,13 +45,18 @@ def read_csv(path: Path) -> pa.Table:
     SourceError
         If the file is empty, is not UTF-8 text or has rows of unequal length.
     """
-    head, delimiter = _head(path)
+    head, delimiter, above = _head(path)
     names, n_header = _header(head)
+    below: list[str] = []
     try:
         table = arrow_csv.read_csv(
             path,
-            read_options=arrow_csv.ReadOptions(skip_rows=n_header, column_names=names),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, delimiter=delimiter),
+            read_options=arrow_csv.ReadOptions(skip_rows=above + n_header, column_names=names),
+            parse_options=arrow_csv.ParseOptions(
+                newlines_in_values=True,
+                delimiter=delimiter,
+                invalid_row_handler=lambda row: _without_prose(row, delimiter, below),
+            ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
@@ -56,7 +67,29 @@ def read_csv(path: Path) -> pa.Table:
             f"{path.name} is not a readable CSV file: {reason}; leave one header and rows as long as it"
         ) from error
     table = _without_blank_rows(table)
-    return table.replace_schema_metadata({DECIMAL: b","}) if delimiter != "," and _has_commas(table) else table
+    told = {DECIMAL: b","} if delimiter != "," and _has_commas(table) else {}
+    told |= {PROSE: b"yes"} if above or below else {}
+    return table.replace_schema_metadata(told) if told else table
+
+
+def has_prose(table: pa.Table) -> bool:
+    """Whether the file of a table has lines of prose around its rows."""
+    return PROSE in (table.schema.metadata or {})
+
+
+def prose_note(table: pa.Table, origin: str) -> tuple[str, ...]:
+    """A note on lines of prose; none without any."""
+    return (f"lines of prose around the rows of {origin} passed over",) if has_prose(table) else ()
+
+
+def _without_prose(row: arrow_csv.InvalidRow, delimiter: str, passed: list[str]) -> str:
+    """Whether to pass over a row that is shorter than the header: a sentence, such as a copyright, is no broken row."""
+    cells = [cell.strip(' "\r\n') for cell in row.text.split(delimiter)]
+    numbers = any(_NUMBER.fullmatch(cell) or looks_dated(cell) for cell in cells)
+    if row.actual_columns >= row.expected_columns or numbers or not _SENTENCE.match(cells[0]):
+        return "error"
+    passed.append(row.text)
+    return "skip"
 
 
 def _without_blank_rows(table: pa.Table) -> pa.Table:
@@ -78,21 +111,42 @@ def _has_commas(table: pa.Table) -> bool:
     return any(bool(pc.any(pc.match_substring_regex(column, _COMMA_DECIMALS)).as_py()) for column in table.columns)
 
 
-def _head(path: Path) -> tuple[list[list[str]], str]:
-    """First rows of the file, at most four, and what stands between cells."""
+def _head(path: Path) -> tuple[list[list[str]], str, int]:
+    """First rows of the table, at most four, what stands between cells, and how many lines of prose come before."""
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as opened:
-            first = opened.readline()
-            delimiter = max(",;\t", key=first.count)
-            rows = list(islice(csv.reader(chain([first], opened), delimiter=delimiter), 4))
+            lines = list(islice(opened, MAX_PROSE))
+            above = _prose_lines(lines)
+            delimiter = _delimiter("".join(lines[above : above + 1]))
+            rows = list(islice(csv.reader(chain(lines[above:], opened), delimiter=delimiter), 4))
     except UnicodeDecodeError as error:
         raise SourceError(f"{path.name} is not a readable CSV file: {error}; save it as UTF-8") from error
     except (csv.Error, OSError, EOFError) as error:
         raise SourceError(f"{path.name} is not a readable CSV file: {error}") from error
     if not rows or not any(rows[0]):
         raise SourceError(f"{path.name} is empty or begins with a blank line: it needs a header and at least one bar")
-    return rows, delimiter
+    return rows, delimiter, above
+
+
+def _delimiter(header: str) -> str:
+    return max(",;\t", key=header.count)
+
+
+def _prose_lines(lines: Sequence[str]) -> int:
+    """Lines above the header: the one before the first row with a date, where those above it have other cells."""
+    for place, line in enumerate(lines):
+        delimiter = _delimiter(line)
+        cells = line.rstrip("\r\n").split(delimiter)
+        if len(cells) < 2 or not any(looks_dated(cell.strip('"')) for cell in cells):
+            continue
+        filled = [row for row in range(place) if lines[row].strip()]
+        if not filled:
+            return 0
+        header = filled[-1]
+        same = [lines[row].count(delimiter) == lines[header].count(delimiter) for row in filled]
+        return 0 if any(same[:-1]) or lines[header].count(delimiter) != line.count(delimiter) else header
+    return 0
 
 
 def _header(head: list[list[str]]) -> tuple[list[str], int]:
@@ -100,7 +154,7 @@ def _header(head: list[list[str]]) -> tuple[list[str], int]:
     if not _is_wide(head):
         return head[0], 1
     upper, lower = head[0], head[1]
-    third = len(head) > 2 and not any(head[2][1:]) and not _is_date(head[2][0])
+    third = len(head) > 2 and not any(head[2][1:]) and not looks_dated(head[2][0])
     pairs = [str(pair) for pair in zip(upper[1:], lower[1:], strict=True)]
     return ["Date", *pairs], 3 if third else 2
 
@@ -110,8 +164,4 @@ def _is_wide(head: list[list[str]]) -> bool:
     if len(head) < 2 or len(head[0]) != len(head[1]) or plain_name(head[0][0]) in _DATE_NAMES:
         return False
     fields = any(all(bar_field(name) for name in row[1:]) for row in head[:2])
-    return len(head[0]) > 1 and fields and not _is_date(head[1][0])
-
-
-def _is_date(cell: str) -> bool:
-    return re.match(r"\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}|\d{9,}$", cell.strip()) is not None
+    return len(head[0]) > 1 and fields and not looks_dated(head[1][0])

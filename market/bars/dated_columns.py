@@ -12,14 +12,12 @@ import pandas as pd
 import pyarrow as pa
 
 from market.bars.cell_numbers import cell_numbers
-from market.bars.columns import SPELLINGS, plain_name
-from market.bars.csv import decimal_of
+from market.bars.columns import NAMELESS, SPELLINGS, plain_name
+from market.bars.csv import decimal_of, prose_note
 from market.bars.dates import check_single_zone, read_dates
 from market.bars.defects import Defect, refuse
 
 __all__ = ["DatedColumns", "date_name", "dated_columns", "is_row_numbers"]
-
-_NAMELESS = frozenset(["indexlevel0", "unnamed0", "index", ""])  # what pandas calls an index without a name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,22 +108,25 @@ def dated_columns(
         remedy = ": keep one of each"
         defects.append(Defect(kind="repeated date", first=told, remedy=remedy, count=int(repeated.sum())))
         frame = frame[~repeated]
-    return DatedColumns(frame=frame, defects=tuple(defects), notes=(*read.notes, *notes), origin=origin)
+    return DatedColumns(
+        frame=frame, defects=tuple(defects), notes=(*prose_note(table, origin), *read.notes, *notes), origin=origin
+    )
 
 
 def date_name(table: pa.Table) -> str | None:
     """The column that holds the dates: spelled so, else the only one that calls itself a date; None without one."""
     by_name: dict[str, str] = {plain_name(name): name for name in reversed(table.schema.names)}
-    spelled = next((by_name[spelling] for spelling in SPELLINGS["date"] if spelling in by_name), None)
-    if spelled is not None and not is_row_numbers(spelled, table[spelled]):
-        return str(spelled)
+    known = [by_name[spelling] for spelling in SPELLINGS["date"] if spelling in by_name]
+    dated = [name for name in known if not is_row_numbers(name, table[name])]
+    if dated:
+        return str(min(dated, key=lambda name: plain_name(name) == "time"))  # last: beside a date it is a ticker
     speaking = [name for plain, name in by_name.items() if plain.endswith("date") or plain.startswith("date")]
-    return str(speaking[0]) if len(speaking) == 1 else spelled
+    return str(speaking[0]) if len(speaking) == 1 else next(iter(known), None)
 
 
 def is_row_numbers(name: str, column: pa.ChunkedArray) -> bool:
     """Whether a column without a name counts the rows, from 0 or 1: what pandas writes of an index."""
-    if plain_name(name) not in _NAMELESS or not len(column):
+    if plain_name(name) not in NAMELESS or not len(column):
         return False
     numbers, defect = cell_numbers(column, name=name, origin="", place=str)
     counted = np.arange(len(numbers), dtype=float)

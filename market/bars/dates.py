@@ -7,7 +7,7 @@ on Fridays are those of the evening before.
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow as pa
 from core.errors import BarsError
 from market.bars.cell_numbers import NO_VALUE
 from market.bars.defects import Defect, refuse
+from market.bars.spelled_dates import SpelledDates, in_iso_form, unread_date
 
 __all__ = ["NO_END", "DateColumn", "check_single_zone", "local_dates", "read_dates", "zones_as_text"]
 
@@ -79,8 +80,9 @@ def read_dates(column: pa.ChunkedArray, *, origin: str, zone: str | None = None,
     Parameters
     ----------
     column : pyarrow.ChunkedArray
-        Strings in ISO form, also with ``/``, ``.`` or nothing between year, month and day; dates or timestamps, with or
-        without a time zone; numbers like 20150131, or seconds to nanoseconds since 1970.
+        Strings in ISO form, also with ``/``, ``.`` or nothing between year, month and day, or all of them in one of the
+        ways of :mod:`market.bars.spelled_dates`; dates or timestamps, with or without a time zone; numbers like
+        20150131, or seconds to nanoseconds since 1970.
     origin : str
         Name of the file, for messages.
     zone : str, optional
@@ -94,8 +96,10 @@ def read_dates(column: pa.ChunkedArray, *, origin: str, zone: str | None = None,
     if isinstance(column.type, pa.BaseExtensionType):
         raise BarsError(f"{origin} holds dates as {column.type}: write them as dates or as text like 2015-01-31")
     encoded = column.combine_chunks().dictionary_encode()
-    times, zones, bad = _distinct_times(encoded.dictionary, origin)
+    spelled = _spelled(encoded.dictionary)
+    times, zones, bad = _distinct_times(encoded.dictionary if spelled is None else spelled.texts, origin)
     times, notes = _on_exchange_days(times, zones, zone)
+    notes = notes if spelled is None else (*spelled.notes, *notes)
     days = np.append(times.astype("datetime64[D]"), np.datetime64("NaT"))  # the last one stands for a missing value
     far = (days >= NO_END.astype("datetime64[D]")) | (days < NO_START.astype("datetime64[D]"))
     if open_end:
@@ -140,11 +144,21 @@ def zones_as_text(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(columns, axis=1)
 
 
-def _distinct_times(values: pa.Array, origin: str) -> tuple[np.ndarray, list[str | None], dict[int, str]]:
-    """Local times of distinct values, their zones, and what is wrong with those that are none, by position."""
+def _spelled(values: pa.Array) -> SpelledDates | None:
+    """Texts, those with day or month first in ISO form; None where values are no texts."""
     kind = values.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return _times_of_text([text.strip() for text in values.to_pylist()])
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        return None
+    return in_iso_form([text.strip() for text in values.to_pylist()])
+
+
+def _distinct_times(
+    values: pa.Array | Sequence[str], origin: str
+) -> tuple[np.ndarray, list[str | None], dict[int, str]]:
+    """Local times of distinct values, their zones, and what is wrong with those that are none, by position."""
+    if not isinstance(values, pa.Array):
+        return _times_of_text(values)
+    kind = values.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _times_of_numbers(np.asarray(values.cast(pa.float64(), safe=False)), origin, kind)
     if pa.types.is_null(kind):
@@ -158,7 +172,7 @@ def _distinct_times(values: pa.Array, origin: str) -> tuple[np.ndarray, list[str
     return local.to_numpy().astype("datetime64[s]"), [str(kind.tz)] * len(times), {}
 
 
-def _times_of_text(texts: list[str]) -> tuple[np.ndarray, list[str | None], dict[int, str]]:
+def _times_of_text(texts: Sequence[str]) -> tuple[np.ndarray, list[str | None], dict[int, str]]:
     if all(text.isdigit() and len(text) > 8 for text in texts):
         read = _epoch_times(np.array([float(text) for text in texts]))
         if read is not None:
@@ -168,7 +182,7 @@ def _times_of_text(texts: list[str]) -> tuple[np.ndarray, list[str | None], dict
         match = _DATE.fullmatch(text)
         zones.append(None if match is None else match["zone"] or _NO_ZONE)
         if match is None:
-            bad[place] = "" if text.lower() in NO_VALUE else f"a date that is not in ISO form: {text!r}"
+            bad[place] = "" if text.lower() in NO_VALUE else unread_date(text)
             continue
         year, month, day, hour, minute, second = (int(match[name] or 0) for name in _PARTS)
         try:
@@ -183,7 +197,9 @@ def _times_of_numbers(
 ) -> tuple[np.ndarray, list[str | None], dict[int, str]]:
     """Times of numbers like 20150131, or of seconds to nanoseconds since 1970; a missing number is no date."""
     known = numbers[~np.isnan(numbers)]
-    if ((known >= 17000101) & (known < 100000000) & (known == known.round())).all():
+    days = (known >= 17000101) & (known < 100000000)
+    months = (known >= 170001) & (known <= 226112)
+    if ((days | months) & (known == known.round())).all():
         return _times_of_text(["" if np.isnan(number) else str(int(number)) for number in numbers])
     read = _epoch_times(numbers)
     if read is None:

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from core.errors import SourceError
 from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import BAR_COLUMNS, require_columns
-from market.bars.csv import decimal_of
+from market.bars.csv import decimal_of, prose_note
+from market.bars.dated_columns import is_row_numbers
 from market.bars.dates import read_dates
 from market.bars.defects import Defect, merged_defects
 from market.bars.ticker_names import clean_ticker, few_words, respelled
@@ -97,7 +98,8 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None, zone: 
     if is_wide(table.schema.names):
         table = wide_to_long(table, origin=origin)
     required = ("date", *BAR_COLUMNS) if ticker is not None else ("date", "ticker", *BAR_COLUMNS)
-    names = require_columns(required, table.schema.names, origin=origin)
+    given = [name for name in table.schema.names if not is_row_numbers(name, table[name])]
+    names = require_columns(required, given, origin=origin)
     read = read_dates(table[names["date"]], origin=origin, zone=zone)
     dated = ~np.isnat(read.dates)
     written, unnamed = _tickers(table, names.get("ticker"), dated, ticker)
@@ -111,7 +113,7 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None, zone: 
         tickers=encoded.tickers,
         numbers={},
         zones=read.zones,
-        notes=(*read.notes, *encoded.notes),
+        notes=(*prose_note(table, origin), *read.notes, *encoded.notes),
         respelled=encoded.respelled,
     )
     lost = (*read.defects, *missing_tickers(unnamed & dated, read.dates, origin=origin))

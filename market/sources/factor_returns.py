@@ -16,6 +16,7 @@ from core.conventions import SESSIONS_PER_YEAR
 from core.errors import BarsError, SourceError
 from market.bars.bar_files import read_whole_table
 from market.bars.columns import plain_name
+from market.bars.csv import has_prose
 from market.bars.dated_columns import DatedColumns, date_name, dated_columns, is_row_numbers
 from market.bars.defects import Defect
 from market.bars.ticker_names import few_words
@@ -72,6 +73,7 @@ def read_factors(source: str | Path, sessions: pd.DatetimeIndex, *, zone: str | 
     read = dated_columns(table, columns, date=date, origin=path.name, zone=zone)
     frame, coded = _without_codes(read.frame)
     read.checked(*_infinite(read))
+    frame, scaled = _as_fractions(frame, path.name) if has_prose(table) else (frame, ())
     placed = frame.reindex(sessions)
     if placed.isna().all(axis=None):
         raise SourceError(
@@ -79,7 +81,7 @@ def read_factors(source: str | Path, sessions: pd.DatetimeIndex, *, zone: str | 
             + (f": it runs from {frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}" if len(frame) else "")
         )
     found = checked_factors(placed, origin=path.name)
-    return Factors(values=found.values, notes=(*read.notes, *coded, *found.notes))
+    return Factors(values=found.values, notes=(*read.notes, *coded, *scaled, *found.notes))
 
 
 def checked_factors(frame: pd.DataFrame, *, origin: str) -> Factors:
@@ -148,6 +150,15 @@ def _without_codes(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return frame, ()
     word = float(frame.to_numpy()[coded.to_numpy()][0])
     return frame.mask(coded), (f"{int(coded.sum().sum()):,} factor returns of {word:g} read as missing",)
+
+
+def _as_fractions(frame: pd.DataFrame, origin: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Returns of a file as its publisher wrote it, prose and all, which are in percent if those of each factor are."""
+    factors = frame[[name for name in frame.columns if plain_name(str(name)) not in RISK_FREE_NAMES]]
+    spread = factors.std()
+    if spread.empty or not (spread > MAX_VOLATILITY).all() or not (factors < 0).any().all():
+        return frame, ()
+    return frame / 100, (f"returns of {origin} read as percent: {spread.index[0]} moves by {spread.iloc[0]:.2g} a row",)
 
 
 def _infinite(read: DatedColumns) -> tuple[Defect, ...]:
