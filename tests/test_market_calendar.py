@@ -1,5 +1,6 @@
 """Calendar: sessions of the bars against those of the exchange."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import pandas as pd
 import pytest
 
 from market import Panel
-from market.calendar import check_calendar, exchange_sessions
+from market.calendar import check_calendar, exchange_sessions, not_closed
 from market.panel import BAR_FIELDS
 from market.sources import load_bars
+from strategy.trading.data_checks import check_data
 from tests.oracles.small_panels import panel_of
 
 
@@ -129,3 +131,54 @@ def test_an_exchange_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ValueError, match="no calendar for exchange"):
         exchange_sessions("../.calendars/XNYS", start=pd.Timestamp("2020-01-02"), end=pd.Timestamp("2020-03-02"))
     assert [path.name for path in (tmp_path / "data").rglob("*.json")] == ["XNYS.json"]
+
+
+def ends(day: str, exchange: str, *, n_sessions: int = 1) -> Panel:
+    first = pd.bdate_range(end=day, periods=n_sessions)[0] if n_sessions > 1 else pd.Timestamp(day)
+    panel = panel_of({"A": [1.0] * n_sessions}, first=f"{first:%Y-%m-%d}")
+    sessions = panel.sessions[:-1].append(pd.DatetimeIndex([day], name="session"))
+    frames = {name: getattr(panel, name).set_axis(sessions, axis=0) for name in (*BAR_FIELDS, "universe")}
+    return replace(panel, **frames, facts=replace(panel.facts, exchange=exchange, synthetic=False))
+
+
+def test_a_decision_on_bars_of_a_close_to_come_is_blocked() -> None:
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=7)
+    (first, *_) = check_data(ends(f"{tomorrow:%Y-%m-%d}", "24/7")).blocking
+    assert first.endswith("wait for the close, or set the clock right")
+
+
+def utc(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "exchange", "moment"),
+    [
+        ("2026-11-30", "XNYS", "2026-11-30 21:00"),  # New York closes at 16:00, which is 21:00 in winter
+        ("2026-07-01", "XNYS", "2026-07-01 20:00"),
+        ("2026-11-30", "XTKS", "2026-11-30 06:30"),
+        ("2026-11-28", "24/7", "2026-11-29 00:00"),
+        ("2026-11-30", "24/5", "2026-11-30 00:00"),
+        ("2026-11-30", "none", "2026-11-30 00:00"),
+        ("2026-11-28", "none", "2026-11-28 00:00"),
+    ],
+)
+def test_a_bar_is_known_from_the_close_on_and_not_before(day: str, exchange: str, moment: str) -> None:
+    panel, now = ends(day, exchange), utc(moment)
+    assert not_closed(panel, now) is None
+    told = not_closed(panel, now - dt.timedelta(minutes=1))
+    assert told is not None
+    assert told.startswith(f"the bars end {day}, a session that ends {moment} UTC, and the clock says ")
+
+
+def test_a_bar_of_a_day_without_a_session_is_refused_by_name() -> None:
+    later = utc("2030-01-01 00:00")
+    assert not_closed(ends("2026-11-29", "XNYS"), later) == (
+        "the bars end 2026-11-29, a Sunday, on which XNYS holds no session: load them without it"
+    )
+    sunday = not_closed(ends("2026-11-29", "none", n_sessions=100), later)
+    assert sunday == (
+        "the bars end 2026-11-29, a Sunday, on which these bars usually do not print: load them without it"
+    )
+    assert not_closed(ends("2026-11-29", "24/7"), later) is None
+    assert not_closed(ends("2026-11-26", "XNYS"), later) is None, "a holiday of another exchange may be a session"

@@ -48,8 +48,6 @@ def paper_command(
     frozen = open_frozen(folder, TrialLog(run_store(out).root), allow_drift=allow_drift)
     log, lines, different = paper.open_paper(folder, out), [], []
     if bars is not None:
-        kept_hedge = folder.body["request"].get("hedge")
-        hedge = hedge or (Path(kept_hedge) if kept_hedge and Path(kept_hedge).is_file() else None)
         newest = version_request(folder.body, bars, universe=universe, hedge=hedge, exchange=exchange)
         request = replace(newest, end=None)  # the version's last date does not cut what came after it
         panel = load_inputs(request, holdout=frozen.spec.holdout).panel

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from market.calendar import check_calendar, exchange_sessions, finished_day, longest_gap
+from market.calendar import check_calendar, exchange_sessions, finished_day, longest_gap, not_closed
 from market.exchanges import NO_EXCHANGE
 from market.panel import Panel
 
@@ -26,7 +26,7 @@ class DataChecks:
     Parameters
     ----------
     blocking : tuple of str
-        Reasons to block every order: stale or missing bars.
+        Reasons to block every order: stale or missing bars, or a last one that cannot be known yet.
     notes : tuple of str
         What to keep in mind when trading.
     """
@@ -64,7 +64,7 @@ def _iso_day(as_of: str) -> dt.date:
 
 
 def check_data(panel: Panel, *, as_of: str | None = None) -> DataChecks:
-    """Check that bars are not stale and that no recent session or print is missing.
+    """Check that bars are not stale, that the last is known, and that no recent session or print is missing.
 
     Parameters
     ----------
@@ -80,7 +80,9 @@ def check_data(panel: Panel, *, as_of: str | None = None) -> DataChecks:
         _iso_day(as_of)  # wrong words are refused where they are ignored, too
     if not panel.facts.synthetic:
         missing = _missing_sessions(panel)
-        blocking, notes = [*_stale(panel, as_of), *missing.blocking], missing.notes
+        early = not_closed(panel, dt.datetime.now(dt.UTC)) if as_of is None else None
+        blocking = [*([] if early is None else [early]), *_stale(panel, as_of), *missing.blocking]
+        notes = missing.notes
     eligible = panel.universe.iloc[-1]
     printed = int((eligible & panel.printed.iloc[-1]).sum())
     if printed < MIN_PRINTED * int(eligible.sum()):

@@ -197,7 +197,8 @@ def next_decision(
             f"{panel.sessions[-1]:%Y-%m-%d}: load more history, with names of the universe"
         )
     checks = check_data(panel, as_of=as_of)
-    orders, worth = plan_trades(weights, panel, holdings=holdings, equity=equity, checks=checks)
+    hedge = spec.portfolio.hedge_ticker
+    orders, worth = plan_trades(weights, panel, holdings=holdings, equity=equity, checks=checks, hedge=hedge)
     return Decision(
         strategy=spec.name,
         decided=panel.sessions[-1],
@@ -205,7 +206,7 @@ def next_decision(
         fill=spec.execution.fill,
         orders=orders,
         equity=worth,
-        checks=replace(checks, notes=(*checks.notes, *_notes(panel, learned_until, worth))),
+        checks=replace(checks, notes=(*checks.notes, *_notes(panel, learned_until, worth), *_unhedged(weights, hedge))),
         exchange=panel.facts.exchange,
         currency=panel.facts.currency,
         lot=panel.facts.lot,
@@ -292,6 +293,14 @@ def _notes(panel: Panel, learned_until: pd.Timestamp, equity: float | None) -> t
     if equity is not None and panel.facts.adjusted:
         notes.append("shares are counted at adjusted closes: right where the adjustment ends with the last session")
     return tuple(notes)
+
+
+def _unhedged(weights: pd.Series, hedge: str | None) -> tuple[str, ...]:
+    """That a book with names has nothing of its hedge."""
+    if hedge is None or not weights.notna().any() or weights.drop(hedge).fillna(0.0).eq(0.0).all():
+        return ()
+    bare = pd.isna(weights[hedge]) or weights[hedge] == 0.0
+    return (f"the hedge {hedge} has no price at the last close: this book is not hedged",) if bare else ()
 
 
 def _headlines(decision: Decision) -> list[str]:

@@ -35,6 +35,7 @@ def plan_trades(
     holdings: Holdings | None = None,
     equity: float | None = None,
     checks: DataChecks | None = None,
+    hedge: str | None = None,
 ) -> tuple[pd.DataFrame, float | None]:
     """Plan the orders from holdings to target weights, and the equity they are sized by.
 
@@ -50,6 +51,8 @@ def plan_trades(
         Value of the account; by default shares × last close + cash.
     checks : DataChecks, optional
         Reasons that block every order.
+    hedge : str, optional
+        The ticker that is sold beside the universe.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def plan_trades(
     orders["trade_shares"] = orders["trade_weight"] * size / orders["last_close"]
     orders["order_shares"] = _in_lots(orders["trade_shares"], panel)
     orders["blocked_by"] = _blocked(orders, panel, checks or DataChecks())
-    orders["remark"] = _remarks(orders, panel)
+    orders["remark"] = _remarks(orders, panel, hedge)
     return orders[list(ORDER_COLUMNS)], equity
 
 
@@ -147,6 +150,6 @@ def _blocked(orders: pd.DataFrame, panel: Panel, checks: DataChecks) -> pd.Serie
     return pd.Series(reasons, index=orders.index, dtype="str")
 
 
-def _remarks(orders: pd.DataFrame, panel: Panel) -> pd.Series:
-    eligible = panel.universe.iloc[-1].reindex(orders.index).fillna(False).astype(bool)
+def _remarks(orders: pd.DataFrame, panel: Panel, hedge: str | None) -> pd.Series:
+    eligible = panel.universe.iloc[-1].reindex(orders.index).fillna(False).astype(bool) | (orders.index == hedge)
     return pd.Series(np.where(eligible, "", "not in the universe: never bought anew"), index=orders.index, dtype="str")

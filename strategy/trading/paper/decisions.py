@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from backtests.book_checks import check_book
 from core.errors import DataError, RunError
 from market.calendar import exchange_sessions, not_closed, opening_after
 from market.exchanges import NO_EXCHANGE
+from market.inputs import Inputs
 from market.panel import Panel
 from strategy.frozen.run_version import FrozenStrategy
 from strategy.frozen.versions import VersionFolder
@@ -125,6 +127,7 @@ def decide_session(log: PaperLog, frozen: FrozenStrategy, panel: Panel) -> Decid
     panel, session = frozen.on_own_year(panel), panel.sessions[-1]
     _check_fresh(log, frozen, panel)
     committed_weights(log, panel)  # the bars hold what earlier decisions need
+    check_book(frozen.spec.rules.portfolio, Inputs(panel=panel, sectors=frozen.sectors))
     made = [entry.facts["session"] for entry in decisions(log)]
     if f"{session:%Y-%m-%d}" in made:
         return None
