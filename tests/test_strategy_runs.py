@@ -137,3 +137,49 @@ def test_a_tearsheet_stands_beside_the_benchmark_of_its_run(tmp_path: Path, monk
         folder.write_frame("returns", frame)
         draw_tearsheet(folder)
     assert drawn == ["market", "benchmark", "market"]
+
+
+def named(root: Path, run_id: str, **beside: int) -> None:
+    """A run of a name, with a number, and a place in the trial log."""
+    folder = root / "s" / run_id
+    folder.mkdir(parents=True)
+    number = {key: value for key, value in beside.items() if key == "number"}
+    write_json(folder / "run.json", {"strategy": "s", "request": {}, "identity": {}, "finished": None} | number)
+    if "length" in beside:
+        write_json(folder / "trials.json", {"log": "x", "length": beside["length"], "head": "x"})
+
+
+def test_the_latest_run_is_the_one_begun_last_whatever_the_clock_said(tmp_path: Path) -> None:
+    named(tmp_path, "20261101-000000-aaaaaa", number=1)
+    named(tmp_path, "20200101-000000-bbbbbb", number=2)
+    store = RunStore(tmp_path)
+    assert store.find("latest").run_id == "20200101-000000-bbbbbb"
+    made = store.create(load_spec("filter_negative"), BarsRequest(), panel="p")
+    assert made.record["number"] == 3
+    assert store.folders()[-1] == made
+
+
+def test_runs_that_were_begun_at_once_stand_as_in_the_trial_log(tmp_path: Path) -> None:
+    named(tmp_path, "20261101-000000-aaaaaa", number=1, length=9)
+    named(tmp_path, "20261101-000000-bbbbbb", number=1, length=5)
+    named(tmp_path, "20200101-000000-cccccc", number=1)
+    assert [folder.run_id[-6:] for folder in RunStore(tmp_path).folders()] == ["bbbbbb", "aaaaaa", "cccccc"]
+
+
+def test_runs_without_a_number_follow_the_trial_log(tmp_path: Path) -> None:
+    named(tmp_path, "20261101-000000-aaaaaa", length=3)
+    named(tmp_path, "20261102-000000-bbbbbb")
+    named(tmp_path, "20200101-000000-cccccc", length=9)
+    named(tmp_path, "20261103-000000-dddddd", length=6)
+    assert [folder.run_id[-6:] for folder in RunStore(tmp_path).folders()] == ["aaaaaa", "bbbbbb", "dddddd", "cccccc"]
+    named(tmp_path, "19990101-000000-eeeeee", number=1)
+    assert RunStore(tmp_path).find("latest").run_id[-6:] == "eeeeee"
+
+
+def test_a_damaged_record_has_no_number_and_stops_no_run(tmp_path: Path) -> None:
+    named(tmp_path, "20261101-000000-aaaaaa", number=4)
+    for place, text in enumerate(("", "[]", "{", '{"number": true}', '{"number": "9"}', '{"number": -1}')):
+        (tmp_path / "s" / f"damaged-{place}").mkdir()
+        (tmp_path / "s" / f"damaged-{place}" / "run.json").write_text(text)
+    made = RunStore(tmp_path).create(load_spec("filter_negative"), BarsRequest(), panel="p")
+    assert made.record["number"] == 5

@@ -4,6 +4,7 @@
 whole or not at all. Frames are parquet, with a CSV copy for people where the store is asked for copies.
 """
 
+import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -16,15 +17,16 @@ from typing import Any, Self
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from core.errors import RunError
+from core.errors import RunError, SourceError
 from core.files import atomic_path, read_json, write_json, write_text
 from market.request import BarsRequest
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.runs.provenance import code_fingerprint, commit, environment
 
-__all__ = ["DEFAULT_STORE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
+__all__ = ["CHAIN_FILE", "DEFAULT_STORE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
 
 DEFAULT_STORE = "runs"
+CHAIN_FILE = "trials.json"  # where the trial log stood, see ``strategy.trials``
 IDENTITY = ("spec", "panel", "code")
 RECORDED = ("strategy", "request", "identity", "finished")
 GIVEN = ("version", "model", "scores")  # keys of run.json
@@ -149,6 +151,7 @@ class RunFolder:
             "commit": commit(),
             "environment": environment(),
             "command": command,
+            "number": _next_number(self.path.parents[1]),
             "started": _now().isoformat(timespec="seconds"),
             "finished": None,
             **origin.record,
@@ -294,9 +297,18 @@ class RunStore:
         return RunFolder(self._new_path(spec.name, suffix), csv=self.csv)
 
     def folders(self) -> list[RunFolder]:
-        """All runs, oldest first."""
-        found = [RunFolder(path.parent, csv=self.csv) for path in self.root.glob("*/*/run.json")]
-        return sorted(found, key=lambda folder: folder.run_id)
+        """All runs in the order in which they were begun, which is not that of their ids where a clock was wrong.
+
+        Two that were begun at once stand as in the trial log. A run that was begun before runs had numbers takes its place
+        there, or follows the one before it.
+        """
+        placed, position = [], 0
+        for path in sorted(self.root.glob("*/*/run.json"), key=lambda path: path.parent.name):
+            number, logged = _whole_number(path, "number"), _whole_number(path.with_name(CHAIN_FILE), "length")
+            position = logged or position
+            place = (logged or math.inf) if number else position
+            placed.append(((number, place, path.parent.name), path.parent))
+        return [RunFolder(path, csv=self.csv) for _, path in sorted(placed)]
 
     def find(self, run: str = "latest") -> RunFolder:
         """A run by its id, the beginning of its id, or ``latest``.
@@ -330,6 +342,20 @@ class RunStore:
             reason = os.strerror(error.errno or 0).lower()
             raise RunError(f"cannot write runs to {self.root}: {reason}; choose a folder with --out") from error
         return path
+
+
+def _next_number(root: Path) -> int:
+    """The number of a run that begins now: one more than any in its store."""
+    return 1 + max((_whole_number(path, "number") for path in root.glob("*/*/run.json")), default=0)
+
+
+def _whole_number(file: Path, key: str) -> int:
+    """A positive whole number of a JSON file; 0 where there is none."""
+    try:
+        value = read_json(file)[key]
+    except (OSError, SourceError, LookupError, TypeError):
+        return 0
+    return value if isinstance(value, int) and value is not True and value > 0 else 0
 
 
 def _identity(spec: StrategySpec, panel: str, origin: RunOrigin) -> dict[str, str]:

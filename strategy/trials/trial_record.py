@@ -15,13 +15,12 @@ from backtests.statistics.metrics import sharpe_ratio
 from backtests.verdict import TrialStanding
 from backtests.walk_study import WalkStudy
 from core.files import read_json, write_json
-from strategy.runs.store import RunFolder, RunStore
+from strategy.runs.store import CHAIN_FILE, RunFolder, RunStore
 from strategy.trials.chained_log import Entry
 from strategy.trials.log import COMPANION, TrialKey, TrialLog, comparable, distinct, trial_kind, trial_sharpe
 
 __all__ = ["CHAIN_FILE", "record_trial"]
 
-CHAIN_FILE = "trials.json"
 BLOCKS = 16
 MIN_PATHS = 5
 
