@@ -42,10 +42,12 @@ def with_hedge(panel: Panel, hedge: Panel) -> Panel:
     gone = hedge.delistings[hedge.delistings["session"] <= panel.sessions[-1]]
     delistings = pd.concat([panel.delistings, gone]) if len(gone) else panel.delistings
     note = f"hedge {', '.join(hedge.tickers)} from {hedge.facts.source}, never in the universe"
-    return replace(panel, **frames, delistings=delistings, facts=replace(panel.facts, notes=(*panel.facts.notes, note)))
+    told = replace(panel.facts, beside=(*panel.facts.beside, *hedge.tickers), notes=(*panel.facts.notes, note))
+    return replace(panel, **frames, delistings=delistings, facts=told)
 
 
 def without_tickers(panel: Panel, tickers: pd.Index) -> Panel:
     """Drop tickers from a panel."""
     frames = {name: getattr(panel, name).drop(columns=tickers) for name in (*BAR_FIELDS, "universe")}
-    return replace(panel, **frames, delistings=panel.delistings.drop(index=tickers, errors="ignore"))
+    told = replace(panel.facts, beside=tuple(name for name in panel.facts.beside if name not in tickers))
+    return replace(panel, **frames, delistings=panel.delistings.drop(index=tickers, errors="ignore"), facts=told)

@@ -122,7 +122,7 @@ def _with_files(inputs: Inputs, request: BarsRequest) -> Inputs:
     zone = zone_of(panel.facts.exchange)
     if request.sectors is not None:
         found["sectors"] = load_sectors(request.sectors, panel.tickers)
-        notes += _unnamed(found["sectors"], request.sectors)
+        notes += _unnamed(found["sectors"].drop(list(panel.facts.beside), errors="ignore"), request.sectors)
     if request.benchmark is not None:
         levels = read_levels(request.benchmark, panel.sessions, zone=zone)
         found |= {"benchmark": levels.returns, "absent": levels.absent}

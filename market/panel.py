@@ -65,6 +65,8 @@ class PanelFacts:
         Shares that orders come in: a step of the volumes where the exchange trades in lots, else 1; None for fractions.
     left_out : tuple of str
         Dates whose bars the loader left out, for they were no session; ISO.
+    beside : tuple of str
+        Tickers that are no name to choose from, such as a hedge.
     notes : tuple of str
         Findings of the loader and the calendar check, for the report's data page.
     """
@@ -83,6 +85,7 @@ class PanelFacts:
     tick: float | None = None
     lot: float | None = None
     left_out: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

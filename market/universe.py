@@ -134,7 +134,7 @@ def survivorship(panel: Panel) -> Survivorship:
         SURVIVOR-BIASED where the test has power and finds too few dead, whatever the source says; DECLARED
         POINT-IN-TIME where the source says so and the test, with power, agrees; UNKNOWN otherwise.
     """
-    alive = listed(panel).to_numpy()
+    alive = listed(panel).drop(columns=list(panel.facts.beside), errors="ignore").to_numpy()
     traded = alive.any(axis=0)
     n_names, dead = int(traded.sum()), int((traded & ~alive[-1]).sum())
     name_years = alive.sum() / panel.facts.sessions_per_year

@@ -7,6 +7,7 @@ import pytest
 from core.errors import BarsError
 from market.hedge import with_hedge, without_tickers
 from market.panel import BAR_FIELDS
+from market.universe import survivorship
 from tests.oracles.markets import panel_of
 
 
@@ -34,6 +35,12 @@ def test_a_hedge_is_traded_beside_the_universe_and_never_in_it():
     assert joined.close["INDEX"].tolist()[2:] == [102, 103]
     assert joined.close["INDEX"].isna().tolist() == [True, True, False, False]
     assert "hedge INDEX" in joined.facts.notes[-1]
+
+
+def test_a_hedge_is_no_name_of_the_bars():
+    joined = with_hedge(market(), index())
+    assert (joined.facts.beside, survivorship(joined)) == (("INDEX",), survivorship(market()))
+    assert without_tickers(joined, pd.Index(["INDEX"])).facts.beside == ()
 
 
 def test_taking_the_hedge_out_again_leaves_the_panel():

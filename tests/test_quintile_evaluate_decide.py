@@ -32,7 +32,7 @@ from strategy.runs.store import RunFolder, RunStore
 from strategy.trading.data_checks import check_data, last_expected_session
 from strategy.trading.decision import export_decision, next_decision
 from strategy.trading.holdings import Holdings, read_holdings
-from strategy.trading.orders import plan_trades
+from strategy.trading.orders import hedge_notes, plan_trades
 from tests.oracles.small_runs import SMALL, files_under, left_with, long_bars, quintile, refusal, small_market
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
@@ -259,6 +259,20 @@ def test_weights_held_need_no_prices_and_equity_turns_them_into_shares(panel: Pa
     sized, _ = plan_trades(target, panel, holdings=held, equity=1e5)
     price = panel.close["SYN000"].iloc[-1]
     assert sized.loc["SYN000", "trade_shares"] == pytest.approx(0.2 * 1e5 / price)
+
+
+def test_a_hedge_is_sold_anew_though_the_universe_lacks_it(panel: Panel) -> None:
+    target = pd.Series(0.0, index=panel.tickers)
+    target[["SYN000", "SYN003"]] = 0.5, -0.5
+    narrow = panel.with_universe(panel.universe & (panel.tickers != "SYN003"), described="without one")
+    held = Holdings(amounts=pd.Series({"SYN003": -0.3}), in_shares=False)
+    for hedge, remark in (("SYN003", ""), (None, "not in the universe: never bought anew")):
+        orders, _ = plan_trades(target, narrow, holdings=held, hedge=hedge)
+        assert orders.loc["SYN003", ["blocked_by", "remark"]].tolist() == ["", remark]
+        assert orders.loc["SYN003", "trade_weight"] == pytest.approx(-0.2)
+    bare = target.mask(target < 0)
+    assert hedge_notes(target, "SYN003") == hedge_notes(bare, None) == hedge_notes(0.0 * target, "SYN003") == ()
+    assert "SYN003 has no price" in hedge_notes(bare, "SYN003")[0]
 
 
 def test_halts_strangers_and_the_dead_block_their_own_orders(panel: Panel) -> None:

@@ -43,6 +43,11 @@ def _missing(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     if evaluation.inputs.factors is not None and any(book.factors is None for book in evaluation.studies.values()):
         yield "regression on the factors", "fewer than 60 sessions in common, or one factor is a combination of others"
     yield from _unhedged(evaluation)
+    sold = {settings.hedge_ticker for settings in evaluation.rules.books.values()}
+    for ticker in evaluation.inputs.panel.facts.beside:
+        if ticker not in sold:
+            rule = f"--set portfolio.builder=index_hedged --set portfolio.hedge={ticker}"
+            yield f"hedge {ticker}", f"no book here sells it; {rule} does"
     if what_ifs is not None:
         if what_ifs.capacity.missing:
             yield "capacity", what_ifs.capacity.missing

@@ -116,7 +116,7 @@ def read_panel(folder: Path) -> Panel:
     }
     facts = json.loads((bars / "facts.json").read_text(encoding="utf-8"))
     facts.setdefault("adjusted", facts["adjustment"].startswith(ADJUSTED))
-    lists = {name: tuple(facts.get(name, ())) for name in ("notes", "left_out")}
+    lists = {name: tuple(facts.get(name, ())) for name in ("notes", "left_out", "beside")}
     delistings = pd.read_parquet(bars / "delistings.parquet")
     return Panel(**frames, delistings=delistings, facts=PanelFacts(**facts | lists))
 

@@ -24,7 +24,7 @@ from strategy.runs.store import RunFolder
 from strategy.trading.data_checks import DataChecks, check_data
 from strategy.trading.holdings import Holdings
 from strategy.trading.kept_scorer import KeptScorer
-from strategy.trading.orders import ORDER_COLUMNS, plan_trades
+from strategy.trading.orders import ORDER_COLUMNS, hedge_notes, plan_trades
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -206,7 +206,9 @@ def next_decision(
         fill=spec.execution.fill,
         orders=orders,
         equity=worth,
-        checks=replace(checks, notes=(*checks.notes, *_notes(panel, learned_until, worth), *_unhedged(weights, hedge))),
+        checks=replace(
+            checks, notes=(*checks.notes, *_notes(panel, learned_until, worth), *hedge_notes(weights, hedge))
+        ),
         exchange=panel.facts.exchange,
         currency=panel.facts.currency,
         lot=panel.facts.lot,
@@ -293,14 +295,6 @@ def _notes(panel: Panel, learned_until: pd.Timestamp, equity: float | None) -> t
     if equity is not None and panel.facts.adjusted:
         notes.append("shares are counted at adjusted closes: right where the adjustment ends with the last session")
     return tuple(notes)
-
-
-def _unhedged(weights: pd.Series, hedge: str | None) -> tuple[str, ...]:
-    """That a book with names has nothing of its hedge."""
-    if hedge is None or not weights.notna().any() or weights.drop(hedge).fillna(0.0).eq(0.0).all():
-        return ()
-    bare = pd.isna(weights[hedge]) or weights[hedge] == 0.0
-    return (f"the hedge {hedge} has no price at the last close: this book is not hedged",) if bare else ()
 
 
 def _headlines(decision: Decision) -> list[str]:

@@ -11,7 +11,7 @@ from market.panel import Panel
 from strategy.trading.data_checks import RECENT_SESSIONS, DataChecks
 from strategy.trading.holdings import Holdings
 
-__all__ = ["ORDER_COLUMNS", "plan_trades"]
+__all__ = ["ORDER_COLUMNS", "hedge_notes", "plan_trades"]
 
 MAX_EQUITY_GAP = 0.005  # of what the holdings are worth: prices may be of another minute
 MIN_WEIGHT = 1e-9  # of equity: no position
@@ -79,6 +79,16 @@ def plan_trades(
     orders["blocked_by"] = _blocked(orders, panel, checks or DataChecks())
     orders["remark"] = _remarks(orders, panel, hedge)
     return orders[list(ORDER_COLUMNS)], equity
+
+
+def hedge_notes(weights: pd.Series, hedge: str | None) -> tuple[str, ...]:
+    """That a book which holds names has nothing of its hedge."""
+    if hedge is None:
+        return ()
+    held = weights.fillna(0.0).ne(0.0)
+    if held[hedge] or not held.any():
+        return ()
+    return (f"the hedge {hedge} has no price to be sold at: this book is not hedged",)
 
 
 def _equity(price: pd.Series, holdings: Holdings | None, equity: float | None) -> float | None:
