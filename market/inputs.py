@@ -71,7 +71,8 @@ class Inputs:
         if self.factors is not None:
             found = checked_factors(plain_dates(self.factors), origin="factors")
             object.__setattr__(self, "factors", found.values)
-            object.__setattr__(self, "notes", (*self.notes, *found.notes))
+            new = tuple(note for note in found.notes if note not in self.notes)
+            object.__setattr__(self, "notes", (*self.notes, *new))
         if self.benchmark is not None:
             object.__setattr__(self, "benchmark", checked_returns(plain_dates(self.benchmark), origin="benchmark"))
         if self.vix is not None:

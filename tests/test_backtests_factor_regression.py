@@ -61,6 +61,7 @@ def test_too_few_sessions_or_repeated_factors_give_no_fit():
     returns = factors["mkt_rf"] + factors["smb"]
     assert factor_fit(returns.iloc[:59], factors) is None
     assert factor_fit(returns, factors.assign(again=factors["mkt_rf"])) is None
+    assert factor_fit(returns, factors[["rf"]]) is None
 
 
 def test_a_file_in_percent_is_refused(tmp_path):

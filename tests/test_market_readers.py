@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,13 @@ def test_the_risk_free_return_has_one_name_in_python_too(tmp_path: Path) -> None
     assert inputs.factors is not None
     assert inputs.factors.columns.tolist() == ["mkt", "rf"]
     assert "still never moves" in inputs.notes[0]
+    assert replace(inputs, panel=panel.until(panel.sessions[80])).notes == inputs.notes
+    alone = Inputs(panel=panel, factors=factors.assign(mkt=0.0))
+    assert "mkt, still never move, so that they tell" in alone.notes[0]
+    assert replace(alone, panel=panel).notes == (
+        alone.notes[0],
+        "no given factor moves: there is no regression on factors",
+    )
     for wrong in ({"factors": 100 * factors[["mkt"]]}, {"vix": 0.16 + 0 * factors["mkt"]}, {"benchmark": LEVELS}):
         with pytest.raises(BarsError, match=r"looks? like"):
             Inputs(panel=panel, **wrong)

@@ -41,7 +41,10 @@ def _missing(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     if study is not None and study.by_sector is not None and study.by_sector.empty:
         yield "rank IC by sector", "no scored name has a known sector"
     if evaluation.inputs.factors is not None and any(book.factors is None for book in evaluation.studies.values()):
-        yield "regression on the factors", "fewer than 60 sessions in common, or one factor is a combination of others"
+        yield (
+            "regression on the factors",
+            "fewer than 60 sessions in common, no factor that moves, or one is a combination of others",
+        )
     yield from _unhedged(evaluation)
     sold = {settings.hedge_ticker for settings in evaluation.rules.books.values()}
     for ticker in evaluation.inputs.panel.facts.beside:

@@ -65,7 +65,7 @@ def factor_fit(
     Returns
     -------
     FactorFit or None
-        None with fewer than 60 common sessions, or for factors that are a combination of each other.
+        None with fewer than 60 common sessions, without a factor, or for some that are a combination of others.
 
     References
     ----------
@@ -76,7 +76,7 @@ def factor_fit(
     both = pd.concat([returns.rename("book"), factors], axis=1, join="inner").dropna()
     names = [name for name in factors.columns if name != RISK_FREE]
     x = np.column_stack([np.ones(len(both)), both[names].to_numpy(dtype=float)])  # (T, k)
-    if len(both) < MIN_COMMON_SESSIONS or np.linalg.matrix_rank(x) < x.shape[1]:
+    if not names or len(both) < MIN_COMMON_SESSIONS or np.linalg.matrix_rank(x) < x.shape[1]:
         return None
     y = (both["book"] - both.get(RISK_FREE, 0.0)).to_numpy(dtype=float)
     estimate, *_ = np.linalg.lstsq(x, y, rcond=None)

@@ -117,8 +117,9 @@ def read_levels(
     _check_moves(closes, path.name)
     placed = closes.reindex(sessions)
     if placed.notna().sum() < 2:
+        few = "a single close" if placed.notna().any() else "no closes"
         raise SourceError(
-            f"{path.name} has no closes between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}: it runs from "
+            f"{path.name} has {few} between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}: it runs from "
             f"{closes.index[0]:%Y-%m-%d} to {closes.index[-1]:%Y-%m-%d}"
             if len(closes)
             else f"{path.name} has no closes: every one is missing"

@@ -123,9 +123,10 @@ def checked_factors(frame: pd.DataFrame, *, origin: str) -> Factors:
     idle = [name for name in factors if frame[name].dropna().nunique() < 2]
     if idle:
         told = few_words([str(name) for name in idle])
-        notes.append(f"factors of {origin} left out: {told} never moves, so that it tells nothing beside the intercept")
+        still = "never move, so that they tell" if len(idle) > 1 else "never moves, so that it tells"
+        notes.append(f"factors of {origin} left out: {told} {still} nothing beside the intercept")
     if len(idle) == len(factors):
-        notes.append(f"{origin} holds no factor that moves: there is no regression on factors")
+        notes.append("no given factor moves: there is no regression on factors")
     return Factors(values=frame.drop(columns=idle), notes=tuple(notes))
 
 

@@ -62,7 +62,7 @@ def _data_rows(page: Page) -> tuple[tuple[str, str], ...]:
         ("Volume basis", facts.volume_basis),
         ("Calendar", facts.session_words),
         ("Point in time", "declared by the source" if facts.point_in_time else "not declared"),
-        ("Names", count(len(page.panel.tickers.difference(page.panel.facts.beside)))),
+        ("Names", count(len(page.panel.tickers.difference(list(page.panel.facts.beside))))),
         ("Universe", facts.universe),
         (f"Survivorship: {survivorship.label}", survivorship.sentence),
         ("Train", _span_words(spans.train)),
