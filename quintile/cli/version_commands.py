@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from market.request import BarsRequest
     from strategy.frozen.versions import VersionFolder
     from strategy.runs.store import RunStore
+    from strategy.trials.log import TrialLog
 
 __all__ = ["Versions", "add_versioning_commands", "find", "version_request", "versions_folder"]
 
@@ -205,9 +206,10 @@ def trials_command(
     log = TrialLog(run_store(out).root)
     if check:
         problems, notes = check_log(log, versions_folder(versions), own_versions=versions is not None)
-        lines = [*problems, *notes] if problems or not quiet else []
-        summary = [f"{len(log.entries())} entries, no edit, and no deletion of an entry that a run or version recorded"]
-        print(json.dumps({"problems": problems, "notes": notes}) if as_json else "\n".join(lines or summary))
+        if as_json:
+            print(json.dumps({"problems": problems, "notes": notes}))
+        else:
+            print("\n".join([*problems, *([] if quiet else notes), *([] if problems else [_whole(log)])]))
         raise typer.Exit(1 if problems else 0)
     entries = [entry for entry in log.entries() if strategy in (None, entry.facts.get("strategy"))]
     if as_json:
@@ -345,12 +347,12 @@ def _holdout() -> None:
 
 
 def _version_row(folder: "VersionFolder") -> dict[str, Any]:
-    from strategy.frozen.versions import plain
+    from strategy.frozen.versions import plain, read_lock
 
     row = dict.fromkeys(("version", "frozen", "Sharpe, net", "verdict", "lock")) | {"version": str(folder.version)}
     try:
-        body = folder.body
-    except ValueError as error:
+        body = read_lock(folder.path)
+    except (ValueError, OSError) as error:
         return row | {"verdict": plain(error)}
     sharpe = body["figures"]["sharpe_net"]
     return row | {
@@ -377,11 +379,15 @@ def _short(row: Any) -> list[str]:
     return [row.section, row.key, row.left[:24], row.right[:24]]
 
 
+def _whole(log: "TrialLog") -> str:
+    return f"{len(log.entries())} entries, no edit, and no deletion of an entry that a run or version recorded"
+
+
 def _trial_cells(facts: dict[str, Any]) -> list[str]:
-    sharpe, key = facts.get("sharpe"), facts.get("key", {})
-    span = f"{key['first']} to {key['last']}" if key else "–"
+    sharpe, key = facts.get("sharpe"), facts.get("key")
+    span = f"{key.get('first')} to {key.get('last')}" if isinstance(key, dict) else "–"
     return [facts["time"][:16], str(facts.get("strategy", facts.get("version", "–"))), _two(sharpe), span]
 
 
-def _two(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def _two(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else "–"

@@ -33,8 +33,8 @@ from strategy.definitions.render import CONVENTIONS
 from strategy.definitions.spec import StrategySpec, override, shipped_strategies
 from strategy.frozen.archive import expected_frames, feature_hashes, figures, frame_bytes, panel_files, sector_files
 from strategy.frozen.history import DEFINITION, render_version
+from strategy.frozen.lock_shape import FORMAT
 from strategy.frozen.stage_comparison import StageDifference, compare_returns, compare_scores
-from strategy.frozen.verify import FORMAT
 from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
 from strategy.learning.decide import Recomputed, recompute
 from strategy.runs.closure import frozen_closure
@@ -109,7 +109,8 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
     with _alone(options.versions):
         path = _publish_next(files, facts, version, options.versions)
     folder = VersionFolder(path, version)
-    TrialLog(store.root).append("freeze", version=str(version), lock=folder.sha256, run=run.run_id)
+    where = str(options.versions.resolve())
+    TrialLog(store.root).append("freeze", version=str(version), lock=folder.sha256, run=run.run_id, versions=where)
     return folder
 
 

@@ -59,6 +59,17 @@ class Chain:
         return {"log": self.log, "length": self.length, "head": self.head}
 
 
+class Facts(dict[str, Any]):
+    """Facts of an entry; one that is not there is named with the entry."""
+
+    def __init__(self, sequence: int, facts: Mapping[str, Any]) -> None:
+        super().__init__(facts)
+        self.sequence = sequence
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(f"entry {self.sequence} of the log has no {name}: it was not written as others of its kind")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the log.
@@ -83,8 +94,7 @@ class Entry:
     @property
     def facts(self) -> dict[str, Any]:
         """Facts of the entry, as written."""
-        facts: dict[str, Any] = json.loads(self.body)["facts"]
-        return facts
+        return Facts(self.sequence, json.loads(self.body)["facts"])
 
     @property
     def time(self) -> dt.datetime:

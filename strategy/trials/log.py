@@ -7,7 +7,7 @@ one of them survives.
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 from core.conventions import SESSIONS_PER_YEAR
 from strategy.trials.chained_log import ChainedLog, Entry
 
-__all__ = ["COMPANION", "TRIAL", "TrialKey", "TrialLog", "comparable", "distinct", "trial_kind", "trial_sharpe"]
+__all__ = ["CI", "COMPANION", "TRIAL", "TrialKey", "TrialLog", "comparable", "distinct", "trial_kind", "trial_sharpe"]
 
 TRIAL, COMPANION, CI = "trial", "companion", "ci"
 COUNTED = (TRIAL, COMPANION)
@@ -58,6 +58,21 @@ class TrialKey:
             last=f"{sessions[-1]:%Y-%m-%d}",
         )
 
+    @classmethod
+    def logged(cls, entry: Entry) -> Self:
+        """The key of an entry that counts; further facts of it, from a later release, are left out.
+
+        Raises
+        ------
+        ValueError
+            If the entry has none.
+        """
+        key = entry.facts["key"]
+        parts = [key.get(part.name) if isinstance(key, dict) else None for part in fields(cls)]
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError(f"entry {entry.sequence} of the trial log has no key that can be read")
+        return cls(**{part.name: key[part.name] for part in fields(cls)})
+
     def is_comparable(self, other: "TrialKey") -> bool:
         """Whether the other trial saw the same bars on an overlapping test span."""
         return self.panel == other.panel and self.first <= other.last and other.first <= self.last
@@ -67,9 +82,9 @@ class TrialLog(ChainedLog):
     """The log of a store of runs.
 
     Entries of kind ``"trial"`` and ``"companion"``, a further book of the same page, count: a reader may pick either.
-    ``"begin"``, ``"ci"``, ``"baseline"``, ``"stress"``, ``"walk"``, ``"replay"``, ``"freeze"`` and ``"opening"`` are
-    kept and not counted. Baselines, stresses and paths show how far a result can be trusted; whoever goes on with a row
-    of them runs it, and that counts.
+    ``"begin"``, ``"ci"``, ``"baseline"``, ``"stress"``, ``"walk"``, ``"replay"``, ``"freeze"``, ``"opening"`` and
+    ``"paper"`` are kept and not counted. Baselines, stresses and paths show how far a result can be trusted; whoever
+    goes on with a row of them runs it, and that counts.
     """
 
     __slots__ = ()
@@ -83,7 +98,7 @@ def distinct(entries: Iterable[Entry]) -> dict[TrialKey, Entry]:
     first_entries: dict[TrialKey, Entry] = {}
     for entry in entries:
         if entry.kind in COUNTED:
-            first_entries.setdefault(TrialKey(**entry.facts["key"]), entry)
+            first_entries.setdefault(TrialKey.logged(entry), entry)
     return first_entries
 
 
@@ -98,6 +113,8 @@ def trial_sharpe(entry: Entry, sessions_per_year: float) -> float:
     An entry says by how many sessions a year its own is annual; one without the number means 252.
     """
     sharpe, own = entry.facts["sharpe"], entry.facts.get("sessions_per_year", SESSIONS_PER_YEAR)
+    if not all(number is None or type(number) in (int, float) for number in (sharpe, own)) or not own:
+        raise ValueError(f"entry {entry.sequence} of the trial log has no Sharpe ratio that can be read")
     return math.nan if sharpe is None else float(sharpe) * math.sqrt(sessions_per_year / own)
 
 

@@ -1,7 +1,7 @@
 """Trial record: a result logged before it is shown, and its standing among the comparable trials of its store."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from backtests.statistics.deflation import Overfitting, overfitting_probability
 from backtests.statistics.metrics import sharpe_ratio
 from backtests.verdict import TrialStanding
 from backtests.walk_study import WalkStudy
+from core.errors import RunError
 from core.files import read_json, write_json
 from strategy.runs.store import CHAIN_FILE, RunFolder, RunStore
-from strategy.trials.chained_log import Entry
-from strategy.trials.log import COMPANION, TrialKey, TrialLog, comparable, distinct, trial_kind, trial_sharpe
+from strategy.trials.chained_log import Chain, Entry
+from strategy.trials.log import CI, COMPANION, TRIAL, TrialKey, TrialLog, comparable, distinct, trial_kind, trial_sharpe
 
 __all__ = ["CHAIN_FILE", "record_trial"]
 
@@ -50,30 +51,52 @@ def record_trial(
         Kept with the standing.
     walk : WalkStudy, optional
         Its paths are shown too.
+
+    Raises
+    ------
+    RunError
+        If the log is not the one in which the run was logged before a kill.
     """
     log, keys = TrialLog(store.root), _keys(folder, evaluation)
     key, noted = keys[evaluation.rules.name], folder.path / CHAIN_FILE
     if not noted.is_file():
-        for kind, rows in _tables(evaluation, walk).items():
-            log.append(kind, run=folder.run_id, sharpes={name: _finite(sharpe) for name, sharpe in rows.items()})
-        for name in [each for each in keys if each != evaluation.rules.name]:
-            facts = _facts(folder, evaluation, name, keys[name])
-            log.append(trial_kind(COMPANION), book=name, **facts)
-        facts = _facts(folder, evaluation, evaluation.rules.name, key)
-        facts |= {"model": given["origin"]} if (given := folder.record.get("model")) else {}
-        write_json(noted, log.append(trial_kind(), **facts).as_dict())
-    entries = log.entries()[: read_json(noted)["length"]]
+        write_json(noted, _log_page(log, folder, evaluation, keys, walk).as_dict())
+    claim = read_json(noted)
+    against, known = log.contradicts(claim), Chain.claimed(claim)
+    if against or known is None:
+        raise RunError(f"run {folder.run_id} {against}: restore the log, or run the strategy again")
+    entries = log.entries()[: known.length]
     alike = comparable(entries, key)
     others = [entry for other, entry in alike.items() if other != key]
     own = evaluation.performance(evaluation.rules.name).sharpe
     return TrialStanding(
         recorded=len(distinct(entries).keys() | {key}),
         sharpes=(own, *(trial_sharpe(entry, evaluation.result.sessions_per_year) for entry in others)),
-        uncounted=sum(entry.kind == "ci" for entry in entries),
+        uncounted=sum(entry.kind == CI for entry in entries),
         overfitting=_overfitting(store, evaluation, others),
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
         stamps=stamps,
     )
+
+
+def _log_page(
+    log: TrialLog, folder: RunFolder, evaluation: Evaluation, keys: Mapping[str, TrialKey], walk: WalkStudy | None
+) -> Chain:
+    """Log a page whole, unless it was before a kill, and give where the log stood with it."""
+    own = evaluation.rules.name
+    with log.transaction() as held:
+        for entry in held.entries:
+            facts = entry.facts
+            if entry.kind in (TRIAL, CI) and facts.get("run") == folder.run_id and "book" not in facts:
+                return Chain(log=held.entries[0].sha256, length=entry.sequence, head=entry.sha256)
+        for kind, rows in _tables(evaluation, walk).items():
+            held.append(kind, run=folder.run_id, sharpes={name: _finite(sharpe) for name, sharpe in rows.items()})
+        for name in [each for each in keys if each != own]:
+            held.append(trial_kind(COMPANION), book=name, **_facts(folder, evaluation, name, keys[name]))
+        given = folder.record.get("model")
+        model = {"model": given["origin"]} if given else {}
+        last = held.append(trial_kind(), **_facts(folder, evaluation, own, keys[own]), **model)
+    return Chain(log=held.entries[0].sha256, length=last.sequence, head=last.sha256)
 
 
 def _keys(folder: RunFolder, evaluation: Evaluation) -> dict[str, TrialKey]:
@@ -133,8 +156,9 @@ def _overfitting(store: RunStore, evaluation: Evaluation, others: Iterable[Entry
     own = evaluation.result.net_returns.dropna()
     paths = {name: result.net_returns.dropna() for name, result in evaluation.results.items()}
     for entry in others:
-        strategy, book = entry.facts["strategy"], entry.facts.get("book", entry.facts["strategy"])
-        kept = _kept_returns(store.root / strategy / entry.facts["run"] / "returns.parquet", book)
+        strategy, run = str(entry.facts["strategy"]), str(entry.facts["run"])
+        book = str(entry.facts.get("book", strategy))
+        kept = _kept_returns(store.root / Path(strategy).name / Path(run).name / "returns.parquet", book)
         paths |= {} if kept is None else {f"{entry.facts['run']} {book}": kept}
     paths = {name: net for name, net in paths.items() if net.index.equals(own.index)}
     if len(paths) < MIN_PATHS or len(own) < 2 * BLOCKS:
