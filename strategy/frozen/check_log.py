@@ -43,41 +43,61 @@ def check_log(log: TrialLog, versions: Path, *, own_versions: bool) -> tuple[lis
         Every version there was frozen from this store; else one that knew another log is only noted.
     """
     try:
+        # what remembers the log is read before the log, which only grows: it holds whatever they may know
+        runs, kept = _runs(log.store), [(folder, _lock(folder)) for folder in list_versions(versions)]
+        papers = [(paper, _paper_entries(paper)) for paper in paper_logs(log)]
         entries = log.entries()
         broken = list(broken_links(entries, log.NOUN))
         if broken:
             return broken, []
         found = _Findings()
-        _check_runs(log, entries, found)
-        _check_versions(log, entries, list_versions(versions), own_versions, found)
+        _check_runs(runs, entries, found)
+        _check_versions(kept, entries, own_versions, found)
         _check_frozen(entries, versions, own_versions, found)
-        for paper in paper_logs(log):
-            _check_paper(paper, entries, found)
+        for paper, own in papers:
+            _check_paper(paper, own, entries, found)
         found.notes.extend(turned_back(entries, log.NOUN, now=log.clock()))
     except ValueError as error:
         return [str(error)], []
     return found.problems, found.notes
 
 
-def _check_runs(log: TrialLog, entries: Sequence[Entry], found: _Findings) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RunState:
+    """What a run's folder says of itself: its record, and its place in the log, which may be of any shape."""
+
+    name: str
+    record: dict[str, Any] | None
+    claimed: bool
+    claim: object
+
+
+def _runs(store: Path) -> list[_RunState]:
+    """The runs of a store; the record before the place, which is there before the record says finished."""
+    found = []
+    for folder in sorted({path.parent for name in (CHAIN_FILE, "run.json") for path in store.glob(f"*/*/{name}")}):
+        record, noted = _record(folder), folder / CHAIN_FILE
+        found.append(_RunState(name=folder.name, record=record, claimed=noted.exists(), claim=_json(noted)))
+    return found
+
+
+def _check_runs(runs: Iterable[_RunState], entries: Sequence[Entry], found: _Findings) -> None:
     """Hold every run's place in the log against the log, and ask finished runs for theirs."""
     logged = {str(entry.facts.get("run")) for entry in entries if entry.kind != FREEZE}
     holders: dict[Chain, str] = {}
-    for folder in sorted({path.parent for name in (CHAIN_FILE, "run.json") for path in log.store.glob(f"*/*/{name}")}):
-        record = _record(folder)
-        if (folder / CHAIN_FILE).exists():
-            claim = _json(folder / CHAIN_FILE)
-            against = contradiction(entries, claim, log.NOUN)
-            chain = None if against else Chain.claimed(claim)
+    for run in runs:
+        if run.claimed:
+            against = contradiction(entries, run.claim, TrialLog.NOUN)
+            chain = None if against else Chain.claimed(run.claim)
             if chain is not None and chain in holders:
-                against = f"has the place of run {holders[chain]} in the {log.NOUN}: one of the two is a copy"
+                against = f"has the place of run {holders[chain]} in the trial log: one of the two is a copy"
             if chain is not None:
-                holders.setdefault(chain, folder.name)
-            found.problems.extend([f"run {folder.name} {against}"] if against else [])
-        elif record is None:
-            found.notes.append(f"run {folder.name} cannot be read: restore its run.json, or remove its folder")
-        elif record.get("finished"):
-            _check_unclaimed(folder.name, record, logged, found)
+                holders.setdefault(chain, run.name)
+            found.problems.extend([f"run {run.name} {against}"] if against else [])
+        elif run.record is None:
+            found.notes.append(f"run {run.name} cannot be read: restore its run.json, or remove its folder")
+        elif run.record.get("finished"):
+            _check_unclaimed(run.name, run.record, logged, found)
 
 
 def _check_unclaimed(name: str, record: dict[str, Any], logged: set[str], found: _Findings) -> None:
@@ -88,23 +108,32 @@ def _check_unclaimed(name: str, record: dict[str, Any], logged: set[str], found:
         found.problems.append(f"run {name} is finished, and its {CHAIN_FILE} is gone: restore it")
 
 
+def _lock(folder: VersionFolder) -> tuple[object, str] | None:
+    """Where the log stood when a version was frozen, and the hash of its lock; None where it cannot be read."""
+    try:
+        return folder.body["chain"], folder.sha256
+    except (ValueError, KeyError, OSError):
+        return None
+
+
 def _check_versions(
-    log: TrialLog, entries: Sequence[Entry], folders: Iterable[VersionFolder], own: bool, found: _Findings
+    kept: Iterable[tuple[VersionFolder, tuple[object, str] | None]],
+    entries: Sequence[Entry],
+    own: bool,
+    found: _Findings,
 ) -> None:
     """Hold what the lock of every version remembers against the log."""
-    frozen = {entry.facts.get("lock") for entry in entries if entry.kind == FREEZE}
-    for folder in folders:
-        try:
-            claim, lock = folder.body["chain"], folder.sha256
-        except (ValueError, KeyError, OSError):
+    frozen = {str(entry.facts.get("lock")) for entry in entries if entry.kind == FREEZE}
+    for folder, lock in kept:
+        if lock is None:
             found.problems.append(f"{folder.version} cannot be read: see `quintile verify {folder.version}`")
             continue
-        against, chain = contradiction(entries, claim, log.NOUN), Chain.claimed(claim)
+        against, chain = contradiction(entries, lock[0], TrialLog.NOUN), Chain.claimed(lock[0])
         ours = chain is not None and bool(entries) and chain.log == entries[0].sha256
         if against:
             (found.problems if own or ours else found.notes).append(f"{folder.version} {against}")
-        elif ours and lock not in frozen:
-            found.notes.append(f"{folder.version} was frozen from these runs, and no entry of the {log.NOUN} says so")
+        elif ours and lock[1] not in frozen:
+            found.notes.append(f"{folder.version} was frozen from these runs, and no entry of the trial log says so")
 
 
 def _check_frozen(entries: Sequence[Entry], versions: Path, own: bool, found: _Findings) -> None:
@@ -137,21 +166,28 @@ def _is_from(entries: Sequence[Entry], name: str, folder: Path) -> bool:
     return chain is not None and chain.log == entries[0].sha256
 
 
-def _check_paper(paper: PaperLog, entries: Sequence[Entry], found: _Findings) -> None:
+def _paper_entries(paper: PaperLog) -> list[Entry] | str:
+    """The entries of a paper log, or why they cannot be read."""
+    try:
+        return paper.entries()
+    except ValueError as error:
+        return str(error)
+
+
+def _check_paper(paper: PaperLog, own: list[Entry] | str, entries: Sequence[Entry], found: _Findings) -> None:
     """Hold a paper log against what the trial log remembers of it, and the trial log against what it remembers."""
     whose = f"paper log of {paper.version}"
-    try:
-        faults, own = list(paper.faults()), paper.entries()
-    except ValueError as error:
-        found.problems.append(f"{whose}: {error}")
+    if isinstance(own, str):
+        found.problems.append(f"{whose}: {own}")
         return
+    faults = list(paper.faults())
     found.problems.extend(f"{whose}: {fault}" for fault in faults)
     if faults:
         return
     found.notes.extend(f"{whose}: {note}" for note in turned_back(own, paper.NOUN, now=paper.clock()))
     for entry in own:
         witness = entry.facts.get("trials") if entry.kind == DECISION else None
-        against = None if witness is None else contradiction(entries, witness, "trial log")
+        against = None if witness is None else contradiction(entries, witness, TrialLog.NOUN)
         if against:
             found.problems.append(f"{whose}: its entry {entry.sequence} {against}")
             return

@@ -77,12 +77,13 @@ class PaperLog(ChainedLog):
 
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the log by itself, and how it contradicts what the trial log remembers of it."""
-        entries = self.entries()
+        remembered = _remembered(self.trials.entries(), self.store.name)
+        entries = self.entries()  # read last: the log only grows, so it holds what was remembered before
         broken = [*broken_links(entries, self.NOUN), *_strange(entries)]
         yield from broken
         if broken:
             return
-        for claim in _remembered(self.trials.entries(), self.store.name):
+        for claim in remembered:
             against = "knew a paper log, and it is gone" if not entries else contradiction(entries, claim, self.NOUN)
             if against:
                 yield f"the trial log {against}"
