@@ -18,10 +18,11 @@ from strategy.frozen import attestation as attesting
 from strategy.frozen import verify as verifying
 from strategy.frozen.archive import read_panel
 from strategy.frozen.attestation import Attestation, attestation_path, read_attestation, write_attestation
+from strategy.frozen.lock_shape import TEXT_FORMAT
 from strategy.frozen.replay import Replay, attest
 from strategy.frozen.run_version import open_frozen, run_version
 from strategy.frozen.stage_comparison import StageDifference
-from strategy.frozen.verify import TEXT_FORMAT, verify
+from strategy.frozen.verify import verify
 from strategy.frozen.versions import LOCK, VersionFolder, list_versions, lock_text
 from strategy.runs import closure as walking
 from strategy.runs import provenance

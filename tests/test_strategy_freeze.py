@@ -20,9 +20,18 @@ from strategy.definitions.spec import DEFAULT_STRATEGY, load_spec
 from strategy.frozen.archive import panel_files, read_expected, read_panel
 from strategy.frozen.freeze import publish
 from strategy.frozen.history import DEFINITION, render_newest, render_version
+from strategy.frozen.lock_shape import FORMAT
 from strategy.frozen.replay import frozen_spec
-from strategy.frozen.verify import FORMAT, verify
-from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
+from strategy.frozen.verify import verify
+from strategy.frozen.versions import (
+    LOCK,
+    SHIPPED,
+    VersionFolder,
+    list_versions,
+    lock_text,
+    read_lock,
+    read_sealed,
+)
 from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, small_spec
 
@@ -199,11 +208,11 @@ def test_every_shipped_version_is_intact(folder: VersionFolder) -> None:
 
 
 def test_a_lock_in_its_one_form_reads_back(tmp_path: Path) -> None:
-    path = tmp_path / "any" / "1.0.0"
-    path.mkdir(parents=True)
     body = {"format": FORMAT, "name": "any", "version": "1.0.0", "files": {}, "closure": {}, "dependencies": {}}
-    (path / LOCK).write_text(lock_text(body))
-    assert VersionFolder(path, Version.parse("any@1.0.0")).body == body
+    (tmp_path / LOCK).write_text(lock_text(body))
+    assert read_sealed(tmp_path / LOCK, max_bytes=1000) == body
+    with pytest.raises(ValueError, match=r"lock\.json has no previous"):
+        read_lock(tmp_path)
 
 
 def test_the_resolved_spec_names_its_dates(frozen: VersionFolder) -> None:

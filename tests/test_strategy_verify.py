@@ -13,8 +13,19 @@ from typing import Any
 
 import pytest
 
-from strategy.frozen.verify import TEXT_FORMAT, verify
-from strategy.frozen.versions import LOCK, Version, VersionFolder, body_hash, find_version, lock_text, plain
+from strategy.frozen.lock_shape import TEXT_FORMAT
+from strategy.frozen.verify import verify
+from strategy.frozen.versions import (
+    LINE_ENDS,
+    LOCK,
+    SHIPPED,
+    Version,
+    VersionFolder,
+    body_hash,
+    find_version,
+    lock_text,
+    plain,
+)
 from strategy.runs import provenance
 from strategy.runs.closure import ROOT, frozen_closure, source_hash
 from strategy.runs.source_tree import SourceTree
@@ -266,19 +277,29 @@ def test_a_lock_of_a_form_to_come_is_refused(copy: VersionFolder) -> None:
     assert verify(copy).damage == (f"lock.json is of another form (quintile version 3): {known}",)
 
 
-@pytest.mark.parametrize("kind", [None, 3, [], "../lstm", "nothing"])
-def test_a_kind_that_is_none_is_a_change_and_no_crash(kind: object, copy: VersionFolder) -> None:
+@pytest.mark.parametrize("kind", ["", "../lstm", "nothing"])
+def test_a_kind_that_is_none_is_a_change_and_no_crash(kind: str, copy: VersionFolder) -> None:
     rewrite_lock(copy, lambda body: body.update(kind=kind))
     assert verify(copy).exit_code == 3
 
 
-@pytest.mark.parametrize("definitions", [None, [], {"portfolio/book.py": 3}, {"portfolio/book.py": {"plan_book": 3}}])
-def test_definitions_of_another_shape_are_no_crash(definitions: object, copy: VersionFolder) -> None:
-    rewrite_lock(copy, lambda body: body.update(definitions=definitions))
-    rewrite_lock(copy, lambda body: body["closure"].update({"portfolio/book.py": "0" * 64}))
-    found = verify(copy)
-    assert found.exit_code == 3
-    assert found.modules[0].startswith("module portfolio/book.py changed")
+@pytest.mark.parametrize("name", [LOCK, "spec.toml", "model.json", "STRATEGY_DEFINITION.md"])
+def test_windows_line_ends_are_named_as_what_they_are(name: str, copy: VersionFolder) -> None:
+    text = (copy.path / name).read_bytes()
+    (copy.path / name).write_bytes(text.replace(b"\n", b"\r\n"))
+    assert verify(copy).damage == (f"{name} has other {LINE_ENDS}",)
+    (copy.path / name).write_bytes(text.replace(b"\n", b"\r\n").replace(b"1", b"2", 1))
+    assert "line ends" not in verify(copy).damage[0]
+
+
+def test_git_is_told_to_leave_the_files_of_versions_as_they_are() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout")
+    names = [path.relative_to(ROOT).as_posix() for path in SHIPPED.rglob("*") if path.is_file()]
+    command = ["git", "check-attr", "text", *names]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(told) > 20
+    assert [line for line in told if not line.endswith(": text: unset")] == []
 
 
 def test_another_library_is_named(copy: VersionFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,20 +14,19 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.notebook_html import notebook_text
 from strategy.frozen.attestation import Attestation, believed
-from strategy.frozen.versions import LOCK, VersionFolder, plain, read_lock
+from strategy.frozen.lock_shape import TEXT_FORMAT
+from strategy.frozen.versions import LINE_ENDS, LOCK, NUMBER, VersionFolder, as_written, plain, read_lock
 from strategy.runs.closure import DEFAULT_KIND, PACKAGES, ROOT, Closure, frozen_closure, source_hash
 from strategy.runs.provenance import dependencies
 
-__all__ = ["FORMAT", "FORMATS", "Verification", "deciding_code", "verify", "version_dependencies"]
+__all__ = ["Verification", "deciding_code", "verify", "version_dependencies"]
 
-TEXT_FORMAT = "quintile version 1"  # hashed the text of every deciding source
-FORMAT = "quintile version 2"  # hashes what the reached definitions of each source say
-FORMATS = (TEXT_FORMAT, FORMAT)
 MAX_FILES = 1000
+MAX_TEXT_BYTES = 1_000_000
 SHOWN = 5  # definitions named of one changed module
 SOURCE = re.compile(rf"({'|'.join(PACKAGES)})(/[a-z0-9_]+)+\.py")
 
@@ -147,9 +146,6 @@ def version_dependencies(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _damage(folder: VersionFolder, body: dict[str, Any]) -> Iterator[str]:
-    if body.get("format") not in FORMATS:
-        yield f"lock.json is of another form ({plain(body.get('format'))}): this Quintile reads {' and '.join(FORMATS)}"
-        return
     if (body.get("name"), body.get("version")) != (folder.version.name, folder.version.semver):
         yield f"lock.json is of {plain(body.get('name'))}@{plain(body.get('version'))}, not of {folder.version}"
     locked = body.get("files")
@@ -196,14 +192,28 @@ def _file_problem(entry: os.DirEntry[str] | None, locked: dict[str, Any] | None)
     if locked is None:
         return "is not in the lock"
     if status.st_size != locked["bytes"]:
-        return f"has {status.st_size} bytes, the lock says {locked['bytes']}"
+        said = f"has {status.st_size} bytes, the lock says {locked['bytes']}"
+        return f"has other {LINE_ENDS}" if _is_converted(entry.path, locked) else said
     return None if _sha256(entry.path) == locked["sha256"] else "was changed: its sha256 is not the lock's"
 
 
+def _is_converted(path: str, locked: dict[str, Any]) -> bool:
+    """Whether a small text is the locked one but for its line ends."""
+    if locked["bytes"] > MAX_TEXT_BYTES:
+        return False
+    with _opened(path) as opened:
+        content = opened.read(2 * MAX_TEXT_BYTES)
+    return hashlib.sha256(as_written(content)).hexdigest() == locked["sha256"]
+
+
 def _sha256(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as opened:
+    with _opened(path) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _opened(path: str) -> BinaryIO:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    return os.fdopen(descriptor, "rb")
 
 
 def _chain(folder: VersionFolder, body: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
@@ -225,7 +235,7 @@ def _chain(folder: VersionFolder, body: dict[str, Any]) -> tuple[list[str], tupl
 
 def _semver(previous: dict[str, Any]) -> str:
     text = str(previous.get("version"))
-    return text if all(part.isdigit() for part in text.split(".")) else "unknown"
+    return text if NUMBER.fullmatch(text) else "unknown"
 
 
 def _kind(body: Mapping[str, Any]) -> str:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from strategy.frozen.lock_shape import shape_problem
+
 __all__ = [
+    "LINE_ENDS",
     "LOCK",
     "SHIPPED",
     "Version",
     "VersionFolder",
+    "as_written",
     "body_hash",
     "find_version",
     "list_versions",
@@ -27,6 +31,7 @@ __all__ = [
 
 SHIPPED = Path(__file__).resolve().parents[1] / "versions"
 LOCK = "lock.json"
+LINE_ENDS = "line ends than it was written with: copy it as it is, in git with core.autocrlf off or a .gitattributes"
 MAX_LOCK_BYTES = 4_000_000  # bytes; a lock of thousands of files is far below
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
@@ -90,7 +95,10 @@ class VersionFolder:
     @property
     def body(self) -> dict[str, Any]:
         """Body of the lock, its form and hash checked; see ``read_lock``."""
-        return read_lock(self.path)
+        try:
+            return read_lock(self.path)
+        except ValueError as error:
+            raise ValueError(f"{self.version}: {error}: take a clean copy") from error
 
     @property
     def sha256(self) -> str:
@@ -130,9 +138,14 @@ def read_lock(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the lock is missing, too large, not exactly as written by Quintile, or does not have its own hash.
+        If the lock is missing, too large, not exactly as written by Quintile, does not have its own hash, or lacks
+        what a lock holds.
     """
-    return read_sealed(path / LOCK, max_bytes=MAX_LOCK_BYTES)
+    body = read_sealed(path / LOCK, max_bytes=MAX_LOCK_BYTES)
+    problem = shape_problem(body)
+    if problem is not None:
+        raise ValueError(f"{LOCK} {problem}")
+    return body
 
 
 def read_sealed(file: Path, *, max_bytes: int) -> dict[str, Any]:
@@ -153,7 +166,10 @@ def read_sealed(file: Path, *, max_bytes: int) -> dict[str, Any]:
         sealed = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file.name} is not JSON") from error
-    return _checked_body(file.name, sealed, content)
+    try:
+        return _checked_body(file.name, sealed, content)
+    except RecursionError as error:
+        raise ValueError(f"{file.name} is nested deeper than any that Quintile writes") from error
 
 
 def lock_text(body: dict[str, Any]) -> str:
@@ -164,6 +180,11 @@ def lock_text(body: dict[str, Any]) -> str:
 def body_hash(body: dict[str, Any]) -> str:
     """The sha256 of a lock's body."""
     return hashlib.sha256(_canonical(body).encode()).hexdigest()
+
+
+def as_written(content: bytes) -> bytes:
+    """Content with the Unix line ends that every file of a version is written with."""
+    return content.replace(b"\r\n", b"\n")
 
 
 def plain(text: object) -> str:
@@ -178,7 +199,10 @@ def _checked_body(name: str, sealed: Any, content: bytes) -> dict[str, Any]:
         raise ValueError(f"{name} has no body")
     if sealed.get("sha256") != body_hash(body):
         raise ValueError(f"{name} does not have the hash that it states of itself")
-    if content != lock_text(body).encode():
+    written = lock_text(body).encode()
+    if content != written and as_written(content) == written:
+        raise ValueError(f"{name} has other {LINE_ENDS}")
+    if content != written:
         raise ValueError(f"{name} is not in the form in which it was written")
     return body
 
