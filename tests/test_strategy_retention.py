@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from core.errors import RunError
 from core.files import write_json
 from market.request import BarsRequest
 from strategy.definitions.spec import load_spec
 from strategy.frozen.check_log import check_log
-from strategy.frozen.retention import PRUNED_FILE, plan_artefacts, plan_prune, prune
-from strategy.runs.store import RunFolder, RunOrigin, RunStore
+from strategy.frozen.retention import plan_artefacts, plan_prune, prune
+from strategy.runs.store import PRUNED_FILE, RunFolder, RunOrigin, RunStore
 from strategy.trials.log import TrialLog
 from strategy.trials.trial_record import CHAIN_FILE
 from tests.oracles.small_runs import files_under, left_with, quintile, refusal
@@ -61,6 +62,22 @@ def test_the_newest_stay_and_the_log_can_be_checked_as_before(store: RunStore) -
     assert check_log(TrialLog(store.root), NOWHERE, own_versions=True) == ([], [])
     assert [entry.kind for entry in TrialLog(store.root).entries()].count("trial") == 4
     assert plan_prune(store, NOWHERE, keep=2).runs == ()
+
+
+def test_a_pruned_run_is_called_pruned(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [finished(store, number) for number in range(2)]
+    for keep in (1, 0):
+        prune(plan_prune(store, NOWHERE, keep=keep))
+        for name in (runs[0].run_id, runs[0].run_id[:6]):
+            with pytest.raises(RunError, match=f"{runs[0].run_id} was pruned.*run its strategy again"):
+                store.find(name)
+    assert "was pruned" in refusal(
+        "compare-books", runs[0].run_id, "--out", store.root, monkeypatch=monkeypatch, capsys=capsys
+    )
+    with pytest.raises(RunError, match="no runs in"):
+        store.find("latest")
 
 
 def test_keeping_more_than_there_are_keeps_all(store: RunStore) -> None:

@@ -130,7 +130,9 @@ def _finished(store: "RunStore", run: str | None, strategy: str) -> "RunFolder |
     if run is None:
         is_strategy = strategy in shipped_strategies() or Path(strategy).suffix == ".toml" or Path(strategy).exists()
         known = [] if is_strategy else store.folders()
-        is_run = strategy == "latest" or any(each.run_id.startswith(strategy) for each in known)
+        is_run = (
+            strategy == "latest" or strategy[:1].isdigit() or any(each.run_id.startswith(strategy) for each in known)
+        )
         return store.find(strategy) if is_run and not is_strategy else None
     folder = store.find(run)
     if folder.spec.name != Path(strategy).stem:

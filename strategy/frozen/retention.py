@@ -16,13 +16,12 @@ from typing import Any
 from core.errors import RunError
 from signals.features.kept import drop_kept, kept_bytes
 from strategy.frozen.versions import list_versions
-from strategy.runs.store import RunFolder, RunStore
+from strategy.runs.store import PRUNED_FILE, RunFolder, RunStore
 from strategy.trials.log import TrialLog
 from strategy.trials.trial_record import CHAIN_FILE
 
-__all__ = ["PRUNED_FILE", "PrunePlan", "plan_artefacts", "plan_prune", "prune"]
+__all__ = ["PrunePlan", "plan_artefacts", "plan_prune", "prune"]
 
-PRUNED_FILE = "pruned.json"
 RECORD_FILES = (CHAIN_FILE, "returns.parquet", "metrics.json", "spec.toml", PRUNED_FILE)
 TRAINING_STATE = "training"
 LOCK_FILE = ".lock"

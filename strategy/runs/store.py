@@ -23,10 +23,11 @@ from market.request import BarsRequest
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.runs.provenance import code_fingerprint, commit, environment
 
-__all__ = ["CHAIN_FILE", "DEFAULT_STORE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
+__all__ = ["CHAIN_FILE", "DEFAULT_STORE", "PRUNED_FILE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
 
 DEFAULT_STORE = "runs"
 CHAIN_FILE = "trials.json"  # where the trial log stood, see ``strategy.trials``
+PRUNED_FILE = "pruned.json"  # what is left of the record of a run that was pruned
 IDENTITY = ("spec", "panel", "code")
 RECORDED = ("strategy", "request", "identity", "finished")
 GIVEN = ("version", "model", "scores")  # keys of run.json
@@ -299,8 +300,8 @@ class RunStore:
     def folders(self) -> list[RunFolder]:
         """All runs in the order in which they were begun, which is not that of their ids where a clock was wrong.
 
-        Two that were begun at once stand as in the trial log. A run that was begun before runs had numbers takes its place
-        there, or follows the one before it.
+        Two that were begun at once stand as in the trial log. A run that was begun before runs had numbers takes its
+        place there, or follows the one before it.
         """
         placed, position = [], 0
         for path in sorted(self.root.glob("*/*/run.json"), key=lambda path: path.parent.name):
@@ -321,6 +322,8 @@ class RunStore:
         folders = self.folders()
         if self.root.is_file():
             raise RunError(f"{self.root} is a file: choose a folder with --out")
+        if run != "latest" and not any(folder.run_id.startswith(run) for folder in folders):
+            self._refuse_pruned(run)
         if not folders:
             raise RunError(f"no runs in {self.root}: start one with `quintile run`, or name its folder with --out")
         if run == "latest":
@@ -330,6 +333,13 @@ class RunStore:
         if len(exact or matching) != 1:
             raise RunError(f"{len(matching)} runs match {run!r}: `quintile runs` lists the ids")
         return (exact or matching)[0]
+
+    def _refuse_pruned(self, run: str) -> None:
+        """Refuse a run of which its record alone is left."""
+        left = sorted(path.parent.name for path in self.root.glob(f"*/*/{PRUNED_FILE}"))
+        gone = next((name for name in left if name.startswith(run)), None)
+        if gone is not None:
+            raise RunError(f"run {gone} was pruned, only its record for the trial log is left: run its strategy again")
 
     def _new_path(self, strategy: str, suffix: str) -> Path:
         path = self.root / strategy / f"{_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}{suffix}"
