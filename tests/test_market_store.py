@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from core.errors import BarsError, SourceError
+from market.calendar import exchange_sessions
 from market.sources import load_bars
 from market.store import data_folder, find_version, import_bars, read_rows, stored_names, update_bars
 from market.store.data_set_names import Reference, check_name
@@ -188,6 +189,18 @@ def test_new_rows_without_a_common_session_are_named_as_unchecked(tmp_path: Path
     kept = update_bars(save(later[later["date"] > "2020-01-24"], tmp_path / "two.parquet"), name="us")
     assert {change.what for change in kept.version.changes} == {"added without a common session, basis unchecked"}
     assert kept.added == 6
+
+
+def test_a_few_new_rows_in_utc_are_days_of_the_stored_exchange(tmp_path: Path) -> None:
+    """Midnights of Tokyo are 15:00 of the day before in UTC, which three of them do not tell."""
+    days = exchange_sessions("XTKS", start=pd.Timestamp("2018-01-04"), end=pd.Timestamp("2018-12-28"))
+    close = 50.0 + np.arange(len(days)) * 0.25
+    frame = pd.DataFrame({"date": days.tz_localize("Asia/Tokyo").tz_convert("UTC"), "open": close, "close": close})
+    frame = pd.concat(frame.assign(ticker=t, high=close + 1, low=close - 1, volume=1000.0) for t in "ABC")
+    late = frame["date"] > frame["date"].unique()[-4]
+    import_bars(save(frame[~late], tmp_path / "a.parquet"), name="jp")
+    assert update_bars(save(frame[late], tmp_path / "b.parquet"), name="jp").added == 9
+    pd.testing.assert_index_equal(load_bars("jp").sessions, days, check_names=False)
 
 
 def test_adjusted_and_unadjusted_rows_do_not_mix(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from quintile.bar_requests import bars_request, located
 from tests.oracles.small_runs import long_bars, quintile, refusal, small_market
+from tests.test_strategy_other_exchanges import made_bars, sessions_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,6 +48,23 @@ def test_import_update_info_and_audit_say_what_they_did(
     assert (home / "audit-us.html").is_file()
     assert json.loads(said("audit", "us", "--out", "page.html", "--json"))["path"] == "page.html"
     assert "us@" in said("info")
+
+
+def test_another_exchange_is_told_where_it_changes(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*words: object) -> str:
+        return quintile("data", *words, monkeypatch=monkeypatch, capsys=capsys)
+
+    tokyo = sessions_of("XTKS", "2018-01-01", "2018-12-28"), sessions_of("XTKS", "2019-01-01", "2019-04-26")
+    for number, days in enumerate((*tokyo, sessions_of("XNYS", "2019-05-01", "2020-12-31"))):
+        made_bars(days, list("ABCDE")).to_parquet(f"b{number}.parquet")
+    assert "sessions of XTKS, inferred: its calendar fits best" in said("import", "b0.parquet", "--name", "x")
+    assert "until now" not in said("update", "x", "--from", "b1.parquet")
+    assert "; XTKS until now, --exchange XTKS keeps it" in said("update", "x", "--from", "b2.parquet")
+    assert "sessions of XTKS, as given; none until now\n" in said(
+        "import", "b0.parquet", "--name", "x", "--exchange", "XTKS"
+    )
 
 
 def test_a_run_keeps_the_version_that_it_read(

@@ -109,8 +109,9 @@ def update_bars(path: str | Path, *, name: str, exchange: str | None = None, hom
         If there is no such data set, or the file restates a ticker and lacks the beginning of its history.
     """
     folder = data_folder(name, home=home)
-    before = with_named_exchange(folder.find().provenance, exchange)
-    zone = zone_of(before.exchange)
+    stored = folder.find()
+    before = with_named_exchange(stored.provenance, exchange)
+    zone = zone_of(before.exchange or stored.exchange)  # a few new rows do not tell their clock, the stored ones did
     rows, provenance = _from_file(Path(path), licence=before.licence, point_in_time=before.point_in_time, zone=zone)
     return commit_rows(folder, rows, _replace_source(before, provenance), extend=True)
 

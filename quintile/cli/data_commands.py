@@ -43,8 +43,9 @@ def import_command(
     """Store bars from a file or folder as a named data set."""
     from market.store import import_bars
 
+    before = _kept_exchange(name)
     kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time, exchange=exchange)
-    _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
+    _print_kept(kept, before, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def update_command(
@@ -64,12 +65,13 @@ def update_command(
     from market.store import update_bars
     from quintile.progress_display import progress_bars
 
+    before = _kept_exchange(name)
     if source is not None:
         kept = update_bars(source, name=name, exchange=exchange)
     else:
         with progress_bars(quiet=quiet or as_json) as progress:
             kept = update_from_yahoo(name, options=FetchOptions(workers=workers, exchange=exchange, progress=progress))
-    _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
+    _print_kept(kept, before, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def info_command(
@@ -118,7 +120,7 @@ def fetch_command(
     with progress_bars(quiet=quiet or as_json) as progress:
         options = FetchOptions(workers=workers, exchange=exchange, progress=progress)
         kept, fetched = fetch(names, name=name, start=start, end=end, resume=resume, options=options)
-    _print_kept(kept, as_json=as_json, quiet=quiet, verbose=verbose)
+    _print_kept(kept, None, as_json=as_json, quiet=quiet, verbose=verbose)
     if not (quiet or as_json):
         _print_missing(fetched.failed, fetched.ended_early)
 
@@ -165,7 +167,15 @@ def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
         print(f"{len(failed)} tickers failed: retry with --resume", file=sys.stderr)
 
 
-def _print_kept(kept: "Commit", *, as_json: bool, quiet: bool, verbose: bool) -> None:
+def _kept_exchange(name: str) -> str | None:
+    """The exchange of a data set as it stands; None without one."""
+    from market.store import find_version
+
+    stored = find_version(name)
+    return None if stored is None else stored[1].exchange
+
+
+def _print_kept(kept: "Commit", before: str | None, *, as_json: bool, quiet: bool, verbose: bool) -> None:
     version = kept.version
     if as_json:
         print(json.dumps(version.model_dump(mode="json") | {"is_new": kept.is_new, "added": kept.added}, indent=2))
@@ -180,6 +190,10 @@ def _print_kept(kept: "Commit", *, as_json: bool, quiet: bool, verbose: bool) ->
         f"{version.name}@{version.fingerprint[:12]}: {version.kind}, {version.rows:,} rows of {version.tickers:,} "
         f"tickers, {first} to {last}; {kept.added:,} rows added"
     )
+    changed = f"; {before} until now" if before not in (None, version.exchange) else ""
+    if changed and version.provenance.exchange is None:
+        changed += f", --exchange {before} keeps it"
+    print(f"  sessions of {_exchange(version)}{changed}")
     _print_changes(version, verbose=verbose)
 
 
