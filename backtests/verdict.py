@@ -35,7 +35,7 @@ __all__ = [
 
 MAX_OVERFITTING = 0.5  # at this probability of backtest overfitting or more, the choice among trials is worthless
 COLLAPSED = "CROSS-SECTION COLLAPSED"
-CAPPING_STAMPS = ("DRIFTED", "SECOND OPENING", "QUICK")  # a result that carries one is WEAK at best
+CAPPING_STAMPS = ("DRIFTED", "SECOND OPENING", "QUICK", "LOG EDITED")  # a result that carries one is WEAK at best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Grounds:
     overfitting : float
         Probability of backtest overfitting (PBO); NaN with too few trials on the same sessions.
     capped : bool
-        The result is DRIFTED or comes from a second opening of a hold-out.
+        The result is DRIFTED, quick, from a second opening of a hold-out, or counted by a log that was edited.
     collapsed : bool
         In a month of judged sessions or more, less than half of the names that should have a score had one.
     """

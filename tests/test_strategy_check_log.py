@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+from backtests.evaluation import Evaluation, evaluate_scores
+from backtests.verdict import confidence_among, gather_grounds
+from core.errors import RunError
 from core.files import read_json, write_json
+from market.inputs import load_inputs
 from quintile.cli import main
 from strategy.frozen.check_log import check_log
 from strategy.frozen.versions import LOCK, VersionFolder, list_versions, lock_text
 from strategy.trials.log import TrialLog
 from strategy.trials.paper_log import PaperLog
+from strategy.trials.trial_record import record_trial
 from tests.frozen_market import Bench
 from tests.test_strategy_trials import rebuilt
 
@@ -33,6 +38,13 @@ def run_folder(log: TrialLog, run_id: str, *, finished: bool = True, logged: boo
 
 def found(log: TrialLog, versions: Path = NOWHERE, *, own: bool = False) -> tuple[list[str], list[str]]:
     return check_log(log, versions, own_versions=own)
+
+
+def evaluated(made: Bench) -> Evaluation:
+    """What the run's scores come to, without studies."""
+    spec = made.run.spec
+    inputs = load_inputs(made.run.request, holdout=spec.holdout)
+    return evaluate_scores(spec.rules, inputs, scores=made.run.read_frame("scores"), baselines={})
 
 
 def relocked(folder: VersionFolder, **changes: Any) -> None:
@@ -206,3 +218,30 @@ def test_reading_leaves_the_claims_alone(tmp_path: Path) -> None:
     before = read_json(folder / "trials.json"), log.path.read_bytes()
     found(log)
     assert (read_json(folder / "trials.json"), log.path.read_bytes()) == before
+
+
+def test_an_edited_log_is_told_by_every_door(
+    bench: Bench, frozen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = bench.copied(tmp_path)
+    log = TrialLog(own.store.root)
+    connection = sqlite3.connect(log.path)
+    connection.executescript("DROP TRIGGER no_edit; UPDATE entries SET body = replace(body, '2026', '2025')")
+    connection.close()
+    with pytest.raises(RunError, match="cannot be frozen: it cannot be looked up: entry 1 of the trial log was edited"):
+        own.freeze("filter_negative@1.0.0")
+    monkeypatch.setattr("sys.argv", ["quintile", "trials", "--out", str(own.store.root)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "entry 1 of the trial log was edited" in capsys.readouterr().out
+    evaluation = evaluated(own)
+    (own.run.path / "trials.json").unlink()
+    standing = record_trial(own.store, own.run, evaluation)
+    assert standing.stamps[0][0] == "LOG EDITED"
+    assert gather_grounds(
+        evaluation.inputs.panel,
+        evaluation.rules.execution,
+        ic=evaluation.signal.summary("model"),
+        confidence=confidence_among(evaluation.result.net_returns, (0.1,), sessions_per_year=252),
+        standing=standing,
+    ).capped

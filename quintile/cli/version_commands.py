@@ -201,6 +201,7 @@ def trials_command(
     """List the trial log, or check it against the runs and versions that recorded it."""
     from quintile.cli.console import table
     from strategy.frozen.check_log import check_log
+    from strategy.trials.chained_log import broken_links
     from strategy.trials.log import TrialLog, distinct
 
     log = TrialLog(run_store(out).root)
@@ -218,6 +219,8 @@ def trials_command(
     rows = [[str(e.sequence), e.kind, *_trial_cells(e.facts)] for e in entries]
     table("", ["entry", "kind", "when", "strategy", "Sharpe, net", "test span"], rows)
     print(f"{len(distinct(entries))} trials recorded")
+    for broken in broken_links(log.entries(), log.NOUN):
+        print(f"{broken}: see `quintile trials --check`")
 
 
 def open_command(

@@ -240,14 +240,16 @@ class ChainedLog:
         yield from broken_links(self.entries(), self.NOUN)
 
     def contradicts(self, claim: object) -> str | None:
-        """How the log contradicts the state that an artefact recorded; None if it does not.
+        """How the log contradicts the state that an artefact recorded, or itself; None if it does not.
 
         Parameters
         ----------
         claim : object
             ``Chain.as_dict`` as read back from a run folder or a lock.
         """
-        return contradiction(self.entries(), claim, self.NOUN)
+        entries = self.entries()
+        broken = next(broken_links(entries, self.NOUN), None)
+        return f"cannot be looked up: {broken}" if broken else contradiction(entries, claim, self.NOUN)
 
 
 def broken_links(entries: Sequence[Entry], noun: str) -> Iterator[str]:

@@ -17,13 +17,14 @@ from backtests.walk_study import WalkStudy
 from core.errors import RunError
 from core.files import read_json, write_json
 from strategy.runs.store import CHAIN_FILE, RunFolder, RunStore
-from strategy.trials.chained_log import Chain, Entry
+from strategy.trials.chained_log import Chain, Entry, broken_links, contradiction
 from strategy.trials.log import CI, COMPANION, TRIAL, TrialKey, TrialLog, comparable, distinct, trial_kind, trial_sharpe
 
 __all__ = ["CHAIN_FILE", "record_trial"]
 
 BLOCKS = 16
 MIN_PATHS = 5
+LOG_EDITED = "LOG EDITED"  # caps the verdict
 
 
 def record_trial(
@@ -61,11 +62,12 @@ def record_trial(
     key, noted = keys[evaluation.rules.name], folder.path / CHAIN_FILE
     if not noted.is_file():
         write_json(noted, _log_page(log, folder, evaluation, keys, walk).as_dict())
-    claim = read_json(noted)
-    against, known = log.contradicts(claim), Chain.claimed(claim)
+    claim, entries = read_json(noted), log.entries()
+    against, known = contradiction(entries, claim, log.NOUN), Chain.claimed(claim)
     if against or known is None:
         raise RunError(f"run {folder.run_id} {against}: restore the log, or run the strategy again")
-    entries = log.entries()[: known.length]
+    entries = entries[: known.length]
+    edited = tuple((LOG_EDITED, f"{broken}.") for broken in broken_links(entries, f"{log.NOUN} that counts the trials"))
     alike = comparable(entries, key)
     others = [entry for other, entry in alike.items() if other != key]
     own = evaluation.performance(evaluation.rules.name).sharpe
@@ -75,7 +77,7 @@ def record_trial(
         uncounted=sum(entry.kind == CI for entry in entries),
         overfitting=_overfitting(store, evaluation, others),
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
-        stamps=stamps,
+        stamps=(*stamps, *edited),
     )
 
 
