@@ -116,6 +116,13 @@ def test_another_number_in_the_settings_is_another_cell() -> None:
     assert len({cell.fingerprint(), *(other.fingerprint() for other in others)}) == 5
 
 
+def test_what_a_notebook_added_for_something_else_leaves_a_cell_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = planted_cells(CHEAP)[0.1, "ridge", 1]
+    before = cell.fingerprint()
+    monkeypatch.setattr("portfolio.own_rules.own_sources", lambda: {"book_rule/other": "0" * 64})
+    assert cell.fingerprint() == before
+
+
 def test_every_network_has_its_own_loss_and_seed() -> None:
     cells = planted_cells(TINY)
     rank, huber, pearson = (cells[0.1, name, 2].spec for name in LEARNERS[:3])

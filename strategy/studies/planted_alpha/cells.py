@@ -70,7 +70,7 @@ class Cell:
 
     def fingerprint(self) -> str:
         """The sha256 of facts and code, in hexadecimal."""
-        deciding = self.facts | {"code": code_fingerprint(), "measuring": _measuring_code()}
+        deciding = self.facts | {"code": code_fingerprint(self.spec), "measuring": _measuring_code()}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
