@@ -17,9 +17,10 @@ from market.inputs import load_inputs
 from quintile.cli import main
 from strategy.frozen.check_log import check_log
 from strategy.frozen.versions import LOCK, VersionFolder, list_versions, lock_text
+from strategy.runs.store import RunStore
 from strategy.trials.log import TrialLog
 from strategy.trials.paper_log import PaperLog
-from strategy.trials.trial_record import record_trial
+from strategy.trials.trial_record import _claims, _doubts, record_trial
 from tests.frozen_market import Bench
 from tests.test_strategy_trials import rebuilt
 
@@ -245,3 +246,23 @@ def test_an_edited_log_is_told_by_every_door(
         confidence=confidence_among(evaluation.result.net_returns, (0.1,), sessions_per_year=252),
         standing=standing,
     ).capped
+
+
+def test_a_result_counted_by_another_log_than_its_neighbours_is_stamped(tmp_path: Path) -> None:
+    log = TrialLog(tmp_path)
+    for name in ("first", "second", "third"):
+        run_folder(log, name)
+    write_json(tmp_path / "s" / "second" / "trials.json", {})
+    assert _doubts(_claims(RunStore(tmp_path)), log.entries()) == ()
+    ((label, sentence),) = _doubts(_claims(RunStore(tmp_path)), log.entries()[:3])
+    assert (label, sentence) == (
+        "LOG EDITED",
+        "Run third knew 4 entries of the trial log, 3 are left: it was cut.",
+    )
+    log.path.unlink()
+    log.append("trial")
+    ((label, sentence),) = _doubts(_claims(RunStore(tmp_path)), log.entries())
+    assert (label, sentence) == (
+        "ANOTHER LOG",
+        "Run first was counted by another trial log: its trials are not among these.",
+    )

@@ -1,7 +1,8 @@
 """Trial record: a result logged before it is shown, and its standing among the comparable trials of its store."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from backtests.statistics.deflation import Overfitting, overfitting_probability
 from backtests.statistics.metrics import sharpe_ratio
 from backtests.verdict import TrialStanding
 from backtests.walk_study import WalkStudy
-from core.errors import RunError
+from core.errors import RunError, SourceError
 from core.files import read_json, write_json
 from strategy.runs.store import CHAIN_FILE, RunFolder, RunStore
 from strategy.trials.chained_log import Chain, Entry, broken_links, contradiction
@@ -25,6 +26,7 @@ __all__ = ["CHAIN_FILE", "record_trial"]
 BLOCKS = 16
 MIN_PATHS = 5
 LOG_EDITED = "LOG EDITED"  # caps the verdict
+OTHER_LOG = "ANOTHER LOG"
 
 
 def record_trial(
@@ -62,12 +64,12 @@ def record_trial(
     key, noted = keys[evaluation.rules.name], folder.path / CHAIN_FILE
     if not noted.is_file():
         write_json(noted, _log_page(log, folder, evaluation, keys, walk).as_dict())
-    claim, entries = read_json(noted), log.entries()
+    claim, others_claims = read_json(noted), _claims(store)
+    entries = log.entries()  # read last: the log only grows, so it holds what its runs remember
     against, known = contradiction(entries, claim, log.NOUN), Chain.claimed(claim)
     if against or known is None:
         raise RunError(f"run {folder.run_id} {against}: restore the log, or run the strategy again")
-    entries = entries[: known.length]
-    edited = tuple((LOG_EDITED, f"{broken}.") for broken in broken_links(entries, f"{log.NOUN} that counts the trials"))
+    doubts, entries = _doubts(others_claims, entries), entries[: known.length]
     alike = comparable(entries, key)
     others = [entry for other, entry in alike.items() if other != key]
     own = evaluation.performance(evaluation.rules.name).sharpe
@@ -77,8 +79,29 @@ def record_trial(
         uncounted=sum(entry.kind == CI for entry in entries),
         overfitting=_overfitting(store, evaluation, others),
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
-        stamps=(*stamps, *edited),
+        stamps=(*stamps, *doubts),
     )
+
+
+def _doubts(claims: Mapping[str, Chain], entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
+    """Stamps of a log that cannot be relied on to count the trials: it, or a run of its store, says so."""
+    edited = [f"{broken}." for broken in broken_links(entries, TrialLog.NOUN)]
+    elsewhere = []
+    for run, claim in claims.items():
+        if claim.log != entries[0].sha256:
+            elsewhere.append(f"Run {run} was counted by another trial log: its trials are not among these.")
+        elif against := contradiction(entries, claim.as_dict(), TrialLog.NOUN):
+            edited.append(f"Run {run} {against}.")
+    return (*((LOG_EDITED, each) for each in edited[:1]), *((OTHER_LOG, each) for each in elsewhere[:1]))
+
+
+def _claims(store: RunStore) -> dict[str, Chain]:
+    """Where the log stood by every run that says so; `quintile trials --check` names those that do not."""
+    claims = {}
+    for path in sorted(store.root.glob(f"*/*/{CHAIN_FILE}")):
+        with suppress(OSError, SourceError):
+            claims[path.parent.name] = Chain.claimed(read_json(path))
+    return {run: claim for run, claim in claims.items() if claim is not None}
 
 
 def _log_page(
