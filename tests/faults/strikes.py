@@ -1,0 +1,83 @@
+"""Strikes: a process that is killed, interrupted or out of disk at its n-th rename, or killed at a random moment."""
+
+import errno
+import itertools
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.fault import World
+from tests.faults.processes import Seen, Surroundings, begun
+
+__all__ = ["STRIKES", "at_rename", "killed_often", "struck"]
+
+
+def _no_space() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "disk")
+
+
+STRIKES: dict[str, Callable[[], None]] = {
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "interrupted": lambda: os.kill(os.getpid(), signal.SIGINT),
+    "out of disk": _no_space,
+}
+
+
+def at_rename(n: int, how: str) -> Surroundings:
+    """Surroundings in which the n-th rename of the process does not come about."""
+
+    def enter() -> None:
+        counted, replace = itertools.count(1), os.replace
+
+        def renamed(source: str, target: str) -> None:
+            if next(counted) == n:
+                STRIKES[how]()
+            replace(source, target)
+
+        os.replace = renamed  # type: ignore[assignment]
+
+    return Surroundings(enter=enter)
+
+
+def struck(words: tuple[str, ...], n: int, how: str) -> Callable[[World], object]:
+    """A spoil: the command, struck at its n-th rename."""
+    return lambda world: world.quintile(*words, around=at_rename(n, how))
+
+
+def killed_often(
+    times: int, work: tuple[str, ...], beside: tuple[str, ...], readers: tuple[tuple[str, ...], ...]
+) -> Callable[[tuple[str, ...], Path, Surroundings], Seen]:
+    """Run ``work`` so often, kill it at a random moment beside another command, and read after each kill.
+
+    What it gives fails with the first reader that does, and the line that it printed.
+    """
+
+    def run(_words: tuple[str, ...], folder: Path, around: Surroundings) -> Seen:
+        rng, world = random.Random(16), World(folder)
+        started = time.monotonic()
+        world.quintile(*work, around=around)
+        whole, in_time = time.monotonic() - started, 0
+        for number in range(times):
+            in_time += _killed(work, beside, folder, rng.uniform(0, whole))
+            for words in readers:
+                seen = world.quintile(*words, around=around)
+                if seen.code != 0:
+                    return Seen(1, "", f"quintile: kill {number}, then {' '.join(words)}: {seen.err.strip()[-300:]}")
+        return Seen(0, f"{times} kills, {in_time} of them in time, and every reader read\n", "")
+
+    return run
+
+
+def _killed(work: tuple[str, ...], beside: tuple[str, ...], folder: Path, after: float) -> bool:
+    """Whether the work was still going on when it was killed."""
+    one, other = begun(work, folder), begun(beside, folder)
+    time.sleep(after)
+    running = os.waitpid(one, os.WNOHANG)[0] == 0
+    if running:
+        os.kill(one, signal.SIGKILL)
+        os.waitpid(one, 0)
+    os.waitpid(other, 0)
+    return running
