@@ -141,6 +141,29 @@ def test_a_crash_is_no_split() -> None:
     assert audit_panel(panel(crash)).counts()["unadjusted split"] == 0
 
 
+@pytest.mark.parametrize("silent", [np.nan, 0.0])
+@pytest.mark.parametrize("ratio", [2.0, 5.0, 0.1])
+def test_a_split_in_a_source_without_volume_is_suspected(silent: float, ratio: float) -> None:
+    def plant(bars: dict[str, np.ndarray]) -> None:
+        split(bars, ratio)
+        bars["volume"][:] = silent
+
+    found = audit_panel(panel(plant)).findings
+    found = found[~found["kind"].isin(["zero volume", "market move"])]
+    assert found["kind"].tolist() == ["suspected split"]
+    assert found["value"].tolist() == [pytest.approx(ratio)]
+    assert found["repair"].tolist() == [""]
+    assert "there is no volume to tell" in found["detail"].iloc[0]
+
+
+def test_bars_without_volume_that_halve_off_the_ratio_are_not_suspected() -> None:
+    def plant(bars: dict[str, np.ndarray]) -> None:
+        split(bars, 2.1)
+        bars["volume"][:] = np.nan
+
+    assert not len(audit_panel(panel(plant)).findings)
+
+
 def test_a_split_that_adj_close_accounts_for_is_listed_as_such() -> None:
     factor = aligned_frame(np.ones((len(SESSIONS), len(TICKERS))), SESSIONS, TICKERS)
     factor.iloc[:ROW, COLUMN] = 1 / 7

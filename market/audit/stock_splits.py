@@ -90,17 +90,19 @@ def unadjusted_splits(panel: Panel, accounted: Sequence[tuple[int, int, float]] 
     shown, later = _traded_on_new_basis(gaps), _traded_later(panel, gaps)
     large, quiet = _is_large(gaps), gaps.shares < MAX_SHARES_RATIO * np.maximum(gaps.ratios, 1.0)
     trusted = np.isin(gaps.columns, [column for column, _, _ in accounted])
+    untold = large & _exact(gaps) & _without_volume(panel, gaps)
     doubts = np.select(
-        [trusted, ~large, np.abs(gaps.markets) >= MAX_MARKET_GAP, ~shown & ~later],
+        [trusted, ~large, np.abs(gaps.markets) >= MAX_MARKET_GAP, untold, ~shown & ~later],
         [
             "adj_close accounts for other splits of this name",
             "news make such moves as well",
             "the market moved as well",
+            "there is no volume to tell",
             "volume is no clear sign",
         ],
         default="",
     )
-    found = shown | later | (quiet & large)
+    found = shown | later | (quiet & large) | untold
     kept, known = gaps[found], (shown & (doubts == ""))[found]
     return [
         SplitSign(int(c), int(r), float(ratio), str(doubt), bool(own))
@@ -173,9 +175,8 @@ def _alone(gaps: _Gaps, n_names: int) -> np.ndarray:
 
 def _traded_on_new_basis(gaps: _Gaps) -> np.ndarray:
     """Whether the session shows a split: its open on the ratio, its shares by the ratio, its money as usual."""
-    exact = np.abs(gaps.moves - np.log(gaps.ratios)) < SURE_TOLERANCE
     followed = _within(gaps.shares / gaps.ratios, _half_way(gaps))
-    shown: np.ndarray = exact & followed & _within(gaps.money, MAX_MONEY_RATIO)
+    shown: np.ndarray = _exact(gaps) & followed & _within(gaps.money, MAX_MONEY_RATIO)
     return shown
 
 
@@ -186,6 +187,18 @@ def _traded_later(panel: Panel, gaps: _Gaps) -> np.ndarray:
     shift = after / median_around(volume, gaps.rows, gaps.columns, BEFORE)
     later: np.ndarray = _within(gaps.money, MAX_MONEY_RATIO) & _within(shift / gaps.ratios, _half_way(gaps))
     return later
+
+
+def _exact(gaps: _Gaps) -> np.ndarray:
+    exact: np.ndarray = np.abs(gaps.moves - np.log(gaps.ratios)) < SURE_TOLERANCE
+    return exact
+
+
+def _without_volume(panel: Panel, gaps: _Gaps) -> np.ndarray:
+    """Whether the name has not shown a volume up to the session, as in a source without any."""
+    shown = np.maximum.accumulate(np.nan_to_num(panel.volume.to_numpy()) > 0, axis=0)
+    without: np.ndarray = ~shown[gaps.rows, gaps.columns]
+    return without
 
 
 def _is_large(gaps: _Gaps) -> np.ndarray:
