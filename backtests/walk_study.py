@@ -58,6 +58,8 @@ def walk_sentence(study: WalkStudy) -> str:
     if study.paths is None:
         return f"Net Sharpe ratio {sharpe}, rank IC {rank_ic}: {over}, out of sample."
     paths = _middle(study.paths, 2)
+    if len(study.paths) == 1:
+        return f"Net Sharpe ratio of the one path {paths}; rank IC {rank_ic}: {over}."
     return f"Net Sharpe ratio of {len(study.paths)} paths: median and range {paths}; rank IC {rank_ic}: {over}."
 
 

@@ -12,7 +12,7 @@ from backtests.engine.due_weights import due_weights
 from backtests.engine.overlay_loop import decide_weights
 from backtests.evaluation import Evaluation, evaluate_scores
 from backtests.judged_span import judged_span
-from backtests.report.judged_words import judged_words
+from backtests.report.judged_words import judged_words, span_words_of
 from core.errors import DataError
 from market.inputs import Inputs
 from market.panel import Panel, PanelFacts, aligned_frame
@@ -171,6 +171,19 @@ def test_a_stray_score_years_before_is_left_out() -> None:
     assert list(found.span.strays) == [panel.sessions[3]]
     assert found.result.net_returns.equals(alone.result.net_returns)
     assert "1 scored session lies far from all others" in " ".join(judged_words(found))
+
+
+def test_strays_on_both_sides_and_level_scores_are_told_by_date() -> None:
+    panel, rows = bars_of(600), np.r_[3, 5, 100:260, 595]
+    scores = scores_on(panel, rows)
+    scores.iloc[200 - 3 : 204 - 3] = 1.0  # rows 200 to 203 of the bars
+    span = judged_span(scores, panel, RULES)
+    days = [f"{day:%Y-%m-%d}" for day in panel.sessions[[3, 5, 200, 595]]]
+    assert span_words_of(span)[-1].endswith(
+        f"3 scored sessions lie far from all others and are left out: {days[0]} to {days[1]} and {days[3]}."
+    )
+    told = " ".join(judged_words(evaluated(panel, scores)))
+    assert f"All scores are the same in 4 sessions, the first {days[2]}: nothing is ranked there." in told
 
 
 def test_monthly_decisions_hold_until_the_next() -> None:

@@ -41,6 +41,7 @@ def test_a_seed_without_a_number_is_left_out_of_the_median() -> None:
 def test_paths_are_shown_as_a_distribution() -> None:
     found = walk_sentence(study_of([0.3], paths=pd.Series([0.1, 0.3, 0.9])))
     assert "3 paths: median and range 0.30 (0.10 to 0.90)" in found
+    assert "of the one path 0.44; rank IC" in walk_sentence(study_of([0.3], paths=pd.Series([0.44])))
 
 
 @pytest.mark.parametrize(("paths", "stamp"), [(None, "WALK-FORWARD"), (pd.Series([0.1, 0.3]), "COMBINATORIAL")])

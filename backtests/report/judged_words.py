@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from backtests.breadth import COLLAPSED_BELOW, Breadth
 from backtests.evaluation import Evaluation
 from backtests.judged_span import Hole, JudgedSpan
@@ -23,6 +25,7 @@ def judged_words(evaluation: Evaluation) -> tuple[str, ...]:
         )
     sentences += pace_words(evaluation)
     sentences += () if breadth is None else breadth_words(breadth)
+    sentences += _level_words(evaluation)
     sentences += (f"{why[:1].upper()}{why[1:]}.",) if (why := missing_ic(evaluation)) else ()
     return sentences + tuple(f"{name} has no book: {why}." for name, why in evaluation.refused.items())
 
@@ -121,11 +124,26 @@ def _hole(hole: Hole) -> str:
 def _stray_words(span: JudgedSpan) -> tuple[str, ...]:
     if not len(span.strays):
         return ()
-    first, last = date(span.strays[0]), date(span.strays[-1])
-    when = first if first == last else f"{first} to {last}"
+    before = span.strays < span.decisions[0]
+    when = " and ".join(_dates(part) for part in (span.strays[before], span.strays[~before]) if len(part))
     several = len(span.strays) > 1
     subject, verb = ("sessions lie", "are") if several else ("session lies", "is")
     return (f"{count(len(span.strays))} scored {subject} far from all others and {verb} left out: {when}.",)
+
+
+def _dates(sessions: pd.DatetimeIndex) -> str:
+    first, last = date(sessions[0]), date(sessions[-1])
+    return first if first == last else f"{first} to {last}"
+
+
+def _level_words(evaluation: Evaluation) -> tuple[str, ...]:
+    """That nothing is ranked in some sessions; ``missing_ic`` tells of all of them."""
+    scores = evaluation.scores
+    level = (scores.notna().sum(axis=1) > 1) & (scores.max(axis=1) == scores.min(axis=1))
+    if not level.any() or missing_ic(evaluation):
+        return ()
+    first = date(scores.index[level.to_numpy()][0])
+    return (f"All scores are the same in {_sessions(int(level.sum()))}, the first {first}: nothing is ranked there.",)
 
 
 def _sessions(number: int) -> str:
