@@ -3,15 +3,29 @@
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
+from core.bounded_text import MAX_JSON_BYTES, MAX_TOML_BYTES, json_value, toml_value
 from core.errors import SourceError
 
-__all__ = ["atomic_path", "file_sha256", "read_json", "require_apart", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "atomic_path",
+    "file_sha256",
+    "read_bounded",
+    "read_json",
+    "read_toml",
+    "require_apart",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
+
+Shape = TypeVar("Shape")
 
 
 @contextmanager
@@ -51,18 +65,78 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Read the JSON value in ``path``.
+@overload
+def read_json(path: str | Path) -> Any: ...
+@overload
+def read_json(path: str | Path, shape: type[Shape]) -> Shape: ...
+def read_json(path: str | Path, shape: Any = None) -> Any:
+    """Read the JSON value in ``path``, whoever wrote it: its size, depth and numbers are bounded.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    shape : type, optional
+        What the value must be: a model, a dataclass, or a type such as ``dict[str, int]``. Settings are read as
+        recorded ones, so that a key younger than the file has its former value.
 
     Raises
     ------
     SourceError
-        If the file is not JSON.
+        If the file is not JSON, is beyond a bound or has another shape.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        value = json_value(read_bounded(path, MAX_JSON_BYTES))
+    except ValueError as error:
         raise SourceError(f"{path} is not JSON ({error}): restore it, or remove its folder") from error
+    return value if shape is None else _shaped(value, shape, path)
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Read the TOML document in ``path``, whoever wrote it: its size, depth and numbers are bounded.
+
+    Raises
+    ------
+    SourceError
+        If the file is not TOML or is beyond a bound.
+    """
+    try:
+        return toml_value(read_bounded(path, MAX_TOML_BYTES))
+    except ValueError as error:
+        raise SourceError(f"{path} is not TOML ({error}): mend it, or restore it") from error
+
+
+def read_bounded(path: str | Path, limit: int) -> bytes:
+    """Read an ordinary file of at most ``limit`` bytes; a pipe or device, which may never end, is not opened.
+
+    Raises
+    ------
+    SourceError
+        If it is larger, or no ordinary file.
+    """
+    facts = Path(path).stat()
+    if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
+        raise SourceError(f"{path} is a pipe or a device: give an ordinary file")
+    if facts.st_size > limit:
+        raise SourceError(f"{path} has {facts.st_size:,} bytes, more than the {limit:,} that are read: restore it")
+    with Path(path).open("rb") as opened:
+        return opened.read(limit + 1)
+
+
+def _shaped(value: Any, shape: Any, path: str | Path) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    from core.settings import RECORDED
+
+    try:
+        return TypeAdapter(shape).validate_python(value, context=RECORDED)
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        said = problem["msg"].removeprefix("Value error, ")
+        raise SourceError(
+            f"{path} has another shape ({place + ': ' if place else ''}{said[:1].lower()}{said[1:]}): restore it"
+        ) from error
 
 
 def require_apart(path: str | Path, *inputs: str | Path | None, what: str) -> None:

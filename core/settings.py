@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
-__all__ = ["Formerly", "Later", "Settings", "is_record"]
+__all__ = ["RECORDED", "Formerly", "Later", "Settings", "is_record"]
 
 _LATER: Final = "added after a version was frozen"
 _RECORDED: Final = "recorded"
+RECORDED: Final = {_RECORDED: True}  # the context in which a record is validated
 Value = TypeVar("Value")
 Later = Annotated[Value, _LATER]
 """A field that came after the first frozen version: while it keeps its default it decides nothing."""
@@ -51,7 +52,7 @@ class Settings(BaseModel):
         ValidationError
             If a key or value is not allowed.
         """
-        return cls.model_validate(numbers, context={_RECORDED: True})
+        return cls.model_validate(numbers, context=RECORDED)
 
     @model_validator(mode="before")
     @classmethod
