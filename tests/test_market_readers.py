@@ -413,3 +413,22 @@ def test_a_delisting_beyond_every_clock_is_none_yet(tmp_path: Path) -> None:
     open_end = pd.DataFrame({"session": np.array(["9999-12-31"], "datetime64[s]"), "delisting_return": [0.0]}, ["AAA"])
     inside = Panel(**{name: getattr(panel, name) for name in FIELDS}, delistings=open_end, facts=panel.facts)
     assert inside.delistings.empty
+
+
+def test_bars_of_hours_are_told_as_such(tmp_path: Path) -> None:
+    daily = long_table()
+    hours = [
+        daily.assign(date=daily["date"] + f" {hour}:00", close=daily["close"] * (1 + hour / 1e4)) for hour in (10, 15)
+    ]
+    pd.concat(hours).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(
+        BarsError, match=r"\(540 such keys\): these look like bars of hours or minutes, give one a session"
+    ):
+        load_bars(tmp_path / "x.csv")
+
+
+def test_prose_of_many_files_is_noted_once(tmp_path: Path) -> None:
+    for name, rows in long_table().groupby("ticker"):
+        written(tmp_path / f"{name}.csv", "Daily bars, by hand\n\n" + rows.drop(columns="ticker").to_csv(index=False))
+    notes = load_bars(tmp_path).facts.notes
+    assert sum("lines of prose around the rows passed over" in note for note in notes) == 1

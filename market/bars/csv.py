@@ -77,9 +77,11 @@ def has_prose(table: pa.Table) -> bool:
     return PROSE in (table.schema.metadata or {})
 
 
-def prose_note(table: pa.Table, origin: str) -> tuple[str, ...]:
-    """A note on lines of prose; none without any."""
-    return (f"lines of prose around the rows of {origin} passed over",) if has_prose(table) else ()
+def prose_note(table: pa.Table, origin: str = "") -> tuple[str, ...]:
+    """A note on lines of prose, with the file's name where it is given; none without any."""
+    return (
+        (f"lines of prose around the rows{' of ' if origin else ''}{origin} passed over",) if has_prose(table) else ()
+    )
 
 
 def _without_prose(row: arrow_csv.InvalidRow, delimiter: str, passed: list[str]) -> str:

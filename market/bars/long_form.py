@@ -113,7 +113,7 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None, zone: 
         tickers=encoded.tickers,
         numbers={},
         zones=read.zones,
-        notes=(*prose_note(table, origin), *read.notes, *encoded.notes),
+        notes=(*prose_note(table), *read.notes, *encoded.notes),
         respelled=encoded.respelled,
     )
     lost = (*read.defects, *missing_tickers(unnamed & dated, read.dates, origin=origin))

@@ -11,6 +11,7 @@ from market.bars.long_form import LongBars
 __all__ = ["checked_rows", "equal_repeats", "repeated_keys", "row_defects", "value_defects", "without_rows"]
 
 DROP = ": drop or repair those rows"
+MOSTLY = 0.5  # of the keys
 
 
 def row_defects(bars: LongBars, *, origin: str) -> tuple[Defect, ...]:
@@ -67,7 +68,9 @@ def repeated_keys(bars: LongBars, *, origin: str) -> tuple[Defect, ...]:
     rows = np.sort(order[np.r_[False, twice] | np.r_[twice, False]])
     begins = twice & ~np.r_[False, twice[:-1]]
     first = f"{origin} has more than one row for {bars.key(int(rows[0]))}{_spellings(bars, int(rows[0]))}"
-    remedy, n_keys = ": keep one of each", int(np.count_nonzero(begins))
+    n_keys = int(np.count_nonzero(begins))
+    often = n_keys > MOSTLY * (len(order) - np.count_nonzero(twice))
+    remedy = ": these look like bars of hours or minutes, give one a session" if often else ": keep one of each"
     return (Defect(kind="repeated key", first=first, remedy=remedy, count=n_keys, unit="keys", rows=rows),)
 
 
