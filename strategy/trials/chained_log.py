@@ -3,7 +3,7 @@
 An edit breaks the chain; a cut is found where an artefact survives that remembers the chain's length and head. A log
 rewritten from its first entry together with every artefact that knew it cannot be distinguished from a true one.
 
-Kept in SQLite, from the standard library: one file, transactions that a kill leaves whole or absent, and a write lock
+Kept in SQLite, which Python brings: one file, transactions that a kill leaves whole or absent, and a write lock
 that two processes share. A rollback journal, not WAL: the file is complete after every commit, so a copy of it is a
 copy of the log. What a killed writer left half done is rolled back by whoever opens the log next, be it to read; where
 the file may not be written, in a copy of it.
@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self
+
+from core.bounded_text import json_value
 
 __all__ = ["Chain", "ChainedLog", "Entry", "Transaction", "broken_links", "contradiction", "turned_back"]
 
@@ -333,11 +335,11 @@ def _read(connection: sqlite3.Connection, noun: str) -> list[Entry]:
 
 def _entry(noun: str, sequence: int, body: str, digest: str) -> Entry:
     try:
-        written = json.loads(body)
+        written = json_value(body)
         if dt.datetime.fromisoformat(dict(written["facts"])["time"]).tzinfo is None:
             raise ValueError("its time has no zone")
         return Entry(sequence=sequence, kind=str(written["kind"]), body=body, sha256=str(digest))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"entry {sequence} of the {noun} was edited: it is no entry any more") from error
 
 
