@@ -1,6 +1,7 @@
 """The folder of runs: ``runs`` lists them, ``runs prune`` frees their space."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,8 +81,6 @@ def prune_command(
 
 
 def _asked(plan: "PrunePlan") -> bool:
-    import sys
-
     if not sys.stdin.isatty():
         raise ValueError("nobody is there to ask: give --yes to remove, or --dry-run to look")
     return typer.confirm(f"Remove {len(plan.paths)} files and folders?")
@@ -115,14 +114,17 @@ def _four(value: float | None) -> str:
 
 
 def _row(folder: "RunFolder") -> dict[str, Any]:
-    record = folder.record
-    headline = folder.metrics["headline"] if folder.is_complete else {}
-    return {
-        "run": folder.run_id,
-        "strategy": record["strategy"],
-        "status": "complete" if folder.is_complete else "unfinished",
-        "sharpe_net": headline.get("sharpe_net"),
-        "rank_ic": headline.get("rank_ic"),
-        "verdict": headline.get("verdict"),
-        "panel": record["identity"]["panel"][:12],
-    }
+    """A run's line; one whose record or metrics cannot be read is said on standard error, and listed as damaged."""
+    from core.errors import RunError, SourceError
+
+    row: dict[str, Any] = {"run": folder.run_id, "strategy": folder.home.name, "status": "damaged"}
+    row |= dict.fromkeys(("sharpe_net", "rank_ic", "verdict", "panel"))
+    try:
+        record = folder.record
+        row |= {"strategy": record["strategy"], "panel": record["identity"]["panel"][:12]}
+        headline = folder.metrics["headline"] if folder.is_complete else {}
+    except (RunError, SourceError) as error:
+        print(f"quintile: {error}", file=sys.stderr)
+        return row
+    numbers = {key: headline.get(key) for key in ("sharpe_net", "rank_ic", "verdict")}
+    return row | numbers | {"status": "complete" if folder.is_complete else "unfinished"}

@@ -92,7 +92,7 @@ def plan_prune(store: RunStore, versions: Path, *, keep: int | None = None, olde
     for option, number in (("--keep", keep), ("--older-than", older_than)):
         if number is not None and number < 0:
             raise ValueError(f"{option} must be 0 or more, was {number}")
-    folders = store.folders()
+    folders = store.readable()  # one whose record cannot be read stays: nobody knows what needs it
     beyond = folders[: max(len(folders) - (keep or 0), 0)]
     old = [folder for folder in beyond if older_than is None or _days(folder) >= older_than]
     needed = _needed(folders, old, dict(_frozen(store, versions)))
@@ -104,7 +104,7 @@ def plan_prune(store: RunStore, versions: Path, *, keep: int | None = None, olde
 
 def plan_artefacts(store: RunStore) -> PrunePlan:
     """Plan to remove what finished runs can do without: training state, CSV copies, features left in the cache."""
-    finished = [folder for folder in store.folders() if folder.is_complete]
+    finished = [folder for folder in store.readable() if folder.is_complete]
     paths = tuple(path for folder in finished for path in _artefacts(folder))
     features = kept_bytes()
     return PrunePlan(paths=paths, n_bytes=_size(paths) + features, features=features)
@@ -165,8 +165,7 @@ def _is_busy(folder: RunFolder) -> bool:
 
 
 def _days(folder: RunFolder) -> float:
-    started = dt.datetime.fromisoformat(folder.record["started"])
-    return (dt.datetime.now(dt.UTC) - started).total_seconds() / 86_400
+    return (dt.datetime.now(dt.UTC) - folder.started).total_seconds() / 86_400
 
 
 def _beyond_record(folder: RunFolder) -> list[Path]:

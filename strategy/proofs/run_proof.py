@@ -63,7 +63,7 @@ def find_trained(store: RunStore, spec: StrategySpec, request: BarsRequest) -> R
     """
     panel = load_inputs(request, holdout=spec.holdout).panel
     identity = identity_of(spec, panel.fingerprint())
-    alike = [folder for folder in store.folders() if folder.is_complete and folder.record["identity"] == identity]
+    alike = [folder for folder in store.readable() if folder.is_complete and folder.record["identity"] == identity]
     if not alike:
         raise RunError(
             f"no finished run of {spec.name} on these bars by this code in {store.root}: "

@@ -112,13 +112,13 @@ def draw_tearsheet(folder: RunFolder) -> Path:
     """
     from backtests.tearsheet import write_tearsheet
 
-    strategy = folder.metrics["strategy"]
-    returns = folder.read_frame("returns")
-    title = f"{'SYNTHETIC · ' if folder.metrics['synthetic'] else ''}{folder.spec.title}"
+    metrics, returns = folder.metrics, folder.read_frame("returns")
+    title = f"{'SYNTHETIC · ' if metrics['synthetic'] else ''}{folder.spec.title}"
     path = folder.path / "tearsheet.html"
-    year = folder.metrics["headline"].get("sessions_per_year", SESSIONS_PER_YEAR)  # older runs mean 252
+    year = metrics["headline"].get("sessions_per_year", SESSIONS_PER_YEAR)  # older runs mean 252
     known = "benchmark" in returns and returns["benchmark"].notna().all()
-    net, beside = returns[f"{strategy} net"], returns["benchmark" if known else "market"]
+    net = folder.read_column("returns", f"{metrics['strategy']} net")
+    beside = folder.read_column("returns", "benchmark" if known else "market")
     write_tearsheet(net, path, market=beside, title=title, sessions_per_year=year)
     return path
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from core.errors import RunError
 from market.eligibility import Eligibility
 from market.panel import Panel
@@ -102,10 +100,10 @@ def source_note(folder: RunFolder, request: BarsRequest, panel: Panel) -> str | 
 
 def _names(folder: RunFolder) -> set[str]:
     """The names that the run scored; none where its scores cannot be read."""
-    path = folder.path / "scores.parquet"
-    if not path.is_file():
+    try:
+        return set(folder.read_frame("scores").columns)
+    except RunError:
         return set()
-    return {str(name) for name in pq.read_schema(path).empty_table().to_pandas().columns}
 
 
 def _lost(field: str, value: str | None) -> str | None:

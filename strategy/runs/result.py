@@ -101,7 +101,8 @@ class Run:
     @property
     def equity(self) -> pd.Series:
         """What one unit in the strategy's own book grew to at each close, net of costs."""
-        return (1.0 + self.returns[f"{self.strategy} net"]).cumprod().rename("equity")
+        net = self._finished.read_column("returns", f"{self.strategy} net")
+        return (1.0 + net).cumprod().rename("equity")
 
     @property
     def ic(self) -> pd.DataFrame:
@@ -176,7 +177,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         rows = [("Stamps", ", ".join(self.stamps)), *headline_rows(self.metrics["headline"])]
-        market = (1.0 + self.returns["market"]).cumprod()
+        market = (1.0 + self._finished.read_column("returns", "market")).cumprod()
         lines = {self.strategy: self.equity.tolist(), "equal-weighted market": market.tolist()}
         picture = small_lines(lines, title="What one unit grew to, net of costs")
         last = html.escape(self.last_line) if self.left_out else f"Report: {self.report._repr_html_()}"

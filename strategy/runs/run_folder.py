@@ -85,6 +85,15 @@ class RunFolder:
         return read_run_record(self.path / "run.json")
 
     @property
+    def damage(self) -> str | None:
+        """Why nothing is known of the run: its record cannot be read; None where it can."""
+        try:
+            _ = self.record
+        except (RunError, SourceError) as error:
+            return str(error)
+        return None
+
+    @property
     def is_complete(self) -> bool:
         """Whether the run finished."""
         return bool(self.record["finished"])
@@ -140,9 +149,11 @@ class RunFolder:
         Raises
         ------
         RunError
-            If the run has not finished.
+            If the run has not finished, or the file is gone or holds no metrics.
         """
         if not (self.path / "metrics.json").is_file():
+            if self.is_complete:
+                raise RunError(f"{self.path / 'metrics.json'} is gone: restore it, or make the run again")
             raise self._unfinished()
         return read_metrics(self.path / "metrics.json")
 

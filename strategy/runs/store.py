@@ -80,6 +80,10 @@ class RunStore:
             placed.append(((number, place, path.parent.name), path.parent))
         return [RunFolder(path, csv=self.csv) for _, path in sorted(placed)]
 
+    def readable(self) -> list[RunFolder]:
+        """The runs whose record can be read, in the order of ``folders``; others are left out."""
+        return [folder for folder in self.folders() if folder.damage is None]
+
     def find(self, run: str = "latest") -> RunFolder:
         """A run by its id, the beginning of its id, or ``latest``.
 

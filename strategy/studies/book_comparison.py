@@ -219,7 +219,7 @@ def compare_books(
     """
     folder.check_complete()
     spec = folder.spec
-    signal = summarize_ic(folder.read_frame("ic")[MODEL], horizon=spec.label.horizon)
+    signal = summarize_ic(folder.read_column("ic", MODEL), horizon=spec.label.horizon)
     given = load_inputs(folder.request, holdout=spec.holdout) if inputs is None else inputs
     if given.panel.fingerprint() != folder.record["identity"]["panel"]:
         raise RunError(f"the bars of run {folder.run_id} have changed: run the strategy again on them")
