@@ -11,6 +11,7 @@ from market.sources.sectors import load_sectors
 from quintile.bar_frames import Bars, as_recorded, inputs_for, recorded_request
 from quintile.frozen_version import FrozenVersion
 from quintile.lookup import require
+from strategy.frozen.own_request import described_bars
 from strategy.frozen.run_version import open_frozen
 from strategy.runs.own_bars import decision_request
 from strategy.runs.result import Run
@@ -117,7 +118,7 @@ def paper(
     frozen = open_frozen(version.folder, TrialLog(Path(store)), allow_drift=allow_drift)
     log = open_paper(version.folder, Path(store))
     if bars is not None:
-        panel = as_recorded(inputs_for(bars, frozen.spec.holdout).panel, version.folder.body["request"])
+        panel = as_recorded(inputs_for(bars, frozen.spec.holdout).panel, described_bars(version.folder))
         trade_session(log, frozen, panel)
     return paper_record(log, frozen.spec.gates)
 

@@ -1,14 +1,16 @@
 """The sealed hold-out: nothing reads it until a version opens it, and the opening is told for ever."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.errors import RunError
+from core.errors import DataError, RunError
 from market.holdout import HoldoutSettings, readable, refuse_sealed
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from strategy.definitions.spec import load_spec, override
+from strategy.frozen.openings import SealedSpan, seen_before
 from strategy.frozen.run_version import log_opening, open_frozen, run_version
 from strategy.learning.learn import model_features, prepare_training_data
 from strategy.pipeline import decide, run
@@ -74,6 +76,27 @@ def _made(folder: Path) -> tuple[int, int]:
     return 455, 460
 
 
+def test_the_same_weights_and_another_seed_open_the_same_span_again(sealed: Bench, tmp_path: Path) -> None:
+    own = sealed.copied(tmp_path)
+    log, whole = TrialLog(own.store.root), load_inputs(BarsRequest(bars=str(own.bars))).panel
+    first = own.freeze("filter_negative@2.0.0", with_bars=False)
+    assert log_opening(first, log, panel=whole).stamps == ()
+    renamed = own.freeze("other_name@1.0.0", with_bars=False)
+    for panel in (whole, None):
+        (label, sentence), *_ = log_opening(renamed, log, panel=panel).stamps
+        assert label == "SECOND OPENING"
+        assert sentence.endswith("by filter_negative@2.0.0: this result is no test any more.")
+
+
+def test_bars_that_end_before_the_seal_leave_it_whole(sealed: Bench, tmp_path: Path) -> None:
+    own = sealed.copied(tmp_path)
+    version, log = own.freeze("filter_negative@2.0.0", with_bars=False), TrialLog(own.store.root)
+    panel = load_inputs(BarsRequest(bars=str(own.bars), end="2016-07-29")).panel
+    with pytest.raises(DataError, match="the hold-out stays sealed: bars end 2016-07-29"):
+        log_opening(version, log, panel=panel)
+    assert not [entry for entry in log.entries() if entry.kind == "opening"]
+
+
 def test_a_version_opens_its_hold_out_once_and_every_later_report_says_so(sealed: Bench) -> None:
     version = sealed.freeze("filter_negative@1.0.0", with_bars=False)
     log, request = TrialLog(sealed.store.root), BarsRequest(bars=str(sealed.bars))
@@ -92,6 +115,26 @@ def test_a_version_opens_its_hold_out_once_and_every_later_report_says_so(sealed
     assert again.metrics["headline"]["stamps"] == ["SECOND OPENING"]
     assert "first opened on" in again.report.read_text(encoding="utf-8")
     assert len(again.metrics["headline"]["holdout_openings"]) == 2
+
+
+def test_a_span_belongs_to_its_names_and_sessions(tmp_path: Path) -> None:
+    log = TrialLog(tmp_path)
+    span = SealedSpan(first="2020-01-02", last="2020-06-30", names=frozenset(("A", "B")), panel="f" * 64)
+    log.append("opening", version="mine@1.0.0", lock="a", holdout="2020-01-02", **span.as_facts())
+    log.append("opening", version="old@1.0.0", lock="b", holdout="2020-01-02")  # of a release that kept no span
+    key = {"spec": "s", "panel": "f" * 64, "first": "2019-01-02", "last": "2020-01-02"}
+    log.append("trial", run="r1", strategy="mine", key=key, sharpe=1.0)
+
+    def seen(lock: str = "c", **changes: object) -> list[str]:
+        return [said.partition(" by ")[2] for said in seen_before(log.entries(), replace(span, **changes), lock=lock)]
+
+    assert seen() == ["mine@1.0.0", "run r1"]
+    assert seen(panel="e" * 64) == ["mine@1.0.0"]
+    assert seen(panel="e" * 64, names=frozenset("BC")) == ["mine@1.0.0"]
+    assert seen(panel="e" * 64, names=frozenset("C")) == []
+    assert seen(first="2020-07-01", last="2020-12-31") == []
+    assert seen(first="2020-06-30", last="2020-12-31") == ["mine@1.0.0"]
+    assert seen(first="2030-01-01", last="2030-12-31", lock="b") == ["old@1.0.0"]
 
 
 def test_a_version_without_a_hold_out_has_nothing_to_open(frozen: object, tmp_path: Path) -> None:

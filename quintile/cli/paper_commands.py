@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Quiet, Verbose, run_store
-from quintile.cli.version_commands import Versions, find, version_request
+from quintile.cli.version_commands import Versions, find, told_request
 
 __all__ = ["PAPER_EXAMPLES", "paper_command"]
 
@@ -48,7 +48,7 @@ def paper_command(
     frozen = open_frozen(folder, TrialLog(run_store(out).root), allow_drift=allow_drift)
     log, lines, different = paper.open_paper(folder, out), [], []
     if bars is not None:
-        newest = version_request(folder.body, bars, universe=universe, hedge=hedge, exchange=exchange)
+        newest = told_request(folder, bars, universe=universe, hedge=hedge, exchange=exchange)
         request = replace(newest, end=None)  # the version's last date does not cut what came after it
         panel = load_inputs(request, holdout=frozen.spec.holdout).panel
         if replay:

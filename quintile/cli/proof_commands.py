@@ -22,7 +22,7 @@ from quintile.cli.options import (
     told_options,
 )
 from quintile.cli.run_commands import spec_of
-from quintile.cli.version_commands import Versions, find, version_request
+from quintile.cli.version_commands import Versions, find, told_request
 
 if TYPE_CHECKING:
     from market.request import BarsRequest
@@ -141,7 +141,7 @@ def _prove_version(
     bars, universe, exchange = chosen
     request = None
     if any(chosen):
-        request = version_request(folder.body, bars, universe=universe, exchange=exchange)
+        request = told_request(folder, bars, universe=universe, exchange=exchange)
     with progress_bars(quiet=quiet) as progress:
         return prove_version(folder, out=out, request=request, options=replace(options, progress=progress))
 

@@ -21,12 +21,13 @@ from quintile.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from market.inputs import Inputs
     from market.request import BarsRequest
     from strategy.frozen.versions import VersionFolder
     from strategy.runs.store import RunStore
     from strategy.trials.log import TrialLog
 
-__all__ = ["Versions", "add_versioning_commands", "find", "version_request", "versions_folder"]
+__all__ = ["Versions", "add_versioning_commands", "find", "told_request", "versions_folder"]
 
 Versions = Annotated[
     Path | None, typer.Option("--versions", metavar="DIR", help="Folder of versions; the shipped versions by default.")
@@ -143,10 +144,10 @@ def replay_command(
     from strategy.trials.log import TrialLog
 
     folder = find(version, versions)
-    body = replaying.intact_body(folder)
+    replaying.intact_body(folder)
     panel = None
-    if bars is not None:
-        request = version_request(body, bars, universe=universe, exchange=exchange)
+    if bars is not None or universe is not None:
+        request = told_request(folder, bars, universe=universe, exchange=exchange)
         panel = load_inputs(request, holdout=replaying.frozen_spec(folder).holdout).panel
     with progress_bars(quiet=quiet or as_json) as progress:
         found = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
@@ -239,34 +240,40 @@ def open_command(
     verbose: Verbose = False,
 ) -> None:
     """Open a version's sealed hold-out, once, and evaluate the version on it; the opening is logged first."""
+    from dataclasses import replace
+
+    from market.inputs import load_inputs
     from strategy.frozen.run_version import log_opening
     from strategy.trials.log import TrialLog
 
     folder = find(version, versions)
-    request = version_request(folder.body, bars, universe=universe, hedge=hedge, exchange=exchange)
-    if request.bars != "builtin" and not request.bars.startswith("yfinance:") and not Path(request.bars).exists():
-        raise ValueError(f"the hold-out stays sealed: no bars at {request.bars}, name them with --bars")
-    frozen = log_opening(folder, TrialLog(out), allow_drift=allow_drift)
-    _run_frozen(frozen, request, store=run_store(out), quiet=quiet or as_json, as_json=as_json, verbose=verbose)
+    sealed = "the hold-out stays sealed: "
+    request = told_request(folder, bars, universe=universe, hedge=hedge, exchange=exchange, purpose=sealed)
+    try:
+        inputs = load_inputs(replace(request, end=None))  # the version's last date does not cut what came after it
+    except ValueError as error:
+        raise ValueError(f"{sealed}{error}") from error
+    frozen = log_opening(folder, TrialLog(out), panel=inputs.panel, allow_drift=allow_drift)
+    shown = {"quiet": quiet or as_json, "as_json": as_json, "verbose": verbose}
+    _run_frozen(frozen, inputs, request, store=run_store(out), **shown)
 
 
 def _run_frozen(
-    frozen: Any, request: "BarsRequest | None", *, store: "RunStore", quiet: bool, as_json: bool, verbose: bool
+    frozen: Any,
+    inputs: "Inputs",
+    request: "BarsRequest",
+    *,
+    store: "RunStore",
+    quiet: bool,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
-    """Run a version on the bars of a request, or on those that lie in it."""
-    from market.inputs import Inputs, load_inputs
-    from market.request import BarsRequest
+    """Run a version on bars, and record what loads them again."""
     from quintile.progress_display import progress_bars
-    from strategy.frozen.replay import version_bars
     from strategy.frozen.run_version import run_version
     from strategy.runs.context import RunContext
 
     with progress_bars(quiet=quiet) as progress:
-        if request is None:
-            inputs = Inputs(panel=version_bars(frozen.folder, frozen.folder.body))
-            request = BarsRequest.recorded(frozen.folder.body["request"])
-        else:
-            inputs = load_inputs(request, holdout=frozen.spec.holdout)
         context = RunContext(store=store, request=request, command=command_line(), progress=progress)
         made = run_version(frozen, inputs, context=context)
     show_run(made.folder, as_json=as_json, verbose=verbose)
@@ -276,13 +283,20 @@ def run_frozen_command(
     version: str, told: dict[str, Any], *, versions: Path | None, allow_drift: bool, store: "RunStore", **shown: bool
 ) -> None:
     """Run a frozen version on bars, for ``quintile run NAME@VERSION``: on its own, or on those that were told."""
+    from market.inputs import Inputs, load_inputs
+    from strategy.frozen.own_request import embedded_request
+    from strategy.frozen.replay import version_bars
     from strategy.frozen.run_version import open_frozen, run_request
     from strategy.trials.log import TrialLog
 
     folder = find(version, versions)
     request = run_request(folder, told)
     frozen = open_frozen(folder, TrialLog(store.root), allow_drift=allow_drift)
-    _run_frozen(frozen, request, store=store, **shown)
+    if request is None:
+        inputs, request = Inputs(panel=version_bars(folder, folder.body)), embedded_request(folder)
+    else:
+        inputs = load_inputs(request, holdout=frozen.spec.holdout)
+    _run_frozen(frozen, inputs, request, store=store, **shown)
 
 
 def find(text: str, versions: Path | None) -> "VersionFolder":
@@ -303,17 +317,18 @@ def versions_folder(versions: Path | None) -> Path:
     return SHIPPED if versions is None else versions
 
 
-def version_request(
-    body: dict[str, Any],
+def told_request(
+    folder: "VersionFolder",
     bars: str | None,
     *,
     universe: str | None = None,
     hedge: Path | None = None,
     exchange: str | None = None,
+    purpose: str = "",
 ) -> "BarsRequest":
-    """A request for a version's bars or others, cut as the version's were."""
+    """A request for the bars that were told or the built-in market, cut as the version's were."""
     from market.exchanges import exchange_code
-    from market.request import BarsRequest
+    from strategy.frozen.own_request import version_request
 
     chosen: dict[str, str] = {}
     if bars is not None:
@@ -324,7 +339,7 @@ def version_request(
         chosen["hedge"] = str(hedge.resolve())
     if exchange is not None:
         chosen["exchange"] = exchange_code(exchange)
-    return BarsRequest.for_bars(body["request"], **chosen)
+    return version_request(folder, chosen, purpose=purpose)
 
 
 def add_versioning_commands(app: typer.Typer) -> None:

@@ -97,7 +97,7 @@ def _is_moment(value: Any) -> bool:
 
 
 def _is_span(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_day, value)) and value[0] <= value[1]
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_day, value)) and sorted(value) == value
 
 
 def _is_threads(value: Any) -> bool:

@@ -20,7 +20,6 @@ from core.notebook_html import notebook_text
 from core.progress import ProgressCallback, silent
 from market.inputs import load_inputs
 from market.panel import Panel
-from market.request import BarsRequest
 from market.returns import forward_returns
 from models.checkpoint import load_checkpoint
 from models.threads import threads
@@ -36,6 +35,7 @@ from strategy.frozen.archive import (
     read_sectors,
 )
 from strategy.frozen.attestation import Attestation, attestation_path, believed, write_attestation
+from strategy.frozen.own_request import version_request
 from strategy.frozen.stage_comparison import (
     StageDifference,
     compare_bits,
@@ -271,9 +271,7 @@ def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | Non
     """
     if bars is None and body["bars"] == "embedded":
         return read_panel(folder.path)
-    if bars is None and body["bars"] != "builtin":
-        raise RunError(f"{folder.version} does not hold its bars ({body['request']['bars']}): name them with --bars")
-    request = BarsRequest.for_bars(body["request"], **({"bars": bars} if bars else {}))
+    request = version_request(folder, {} if bars is None else {"bars": bars})
     return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
 
 

@@ -23,6 +23,8 @@ from models.threads import threads
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.frozen.archive import bar_returns, read_expected, read_sectors
+from strategy.frozen.openings import SealedSpan, is_open, log_span
+from strategy.frozen.own_request import own_universe, version_request
 from strategy.frozen.replay import frozen_spec, in_frozen_year
 from strategy.frozen.stage_comparison import compare_returns
 from strategy.frozen.verify import Verification, verify
@@ -102,15 +104,28 @@ def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
             f"{folder.body['commit'][:12] or 'unknown'}, or go on with --allow-drift"
         )
     spec = frozen_spec(folder)
-    if openings(log, folder):
+    if is_open(log.entries(), folder.sha256):
         spec = spec.model_copy(update={"holdout": None})
     checkpoint = load_checkpoint(folder.path / "model")
     stamps, sectors = _drift_stamps(folder, verification), read_sectors(folder.path)
     return FrozenStrategy(folder=folder, spec=spec, checkpoint=checkpoint, stamps=stamps, sectors=sectors)
 
 
-def log_opening(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = False) -> FrozenStrategy:
+def log_opening(
+    folder: VersionFolder, log: TrialLog, *, panel: Panel | None = None, allow_drift: bool = False
+) -> FrozenStrategy:
     """Open a version's sealed hold-out: log it first, then return the version ready to be judged on that span alone.
+
+    Parameters
+    ----------
+    folder : VersionFolder
+        The version.
+    log : TrialLog
+        Knows who saw the span before.
+    panel : Panel, optional
+        The bars that are opened; without them every later session of the version's names.
+    allow_drift : bool
+        As ``open_frozen``.
 
     Raises
     ------
@@ -123,19 +138,12 @@ def log_opening(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
     if seal is None:
         raise ValueError(f"{folder.version} has no hold-out: its spec names none")
     open_frozen(folder, log, allow_drift=allow_drift)  # a version that may not run leaves its seal whole
-    before = openings(log, folder)
-    log.append("opening", version=str(folder.version), lock=folder.sha256, holdout=f"{seal.start}")
+    before = log_span(log, folder, SealedSpan.of(folder, seal, panel), seal=seal)
     frozen = open_frozen(folder, log, allow_drift=allow_drift)
     if before:
         again = f"The hold-out was first opened on {before[0]}: this result is no test any more."
         frozen = replace(frozen, stamps=(*frozen.stamps, ("SECOND OPENING", again)))
     return replace(frozen, judged_from=pd.Timestamp(seal.start))
-
-
-def openings(log: TrialLog, folder: VersionFolder) -> list[str]:
-    """The days on which a version's hold-out was opened."""
-    facts = [entry.facts for entry in log.entries() if entry.kind == "opening"]
-    return [each["time"][:10] for each in facts if each["lock"] == folder.sha256]
 
 
 def run_request(folder: VersionFolder, told: Mapping[str, Any]) -> BarsRequest | None:
@@ -160,12 +168,10 @@ def run_request(folder: VersionFolder, told: Mapping[str, Any]) -> BarsRequest |
     """
     body = folder.body
     if "bars" in told:
-        kept = {"universe": body["request"]["universe"], "exchange": body["request"].get("exchange")}
-        return BarsRequest(**(kept | dict(told)))
-    if body["bars"] == "builtin":
-        return replace(BarsRequest.for_bars(body["request"]), **told)
+        universe = {} if "universe" in told else {"universe": own_universe(folder)}
+        return BarsRequest(**({"exchange": body["request"].get("exchange")} | universe | dict(told)))
     if body["bars"] != "embedded":
-        raise RunError(f"{folder.version} does not hold its bars ({body['request']['bars']}): name them with --bars")
+        return version_request(folder, told)
     if told:
         raise RunError(f"{folder.version} holds its own bars: --{next(iter(told)).replace('_', '-')} goes with --bars")
     return None

@@ -8,13 +8,14 @@ printed hash with one you trust.
 """
 
 import hashlib
+import io
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from core.notebook_html import notebook_text
 from strategy.frozen.attestation import Attestation, believed
@@ -203,7 +204,7 @@ def _is_converted(path: str, locked: dict[str, Any]) -> bool:
         return False
     with _opened(path) as opened:
         content = opened.read(2 * MAX_TEXT_BYTES)
-    return hashlib.sha256(as_written(content)).hexdigest() == locked["sha256"]
+    return bool(hashlib.sha256(as_written(content)).hexdigest() == locked["sha256"])
 
 
 def _sha256(path: str) -> str:
@@ -211,7 +212,7 @@ def _sha256(path: str) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _opened(path: str) -> BinaryIO:
+def _opened(path: str) -> io.BufferedReader:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     return os.fdopen(descriptor, "rb")
 
