@@ -558,3 +558,14 @@ def test_the_splits_of_the_raw_bars_are_found_with_and_without_adj_close(shared_
     both = truth.keys() & set(zip(left["ticker"], left["first"], strict=True))
     assert len(both) / len(left) >= 0.8
     assert sum(truth[key] > 1 for key in both) >= 0.65 * sum(ratio > 1 for ratio in truth.values())
+
+
+def test_an_audit_reads_the_clock_of_a_named_exchange_as_runs_do(tmp_path: Path) -> None:
+    """Midnights of Tokyo in UTC, of four sessions, which no weekday tells."""
+    days = exchange_sessions("XTKS", start=pd.Timestamp("2018-06-05"), end=pd.Timestamp("2018-06-08"))
+    rows = pd.concat(pd.DataFrame({"date": days, "ticker": name, "close": [8.0, 9.0, 8.5, 9.5]}) for name in "ABCDE")
+    rows = rows.assign(open=8.5, high=9.5, low=8.0, volume=100.0)
+    rows["date"] = rows["date"].dt.tz_localize("Asia/Tokyo").dt.tz_convert("UTC")
+    rows.to_parquet(tmp_path / "x.parquet")
+    audited = audit_source(tmp_path / "x.parquet", exchange="XTKS").panel
+    assert list(audited.sessions) == list(load_bars(tmp_path / "x.parquet", exchange="XTKS").sessions) == list(days)

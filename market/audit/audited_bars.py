@@ -16,6 +16,7 @@ from market.bars.defects import Defect, refuse
 from market.bars.long_form import LongBars, join_bars
 from market.bars.row_checks import equal_repeats, row_defects, without_rows
 from market.calendar import with_exchange
+from market.exchanges import exchange_code, zone_of
 from market.panel import Panel, aligned_frame
 from market.store import find_version, origin_of, stored_bars
 
@@ -48,7 +49,8 @@ def audit_source(source: str | Path, *, exchange: str | None = None) -> Audited:
         raise SourceError(f"an audit needs bars at rest, was {source}: give a stored data set, a file or a folder")
     stored = find_version(str(source))
     if stored is None:
-        rows, origin = bars_from_path(Path(source)), Origin(name=Path(source).name)
+        zone = None if exchange is None else zone_of(exchange_code(exchange))
+        rows, origin = bars_from_path(Path(source), zone=zone), Origin(name=Path(source).name)
     else:
         rows, origin = join_bars(stored_bars(*stored)), origin_of(stored[1])
         exchange = stored[1].exchange if exchange is None else exchange
