@@ -23,11 +23,12 @@ from market.exchanges import exchange_code
 from market.sources.answers import Answer, read_answer
 from market.sources.fetch_ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
 from market.sources.yahoo import download_daily
-from market.store.commit import Commit, commit_rows, read_rows
+from market.store.commit import Commit, commit_rows
 from market.store.data_versions import Provenance
 from market.store.folder import data_folder
 from market.store.parts import in_key_order
 from market.store.restatements import compare
+from market.store.stored_rows import read_rows
 
 __all__ = ["FetchOptions", "Fetched", "fetch", "fetch_rows", "read_tickers", "update_from_yahoo"]
 
@@ -167,7 +168,7 @@ def update_from_yahoo(name: str, *, options: FetchOptions | None = None) -> Comm
     if rebased:
         full = fetch_rows(list(rebased), folder=room, span=(version.span[0], None), resume=False, options=options).rows
         rows = join_bars([full, _without(recent, full.tickers)]) if len(full.tickers) < len(recent.tickers) else full
-    return commit_rows(folder, rows, _provenance(version.tickers, options), extend=True)
+    return commit_rows(folder, rows, _provenance(version.tickers, options), onto=version)
 
 
 def fetch_rows(

@@ -6,48 +6,46 @@ A version is committed whole and lists, ticker by ticker, what changed against t
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from core.allocator import keep_large_blocks
 from core.errors import SourceError
-from core.parallel import cores, mapped
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.bar_files import bars_from_path
-from market.bars.long_form import LongBars, join_bars
+from market.bars.long_form import LongBars
 from market.bars.row_checks import checked_rows
 from market.exchange_fit import fitting_exchange
 from market.exchanges import exchange_code, zone_of
 from market.panel import Panel
 from market.store.data_versions import Change, Provenance, Version, fingerprint_of
 from market.store.folder import DataFolder, data_folder
-from market.store.parts import in_key_order, read_part, write_parts
+from market.store.parts import Part, in_key_order, write_parts
 from market.store.restatements import Comparison, compare, merged
+from market.store.stored_rows import BARS, read_rows
 
-__all__ = [
-    "Commit",
-    "commit_repair",
-    "commit_rows",
-    "import_bars",
-    "origin_of",
-    "read_rows",
-    "stored_bars",
-    "update_bars",
-    "with_named_exchange",
-]
+__all__ = ["Commit", "commit_repair", "commit_rows", "import_bars", "update_bars", "with_named_exchange"]
 
-BARS = ("open", "high", "low", "close", "volume", "adj_close")
 Kind = Literal["import", "append", "restatement", "fix"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """The result of a commit: the newest version, whether it is new, and the number of rows added."""
+    """The result of a commit: the newest version, whether it is new, the number of rows added, and what to know."""
 
     version: Version
     is_new: bool
     added: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """From the version before to the next one: of which kind, what changed, rows added, and what to know."""
+
+    kind: Kind
+    changes: tuple[Change, ...] = ()
+    added: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def import_bars(
@@ -113,7 +111,7 @@ def update_bars(path: str | Path, *, name: str, exchange: str | None = None, hom
     before = with_named_exchange(stored.provenance, exchange)
     zone = zone_of(before.exchange or stored.exchange)  # a few new rows do not tell their clock, the stored ones did
     rows, provenance = _from_file(Path(path), licence=before.licence, point_in_time=before.point_in_time, zone=zone)
-    return commit_rows(folder, rows, _replace_source(before, provenance), extend=True)
+    return commit_rows(folder, rows, _replace_source(before, provenance), onto=stored)
 
 
 def with_named_exchange(provenance: Provenance, exchange: str | None) -> Provenance:
@@ -129,8 +127,8 @@ def with_named_exchange(provenance: Provenance, exchange: str | None) -> Provena
     return provenance.model_copy(update={"exchange": exchange_code(exchange)})
 
 
-def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, extend: bool = False) -> Commit:
-    """Commit rows as the next version: in place of what is there, or with ``extend`` on top of it.
+def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, onto: Version | None = None) -> Commit:
+    """Commit rows as the next version: in place of what is there, or on top of it.
 
     Parameters
     ----------
@@ -140,36 +138,31 @@ def commit_rows(folder: DataFolder, rows: LongBars, provenance: Provenance, *, e
         Rows in any order.
     provenance : Provenance
         Where they came from.
-    extend : bool
-        Merge them with the stored rows instead of replacing those.
+    onto : Version, optional
+        The newest version when ``provenance`` was made from its own: merge the rows with what is stored.
 
     Raises
     ------
     SourceError
-        If rows and stored rows differ in their fields, or would stand on two bases within one ticker.
+        If rows and stored rows differ in their fields, or would stand on two bases within one ticker, or another
+        process changed the basis of the data set meanwhile.
     BarsError
         If the rows make no panel.
     """
-    with folder.locked():
+    with folder.locked(restore=onto is None) as found:
         rows = in_key_order(rows)
-        if not folder.exists:
-            return _commit(folder, rows, provenance, kind="import", changes=(), added=len(rows.dates))
-        if not extend and _is_newest(folder, rows, provenance):
-            return Commit(version=folder.find(), is_new=False, added=0)
-        stored = read_rows(folder, folder.find())
-        comparison = compare(stored, rows) if extend or set(stored.numbers) == set(rows.numbers) else None
-        if extend and comparison is not None:
-            _check_bases(comparison, folder)
-            rows = merged(stored, rows)
-        changes = () if comparison is None else comparison.changes
-        return _commit(
-            folder,
-            rows,
-            provenance,
-            kind=_kind(comparison, extend=extend),
-            changes=changes,
-            added=0 if comparison is None else comparison.added,
-        )
+        notes = (*rows.notes, *found)
+        if onto is not None:
+            rows, step = _extended(folder, rows, onto)
+        elif not folder.exists:
+            step = _Step(kind="import", added=len(rows.dates))
+        else:
+            parts, healed = _written(folder, rows)
+            notes = (*notes, *healed)
+            if _has_newest(folder, fingerprint_of(parts, provenance)):
+                return Commit(version=folder.find(), is_new=False, added=0, notes=notes)
+            step = _replaced(folder, rows)
+        return _commit(folder, rows, provenance, replace(step, notes=(*notes, *step.notes)))
 
 
 def commit_repair(
@@ -200,105 +193,7 @@ def commit_repair(
                 f"lose what came after: audit {of.name}"
             )
         provenance = folder.find().provenance
-        return _commit(folder, in_key_order(rows), provenance, kind="fix", changes=tuple(changes), added=0)
-
-
-def read_rows(
-    folder: DataFolder,
-    version: Version,
-    *,
-    fields: Sequence[str] | None = None,
-    start: str | None = None,
-    end: str | None = None,
-) -> LongBars:
-    """Read stored rows of the years from ``start`` to ``end``, in key order.
-
-    Parameters
-    ----------
-    folder : DataFolder
-        The data set.
-    version : Version
-        One of its versions.
-    fields : sequence of str, optional
-        Fields to read; all by default.
-    start, end : str, optional
-        ISO dates; the rows of a year come whole.
-
-    Raises
-    ------
-    SourceError
-        If a file is missing or damaged, a field unknown, or no year left.
-    """
-    return in_key_order(join_bars(_read_years(folder, version, fields=fields, start=start, end=end)))
-
-
-def stored_bars(
-    folder: DataFolder, version: Version, *, start: str | None = None, end: str | None = None
-) -> tuple[LongBars, ...]:
-    """Read the rows that make a panel, a part for each year between ``start`` and ``end``.
-
-    Parameters
-    ----------
-    folder : DataFolder
-        The data set.
-    version : Version
-        One of its versions.
-    start, end : str, optional
-        ISO dates; the rows of a year come whole.
-
-    Raises
-    ------
-    SourceError
-        If a file is missing or damaged, or no year is left.
-    """
-    return _read_years(folder, version, fields=_panel_fields(version), start=start, end=end)
-
-
-def origin_of(version: Version, *, point_in_time: bool = False) -> Origin:
-    """Origin of a version's rows, with the version's own name."""
-    known = version.provenance
-    return Origin(
-        name=f"{version.name}@{version.fingerprint[:12]} ({known.source})",
-        point_in_time=known.point_in_time or point_in_time,
-        split_adjusted=known.split_adjusted,
-    )
-
-
-def _read_years(
-    folder: DataFolder,
-    version: Version,
-    *,
-    fields: Sequence[str] | None = None,
-    start: str | None = None,
-    end: str | None = None,
-) -> tuple[LongBars, ...]:
-    """Read stored rows, a part for each year from ``start`` to ``end``, with the named fields (all by default).
-
-    Only files of those fields and years are read; the rows of a year come whole.
-
-    Raises
-    ------
-    SourceError
-        If a file is missing or damaged, a field unknown, or no year left.
-    """
-    wanted = version.fields if fields is None else tuple(fields)
-    unknown = sorted(set(wanted) - set(version.fields))
-    if unknown:
-        raise SourceError(f"{version.name} has no field {', '.join(unknown)}: it has {', '.join(version.fields)}")
-    parts = [part for part in version.parts if (start or "") <= part.last and part.first <= (end or "9999")]
-    if not parts:
-        raise SourceError(
-            f"{version.name} has no bar from {start or version.span[0]} to {end or version.span[1]}: it runs from "
-            f"{version.span[0]} to {version.span[1]}"
-        )
-    keep_large_blocks()
-    read = partial(read_part, folder=folder.files, fields=wanted)
-    return tuple(mapped(read, parts, workers=cores(), on="threads"))
-
-
-def _panel_fields(version: Version) -> tuple[str, ...]:
-    """Stored fields that make a panel; dividends and splits stand beside them."""
-    return tuple(name for name in version.fields if name in BARS)
+        return _commit(folder, in_key_order(rows), provenance, _Step(kind="fix", changes=tuple(changes)))
 
 
 def _replace_source(before: Provenance, after: Provenance) -> Provenance:
@@ -319,10 +214,47 @@ def _from_file(
     return rows, provenance
 
 
-def _is_newest(folder: DataFolder, rows: LongBars, provenance: Provenance) -> bool:
-    """Whether rows are the newest version's; files of it that went missing are written again on the way."""
-    parts = write_parts(rows, folder.files, known=folder.known_files())
-    return fingerprint_of(parts, provenance) == folder.fingerprints[-1]
+def _has_newest(folder: DataFolder, fingerprint: str) -> bool:
+    """Whether the newest version is that one, and can be read."""
+    whole = folder.versions()
+    return bool(whole) and fingerprint == folder.fingerprints[-1] == whole[-1].fingerprint
+
+
+def _written(folder: DataFolder, rows: LongBars) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """Parts of rows, all of whose files are whole, and a note on those that were not."""
+    known = folder.known_files()
+    parts = write_parts(rows, folder.files, known=known)
+    written = {file.content: file for part in parts for file in part.files.values()}
+    healed = {content: file for content, file in written.items() if known.get(content, file) is not file}
+    if not healed:
+        return parts, ()
+    folder.amend(healed)
+    return parts, (f"{len(healed)} lost or damaged files of {folder.path.name} written again",)
+
+
+def _extended(folder: DataFolder, rows: LongBars, onto: Version) -> tuple[LongBars, _Step]:
+    """Stored rows with new ones on top of them."""
+    newest = folder.find()
+    if newest.provenance.basis() != onto.provenance.basis():
+        raise SourceError(f"{folder.path.name} was given another basis by another process meanwhile: repeat the update")
+    stored = read_rows(folder, newest)
+    comparison = compare(stored, rows)
+    _check_bases(comparison, folder)
+    kind: Kind = "restatement" if comparison.restated else "append"
+    return merged(stored, rows), _Step(kind=kind, changes=comparison.changes, added=comparison.added)
+
+
+def _replaced(folder: DataFolder, rows: LongBars) -> _Step:
+    """New rows in place of those of the newest version; where that cannot be read, nothing is compared."""
+    try:
+        stored = read_rows(folder, folder.find())
+    except SourceError as error:
+        return _Step(kind="import", notes=(f"not compared with the version before: {error}",))
+    if set(stored.numbers) != set(rows.numbers):
+        return _Step(kind="import")
+    comparison = compare(stored, rows)
+    kind: Kind = "restatement" if comparison.restated else "import"
+    return _Step(kind=kind, changes=comparison.changes, added=comparison.added)
 
 
 def _check_bases(comparison: Comparison, folder: DataFolder) -> None:
@@ -335,27 +267,19 @@ def _check_bases(comparison: Comparison, folder: DataFolder) -> None:
     )
 
 
-def _kind(comparison: Comparison | None, *, extend: bool) -> Kind:
-    if comparison is not None and comparison.restated:
-        return "restatement"
-    return "append" if extend else "import"
-
-
-def _commit(
-    folder: DataFolder, rows: LongBars, provenance: Provenance, *, kind: Kind, changes: tuple[Change, ...], added: int
-) -> Commit:
+def _commit(folder: DataFolder, rows: LongBars, provenance: Provenance, step: _Step) -> Commit:
     panel = _checked_panel(rows, provenance)
-    parts = write_parts(rows, folder.files, known=folder.known_files())
-    parent = folder.fingerprints[-1] if folder.exists else None
-    fingerprint = fingerprint_of(parts, provenance)
-    if fingerprint == parent:
-        return Commit(version=folder.find(), is_new=False, added=0)
+    parts, healed = _written(folder, rows)
+    fingerprint, notes = fingerprint_of(parts, provenance), (*step.notes, *healed)
+    listed = folder.fingerprints
+    if listed and _has_newest(folder, fingerprint):
+        return Commit(version=folder.find(), is_new=False, added=0, notes=notes)
     exchange, reason = fitting_exchange(panel.sessions, panel.tickers, exchange=provenance.exchange)
     version = Version(
         name=folder.path.name,
         fingerprint=fingerprint,
-        parent=parent,
-        kind=kind,
+        parent=next((one for one in reversed(listed) if one != fingerprint), None),
+        kind=step.kind,
         made_at=_now(),
         provenance=provenance,
         panel=panel.fingerprint(),
@@ -363,10 +287,10 @@ def _commit(
         exchange=exchange,
         exchange_reason=reason,
         parts=parts,
-        changes=changes,
-    )
+        changes=step.changes,
+    ).sealed()
     folder.commit(version)
-    return Commit(version=version, is_new=True, added=added)
+    return Commit(version=version, is_new=True, added=step.added, notes=notes)
 
 
 def _checked_panel(rows: LongBars, provenance: Provenance) -> Panel:

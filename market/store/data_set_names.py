@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["HOME_VARIABLE", "Reference", "check_name", "store_home"]
+__all__ = ["HOME_VARIABLE", "Reference", "check_name", "is_name", "store_home"]
 
 HOME_VARIABLE = "QUINTILE_DATA"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -23,6 +23,11 @@ def store_home() -> Path:
     return Path(os.environ.get(HOME_VARIABLE) or "data")
 
 
+def is_name(text: str) -> bool:
+    """Whether a data set may be called so."""
+    return _NAME.fullmatch(text) is not None and text not in _TAKEN
+
+
 def check_name(name: str) -> str:
     """Validate the name of a data set, and hand it back.
 
@@ -31,7 +36,7 @@ def check_name(name: str) -> str:
     ValueError
         If it is no plain name, or means something else to ``--bars``.
     """
-    if _NAME.fullmatch(name) is None or name in _TAKEN:
+    if not is_name(name):
         raise ValueError(
             f"a data set needs a plain name, was {name!r}: a letter, then up to 39 of a-z, 0-9, - and _; "
             f"{' and '.join(_TAKEN)} are taken"

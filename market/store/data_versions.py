@@ -6,13 +6,15 @@ rows, which also depends on how prices are adjusted on the way out, stands besid
 
 import hashlib
 import json
-from typing import Literal, Self
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from core.errors import SourceError
+from core.files import read_json
 from core.settings import Settings
-from market.store.parts import Part
+from market.store.parts import HASH, KEYS, Part
 
 __all__ = ["Change", "Provenance", "Version", "fingerprint_of"]
 
@@ -48,6 +50,10 @@ class Provenance(Settings):
     split_adjusted: bool = False
     exchange: str | None = None
     vendor: Literal["file", "yfinance"] = "file"
+
+    def basis(self) -> dict[str, object]:
+        """What an update takes over from the version before; the source and its time are new each time."""
+        return self.model_dump(exclude={"source", "fetched_at"})
 
 
 class Change(Settings):
@@ -88,12 +94,14 @@ class Version(Settings):
         Why it is this one.
     changes : tuple of Change
         Against the parent: restated, added and withdrawn rows by ticker.
+    checksum : str
+        Sha256 of all of this; empty in versions made before it was kept.
     """
 
     format: Literal[1] = 1
     name: str
-    fingerprint: str
-    parent: str | None
+    fingerprint: HASH
+    parent: HASH | None
     kind: Literal["import", "append", "restatement", "fix"]
     made_at: str
     provenance: Provenance
@@ -101,13 +109,22 @@ class Version(Settings):
     tickers: int
     exchange: str | None = None
     exchange_reason: str = ""
-    parts: tuple[Part, ...]
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
     changes: tuple[Change, ...] = ()
+    checksum: str = ""
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        """Every year has its keys and the same fields, and years ascend."""
+        years, fields = [part.year for part in self.parts], set(self.parts[0].files)
+        if sorted(set(years)) != years or KEYS not in fields or any(set(one.files) != fields for one in self.parts):
+            raise ValueError("parts must be one for each year, in order, with keys and the same fields")
+        return self
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Fields of a row, keys left out."""
-        return tuple(name for name in self.parts[0].files if name != "keys")
+        return tuple(name for name in self.parts[0].files if name != KEYS)
 
     @property
     def rows(self) -> int:
@@ -125,20 +142,31 @@ class Version(Settings):
         return self.parts[0].first, self.parts[-1].last
 
     @classmethod
-    def read(cls, value: object, *, origin: str) -> Self:
-        """Validate the version that a JSON value describes.
+    def read(cls, path: Path) -> Self:
+        """Read a version, and hold it against the fingerprint that its file is named by.
 
         Raises
         ------
         SourceError
-            If it describes none.
+            If the file holds none, or another, or was changed after it was made.
         """
+        origin, remedy = f"{path.parent.parent.name}/versions/{path.name}", "restore it, or import the data again"
         try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            raise SourceError(
-                f"{origin} is not a version of a data set: restore it, or import the data again"
-            ) from error
+            version = cls.model_validate(read_json(path))
+        except (SourceError, ValidationError) as error:
+            raise SourceError(f"{origin} is not a version of a data set: {remedy}") from error
+        content = fingerprint_of(version.parts, version.provenance)
+        if version.checksum not in ("", version._sum()) or not version.fingerprint == content == path.stem:
+            raise SourceError(f"{origin} is not what it was when it was made: {remedy}")
+        return version
+
+    def sealed(self) -> Self:
+        """The version with its checksum."""
+        return self.model_copy(update={"checksum": self._sum()})
+
+    def _sum(self) -> str:
+        plain = self.model_dump(mode="json", exclude={"checksum"})
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def fingerprint_of(parts: tuple[Part, ...], provenance: Provenance) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.cli.options import ExchangeCode, Json, Quiet, Verbose
+from quintile.cli.options import ExchangeCode, Json, Quiet, Verbose, interruptible_write
 
 if TYPE_CHECKING:
     from market.audit import Audit, Audited
@@ -40,14 +40,16 @@ def audit_command(
     page = Path(f"audit-{Path(source).stem}.html") if out is None else out
     _require_page(page, source)
     target = _target(source, stored) if fix else None
-    audited = audit_source(source, exchange=exchange)
-    write_audit(audited.audit, page)
+    with interruptible_write("bars and data sets are as they were"):
+        audited = audit_source(source, exchange=exchange)
+        write_audit(audited.audit, page)
     facts: dict[str, Any] = {"path": str(page), "findings": audited.audit.counts().to_dict()}
     if not (quiet or as_json):
         _print_audit(audited)
         print(page)
     if fix:
-        facts["fix"] = _fix(audited, stored, target)
+        with interruptible_write("nothing is half done: repeat the audit"):
+            facts["fix"] = _fix(audited, stored, target)
         if not (quiet or as_json):
             _print_fix(facts["fix"], verbose=verbose)
     if as_json:

@@ -16,9 +16,12 @@ from quintile.cli.options import (
     Quiet,
     Start,
     Verbose,
+    interruptible_write,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from market.store import Commit, DataFolder, Version
 
 __all__ = ["add_data_commands"]
@@ -44,7 +47,8 @@ def import_command(
     from market.store import import_bars
 
     before = _kept_exchange(name)
-    kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time, exchange=exchange)
+    with interruptible_write(f"nothing is half done, `quintile data info {name}` shows what is stored"):
+        kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time, exchange=exchange)
     _print_kept(kept, before, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
@@ -66,11 +70,13 @@ def update_command(
     from quintile.progress_display import progress_bars
 
     before = _kept_exchange(name)
-    if source is not None:
-        kept = update_bars(source, name=name, exchange=exchange)
-    else:
-        with progress_bars(quiet=quiet or as_json) as progress:
-            kept = update_from_yahoo(name, options=FetchOptions(workers=workers, exchange=exchange, progress=progress))
+    with interruptible_write(f"nothing is half done, `quintile data info {name}` shows what is stored"):
+        if source is not None:
+            kept = update_bars(source, name=name, exchange=exchange)
+        else:
+            with progress_bars(quiet=quiet or as_json) as progress:
+                options = FetchOptions(workers=workers, exchange=exchange, progress=progress)
+                kept = update_from_yahoo(name, options=options)
     _print_kept(kept, before, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
@@ -82,11 +88,12 @@ def info_command(
 ) -> None:
     """Show the content, source and versions of a data set."""
     from core.errors import SourceError
-    from market.store import find_version, store_home, stored_names
+    from market.store import find_version, restore_manifest, store_home, stored_names
 
     if not name:
         _print_names(stored_names(), as_json=as_json)
         return
+    _print_notes(restore_manifest(name))
     stored = find_version(name)
     if stored is None:
         known = ", ".join(stored_names()) or "none"
@@ -94,6 +101,7 @@ def info_command(
             f"no data set {name} in {store_home()} (there: {known}): make one with `quintile data import`"
         )
     folder, version = stored
+    _print_notes(folder.damaged())
     if as_json:
         print(json.dumps(version.model_dump(mode="json") | {"versions": folder.fingerprints}, indent=2))
     else:
@@ -117,12 +125,18 @@ def fetch_command(
     from quintile.progress_display import progress_bars
 
     names = read_tickers(tickers)
-    with progress_bars(quiet=quiet or as_json) as progress:
+    with (
+        interruptible_write("what arrived is kept: go on with --resume"),
+        progress_bars(quiet=quiet or as_json) as progress,
+    ):
         options = FetchOptions(workers=workers, exchange=exchange, progress=progress)
         kept, fetched = fetch(names, name=name, start=start, end=end, resume=resume, options=options)
-    _print_kept(kept, None, as_json=as_json, quiet=quiet, verbose=verbose)
+    missing = {"failed": fetched.failed, "ended_early": fetched.ended_early}
+    _print_kept(kept, None, as_json=as_json, quiet=quiet, verbose=verbose, **missing)
     if not (quiet or as_json):
-        _print_missing(fetched.failed, fetched.ended_early)
+        _print_missing(**missing)
+    if fetched.failed:
+        print(f"{len(fetched.failed)} tickers failed: retry with --resume", file=sys.stderr)
 
 
 def add_data_commands(app: typer.Typer) -> None:
@@ -163,22 +177,33 @@ def _print_missing(failed: dict[str, str], ended_early: dict[str, str]) -> None:
         print(f"  {ticker} failed: {reason}")
     for ticker, day in ended_early.items():
         print(f"  {ticker} ends on {day}: delisted, or the response was truncated")
-    if failed:
-        print(f"{len(failed)} tickers failed: retry with --resume", file=sys.stderr)
 
 
 def _kept_exchange(name: str) -> str | None:
-    """The exchange of a data set as it stands; None without one."""
+    """The exchange of a data set as it stands; None without one that can be read."""
+    from core.errors import SourceError
     from market.store import find_version
 
-    stored = find_version(name)
+    try:
+        stored = find_version(name)
+    except SourceError:
+        return None
     return None if stored is None else stored[1].exchange
 
 
-def _print_kept(kept: "Commit", before: str | None, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+def _print_notes(notes: "Sequence[str]") -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _print_kept(
+    kept: "Commit", before: str | None, *, as_json: bool, quiet: bool, verbose: bool, **also: dict[str, str]
+) -> None:
     version = kept.version
+    _print_notes(kept.notes)
     if as_json:
-        print(json.dumps(version.model_dump(mode="json") | {"is_new": kept.is_new, "added": kept.added}, indent=2))
+        told = {"is_new": kept.is_new, "added": kept.added, "notes": kept.notes}
+        print(json.dumps(version.model_dump(mode="json") | told | also, indent=2))
         return
     if quiet:
         return
@@ -206,14 +231,20 @@ def _print_changes(version: "Version", *, verbose: bool) -> None:
 
 
 def _print_names(names: tuple[str, ...], *, as_json: bool) -> None:
+    from core.errors import SourceError
     from market.store import data_folder, store_home
 
-    rows: list[dict[str, Any]] = [_row(data_folder(name).find()) for name in names]
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        try:
+            rows.append(_row(data_folder(name).find()))
+        except SourceError as error:  # the others are none the worse
+            _print_notes([str(error)])
     if as_json:
         print(json.dumps(rows, indent=2))
     elif rows:
         _print_table(rows)
-    else:
+    elif not names:
         print(f"no data sets in {store_home()}: make one with `quintile data import FILE --name us`")
 
 

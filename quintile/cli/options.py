@@ -38,6 +38,7 @@ __all__ = [
     "Vix",
     "command_line",
     "interruptible",
+    "interruptible_write",
     "print_path",
     "print_rows",
     "run_store",
@@ -95,6 +96,16 @@ def interruptible(store: "RunStore") -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         left = [folder for folder in store.folders() if not folder.is_complete]
         hint = f"continue with `{left[-1].resume_command}`" if left else "nothing was started"
+        print(f"quintile: interrupted; {hint}", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
+
+
+@contextmanager
+def interruptible_write(hint: str) -> Iterator[None]:
+    """On Ctrl-C, say in one line how things stand and exit with 130."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
         print(f"quintile: interrupted; {hint}", file=sys.stderr)
         raise typer.Exit(130) from interrupt
 
