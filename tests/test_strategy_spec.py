@@ -189,3 +189,25 @@ def test_another_kind_of_model_begins_with_its_own_defaults() -> None:
     with pytest.raises(ValueError, match=r"remove \[loss\]"):
         override(ridge, ["loss.temperature=0.2"])
     assert len({spec.fingerprint(), gru.fingerprint(), ridge.fingerprint()}) == 3
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "portfolio.long_count=" + "[" * 100_000,
+        "portfolio.long_count=" + "{a=" * 5000 + "1" + "}" * 5000,
+        "training.seed=" + "9" * 5000,
+        ".".join("a" * 20_000) + "=1",
+    ],
+)
+def test_an_override_beyond_a_bound_is_refused_in_a_short_line(assignment):
+    with pytest.raises(ValueError, match=r"cannot be read|at most") as refused:
+        override(load_spec(), [assignment])
+    assert len(str(refused.value)) < 300
+
+
+def test_a_strategy_file_that_is_too_deep_is_refused_by_name(tmp_path):
+    for text in ("a = " + "[" * 100_000, ".".join("a" * 20_000) + " = 1", "a = " + "9" * 5000, "a = '\xe9'"):
+        (tmp_path / "mine.toml").write_text(text, encoding="latin-1")
+        with pytest.raises(ValueError, match=r"mine\.toml is not TOML"):
+            load_spec(tmp_path / "mine.toml")

@@ -12,7 +12,9 @@ import tomli_w
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
 from backtests.reference_gates import GateSettings
+from core.bounded_text import MAX_TOML_BYTES, toml_value
 from core.errors import UnsupportedBookError
+from core.files import read_bounded
 from core.notebook_html import notebook_card
 from core.settings import Formerly, Later, Settings, is_record
 from market.holdout import HoldoutSettings
@@ -28,6 +30,7 @@ from portfolio.sleeves import refuse_held_sleeves
 __all__ = ["DEFAULT_STRATEGY", "FeatureSettings", "StrategySpec", "load_spec", "override", "shipped_strategies"]
 
 DEFAULT_STRATEGY = "filter_negative"
+MAX_KEYS = 8  # parts of a dotted key
 DEFINITIONS = Path(__file__).parent
 RECORDED_SPEC, RECORDS = "spec.toml", ("run.json", "lock.json")
 
@@ -188,9 +191,10 @@ def load_spec(strategy: str | Path = DEFAULT_STRATEGY) -> StrategySpec:
     elif not path.is_file():
         raise ValueError(f"unknown strategy {str(strategy)!r}: give a TOML file or one of {shipped_strategies()}")
     try:
-        return _validated(tomllib.loads(path.read_text(encoding="utf-8")), path.name, recorded=_is_record(path))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        numbers = toml_value(read_bounded(path, MAX_TOML_BYTES))
+    except ValueError as error:
         raise ValueError(f"{path.name} is not TOML: {error}") from error
+    return _validated(numbers, path.name, recorded=_is_record(path))
 
 
 @cache
@@ -242,6 +246,8 @@ def _nested(prefix: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, Mapp
 
 
 def _assign(numbers: dict[str, Any], keys: list[str], value: object) -> None:
+    if len(keys) > MAX_KEYS:
+        raise ValueError(f"a key of a strategy has at most {MAX_KEYS} parts, {'.'.join(keys)[:40]}… has {len(keys):,}")
     for key in keys[:-1]:
         numbers = numbers.setdefault(key, {})
         if not isinstance(numbers, dict):
@@ -251,9 +257,11 @@ def _assign(numbers: dict[str, Any], keys: list[str], value: object) -> None:
 
 def _parsed(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return toml_value(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except ValueError as error:
+        raise ValueError(f"the value {text[:40]!r} cannot be read: {error}") from error
 
 
 def _is_record(path: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.files import read_json
 from market.panel import BAR_FIELDS, Panel, PanelFacts, aligned_frame
 from market.returns import forward_returns
 from signals.score_metrics import information_coefficient
@@ -114,7 +115,7 @@ def read_panel(folder: Path) -> Panel:
     frames: Mapping[str, Any] = {
         name: _framed(pd.read_parquet(bars / f"{name}.parquet")) for name in (*BAR_FIELDS, "universe")
     }
-    facts = json.loads((bars / "facts.json").read_text(encoding="utf-8"))
+    facts = read_json(bars / "facts.json", dict[str, Any])
     facts.setdefault("adjusted", facts["adjustment"].startswith(ADJUSTED))
     lists = {name: tuple(facts.get(name, ())) for name in ("notes", "left_out", "beside")}
     delistings = pd.read_parquet(bars / "delistings.parquet")

@@ -1,9 +1,9 @@
 """Difference: two versions side by side: spec, code, data, dependencies, metrics; standard library only."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from core.files import read_toml
 from strategy.frozen.versions import VersionFolder, plain
 
 __all__ = ["DifferenceRow", "difference"]
@@ -45,7 +45,7 @@ def _rows(
 
 
 def _spec(folder: VersionFolder) -> dict[str, Any]:
-    numbers = tomllib.loads((folder.path / "spec.toml").read_text(encoding="utf-8"))
+    numbers = read_toml(folder.path / "spec.toml")
     flat: dict[str, Any] = {}
     for key, value in numbers.items():
         flat |= {f"{key}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}

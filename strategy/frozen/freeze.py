@@ -8,7 +8,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from core.bounded_text import toml_value
 from core.errors import RunError
 from core.files import read_json
 from core.progress import ProgressCallback, silent
@@ -269,7 +269,7 @@ def _kind_of_bars(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> str:
 
 
 def _spec_in(files: Mapping[str, bytes]) -> StrategySpec:
-    return StrategySpec.recorded(tomllib.loads(files["spec.toml"].decode()))
+    return StrategySpec.recorded(toml_value(files["spec.toml"]))
 
 
 def _entry(content: bytes) -> dict[str, Any]:
