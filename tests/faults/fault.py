@@ -12,7 +12,7 @@ from tests.faults.processes import Seen, Surroundings, forked
 
 __all__ = ["Expected", "Fault", "Meeting", "World", "complaint", "digests", "nothing"]
 
-RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}|\b[0-9a-f]{12,64}\b")  # and hashes
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 FRAMES = ("scores", "weights", "returns", "trades")
 

@@ -13,7 +13,20 @@ import pandas as pd
 
 from tests.faults.fault import World
 
-__all__ = ["BINARY", "CSV", "JSON", "PARQUET", "PLACES", "TOML", "in_order", "put", "removed", "spoiled", "ways"]
+__all__ = [
+    "BINARY",
+    "CSV",
+    "JSON",
+    "PARQUET",
+    "PLACES",
+    "TOML",
+    "edited",
+    "in_order",
+    "put",
+    "removed",
+    "spoiled",
+    "ways",
+]
 
 Change = Callable[[bytes], bytes]
 Spoil = Callable[[World], object]
@@ -68,6 +81,11 @@ def in_order(*spoils: Spoil) -> Spoil:
             each(world)
 
     return spoil
+
+
+def edited(names: str, edit: Callable[[Any], object]) -> Spoil:
+    """Edit the value in JSON files in place, or replace it by what the function gives."""
+    return spoiled(names, lambda content: _edited(content, edit))
 
 
 def ways(content: bytes) -> Iterator[tuple[str, Change]]:

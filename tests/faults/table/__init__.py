@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.faults.fault import Fault
 from tests.faults.table import (
+    chains,
     environments,
     forgeries,
     fuzzed,
@@ -19,7 +20,7 @@ from tests.faults.table import (
 
 __all__ = ["table"]
 
-SECTIONS = (versions, forgeries, papers, records, inputs, outputs, own_code, environments, interruptions)
+SECTIONS = (versions, forgeries, papers, records, inputs, outputs, own_code, environments, chains, interruptions)
 
 
 def table(world: Path, *, kills: int, mutations: int) -> Iterator[Fault]:
