@@ -115,6 +115,15 @@ def test_published_factors_are_read_as_they_are(form: str, tmp_path: Path) -> No
     assert "1 factor returns of -99.99 read as missing" in told
 
 
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%b %d, %Y"])
+def test_prose_above_semicolons_and_quoted_dates(form: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"Datum": DAYS.strftime(form), "A": PERCENT[:, 0], "B": PERCENT[:, 1]})
+    for separator, decimal in ((";", ","), (",", ".")):
+        text = "Scores of today,\nby hand\n\n" + frame.to_csv(index=False, sep=separator, decimal=decimal)
+        (tmp_path / "s.csv").write_text(text)
+        np.testing.assert_array_equal(read_scores(tmp_path / "s.csv"), PERCENT[:, :2])
+
+
 def test_published_factors_of_months_are_told_as_such(tmp_path: Path) -> None:
     below = "\n Annual Factors: January-December \n,Mkt-RF,SMB,HML,RF\n  1927,   29.47,  -2.04,  -4.54,  3.12\n"
     with pytest.raises(BarsError, match="a month without a day, where daily rows are needed: '201912'"):

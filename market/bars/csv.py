@@ -10,7 +10,7 @@ import csv
 import gzip
 import re
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -137,17 +137,14 @@ def _delimiter(header: str) -> str:
 
 def _prose_lines(lines: Sequence[str]) -> int:
     """Lines above the header: the one before the first row with a date, where those above it have other cells."""
-    for place, line in enumerate(lines):
-        delimiter = _delimiter(line)
-        cells = line.rstrip("\r\n").split(delimiter)
-        if len(cells) < 2 or not any(looks_dated(cell.strip('"')) for cell in cells):
-            continue
-        filled = [row for row in range(place) if lines[row].strip()]
-        if not filled:
-            return 0
-        header = filled[-1]
-        same = [lines[row].count(delimiter) == lines[header].count(delimiter) for row in filled]
-        return 0 if any(same[:-1]) or lines[header].count(delimiter) != line.count(delimiter) else header
+    filled = [row for row, line in enumerate(lines) if line.strip()]
+    for header, place in pairwise(filled):
+        delimiter = _delimiter(lines[header])
+        names, cells = (next(csv.reader([lines[row]], delimiter=delimiter), []) for row in (header, place))
+        if any(looks_dated(cell) for cell in cells):
+            above = [lines[row].count(delimiter) for row in filled[: filled.index(header)]]
+            named = len(names) == len(cells) > 1 and lines[header].count(delimiter) not in above
+            return header if named else 0
     return 0
 
 
