@@ -4,7 +4,7 @@
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backtests.breadth import Breadth
@@ -205,6 +205,9 @@ def judge(evaluation: Evaluation, standing: TrialStanding) -> Verdict:
     )
     word = weigh(grounds)
     sentence = verdict_sentence(evaluation, grounds.confidence)
+    if word != weigh(replace(grounds, capped=False)):
+        capping = [label for label, _ in standing.stamps if label in CAPPING_STAMPS]
+        sentence += f" {' and '.join(capping)}: WEAK at best."
     return Verdict(word=word, sentence=f"{word}: {sentence}", grounds=grounds, standing=standing)
 
 

@@ -10,6 +10,7 @@ from backtests.breadth import Breadth
 from backtests.evaluation import Evaluation
 from backtests.report.stamps import front_stamps
 from backtests.verdict import COLLAPSED, TrialStanding, headline, judge
+from market.inputs import Inputs
 from tests.random_evaluation import random_evaluation, random_page, random_result, with_evaluation
 
 NAN = np.nan
@@ -43,6 +44,19 @@ def evaluation(*, returns: float = 0.0, ic: float = 0.02, baseline: float = 0.0,
 
 def sentence(**changes: object) -> str:
     return judge(evaluation(**changes), TrialStanding()).sentence
+
+
+def test_a_verdict_that_a_stamp_caps_says_so() -> None:
+    stamped = TrialStanding(stamps=(("QUICK", "In short."), ("KEPT", "As was."), ("DRIFTED", "Not as was.")))
+    panel = evaluation().inputs.panel
+    real = Inputs(panel=dataclasses.replace(panel, facts=dataclasses.replace(panel.facts, synthetic=False)))
+    found, weak = evaluation(returns=0.5, inputs=real), evaluation(returns=0.02, inputs=real)
+    assert judge(found, TrialStanding()).word == "EVIDENCE"
+    assert (
+        judge(found, stamped).sentence
+        == judge(found, TrialStanding()).sentence.replace("EVIDENCE", "WEAK", 1) + " QUICK and DRIFTED: WEAK at best."
+    )
+    assert judge(weak, stamped).sentence == judge(weak, TrialStanding()).sentence
 
 
 @pytest.mark.parametrize(
