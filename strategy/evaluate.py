@@ -1,9 +1,6 @@
 """Evaluate: IC, books, backtests and report of scores that came without a model."""
 
 import hashlib
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +21,8 @@ from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.epilogue import Remarks, conclude, conclude_quickly
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
-from strategy.runs.store import RunFolder, RunOrigin, RunStore
+from strategy.runs.store import RunOrigin
+from strategy.runs.whole_run import kept_run, whole_run
 
 __all__ = ["SCORES_BOOK", "evaluate", "scores_spec"]
 
@@ -92,9 +90,9 @@ def evaluate(
     if quick:
         scored, named = scored | QUICK_IDENTITY, named | {"quick": True}
     origin = RunOrigin(identity=scored, record=named)
-    with _whole_folder(chosen, inputs.panel, context, origin) as folder:
+    with whole_run(chosen, inputs.panel, context=context, origin=origin) as folder:
         (conclude_quickly if quick else conclude)(context.store, folder, evaluation, remarks=remarks)
-    return Run(RunFolder(context.store.root / chosen.name / folder.run_id))
+    return Run(kept_run(folder))
 
 
 def scores_spec(spec: StrategySpec, name: str) -> StrategySpec:
@@ -105,28 +103,6 @@ def scores_spec(spec: StrategySpec, name: str) -> StrategySpec:
         "summary": rule_words(spec.portfolio.builder),
     }
     return spec.model_copy(update=fields)
-
-
-@contextmanager
-def _whole_folder(spec: StrategySpec, panel: Panel, context: RunContext, origin: RunOrigin) -> Iterator[RunFolder]:
-    """Yield a run's folder outside the store; it is moved into it when complete, and removed on any failure.
-
-    The trial log of the store is written before: a result that was about to be shown counts.
-    """
-    store = context.store
-    staging = RunStore(store.root / ".evaluating", csv=store.csv)
-    request = context.request.on_exchange(panel.facts.exchange)
-    folder = staging.create(spec, request, panel=panel.fingerprint(), command=context.command, origin=origin)
-    try:
-        yield folder
-        target = store.root / spec.name / folder.run_id
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder.path.rename(target)
-    finally:
-        shutil.rmtree(folder.path, ignore_errors=True)
-        for left in (folder.path.parent, staging.root, store.root):
-            if left.is_dir() and not any(left.iterdir()):
-                left.rmdir()
 
 
 def _check_length(scores: pd.DataFrame) -> None:

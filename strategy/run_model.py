@@ -23,6 +23,7 @@ from strategy.learning.learn import LEARNED, kept_model_features, scores_of, tes
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, RunStore
+from strategy.runs.whole_run import kept_run, whole_run
 
 __all__ = ["BROUGHT", "SCORING", "GivenModel", "find_model", "run_model", "spec_with_model"]
 
@@ -138,12 +139,12 @@ def run_model(
     _check_span(inputs.panel, model)
     check_book(spec.rules.portfolio, inputs)
     evaluation = _evaluated(spec, inputs, model.checkpoint, context, device)
-    folder = _create(spec, inputs.panel, model, context)
-    with folder.locked():
+    with whole_run(spec, inputs.panel, context=context, origin=_origin(model)) as folder:
         for suffix in SUFFIXES:
             write_bytes(folder.path / f"model{suffix}", model.path.with_suffix(suffix).read_bytes())
         remarks = Remarks(notes=_notes(spec, model))
-        return conclude(context.store, folder, evaluation, checkpoint=model.checkpoint, remarks=remarks)
+        conclude(context.store, folder, evaluation, checkpoint=model.checkpoint, remarks=remarks)
+    return Run(kept_run(folder))
 
 
 def _notes(spec: StrategySpec, model: GivenModel) -> tuple[str, ...]:
@@ -176,13 +177,10 @@ def _evaluated(
     return evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=study, progress=progress)
 
 
-def _create(spec: StrategySpec, panel: Panel, model: GivenModel, context: RunContext) -> RunFolder:
-    """Create the folder only after everything is judged: an interrupted run of a given model leaves nothing behind."""
+def _origin(model: GivenModel) -> RunOrigin:
     weights = file_sha256(model.path.with_suffix(SUFFIXES[0]))
     bars = model.checkpoint.provenance.data_fingerprint
-    origin = RunOrigin(
+    return RunOrigin(
         identity={"model": weights},  # other weights under the same book are another trial
         record={"model": {"origin": model.origin, "sha256": weights, "bars": bars}},
     )
-    request = context.request.on_exchange(panel.facts.exchange)
-    return context.store.create(spec, request, panel=panel.fingerprint(), command=context.command, origin=origin)

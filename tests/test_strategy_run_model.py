@@ -1,5 +1,6 @@
 """A trained model judged on bars that it is given with: nothing is trained, and everything says whose model it is."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from strategy.pipeline import decide, run
 from strategy.run_model import GivenModel, find_model, run_model, spec_with_model
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
-from strategy.runs.store import RunStore
+from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.log import TrialLog
 
 SMALL = ("model.hidden=4", "model.layers=1", "model.lookback=30", "training.burn_in=30", "training.max_epochs=1")
@@ -133,6 +134,32 @@ def test_a_given_model_is_scored_as_the_strategy_says_to_the_last_bit(
         scores = frozen_scores(carried.folder.spec, seen, given.checkpoint)
         assert scores.iloc[-1].equals(carried.scores.loc[session])
         assert decide(carried.folder.spec, seen, given.checkpoint).equals(carried.weights.loc[session])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_run_of_a_given_model_that_ends_early_leaves_nothing_to_resume(
+    end: BaseException, trained_and_adopted: tuple[Run, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise end
+
+    trained, panel = trained_and_adopted[0], synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=420)).panel
+    shutil.copytree(trained.folder.path, tmp_path / "filter_negative" / trained.folder.run_id)
+    store = RunStore(tmp_path)
+    monkeypatch.setattr("backtests.evaluation.N_RANDOM", 2)
+    given, inputs = find_model("latest", store), Inputs(panel=panel)
+    with monkeypatch.context() as broken:
+        broken.setattr(RunFolder, "write_metrics", stopped)
+        with pytest.raises(type(end)):
+            run_model(load_spec("filter_negative"), inputs, given, context=RunContext(store=store))
+    assert store.find("latest").run_id == trained.folder.run_id
+    assert not list(tmp_path.glob(".evaluating/*/*"))
+    again = run_model(
+        load_spec("filter_negative"), inputs, find_model("latest", store), context=RunContext(store=store)
+    )
+    assert store.find("latest") == again.folder
+    pd.testing.assert_frame_equal(again.scores, trained.scores, check_exact=True)
 
 
 @pytest.mark.slow

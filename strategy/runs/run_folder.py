@@ -22,9 +22,10 @@ from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.runs.provenance import code_fingerprint, commit, environment
 from strategy.runs.run_files import read_metrics, read_run_frame, read_run_record, recorded_number
 
-__all__ = ["DEFAULT_STORE", "RunFolder", "RunOrigin", "identity_of"]
+__all__ = ["DEFAULT_STORE", "LOCK_FILE", "RunFolder", "RunOrigin", "identity_of"]
 
 DEFAULT_STORE = "runs"
+LOCK_FILE = ".lock"
 IDENTITY = ("spec", "panel", "code")
 GIVEN = ("version", "model", "scores")  # keys of run.json
 
@@ -58,15 +59,18 @@ class RunFolder:
         ``<store>/<strategy>/<run id>``.
     csv : bool
         Whether frames get a CSV copy for people, where they are small.
+    kept_in : Path or None
+        Where it will be once it is complete, see ``strategy.runs.whole_run``; None for a run that is where it belongs.
     """
 
     path: Path
     csv: bool = field(default=False, compare=False)
+    kept_in: Path | None = field(default=None, compare=False)
 
     @property
     def home(self) -> Path:
-        """The folder of the strategy's runs."""
-        return self.path.parent
+        """The folder of the strategy's runs, among which it is or will be."""
+        return self.kept_in or self.path.parent
 
     @property
     def run_id(self) -> str:
@@ -177,7 +181,7 @@ class RunFolder:
             "commit": commit(),
             "environment": environment(),
             "command": command,
-            "number": _next_number(self.path.parents[1]),
+            "number": _next_number(self.home.parent),
             "started": _now().isoformat(timespec="seconds"),
             "finished": None,
             **origin.record,
@@ -280,7 +284,7 @@ class RunFolder:
             If another process holds it.
         """
         try:
-            with FileLock(self.path / ".lock", timeout=0):
+            with FileLock(self.path / LOCK_FILE, timeout=0):
                 for left in self.path.rglob(".*.partial"):  # of a process that was killed while writing
                     left.unlink()
                 yield self

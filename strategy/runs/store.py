@@ -3,6 +3,7 @@
 import math
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from strategy.runs.run_folder import DEFAULT_STORE, RunFolder, RunOrigin, identi
 __all__ = ["CHAIN_FILE", "DEFAULT_STORE", "PRUNED_FILE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
 
 CHAIN_FILE = "trials.json"  # where the trial log stood, see ``strategy.trials``
+TRIES = 5
 PRUNED_FILE = "pruned.json"  # what is left of the record of a run that was pruned
 
 
@@ -117,7 +119,7 @@ class RunStore:
     def _new_path(self, strategy: str, suffix: str) -> Path:
         path = self.root / strategy / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}{suffix}"
         try:
-            path.mkdir(parents=True)
+            _make(path)
         except OSError as error:
             blocked = next((place for place in (self.root, *self.root.parents) if place.is_file()), None)
             if blocked is not None:
@@ -125,3 +127,12 @@ class RunStore:
             reason = os.strerror(error.errno or 0).lower()
             raise RunError(f"cannot write runs to {self.root}: {reason}; choose a folder with --out") from error
         return path
+
+
+def _make(path: Path) -> None:
+    """Make a folder and those above it, though another process may be removing one of them as empty."""
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
+            path.mkdir(parents=True)
+            return
+    path.mkdir(parents=True)
