@@ -77,6 +77,8 @@ class JudgedSpan:
         Stretches without a decision, in order; they are no part of ``sessions``.
     strays : DatetimeIndex
         A few decisions far before or after all others, which are left out.
+    idle : DatetimeIndex
+        Sessions with a score of no listed name of the universe, which decide nothing.
     """
 
     sessions: pd.DatetimeIndex
@@ -84,6 +86,7 @@ class JudgedSpan:
     interval: int
     holes: tuple[Hole, ...] = ()
     strays: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
+    idle: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
 
     @property
     def hole_sessions(self) -> int:
@@ -112,6 +115,7 @@ class JudgedSpan:
                 for hole in self.holes
             ],
             "strays": [_day(session) for session in self.strays],
+            "idle": len(self.idle),
         }
 
 
@@ -153,6 +157,7 @@ def judged_span(scores: pd.DataFrame, panel: Panel, rules: TradingRules) -> Judg
         interval=usual_interval(kept),
         holes=tuple(_hole(panel.sessions, first, last) for first, last in holes),
         strays=panel.sessions[strays],
+        idle=pd.DatetimeIndex(scores.index[scores.notna().any(axis=1)]).difference(panel.sessions[rows]),
     )
 
 

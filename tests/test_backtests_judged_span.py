@@ -198,6 +198,18 @@ def test_monthly_decisions_hold_until_the_next() -> None:
     assert [hole.sessions for hole in judged_span(scores_on(panel, late), panel, RULES).holes] == [400 - 247 - 42]
 
 
+def test_scores_of_no_name_of_the_universe_decide_nothing_and_are_told() -> None:
+    panel, rows = bars_of(500), np.arange(100, 220)
+    held = panel.universe.copy()
+    held.iloc[180:] = False
+    span = judged_span(scores_on(panel, rows), panel.with_universe(held, described="until 180"), RULES)
+    days = [f"{day:%Y-%m-%d}" for day in panel.sessions[[180, 219]]]
+    assert span.sessions.equals(panel.sessions[101:182])
+    told = "40 scored sessions decide nothing, for no listed name of the universe has a score then"
+    assert span_words_of(span) == (f"{told}: {days[0]} to {days[1]}.",)
+    assert span.as_dict()["idle"] == 40
+
+
 def test_scores_that_never_fill_are_refused() -> None:
     panel = bars_of(300)
     with pytest.raises(DataError, match="fills within the bars"):

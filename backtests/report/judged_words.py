@@ -75,7 +75,7 @@ def _unhedged(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
 
 def span_words_of(span: JudgedSpan) -> tuple[str, ...]:
     """What the judged span leaves out; nothing where every session has a decision."""
-    return (*_hole_words(span), *_stray_words(span))
+    return (*_hole_words(span), *_stray_words(span), *_idle_words(span))
 
 
 def breadth_words(breadth: Breadth) -> tuple[str, ...]:
@@ -129,6 +129,14 @@ def _stray_words(span: JudgedSpan) -> tuple[str, ...]:
     several = len(span.strays) > 1
     subject, verb = ("sessions lie", "are") if several else ("session lies", "is")
     return (f"{count(len(span.strays))} scored {subject} far from all others and {verb} left out: {when}.",)
+
+
+def _idle_words(span: JudgedSpan) -> tuple[str, ...]:
+    if not len(span.idle):
+        return ()
+    subject = "scored session decides" if len(span.idle) == 1 else "scored sessions decide"
+    told = f"{count(len(span.idle))} {subject} nothing, for no listed name of the universe has a score then"
+    return (f"{told}: {_dates(span.idle)}.",)
 
 
 def _dates(sessions: pd.DatetimeIndex) -> str:
