@@ -35,6 +35,7 @@ __all__ = [
     "Strategy",
     "Universe",
     "Verbose",
+    "Versions",
     "Vix",
     "command_line",
     "interruptible",
@@ -45,6 +46,7 @@ __all__ = [
     "show_file",
     "show_run",
     "told_options",
+    "versions_folder",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -82,6 +84,9 @@ KeepThin = Annotated[
     typer.Option("--keep-thin-sessions", help="Keep dates at which less than half of the usual names traded."),
 ]
 PointInTime = Annotated[bool, typer.Option("--point-in-time", help="Declare that the bars include delisted names.")]
+Versions = Annotated[
+    Path | None, typer.Option("--versions", metavar="DIR", help="Folder of versions; the shipped versions by default.")
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. portfolio.k=0.1; repeatable."),
@@ -172,3 +177,10 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def versions_folder(versions: Path | None) -> Path:
+    """The folder of versions: the user's, or the shipped one."""
+    from strategy.frozen.versions import SHIPPED
+
+    return SHIPPED if versions is None else versions

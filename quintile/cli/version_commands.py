@@ -1,4 +1,4 @@
-"""Frozen strategies: ``freeze``, ``versions``, ``verify``, ``replay``, ``diff``, ``trials``, ``holdout open``."""
+"""Frozen strategies: ``freeze``, ``versions``, ``verify``, ``replay``, ``diff``, ``holdout open``."""
 
 import json
 from pathlib import Path
@@ -14,24 +14,23 @@ from quintile.cli.options import (
     Out,
     Quiet,
     Verbose,
+    Versions,
     command_line,
     print_rows,
     run_store,
     show_run,
+    versions_folder,
 )
+from quintile.cli.trials_command import trials_command
 
 if TYPE_CHECKING:
     from market.inputs import Inputs
     from market.request import BarsRequest
     from strategy.frozen.versions import VersionFolder
     from strategy.runs.store import RunStore
-    from strategy.trials.log import TrialLog
 
 __all__ = ["Versions", "add_versioning_commands", "find", "told_request", "versions_folder"]
 
-Versions = Annotated[
-    Path | None, typer.Option("--versions", metavar="DIR", help="Folder of versions; the shipped versions by default.")
-]
 Which = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A frozen version.")]
 Bars = Annotated[
     str | None, typer.Option("--bars", metavar="PATH", help="Bars of the version, where it does not hold them.")
@@ -79,9 +78,11 @@ def versions_command(
 
     folder = versions_folder(versions)
     if definition is not None:
-        from core.files import write_text
+        from core.files import require_new, write_text
+        from strategy.definitions.render import MARK
         from strategy.frozen.history import render_newest
 
+        require_new(definition, what="--definition", ours=MARK)
         write_text(definition, render_newest(folder))
     rows = [_version_row(each) for each in list_versions(folder)]
     empty = "no versions: freeze a finished run with `quintile freeze RUN --as NAME@1.0.0`"
@@ -188,42 +189,6 @@ def diff_command(
         table("", ["", "", str(a.version), str(b.version)], [_short(row) for row in rows])
 
 
-def trials_command(
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="List only this strategy.")] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Check the log for edits and deletions; exit 1 if there are any.")
-    ] = False,
-    versions: Versions = None,
-    out: Out = Path("runs"),
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """List the trial log, or check it against the runs and versions that recorded it."""
-    from quintile.cli.console import table
-    from strategy.frozen.check_log import check_log
-    from strategy.trials.chained_log import broken_links
-    from strategy.trials.log import TrialLog, distinct
-
-    log = TrialLog(run_store(out).root)
-    if check:
-        problems, notes = check_log(log, versions_folder(versions), own_versions=versions is not None)
-        if as_json:
-            print(json.dumps({"problems": problems, "notes": notes}))
-        else:
-            print("\n".join([*problems, *([] if quiet else notes), *([] if problems else [_whole(log)])]))
-        raise typer.Exit(1 if problems else 0)
-    entries = [entry for entry in log.entries() if strategy in (None, entry.facts.get("strategy"))]
-    if as_json:
-        print(json.dumps([{"sequence": e.sequence, "kind": e.kind, **e.facts} for e in entries], indent=2))
-        return
-    rows = [[str(e.sequence), e.kind, *_trial_cells(e.facts)] for e in entries]
-    table("", ["entry", "kind", "when", "strategy", "Sharpe, net", "test span"], rows)
-    print(f"{len(distinct(entries))} trials recorded")
-    for broken in broken_links(log.entries(), log.NOUN):
-        print(f"{broken}: see `quintile trials --check`")
-
-
 def open_command(
     version: Which,
     bars: Bars = None,
@@ -310,13 +275,6 @@ def find(text: str, versions: Path | None) -> "VersionFolder":
     return find_version(text, versions_folder(versions))
 
 
-def versions_folder(versions: Path | None) -> Path:
-    """The folder of versions: the user's, or the shipped one."""
-    from strategy.frozen.versions import SHIPPED
-
-    return SHIPPED if versions is None else versions
-
-
 def told_request(
     folder: "VersionFolder",
     bars: str | None,
@@ -395,17 +353,3 @@ def _retraining_lines(retrained: Any) -> list[str]:
 
 def _short(row: Any) -> list[str]:
     return [row.section, row.key, row.left[:24], row.right[:24]]
-
-
-def _whole(log: "TrialLog") -> str:
-    return f"{len(log.entries())} entries, no edit, and no deletion of an entry that a run or version recorded"
-
-
-def _trial_cells(facts: dict[str, Any]) -> list[str]:
-    sharpe, key = facts.get("sharpe"), facts.get("key")
-    span = f"{key.get('first')} to {key.get('last')}" if isinstance(key, dict) else "–"
-    return [facts["time"][:16], str(facts.get("strategy", facts.get("version", "–"))), _two(sharpe), span]
-
-
-def _two(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, int | float) else "–"
