@@ -20,12 +20,15 @@ __all__ = [
     "read_json",
     "read_toml",
     "require_apart",
+    "require_new",
     "write_bytes",
     "write_json",
     "write_text",
 ]
 
 Shape = TypeVar("Shape")
+KEEPERS = ("run.json", "pruned.json", "lock.json")  # whose neighbours are a run's or a version's
+BEGINNING = 4096  # bytes
 
 
 @contextmanager
@@ -161,6 +164,37 @@ def require_apart(path: str | Path, *inputs: str | Path | None, what: str) -> No
         source = None if given is None else Path(given).resolve()
         if source is not None and target.exists() and (target == source or source in target.parents):
             raise ValueError(f"{what} {path} would overwrite {given}, which is read: give another path")
+
+
+def require_new(path: str | Path, *, what: str, ours: str | None = None) -> None:
+    """Refuse an output that would replace an existing file, unless that is an earlier output of the same kind.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where something is to be written.
+    what : str
+        The caller's word for the path, for the message.
+    ours : str, optional
+        Text in the first kilobytes of every output of this kind; without it nothing that is there is replaced. A file
+        of a run or a version stays whatever it holds.
+
+    Raises
+    ------
+    ValueError
+        If something is there that stays.
+    """
+    target = Path(path)
+    if not os.path.lexists(target):
+        return
+    kept = any((target.resolve().parent / name).is_file() for name in KEEPERS)
+    if ours is None or kept or not target.is_file() or ours not in _beginning(target):
+        raise ValueError(f"{what} {path} is there already, and stays as it is: give another path, or remove it")
+
+
+def _beginning(path: Path) -> str:
+    with path.open("rb") as opened:
+        return opened.read(BEGINNING).decode("utf-8", errors="replace")
 
 
 def file_sha256(path: str | Path) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
-from core.files import write_text
+from core.files import require_new, write_text
 from market.bars.ticker_names import likely_meant, one_spelling
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
@@ -21,6 +21,8 @@ from quintile.lookup import require
 from strategy.runs.result import ReportPath
 
 __all__ = ["Backtest", "backtest"]
+
+PAGE_MARK = '<meta name="color-scheme" content="light dark">'  # of every report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -87,10 +89,16 @@ class Backtest:
         -------
         ReportPath
             Prints as a path; ``show`` opens it.
+
+        Raises
+        ------
+        ValueError
+            If a file is there that is no report.
         """
         from quintile.weights_page import weights_page
 
         page = ReportPath(path)
+        require_new(page, what="report", ours=PAGE_MARK)
         write_text(page, weights_page(self.inputs, self.weights, self.result, title=title))
         return page
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.files import write_text
+from core.files import require_new, write_text
 from market.audit.audit import Audit
 from market.audit.finding_kinds import KINDS
 
-__all__ = ["render_audit", "write_audit"]
+__all__ = ["PAGE_TITLE", "render_audit", "write_audit"]
+
+PAGE_TITLE = "<title>Audit of "  # of the template
 
 MAX_ROWS = 2_000
 BARS = 240  # columns of the picture
@@ -41,7 +43,8 @@ def render_audit(audit: Audit) -> str:
 
 
 def write_audit(audit: Audit, path: str | Path) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, whole or not at all; a file that is no such page is not replaced."""
+    require_new(path, what="audit", ours=PAGE_TITLE)
     write_text(path, render_audit(audit))
 
 

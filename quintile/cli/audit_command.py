@@ -57,11 +57,13 @@ def audit_command(
 
 
 def _require_page(page: Path, source: str) -> None:
-    from core.files import require_apart
+    from core.files import require_apart, require_new
+    from market.audit.audit_page import PAGE_TITLE
 
     if page.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--out is an HTML page, was {page}: give it a name that ends in .html")
     require_apart(page, source, what="--out")
+    require_new(page, what="--out", ours=PAGE_TITLE)
 
 
 def _target(source: str, stored: "tuple[DataFolder, Version] | None") -> Path | None:

@@ -147,7 +147,7 @@ def decide_command(
 
     Without --export, .csv, .parquet and .json are written to decisions/ in the run's folder.
     """
-    from core.files import require_apart
+    from core.files import require_apart, require_new
     from market.inputs import load_inputs
     from strategy.runs.own_bars import decision_request
     from strategy.trading.decision import export_decision, scorer_of
@@ -156,6 +156,7 @@ def decide_command(
 
     for path in export or ():
         require_apart(path, bars, holdings, sectors, hedge, what="--export")
+        require_new(path, what="--export")
     folder = run_store(out).find(run)
     scorer_of(folder)  # a run without a model fails before the bars are loaded
     held = None if holdings is None else read_holdings(holdings)

@@ -60,10 +60,11 @@ def features_command(
     verbose: Verbose = False,
 ) -> None:
     """Compute a feature set and cache it for later runs; cached features are only read."""
-    from core.files import require_apart
+    from core.files import require_apart, require_new
     from core.memory import memory_of
     from quintile.cli.console import table
     from quintile.progress_display import progress_bars
+    from signals.catalogue.catalogue_page import PAGE_TITLE
     from signals.catalogue.feature_coverage import featured
     from signals.features import Computing, cache_home
 
@@ -71,6 +72,7 @@ def features_command(
         raise ValueError("--out sets the cache folder and --no-cache turns the cache off: give one of them")
     if catalogue is not None:
         require_apart(catalogue, bars, universe.split(",")[0], what="--catalogue")
+        require_new(catalogue, what="--catalogue", ours=PAGE_TITLE)
     cache = None if no_cache else out or cache_home()
     limit = None if memory is None else memory_of(memory)
     with progress_bars(quiet=quiet or as_json) as progress:

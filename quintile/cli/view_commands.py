@@ -72,8 +72,8 @@ def definition_command(
     verbose: Verbose = False,
 ) -> None:
     """Render a strategy's definition, every key with its value and meaning, from its spec."""
-    from core.files import require_apart, write_text
-    from strategy.definitions.render import render_definition
+    from core.files import require_apart, require_new, write_text
+    from strategy.definitions.render import MARK, render_definition
     from strategy.definitions.spec import load_spec
 
     spec = load_spec(strategy)
@@ -83,5 +83,6 @@ def definition_command(
         print(render_definition(spec), end="")
     else:
         require_apart(out, strategy, what="--out")
+        require_new(out, what="--out", ours=MARK)
         write_text(out, render_definition(spec))
         print_path(out, as_json=False, quiet=quiet)

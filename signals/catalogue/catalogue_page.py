@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from core.files import write_text
+from core.files import require_new, write_text
 from signals.catalogue.feature_measures import Catalogue
 
-__all__ = ["render_catalogue", "write_catalogue"]
+__all__ = ["PAGE_TITLE", "render_catalogue", "write_catalogue"]
+
+PAGE_TITLE = "<title>Features "  # of the template
 
 WIDTH = 240  # of an interval's picture
 ROW = 16  # height of a feature in the tree
@@ -19,7 +21,8 @@ DEPTH = 420  # width of the tree
 
 
 def write_catalogue(catalogue: Catalogue, path: str | Path) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, whole or not at all; a file that is no such page is not replaced."""
+    require_new(path, what="catalogue", ours=PAGE_TITLE)
     write_text(path, render_catalogue(catalogue))
 
 

@@ -10,7 +10,9 @@ from core.settings import Settings
 from portfolio.own_rules import own_rule_words
 from strategy.definitions.spec import StrategySpec
 
-__all__ = ["BOOK_RULES", "CONVENTIONS", "render_definition", "rule_words"]
+__all__ = ["BOOK_RULES", "CONVENTIONS", "MARK", "render_definition", "rule_words"]
+
+MARK = "Rendered from the spec by `quintile definition`"
 
 BOOK_RULES: Mapping[str, str] = {
     "filter_negative": "Long the top k; short those of the bottom k whose expected return passes the short filter.",
@@ -60,7 +62,7 @@ def render_definition(spec: StrategySpec) -> str:
         f"- fingerprint: `{spec.fingerprint()}`",
         "",
     ]
-    notice = ["Rendered from the spec by `quintile definition`; edit the spec, not this page.", ""]
+    notice = [f"{MARK}; edit the spec, not this page.", ""]
     sections = [(name, attrgetter(name)(spec), numbers) for name, numbers in spec.sections().items()]
     sleeves = "" if spec.label.horizon == 1 else SLEEVES.format(horizon=spec.label.horizon)
     tables = [line for section in sections for line in _table(*section)]

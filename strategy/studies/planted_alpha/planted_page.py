@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.files import write_text
+from core.files import require_new, write_text
 from strategy.studies.planted_alpha.market_calibration import Calibration
 from strategy.studies.planted_alpha.null_markets import NullTable
 from strategy.studies.planted_alpha.planted_figures import figure_names, write_figures
@@ -13,6 +13,7 @@ from strategy.studies.planted_alpha.study_tables import text_tables
 __all__ = ["PAGE", "render_page", "write_page"]
 
 PAGE = "planted_alpha.md"
+TITLE = "# What the pipeline finds of a planted alpha"
 
 CONVENTIONS = """\
 - SYNTHETIC: a table that says so is of built-in markets (`docs/synthetic_market.md`). It measures what the machinery
@@ -35,13 +36,14 @@ CONVENTIONS = """\
 def write_page(calibration: Calibration, folder: Path) -> list[Path]:
     """Write ``planted_alpha.md`` and its figures; return the paths."""
     path = folder / PAGE
+    require_new(path, what="page", ours=TITLE)
     write_text(path, render_page(calibration))
     return [path, *write_figures(calibration, folder)]
 
 
 def render_page(calibration: Calibration) -> str:
     """The page as Markdown, ended by a newline."""
-    parts = ["# What the pipeline finds of a planted alpha", _setting(calibration.settings), CONVENTIONS.rstrip()]
+    parts = [TITLE, _setting(calibration.settings), CONVENTIONS.rstrip()]
     figures = figure_names(calibration)
     for title, columns, rows in text_tables(calibration):
         parts += [f"## {title}", _markdown(columns, rows)]
