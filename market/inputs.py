@@ -69,7 +69,9 @@ class Inputs:
 
     def __post_init__(self) -> None:
         if self.factors is not None:
-            found = checked_factors(plain_dates(self.factors), origin="factors")
+            found = checked_factors(
+                plain_dates(self.factors), origin="factors", sessions_per_year=self.panel.facts.sessions_per_year
+            )
             object.__setattr__(self, "factors", found.values)
             new = tuple(note for note in found.notes if note not in self.notes)
             object.__setattr__(self, "notes", (*self.notes, *new))
@@ -133,7 +135,9 @@ def _with_files(inputs: Inputs, request: BarsRequest) -> Inputs:
         found["vix"] = levels.values
         notes += levels.notes
     if request.factors is not None:
-        factors = read_factors(request.factors, panel.sessions, zone=zone)
+        factors = read_factors(
+            request.factors, panel.sessions, zone=zone, sessions_per_year=panel.facts.sessions_per_year
+        )
         found["factors"] = factors.values
         notes += factors.notes
     return replace(inputs, **found, notes=tuple(notes))

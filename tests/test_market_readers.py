@@ -141,6 +141,34 @@ def test_a_risk_free_rate_of_another_unit_is_refused_by_its_size(rate: float, un
     assert daily.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("per_year", "fine", "refused", "unit"),
+    [
+        (52, 0.0525 / 52, 0.0525, "273% a year: it looks like a rate of a year, divide by 52"),
+        (12, 0.0525 / 12, 0.0525, "63% a year: it looks like a rate of a year, divide by 12"),
+        (365, 0.0525 / 365, 0.0525, "1916% a year: it looks like a rate of a year, divide by 365"),
+        (365, 0.0525 / 365, 0.0525 / 12, "a rate of a month, divide by 30, or of a year, divide by 365"),
+    ],
+)
+def test_a_risk_free_rate_is_judged_by_the_sessions_a_year(
+    per_year: float, fine: float, refused: float, unit: str
+) -> None:
+    factors = pd.DataFrame({"mkt": RNG.normal(0, 0.01, 90), "rf": fine}, index=SESSIONS)
+    assert checked_factors(factors, origin="f.csv", sessions_per_year=per_year).values["rf"].iloc[0] == fine
+    with pytest.raises(BarsError, match=unit):
+        checked_factors(factors.assign(rf=refused), origin="f.csv", sessions_per_year=per_year)
+
+
+def test_weekly_bars_take_the_risk_free_return_of_a_week(tmp_path: Path) -> None:
+    weeks = pd.date_range("2019-01-04", periods=90, freq="W-FRI").strftime("%Y-%m-%d")
+    bars = long_table().assign(date=np.tile(weeks, 6)).to_csv(index=False)
+    text = "date,mkt,rf\n" + "".join(f"{day},{0.01 * (-1) ** k},0.00104\n" for k, day in enumerate(weeks))
+    request = BarsRequest(bars=str(written(tmp_path / "b.csv", bars)), factors=str(written(tmp_path / "f.csv", text)))
+    factors = load_inputs(request).factors
+    assert factors is not None
+    assert (factors["rf"] == 0.00104).all()
+
+
 def test_the_risk_free_return_has_one_name_in_python_too(tmp_path: Path) -> None:
     panel = load_bars(save(long_table(), tmp_path / "bars.csv"))
     factors = pd.DataFrame({"mkt": RNG.normal(0, 0.01, 90), "RF": 1e-4, "still": 0.01}, index=panel.sessions)

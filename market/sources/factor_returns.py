@@ -1,7 +1,7 @@
 """Factor returns: returns of factor portfolios from a file, such as those of Fama and French, as fractions a session.
 
 The risk-free return may be called rf, RF, Rf, risk_free or risk-free; it is ``rf`` from here on. A rate hardly moves,
-so that its unit is judged by its size: a few basis points a session at most.
+so that its unit is judged by its size: a few basis points a day at most.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ __all__ = ["Factors", "checked_factors", "load_factors", "read_factors"]
 RISK_FREE = "rf"
 RISK_FREE_NAMES = frozenset(["rf", "riskfree", "riskfreerate", "rfr"])  # letters alone, in lower case
 MAX_VOLATILITY = 0.1  # standard deviation a session; published files in percent have about 1
-MAX_RATE = 0.001  # a session, a quarter a year: more is a rate of a year or a month, or percent
+MAX_RATE_A_YEAR = 0.252  # the sum of a year's sessions: more are rates of a year or a month, or percent
 MISSING_CODES = (-99.99, -999.0, -999.99, -9999.0)  # how published files write a missing return
 MIN_OWN_SHARE = 0.5  # of the sessions in its own span that a daily series has a number for
 
@@ -65,8 +65,24 @@ def load_factors(source: str | Path, sessions: pd.DatetimeIndex) -> pd.DataFrame
     return read_factors(source, sessions).values
 
 
-def read_factors(source: str | Path, sessions: pd.DatetimeIndex, *, zone: str | None = None) -> Factors:
-    """Read factor returns with what a report should say of them; ``zone`` is the exchange's, for times in UTC."""
+def read_factors(
+    source: str | Path,
+    sessions: pd.DatetimeIndex,
+    *,
+    zone: str | None = None,
+    sessions_per_year: float = SESSIONS_PER_YEAR,
+) -> Factors:
+    """Read factor returns with what a report should say of them.
+
+    Parameters
+    ----------
+    source, sessions
+        Those of ``load_factors``.
+    zone : str, optional
+        The exchange's time zone, for times in UTC.
+    sessions_per_year : float
+        Of the bars, by which the size of a risk-free return is judged.
+    """
     path = Path(source)
     table = read_whole_table(path, what="factors")
     date, columns = _columns(table, path.name)
@@ -80,11 +96,11 @@ def read_factors(source: str | Path, sessions: pd.DatetimeIndex, *, zone: str | 
             f"{path.name} has no factors between {sessions[0]:%Y-%m-%d} and {sessions[-1]:%Y-%m-%d}"
             + (f": it runs from {frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}" if len(frame) else "")
         )
-    found = checked_factors(placed, origin=path.name)
+    found = checked_factors(placed, origin=path.name, sessions_per_year=sessions_per_year)
     return Factors(values=found.values, notes=(*read.notes, *coded, *scaled, *found.notes))
 
 
-def checked_factors(frame: pd.DataFrame, *, origin: str) -> Factors:
+def checked_factors(frame: pd.DataFrame, *, origin: str, sessions_per_year: float = SESSIONS_PER_YEAR) -> Factors:
     """Check the units of factor returns, wherever they came from, and give the risk-free return its one name.
 
     Parameters
@@ -93,6 +109,8 @@ def checked_factors(frame: pd.DataFrame, *, origin: str) -> Factors:
         Returns on the sessions of a panel.
     origin : str
         Name of their source, for messages.
+    sessions_per_year : float
+        Of the panel: 52 of weekly bars.
 
     Returns
     -------
@@ -117,7 +135,7 @@ def checked_factors(frame: pd.DataFrame, *, origin: str) -> Factors:
         _check_daily(frame[name], str(name), origin)
     notes = []
     if RISK_FREE in frame:
-        _check_rate(frame[RISK_FREE].dropna(), origin)
+        _check_rate(frame[RISK_FREE].dropna(), origin, sessions_per_year)
         frame, carried = _carried_rate(frame)
         notes += carried
     idle = [name for name in factors if frame[name].dropna().nunique() < 2]
@@ -195,22 +213,22 @@ def _check_returns(returns: pd.Series, name: str, origin: str) -> None:
         )
 
 
-def _check_rate(rates: pd.Series, origin: str) -> None:
+def _check_rate(rates: pd.Series, origin: str, per_year: float) -> None:
     """Refuse a risk-free return by its size; the remedy names the likely unit."""
-    if rates.empty or rates.abs().max() <= MAX_RATE:
+    if rates.empty or rates.abs().max() * per_year <= MAX_RATE_A_YEAR:
         return
     place = int(np.argmax(rates.abs().to_numpy()))
     rate, day = float(rates.iloc[place]), rates.index[place]
-    size = abs(rate)
+    size, monthly = abs(rate), round(per_year / 12)
     if size >= 0.3:
-        likely = f"percent a year, divide by 100 and by {SESSIONS_PER_YEAR}"
-    elif size >= 0.007:
-        likely = f"a rate of a year, divide by {SESSIONS_PER_YEAR}, or percent a session, divide by 100"
+        likely = f"percent a year, divide by 100 and by {per_year:g}"
+    elif size >= 0.007 or monthly < 2:
+        likely = f"a rate of a year, divide by {per_year:g}, or percent a session, divide by 100"
     else:
-        likely = f"a rate of a month, divide by 21, or of a year, divide by {SESSIONS_PER_YEAR}"
+        likely = f"a rate of a month, divide by {monthly}, or of a year, divide by {per_year:g}"
     raise BarsError(
-        f"{origin} has a risk-free return of {rate:.4g} a session on {_day(day)}, {size * SESSIONS_PER_YEAR:.0%} a year"
-        f": it looks like {likely}; give the return of one session as a fraction"
+        f"{origin} has a risk-free return of {rate:.4g} a session on {_day(day)}, {size * per_year:.0%} a year: it "
+        f"looks like {likely}; give the return of one session as a fraction"
     )
 
 
