@@ -166,6 +166,14 @@ def test_runs_that_were_begun_at_once_stand_as_in_the_trial_log(tmp_path: Path) 
     assert [folder.run_id[-6:] for folder in RunStore(tmp_path).folders()] == ["bbbbbb", "aaaaaa", "cccccc"]
 
 
+def test_a_number_that_was_edited_moves_no_finished_run(tmp_path: Path) -> None:
+    named(tmp_path, "20261101-000000-aaaaaa", number=10**9, length=3)
+    named(tmp_path, "20261102-000000-bbbbbb", number=2, length=6)
+    named(tmp_path, "20200101-000000-cccccc", number=3)
+    named(tmp_path, "20190101-000000-dddddd", number=4)
+    assert [folder.run_id[-6:] for folder in RunStore(tmp_path).folders()] == ["aaaaaa", "bbbbbb", "cccccc", "dddddd"]
+
+
 def test_runs_without_a_number_follow_the_trial_log(tmp_path: Path) -> None:
     named(tmp_path, "20261101-000000-aaaaaa", length=3)
     named(tmp_path, "20261102-000000-bbbbbb")

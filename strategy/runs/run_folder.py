@@ -20,7 +20,8 @@ from core.files import atomic_path, write_json, write_text
 from market.request import BarsRequest
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.runs.provenance import code_fingerprint, commit, environment
-from strategy.runs.run_files import read_metrics, read_run_frame, read_run_record, recorded_number
+from strategy.runs.run_files import read_metrics, read_run_frame, read_run_record
+from strategy.runs.run_order import next_number
 
 __all__ = ["DEFAULT_STORE", "LOCK_FILE", "RunFolder", "RunOrigin", "identity_of"]
 
@@ -181,7 +182,7 @@ class RunFolder:
             "commit": commit(),
             "environment": environment(),
             "command": command,
-            "number": _next_number(self.home.parent),
+            "number": next_number(self.home.parent.glob("*/*/run.json")),
             "started": _now().isoformat(timespec="seconds"),
             "finished": None,
             **origin.record,
@@ -290,11 +291,6 @@ class RunFolder:
                 yield self
         except Timeout as error:
             raise RunError(f"run {self.run_id} is being written by another process: wait for it to end") from error
-
-
-def _next_number(root: Path) -> int:
-    """The number of a run that begins now: one more than any in its store."""
-    return 1 + max((recorded_number(path, "number") for path in root.glob("*/*/run.json")), default=0)
 
 
 def _identity(spec: StrategySpec, panel: str, origin: RunOrigin) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Store: where every run lives, ``<store>/<strategy>/<run id>/``, and how one is found again."""
 
-import math
 import os
 import secrets
 from contextlib import suppress
@@ -11,8 +10,8 @@ from pathlib import Path
 from core.errors import RunError
 from market.request import BarsRequest
 from strategy.definitions.spec import StrategySpec
-from strategy.runs.run_files import recorded_number
 from strategy.runs.run_folder import DEFAULT_STORE, RunFolder, RunOrigin, identity_of
+from strategy.runs.run_order import in_order
 
 __all__ = ["CHAIN_FILE", "DEFAULT_STORE", "PRUNED_FILE", "RunFolder", "RunOrigin", "RunStore", "identity_of"]
 
@@ -69,18 +68,9 @@ class RunStore:
         return RunFolder(self._new_path(spec.name, suffix), csv=self.csv)
 
     def folders(self) -> list[RunFolder]:
-        """All runs in the order in which they were begun, which is not that of their ids where a clock was wrong.
-
-        Two that were begun at once stand as in the trial log. A run that was begun before runs had numbers takes its
-        place there, or follows the one before it.
-        """
-        placed, position = [], 0
-        for path in sorted(self.root.glob("*/*/run.json"), key=lambda path: path.parent.name):
-            number, logged = recorded_number(path, "number"), recorded_number(path.with_name(CHAIN_FILE), "length")
-            position = logged or position
-            place = (logged or math.inf) if number else position
-            placed.append(((number, place, path.parent.name), path.parent))
-        return [RunFolder(path, csv=self.csv) for _, path in sorted(placed)]
+        """All runs in the order in which they were made, see :func:`strategy.runs.run_order.in_order`."""
+        paths = in_order(self.root.glob("*/*/run.json"), claim=CHAIN_FILE)
+        return [RunFolder(path, csv=self.csv) for path in paths]
 
     def readable(self) -> list[RunFolder]:
         """The runs whose record can be read, in the order of ``folders``; others are left out."""

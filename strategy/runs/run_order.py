@@ -1,0 +1,38 @@
+"""Run order: the runs of a store as they were made, which is not the order of their ids where a clock was wrong."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from strategy.runs.run_files import recorded_number
+
+__all__ = ["in_order", "next_number"]
+
+
+def in_order(records: Iterable[Path], *, claim: str) -> list[Path]:
+    """Folders of runs, oldest first: by their place in the trial log, and those without one after all begun before.
+
+    Parameters
+    ----------
+    records : iterable of Path
+        The ``run.json`` of each.
+    claim : str
+        File beside it that says where the trial log stood with the run.
+
+    Notes
+    -----
+    A run that was begun before runs had numbers, and has no place in the log, follows the one before it by id.
+    """
+    paths = sorted((path.parent for path in records), key=lambda path: path.name)
+    numbers = [recorded_number(path / "run.json", "number") for path in paths]
+    logged = [recorded_number(path / claim, "length") for path in paths]
+    placed, before = [], 0
+    for path, number, place in zip(paths, numbers, logged, strict=True):
+        begun_before = (there for other, there in zip(numbers, logged, strict=True) if other <= number)
+        before = place or (max(begun_before) if number else before)
+        placed.append(((before, 0 if place else number, path.name), path))
+    return [path for _, path in sorted(placed)]
+
+
+def next_number(records: Iterable[Path]) -> int:
+    """The number of a run that begins now: one more than any in its store."""
+    return 1 + max((recorded_number(path, "number") for path in records), default=0)
