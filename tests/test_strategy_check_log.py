@@ -163,12 +163,22 @@ def test_a_paper_log_that_is_not_the_remembered_one_is_told(tmp_path: Path) -> N
     assert found(log)[0][0].startswith("paper log of mine@1.0.0: ")
 
 
+def test_a_paper_log_that_is_longer_than_the_trial_log_knows_is_noted(tmp_path: Path) -> None:
+    paper = paper_log(tmp_path)
+    assert found(TrialLog(tmp_path)) == ([], [])
+    paper.append("restated", session="2026-01-02")
+    problems, (note,) = found(TrialLog(tmp_path))
+    assert problems == []
+    assert note.startswith("paper log of mine@1.0.0: it is longer than the trial log knows")
+
+
 def test_a_decision_remembers_the_trial_log(tmp_path: Path) -> None:
     log, paper = TrialLog(tmp_path / "runs"), PaperLog(tmp_path / "runs" / "paper" / "mine-1.0.0")
     for n in range(3):
         chain = log.append("trial", n=n)
     facts = {"session": "2026-01-02", "fills": "2026-01-05", "late": False, "flat": False, "weights": {}}
     paper.append("decision", **facts, trials=chain.as_dict())
+    paper.remember()
     assert found(log) == ([], [])
     cut = rebuilt(log, 2, tmp_path / "cut")
     shutil.copytree(paper.store, cut.store / "paper" / "mine-1.0.0")

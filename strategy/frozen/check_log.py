@@ -7,15 +7,14 @@ from typing import Any
 
 from core.errors import SourceError
 from core.files import read_json
+from strategy.frozen.logged_lock import FREEZE
 from strategy.frozen.versions import VersionFolder, find_version, list_versions
 from strategy.runs.store import CHAIN_FILE
 from strategy.trials.chained_log import Chain, Entry, broken_links, contradiction, turned_back
 from strategy.trials.log import TrialLog
 from strategy.trials.paper_log import DECISION, PaperLog, paper_logs
 
-__all__ = ["FREEZE", "check_log"]
-
-FREEZE = "freeze"
+__all__ = ["check_log"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +183,11 @@ def _check_paper(paper: PaperLog, own: list[Entry] | str, entries: Sequence[Entr
     found.problems.extend(f"{whose}: {fault}" for fault in faults)
     if faults:
         return
+    if not paper.is_remembered():
+        found.notes.append(
+            f"{whose}: it is longer than the trial log knows: its writer was killed before it told, or the trial log "
+            "was cut since"
+        )
     found.notes.extend(f"{whose}: {note}" for note in turned_back(own, paper.NOUN, now=paper.clock()))
     for entry in own:
         witness = entry.facts.get("trials") if entry.kind == DECISION else None

@@ -75,6 +75,11 @@ class PaperLog(ChainedLog):
             if not known or known[-1] != chain.as_dict():
                 held.append(PAPER, version=self.version, paper=self.store.name, chain=chain.as_dict())
 
+    def is_remembered(self) -> bool:
+        """Whether the trial log knows where this log stands now."""
+        chain = self.chain()
+        return chain is None or chain.as_dict() in _remembered(self.trials.entries(), self.store.name)
+
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the log by itself, and how it contradicts what the trial log remembers of it."""
         remembered = _remembered(self.trials.entries(), self.store.name)
