@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from core.errors import DataError, SourceError
 from market.bars.columns import bar_field, match_columns
-from market.bars.csv import is_csv, read_csv
+from market.bars.csv import cut_note, is_csv, read_csv
 from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars, long_bars
 from market.bars.row_checks import value_defects
@@ -51,7 +51,11 @@ def bars_from_path(path: Path, *, zone: str | None = None) -> LongBars:
         return _folder(path, zone)
     if not path.exists():
         raise SourceError(f"no bars at {path}: give builtin, yfinance:AAPL,MSFT, a .parquet or .csv file, or a folder")
-    return _file(path, ticker=None, zone=zone)
+    if not path.is_file():
+        raise SourceError(f"{path} is a pipe or a device: give an ordinary file")
+    table = read_table(path)
+    bars = long_bars(table, origin=path.name, zone=zone)
+    return replace(bars, notes=(*bars.notes, *cut_note({path.name: table})))
 
 
 def read_table(path: Path) -> pa.Table:
@@ -87,6 +91,8 @@ def _read_parquet(path: Path, read: Callable[[Path], pa.Table]) -> pa.Table:
         raise SourceError(f"{path.name} is neither .parquet nor .csv: convert it, or rename it if it is one")
     try:
         return read(path)
+    except MemoryError:
+        raise  # nothing is wrong with the file
     except (pa.ArrowException, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{path.name} is not a readable parquet file: {reason}") from error
@@ -100,11 +106,12 @@ def _read_bar_columns(path: Path) -> pa.Table:
 
 
 def _folder(path: Path, zone: str | None) -> LongBars:
-    files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-    tables = [file for file in files if is_csv(file) or file.suffix.lower() in PARQUET]
+    files = sorted(p for p in path.iterdir() if not p.is_dir() and not p.name.startswith("."))
+    tables = [file for file in files if file.is_file() and (is_csv(file) or file.suffix.lower() in PARQUET)]
     if not tables:
         raise SourceError(f"{path.name or path} holds no .parquet or .csv file: put one file per ticker there")
     parts: dict[str, LongBars] = {}
+    tails: dict[str, pa.Table] = {}
     passed, wrong = [file.name for file in files if file not in tables], []
     for file in tables:
         try:
@@ -113,12 +120,13 @@ def _folder(path: Path, zone: str | None) -> LongBars:
                 passed.append(file.name)
             else:
                 parts[file.name] = long_bars(table, origin=file.name, ticker=_stem(file), zone=zone)
+                tails[file.name] = table.schema.empty_table()  # its metadata, without its rows
         except DataError as error:
             wrong.append(str(error))
     _refuse_files(path, parts, wrong, passed)
     bars = join_bars(list(parts.values()))
     told = f"{len(passed)} files without bars passed over: {few_words(sorted(passed))}"
-    return replace(bars, notes=(*bars.notes, told)) if passed else bars
+    return replace(bars, notes=(*bars.notes, *((told,) if passed else ()), *cut_note(tails)))
 
 
 def _refuse_files(path: Path, parts: Mapping[str, LongBars], wrong: list[str], passed: list[str]) -> None:
@@ -144,7 +152,3 @@ def _is_beside(names: Sequence[str]) -> bool:
 def _stem(path: Path) -> str:
     """A file's name without its endings."""
     return re.sub(r"\.csv(\.gz)?$", "", path.name, flags=re.IGNORECASE) if is_csv(path) else path.stem
-
-
-def _file(path: Path, *, ticker: str | None, zone: str | None) -> LongBars:
-    return long_bars(read_table(path), origin=path.name, ticker=ticker, zone=zone)

@@ -3,15 +3,16 @@
 Cells stand between commas, semicolons or tabs, whichever the header has most of; where semicolons or tabs part cells
 with decimal commas, the table's metadata say so. The two or three header rows of yfinance's wide files become one, in
 the spelling that pandas gives parquet. Lines of prose that a publisher wrote above the header or below the last row are
-passed over, and the metadata say so too.
+passed over, and the metadata say so too; they hold a last line that has no line end, for it may be cut.
 """
 
 import csv
 import gzip
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,10 +22,11 @@ from core.errors import SourceError
 from market.bars.columns import SPELLINGS, bar_field, plain_name
 from market.bars.spelled_dates import looks_dated
 
-__all__ = ["decimal_of", "has_prose", "is_csv", "prose_note", "read_csv"]
+__all__ = ["csv_notes", "cut_note", "decimal_of", "has_prose", "is_csv", "read_csv"]
 
-DECIMAL, PROSE = b"decimal", b"prose"
+DECIMAL, PROSE, UNENDED = b"decimal", b"prose", b"unended"
 MAX_PROSE = 40  # lines above a header
+TAIL = 120  # bytes of a last line that are shown
 _SENTENCE = re.compile(r"[^\W\d_]+\W+(?:\w+\W+)*?[^\W\d_]{2,}", re.DOTALL)  # two words in letters
 _NUMBER = re.compile(r"[+-]?\d*[.,]?\d+")
 _COMMA_DECIMALS = r"^\s*[+-]?[\d.]*\d,\d+\s*$"
@@ -61,7 +63,9 @@ def read_csv(path: Path) -> pa.Table:
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
-    except pa.ArrowException as error:
+    except MemoryError:
+        raise  # nothing is wrong with the file
+    except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(
             f"{path.name} is not a readable CSV file: {reason}; leave one header and rows as long as it"
@@ -69,6 +73,7 @@ def read_csv(path: Path) -> pa.Table:
     table = _without_blank_rows(table)
     told = {DECIMAL: b","} if delimiter != "," and _has_commas(table) else {}
     told |= {PROSE: b"yes"} if above or below else {}
+    told |= {UNENDED: tail} if (tail := _unended(path)) else {}
     return table.replace_schema_metadata(told) if told else table
 
 
@@ -77,11 +82,39 @@ def has_prose(table: pa.Table) -> bool:
     return PROSE in (table.schema.metadata or {})
 
 
-def prose_note(table: pa.Table, origin: str = "") -> tuple[str, ...]:
-    """A note on lines of prose, with the file's name where it is given; none without any."""
-    return (
-        (f"lines of prose around the rows{' of ' if origin else ''}{origin} passed over",) if has_prose(table) else ()
-    )
+def csv_notes(table: pa.Table, origin: str = "") -> tuple[str, ...]:
+    """Notes on lines of prose and on a last line without an end, with the file's name where it is given."""
+    prose = f"lines of prose around the rows{' of ' if origin else ''}{origin} passed over"
+    return ((prose,) if has_prose(table) else ()) + (cut_note({origin: table}) if origin else ())
+
+
+def cut_note(tables: Mapping[str, pa.Table]) -> tuple[str, ...]:
+    """A note on the files, by name, whose last line has no line end: a file that was cut may end so."""
+    tails = {name: (table.schema.metadata or {}).get(UNENDED, b"") for name, table in tables.items()}
+    cut = {name: tail.decode(errors="replace") for name, tail in tails.items() if tail}
+    if not cut:
+        return ()
+    first, line = next(iter(cut.items()))
+    more = f", nor have {len(cut) - 1} other files" if len(cut) > 1 else ""
+    return (f"the last line of {first} has no line end{more}: a file that was cut ends so, look at {line!r}",)
+
+
+def _unended(path: Path) -> bytes:
+    """The end of the last line where nothing ends it; empty where something does, or the line is blank."""
+    with _opener(path)(path, "rb") as opened:
+        if path.suffix.lower() == ".gz":
+            tail = b""
+            while block := opened.read(2**20):
+                tail = (tail + block)[-TAIL:]
+        else:
+            opened.seek(max(path.stat().st_size - TAIL, 0))
+            tail = opened.read(TAIL)
+    last: bytes = re.split(rb"[\r\n]", tail)[-1].strip()
+    return last
+
+
+def _opener(path: Path) -> Callable[..., Any]:
+    return gzip.open if path.suffix.lower() == ".gz" else open
 
 
 def _without_prose(row: arrow_csv.InvalidRow, delimiter: str, passed: list[str]) -> str:
@@ -115,9 +148,8 @@ def _has_commas(table: pa.Table) -> bool:
 
 def _head(path: Path) -> tuple[list[list[str]], str, int]:
     """First rows of the table, at most four, what stands between cells, and how many lines of prose come before."""
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as opened:
+        with _opener(path)(path, "rt", encoding="utf-8-sig", newline="") as opened:
             lines = list(islice(opened, MAX_PROSE))
             above = _prose_lines(lines)
             delimiter = _delimiter("".join(lines[above : above + 1]))

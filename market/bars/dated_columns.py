@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import NAMELESS, SPELLINGS, plain_name
-from market.bars.csv import decimal_of, prose_note
+from market.bars.csv import csv_notes, decimal_of
 from market.bars.dates import check_single_zone, read_dates
 from market.bars.defects import Defect, refuse
 
@@ -109,7 +109,7 @@ def dated_columns(
         defects.append(Defect(kind="repeated date", first=told, remedy=remedy, count=int(repeated.sum())))
         frame = frame[~repeated]
     return DatedColumns(
-        frame=frame, defects=tuple(defects), notes=(*prose_note(table, origin), *read.notes, *notes), origin=origin
+        frame=frame, defects=tuple(defects), notes=(*csv_notes(table, origin), *read.notes, *notes), origin=origin
     )
 
 

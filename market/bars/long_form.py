@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from core.errors import SourceError
 from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import BAR_COLUMNS, require_columns
-from market.bars.csv import decimal_of, prose_note
+from market.bars.csv import csv_notes, decimal_of
 from market.bars.dated_columns import is_row_numbers
 from market.bars.dates import read_dates
 from market.bars.defects import Defect, merged_defects
@@ -113,7 +113,7 @@ def long_bars(table: pa.Table, *, origin: str, ticker: str | None = None, zone: 
         tickers=encoded.tickers,
         numbers={},
         zones=read.zones,
-        notes=(*prose_note(table), *read.notes, *encoded.notes),
+        notes=(*csv_notes(table), *read.notes, *encoded.notes),
         respelled=encoded.respelled,
     )
     lost = (*read.defects, *missing_tickers(unnamed & dated, read.dates, origin=origin))

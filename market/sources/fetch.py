@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import SourceError
+from core.files import read_bounded
 from core.progress import ProgressCallback, silent
 from market.bars.long_form import LongBars, join_bars
 from market.exchanges import exchange_code
@@ -35,6 +36,7 @@ __all__ = ["FetchOptions", "Fetched", "fetch", "fetch_rows", "read_tickers", "up
 OVERLAP = timedelta(days=45)  # of an update with what is stored, so that restatements show
 ENDED_EARLY = timedelta(days=10)
 MAX_PAUSE_SECONDS = 120.0
+MAX_TICKERS_BYTES = 4 * 2**20
 ADJUSTMENT = "auto_adjust=False: open, high, low, close and volume split adjusted by the vendor, adj_close beside"
 LICENCE = "Yahoo's terms: personal use, no redistribution"
 
@@ -221,10 +223,18 @@ def read_tickers(path: str | Path) -> list[str]:
     Raises
     ------
     ValueError
-        If there is none.
+        If there is none, or one could not be typed.
+    SourceError
+        If it is no text file.
     """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    try:
+        lines = read_bounded(path, MAX_TICKERS_BYTES).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is no text in UTF-8 ({error.reason}): write one ticker a line") from error
     tickers = [word for line in lines for word in line.split("#")[0].replace(",", " ").split()]
+    strange = next((word for word in tickers if not word.isprintable()), None)
+    if strange is not None:
+        raise ValueError(f"{path} names {strange!r}, which is no ticker: take out what cannot be printed")
     if not tickers:
         raise ValueError(f"{path} names no ticker: write one a line, such as AAPL")
     return list(dict.fromkeys(tickers))

@@ -1,0 +1,101 @@
+"""Cut and strange files: a cut file is told, a pipe is not waited for, want of memory is not the fault of a file."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from core.errors import SourceError
+from market.bars import bar_files, csv
+from market.bars.bar_files import bars_from_path, read_whole_table
+from market.sources import load_bars
+from market.sources.fetch import read_tickers
+
+HEADER = "date,ticker,open,high,low,close,volume\n"
+ROWS = "".join(f"2020-01-{day:02},AB,10.5,11.5,10,11,1234\n" for day in range(1, 29))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.csv.gz"])
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_a_row_cut_in_its_last_cell_is_named(tmp_path: Path, name: str, cut: int) -> None:
+    path = write(tmp_path / name, (HEADER + ROWS)[:-cut])
+    line = "2020-01-28,AB,10.5,11.5,10,11,1234"[: 35 - cut]
+    assert load_bars(path).facts.notes[0] == (
+        f"the last line of {name} has no line end: a file that was cut ends so, look at '{line}'"
+    )
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.csv.gz"])
+@pytest.mark.parametrize("cut", [6, 12, 20, 24, 30, 34])
+def test_a_row_cut_before_its_last_cell_is_refused(tmp_path: Path, name: str, cut: int) -> None:
+    with pytest.raises(SourceError, match=rf"{name} is not a readable CSV file: .*Expected 7 columns, got \d: 2"):
+        load_bars(write(tmp_path / name, (HEADER + ROWS)[:-cut]))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\n,,,,,,\n"])
+def test_a_file_that_ends_its_last_line_has_no_note(tmp_path: Path, end: str) -> None:
+    assert not bars_from_path(write(tmp_path / "b.csv", HEADER + ROWS.rstrip("\n") + end)).notes
+
+
+def test_files_of_a_folder_that_were_cut_are_told_once(tmp_path: Path) -> None:
+    folder = tmp_path / "daily"
+    folder.mkdir()
+    for ticker, cut in (("A", -1), ("B", -2), ("C", len(HEADER + ROWS))):
+        write(folder / f"{ticker}.csv", (HEADER + ROWS).replace(",ticker", "").replace(",AB", "")[:cut])
+    assert bars_from_path(folder).notes == (
+        "the last line of A.csv has no line end, nor have 1 other files: a file that was cut ends so, look at "
+        "'2020-01-28,10.5,11.5,10,11,1234'",
+    )
+
+
+def test_a_compressed_file_that_was_cut_is_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "b.csv.gz", HEADER + ROWS * 50)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(SourceError, match=r"b\.csv\.gz is not a readable CSV file"):
+        load_bars(path)
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.csv.gz", "b.parquet"])
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SourceError, match="is a pipe or a device: give an ordinary file"):
+        load_bars(tmp_path / name)
+    with pytest.raises(SourceError):
+        read_whole_table(tmp_path / name, what="benchmark")
+    with pytest.raises(SourceError, match="is a pipe or a device"):
+        read_tickers(tmp_path / name)
+
+
+def test_a_pipe_in_a_folder_is_passed_over_and_named(tmp_path: Path) -> None:
+    write(tmp_path / "b.csv", HEADER + ROWS)
+    os.mkfifo(tmp_path / "f.csv")
+    assert bars_from_path(tmp_path).notes == ("1 files without bars passed over: f.csv",)
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.parquet"])
+def test_want_of_memory_is_not_told_as_a_fault_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 40000000 failed")
+
+    monkeypatch.setattr(csv.arrow_csv, "read_csv", full)
+    monkeypatch.setattr(bar_files.parquet, "ParquetFile", full)
+    with pytest.raises(MemoryError):
+        load_bars(write(tmp_path / name, HEADER + ROWS))
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"), [(b"AA\nB\x1b[2J\n", r"names 'B\\x1b\[2J', which is no ticker"), (b"\xff\xfe", "UTF-8")]
+)
+def test_a_file_of_tickers_holds_words_that_can_be_typed(tmp_path: Path, raw: bytes, told: str) -> None:
+    (tmp_path / "t.txt").write_bytes(raw)
+    with pytest.raises((ValueError, SourceError), match=told):
+        read_tickers(tmp_path / "t.txt")
