@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import multiprocessing
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -191,7 +192,12 @@ def _backend(function: Callable[[Item], Result], workers: int, on: str) -> Abstr
     if on == "threads":
         return _pool(function, ThreadPoolExecutor(workers))
     # spawn: a forked copy of a process that has used torch or numba threads may hang
-    return _pool(function, ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")))
+    return _pool(function, ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _print_aside))
+
+
+def _print_aside() -> None:
+    """What a worker prints, a user's own code in it, is no part of a command's answer."""
+    sys.stdout = sys.stderr
 
 
 @contextmanager

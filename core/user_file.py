@@ -1,31 +1,25 @@
 """User file: a Python file of features, models or book rules, run because its user named it, and never otherwise."""
 
+import errno
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["loaded_files", "named_failures", "run_user_file", "source_sha256"]
+from core.errors import QuintileError
 
-FAILURES = (
-    SyntaxError,
-    NameError,
-    ImportError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    RuntimeError,
-    ValueError,
-)
+__all__ = ["is_in_user_code", "loaded_files", "named_failures", "run_user_file", "source_sha256"]
 
+_in_user_code: ContextVar[bool] = ContextVar("in_user_code", default=False)
 _loaded: list[Path] = []
 
 
@@ -57,10 +51,11 @@ def run_user_file(path: str | Path, *, holds: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module
     try:
-        spec.loader.exec_module(module)
-    except FAILURES as error:
+        with named_failures(file.name, file=file), _without_leaving():
+            spec.loader.exec_module(module)
+    except BaseException:
         del sys.modules[file.stem]
-        raise ValueError(f"{file.name} failed: {type(error).__name__}: {error}") from error
+        raise
     if file not in _loaded:
         _loaded.append(file)
     return module
@@ -89,18 +84,74 @@ def loaded_files() -> tuple[Path, ...]:
 
 
 @contextmanager
-def named_failures(what: str) -> Iterator[None]:
-    """Say what failed where a block that calls a user's code does; the cause stays attached.
+def named_failures(what: str, *, file: Path | None = None) -> Iterator[None]:
+    """Say what failed, and in which line, where a block that calls a user's code does; the cause stays attached.
+
+    Whatever the code raises is a failure, ``sys.exit(0)`` and exceptions of its own too; only Ctrl-C, a full disk and
+    what Quintile itself refuses pass as they are. What the code prints is not part of a command's answer.
+
+    Parameters
+    ----------
+    what : str
+        What is called, such as ``feature gap``.
+    file : Path, optional
+        A file that is run for the first time; the line is looked for in it and in those that ran.
 
     Raises
     ------
     ValueError
-        If the block fails in one of the ways in which code does.
+        If the block fails.
     """
+    token = _in_user_code.set(True)
     try:
         yield
-    except FAILURES as error:
-        raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
+    except (KeyboardInterrupt, GeneratorExit, QuintileError):
+        raise
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ValueError(f"{what} failed{_place(error, what, file)}: {_said(error)}") from error
+    finally:
+        _in_user_code.reset(token)
+
+
+def is_in_user_code() -> bool:
+    """Whether a user's own code runs now, in this thread."""
+    return _in_user_code.get()
+
+
+def _place(error: BaseException, what: str, file: Path | None) -> str:
+    """The user's line that raised, or that called what did; nothing where a library's file alone is at fault."""
+    files = {str(each) for each in (*_loaded, *([file] if file else ()))}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    if not frames:
+        return ""
+    name = Path(frames[-1].filename).name
+    return f" in line {frames[-1].lineno}" if name == what else f" in line {frames[-1].lineno} of {name}"
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"it calls sys.exit({error.code!r}), which ends no command of yours: raise ValueError, or return"
+    words = str(error)
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+@contextmanager
+def _without_leaving() -> Iterator[None]:
+    """``os._exit`` in this process, which would end a command as if it had succeeded, raises instead."""
+    leave, process = os._exit, os.getpid()
+
+    def refused(status: int) -> NoReturn:
+        if os.getpid() != process:  # a child that the file forked
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = refused
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def source_sha256(written: Any, *, what: str) -> str:

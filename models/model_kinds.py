@@ -7,11 +7,12 @@ that the others depend on. Nothing here imports torch until a model is made.
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import MissingExtraError
+from core.user_file import named_failures
 from models import kinds
 from models.model_settings import KindSettings, ModelSettings
 
@@ -28,6 +29,7 @@ __all__ = [
     "kind_of",
     "known_kinds",
     "make_model",
+    "own_failures",
     "own_sources",
     "register",
     "restored_model",
@@ -163,6 +165,11 @@ def register(name: str, kind: Kind) -> None:
 def is_own(name: str) -> bool:
     """Whether a kind comes from a user's file."""
     return name in _own
+
+
+def own_failures(name: str) -> AbstractContextManager[None]:
+    """Name what fails where a network of a user's file runs; a shipped one runs as it is."""
+    return named_failures(f"network {name}") if is_own(name) else nullcontext()
 
 
 def own_sources() -> dict[str, str]:

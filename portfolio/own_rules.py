@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from core.user_file import FAILURES, source_sha256
+from core.user_file import named_failures, source_sha256
 from market.panel import aligned_frame
 
 __all__ = ["SHIPPED_RULES", "book_rule", "check_rule", "own_rule_words", "own_sources", "own_targets"]
@@ -154,12 +154,11 @@ def own_targets(name: str, scores: pd.DataFrame, settings: Any) -> pd.DataFrame:
 
 
 def _decided(name: str, scores: pd.DataFrame, settings: Any) -> pd.DataFrame:
-    try:
+    with named_failures(f"book rule {name}"):
         given = _own[name].function(scores.copy(), settings)
         values = np.array(given.to_numpy(), dtype=float)
-    except FAILURES as error:
-        raise ValueError(f"book rule {name} failed: {type(error).__name__}: {error}") from error
-    if not (given.index.equals(scores.index) and given.columns.equals(scores.columns)):
+        same_axes = given.index.equals(scores.index) and given.columns.equals(scores.columns)
+    if not same_axes:
         raise ValueError(f"book rule {name} changed the axes: give weights on the sessions and tickers of the scores")
     scored = scores.notna().to_numpy()
     values[~scored.any(axis=1)] = np.nan

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from core.progress import ProgressCallback, silent
+from core.terminal import printable, styled
 
 __all__ = ["CellBars", "progress_bars", "shown_progress"]
 
@@ -57,7 +58,7 @@ def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
+    console = Console(file=styled(sys.stderr))
     bars = Progress(*_columns(console.width), console=console)
     tasks: dict[str, Any] = {}
 
@@ -65,8 +66,8 @@ def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
         if not tasks:
             bars.start()  # not before: bars without a stage would leave an empty line above an error
         if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total, note=note)
-        bars.update(tasks[stage], completed=done, total=total, note=note)
+            tasks[stage] = bars.add_task(printable(stage, encoding=console.encoding), total=total, note="")
+        bars.update(tasks[stage], completed=done, total=total, note=printable(note, encoding=console.encoding))
 
     try:
         yield advance
@@ -87,17 +88,23 @@ def _columns(width: int) -> list[Any]:
     name, bar = (22 if with_note else 18), (28 if wide else 12 if with_note else 8)
     room = width - name - bar - COUNT - CLOCK - len("eta") - 5 - ((CLOCK + 1) if wide else 0)
     return [
-        TextColumn("{task.description}", table_column=Column(width=name, no_wrap=True, overflow="ellipsis")),
+        TextColumn(
+            "{task.description}", markup=False, table_column=Column(width=name, no_wrap=True, overflow="ellipsis")
+        ),
         BarColumn(bar_width=bar),
         MofNCompleteColumn(table_column=Column(min_width=COUNT, justify="right", no_wrap=True)),
         *([TimeElapsedColumn(table_column=Column(min_width=CLOCK, no_wrap=True))] if wide else []),
         TextColumn("eta", table_column=Column(no_wrap=True)),
         TimeRemainingColumn(table_column=Column(min_width=CLOCK, no_wrap=True)),
-        *([TextColumn("{task.fields[note]}", style="dim", table_column=_note(room))] if with_note else []),
+        *(
+            [TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=_wide(room))]
+            if with_note
+            else []
+        ),
     ]
 
 
-def _note(room: int) -> Any:
+def _wide(room: int) -> Any:
     from rich.table import Column
 
     return Column(width=room, no_wrap=True, overflow="ellipsis")

@@ -289,7 +289,7 @@ def test_a_file_does_not_stand_in_for_a_library(tmp_path):
 def test_a_file_whose_library_fails_is_named(tmp_path):
     failing = tmp_path / "failing_file.py"
     failing.write_text("import torch\ntorch.zeros(2) @ torch.zeros(3)\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"failing_file\.py failed: RuntimeError"):
+    with pytest.raises(ValueError, match=r"failing_file\.py failed in line 2: RuntimeError"):
         run_user_file(failing, holds="models")
 
 

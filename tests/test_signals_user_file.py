@@ -135,7 +135,7 @@ def test_a_function_without_a_source_is_refused() -> None:
 def test_files_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no Python file"):
         load_features(tmp_path / "absent.py")
-    with pytest.raises(ValueError, match=r"my_features\.py failed: ZeroDivisionError"):
+    with pytest.raises(ValueError, match=r"my_features\.py failed in line 1: ZeroDivisionError"):
         load_features(written(tmp_path, "1 / 0"))
     with pytest.raises(ValueError, match=r"my_features\.py failed: SyntaxError"):
         load_features(written(tmp_path, "def"))

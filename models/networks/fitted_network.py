@@ -9,6 +9,7 @@ import torch
 
 from core.errors import CheckpointError
 from models.model import ModelCard, ScoreContext, StoredModel, WindowScores
+from models.model_kinds import own_failures
 from models.model_settings import ModelSettings
 from models.networks.predict import predict_scores
 from models.networks.trained import EpochRecord, TrainedModel
@@ -61,9 +62,10 @@ class FittedNetwork:
     ) -> pd.DataFrame:
         """Score sessions; see ``models.networks.predict``."""
         how = context or ScoreContext()
-        return predict_scores(
-            self.trained, windows, sessions=sessions, scoring=how.scoring, device=how.device, progress=how.progress
-        )
+        with own_failures(self.settings.model.kind):
+            return predict_scores(
+                self.trained, windows, sessions=sessions, scoring=how.scoring, device=how.device, progress=how.progress
+            )
 
     def stored(self) -> StoredModel:
         """Weights, and the history of the training."""

@@ -8,7 +8,7 @@ from torch import nn
 from core.errors import RunError
 from core.user_file import named_failures
 from models.model import FitContext
-from models.model_kinds import build_network
+from models.model_kinds import build_network, own_failures
 from models.model_settings import ModelSettings
 from models.networks.fitted_network import FittedNetwork
 from models.networks.train import train_network
@@ -42,9 +42,12 @@ class NetworkModel:
             note = f"loss {record.validation_loss:.4f} · validation rank IC {record.validation_ic:+.4f}"
             context.progress(record.epoch, self.settings.training.max_epochs, note)
 
-        return FittedNetwork(
-            train_network(windows, split, settings=self.settings, resume=resume, device=context.device, progress=show)
-        )
+        with own_failures(self.settings.model.kind):
+            return FittedNetwork(
+                train_network(
+                    windows, split, settings=self.settings, resume=resume, device=context.device, progress=show
+                )
+            )
 
     def _check_network(self, windows: Windows) -> None:
         """Refuse a network that fails, or whose scores have another shape than it says, before the first epoch."""

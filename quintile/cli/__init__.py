@@ -7,11 +7,14 @@ import errno
 import gc
 import os
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated
 
 import typer
 
+from core.terminal import plain_streams
 from quintile.cli.compare_commands import COMPARE_EXAMPLES, compare_books_command
 from quintile.cli.data_commands import add_data_commands
 from quintile.cli.evaluation_commands import (
@@ -34,6 +37,7 @@ from quintile.cli.walk_commands import WALK_EXAMPLES, walk_command
 
 __all__ = ["app", "main"]
 
+MAX_LINE = 2_000  # characters of an error
 SELDOM = 50_000  # objects between two collections: imports make many that stay, and a tenth of a short command
 
 app = typer.Typer(
@@ -121,21 +125,47 @@ add_data_commands(app)
 def main() -> None:
     """Run the command line; every failure is one line on standard error and a non-zero exit."""
     gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
-    try:
-        app()
-    except SystemExit:
-        raise  # the usual end; asking whether it is one of the others would import pandas
-    except _expected_errors() as error:
+    sys.excepthook = _tell_fault
+    with plain_streams():
+        try:
+            app()
+        except SystemExit:
+            raise  # the usual end; asking whether it is one of the others would import pandas
+        except _expected_errors() as error:
+            if "--verbose" in sys.argv:
+                raise
+            _print_line(_told(error))
+            sys.exit(1)
+
+
+def _print_line(words: str) -> None:
+    """Print one line on standard error; of a very long one the middle is left out."""
+    line = " ".join(words.split())
+    shown = line if len(line) <= MAX_LINE else f"{line[: MAX_LINE // 2]} … {line[-MAX_LINE // 2 :]}"
+    print(f"quintile: {shown}", file=sys.stderr)
+
+
+def _tell_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell what ends the process: with ``--verbose`` all of it, else one line; for a fault of Quintile's own, where."""
+    with plain_streams():
         if "--verbose" in sys.argv:
-            raise
-        print(f"quintile: {' '.join(_told(error).split())}", file=sys.stderr)
-        sys.exit(1)
+            print("".join(traceback.format_exception(kind, error, trace)), end="", file=sys.stderr)
+            return
+        last = traceback.extract_tb(trace)[-1:]
+        where = "".join(f", {Path(frame.filename).name} line {frame.lineno}" for frame in last)
+        _print_line(
+            f"a fault of Quintile itself ({kind.__name__}: {error}{where}): please report what the command prints with "
+            "--verbose"
+        )
 
 
 def _told(error: Exception) -> str:
     """Return an error in words; what the system says of a file lacks the remedy."""
+    if isinstance(error, MemoryError):
+        said = f" ({error})" if str(error) else ""
+        return f"out of memory{said}: give fewer names or sessions, or use a machine with more"
     if not isinstance(error, OSError) or error.errno is None:
-        return str(error)
+        return str(error) or type(error).__name__
     where = "" if error.filename is None else f" ({error.filename})"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
@@ -150,4 +180,4 @@ def _told(error: Exception) -> str:
 def _expected_errors() -> tuple[type[Exception], ...]:
     from core.errors import QuintileError
 
-    return (QuintileError, ValueError, OSError)
+    return (QuintileError, ValueError, OSError, MemoryError)

@@ -1,6 +1,9 @@
 """Console: tables of the command line, and a finished run on the terminal."""
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
+
+from core.terminal import printable, styled
 
 if TYPE_CHECKING:
     from strategy.runs.store import RunFolder
@@ -27,15 +30,25 @@ def table(title: str, columns: list[str], rows: list[list[str]], *, in_parts: bo
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = Console(file=styled(sys.stdout))
+    title, columns, *rows = _printable(title, columns, rows)
     parts = _parts(columns, rows, console.width) if in_parts else [list(range(len(columns)))]
     for part in parts:
-        drawn = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        drawn = Table(
+            title=Text(title) if title else None, title_justify="left", header_style="bold", box=None, pad_edge=False
+        )
         for place in part:
-            drawn.add_column(columns[place], justify="left" if place == 0 else "right", overflow="fold")
+            drawn.add_column(Text(columns[place]), justify="left" if place == 0 else "right", overflow="fold")
         for row in rows:
             drawn.add_row(*[Text(row[place]) for place in part])
         console.print(drawn)
+
+
+def _printable(title: str, columns: list[str], rows: list[list[str]]) -> Any:
+    """The same without control characters, in the letters of standard output."""
+    encoding = getattr(sys.stdout, "encoding", None)
+    heading, *lines = [[printable(cell, encoding=encoding) for cell in line] for line in ([title], columns, *rows)]
+    return heading[0], *lines
 
 
 def _parts(columns: list[str], rows: list[list[str]], width: int) -> list[list[int]]:

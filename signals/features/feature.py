@@ -8,12 +8,16 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from core.user_file import named_failures
 from market.panel import Panel, aligned_frame
 from signals.rows import FloatArray
 
 __all__ = ["Feature", "feature"]
+
+OURS = "signals."  # package of the shipped features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,28 @@ class Feature:
 
     def __call__(self, panel: Panel) -> pd.DataFrame:
         """Compute the feature, shape (n_sessions, n_tickers), row *t* known at the close of *t*; NaN: not available."""
-        return aligned_frame(self.formula(panel), panel.sessions, panel.tickers)
+        return aligned_frame(self.numbers(panel), panel.sessions, panel.tickers)
+
+    def numbers(self, panel: Panel) -> FloatArray:
+        """Compute the feature as an array, shape (n_sessions, n_tickers).
+
+        Raises
+        ------
+        ValueError
+            If the formula fails, or what it computes has another shape or is no number.
+        """
+        if self.formula.__module__.startswith(OURS):
+            return self.formula(panel)
+        with named_failures(f"feature {self.name}"):
+            computed = self.formula(panel)
+            given = np.asarray(computed)
+        shape = (len(panel.sessions), len(panel.tickers))
+        if given.shape != shape or given.dtype.kind not in "fiub":
+            seen = f"{given.dtype} of shape {given.shape}" if given.shape else repr(computed)[:40]
+            raise ValueError(
+                f"feature {self.name} must compute numbers of shape {shape}, sessions × tickers: was {seen}"
+            )
+        return given.astype(float) if given.dtype.kind != "f" else given
 
 
 def feature(

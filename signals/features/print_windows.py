@@ -58,8 +58,8 @@ class PrintWindows:
         """The feature, shape (n_sessions, n_tickers)."""
         if feature.cross_sectional:
             with _skipping(self._limit):
-                return feature.formula(self._panel)
-        numbers = feature.formula(self._panel)
+                return feature.numbers(self._panel)
+        numbers = feature.numbers(self._panel)
         if not self._limit:
             return numbers
         numbers = np.where(self._printed, numbers, np.nan)  # a hole that may end tomorrow has no number today
@@ -138,10 +138,10 @@ class _Layer:
         """The feature at the rows that are left, NaN elsewhere, shape (n_sessions, n_columns)."""
         numbers = np.full(self.left_out.shape, np.nan, order="F")
         if feature.formula.__module__.startswith("signals."):
-            np.put_along_axis(numbers, self._packed.order, feature.formula(self._packed.panel), axis=0)
+            np.put_along_axis(numbers, self._packed.order, feature.numbers(self._packed.panel), axis=0)
         else:
             for group in self._alike:
-                numbers[np.ix_(group.rows, group.columns)] = feature.formula(group.panel)
+                numbers[np.ix_(group.rows, group.columns)] = feature.numbers(group.panel)
         numbers[~self.known] = np.nan
         return numbers
 
