@@ -18,7 +18,7 @@ from market.sources.factor_returns import checked_factors, read_factors
 from market.sources.sectors import load_sectors
 from market.universe import choose_universe
 
-__all__ = ["Inputs", "load_inputs"]
+__all__ = ["BESIDE", "Inputs", "load_inputs"]
 
 BESIDE = ("oracle", "benchmark", "sectors", "vix", "factors")
 

@@ -26,9 +26,10 @@ from strategy.learning.learn import (
     test_sessions,
 )
 from strategy.learning.training_checks import check_optimizer_window, check_test_rows
+from strategy.runs.beside import beside_fingerprint
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
-from strategy.runs.store import RunFolder, identity_of
+from strategy.runs.store import RunFolder, RunOrigin, identity_of
 
 __all__ = ["decide", "decided_book", "run"]
 
@@ -88,7 +89,7 @@ def run(
     test = training_data.split.test
     check_test_rows(training_data.windows, test, delay=spec.execution.delay)
     check_optimizer_window(spec, inputs.panel, np.arange(test.start, test.stop))
-    folder = _open_folder(spec, inputs.panel, context)
+    folder = _open_folder(spec, inputs, context)
     with folder.locked():
         identity = folder.record["identity"]
         checkpoint = learn(spec, training_data, folder=folder.path, identity=identity, device=device, progress=progress)
@@ -107,11 +108,13 @@ def run(
         return conclude(context.store, folder, evaluation, checkpoint=checkpoint)
 
 
-def _open_folder(spec: StrategySpec, panel: Panel, context: RunContext) -> RunFolder:
-    """Start a new run, or continue one whose spec, panel and code are the same."""
+def _open_folder(spec: StrategySpec, inputs: Inputs, context: RunContext) -> RunFolder:
+    """Start a new run, or continue a training whose spec, bars, what stands beside them and code are the same."""
+    panel, beside = inputs.panel, beside_fingerprint(inputs)
     fingerprint = panel.fingerprint()
     if context.resume is None:
-        request = context.request.on_exchange(panel.facts.exchange)
-        return context.store.create(spec, request, panel=fingerprint, command=context.command)
-    context.resume.check_identity(identity_of(spec, fingerprint))
+        request, origin = context.request.on_exchange(panel.facts.exchange), RunOrigin(record={"beside": beside})
+        return context.store.create(spec, request, panel=fingerprint, command=context.command, origin=origin)
+    context.resume.check_resumable("run")
+    context.resume.check_same(identity_of(spec, fingerprint), beside=beside)
     return context.resume

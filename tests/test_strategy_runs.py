@@ -8,12 +8,15 @@ import pytest
 
 from core.errors import RunError
 from core.files import atomic_path, write_json
+from market.inputs import Inputs
 from market.request import BarsRequest
 from strategy.definitions.spec import load_spec
 from strategy.proofs.run_proof import prove_run
-from strategy.runs.store import RunFolder, RunStore
+from strategy.runs.beside import beside_fingerprint
+from strategy.runs.store import RunFolder, RunOrigin, RunStore
 from strategy.studies.book_comparison import compare_books
 from strategy.trading.decision import model_of
+from tests.oracles.small_panels import random_panel
 
 
 def new_run(store: RunStore, panel: str = "p" * 64, overrides: str = "filter_negative") -> RunFolder:
@@ -52,6 +55,33 @@ def test_a_changed_identity_cannot_resume(part: str, tmp_path: Path) -> None:
     folder.check_identity(identity)
     with pytest.raises(RunError, match=f"its {part} changed"):
         folder.check_identity(identity | {part: "other"})
+
+
+def test_other_files_beside_the_bars_or_other_libraries_cannot_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = random_panel(3, n_tickers=5)
+    sectors = pd.Series("a", index=panel.tickers)
+    given = [
+        Inputs(panel=panel),
+        Inputs(panel=panel, sectors=sectors),
+        Inputs(panel=panel, sectors=sectors.replace("a", "b")),
+    ]
+    bare, known, moved = map(beside_fingerprint, given)
+    assert len({bare, known, moved}) == 3
+    assert beside_fingerprint(Inputs(panel=panel, sectors=sectors.copy())) == known
+    store = RunStore(tmp_path / "runs")
+    folder = store.create(load_spec(), BarsRequest(), panel="p", origin=RunOrigin(record={"beside": known}))
+    identity = folder.record["identity"]
+    folder.check_same(identity, beside=known)
+    for other in (bare, moved):
+        with pytest.raises(RunError, match="cannot resume: benchmark, sectors, VIX, factors or oracle are not those"):
+            folder.check_same(identity, beside=other)
+    monkeypatch.setattr(
+        "strategy.runs.run_folder.dependencies", lambda _: folder.record["libraries"] | {"torch": "0.1"}
+    )
+    with pytest.raises(RunError, match=r"cannot resume: torch is 0\.1, was "):
+        folder.check_same(identity, beside=known)
 
 
 def test_a_second_process_cannot_write_a_run(tmp_path: Path) -> None:

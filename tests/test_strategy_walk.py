@@ -1,6 +1,7 @@
 """A walk of a 1×8 network on a small built-in market: workers, kills, resumes and the future change no number."""
 
 import json
+import shutil
 import sys
 import time
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 
 from backtests.engine.overlay_loop import decide_book
 from core.errors import DataError, RunError
+from core.files import write_json
 from core.parallel import Workers
 from market.inputs import Inputs
 from market.panel import BAR_FIELDS, Panel
@@ -22,7 +24,7 @@ from models.fold_splits import RetrainingSettings
 from strategy.definitions.spec import StrategySpec, load_spec, override
 from strategy.runs.context import RunContext
 from strategy.runs.shared_folder import Shared
-from strategy.runs.store import RunStore
+from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.log import TrialLog
 from strategy.walk_forward import fold_workers
 from strategy.walk_forward.fold import run_fold
@@ -208,6 +210,24 @@ def test_a_resumed_walk_skips_what_is_done_and_refuses_other_bars(market, spec, 
     walk(spec, market.panel, context=context)
     with pytest.raises(RunError, match="its panel changed"):
         walk(spec, market.panel.until(market.panel.sessions[-2]), context=context)
+
+
+@pytest.mark.slow
+def test_a_walk_killed_while_its_seeds_begin_goes_on_with_all_of_them(market, spec, walked, tmp_path) -> None:
+    for folder in walked.folders:
+        shutil.copytree(folder.path, tmp_path / folder.home.name / folder.run_id)
+    first, second = (tmp_path / folder.home.name / folder.run_id for folder in walked.folders)
+    shutil.rmtree(second)
+    (first / "trials.json").unlink()  # the log is another
+    begun = RunFolder(first)
+    inputs = Inputs(panel=market.panel, oracle=market.oracle)
+    again = walk(spec, inputs, context=RunContext(store=RunStore(tmp_path), resume=begun))
+    assert [folder.path for folder in again.folders] == [first, second]
+    for run, whole in zip(again.runs, walked.runs, strict=True):
+        pd.testing.assert_frame_equal(run.scores, whole.scores, check_exact=True)
+    write_json(first / "run.json", begun.record | {"walk": begun.record["walk"] | {"runs": ["../x", "y"]}})
+    with pytest.raises(RunError, match=r"names 2 runs of 2 seeds: restore it"):
+        walk(spec, inputs, context=RunContext(store=RunStore(tmp_path), resume=begun))
 
 
 @pytest.mark.slow

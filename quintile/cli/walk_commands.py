@@ -142,6 +142,7 @@ def _choices(told: dict[str, Any]) -> dict[str, Any]:
 
 def _check_resumed(folder: "RunFolder", told: dict[str, Any]) -> None:
     """Refuse to resume what is no walk, or with anything told that the walk did not begin with."""
+    from strategy.walk_forward.fold import settings_of
     from strategy.walk_forward.walk_settings import WalkSettings
 
     folder.check_resumable("walk")
@@ -149,7 +150,7 @@ def _check_resumed(folder: "RunFolder", told: dict[str, Any]) -> None:
     wanted = told_spec(folder.spec, told)
     seeded = wanted.training.model_copy(update={"seed": folder.spec.training.seed})  # one run a seed
     refuse_changed_spec(folder, told, wanted.model_copy(update={"training": seeded}))
-    began = WalkSettings.model_validate(folder.record["walk"]["settings"])
+    began = settings_of(folder)
     own = began.model_dump(mode="json")
     for option in (*own["retraining"], *_choices({})):
         if option in told:

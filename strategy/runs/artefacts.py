@@ -12,7 +12,7 @@ from backtests.quick_evaluation import LEFT_OUT
 from backtests.verdict import Verdict, finite_or_none, headline
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import RunError
-from market.input_remarks import input_remarks
+from market.input_remarks import frequency_remark, input_remarks
 from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def save_numbers(folder: RunFolder, evaluation: Evaluation, verdict: Verdict, *,
     folder.write_frame("returns", _returns(evaluation), for_people=True)
     folder.write_frame("ic", pd.DataFrame(dict(evaluation.signal.ic)), for_people=True)
     judged = pd.DatetimeIndex(evaluation.result.net_returns.index)
-    told = [*input_remarks(evaluation.inputs, judged), *notes]
+    told = [*frequency_remark(evaluation.inputs.panel), *input_remarks(evaluation.inputs, judged), *notes]
     metrics = _metrics(evaluation, verdict) | {"left_out": list(LEFT_OUT), "notes": told}
     folder.write_metrics(finite_or_none(metrics))
 

@@ -16,6 +16,7 @@ __all__ = ["read_metrics", "read_run_frame", "read_run_record", "recorded_number
 
 BY_SESSION = ("scores", "weights", "returns", "ic")
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError)
+MAX_NUMBER = 10**9  # of a run in its store; beyond it the file was edited
 REMEDY = "restore it, or remove its folder"
 
 
@@ -43,6 +44,7 @@ class _Record(_Written):
     command: str = ""
     started: str = ""
     environment: dict[str, str] = {}
+    libraries: dict[str, str] = {}
     beside: str = ""
     walk: _Walk | None = None
     version: dict[str, Any] | None = None
@@ -175,7 +177,7 @@ def recorded_number(path: Path, key: str) -> int:
         value = read_json(path)[key]
     except (OSError, SourceError, LookupError, TypeError):
         return 0
-    return value if isinstance(value, int) and value is not True and value > 0 else 0
+    return value if isinstance(value, int) and value is not True and 0 < value < MAX_NUMBER else 0
 
 
 def _check(value: Any, model: type[Kind], path: Path, what: str) -> None:

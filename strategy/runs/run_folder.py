@@ -19,7 +19,7 @@ from core.errors import RunError, SourceError
 from core.files import atomic_path, write_json, write_text
 from market.request import BarsRequest
 from strategy.definitions.spec import StrategySpec, load_spec
-from strategy.runs.provenance import code_fingerprint, commit, environment
+from strategy.runs.provenance import code_fingerprint, commit, dependencies, environment
 from strategy.runs.run_files import read_metrics, read_run_frame, read_run_record
 from strategy.runs.run_order import next_number
 
@@ -181,6 +181,7 @@ class RunFolder:
             "identity": _identity(spec, panel, origin),
             "commit": commit(),
             "environment": environment(),
+            "libraries": dependencies(spec.model.kind),
             "command": command,
             "number": next_number(self.home.parent.glob("*/*/run.json")),
             "started": _now().isoformat(timespec="seconds"),
@@ -271,6 +272,40 @@ class RunFolder:
         changed = [part for part in IDENTITY if recorded[part] != identity[part]]
         if changed:
             raise RunError(f"run {self.run_id} cannot resume: its {' and '.join(changed)} changed; start a new run")
+
+    def check_same(self, identity: dict[str, str], *, beside: str) -> None:
+        """Refuse to go on with anything that could end in other bits than the run would have had.
+
+        Parameters
+        ----------
+        identity : dict of str to str
+            Of spec, bars and code, as they are now.
+        beside : str
+            Fingerprint of what stands beside the bars.
+
+        Raises
+        ------
+        RunError
+            As ``check_identity``, or if a library or what stands beside the bars is not what the run began with.
+        """
+        self.check_identity(identity)
+        record = self.record
+        if record.get("beside", beside) != beside:
+            raise RunError(
+                f"run {self.run_id} cannot resume: benchmark, sectors, VIX, factors or oracle are not those that it "
+                "began with; give the same, or start a new run"
+            )
+        known, now = record.get("libraries", {}), dependencies(self.spec.model.kind)
+        moved = [
+            f"{name} is {version}, was {known[name]}"
+            for name, version in now.items()
+            if known.get(name, version) != version
+        ]
+        if moved:
+            raise RunError(
+                f"run {self.run_id} cannot resume: {moved[0]}, which may move the last bits; install what it began "
+                "with, or start a new run"
+            )
 
     def _unfinished(self) -> RunError:
         return RunError(f"run {self.run_id} has not finished: continue it with `{self.resume_command}`")

@@ -4,7 +4,9 @@ import math
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
+from core.errors import RunError
 from core.progress import ProgressCallback
 from market.panel import Panel
 from strategy.definitions.spec import StrategySpec
@@ -25,8 +27,18 @@ __all__ = ["run_fold", "settings_of"]
 
 
 def settings_of(folder: RunFolder) -> WalkSettings:
-    """The settings that a walk's run was begun with."""
-    return WalkSettings.model_validate(folder.record["walk"]["settings"])
+    """The settings that a walk's run was begun with.
+
+    Raises
+    ------
+    RunError
+        If its record holds none.
+    """
+    walk = folder.record.get("walk") or {}
+    try:
+        return WalkSettings.model_validate(walk.get("settings"))
+    except ValidationError as error:
+        raise RunError(f"{folder.path / 'run.json'} holds no settings of a walk: restore it") from error
 
 
 def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: ProgressCallback) -> None:

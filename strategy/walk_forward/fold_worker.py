@@ -58,6 +58,9 @@ def main(arguments: list[str]) -> int:
     except (QuintileError, ValueError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 1
+    except MemoryError as error:
+        print(f"out of memory ({error}): use fewer workers, or a machine with more", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from backtests.book_checks import check_book
 from backtests.walk_study import FOLD_COLUMNS, SEED_COLUMNS, WalkStudy
+from core.errors import RunError
 from core.files import write_bytes, write_json
 from core.parallel import Workers
 from core.progress import ProgressCallback
@@ -19,6 +20,7 @@ from portfolio.optimizer import require_optimizer
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import conclude
 from strategy.frozen.archive import panel_files
+from strategy.runs.beside import beside_fingerprint
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunFolder, RunOrigin, identity_of
 from strategy.walk_forward.fold import settings_of
@@ -80,12 +82,13 @@ def walk(
     inputs = Inputs.of(bars)
     settings = settings or WalkSettings()
     if context.resume is not None:
+        context.resume.check_resumable("walk")
         settings = settings_of(context.resume)
     folds = plan_folds(spec, inputs.panel.sessions, settings)
     if context.resume is None:  # bars that cannot carry a fold leave no folder behind
         check_book(spec.rules.portfolio, inputs)
         check_folds(spec, inputs.panel, folds)
-    folders = _open_folders(spec, inputs.panel, settings, context)
+    folders = _open_folders(spec, inputs, settings, context)
     with ExitStack() as held:
         for folder in folders:
             held.enter_context(folder.locked())
@@ -95,29 +98,44 @@ def walk(
 
 
 def _open_folders(
-    spec: StrategySpec, panel: Panel, settings: WalkSettings, context: RunContext
+    spec: StrategySpec, inputs: Inputs, settings: WalkSettings, context: RunContext
 ) -> tuple[RunFolder, ...]:
-    """Start one run a seed, or continue those of a walk whose spec, panel and code are the same."""
+    """Start one run a seed, or continue those of a walk whose spec, bars, what stands beside them and code are same."""
+    panel, beside = inputs.panel, beside_fingerprint(inputs)
     fingerprint = panel.fingerprint()
     if context.resume is not None:
-        folders = tuple(context.store.find(run) for run in context.resume.record["walk"]["runs"])
-        for folder in folders:
-            folder.check_identity(identity_of(folder.spec, fingerprint))
-        return folders
+        return _resumed(context.resume, fingerprint, beside, settings)
     seeds = settings.seeds or (spec.training.seed,)
     specs = [spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})}) for seed in seeds]
     folders = tuple(context.store.reserve(each) for each in specs)
-    origin = _origin(folders, settings)
+    origin = _origin(folders, settings, beside)
     request = context.request.on_exchange(panel.facts.exchange)
     for each, folder in zip(specs, folders, strict=True):
         folder.begin(each, request, panel=fingerprint, command=context.command, origin=origin)
     return folders
 
 
-def _origin(folders: Sequence[RunFolder], settings: WalkSettings) -> RunOrigin:
+def _resumed(begun: RunFolder, panel: str, beside: str, settings: WalkSettings) -> tuple[RunFolder, ...]:
+    """The runs of a walk that goes on; one that was killed before it began with the others begins now."""
+    walked, spec = begun.record["walk"]["runs"], begun.spec
+    seeds = settings.seeds or (spec.training.seed,)
+    if len(walked) != len(seeds) or any(Path(run).name != run for run in walked):
+        raise RunError(f"{begun.path / 'run.json'} names {len(walked)} runs of {len(seeds)} seeds: restore it")
+    folders = tuple(RunFolder(begun.home / run, csv=begun.csv) for run in walked)
+    for seed, folder in zip(seeds, folders, strict=True):
+        if not (folder.path / "run.json").is_file():
+            own = spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})})
+            origin, command = _origin(folders, settings, beside), begun.record.get("command", "")
+            folder.begin(own, begun.request, panel=panel, command=command, origin=origin)
+        folder.check_same(identity_of(folder.spec, panel), beside=beside)
+    return folders
+
+
+def _origin(folders: Sequence[RunFolder], settings: WalkSettings, beside: str) -> RunOrigin:
     """Say that a run is part of a walk, and of which: its settings belong to its identity as a trial."""
     walked = {"settings": settings.model_dump(mode="json"), "runs": [each.run_id for each in folders]}
-    return RunOrigin(identity={"scores": settings.fingerprint()}, record={"scores": "walk-forward", "walk": walked})
+    record = {"scores": "walk-forward", "walk": walked, "beside": beside}
+    return RunOrigin(identity={"scores": settings.fingerprint()}, record=record)
 
 
 def _compute(
