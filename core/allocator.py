@@ -1,4 +1,4 @@
-"""Allocator: let the C library reuse the large blocks that are freed and allocated over and over.
+"""Allocator: let the C library reuse the large blocks that are freed and allocated over and over, within any limit.
 
 Frames, blocks of features and the steps of an unrolled network take many megabytes. glibc maps such blocks afresh and
 unmaps them when they are freed, and the kernel zeroes every page again: a quarter of the processor time of a training
@@ -14,7 +14,7 @@ import ctypes
 import sys
 from functools import cache
 
-__all__ = ["keep_large_blocks"]
+__all__ = ["keep_large_blocks", "may_start_threads"]
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MAX_KEPT_BYTES = 2**28  # larger blocks are returned when freed: they would fragment gigabytes
@@ -31,3 +31,12 @@ def keep_large_blocks() -> bool:
     except (OSError, AttributeError):  # statically linked, or another C library
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, MAX_KEPT_BYTES) == 1 and mallopt(M_TRIM_THRESHOLD, NEVER) == 1)
+
+
+def may_start_threads() -> bool:
+    """Whether a library may start threads of its own: where memory is limited, one that cannot ends the process."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # not on this system
+        return True
+    return resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import resource
 from pathlib import Path
 
 import pyarrow as pa
@@ -90,6 +91,19 @@ def test_want_of_memory_is_not_told_as_a_fault_of_the_file(
     monkeypatch.setattr(bar_files.parquet, "ParquetFile", full)
     with pytest.raises(MemoryError):
         load_bars(write(tmp_path / name, HEADER + ROWS))
+
+
+@pytest.mark.parametrize("limited", [False, True])
+def test_no_library_starts_threads_where_memory_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limited: bool
+) -> None:
+    asked, real = [], csv.arrow_csv.ReadOptions
+    monkeypatch.setattr(
+        csv.arrow_csv, "ReadOptions", lambda **words: asked.append(words["use_threads"]) or real(**words)
+    )
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2**31 if limited else resource.RLIM_INFINITY, 0))
+    load_bars(write(tmp_path / "b.csv", HEADER + ROWS))
+    assert asked == [not limited]
 
 
 @pytest.mark.parametrize(

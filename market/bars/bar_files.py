@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
 
+from core.allocator import may_start_threads
 from core.errors import DataError, SourceError
 from market.bars.columns import bar_field, match_columns
 from market.bars.csv import cut_note, is_csv, read_csv
@@ -83,7 +85,7 @@ def read_whole_table(path: Path, *, what: str) -> pa.Table:
         raise SourceError(f"no {what} at {path}: give a .parquet or .csv file")
     if is_csv(path):
         return read_csv(path)
-    return _read_parquet(path, parquet.read_table)
+    return _read_parquet(path, partial(parquet.read_table, use_threads=may_start_threads()))
 
 
 def _read_parquet(path: Path, read: Callable[[Path], pa.Table]) -> pa.Table:
@@ -102,7 +104,7 @@ def _read_bar_columns(path: Path) -> pa.Table:
     with parquet.ParquetFile(path) as opened:
         names = opened.schema_arrow.names
         wanted = None if is_wide(names) else list(match_columns(names, origin=path.name).values())
-        return opened.read(columns=wanted)
+        return opened.read(columns=wanted, use_threads=may_start_threads())
 
 
 def _folder(path: Path, zone: str | None) -> LongBars:

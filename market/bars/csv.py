@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from core.allocator import may_start_threads
 from core.errors import SourceError
 from market.bars.columns import SPELLINGS, bar_field, plain_name
 from market.bars.spelled_dates import looks_dated
@@ -53,7 +54,9 @@ def read_csv(path: Path) -> pa.Table:
     try:
         table = arrow_csv.read_csv(
             path,
-            read_options=arrow_csv.ReadOptions(skip_rows=above + n_header, column_names=names),
+            read_options=arrow_csv.ReadOptions(
+                skip_rows=above + n_header, column_names=names, use_threads=may_start_threads()
+            ),
             parse_options=arrow_csv.ParseOptions(
                 newlines_in_values=True,
                 delimiter=delimiter,

@@ -208,5 +208,7 @@ def _opened(file: StoredFile, folder: Path, *, dictionary: Sequence[str] = ()) -
             raise ValueError("other bytes")
         opened = parquet.ParquetFile(pa.BufferReader(raw), read_dictionary=list(dictionary))
         yield opened.read(use_threads=False)
+    except MemoryError:
+        raise  # nothing is wrong with the file
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise SourceError(f"{path.name} of the store is damaged: {remedy}") from error

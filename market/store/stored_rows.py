@@ -6,7 +6,7 @@ Only the files of the wanted fields and years are read; the rows of a year come 
 from collections.abc import Sequence
 from functools import partial
 
-from core.allocator import keep_large_blocks
+from core.allocator import keep_large_blocks, may_start_threads
 from core.errors import SourceError
 from core.parallel import cores, mapped
 from market.bars.assembly import Origin
@@ -110,7 +110,7 @@ def _read_years(
         )
     keep_large_blocks()
     read = partial(read_part, folder=folder.files, fields=wanted)
-    return tuple(mapped(read, parts, workers=cores(), on="threads"))
+    return tuple(mapped(read, parts, workers=cores() if may_start_threads() else 1, on="threads"))
 
 
 def _panel_fields(version: Version) -> tuple[str, ...]:
