@@ -6,7 +6,17 @@ from tests.faults.fault import Expected, Meeting, plain
 
 __all__ = ["NOTED", "REFUSED", "SAME", "SURVIVED", "TOLD", "WORKS", "kept", "says"]
 
-OURS = (".lock", ".features/", "digests.json", "trials.sqlite", "-wal", "-shm", "-journal", ".attested.json")
+OURS = (
+    ".lock",
+    ".features/",
+    "digests.json",
+    "trials.sqlite",
+    "-wal",
+    "-shm",
+    "-journal",
+    ".attested.json",
+    ".partial",
+)
 
 
 def _refused(met: Meeting) -> str | None:

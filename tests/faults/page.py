@@ -15,10 +15,11 @@ What an accident, an adversary or another machine does to Quintile, and what is 
 `python -m tests.faults --page`, which tries every row on a copy of a small world: 30 names, 480 sessions, and of
 everything that Quintile keeps one. Whatever the row says, no fault may end in a traceback, a warning of Python's, a
 signal or a hang; print more than one line of error, or a control character; leave half a file; or print under `--json`
-what is not JSON.
+what is not JSON. What is seen is the exit status and the end of what was printed.
 
 {n} faults, {lost} not survived.
 """
+SEEN = 72  # characters of what was printed
 
 
 def write(path: Path, tried: Sequence[Attempt]) -> None:
@@ -32,8 +33,9 @@ def _sections(tried: Sequence[Attempt]) -> Iterator[str]:
         yield f"\n## {section}\n\n| tried | expected | seen |\n|---|---|---|"
         for attempt in attempts:
             wrong = f"**{attempt.wrong}** " if attempt.wrong else ""
-            yield f"| {_cell(attempt.fault.tried)} | {attempt.fault.expected.words} | {wrong}{_cell(attempt.told)} |"
+            cells = (attempt.fault.tried, attempt.fault.expected.words, f"{wrong}{attempt.told[:SEEN]}")
+            yield f"| {' | '.join(map(_cell, cells))} |"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "¦").replace("<", "&lt;").replace("`", "'")
+    return text.replace("|", "¦").replace("<", "&lt;").replace("`", "'").replace("[", "\\[")

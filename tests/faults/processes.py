@@ -21,7 +21,7 @@ from tests.faults import clock
 __all__ = ["ROOT", "Seen", "Surroundings", "begun", "called", "environment", "forked", "started"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SECONDS = 120  # after which a command hangs
+SECONDS = 60  # after which a command hangs
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,17 @@ import errno
 import itertools
 import os
 import random
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.fault import World
 from tests.faults.processes import Seen, Surroundings, begun
+
+AFRESH = 20  # kills of one world, before the next is taken
 
 __all__ = ["STRIKES", "at_rename", "killed_often", "struck"]
 
@@ -56,16 +60,21 @@ def killed_often(
     """
 
     def run(_words: tuple[str, ...], folder: Path, around: Surroundings) -> Seen:
-        rng, world = random.Random(16), World(folder)
-        started = time.monotonic()
-        world.quintile(*work, around=around)
-        whole, in_time = time.monotonic() - started, 0
-        for number in range(times):
-            in_time += _killed(work, beside, folder, rng.uniform(0, whole))
-            for words in readers:
-                seen = world.quintile(*words, around=around)
-                if seen.code != 0:
-                    return Seen(1, "", f"quintile: kill {number}, then {' '.join(words)}: {seen.err.strip()[-300:]}")
+        rng, world, in_time = random.Random(16), World(folder), 0
+        with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
+            shutil.copytree(folder, f"{kept}/world")
+            whole = world.quintile(*work, around=around).seconds
+            for number in range(times):
+                if number % AFRESH == 0:
+                    shutil.rmtree(folder)
+                    shutil.copytree(f"{kept}/world", folder)
+                in_time += _killed(work, beside, folder, rng.uniform(0, whole))
+                for words in readers:
+                    seen = world.quintile(*words, around=around)
+                    if seen.code != 0:
+                        return Seen(
+                            1, "", f"quintile: kill {number}, then {' '.join(words)}: {seen.err.strip()[-300:]}"
+                        )
         return Seen(0, f"{times} kills, {in_time} of them in time, and every reader read\n", "")
 
     return run

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import shutil
 import sys
 import traceback
@@ -18,7 +19,8 @@ from tests.faults.small_world import copied
 __all__ = ["Attempt", "try_all"]
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
-SHOWN = 240  # characters of what was seen
+HERE = re.compile(r"/\S*/(case-\d+|world)/?")  # the folder of a trial
+SHOWN = 160  # characters of what was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Attempt:
     def told(self) -> str:
         """Exit status, and the last line of what was printed."""
         lines = (self.seen.err.strip() or self.seen.out.strip() or "nothing").splitlines()
-        return f"{self.seen.code}: {lines[-1][:SHOWN]!a}"
+        shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in HERE.sub("", lines[-1]))
+        return f"{self.seen.code}: {shown[:SHOWN]}"
 
 
 def try_all(faults: Sequence[Fault], world: Path, *, jobs: int) -> list[Attempt]:

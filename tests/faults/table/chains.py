@@ -81,7 +81,7 @@ def _logs() -> Iterator[Fault]:
         "a body that is no JSON": (f"UPDATE entries SET body = 'x' WHERE sequence = ({entry})", 1),
         "a body of another shape": (f"UPDATE entries SET body = '[]' WHERE sequence = ({entry})", 1),
         "an entry's Sharpe ratio": (
-            f"UPDATE entries SET body = replace(body, 'net', 'nett') WHERE sequence = ({entry})",
+            f"UPDATE entries SET body = replace(body, '0', '1') WHERE sequence = ({entry})",
             1,
         ),
         "an entry deleted": (f"DELETE FROM entries WHERE sequence = ({entry})", 1),
@@ -178,7 +178,7 @@ def _runs() -> Iterator[Fault]:
 
 def _versions() -> Iterator[Fault]:
     section = "Versions, in steps"
-    opened = f"holdout open sealed@1.0.0 --quiet {SHOWN}"
+    opened = f"holdout open sealed@1.0.0 --quiet --bars bars.parquet {SHOWN}"
     again = f"freeze 20161006-2306 --as sealed@1.0.1 --quiet {SHOWN}"
     spoil = in_order(_run(opened), _run(again))
     second = says("second", "already", "opened", "seen before")
