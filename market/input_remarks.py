@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from market.audit.suspicions import suspicions
+from market.exchange_fit import frequency_of
 from market.inputs import Inputs
+from market.panel import Panel
 from market.sources.factor_returns import RISK_FREE
 
-__all__ = ["input_remarks"]
+__all__ = ["frequency_remark", "input_remarks"]
 
 MIN_REGRESSED = 60  # sessions that a regression on factors needs
 
@@ -36,6 +38,15 @@ def input_remarks(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]
     """
     beside = (*_benchmark(inputs, sessions), *_vix(inputs, sessions), *_factors(inputs, sessions))
     return (*suspicions(inputs.panel), *inputs.notes, *beside)
+
+
+def frequency_remark(panel: Panel) -> tuple[str, ...]:
+    """A sentence on bars that are not daily, where no page is stamped with it; none on daily ones."""
+    per_year = panel.facts.sessions_per_year
+    kind = frequency_of(per_year)
+    if kind == "daily":
+        return ()
+    return (f"These bars are not daily but {kind}, {per_year:g} a year: what is called a session is one of them.",)
 
 
 def _benchmark(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]:

@@ -86,6 +86,17 @@ def test_a_quick_run_says_what_a_page_says_of_its_inputs(place: Path) -> None:
     assert "The bars of 2 names end in the middle of their scores: 159 scores after that fall away, SYN003" in told
 
 
+def test_a_quick_run_says_that_its_bars_are_weekly(place: Path, tmp_path: Path) -> None:
+    bars, scores = pd.read_parquet(place / "bars.parquet"), pd.read_parquet(place / "scores.parquet")
+    weeks = pd.date_range("2010-01-01", periods=bars["date"].nunique(), freq="W-FRI")
+    moved = dict(zip(sorted(bars["date"].unique()), weeks, strict=True))
+    bars.assign(date=bars["date"].map(moved)).to_parquet(tmp_path / "weekly.parquet")
+    scores.index = pd.DatetimeIndex([moved[day] for day in scores.index])
+    quick = qt.evaluate(scores, qt.load_bars(tmp_path / "weekly.parquet"), store=tmp_path / "w", quick=True)
+    told = "These bars are not daily but weekly, 52 a year: what is called a session is one of them."
+    assert told in quick.metrics["notes"]
+
+
 def test_a_quick_run_is_small_and_logged_as_a_trial(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
