@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from market.request import BarsRequest
+from market.synthetic import SyntheticSettings, synthetic_market
 from quintile.cli.compare_commands import _print
 from quintile.cli.console import table
 from quintile.progress_display import _columns
 from strategy.definitions.spec import load_spec
 from strategy.runs.store import RunStore
+from tests.frozen_market import long_bars
 from tests.oracles.small_runs import quintile
 
 NAMES = ("S3 volatility-scaled shorts", "optimised: hierarchical risk parity")
@@ -50,6 +52,19 @@ def test_a_run_is_listed_with_its_whole_id(
     assert all(len(line) <= width for line in shown)
     for word in (folder.run_id, "quintile_long_short", "-1.23", "0.0123", "NOT EVIDENCE"):
         assert any(word in line for line in shown), word
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_an_audit_is_read_in_a_narrow_terminal(
+    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", f"{width}")
+    monkeypatch.chdir(tmp_path)
+    panel = synthetic_market(SyntheticSettings(n_tickers=20, n_sessions=150)).panel
+    long_bars(panel).to_parquet("bars.parquet")
+    shown = quintile("data", "audit", "bars.parquet", monkeypatch=monkeypatch, capsys=capsys).splitlines()
+    assert any("survivorship" in line for line in shown)
+    assert all(len(line) <= width for line in shown)
 
 
 @pytest.mark.parametrize("width", [80, 60])

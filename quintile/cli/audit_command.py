@@ -1,6 +1,7 @@
 """``quintile data audit``: findings, one HTML page, and with ``--fix`` repaired bars beside those that were given."""
 
 import json
+import shutil
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -146,9 +147,10 @@ def _print_fix(fix: dict[str, Any], *, verbose: bool) -> None:
 
 
 def _print_wrapped(head: str, text: str) -> None:
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
     print(
         textwrap.fill(
-            _plain(text), WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
+            _plain(text), width, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
         )
     )
 
