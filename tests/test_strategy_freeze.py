@@ -17,6 +17,7 @@ from core.errors import RunError
 from core.files import read_json, write_json
 from strategy.definitions.render import render_definition
 from strategy.definitions.spec import DEFAULT_STRATEGY, load_spec
+from strategy.frozen import freeze as freezing
 from strategy.frozen.archive import panel_files, read_expected, read_panel
 from strategy.frozen.freeze import publish
 from strategy.frozen.history import DEFINITION, render_newest, render_version
@@ -35,6 +36,7 @@ from strategy.frozen.versions import (
 from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, small_spec
 
+RECOMPUTED: dict[str, Any] = {}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -42,6 +44,19 @@ ROOT = Path(__file__).resolve().parent.parent
 def own(bench: Bench, tmp_path: Path) -> Bench:
     """Return a copy of the bench that may be changed."""
     return bench.copied(tmp_path)
+
+
+@pytest.fixture
+def recomputed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the stages that the run's weights give from memory: what is asked here is what is held against them."""
+
+    def known(*words: Any, **more: Any) -> Any:
+        if "found" not in RECOMPUTED:
+            RECOMPUTED["found"] = recompute(*words, **more)
+        return RECOMPUTED["found"]
+
+    recompute = freezing.recompute
+    monkeypatch.setattr(freezing, "recompute", known)
 
 
 def test_a_version_holds_what_it_promises(frozen: VersionFolder) -> None:
@@ -77,6 +92,37 @@ def test_the_definition_is_rendered_from_what_is_hashed(frozen: VersionFolder) -
 def test_freezing_is_logged_and_remembered(bench: Bench, frozen: VersionFolder) -> None:
     (entry,) = [entry for entry in TrialLog(bench.store.root).entries() if entry.facts.get("lock") == frozen.sha256]
     assert (entry.kind, entry.facts["version"]) == ("freeze", "filter_negative@1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("verdict", "EVIDENCE", "verdict EVIDENCE kept, NOT EVIDENCE found"),
+        ("sharpe_net", 3.0, "sharpe_net 3 kept"),
+        ("sharpe_standard_error", 0.1, "sharpe_standard_error 0.1 kept"),
+        ("comparable_trials", 900, "comparable_trials 900 kept"),
+        ("trials", 900, "trials 900 kept"),
+        ("source", "CRSP", "source CRSP kept"),
+        ("sentence", "EVIDENCE: buy.", "sentence begins EVIDENCE: buy."),
+        ("sentence", "NOT EVIDENCE: buy.", "sentence lacks its"),
+    ],
+)
+def test_an_edited_headline_is_not_frozen(
+    key: str, value: object, said: str, own: Bench, recomputed_once: None
+) -> None:
+    metrics = own.run.metrics
+    metrics["headline"][key] = value
+    write_json(own.run.path / "metrics.json", metrics)
+    with pytest.raises(RunError, match=r"metrics\.json does not follow from its numbers \(" + said):
+        own.freeze("filter_negative@9.0.0")
+    assert not list_versions(own.versions)
+
+
+@pytest.mark.parametrize("metrics", [{}, {"headline": []}, {"headline": {}}])
+def test_a_run_without_a_headline_is_not_frozen(metrics: dict[str, Any], own: Bench, recomputed_once: None) -> None:
+    write_json(own.run.path / "metrics.json", metrics)
+    with pytest.raises(RunError):
+        own.freeze("filter_negative@9.0.0")
 
 
 def test_versions_rise_and_are_never_replaced(own: Bench) -> None:

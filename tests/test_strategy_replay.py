@@ -13,18 +13,24 @@ import pandas as pd
 import pytest
 
 from core.errors import RunError
+from core.parallel import cores
 from market.inputs import Inputs
 from market.panel import Panel
 from models.checkpoint import Checkpoint
 from models.windows import Windows
 from portfolio.book_settings import BookSettings
 from quintile.cli import main
+from strategy.definitions.render import CONVENTIONS
+from strategy.frozen import replay as replaying
 from strategy.frozen import verify as verifying
 from strategy.frozen.archive import frame_bytes, read_expected, read_panel
 from strategy.frozen.difference import difference
-from strategy.frozen.replay import replay, retrain
+from strategy.frozen.history import DEFINITION, other_words, render_version
+from strategy.frozen.logged_lock import another_lock
+from strategy.frozen.replay import against_log, frozen_spec, replay, retrain
 from strategy.frozen.run_version import open_frozen, run_version
 from strategy.frozen.stage_comparison import compare_bits, compare_returns, compare_scores, compare_weights
+from strategy.frozen.verify import verify
 from strategy.frozen.versions import LOCK, SHIPPED, VersionFolder, list_versions, lock_text
 from strategy.learning import learn
 from strategy.runs.closure import Closure, frozen_closure
@@ -35,6 +41,7 @@ from tests.frozen_market import Bench, small_bars
 
 pytestmark = pytest.mark.usefixtures("few_random_books")
 Frame = pd.DataFrame
+RECOMPUTED: dict[str, Any] = {}
 
 
 @pytest.fixture
@@ -42,6 +49,19 @@ def copy(frozen: VersionFolder, tmp_path: Path) -> VersionFolder:
     path = tmp_path / "versions" / frozen.version.name / frozen.version.semver
     shutil.copytree(frozen.path, path)
     return VersionFolder(path, frozen.version)
+
+
+@pytest.fixture
+def recomputed_once(frozen: VersionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the stages that the frozen weights give from memory: what is asked here is what is made of them."""
+
+    def known(spec: Any, panel: Panel, checkpoint: Checkpoint, **_: Any) -> Any:
+        if "found" not in RECOMPUTED:
+            RECOMPUTED["found"] = recompute(spec, panel, checkpoint)
+        return RECOMPUTED["found"]
+
+    recompute = replaying.recompute
+    monkeypatch.setattr(replaying, "recompute", known)
 
 
 def rewrite(folder: VersionFolder, name: str, content: bytes) -> None:
@@ -59,6 +79,119 @@ def test_a_replay_gives_the_same_bits_twice(frozen: VersionFolder) -> None:
     assert first.exact
     assert first.difference is None
     assert first == second
+
+
+def reforge(folder: VersionFolder, change: Callable[[dict[str, Any]], object], *, render: bool = True) -> None:
+    """Change the body of a lock, render the definition anew, and make every hash right."""
+    body = folder.body
+    change(body)
+    (folder.path / LOCK).write_text(lock_text(body))
+    if render:
+        rewrite(folder, DEFINITION, render_version(frozen_spec(folder), body).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("headline.verdict", "EVIDENCE", "headline: verdict EVIDENCE kept, NOT EVIDENCE found"),
+        ("headline.sharpe_standard_error", 0.01, "headline: sharpe_standard_error 0.01 kept"),
+        ("headline.rank_ic_standard_error", 0.0001, "headline: rank_ic_standard_error 0.0001 kept"),
+        ("headline.sessions", 5000, "headline: sessions 5000 kept"),
+        ("headline.source", "CRSP", "headline: source CRSP kept"),
+        ("headline.survivorship", "DECLARED POINT-IN-TIME", "headline: survivorship DECLARED"),
+        ("headline.costs", "40 bps one way", "headline: costs 40 bps"),
+        ("headline.sentence", "EVIDENCE: buy.", "headline: sentence begins EVIDENCE: buy."),
+        ("spec.resolved", "0" * 64, "headline: spec.resolved 000"),
+        ("spec.run", "0" * 64, "headline: spec.run "),
+        ("seeds", {"training": 7}, "headline: seeds "),
+        ("test_span", ["1999-01-04", "2016-10-05"], "headline: test_span "),
+    ],
+)
+def test_a_claim_that_does_not_follow_from_the_numbers_is_found(
+    path: str, value: object, said: str, copy: VersionFolder, recomputed_once: None
+) -> None:
+    *way, key = path.split(".")
+    reforge(copy, lambda body: (body[way[0]] if way else body).update({key: value}))
+    found = replay(copy)
+    assert not found.same
+    assert str(found.difference).startswith(said), found.difference
+    assert str(found).startswith("OTHER CLAIMS: first in headline")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda text: text + "Earns 40 % a year.\n", "Earns 40 % a year."),
+        (lambda text: text.replace("| verdict | NOT EVIDENCE |", "| verdict | EVIDENCE |"), "| verdict | EVIDENCE |"),
+        (lambda text: text.replace("| `seed` | 1 |", "| `seed` | 2 |"), "| `seed` | 2 |"),
+        (lambda text: text.replace("| `k` |", "| `l` |"), "| `l` |"),
+        (lambda text: text.replace("## costs", "## no costs"), "## no costs"),
+        (lambda text: text.partition("## Conventions")[0], "## Conventions (missing)"),
+        (lambda text: "", "# "),
+    ],
+)
+def test_a_definition_that_does_not_follow_from_spec_and_lock_is_found(
+    change: Callable[[str], str], line: str, frozen: VersionFolder
+) -> None:
+    spec, text = frozen_spec(frozen), (frozen.path / DEFINITION).read_text(encoding="utf-8")
+    assert other_words(text, spec, frozen.body) == (None, ())
+    assert change(text) != text
+    said, keys = other_words(change(text), spec, frozen.body)
+    assert keys == ()
+    assert said is not None
+    assert said.startswith(line)
+
+
+def test_meanings_of_another_release_are_listed_and_no_more(frozen: VersionFolder) -> None:
+    spec, text = frozen_spec(frozen), (frozen.path / DEFINITION).read_text(encoding="utf-8")
+    before, _, after = text.partition("| `k` | ")
+    value, _, rest = after.partition(" | ")
+    other = f"{before}| `k` | {value} | names a leg |\n{rest.partition(chr(10))[2]}"
+    assert other_words(other, spec, frozen.body) == (None, ("k",))
+    older = frozen.body | {"conventions": ["- As ever."]}
+    told = text.replace(CONVENTIONS, "- As ever.\n")
+    assert other_words(told, spec, older) == (None, ("Conventions",))
+    said, _ = other_words(told, spec, frozen.body)
+    assert said == "- As ever."
+
+
+def test_a_forged_definition_is_named_by_a_replay(copy: VersionFolder, recomputed_once: None) -> None:
+    rewrite(copy, DEFINITION, (copy.path / DEFINITION).read_bytes() + b"Earns 40 % a year.\x1b[2J\n")
+    found = replay(copy)
+    assert not found.same
+    assert str(found).startswith("OTHER WORDS: first in definition: STRATEGY_DEFINITION.md: Earns 40 % a year.\\x1b")
+
+
+def test_more_threads_than_there_are_are_not_begun(copy: VersionFolder, recomputed_once: None) -> None:
+    reforge(copy, lambda body: body["machine"].update(threads="1024"))
+    found = replay(copy)
+    assert found.n_threads <= cores()
+    assert (found.exact, found.difference) == (False, None)
+    with pytest.raises(ValueError, match="threads must be at most 1024, was 100000"):
+        replay(copy, n_threads=100_000)
+
+
+def test_a_version_that_was_rewritten_is_not_the_one_that_the_log_knows(
+    bench: Bench, tmp_path: Path, recomputed_once: None
+) -> None:
+    own = bench.copied(tmp_path)
+    folder, log = own.freeze("mine@1.0.0"), TrialLog(own.store.root)
+    assert another_lock(folder, log) is None
+    reforge(folder, lambda body: body.update(commit="0" * 40), render=False)
+    assert verify(folder).is_intact
+    said = another_lock(folder, log)
+    assert said is not None
+    assert "it was rewritten" in said
+    found = against_log(folder, replay(folder), log)
+    assert str(found).startswith("OTHER LOCK: first in lock: entry ")
+    with pytest.raises(RunError, match="it was rewritten, restore the one that was frozen"):
+        open_frozen(folder, log)
+    elsewhere = TrialLog(tmp_path / "other runs")
+    assert another_lock(folder, elsewhere) is None
+    elsewhere.append("freeze", version="mine@1.0.0", lock="0" * 64, run="r", versions=str(tmp_path / "others"))
+    assert another_lock(folder, elsewhere) is None
+    reforge(folder, lambda body: body.update(chain={}), render=False)  # as if it came from elsewhere
+    assert another_lock(folder, log) is not None  # the log knows the place
 
 
 def test_another_thread_count_is_judged_within_tolerance(frozen: VersionFolder) -> None:

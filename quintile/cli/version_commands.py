@@ -1,6 +1,7 @@
 """Frozen strategies: ``freeze``, ``versions``, ``verify``, ``replay``, ``diff``, ``holdout open``."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,6 +93,7 @@ def versions_command(
 def verify_command(
     version: Which,
     versions: Versions = None,
+    out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -101,9 +103,14 @@ def verify_command(
     Exit 0 if nothing changed, or a replay with this code and these libraries gave the same numbers; 1 if the version is
     damaged; 3 if code or libraries changed: replay it. What only comments, documents or formats is no change.
     """
+    from strategy.frozen.logged_lock import another_lock
     from strategy.frozen.verify import verify
+    from strategy.trials.log import TrialLog
 
-    verification = verify(find(version, versions))
+    folder = find(version, versions)
+    verification = verify(folder)
+    if verification.is_intact and (rewritten := another_lock(folder, TrialLog(out))) is not None:
+        verification = replace(verification, damage=(rewritten,))
     if as_json:
         facts = {
             "intact": verification.is_intact,
@@ -152,6 +159,8 @@ def replay_command(
         panel = load_inputs(request, holdout=replaying.frozen_spec(folder).holdout).panel
     with progress_bars(quiet=quiet or as_json) as progress:
         found = replaying.replay(folder, panel=panel, n_threads=n_threads, progress=progress)
+        if out.is_dir():
+            found = replaying.against_log(folder, found, TrialLog(out))
         replayed = replaying.attest(folder, found, bars_given=panel is not None)
         retrained = replaying.retrain(folder, panel=panel, progress=progress) if retrain else None
     if out.is_dir():
@@ -205,8 +214,6 @@ def open_command(
     verbose: Verbose = False,
 ) -> None:
     """Open a version's sealed hold-out, once, and evaluate the version on it; the opening is logged first."""
-    from dataclasses import replace
-
     from market.inputs import load_inputs
     from strategy.frozen.run_version import log_opening
     from strategy.trials.log import TrialLog
@@ -230,8 +237,7 @@ def _run_frozen(
     *,
     store: "RunStore",
     quiet: bool,
-    as_json: bool,
-    verbose: bool,
+    **shown: bool,
 ) -> None:
     """Run a version on bars, and record what loads them again."""
     from quintile.progress_display import progress_bars
@@ -241,7 +247,7 @@ def _run_frozen(
     with progress_bars(quiet=quiet) as progress:
         context = RunContext(store=store, request=request, command=command_line(), progress=progress)
         made = run_version(frozen, inputs, context=context)
-    show_run(made.folder, as_json=as_json, verbose=verbose)
+    show_run(made.folder, **shown)
 
 
 def run_frozen_command(

@@ -17,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from backtests.statistics.metrics import sharpe_ratio
 from core.bounded_text import toml_value
 from core.errors import RunError
 from core.files import read_json
@@ -32,15 +33,17 @@ from signals.features.feature_sets import SHIPPED_SETS
 from strategy.definitions.render import CONVENTIONS
 from strategy.definitions.spec import StrategySpec, override, shipped_strategies
 from strategy.frozen.archive import expected_frames, feature_hashes, figures, frame_bytes, panel_files, sector_files
+from strategy.frozen.claims import false_claim
 from strategy.frozen.history import DEFINITION, render_version
-from strategy.frozen.lock_shape import FORMAT
+from strategy.frozen.lock_shape import FORMAT, shape_problem
+from strategy.frozen.logged_lock import FREEZE
 from strategy.frozen.stage_comparison import StageDifference, compare_returns, compare_scores
-from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text
+from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text, plain
 from strategy.learning.decide import Recomputed, recompute
 from strategy.runs.closure import frozen_closure
 from strategy.runs.provenance import code_fingerprint, commit, dependencies, machine
 from strategy.runs.store import RunFolder, RunStore
-from strategy.trials.log import TrialLog
+from strategy.trials.log import TrialKey, TrialLog, comparable, distinct, trial_sharpe
 from strategy.trials.trial_record import CHAIN_FILE
 
 __all__ = ["FreezeOptions", "freeze", "publish"]
@@ -103,6 +106,7 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
     with threads(FREEZE_THREADS):
         recomputed = recompute(spec, panel, checkpoint, sectors=sectors, progress=options.progress)
     _check_recomputed(run, recomputed)
+    _check_headline(run, panel, recomputed)
     files = _contents(run, panel, recomputed, resolved=_resolved(spec, checkpoint), options=options)
     files |= {} if sectors is None else sector_files(sectors)
     facts = _facts(run, panel, recomputed, checkpoint) | {"chain": _chain_of(store)}
@@ -110,7 +114,7 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
         path = _publish_next(files, facts, version, options.versions)
     folder = VersionFolder(path, version)
     where = str(options.versions.resolve())
-    TrialLog(store.root).append("freeze", version=str(version), lock=folder.sha256, run=run.run_id, versions=where)
+    TrialLog(store.root).append(FREEZE, version=str(version), lock=folder.sha256, run=run.run_id, versions=where)
     return folder
 
 
@@ -180,6 +184,26 @@ def _check_recomputed(run: RunFolder, recomputed: Recomputed) -> None:
     difference: StageDifference | None = compare_scores(scores, recomputed.scores) or compare_returns(shown, returns)
     if difference is not None:
         raise RunError(f"run {run.run_id} does not recompute: first difference in {difference}")
+
+
+def _check_headline(run: RunFolder, panel: Panel, recomputed: Recomputed) -> None:
+    """Refuse a run whose headline is not what its weights and its place among the logged trials give."""
+    headline = run.metrics.get("headline")
+    if not isinstance(headline, dict) or "verdict" not in headline:
+        raise RunError(f"run {run.run_id} cannot be frozen: its metrics.json has no headline: run the strategy again")
+    net, year = recomputed.result.net_returns, recomputed.result.sessions_per_year
+    entries = TrialLog(run.path.parents[1]).entries()[: read_json(run.path / CHAIN_FILE)["length"]]
+    key = TrialKey(**entries[-1].facts["key"])
+    others = [entry for other, entry in comparable(entries, key).items() if other != key]
+    sharpes = (sharpe_ratio(net, sessions_per_year=year), *(trial_sharpe(entry, year) for entry in others))
+    claim = false_claim(headline, run.spec, panel, recomputed, sharpes=sharpes)
+    if not claim and headline.get("trials") != (n_trials := len(distinct(entries).keys() | {key})):
+        claim = f"trials {plain(headline.get('trials'))} kept, {n_trials} found"
+    if claim:
+        raise RunError(
+            f"run {run.run_id} cannot be frozen: its metrics.json does not follow from its numbers ({claim}): run the "
+            "strategy again"
+        )
 
 
 def _resolved(spec: StrategySpec, checkpoint: Checkpoint) -> StrategySpec:
@@ -257,6 +281,9 @@ def _publish_next(files: Mapping[str, bytes], facts: dict[str, Any], version: Ve
     spec = _spec_in(files)
     everything = {**files, DEFINITION: render_version(spec, body).encode()}
     body["files"] = {name: _entry(content) for name, content in sorted(everything.items())}
+    problem = shape_problem(body)
+    if problem is not None:
+        raise RunError(f"{version} cannot be frozen: its lock {problem}: run the strategy again")
     target = versions / version.name / version.semver
     publish({**everything, LOCK: lock_text(body).encode()}, target)
     return target

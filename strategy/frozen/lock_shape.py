@@ -84,7 +84,7 @@ def _is_number_or_none(value: Any) -> bool:
 
 def _is_day(value: Any) -> bool:
     try:
-        return f"{dt.date.fromisoformat(value)}" == value
+        return bool(f"{dt.date.fromisoformat(value)}" == value)
     except (TypeError, ValueError):
         return False
 

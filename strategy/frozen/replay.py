@@ -4,19 +4,16 @@ Bit for bit on the machine and thread count that froze it, else within tolerance
 nothing of the version's folder is executed. What came out may be attested beside the version, for ``verify``.
 """
 
-import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import RunError
 from core.notebook_html import notebook_text
+from core.parallel import cores
 from core.progress import ProgressCallback, silent
 from market.inputs import load_inputs
 from market.panel import Panel
@@ -26,33 +23,41 @@ from models.threads import threads
 from signals.score_metrics import information_coefficient, score_correlation
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.frozen.archive import (
-    bar_returns,
-    expected_frames,
-    feature_hashes,
     figures,
     read_expected,
     read_panel,
     read_sectors,
 )
 from strategy.frozen.attestation import Attestation, attestation_path, believed, write_attestation
+from strategy.frozen.claims import false_claim, false_fact
+from strategy.frozen.history import DEFINITION, other_words
+from strategy.frozen.lock_shape import MAX_THREADS
+from strategy.frozen.logged_lock import another_lock
 from strategy.frozen.own_request import version_request
-from strategy.frozen.stage_comparison import (
-    StageDifference,
-    compare_bits,
-    compare_returns,
-    compare_scores,
-    compare_weights,
-)
+from strategy.frozen.stage_comparison import StageDifference
 from strategy.frozen.verify import deciding_code, verify, version_dependencies
-from strategy.frozen.versions import VersionFolder
-from strategy.learning.decide import Recomputed, recompute
+from strategy.frozen.version_comparison import bars_difference, compare_version, figure_difference
+from strategy.frozen.versions import VersionFolder, plain
+from strategy.learning.decide import recompute
 from strategy.learning.learn import learn, prepare_training_data
 from strategy.runs.closure import is_running
 from strategy.runs.provenance import machine
+from strategy.trials.log import TrialLog
 
-__all__ = ["Replay", "Retraining", "attest", "frozen_spec", "in_frozen_year", "replay", "retrain", "version_bars"]
+__all__ = [
+    "Replay",
+    "Retraining",
+    "against_log",
+    "attest",
+    "frozen_spec",
+    "in_frozen_year",
+    "replay",
+    "retrain",
+    "version_bars",
+    "version_threads",
+]
 
-FIGURE_TOLERANCE = 1e-3  # relative, or absolute below 1
+OTHER = {"headline": "CLAIMS", "definition": "WORDS", "lock": "LOCK"}  # what differs where no computed number does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,7 @@ class Replay:
     n_threads : int
         Threads it was computed on.
     notes : tuple of str
-        What became of the attestation beside the version.
+        Words that could not be compared, and what became of the attestation beside the version.
     attestation : Attestation or None
         What was left beside the version.
     """
@@ -94,7 +99,8 @@ class Replay:
         return self.difference is None
 
     def __str__(self) -> str:
-        head = "SAME NUMBERS" if self.same else f"OTHER NUMBERS: first in {self.difference}"
+        what = "NUMBERS" if self.difference is None else OTHER.get(self.difference.stage, "NUMBERS")
+        head = f"SAME {what}" if self.same else f"OTHER {what}: first in {self.difference}"
         at_cut = [f"  at a cut-off: {each}" for each in self.explained]
         numbers = [f"  {name} {value:.6g}" for name, value in self.figures.items() if value is not None]
         notes = [f"note: {note}" for note in self.notes]
@@ -153,20 +159,33 @@ def replay(
         If the version is not intact or its bars are not there.
     """
     body = intact_body(folder)
-    count = n_threads or int(body["machine"]["threads"])
+    count = n_threads or version_threads(body)
+    if count > MAX_THREADS:
+        raise ValueError(f"threads must be at most {MAX_THREADS}, was {count}")
     strict, why = _judgement(body, count) if exact is None else (exact, "as requested")
-    bars = in_frozen_year(version_bars(folder, body) if panel is None else panel, body)
+    own = version_bars(folder, body) if panel is None else panel
+    bars = in_frozen_year(own, body)
     if bars.fingerprint() != body["panel"]:
-        return Replay(exact=strict, difference=_bars_difference(folder, bars), figures={}, why=why, n_threads=count)
+        return Replay(exact=strict, difference=bars_difference(folder, bars), figures={}, why=why, n_threads=count)
     spec = frozen_spec(folder)
     with threads(count):
         checkpoint, sectors = load_checkpoint(folder.path / "model"), read_sectors(folder.path)
         recomputed = recompute(spec, bars, checkpoint, sectors=sectors, progress=progress)
     numbers = figures(spec, bars, recomputed)
-    difference, explained = _compare(folder, body, spec, bars, recomputed, strict=strict)
-    difference = difference or _figure_difference(body["figures"], numbers, strict=strict)
+    difference, explained = compare_version(folder, body, spec, bars, recomputed, strict=strict)
+    difference = difference or figure_difference(body["figures"], numbers, strict=strict)
+    words, notes = _other_words(folder, body, spec)
+    claim = false_fact(body, spec, own, recomputed) or false_claim(
+        body["headline"], spec, bars, recomputed, same_bars=panel is None
+    )
     return Replay(
-        exact=strict, difference=difference, explained=tuple(explained), figures=numbers, why=why, n_threads=count
+        exact=strict,
+        difference=difference or (StageDifference(stage="headline", detail=claim) if claim else words),
+        explained=tuple(explained),
+        figures=numbers,
+        why=why,
+        n_threads=count,
+        notes=notes,
     )
 
 
@@ -191,12 +210,15 @@ def attest(folder: VersionFolder, found: Replay, *, bars_given: bool = False) ->
     code, libraries = deciding_code(body), version_dependencies(body)
     known, _ = believed(folder, lock=lock, code=code.sha256, dependencies=libraries)
     if not found.same:
-        bars_differ = bars_given and found.difference is not None and found.difference.stage == "bars"
-        return found if known is None or bars_differ else replace(found, notes=(_withdrawn(folder, known),))
+        stage = "" if found.difference is None else found.difference.stage
+        if known is None or stage == "lock" or (stage == "bars" and bars_given):
+            return found
+        return replace(found, notes=(*found.notes, _withdrawn(folder, known)))
     if known is not None and known.exact and not found.exact:
         return replace(found, attestation=known)  # judged bit for bit before, which says more
     if not is_running(code):
-        return replace(found, notes=("not attested: sources were changed after this process began; replay again",))
+        unsure = "not attested: sources were changed after this process began; replay again"
+        return replace(found, notes=(*found.notes, unsure))
     made = Attestation(
         version=str(folder.version),
         lock=lock,
@@ -210,8 +232,15 @@ def attest(folder: VersionFolder, found: Replay, *, bars_given: bool = False) ->
     try:
         write_attestation(folder, made)
     except OSError as error:
-        return replace(found, notes=(f"not attested: {attestation_path(folder).name}: {error.strerror}",))
+        why = f"not attested: {attestation_path(folder).name}: {error.strerror}"
+        return replace(found, notes=(*found.notes, why))
     return replace(found, attestation=made)
+
+
+def against_log(folder: VersionFolder, found: Replay, log: TrialLog) -> Replay:
+    """A replay that also says where the version's lock is not the one that a store's log gave it."""
+    rewritten = another_lock(folder, log) if found.same else None
+    return found if rewritten is None else replace(found, difference=StageDifference(stage="lock", detail=rewritten))
 
 
 def retrain(folder: VersionFolder, *, panel: Panel | None = None, progress: ProgressCallback = silent) -> Retraining:
@@ -261,6 +290,11 @@ def in_frozen_year(panel: Panel, body: dict[str, Any]) -> Panel:
     return replace(panel, facts=replace(panel.facts, sessions_per_year=year))
 
 
+def version_threads(body: dict[str, Any]) -> int:
+    """Threads that a version is computed on: those of its lock, or as many as there are here."""
+    return min(int(body["machine"]["threads"]), max(cores(), 1))
+
+
 def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | None = None) -> Panel:
     """A version's bars: given by name, regenerated or embedded.
 
@@ -273,6 +307,20 @@ def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | Non
         return read_panel(folder.path)
     request = version_request(folder, {} if bars is None else {"bars": bars})
     return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
+
+
+def _other_words(
+    folder: VersionFolder, body: dict[str, Any], spec: StrategySpec
+) -> tuple[StageDifference | None, tuple[str, ...]]:
+    """The first line of the definition that does not follow from spec and lock, and what is worded otherwise."""
+    text = (folder.path / DEFINITION).read_text(encoding="utf-8") if (folder.path / DEFINITION).is_file() else ""
+    line, keys = other_words(text, spec, body)
+    if line is not None:
+        return StageDifference(stage="definition", detail=f"{DEFINITION}: {plain(line)}"), ()
+    if not keys:
+        return None, ()
+    note = f"{DEFINITION} follows from spec and lock; another release worded {', '.join(sorted(keys))}"
+    return None, (note,)
 
 
 def _withdrawn(folder: VersionFolder, known: Attestation) -> str:
@@ -292,74 +340,3 @@ def _judgement(body: dict[str, Any], n_threads: int) -> tuple[bool, str]:
     if other:
         return False, f"within tolerance: {' and '.join(other)} differ from the machine that froze it"
     return True, "bit for bit: the machine and thread count that froze it"
-
-
-def _compare(
-    folder: VersionFolder,
-    body: dict[str, Any],
-    spec: StrategySpec,
-    panel: Panel,
-    recomputed: Recomputed,
-    *,
-    strict: bool,
-) -> tuple[StageDifference | None, list[str]]:
-    """The first difference in the order of computation, and the weights that a cut-off explains."""
-    expected, now = read_expected(folder.path), expected_frames(panel, recomputed)
-    if strict:
-        stages = (compare_bits(name, expected[name], now[name]) for name in ("scores", "weights"))
-        changed = _feature_difference(body, recomputed) or next(filter(None, stages), None)
-        return changed or _named(compare_bits("returns", expected["returns"], now["returns"])), []
-    scores = compare_scores(expected["scores"], now["scores"])
-    weights, explained = compare_weights(
-        expected["weights"],
-        now["weights"],
-        scores=expected["scores"],
-        book=spec.portfolio,
-        round_trip=2.0 * spec.costs.trade_bps / 1e4,
-    )
-    return scores or weights or _named(compare_returns(expected["returns"], now["returns"])), explained
-
-
-def _feature_difference(body: dict[str, Any], recomputed: Recomputed) -> StageDifference | None:
-    now = feature_hashes(recomputed.features)
-    other = [name for name in body["features"] | now if body["features"].get(name) != now.get(name)]
-    return StageDifference(stage="features", detail=other[0]) if other else None
-
-
-def _named(difference: StageDifference | None) -> StageDifference | None:
-    """A difference of the returns' table under the name of its stage; its column is no ticker."""
-    if difference is None:
-        return None
-    stage = "fills" if difference.ticker == "turnover" else "returns"
-    detail = f"{difference.ticker} {difference.detail}".strip()
-    return StageDifference(stage=stage, session=difference.session, detail=detail)
-
-
-def _figure_difference(
-    expected: dict[str, float | None], recomputed: dict[str, float | None], *, strict: bool
-) -> StageDifference | None:
-    for name in sorted(expected.keys() | recomputed.keys()):
-        then, now = expected.get(name), recomputed.get(name)
-        if then == now or (not strict and _close(then, now)):
-            continue
-        return StageDifference(stage="metrics", detail=f"{name} {then} kept, {now} found")
-    return None
-
-
-def _close(then: float | None, now: float | None) -> bool:
-    if then is None or now is None:
-        return False
-    return math.isclose(then, now, rel_tol=FIGURE_TOLERANCE, abs_tol=FIGURE_TOLERANCE)
-
-
-def _bars_difference(folder: VersionFolder, panel: Panel) -> StageDifference:
-    """The first session and ticker of the test span whose return moved, or say that other bars differ."""
-    expected = read_expected(folder.path)["bar_returns"]
-    now = bar_returns(panel).reindex(index=expected.index, columns=expected.columns)
-    wrong = np.argwhere(~np.isclose(expected.to_numpy(), now.to_numpy(), rtol=0, atol=1e-6, equal_nan=True))
-    if not len(wrong):
-        return StageDifference(
-            stage="bars", detail="their sha256 is not the version's; no return of its test span moved"
-        )
-    session, ticker = expected.index[wrong[0][0]], expected.columns[wrong[0][1]]
-    return StageDifference(stage="bars", session=f"{pd.Timestamp(session):%Y-%m-%d}", ticker=str(ticker))

@@ -23,9 +23,10 @@ from models.threads import threads
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.frozen.archive import bar_returns, read_expected, read_sectors
+from strategy.frozen.logged_lock import another_lock
 from strategy.frozen.openings import SealedSpan, is_open, log_span
 from strategy.frozen.own_request import own_universe, version_request
-from strategy.frozen.replay import frozen_spec, in_frozen_year
+from strategy.frozen.replay import frozen_spec, in_frozen_year, version_threads
 from strategy.frozen.stage_comparison import compare_returns
 from strategy.frozen.verify import Verification, verify
 from strategy.frozen.versions import VersionFolder
@@ -33,7 +34,8 @@ from strategy.learning.decide import frozen_scores
 from strategy.learning.learn import test_sessions
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
-from strategy.runs.store import RunFolder, RunOrigin
+from strategy.runs.store import RunOrigin
+from strategy.runs.whole_run import kept_run, whole_run
 from strategy.trials.log import TrialLog
 
 __all__ = ["FrozenStrategy", "log_opening", "open_frozen", "restatement", "run_request", "run_version"]
@@ -91,12 +93,14 @@ def open_frozen(folder: VersionFolder, log: TrialLog, *, allow_drift: bool = Fal
     Raises
     ------
     RunError
-        If the version is not intact, or its code changed, no replay with this code attests the same numbers, and drift
-        is not allowed.
+        If the version is not intact, its lock is not the one that the log gave it, or its code changed, no replay with
+        this code attests the same numbers, and drift is not allowed.
     """
     verification = verify(folder)
     if not verification.is_intact:
         raise RunError(f"{folder.version} is NOT INTACT ({verification.damage[0]}): take a clean copy")
+    if (rewritten := another_lock(folder, log)) is not None:
+        raise RunError(rewritten)
     if _has_drifted(verification) and not allow_drift:
         raise RunError(
             f"{folder.version} was frozen with other code ({verification.modules[0]}, {len(verification.modules)} in "
@@ -201,18 +205,18 @@ def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) 
         raise DataError(f"bars end {panel.sessions[-1]:%Y-%m-%d}, before the first session to judge: load later bars")
     inputs = inputs if frozen.sectors is None else replace(inputs, sectors=frozen.sectors)
     check_book(spec.rules.portfolio, inputs)
-    with threads(int(frozen.folder.body["machine"]["threads"])):
+    with threads(version_threads(frozen.folder.body)):
         scores = frozen_scores(spec, panel, checkpoint, progress=context.progress)
     evaluation = evaluate_scores(
         spec.rules, inputs, scores=scores.loc[frozen.judged_from :], baselines={}, progress=context.progress
     )
     stamps = (*frozen.stamps, *restatement(frozen.folder, panel, None if frozen.judged_from else evaluation))
-    folder = _create(frozen, panel, context, stamps)
-    with folder.locked():
+    with whole_run(spec, panel, context=context, origin=_origin(frozen, stamps)) as folder:
         for suffix in (".safetensors", ".json"):
             write_bytes(folder.path / f"model{suffix}", (frozen.folder.path / f"model{suffix}").read_bytes())
         remarks = Remarks(stamps=stamps, notes=_notes(frozen))
-        return conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
+        conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
+    return Run(kept_run(folder))
 
 
 def restatement(folder: VersionFolder, panel: Panel, evaluation: Evaluation | None) -> Stamps:
@@ -266,16 +270,14 @@ def _drift_stamps(folder: VersionFolder, verification: Verification) -> Stamps:
     return (("DRIFTED", f"{folder.version} ran with other code than it was frozen with: {changes}."),)
 
 
-def _create(frozen: FrozenStrategy, panel: Panel, context: RunContext, stamps: Stamps) -> RunFolder:
-    """Start the run's folder; a drifted one says so in its name, and so in the path of everything it writes."""
+def _origin(frozen: FrozenStrategy, stamps: Stamps) -> RunOrigin:
+    """What the run says of its version; a drifted one says so in its name, and so in the path of all it writes."""
     labels, body = [label for label, _ in stamps], frozen.folder.body
-    origin = RunOrigin(
+    return RunOrigin(
         identity={"spec": body["spec"]["run"]},  # the same strategy is the same trial, dates resolved or not
         record={"version": {"version": str(frozen.folder.version), "lock": frozen.folder.sha256, "stamps": labels}},
         suffix="-DRIFTED" if "DRIFTED" in labels else "",
     )
-    request = context.request.on_exchange(panel.facts.exchange)
-    return context.store.create(frozen.spec, request, panel=panel.fingerprint(), command=context.command, origin=origin)
 
 
 def _notes(frozen: FrozenStrategy) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from models.checkpoint import Checkpoint, load_checkpoint
 from models.threads import threads
 from strategy.definitions.spec import StrategySpec
 from strategy.frozen.archive import read_expected, read_sectors
-from strategy.frozen.replay import frozen_spec, intact_body, version_bars
+from strategy.frozen.replay import frozen_spec, intact_body, version_bars, version_threads
 from strategy.frozen.versions import VersionFolder
 from strategy.proofs.checks import ProveOptions, check_reference, proof_rows
 from strategy.proofs.first_difference import first_artefact, first_difference
@@ -144,7 +144,7 @@ def prove_version(
     proven = {"spec": body["spec"]["run"], "panel": panel.fingerprint(), "code": code_fingerprint(spec)}
     identity = proof_identity(proven, folder.path / "model")
     checkpoint = load_checkpoint(folder.path / "model")
-    with threads(int(body["machine"]["threads"])):
+    with threads(version_threads(body)):
         options = replace(options or ProveOptions(), identity=identity)
         record = _recorded(folder) if identity["panel"] == body["panel"] else None
         bars = Inputs(panel=panel, sectors=read_sectors(folder.path))
