@@ -25,7 +25,11 @@ __all__ = [
     "SourceError",
     "UniverseError",
     "UnsupportedBookError",
+    "note_remedy",
+    "noted_remedy",
 ]
+
+REMEDY = "goes on with: "
 
 
 class QuintileError(Exception):
@@ -66,3 +70,15 @@ class UnsupportedBookError(QuintileError):
 
 class ParityError(QuintileError):
     """Two engines that ran the same book and disagree."""
+
+
+def note_remedy(error: BaseException, command: str) -> None:
+    """Note on an error the command with which what it ended goes on; the first one stays."""
+    if noted_remedy(error) is None:
+        error.add_note(f"{REMEDY}{command}")
+
+
+def noted_remedy(error: BaseException) -> str | None:
+    """The command that was noted on an error; None where nothing goes on."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(REMEDY)]
+    return notes[0].removeprefix(REMEDY) if notes else None

@@ -110,6 +110,7 @@ def run(
     unfinished = None if resume is None else place.find(resume)
     if unfinished is not None:
         unfinished.check_resumable("run")
+        unfinished.check_unfinished()
     inputs = inputs_for(bars, spec.holdout)
     with shown_progress(quiet=quiet) as progress:
         context = RunContext(store=place, request=recorded_request(bars), progress=progress, resume=unfinished)

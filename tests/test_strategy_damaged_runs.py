@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.errors import RunError
+from core.errors import RunError, noted_remedy
 from core.files import write_json
 from market.request import BarsRequest
 from strategy.definitions.spec import load_spec
@@ -188,3 +188,23 @@ def test_the_command_that_resumes_names_the_folder_of_runs(tmp_path: Path, monke
     assert here.resume_command == f"quintile run --resume {here.run_id}"
     there = RunStore(tmp_path / "my runs").create(load_spec(), BarsRequest(), panel="p")
     assert there.resume_command == f"quintile run --resume {there.run_id} --out '{tmp_path}/my runs'"
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), OSError(28, "No space left"), MemoryError()])
+def test_what_ends_a_run_early_notes_how_it_goes_on(end: BaseException, store: RunStore) -> None:
+    folder = store.create(load_spec(), BarsRequest(), panel="p")
+    other = store.create(load_spec(), BarsRequest(), panel="p")  # begun later, by another process
+    with pytest.raises(type(end)) as stopped, folder.locked():
+        raise end
+    assert noted_remedy(stopped.value) == folder.resume_command != other.resume_command
+    with pytest.raises(KeyboardInterrupt) as again, finished(store).locked():
+        raise KeyboardInterrupt
+    assert noted_remedy(again.value) is None
+
+
+def test_a_finished_run_is_not_resumed_at_the_command_line_and_says_so(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = finished(store)
+    told = refusal("run", "--resume", "latest", "--out", store.root, monkeypatch=monkeypatch, capsys=capsys)
+    assert f"run {folder.run_id} has finished, nothing is left to resume" in told

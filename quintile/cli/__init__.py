@@ -125,7 +125,6 @@ add_data_commands(app)
 def main() -> None:
     """Run the command line; every failure is one line on standard error and a non-zero exit."""
     gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
-    sys.excepthook = _tell_fault
     with plain_streams():
         try:
             app()
@@ -136,6 +135,8 @@ def main() -> None:
                 raise
             _print_line(_told(error))
             sys.exit(1)
+        finally:
+            sys.excepthook = _tell_fault  # typer sets its own on the way
 
 
 def _print_line(words: str) -> None:
@@ -163,18 +164,23 @@ def _told(error: Exception) -> str:
     """Return an error in words; what the system says of a file lacks the remedy."""
     if isinstance(error, MemoryError):
         said = f" ({error})" if str(error) else ""
-        return f"out of memory{said}: give fewer names or sessions, or use a machine with more"
+        return f"out of memory{said}: give fewer names or sessions, or use a machine with more{_goes_on(error)}"
     if not isinstance(error, OSError) or error.errno is None:
         return str(error) or type(error).__name__
     where = "" if error.filename is None else f" ({error.filename})"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk is full{where}: free some space and repeat; nothing half-written was left, and an unfinished "
-            "run goes on with `quintile run --resume latest`, a walk with `quintile walk --resume latest`"
-        )
+        return f"the disk is full{where}: free some space and repeat; nothing half-written was left{_goes_on(error)}"
     if error.errno == errno.ENOENT:
         return f"there is no file or folder {error.filename or ''}".rstrip() + ": check its path"
-    return f"{os.strerror(error.errno).lower()}{where}: give another path, or change its permissions"
+    return f"{os.strerror(error.errno).lower()}{where}: give another path, or change its permissions{_goes_on(error)}"
+
+
+def _goes_on(error: Exception) -> str:
+    """How an unfinished run that the error ended goes on; empty where it left none."""
+    from core.errors import noted_remedy
+
+    command = noted_remedy(error)
+    return "" if command is None else f"; the unfinished run goes on with `{command}`"
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

@@ -94,13 +94,15 @@ Assignments = Annotated[
 
 
 @contextmanager
-def interruptible(store: "RunStore") -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """On Ctrl-C, print the command that resumes the run and exit with 130."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        left = [folder for folder in store.folders() if not folder.is_complete]
-        hint = f"continue with `{left[-1].resume_command}`" if left else "nothing was started"
+        from core.errors import noted_remedy
+
+        command = noted_remedy(interrupt)
+        hint = "nothing of it was left" if command is None else f"continue with `{command}`"
         print(f"quintile: interrupted; {hint}", file=sys.stderr)
         raise typer.Exit(130) from interrupt
 

@@ -175,6 +175,7 @@ def _check_bars_named(given: "GivenModel | None", told: dict[str, Any]) -> None:
 def _unfinished(folder: "RunFolder", told: dict[str, Any]) -> "StrategySpec":
     """The strategy of a run that is resumed, once nothing else was told."""
     folder.check_resumable("run")
+    folder.check_unfinished()
     refuse_changed_bars(folder, told)
     refuse_changed_spec(folder, told, told_spec(folder.spec, told))
     return folder.spec
@@ -194,7 +195,7 @@ def _execute(
     from strategy.run_model import run_model
 
     spec, context = asked
-    with interruptible(context.store), progress_bars(quiet=quiet) as progress:
+    with interruptible(), progress_bars(quiet=quiet) as progress:
         inputs = load_inputs(context.request, holdout=spec.holdout)
         context = replace(context, progress=progress)
         if given is not None:

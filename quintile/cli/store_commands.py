@@ -123,7 +123,7 @@ def _row(folder: "RunFolder") -> dict[str, Any]:
         record = folder.record
         row |= {"strategy": record["strategy"], "panel": record["identity"]["panel"][:12]}
         headline = folder.metrics["headline"] if folder.is_complete else {}
-    except (RunError, SourceError) as error:
+    except (RunError, SourceError, OSError) as error:
         print(f"quintile: {error}", file=sys.stderr)
         return row
     numbers = {key: headline.get(key) for key in ("sharpe_net", "rank_ic", "verdict")}

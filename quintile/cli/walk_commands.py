@@ -146,6 +146,7 @@ def _check_resumed(folder: "RunFolder", told: dict[str, Any]) -> None:
     from strategy.walk_forward.walk_settings import WalkSettings
 
     folder.check_resumable("walk")
+    folder.check_unfinished()
     refuse_changed_bars(folder, told)
     wanted = told_spec(folder.spec, told)
     seeded = wanted.training.model_copy(update={"seed": folder.spec.training.seed})  # one run a seed
@@ -169,7 +170,7 @@ def _execute(
     from quintile.progress_display import progress_bars
     from strategy.walk_forward.walk import walk
 
-    with interruptible(context.store), progress_bars(quiet=quiet) as progress:
+    with interruptible(), progress_bars(quiet=quiet) as progress:
         inputs = load_inputs(context.request, holdout=spec.holdout)
         return walk(spec, inputs, settings=settings, context=replace(context, progress=progress), workers=workers)
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from core.errors import RunError, SourceError
+from core.errors import RunError, SourceError, note_remedy
 from core.files import atomic_path, write_json, write_text
 from market.request import BarsRequest
 from strategy.definitions.spec import StrategySpec, load_spec
@@ -94,7 +94,7 @@ class RunFolder:
         """Why nothing is known of the run: its record cannot be read; None where it can."""
         try:
             _ = self.record
-        except (RunError, SourceError) as error:
+        except (RunError, SourceError, OSError) as error:
             return str(error)
         return None
 
@@ -242,6 +242,19 @@ class RunFolder:
         if not self.is_complete:
             raise self._unfinished()
 
+    def check_unfinished(self) -> None:
+        """Refuse a run of which nothing is left to resume.
+
+        Raises
+        ------
+        RunError
+            If it has finished.
+        """
+        if self.is_complete:
+            raise RunError(
+                f"run {self.run_id} has finished, nothing is left to resume: `quintile show {self.run_id}` shows it"
+            )
+
     def check_resumable(self, by: str) -> None:
         """Refuse a run that a command cannot resume: ``run`` continues a training of its own, ``walk`` a walk.
 
@@ -318,12 +331,21 @@ class RunFolder:
         ------
         RunError
             If another process holds it.
+
+        Notes
+        -----
+        What ends it early from outside (an interrupt, a full disk, no memory) leaves with a note of how it goes on.
         """
         try:
             with FileLock(self.path / LOCK_FILE, timeout=0):
                 for left in self.path.rglob(".*.partial"):  # of a process that was killed while writing
                     left.unlink()
-                yield self
+                try:
+                    yield self
+                except (KeyboardInterrupt, OSError, MemoryError) as stopped:
+                    if self.kept_in is None and not self.is_complete:
+                        note_remedy(stopped, self.resume_command)
+                    raise
         except Timeout as error:
             raise RunError(f"run {self.run_id} is being written by another process: wait for it to end") from error
 
