@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from quintile.siblings import keep_siblings
 
 keep_siblings()
+import_module("core.places").settle_caches()
 
 if TYPE_CHECKING:
     from backtests.engine.backtest_result import BacktestResult
