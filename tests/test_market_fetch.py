@@ -1,7 +1,9 @@
 """Fetch: every way a vendor fails, played by a replaced transport; what arrived is kept, what did not is named."""
 
 import json
+import logging
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -219,6 +221,46 @@ def test_a_resumed_fetch_asks_only_for_what_is_missing(tmp_path: Path) -> None:
     assert again.rows.tickers == ("A", "B", "C", "D")
     with pytest.raises(SourceError, match="ask for the same, or drop --resume"):
         fetch_rows(["A"], folder=tmp_path / "room", span=("2000-01-01", None), resume=True, options=asked)
+
+
+@pytest.mark.parametrize("what", ["a number", "its sum"])
+def test_only_what_a_sum_vouches_for_counts_as_arrived(tmp_path: Path, what: str) -> None:
+    room = tmp_path / "room"
+    fetched(Vendor(), tmp_path)
+    if what == "a number":  # a whole file with another number in it
+        pd.read_parquet(room / "C.parquet").assign(close=1.0).to_parquet(room / "C.parquet")
+    else:  # as it was before sums were kept
+        ledger = json.loads((room / "ledger.json").read_text())
+        del ledger["tickers"]["C"]["sha256"]
+        (room / "ledger.json").write_text(json.dumps(ledger))
+    vendor = Vendor()
+    again = fetch_rows(list("ABCD"), folder=room, span=(None, None), resume=True, options=options(vendor))
+    assert vendor.calls == [["C"]]
+    assert 1.0 not in again.rows.numbers["close"]
+
+
+def test_two_fetches_never_share_a_folder(tmp_path: Path) -> None:
+    def play(told: pd.DataFrame, asked: list[str], number: int) -> pd.DataFrame:
+        with pytest.raises(SourceError, match="another process is fetching into room: wait for it, or give another"):
+            fetched(Vendor(), tmp_path, "Z")
+        return told
+
+    assert fetched(Vendor(play), tmp_path).rows.tickers == tuple("ABCD")
+    assert fetched(Vendor(), tmp_path, "Z").rows.tickers == ("Z",)
+
+
+def test_what_the_vendors_library_says_of_each_ticker_is_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def play(told: pd.DataFrame, asked: list[str], number: int) -> None:
+        logging.getLogger("yfinance").error("%s: possibly delisted; no timezone found", asked)
+        warnings.warn("deprecated", FutureWarning, stacklevel=1)
+
+    with pytest.raises(SourceError, match="none of 4 tickers arrived"):
+        fetched(Vendor(play), tmp_path)
+    assert not caplog.records
+    logging.getLogger("yfinance").error("shown again")
+    assert len(caplog.records) == 1
 
 
 def test_an_interruption_loses_nothing_that_arrived(tmp_path: Path) -> None:

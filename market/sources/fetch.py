@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from market.bars.long_form import LongBars, join_bars
 from market.exchanges import exchange_code
 from market.sources.answers import Answer, read_answer
 from market.sources.fetch_ledger import Entry, Ledger, read_ledger, save_bars, saved_bars, write_ledger
-from market.sources.yahoo import download_daily
+from market.sources.yahoo import download_daily, hushed
 from market.store.commit import Commit, commit_rows
 from market.store.data_versions import Provenance
 from market.store.folder import data_folder
@@ -199,8 +200,15 @@ def fetch_rows(
     Raises
     ------
     SourceError
-        If nothing arrived at all.
+        If nothing arrived at all, or another process fetches into the folder.
     """
+    with _alone(folder), hushed():
+        return _fetch_rows(tickers, folder=folder, span=span, resume=resume, options=options)
+
+
+def _fetch_rows(
+    tickers: Sequence[str], *, folder: Path, span: tuple[str | None, str | None], resume: bool, options: FetchOptions
+) -> Fetched:
     ledger = _opened(tickers, folder, span, resume)
     jitter = random.Random(options.seed)  # noqa: S311 - jitter, not a secret
     for attempt in range(options.attempts):
@@ -240,6 +248,21 @@ def read_tickers(path: str | Path) -> list[str]:
     return list(dict.fromkeys(tickers))
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the only right to fetch into a folder: answers to two requests must not mix."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise SourceError(
+            f"another process is fetching into {folder.name}: wait for it, or give another --name"
+        ) from error
+
+
 def _opened(tickers: Sequence[str], folder: Path, span: tuple[str | None, str | None], resume: bool) -> Ledger:
     """A new ledger, or the unfinished one: what is done and can be read stays done."""
     if not tickers:
@@ -251,7 +274,8 @@ def _opened(tickers: Sequence[str], folder: Path, span: tuple[str | None, str | 
             raise SourceError(
                 f"the unfinished fetch is of {before.start} to {before.end}: ask for the same, or drop --resume"
             )
-        done = {t: e for t, e in before.tickers.items() if e.status == "done" and saved_bars(folder, t) is not None}
+        entries = before.tickers.items()
+        done = {t: e for t, e in entries if e.status == "done" and saved_bars(folder, t, e.sha256) is not None}
         ledger = ledger.model_copy(update={"tickers": {t: done.get(t, Entry()) for t in tickers}})
     write_ledger(folder, ledger)
     return ledger
@@ -289,18 +313,16 @@ def _answer_of(batch: list[str], span: tuple[str | None, str | None], options: F
 def _noted(ledger: Ledger, answers: list[Answer], folder: Path, *, last: bool) -> Ledger:
     for answer in answers:
         if answer.bars is not None:
-            save_bars(folder, answer.bars)
-            ledger = ledger.marked(answer.ticker, "done")
+            ledger = ledger.arrived(answer.ticker, save_bars(folder, answer.bars))
         else:
-            ledger = ledger.marked(answer.ticker, "failed" if last else "waiting", answer.reason)
+            ledger = ledger.missed(answer.ticker, "failed" if last else "waiting", answer.reason)
     write_ledger(folder, ledger)
     return ledger
 
 
 def _collected(ledger: Ledger, folder: Path) -> Fetched:
-    arrived = [
-        bars for t, e in ledger.tickers.items() if e.status == "done" and (bars := saved_bars(folder, t)) is not None
-    ]
+    done = [(ticker, entry.sha256) for ticker, entry in ledger.tickers.items() if entry.status == "done"]
+    arrived = [bars for ticker, sha256 in done if (bars := saved_bars(folder, ticker, sha256)) is not None]
     if not arrived:
         reason = next(iter(ledger.tickers.values())).reason
         raise SourceError(

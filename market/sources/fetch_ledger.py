@@ -13,7 +13,7 @@ from pyarrow import parquet
 from pydantic import ValidationError
 
 from core.errors import SourceError
-from core.files import atomic_path, read_json, write_json
+from core.files import atomic_path, file_sha256, read_json, write_json
 from core.settings import Settings
 from market.bars.long_form import LongBars
 
@@ -23,11 +23,12 @@ LEDGER = "ledger.json"
 
 
 class Entry(Settings):
-    """One ticker: waiting, done or failed, after how many attempts, and the last reason or note."""
+    """One ticker: waiting, done or failed, after how many attempts, the last reason, and the sum of what arrived."""
 
     status: Literal["waiting", "done", "failed"] = "waiting"
     attempts: int = 0
     reason: str = ""
+    sha256: str = ""
 
 
 class Ledger(Settings):
@@ -42,9 +43,16 @@ class Ledger(Settings):
         """Tickers that have not arrived."""
         return [ticker for ticker, entry in self.tickers.items() if entry.status != "done"]
 
-    def marked(self, ticker: str, status: Literal["waiting", "done", "failed"], reason: str = "") -> "Ledger":
-        """Record one more attempt at a ticker."""
-        entry = Entry(status=status, attempts=self.tickers[ticker].attempts + 1, reason=reason)
+    def arrived(self, ticker: str, sha256: str) -> "Ledger":
+        """Record the attempt at a ticker with which it arrived, and the sum of its file."""
+        return self._with(ticker, Entry(status="done", sha256=sha256))
+
+    def missed(self, ticker: str, status: Literal["waiting", "failed"], reason: str) -> "Ledger":
+        """Record one more attempt at a ticker in vain."""
+        return self._with(ticker, Entry(status=status, reason=reason))
+
+    def _with(self, ticker: str, entry: Entry) -> "Ledger":
+        entry = entry.model_copy(update={"attempts": self.tickers[ticker].attempts + 1})
         return self.model_copy(update={"tickers": self.tickers | {ticker: entry}})
 
 
@@ -70,19 +78,20 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
     write_json(folder / LEDGER, ledger.model_dump(mode="json"))
 
 
-def save_bars(folder: Path, bars: LongBars) -> None:
-    """Keep the bars of one ticker, whole or not at all."""
+def save_bars(folder: Path, bars: LongBars) -> str:
+    """Keep the bars of one ticker, whole or not at all, and return the sum of the file."""
     table = pa.table({"date": bars.dates.astype("datetime64[D]"), **bars.numbers})
     with atomic_path(_path(folder, bars.tickers[0])) as temporary:
         parquet.write_table(table, temporary)
+        return file_sha256(temporary)
 
 
-def saved_bars(folder: Path, ticker: str) -> LongBars | None:
-    """Read the saved bars of one ticker; None if they are not there or cannot be read."""
-    try:
-        table = parquet.read_table(_path(folder, ticker))
-    except (FileNotFoundError, pa.ArrowException, OSError):
+def saved_bars(folder: Path, ticker: str, sha256: str) -> LongBars | None:
+    """Read the saved bars of one ticker; None if they are not there, or not as they were written."""
+    path = _path(folder, ticker)
+    if not path.is_file() or file_sha256(path) != sha256:
         return None
+    table = parquet.read_table(path)
     return LongBars(
         dates=table["date"].to_numpy().astype("datetime64[ns]"),
         codes=np.zeros(table.num_rows, dtype=np.int32),

@@ -17,7 +17,7 @@ from market.bars.assembly import Origin, panel_from_rows
 from market.bars.long_form import long_bars
 from market.panel import Panel
 
-__all__ = ["download_daily", "panel_from_yahoo", "parse_tickers"]
+__all__ = ["download_daily", "hushed", "panel_from_yahoo", "parse_tickers"]
 
 FIRST_DAY = "1900-01-01"
 MAX_THREADS = 4  # more are answered with a rate limit
@@ -40,7 +40,7 @@ def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, 
     SourceError
         If nothing came back.
     """
-    with _hushed():
+    with _one_line():
         frame = download_daily(tickers, start=start, end=end)
     if frame is None or frame.dropna(how="all").empty:
         named = ", ".join(tickers[:10])
@@ -58,8 +58,22 @@ def panel_from_yahoo(tickers: list[str], *, start: str | None, end: str | None, 
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep yfinance's own lines and its libraries' warnings from the user; what it raises becomes one line.
+def hushed() -> Iterator[None]:
+    """Keep yfinance's own lines, several for each ticker, and its libraries' warnings from the user."""
+    talking = logging.getLogger("yfinance")
+    level = talking.level
+    talking.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        talking.setLevel(level)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Hush yfinance; what it raises becomes one line.
 
     Raises
     ------
@@ -68,17 +82,11 @@ def _hushed() -> Iterator[None]:
     """
     from yfinance.exceptions import YFException
 
-    talking = logging.getLogger("yfinance")
-    level = talking.level
-    talking.setLevel(logging.CRITICAL + 1)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with hushed():
             yield
     except YFException as error:
         raise SourceError(f"yfinance failed ({error}): check network and rate limit, and try again later") from error
-    finally:
-        talking.setLevel(level)
 
 
 def download_daily(
@@ -90,6 +98,7 @@ def download_daily(
     """
     import yfinance
 
+    warnings.filterwarnings("ignore", module="yfinance")  # its import asks for its own warnings, in every thread
     after_end = None if end is None else f"{pd.Timestamp(end) + pd.Timedelta(days=1):%Y-%m-%d}"  # its end is exclusive
     frame: pd.DataFrame | None = yfinance.download(
         tickers,
