@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tests.faults.processes import Seen, Surroundings, forked
 
-__all__ = ["Expected", "Fault", "Meeting", "World", "complaint", "digests", "nothing"]
+__all__ = ["Expected", "Fault", "Meeting", "World", "complaint", "digests", "nothing", "short"]
 
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}|\b[0-9a-f]{12,64}\b")  # and hashes
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+NOISE = re.compile(r" --(quiet|versions versions|bars bars\.parquet|set (?!portfolio|training)\S+)")
 FRAMES = ("scores", "weights", "returns", "trades")
 
 
@@ -142,3 +143,8 @@ def frames_made(whole: Mapping[str, str], after: Mapping[str, str]) -> dict[str,
 def plain(text: str) -> str:
     """What was printed, without what differs from run to run."""
     return RUN_ID.sub("RUN", text).strip()
+
+
+def short(words: str | tuple[str, ...]) -> str:
+    """A command without what is the same in all: its quietness, its versions' folder, its bars, its settings."""
+    return NOISE.sub("", words if isinstance(words, str) else " ".join(words))

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from tests.faults.expectations import REFUSED, SAME, SURVIVED, TOLD, WORKS, kept, says
-from tests.faults.fault import Expected, Fault, Meeting, World
+from tests.faults.fault import Expected, Fault, Meeting, World, short
 from tests.faults.processes import Seen, Surroundings, forked
 from tests.faults.small_world import OLD, RUN, SPEC, VERSION
 from tests.faults.spoiled_files import ESCAPES, Spoil, edited, in_order, put, removed, spoiled
@@ -124,12 +124,12 @@ def _logs() -> Iterator[Fault]:
         section, "a run under a clock of 1970: `latest`", "show latest", says("given_scores", code=0), spoil=late
     )
     for door in (
-        ("trials"),
+        "trials",
         CHECKED,
         f"paper filter_negative@1.0.0 {SHOWN}",
         f"freeze latest --as x@1.0.0 --quiet {SHOWN}",
     ):
-        yield _fault(section, f"a hot journal: {door.split()[0]}", door, WORKS, spoil=_hot("runs/trials.sqlite"))
+        yield _fault(section, f"a hot journal: {short(door)}", door, WORKS, spoil=_hot("runs/trials.sqlite"))
     paper = f"paper filter_negative@1.0.0 {SHOWN}"
     for door in (paper, f"{paper} --bars day462.parquet --quiet"):
         hot = _hot("runs/paper/filter_negative-1.0.0/paper.sqlite")

@@ -9,7 +9,7 @@ from typing import Any
 
 from strategy.frozen.versions import lock_text
 from tests.faults.expectations import REFUSED, SURVIVED, TOLD, says
-from tests.faults.fault import Fault, World
+from tests.faults.fault import Fault, World, short
 from tests.faults.small_world import VERSION
 from tests.faults.spoiled_files import ESCAPES, JSON, OTHERS, TOML, Change, in_order, put, removed, spoiled
 
@@ -75,7 +75,8 @@ FILES: dict[str, tuple[str, Change]] = {
 def faults(world: Path) -> Iterator[Fault]:
     """Every key of a lock lacking and of other types, forged values, and forged files."""
     body = json.loads((world / VERSION / "lock.json").read_bytes())["body"]
-    shapes = [(f"{key} is {words}", key, other) for key in _keys(body) for words, other in OTHERS.items()]
+    kinds = {key: OTHERS if key in body else {"a list": [1], "an object": {}} for key in _keys(body)}
+    shapes = [(f"{key} is {words}", key, other) for key in kinds for words, other in kinds[key].items()]
     shapes += [(f"without {key}", key, LACKING) for key in _keys(body)]
     for number, (tried, key, other) in enumerate(shapes):
         words = READERS[number % len(READERS)]
@@ -147,4 +148,4 @@ def _copied(number: str) -> Callable[[World], object]:
 
 def _fault(tried: str, words: str, **facts: object) -> Fault:
     given = (*words.split(), *(("--quiet",) if "--check" not in words else ()))
-    return Fault(section=SECTION, tried=f"{tried}: {given[0]}", words=given, **facts)
+    return Fault(section=SECTION, tried=f"{tried}: {short(given)}", words=given, **facts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.expectations import SURVIVED, WORKS, says
-from tests.faults.fault import Expected, Fault
+from tests.faults.fault import Expected, Fault, short
 from tests.faults.small_world import PAPER, RUN
 from tests.faults.strikes import STRIKES, at_rename, killed_often, struck
 
@@ -70,7 +70,7 @@ def faults(world: Path) -> Iterator[Fault]:
             for how in STRIKES:
                 yield Fault(
                     section="Interruptions",
-                    tried=f"{_short(words)} {how} at rename {n}, then {_short(tuple(after.split()))}",
+                    tried=f"{short(words)} {how} at rename {n}, then {short(after)}",
                     words=tuple(after.split()),
                     spoil=struck(words, n, how),
                     expected=WORKS if like else SURVIVED,
@@ -96,13 +96,8 @@ def kills(times: int) -> Iterator[Fault]:
 def _told(words: tuple[str, ...], n: int, how: str, expected: Expected) -> Fault:
     return Fault(
         section="Interruptions",
-        tried=f"{_short(words)} {how} at rename {n}",
+        tried=f"{short(words)} {how} at rename {n}",
         words=words,
         around=at_rename(n, how),
         expected=expected,
     )
-
-
-def _short(words: tuple[str, ...]) -> str:
-    shown = [word for word in words if word not in ("--quiet", "--versions", "versions", "--bars", "bars.parquet")]
-    return " ".join(shown[:3] if "--set" in shown else shown)

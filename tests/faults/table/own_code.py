@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 from tests.faults.expectations import says
-from tests.faults.fault import Expected, Fault
+from tests.faults.fault import Expected, Fault, short
 from tests.faults.spoiled_files import put
 
 __all__ = ["faults"]
@@ -111,10 +111,9 @@ def _fault(tried: str, words: str, body: str, expected: Expected, *, code: int |
         if code == 0
         else Expected(f"fails, {expected.words}", lambda met: _taken(met.seen.code) or expected.wrong(met))
     )
-    shown = words.split()[2 if words.startswith("--") else 0]
     return Fault(
         section=SECTION,
-        tried=f"{tried}: {shown}",
+        tried=f"{tried}: {short(words).replace(' own.py', '')}",
         words=tuple(words.split()),
         spoil=put("own.py", body),
         expected=failing,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tests.faults.expectations import REFUSED, TOLD, says
-from tests.faults.fault import Expected, Fault, Meeting, World
+from tests.faults.fault import Expected, Fault, Meeting, World, short
 from tests.faults.processes import Surroundings, begun
 from tests.faults.small_world import PAPER
 from tests.faults.spoiled_files import Spoil, removed
@@ -136,5 +136,6 @@ def _statement(text: str) -> Spoil:
 
 
 def _fault(tried: str, words: str, expected: Expected, **facts: object) -> Fault:
-    shown = " ".join(words.split()[:2]) if "--check" in words else "paper"
-    return Fault(section=SECTION, tried=f"{tried}: {shown}", words=tuple(words.split()), expected=expected, **facts)
+    return Fault(
+        section=SECTION, tried=f"{tried}: {short(words)}", words=tuple(words.split()), expected=expected, **facts
+    )

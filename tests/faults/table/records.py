@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.faults.expectations import REFUSED, SAME, SURVIVED, TOLD
-from tests.faults.fault import Expected, Fault
+from tests.faults.fault import Expected, Fault, short
 from tests.faults.small_world import FOLD, OLD, RUN, WALK
 from tests.faults.spoiled_files import BINARY, JSON, PARQUET, PLACES, TOML, Change, spoiled, ways
 
@@ -93,6 +93,4 @@ def _short(names: str) -> str:
 
 
 def _fault(section: str, tried: str, words: str, **facts: object) -> Fault:
-    given = tuple(words.split())
-    verb = " ".join(given[: 2 if given[0] == "data" else 1]) + (" --check" if "--check" in given else "")
-    return Fault(section=section, tried=f"{tried}: {verb}", words=given, **facts)
+    return Fault(section=section, tried=f"{tried}: {short(words)}", words=tuple(words.split()), **facts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.expectations import REFUSED, SURVIVED, TOLD
-from tests.faults.fault import Fault
+from tests.faults.fault import Fault, short
 from tests.faults.small_world import VERSION
 from tests.faults.spoiled_files import BINARY, JSON, PARQUET, PLACES, TOML, spoiled, ways
 
@@ -43,4 +43,4 @@ def faults(world: Path) -> Iterator[Fault]:
 
 
 def _fault(tried: str, words: str, **facts: object) -> Fault:
-    return Fault(section=SECTION, tried=f"{tried}: {words.split()[0]}", words=tuple(words.split()), **facts)
+    return Fault(section=SECTION, tried=f"{tried}: {short(words)}", words=tuple(words.split()), **facts)
