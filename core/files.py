@@ -159,9 +159,9 @@ def require_apart(path: str | Path, *inputs: str | Path | None, what: str) -> No
     ValueError
         If they are not apart.
     """
-    target = Path(path).resolve()
+    target = Path(os.path.realpath(path))  # a link to itself resolves to no path, and has a real one
     for given in inputs:
-        source = None if given is None else Path(given).resolve()
+        source = None if given is None else Path(os.path.realpath(given))
         if source is not None and target.exists() and (target == source or source in target.parents):
             raise ValueError(f"{what} {path} would overwrite {given}, which is read: give another path")
 
@@ -187,7 +187,7 @@ def require_new(path: str | Path, *, what: str, ours: str | None = None) -> None
     target = Path(path)
     if not os.path.lexists(target):
         return
-    kept = any((target.resolve().parent / name).is_file() for name in KEEPERS)
+    kept = any((Path(os.path.realpath(target)).parent / name).is_file() for name in KEEPERS)
     if ours is None or kept or not target.is_file() or ours not in _beginning(target):
         raise ValueError(f"{what} {path} is there already, and stays as it is: give another path, or remove it")
 

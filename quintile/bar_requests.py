@@ -3,6 +3,7 @@
 Heavy libraries are imported inside the functions, for the command line asks here before it knows whether it needs them.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -37,7 +38,7 @@ def bars_request(bars: str, universe: str | None = None, **beside: Path | str | 
     from market.exchanges import exchange_code
     from market.request import BarsRequest
 
-    others: dict[str, Any] = {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in beside.items()}
+    others: dict[str, Any] = {k: os.path.realpath(v) if isinstance(v, Path) else v for k, v in beside.items()}
     if others.get("exchange") is not None:
         others["exchange"] = exchange_code(others["exchange"])
     return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **others)

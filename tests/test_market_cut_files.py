@@ -5,14 +5,18 @@ import os
 import resource
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from core.errors import SourceError
+from core.files import require_apart
 from market.bars import bar_files, csv
 from market.bars.bar_files import bars_from_path, read_whole_table
 from market.sources import load_bars
 from market.sources.fetch import read_tickers
+from market.sources.sectors import load_sectors
+from quintile.bar_requests import bars_request
 
 HEADER = "date,ticker,open,high,low,close,volume\n"
 ROWS = "".join(f"2020-01-{day:02},AB,10.5,11.5,10,11,1234\n" for day in range(1, 29))
@@ -113,3 +117,17 @@ def test_a_file_of_tickers_holds_words_that_can_be_typed(tmp_path: Path, raw: by
     (tmp_path / "t.txt").write_bytes(raw)
     with pytest.raises((ValueError, SourceError), match=told):
         read_tickers(tmp_path / "t.txt")
+
+
+def test_a_link_to_itself_is_refused_like_a_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = tmp_path / "loop.csv"
+    link.symlink_to(link.name)
+    assert bars_request("builtin", benchmark=link).benchmark == str(link)
+    with pytest.raises(SourceError, match="no benchmark at"):
+        read_whole_table(link, what="benchmark")
+    require_apart(tmp_path / "page.html", link, what="--out")
+
+
+def test_sectors_without_a_row_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"s\.csv holds no rows: it needs one for each ticker"):
+        load_sectors(write(tmp_path / "s.csv", "ticker,sector\n"), pd.Index(["A"]))

@@ -47,6 +47,8 @@ def load_sectors(source: str | Path, tickers: pd.Index) -> pd.Series:
     }
     if None in columns.values():
         raise BarsError(f"{origin} needs the columns ticker and sector, found {table.schema.names[:8]}")
+    if not table.num_rows:
+        raise SourceError(f"{origin} holds no rows: it needs one for each ticker")
     pairs = pd.DataFrame({key: _texts(table[str(name)]) for key, name in columns.items()})
     pairs["ticker"] = pairs["ticker"].map(clean_ticker)
     pairs = pairs[(pairs["ticker"] != "") & ~pairs["sector"].str.lower().isin(NO_VALUE)].drop_duplicates()

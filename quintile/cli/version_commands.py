@@ -1,6 +1,7 @@
 """Frozen strategies: ``freeze``, ``versions``, ``verify``, ``replay``, ``diff``, ``holdout open``."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -300,7 +301,7 @@ def told_request(
     if universe is not None:
         chosen["universe"] = absolute_universe(universe)
     if hedge is not None:
-        chosen["hedge"] = str(hedge.resolve())
+        chosen["hedge"] = os.path.realpath(hedge)
     if exchange is not None:
         chosen["exchange"] = exchange_code(exchange)
     return version_request(folder, chosen, purpose=purpose)
