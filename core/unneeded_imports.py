@@ -1,12 +1,13 @@
 """Unneeded imports: libraries that another library imports, does without, and nobody here asked it for."""
 
+import inspect
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 
-__all__ = ["without_imports"]
+__all__ = ["without_docstrings", "without_imports"]
 
 
 class _Refusal(MetaPathFinder):
@@ -37,3 +38,15 @@ def without_imports(*libraries: str) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(refusal)
+
+
+@contextmanager
+def without_docstrings() -> Iterator[None]:
+    """Let imports of the block bear ``python -OO``: a docstring that it dropped is an empty one."""
+    cleandoc = inspect.cleandoc
+    if sys.flags.optimize > 1:
+        inspect.cleandoc = lambda doc: cleandoc(doc or "")
+    try:
+        yield
+    finally:
+        inspect.cleandoc = cleandoc

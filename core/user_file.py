@@ -1,13 +1,15 @@
 """User file: a Python file of features, models or book rules, run because its user named it, and never otherwise."""
 
+import ast
 import errno
 import hashlib
 import importlib.util
 import inspect
 import os
 import sys
+import textwrap
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.machinery import SourceFileLoader
@@ -17,7 +19,9 @@ from typing import Any, NoReturn
 
 from core.errors import QuintileError
 
-__all__ = ["is_in_user_code", "loaded_files", "named_failures", "run_user_file", "source_sha256"]
+__all__ = ["docstring_of", "is_in_user_code", "loaded_files", "named_failures", "run_user_file", "source_sha256"]
+
+DROPS_DOCSTRINGS = 2  # level of optimisation
 
 _in_user_code: ContextVar[bool] = ContextVar("in_user_code", default=False)
 _loaded: list[Path] = []
@@ -152,6 +156,24 @@ def _without_leaving() -> Iterator[None]:
         yield
     finally:
         os._exit = leave
+
+
+def docstring_of(function: Callable[..., object]) -> str:
+    """What the author wrote of a function; where ``python -OO`` dropped it, it is read from the source.
+
+    Examples
+    --------
+    >>> docstring_of(docstring_of).splitlines()[0]
+    'What the author wrote of a function; where ``python -OO`` dropped it, it is read from the source.'
+    """
+    if function.__doc__ or sys.flags.optimize < DROPS_DOCSTRINGS:
+        return (function.__doc__ or "").strip()
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return ""
+    first = tree.body[0] if tree.body else None
+    return (ast.get_docstring(first) or "").strip() if isinstance(first, ast.FunctionDef) else ""
 
 
 def source_sha256(written: Any, *, what: str) -> str:

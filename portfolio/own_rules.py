@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from core.user_file import named_failures, source_sha256
+from core.user_file import docstring_of, named_failures, source_sha256
 from market.panel import aligned_frame
 
 __all__ = ["SHIPPED_RULES", "book_rule", "check_rule", "own_rule_words", "own_sources", "own_targets"]
@@ -111,7 +111,7 @@ def check_rule(name: str) -> str:
 def own_rule_words(name: str) -> str:
     """First line of what a user wrote about a rule."""
     rule = _own.get(name)
-    written = ((rule and rule.function.__doc__) or "").strip().splitlines()
+    written = docstring_of(rule.function).splitlines() if rule else []
     return f"{written[0] if written else 'No description.'} (The book rule {name} is your own.)"
 
 

@@ -1,5 +1,6 @@
 import errno
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from core.errors import RunError
 from core.user_file import is_in_user_code, loaded_files, named_failures, run_user_file
 from signals.features.feature import feature
+from strategy.runs.closure import ROOT
 from tests.oracles.signal_panels import random_panel
 
 FAULTS = {
@@ -108,3 +110,17 @@ def test_a_feature_of_whole_numbers_or_truths_counts_as_numbers() -> None:
         return panel.close > panel.open
 
     np.testing.assert_array_equal(rises(panel), (panel.close > panel.open).astype(float))
+
+
+@pytest.mark.slow
+def test_a_docstring_is_known_where_python_drops_docstrings(tmp_path: Path) -> None:
+    (tmp_path / "my_gap.py").write_text("class A:\n    def gap(self):\n        '''Gap.\n\n        More.\n        '''\n")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from core.user_file import docstring_of\nfrom my_gap import A\n"
+        "print(docstring_of(A.gap).splitlines()[0], A.gap.__doc__ is None)"
+    )
+    for level in ("-O", "-OO"):
+        words = [sys.executable, level, "-c", code, str(tmp_path)]
+        told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert told.stdout == f"Gap. {level == '-OO'}\n"

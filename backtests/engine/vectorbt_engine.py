@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import UnsupportedBookError
-from core.unneeded_imports import without_imports
+from core.unneeded_imports import without_docstrings, without_imports
 from market import Execution, Panel, cash_outs, fill_prices
 from portfolio.costs import Costs
 
@@ -110,7 +110,8 @@ def _filled(price: np.ndarray) -> np.ndarray:
 
 
 def _simulate(frames: dict[str, Any]) -> np.ndarray:
-    with without_imports("quantstats"):  # and so matplotlib and yfinance: seconds, for an adapter that is not used here
+    # without quantstats, and so matplotlib and yfinance: seconds, for an adapter that is not used here
+    with without_docstrings(), without_imports("quantstats"):
         from vectorbt.portfolio import Portfolio
         from vectorbt.portfolio.enums import RejectedOrderError
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.user_file import named_failures
+from core.user_file import docstring_of, named_failures
 from market.panel import Panel, aligned_frame
 from signals.rows import FloatArray
 
@@ -104,12 +104,13 @@ def feature(
     """
 
     def register(formula: Callable[[Panel], FloatArray]) -> Feature:
-        if not formula.__doc__:
+        written = docstring_of(formula)
+        if not written:
             raise ValueError(f"feature {formula.__name__} has no docstring: its first line is the definition")
         return Feature(
             name=formula.__name__,
             group=group,
-            definition=formula.__doc__.strip().splitlines()[0].rstrip("."),
+            definition=written.splitlines()[0].rstrip("."),
             warm_up=warm_up,
             same_as=None if same_as is None else same_as.name,
             formula=formula,
