@@ -4,6 +4,7 @@ The card holds the sha256 of the weights file and every number needed to score n
 Nothing is unpickled. The optimiser's state lives in the training state, not here.
 """
 
+import datetime as dt
 import hashlib
 import json
 import math
@@ -14,10 +15,10 @@ from typing import Any
 
 import pandas as pd
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from core.bounded_text import json_value
 from core.errors import CheckpointError
 from core.files import write_bytes
 from models.calibrate import Calibration
@@ -30,6 +31,7 @@ __all__ = ["Checkpoint", "Provenance", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = "quintile checkpoint 2"
 FIRST_FORMAT = "quintile checkpoint 1"  # of the LSTM alone
+MAX_FEATURES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,10 @@ class Checkpoint:
         split = self.provenance.spec.get("split")
         if split is None:
             raise CheckpointError("the model's card names no spans: take a model that a run trained")
-        return pd.Timestamp(split["validation_end"])
+        try:
+            return pd.Timestamp(dt.date.fromisoformat(split["validation_end"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError("the model's card names no last validation day: restore it, or retrain") from error
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -118,7 +123,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return _from_card(card, load(content))
     except CheckpointError as error:
         raise CheckpointError(f"{path.stem} {error}") from error
-    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, ValidationError) as error:
+    except (SafetensorError, KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path.stem}.json does not describe a checkpoint ({reason}): retrain") from error
 
@@ -149,8 +154,8 @@ def _from_card(card: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Che
     numbers = sections.pop("network" if first else "model")
     if (kind := numbers.get("kind", DEFAULT_KIND)) not in known_kinds():
         raise CheckpointError(
-            f"is of kind {kind!r}, which is not known here: a model of your own is known once its file is loaded "
-            "(`quintile --models FILE …`)"
+            f"is of kind {str(kind)[:60]!r}, which is not known here: a model of your own is known once its file is "
+            "loaded (`quintile --models FILE …`)"
         )
     source = kind_of(kind).source
     if card.get("source", source) != source:
@@ -159,18 +164,36 @@ def _from_card(card: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Che
         )
     settings = ModelSettings(model=settings_of({"kind": DEFAULT_KIND, **numbers}), **sections)
     fitted = {"best_epoch": card["epoch"], "history": card["history"]} if first else card["fitted"]
-    stored = StoredModel(scaler=Scaler.from_card(card["scaler"]), tensors=weights, record=fitted)
+    stored = StoredModel(scaler=_scaler(card["scaler"]), tensors=weights, record=fitted)
     return Checkpoint(
         model=restored_model(settings, stored),
         calibration=Calibration(**card["calibration"]),
-        provenance=Provenance(**card["provenance"]),
+        provenance=_provenance(card["provenance"]),
     )
+
+
+def _scaler(card: Mapping[str, Any]) -> Scaler:
+    """The scaler of a card: the network is built for its names before a weight is compared, so that they are few."""
+    names = card["names"]
+    if not isinstance(names, list) or len(names) > MAX_FEATURES or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"its scaler must name at most {MAX_FEATURES} features")
+    return Scaler.from_card(card)
+
+
+def _provenance(card: Mapping[str, Any]) -> Provenance:
+    made = Provenance(**card)
+    words = (made.data_fingerprint, made.code_fingerprint, made.commit)
+    if not isinstance(made.spec, dict) or not all(isinstance(word, str) for word in words):
+        raise ValueError("its provenance must be a spec and three texts")
+    if not isinstance(made.spec.get("split", {}), dict):
+        raise ValueError("its provenance must name spans in a table")
+    return made
 
 
 def _read_card(path: Path) -> dict[str, Any]:
     try:
-        card = json.loads(_read(path))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        card = json_value(_read(path))
+    except ValueError as error:
         raise CheckpointError(f"{path.name} is not a checkpoint card ({error}): retrain") from error
     if not isinstance(card, dict) or card.get("format") not in (FORMAT, FIRST_FORMAT):
         raise CheckpointError(f"{path.name} is not a checkpoint card of this version ({FORMAT}): retrain")

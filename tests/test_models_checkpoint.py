@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
@@ -12,9 +12,13 @@ from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_chec
 from models.networks.fitted_network import FittedNetwork
 from models.networks.predict import predict_scores
 from models.networks.train import train_network
+from models.networks.trained import EpochRecord
 from models.networks.training_state import ResumePoint
 from tests.oracles.planted import planted_windows, small_settings
 from tests.test_models_train import KilledError, kill_after
+
+CALIBRATED = [each.name for each in fields(Calibration)]
+EPOCH = [each.name for each in fields(EpochRecord) if each.name != "seconds"]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +107,13 @@ def test_a_missing_file_is_named(saved, suffix):
         load_checkpoint(saved)
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[]", b"{}", b'{"format": "other"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"{", b"\xff\xfe", b"[]", b"{}", b"null", b'{"format": "other"}', b'{"format": []}'),
+        *(b"[" * 100_000, b'{"a":' * 5000 + b"1" + b"}" * 5000, b"9" * 5000, b'{"format": 1e999}'),
+    ],
+)
 def test_a_foreign_card_is_refused(saved, content):
     saved.with_suffix(".json").write_bytes(content)
     with pytest.raises(CheckpointError, match="not a checkpoint card"):
@@ -123,11 +133,22 @@ def test_a_foreign_card_is_refused(saved, content):
         {"calibration": None},
         {"fitted": {"best_epoch": 1, "history": [{}]}},
         {"provenance": {"who": "me"}},
+        {"provenance": {"spec": []}},
+        {"provenance": {"spec": {"split": "early"}}},
+        {"provenance": {"commit": 7}},
+        {"scaler": {"names": ["a"] * 100_000}},
+        {"scaler": {"names": [1], "lower": [0], "upper": [1], "mean": [0], "sd": [1], "target_sd": 1}},
+        {"fitted": {"best_epoch": 1, "history": [dict.fromkeys(EPOCH, "low")]}},
+        {"calibration": dict.fromkeys(CALIBRATED, 10**99) | {"slope": "steep"}},
+        {"settings": []},
+        {"settings": {"model": "lstm"}},
+        {"settings": {"model": {"kind": ["lstm"]}}},
     ],
 )
 def test_a_card_that_lost_its_meaning_is_refused_in_one_line(saved, changes):
     rewrite_card(saved, **changes)
-    with pytest.raises(CheckpointError, match=r"does not describe a checkpoint|is of kind '\.\./lstm'") as caught:
+    refused = r"does not describe a checkpoint|is of kind (\"\['lstm'\]\"|'\.\./lstm')"
+    with pytest.raises(CheckpointError, match=refused) as caught:
         load_checkpoint(saved)
     assert "\n" not in str(caught.value)
 
@@ -145,6 +166,23 @@ def test_weights_of_another_network_are_refused(tmp_path, trained):
     save_checkpoint(tmp_path / "model", checkpoint_of(replace(model, weights=other)))
     with pytest.raises(CheckpointError, match=r"another network \(head\.weight\)"):
         load_checkpoint(tmp_path / "model")
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.float16, torch.bool])
+def test_weights_of_another_kind_of_number_are_refused(tmp_path, trained, dtype):
+    model = trained[0]
+    other = {name: tensor.to(dtype) for name, tensor in model.weights.items()}
+    save_checkpoint(tmp_path / "model", checkpoint_of(replace(model, weights=other)))
+    with pytest.raises(CheckpointError, match=r"another network \(head\.bias"):
+        load_checkpoint(tmp_path / "model")
+
+
+@pytest.mark.parametrize("day", [None, 5, "yesterday", [], "2019-01"])
+def test_a_card_without_a_last_validation_day_says_so(trained, day):
+    split = {"split": {"validation_end": day}} if day != [] else {"split": {}}
+    checkpoint = replace(checkpoint_of(trained[0]), provenance=Provenance(spec=split))
+    with pytest.raises(CheckpointError, match="names no last validation day"):
+        _ = checkpoint.learned_until
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path, trained):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.errors import RunError
+from core.errors import DataError, RunError
 from core.parallel import cores
 from market.inputs import Inputs
 from market.panel import Panel
@@ -153,6 +153,33 @@ def test_meanings_of_another_release_are_listed_and_no_more(frozen: VersionFolde
     assert other_words(told, spec, older) == (None, ("Conventions",))
     said, _ = other_words(told, spec, frozen.body)
     assert said == "- As ever."
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("expected/scores", lambda table: table.astype(str), "a column holds no numbers"),
+        ("expected/weights", lambda table: table.reset_index(drop=True), "its rows are no sessions"),
+        ("expected/returns", lambda table: table.iloc[::-1], "its sessions do not rise"),
+        ("expected/bar_returns", lambda table: table.tz_localize("UTC"), "its rows are no sessions"),
+        ("bars/close", lambda table: table.assign(note="x"), "a column holds no numbers"),
+        ("bars/universe", lambda table: pd.concat([table, table]), "its sessions do not rise"),
+    ],
+)
+def test_a_table_of_another_form_is_one_sentence(
+    name: str, change: Callable[[Frame], Frame], said: str, copy: VersionFolder, recomputed_once: None
+) -> None:
+    table = pd.read_parquet(copy.path / f"{name}.parquet")
+    rewrite(copy, f"{name}.parquet", frame_bytes(change(table)))
+    with pytest.raises(DataError, match=rf"{Path(name).name}\.parquet of the version is no table .* \({said}\)"):
+        replay(copy)
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b'{"source": 3}', b"{", b"[" * 100_000])
+def test_facts_of_another_form_are_one_sentence(content: bytes, copy: VersionFolder, recomputed_once: None) -> None:
+    rewrite(copy, "bars/facts.json", content)
+    with pytest.raises(DataError, match=r"facts\.json (is not JSON|has another shape)"):
+        replay(copy)
 
 
 def test_a_forged_definition_is_named_by_a_replay(copy: VersionFolder, recomputed_once: None) -> None:

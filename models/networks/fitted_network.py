@@ -83,6 +83,8 @@ class FittedNetwork:
 def restored_network(settings: ModelSettings, stored: StoredModel) -> FittedNetwork:
     """The trained network of a checkpoint; weights of another network are refused."""
     history = tuple(EpochRecord(**epoch, seconds=0.0) for epoch in stored.record["history"])
+    if not all(_is_number(value) for epoch in history for value in epoch.as_card().values()):
+        raise ValueError("an epoch holds something that is no number")
     best = stored.record["best_epoch"]
     if not 1 <= best <= len(history):
         raise ValueError(f"epoch {best} is not among its {len(history)} epochs")
@@ -107,4 +109,8 @@ def _is_finite(tensor: torch.Tensor) -> bool:
 
 
 def _shape(tensors: Mapping[str, torch.Tensor], key: str) -> Any:
-    return tuple(tensors[key].shape) if key in tensors else None
+    return (tuple(tensors[key].shape), tensors[key].dtype) if key in tensors else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -4,13 +4,14 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from core.errors import DataError
 from core.files import read_json
 from market.panel import BAR_FIELDS, Panel, PanelFacts, aligned_frame
 from market.returns import forward_returns
@@ -91,15 +92,16 @@ def frame_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def read_expected(folder: Path) -> dict[str, pd.DataFrame]:
-    """The expected frames of a version, sessions and tickers named as everywhere."""
-    frames = {name: pd.read_parquet(folder / "expected" / f"{name}.parquet") for name in EXPECTED}
+    """The expected frames of a version, sessions and tickers named as everywhere.
+
+    Raises
+    ------
+    DataError
+        If one of them is no table of numbers by session.
+    """
+    frames = {name: _numbers(folder / "expected" / f"{name}.parquet") for name in EXPECTED}
     aligned = ("scores", "weights")
-    return {
-        name: aligned_frame(frame.to_numpy(), pd.DatetimeIndex(frame.index), frame.columns)
-        if name in aligned
-        else frame
-        for name, frame in frames.items()
-    }
+    return {name: _framed(frame) if name in aligned else frame for name, frame in frames.items()}
 
 
 def panel_files(panel: Panel) -> dict[str, bytes]:
@@ -110,16 +112,22 @@ def panel_files(panel: Panel) -> dict[str, bytes]:
 
 
 def read_panel(folder: Path) -> Panel:
-    """The panel that ``panel_files`` described, from a version's folder."""
+    """The panel that ``panel_files`` described, from a version's folder.
+
+    Raises
+    ------
+    DataError
+        If a file of it is of another form.
+    """
     bars = folder / "bars"
     frames: Mapping[str, Any] = {
-        name: _framed(pd.read_parquet(bars / f"{name}.parquet")) for name in (*BAR_FIELDS, "universe")
+        name: _framed(_numbers(bars / f"{name}.parquet")) for name in (*BAR_FIELDS, "universe")
     }
-    facts = read_json(bars / "facts.json", dict[str, Any])
-    facts.setdefault("adjusted", facts["adjustment"].startswith(ADJUSTED))
-    lists = {name: tuple(facts.get(name, ())) for name in ("notes", "left_out", "beside")}
+    facts = read_json(bars / "facts.json", PanelFacts)
+    if "adjusted" not in read_json(bars / "facts.json", dict[str, Any]):  # of a release without the word
+        facts = replace(facts, adjusted=facts.adjustment.startswith(ADJUSTED))
     delistings = pd.read_parquet(bars / "delistings.parquet")
-    return Panel(**frames, delistings=delistings, facts=PanelFacts(**facts | lists))
+    return Panel(**frames, delistings=delistings, facts=facts)
 
 
 def sector_files(sectors: pd.Series) -> dict[str, bytes]:
@@ -130,12 +138,33 @@ def sector_files(sectors: pd.Series) -> dict[str, bytes]:
 def read_sectors(folder: Path) -> pd.Series | None:
     """The sectors that a version's book was levelled by, by ticker; None where it reads none."""
     path = folder / SECTORS
-    return pd.read_parquet(path)["sector"].astype(object) if path.is_file() else None
+    if not path.is_file():
+        return None
+    table = pd.read_parquet(path)
+    if list(table) != ["sector"] or not table.index.is_unique:
+        raise DataError(f"{SECTORS} of the version is no table of one sector a ticker: take a clean copy")
+    return table["sector"].astype(object)
 
 
 def _numbers_hash(values: np.ndarray) -> str:
     canonical = np.where(np.isnan(values), np.nan, values)
     return hashlib.sha256(np.ascontiguousarray(canonical).tobytes()).hexdigest()
+
+
+def _numbers(path: Path) -> pd.DataFrame:
+    """A table of numbers by session out of a version, which may come from anyone."""
+    frame = pd.read_parquet(path)
+    index = frame.index
+    reasons = {
+        "its rows are no sessions": not isinstance(index, pd.DatetimeIndex) or index.tz is not None or index.hasnans,
+        "its sessions do not rise": not (index.is_monotonic_increasing and index.is_unique),
+        "a column comes twice": not frame.columns.is_unique,
+        "a column holds no numbers": not all(dtype.kind in "fiub" for dtype in frame.dtypes),
+    }
+    wrong = [reason for reason, holds in reasons.items() if holds]
+    if wrong:
+        raise DataError(f"{path.name} of the version is no table of numbers by session ({wrong[0]}): take a clean copy")
+    return frame
 
 
 def _framed(frame: pd.DataFrame) -> pd.DataFrame:

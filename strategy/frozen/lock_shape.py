@@ -134,7 +134,7 @@ SHAPE: Mapping[str, tuple[str, Test, object]] = {
     "spec.resolved": (*HASHED, REQUIRED),
     "spec.run": (*HASHED, REQUIRED),
     "panel": (*HASHED, REQUIRED),
-    "sessions_per_year": ("a number above 0", lambda value: _is_number(value) and value > 0, 252),
+    "sessions_per_year": ("a number from 1 to 366", lambda value: _is_number(value) and 1 <= value <= 366, 252),
     "kind": (*TEXT, ""),
     "closure": (*TEXTS, REQUIRED),
     "closure_sha256": (*HASHED, REQUIRED),
