@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 SETTLED = dt.timedelta(hours=1)  # after the close a vendor's bar of the day counts as finished
+LATEST_CLOSE = "XNYS"
 RECENT_SESSIONS = 90
 MIN_WEEKDAY_SHARE = 0.2  # of the sessions that a weekday has on the busiest one, for it to be one of the bars' own
 
@@ -204,7 +205,7 @@ def not_closed(panel: Panel, now: dt.datetime) -> str | None:
     """Why the last bar cannot be known at a time: that session is still to close, or is none; None where it can be.
 
     Sessions of an exchange with hours, or that trades around the clock every day, close when it does by its usual
-    hours. Where only weekdays are known, a session must have begun, by UTC.
+    hours. Where only weekdays are known, they close when New York does, which is as late as any stock exchange.
 
     Examples
     --------
@@ -219,15 +220,13 @@ def not_closed(panel: Panel, now: dt.datetime) -> str | None:
     if session.weekday() not in usual and not _is_held(code, panel.sessions[-1]):
         whose = "these bars usually do not print" if code == NO_EXCHANGE else f"{code} holds no session"
         return f"the bars end {session}, a {session:%A}, on which {whose}: load them without it"
-    closes = dt.datetime.combine(session, dt.time(), tzinfo=dt.UTC)
-    if code not in (NO_EXCHANGE, "24/5"):
-        closes = exchange_of(code).closing(session)
+    closes = exchange_of(LATEST_CLOSE if code in (NO_EXCHANGE, "24/5") else code).closing(session)
     if now >= closes:
         return None
     end, clock = (f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M}" for moment in (closes, now))
     return (
-        f"the bars end {session}, a session that ends {end} UTC, and the clock says {clock}: wait for the close, or "
-        "set the clock right"
+        f"the bars end {session}, a session that ends {end} UTC, and the clock says {clock}: wait for the close, "
+        "set the clock right, or name their exchange"
     )
 
 

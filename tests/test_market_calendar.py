@@ -144,7 +144,7 @@ def ends(day: str, exchange: str, *, n_sessions: int = 1) -> Panel:
 def test_a_decision_on_bars_of_a_close_to_come_is_blocked() -> None:
     tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=7)
     (first, *_) = check_data(ends(f"{tomorrow:%Y-%m-%d}", "24/7")).blocking
-    assert first.endswith("wait for the close, or set the clock right")
+    assert first.endswith("wait for the close, set the clock right, or name their exchange")
 
 
 def utc(text: str) -> dt.datetime:
@@ -158,9 +158,9 @@ def utc(text: str) -> dt.datetime:
         ("2026-07-01", "XNYS", "2026-07-01 20:00"),
         ("2026-11-30", "XTKS", "2026-11-30 06:30"),
         ("2026-11-28", "24/7", "2026-11-29 00:00"),
-        ("2026-11-30", "24/5", "2026-11-30 00:00"),
-        ("2026-11-30", "none", "2026-11-30 00:00"),
-        ("2026-11-28", "none", "2026-11-28 00:00"),
+        ("2026-11-30", "24/5", "2026-11-30 21:00"),
+        ("2026-07-01", "none", "2026-07-01 20:00"),
+        ("2026-11-28", "none", "2026-11-28 21:00"),
     ],
 )
 def test_a_bar_is_known_from_the_close_on_and_not_before(day: str, exchange: str, moment: str) -> None:

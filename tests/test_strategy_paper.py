@@ -302,7 +302,7 @@ def test_bars_of_a_close_to_come_add_nothing(desk: Desk) -> None:
     clock = Clock()
     log = desk.open(clock, "future")
     clock.after_the_close_of(desk.panel.sessions[460])
-    with pytest.raises(DataError, match="wait for the close, or set the clock right"):
+    with pytest.raises(DataError, match="wait for the close, set the clock right"):
         trade_session(log, desk.frozen, desk.panel.until(desk.panel.sessions[465]))
     assert log.entries() == []
 
