@@ -1,8 +1,8 @@
 """Ticker names: what a person does not see is no part of a ticker; what differs by case or punctuation is named.
 
 Outer blanks of any kind, byte-order marks, zero-width and soft characters are taken off wherever tickers are read:
-bars, scores, holdings, members, sectors, weights. Case and punctuation stay as written, since ``BACpL`` and ``BACPL``
-may be two securities.
+bars, scores, holdings, members, sectors, weights; so is the apostrophe of our own CSV (``core.spreadsheet``). Case and
+punctuation stay as written, since ``BACpL`` and ``BACPL`` may be two securities.
 """
 
 import re
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from core.errors import DataError
+from core.spreadsheet import unquoted
 
 __all__ = ["alike", "clean_ticker", "few_words", "likely_meant", "one_spelling", "respelled"]
 
@@ -27,7 +28,7 @@ def clean_ticker(ticker: str) -> str:
     >>> clean_ticker(" BRK B  ")
     'BRK B'
     """
-    return _UNSEEN.sub("", ticker).strip()
+    return unquoted(_UNSEEN.sub("", ticker).strip())
 
 
 def respelled(tickers: Iterable[str]) -> dict[str, tuple[str, ...]]:

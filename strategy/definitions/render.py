@@ -3,15 +3,22 @@
 What a key means is the description of its field, in the settings class that declares it.
 """
 
+import re
 from collections.abc import Mapping
 from operator import attrgetter
 
 from core.settings import Settings
+from core.terminal import printable
 from portfolio.own_rules import own_rule_words
 from strategy.definitions.spec import StrategySpec
 
 __all__ = ["BOOK_RULES", "CONVENTIONS", "MARK", "render_definition", "rule_words"]
 
+ENTITY = re.compile(r"&(?=#?\w+;)")
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
+LINK = re.compile(r"\](?=[(\[:])")
+BLOCK = re.compile(r"^([ \t]*(?:\d+(?=[.)](?:\s|$)))?)([#>|`~=+*.)-])", re.MULTILINE)  # a heading, list or table
+QUOTE = "'"
 MARK = "Rendered from the spec by `quintile definition`"
 
 BOOK_RULES: Mapping[str, str] = {
@@ -54,9 +61,9 @@ def rule_words(builder: str) -> str:
 def render_definition(spec: StrategySpec) -> str:
     """Render the strategy as Markdown that ends with a newline."""
     head = [
-        f"# {spec.title}",
+        f"# {' '.join(_inline(spec.title).split())}",
         "",
-        spec.summary,
+        BLOCK.sub(r"\1\\\2", _inline(spec.summary)),
         "",
         f"- name: `{spec.name}`",
         f"- fingerprint: `{spec.fingerprint()}`",
@@ -71,9 +78,24 @@ def render_definition(spec: StrategySpec) -> str:
 
 def _table(name: str, settings: Settings, numbers: Mapping[str, object]) -> list[str]:
     fields = type(settings).model_fields
-    rows = [f"| `{key}` | {_code(value)} | {fields[key].description} |" for key, value in numbers.items()]
+    rows = [f"| `{key}` | {_code(value)} | {_cell(fields[key].description)} |" for key, value in numbers.items()]
     return [f"## {name}", "", "| key | value | meaning |", "|---|---|---|", *rows, ""]
 
 
 def _code(value: object) -> str:
-    return f"`{value}`" if isinstance(value, str) else f"{value}"
+    if isinstance(value, str):
+        return f"`{_in_row(printable(value)).replace('`', QUOTE)}`"
+    return _cell(value)
+
+
+def _cell(value: object) -> str:
+    return _in_row(_inline(str(value)))
+
+
+def _in_row(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|") if "\n" in text or "|" in text else text
+
+
+def _inline(text: str) -> str:
+    """Words that Markdown shows as they are: no tag, entity or link of theirs, no control character."""
+    return LINK.sub(r"]\\", TAG.sub("&lt;", ENTITY.sub("&amp;", printable(text))))

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from core.errors import RunError, SourceError, note_remedy
 from core.files import atomic_path, write_json, write_text
+from core.spreadsheet import write_csv
 from market.request import BarsRequest
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.runs.provenance import code_fingerprint, commit, dependencies, environment
@@ -196,7 +197,7 @@ class RunFolder:
             frame.to_parquet(temporary, compression="zstd")
         if self.csv and for_people:
             with atomic_path(self.path / f"{name}.csv") as temporary:
-                frame.to_csv(temporary)
+                write_csv(frame, temporary)
 
     def read_frame(self, name: str) -> pd.DataFrame:
         """Read ``<name>.parquet``.

@@ -14,6 +14,7 @@ import pandas as pd
 
 from core.errors import DataError, RunError
 from core.files import atomic_path, write_json
+from core.spreadsheet import write_csv
 from market.calendar import next_session
 from market.exchanges import NO_EXCHANGE
 from market.inputs import Inputs
@@ -271,7 +272,7 @@ def export_decision(decision: Decision, path: str | Path) -> Path:
     table = decision.orders.assign(decided=decision.decided, fills=decision.fills, fill=decision.fill)
     with atomic_path(target) as temporary:
         if kind == ".csv":
-            table.to_csv(temporary)
+            write_csv(table, temporary)
         else:
             table.to_parquet(temporary)
     return target
