@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow mutation bench check definition freeze-shipped clean
+.PHONY: help setup demo test test-slow mutation faults bench check definition freeze-shipped clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test-slow: $(READY) ## The rest: real bars, whole trainings, kills; an hour or m
 
 mutation: $(READY) ## Break the arithmetic on purpose and count how often a test notices; an hour
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py
+
+faults: $(READY) ## Try every fault of the table and write docs/faults.md; an hour
+	$(BIN)/python -m tests.faults --page
 
 bench: $(READY) ## Measure every workload, with peers, and write benchmarks/README.md
 	$(BIN)/python -m benchmarks

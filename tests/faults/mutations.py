@@ -45,7 +45,7 @@ def mutated_often(times: int, names: str) -> Callable[[tuple[str, ...], Path, Su
             seen = called(lambda batch=batch: _batch(words, path, content, batch, number), folder, around)
             if seen.code != 0 or not seen.out.strip().isdigit():
                 kept = f"mutation {number.read_text()}"
-                return Seen(seen.code or 1, "", f"quintile: {kept}: {(seen.out + seen.err).strip()[-300:]}")
+                return Seen(seen.code or 1, "", f"quintile: {kept}: {' '.join((seen.out + seen.err).split())[-300:]}")
             taken += int(seen.out)
         return Seen(0, f"{times} mutations, {taken} of them taken, the others refused in one line\n", "")
 
