@@ -48,9 +48,8 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
 
 def _quoted_labels(labels: pd.Index) -> pd.Index:
     if isinstance(labels, pd.MultiIndex):
-        for number, level in enumerate(labels.levels):
-            labels = labels.set_levels(_quoted_labels(level), level=number, verify_integrity=False)
-        return labels
+        levels = [_quoted_labels(labels.get_level_values(number)) for number in range(labels.nlevels)]
+        return pd.MultiIndex.from_arrays(levels, names=labels.names)
     if not _holds_text(labels.dtype):
         return labels
     return pd.Index([_quoted_cell(label) for label in labels], name=labels.name)

@@ -42,7 +42,7 @@ def run_user_file(path: str | Path, *, holds: str) -> ModuleType:
     ValueError
         If there is no such file, it fails, or its name is taken.
     """
-    file = Path(path).resolve()
+    file = Path(os.path.realpath(path))  # a link to itself too is no file
     if not file.is_file():
         raise ValueError(f"there is no Python file {path}: write your {holds} into one, such as my_{holds}.py")
     if file.suffix != ".py":

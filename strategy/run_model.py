@@ -73,9 +73,9 @@ def find_model(text: str, store: RunStore) -> GivenModel:
         If there is no such model, it cannot be read, or its card names no spans.
     """
     if Path(text).suffix == SUFFIXES[0]:
-        path, origin = Path(text).resolve().with_suffix(""), Path(text).name
         if not Path(text).is_file():
             raise CheckpointError(f"there is no file {text}, the weights of a model: check its path, or name a run")
+        path, origin = Path(text).resolve().with_suffix(""), Path(text).name
     else:
         folder = store.find(text)
         path, origin = folder.path / "model", f"run {folder.run_id}"

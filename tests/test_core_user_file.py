@@ -67,6 +67,12 @@ def test_ctrl_c_a_full_disk_and_our_own_refusals_pass_as_they_are() -> None:
     assert not is_in_user_code()
 
 
+def test_a_link_to_itself_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "my_loop.py").symlink_to(tmp_path / "my_loop.py")
+    with pytest.raises(ValueError, match=r"there is no Python file .*my_loop\.py"):
+        run_user_file(tmp_path / "my_loop.py", holds="features")
+
+
 def test_a_child_that_a_file_forks_may_leave(tmp_path: Path) -> None:
     (tmp_path / "my_forking.py").write_text(
         "import os\nchild = os.fork()\nif not child:\n    os._exit(7)\n"
