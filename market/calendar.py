@@ -4,6 +4,7 @@ Bars that follow no exchange have a calendar of their own: the days of the week 
 """
 
 import datetime as dt
+import hashlib
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -271,6 +272,11 @@ class _CachedSessions(Settings):
     first: str
     last: str
     sessions: tuple[str, ...]
+    sha256: str = ""
+
+    def sum(self) -> str:
+        """Sha256 of the rest."""
+        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
 
 
 def _from_library(code: str, start: pd.Timestamp, end: pd.Timestamp, library: str) -> pd.DatetimeIndex | None:
@@ -302,7 +308,8 @@ def _computed(code: str, first: pd.Timestamp, last: pd.Timestamp, library: str) 
     except (ValueError, NotImplementedError, exchange_calendars.errors.CalendarError):
         return None  # holidays of those years are not recorded, or the library meets a pandas that it does not know
     days = tuple(f"{session:%Y-%m-%d}" for session in calendar.sessions)
-    return _CachedSessions(library=library, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", sessions=days)
+    found = _CachedSessions(library=library, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", sessions=days)
+    return found.model_copy(update={"sha256": found.sum()})
 
 
 def _cache_path(code: str) -> Path | None:
@@ -316,7 +323,7 @@ def _read(path: Path, library: str) -> _CachedSessions | None:
         cached = _CachedSessions.model_validate(read_json(path))
     except (OSError, SourceError, ValidationError):
         return None
-    return cached if cached.library == library else None
+    return cached if cached.library == library and cached.sha256 == cached.sum() else None
 
 
 def _has_no_holidays(exchange: Exchange) -> bool:

@@ -95,7 +95,9 @@ def test_a_drawn_calendar_is_kept_beside_the_stored_data_sets(tmp_path: Path, mo
         exchange_sessions("XNYS", start=days["start"], end=pd.Timestamp("1981-03-02"))
 
 
-@pytest.mark.parametrize("harm", ["not JSON", '{"library": "0.1", "first": "2019-01-01"}', "of another library"])
+@pytest.mark.parametrize(
+    "harm", ["not JSON", '{"library": "0.1", "first": "2019-01-01"}', "of another library", "a day lost"]
+)
 def test_a_kept_calendar_that_is_not_what_the_library_draws_is_drawn_again(
     harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +106,11 @@ def test_a_kept_calendar_that_is_not_what_the_library_draws_is_drawn_again(
     drawn = exchange_sessions("XNYS", **days)
     (path,) = (tmp_path / ".calendars").iterdir()
     whole = json.loads(path.read_text())
-    path.write_text(json.dumps(whole | {"library": "0.1", "sessions": []}) if harm == "of another library" else harm)
+    other = {
+        "of another library": {"library": "0.1", "sessions": []},
+        "a day lost": {"sessions": whole["sessions"][1:]},
+    }
+    path.write_text(json.dumps(whole | other[harm]) if harm in other else harm)
     pd.testing.assert_index_equal(exchange_sessions("XNYS", **days), drawn)
     assert json.loads(path.read_text()) == whole
 
