@@ -91,6 +91,8 @@ class TrialStanding:
         Every opening of a sealed hold-out in this store.
     stamps : tuple of (label, sentence)
         What page one must say of this result besides.
+    left_out : tuple of str
+        Trials whose kept returns cannot be read: the probability of overfitting was measured without them.
     """
 
     recorded: int = 1
@@ -99,6 +101,7 @@ class TrialStanding:
     overfitting: Overfitting | None = None
     openings: tuple[str, ...] = ()
     stamps: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backtests.evaluation import Evaluation
-from backtests.verdict import judge
+from backtests.verdict import TrialStanding, judge
 from backtests.walk_study import WalkStudy
 from strategy.runs.artefacts import save_evaluation, save_numbers
 from strategy.runs.result import Run
@@ -61,8 +61,9 @@ def conclude(
         The folds of scores that were stitched.
     """
     remarks = remarks or Remarks()
-    verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps, walk=walk))
-    save_evaluation(folder, evaluation, verdict, checkpoint=checkpoint, notes=remarks.notes, walk=walk)
+    standing = record_trial(store, folder, evaluation, stamps=remarks.stamps, walk=walk)
+    verdict, notes = judge(evaluation, standing), (*remarks.notes, *_damaged_trials(standing))
+    save_evaluation(folder, evaluation, verdict, checkpoint=checkpoint, notes=notes, walk=walk)
     if checkpoint is not None and "version" not in folder.record:  # a version's scores have threads of their own
         scores = ScoreRecord(path=folder.path / "scores.parquet", spec=folder.spec, model=folder.path / "model")
         scores.vouch(folder.record["identity"]["panel"])
@@ -72,7 +73,16 @@ def conclude(
 
 def conclude_quickly(store: RunStore, folder: RunFolder, evaluation: Evaluation, *, remarks: Remarks) -> Run:
     """Log the trial of a quick evaluation before its result is shown, judge it, and write its numbers alone."""
-    verdict = judge(evaluation, record_trial(store, folder, evaluation, stamps=remarks.stamps))
-    save_numbers(folder, evaluation, verdict, notes=remarks.notes)
+    standing = record_trial(store, folder, evaluation, stamps=remarks.stamps)
+    notes = (*remarks.notes, *_damaged_trials(standing))
+    save_numbers(folder, evaluation, judge(evaluation, standing), notes=notes)
     folder.finish()
     return Run(folder)
+
+
+def _damaged_trials(standing: TrialStanding) -> tuple[str, ...]:
+    if not standing.left_out:
+        return ()
+    named, more = ", ".join(standing.left_out[:3]), len(standing.left_out) - 3
+    beyond = f" and {more} more" if more > 0 else ""
+    return (f"The returns of other trials cannot be read, and overfitting was measured without: {named}{beyond}.",)

@@ -139,6 +139,7 @@ def spoiled_frames() -> dict[str, Any]:
         "rows that are no sessions": good.reset_index(drop=True),
         "sessions out of order": good.iloc[::-1],
         "words": good.astype(str),
+        "infinite numbers": good * float("inf"),
         "no frame": b"PAR1PAR1",
         "empty": b"",
     }
@@ -206,5 +207,7 @@ def test_a_finished_run_is_not_resumed_at_the_command_line_and_says_so(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = finished(store)
+    folder.check_unfinished()  # its report is gone: it is drawn again
+    (folder.path / "report.html").write_text("")
     told = refusal("run", "--resume", "latest", "--out", store.root, monkeypatch=monkeypatch, capsys=capsys)
     assert f"run {folder.run_id} has finished, nothing is left to resume" in told

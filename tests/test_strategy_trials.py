@@ -11,10 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from backtests.verdict import TrialStanding
+from strategy.epilogue import _damaged_trials
 from strategy.frozen.check_log import check_log
 from strategy.runs.closure import ROOT
+from strategy.runs.store import RunStore
+from strategy.trials.chained_log import Entry
 from strategy.trials.log import TrialKey, TrialLog, comparable, distinct, trial_kind
-from strategy.trials.trial_record import _kept_returns
+from strategy.trials.trial_record import _kept_paths, _kept_returns
 
 NOWHERE = Path("no versions here")
 
@@ -241,5 +245,25 @@ def test_returns_of_an_old_run_that_are_damaged_or_of_other_books_are_left_out(t
     pd.DataFrame({"book net": [0.01, None, 0.02]}).to_parquet(file)
     assert _kept_returns(file, "book").tolist() == [0.01, 0.02]
     assert _kept_returns(file, "other") is None
+    for spoiled in (["a", "b"], [0.1, float("inf")]):
+        pd.DataFrame({"book net": spoiled}).to_parquet(file)
+        assert _kept_returns(file, "book") is None
     file.write_bytes(file.read_bytes()[:40])
     assert _kept_returns(file, "book") is None
+
+
+def test_trials_whose_returns_are_damaged_are_named_and_those_that_are_gone_are_not(tmp_path: Path) -> None:
+    facts = [{"strategy": "s", "run": run} for run in ("whole", "gone")] + [
+        {"strategy": "s", "run": "cut", "book": "b"}
+    ]
+    (tmp_path / "s" / "whole").mkdir(parents=True)
+    pd.DataFrame({"s net": [0.1]}).to_parquet(tmp_path / "s" / "whole" / "returns.parquet")
+    (tmp_path / "s" / "cut").mkdir()
+    (tmp_path / "s" / "cut" / "returns.parquet").write_bytes(b"PAR1")
+    entries = [Entry(sequence=1, kind="trial", body=json.dumps({"facts": each}), sha256="") for each in facts]
+    found, damaged = _kept_paths(RunStore(tmp_path), entries)
+    assert list(found) == ["whole s"]
+    assert damaged == ["b of run cut"]
+    (said,) = _damaged_trials(TrialStanding(left_out=(*damaged, "x", "y", "z")))
+    assert said.endswith("measured without: b of run cut, x, y and 1 more.")
+    assert _damaged_trials(TrialStanding()) == ()

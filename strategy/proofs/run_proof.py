@@ -26,7 +26,7 @@ from strategy.proofs.first_difference import first_artefact, first_difference
 from strategy.proofs.pipeline_under_test import given_universe
 from strategy.proofs.shipped_pipeline import pipeline_of
 from strategy.proofs.stages import ReferenceRun, reference_run
-from strategy.runs.artefacts import find_report
+from strategy.runs.artefacts import find_report, restated_report
 from strategy.runs.own_bars import same_request
 from strategy.runs.proof_file import CheckResult, Finding, Proof, write_proof
 from strategy.runs.proof_status import proof_identity
@@ -94,6 +94,7 @@ def prove_run(folder: RunFolder, *, request: BarsRequest | None = None, options:
     inputs = load_inputs(request, holdout=spec.holdout)
     identity = identity_of(spec, inputs.panel.fingerprint())
     folder.check_identity(identity)
+    restated_report(folder)  # a page that has no place for a proof is told before the proof is made
     options = replace(options or ProveOptions(), identity=proof_identity(identity, folder.path / "model"))
     proof = prove_trained(
         spec,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from backtests.walk_study import WalkStudy
     from models.checkpoint import Checkpoint
 
-__all__ = ["draw_tearsheet", "find_report", "save_evaluation", "save_numbers"]
+__all__ = ["draw_tearsheet", "find_report", "restated_report", "save_evaluation", "save_numbers"]
 
 DRAWDOWN_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -89,8 +89,15 @@ def find_report(folder: RunFolder) -> Path:
         If the run has not finished, its own proof cannot be read, or its report is older than its proof and has no
         place for it.
     """
-    from backtests.report.report_page import restate_proof
     from strategy.runs.proof_file import read_proof
+
+    read_proof(folder.path)  # of another run one is left out, of this run it must be whole
+    return restated_report(folder)
+
+
+def restated_report(folder: RunFolder) -> Path:
+    """As ``find_report``, whatever the run's own proof is."""
+    from backtests.report.report_page import restate_proof
     from strategy.runs.proof_status import proof_report
 
     path, again = folder.path / "report.html", f"`{folder.resume_command}`"
@@ -98,11 +105,10 @@ def find_report(folder: RunFolder) -> Path:
         raise RunError(f"run {folder.run_id} was quick and has no report: evaluate again without --quick")
     if not path.is_file():
         raise RunError(f"run {folder.run_id} has no report yet: finish it with {again}")
-    read_proof(folder.path)  # of another run one is left out, of this run it must be whole
     try:
         return restate_proof(path, proof_report(folder))
     except ValueError as error:
-        raise RunError(f"{error} with {again}") from error
+        raise RunError(f"{error} with a new run of its strategy") from error
 
 
 def draw_tearsheet(folder: RunFolder) -> Path:

@@ -6,15 +6,17 @@ Every value that is read from them has the type that was written; a key of a new
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError, SourceError
 from core.files import read_json
 
-__all__ = ["read_metrics", "read_run_frame", "read_run_record", "recorded_number"]
+__all__ = ["UNREADABLE", "read_metrics", "read_run_frame", "read_run_record", "recorded_number"]
 
 BY_SESSION = ("scores", "weights", "returns", "ic")
+# what reading a damaged parquet file raises, beside pyarrow's own
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError)
 MAX_NUMBER = 10**9  # of a run in its store; beyond it the file was edited
 REMEDY = "restore it, or remove its folder"
@@ -201,6 +203,8 @@ def _check_by_session(frame: pd.DataFrame) -> None:
         raise ValueError("its columns are no different names")
     if not all(kind.kind in "fiub" for kind in frame.dtypes):
         raise ValueError("it holds more than numbers")
+    if np.isinf(frame.to_numpy(dtype=float)).any():
+        raise ValueError("it holds infinite numbers")
 
 
 def _tables(value: Any, path: Path) -> Any:

@@ -249,9 +249,9 @@ class RunFolder:
         Raises
         ------
         RunError
-            If it has finished.
+            If it has finished and has its report.
         """
-        if self.is_complete:
+        if self.is_complete and ("quick" in self.record or (self.path / "report.html").is_file()):
             raise RunError(
                 f"run {self.run_id} has finished, nothing is left to resume: `quintile show {self.run_id}` shows it"
             )

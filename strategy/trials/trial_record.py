@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from backtests.comparison.baseline_comparison import LUCK
@@ -17,6 +18,7 @@ from backtests.verdict import TrialStanding
 from backtests.walk_study import WalkStudy
 from core.errors import RunError, SourceError
 from core.files import read_json, write_json
+from strategy.runs.run_files import UNREADABLE
 from strategy.runs.store import CHAIN_FILE, RunFolder, RunStore
 from strategy.trials.chained_log import Chain, Entry, broken_links, contradiction
 from strategy.trials.log import CI, COMPANION, TRIAL, TrialKey, TrialLog, comparable, distinct, trial_kind, trial_sharpe
@@ -73,11 +75,13 @@ def record_trial(
     alike = comparable(entries, key)
     others = [entry for other, entry in alike.items() if other != key]
     own = evaluation.performance(evaluation.rules.name).sharpe
+    found, damaged = _kept_paths(store, others)
     return TrialStanding(
         recorded=len(distinct(entries).keys() | {key}),
         sharpes=(own, *(trial_sharpe(entry, evaluation.result.sessions_per_year) for entry in others)),
         uncounted=sum(entry.kind == CI for entry in entries),
-        overfitting=_overfitting(store, evaluation, others),
+        overfitting=_overfitting(evaluation, found),
+        left_out=tuple(damaged),
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
         stamps=(*stamps, *doubts),
     )
@@ -176,24 +180,37 @@ def _opening(entry: Entry) -> str:
     return f"{entry.facts['version']} opened its hold-out on {entry.facts['time'][:10]}"
 
 
-def _overfitting(store: RunStore, evaluation: Evaluation, others: Iterable[Entry]) -> Overfitting | None:
-    """The probability of overfitting over the trials whose returns are still there."""
+def _overfitting(evaluation: Evaluation, kept: Mapping[str, pd.Series]) -> Overfitting | None:
+    """The probability of overfitting over the books of the page and the trials whose returns are still there."""
     own = evaluation.result.net_returns.dropna()
-    paths = {name: result.net_returns.dropna() for name, result in evaluation.results.items()}
-    for entry in others:
-        strategy, run = str(entry.facts["strategy"]), str(entry.facts["run"])
-        book = str(entry.facts.get("book", strategy))
-        kept = _kept_returns(store.root / Path(strategy).name / Path(run).name / "returns.parquet", book)
-        paths |= {} if kept is None else {f"{entry.facts['run']} {book}": kept}
+    paths = {name: result.net_returns.dropna() for name, result in evaluation.results.items()} | dict(kept)
     paths = {name: net for name, net in paths.items() if net.index.equals(own.index)}
     if len(paths) < MIN_PATHS or len(own) < 2 * BLOCKS:
         return None
     return overfitting_probability(pd.DataFrame(paths), n_blocks=BLOCKS)
 
 
+def _kept_paths(store: RunStore, others: Iterable[Entry]) -> tuple[dict[str, pd.Series], list[str]]:
+    """The net returns that other trials kept, by run and book, and the trials whose file is there and damaged."""
+    found, damaged = dict[str, pd.Series](), list[str]()
+    for entry in others:
+        strategy, run = str(entry.facts["strategy"]), str(entry.facts["run"])
+        book = str(entry.facts.get("book", strategy))
+        file = store.root / Path(strategy).name / Path(run).name / "returns.parquet"
+        kept = _kept_returns(file, book)
+        if kept is not None:
+            found[f"{run} {book}"] = kept
+        elif file.exists():
+            damaged.append(f"{book} of run {run}")
+    return found, damaged
+
+
 def _kept_returns(file: Path, book: str) -> pd.Series | None:
     """Net returns that another run kept; None where its file is gone, damaged or of other books."""
+    from pyarrow.lib import ArrowException
+
     try:
-        return pd.read_parquet(file, columns=[f"{book} net"]).iloc[:, 0].dropna()
-    except (OSError, ValueError):  # pyarrow's errors are of these two kinds
+        kept = pd.read_parquet(file, columns=[f"{book} net"]).iloc[:, 0].dropna().astype(float)
+    except (*UNREADABLE, ArrowException):
         return None
+    return kept if np.isfinite(kept.to_numpy()).all() else None
