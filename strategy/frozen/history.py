@@ -134,7 +134,10 @@ def render_newest(folder: Path = SHIPPED, name: str = DEFAULT_STRATEGY) -> str:
 
 
 def _history_row(folder: VersionFolder) -> str:
-    body = folder.body
+    try:
+        body = folder.body
+    except (ValueError, OSError):
+        return f"| {folder.version.semver} | cannot be read, see `quintile verify {folder.version}` | | | |"
     sharpe, verdict = _number(body["figures"]["sharpe_net"], ".2f"), body["headline"]["verdict"]
     return f"| {folder.version.semver} | {body['frozen'][:10]} | {sharpe} | {verdict} | `{folder.sha256}` |"
 
