@@ -145,6 +145,22 @@ def test_a_body_of_another_shape_is_one_line(tmp_path: Path, body: object) -> No
     assert len(str(raised.value)) < 200
 
 
+def test_damage_that_the_database_quotes_is_one_line(tmp_path: Path) -> None:
+    log = TrialLog(tmp_path)
+    log.append("trial")
+    whole = log.path.read_bytes()
+    for spoilt in (
+        whole.replace(b"BEFORE UPDATE ON", b"BEFORE\x60UPDATE ON"),
+        whole.replace(b"entries", b"entr\xff\xfes"),
+    ):
+        log.path.write_bytes(spoilt)
+        for door in (log.entries, lambda: log.append("trial")):
+            with pytest.raises(ValueError, match=r"trials\.sqlite") as raised:
+                door()
+            assert not isinstance(raised.value, UnicodeDecodeError)
+            assert len(str(raised.value).splitlines()) == 1
+
+
 def test_a_database_of_something_else_is_one_line(tmp_path: Path) -> None:
     log = TrialLog(tmp_path)
     connection = sqlite3.connect(log.path)

@@ -162,15 +162,10 @@ def test_gates_are_measured_after_sixty_sessions_only(desk: Desk) -> None:
     desk.trade(log, clock, [460, 461])
     assert {gate.status for gate in paper_record(log).gates} == {"NOT MEASURED"}
     rng = np.random.default_rng(1)
-    for day, net in enumerate(rng.normal(0.002, 0.005, 70)):
-        log.append(
-            "score",
-            session=f"{pd.Timestamp('2017-01-02') + pd.Timedelta(days=day):%Y-%m-%d}",
-            net=net,
-            gross=net,
-            turnover=0.0,
-            cost=0.0,
-        )
+    with log.transaction() as held:
+        for day, net in enumerate(rng.normal(0.002, 0.005, 70)):
+            session = f"{pd.Timestamp('2017-01-02') + pd.Timedelta(days=day):%Y-%m-%d}"
+            held.append("score", session=session, net=net, gross=net, turnover=0.0, cost=0.0)
     status = {gate.name: gate.status for gate in paper_record(log).gates}
     assert status["Paper trading: Sharpe ratio"] == "PASS"
     assert status["Paper trading: drawdown"] == "PASS"

@@ -211,8 +211,8 @@ class ChainedLog:
                     connection.execute(statement)
                 yield Transaction(connection=connection, entries=_read(connection, self.NOUN), now=self.clock())
                 connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise ValueError(f"cannot write {self.path} ({error}): {_remedy(error)}") from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise ValueError(f"cannot write {self.path} ({_reason(error)}): {_remedy(error)}") from error
 
     def entries(self) -> list[Entry]:
         """Every entry, oldest first.
@@ -231,7 +231,7 @@ class ChainedLog:
         except sqlite3.DatabaseError as error:
             if _is_half_written(self.path) and _code(error) in NOT_WRITABLE:
                 return _read_copy(self.path, self.NOUN)
-            raise ValueError(f"{self.path} cannot be read ({error}): {_remedy(error)}") from error
+            raise ValueError(f"{self.path} cannot be read ({_reason(error)}): {_remedy(error)}") from error
 
     def chain(self) -> Chain | None:
         """Where the log stands, or None before its first entry."""
@@ -312,7 +312,7 @@ def _read_copy(path: Path, noun: str) -> list[Entry]:
         try:
             return _read_file(copy, noun)
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"{path} cannot be read ({error}): {_remedy(error)}") from error
+            raise ValueError(f"{path} cannot be read ({_reason(error)}): {_remedy(error)}") from error
 
 
 def _journal(path: Path) -> Path:
@@ -324,13 +324,16 @@ def _is_half_written(path: Path) -> bool:
 
 
 def _read(connection: sqlite3.Connection, noun: str) -> list[Entry]:
-    kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
-    if not kinds:
-        return []  # the first writer was killed before its first entry
-    if kinds.get("entries") != "table":
-        raise sqlite3.DatabaseError(f"it holds no {noun}")
     query = "SELECT sequence, substr(body, 1, ?), substr(sha256, 1, 64) FROM entries ORDER BY sequence"
-    return [_entry(noun, *row) for row in connection.execute(query, (MAX_BODY + 1,))]
+    try:
+        kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
+        if not kinds:
+            return []  # the first writer was killed before its first entry
+        if kinds.get("entries") != "table":
+            raise sqlite3.DatabaseError(f"it holds no {noun}")
+        return [_entry(noun, *row) for row in connection.execute(query, (MAX_BODY + 1,))]
+    except UnicodeDecodeError as error:  # out of a damaged page, or of the database's own complaint about one
+        raise sqlite3.DatabaseError("it holds bytes that are no text") from error
 
 
 def _entry(noun: str, sequence: int, body: str, digest: str) -> Entry:
@@ -355,7 +358,7 @@ def _entry_hash(previous: str, body: str) -> str:
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
 
 
-def _remedy(error: sqlite3.DatabaseError) -> str:
+def _remedy(error: Exception) -> str:
     """What to do about an error of the database."""
     return {
         sqlite3.SQLITE_FULL: "free some space on the disk, then try again",
@@ -365,7 +368,12 @@ def _remedy(error: sqlite3.DatabaseError) -> str:
     }.get(_code(error), "restore it from a backup")
 
 
-def _code(error: sqlite3.DatabaseError) -> int:
+def _reason(error: Exception) -> str:
+    """The database's complaint, without more of a damaged file than a line holds."""
+    return (str(error).splitlines() or [""])[0][:100]
+
+
+def _code(error: Exception) -> int:
     """The primary result code of the database; that of a damaged file where the error has none."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
 
