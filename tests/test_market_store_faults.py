@@ -1,6 +1,7 @@
 """Store faults: what is lost or damaged is told and heals, the rest stays whole, nothing passes for another."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -321,8 +322,18 @@ def test_the_sweep_leaves_what_is_not_the_stores(us: DataFolder, tmp_path: Path)
     others = [us.path / "notes.txt", us.path / "versions" / "mine.json", us.files / "README", us.path / "x.parquet"]
     for path in others:
         path.write_text("mine")
+    for path in (us.path / ".x.partial", us.files / "x.parquet"):
+        path.mkdir()
     update_bars(source(tmp_path, 23), name="us")
     assert all(path.read_text() == "mine" for path in others)
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(us: DataFolder) -> None:
+    path = part_path(us, us.find())
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SourceError, match="of the store is gone: restore it, or import the data again"):
+        load_bars("us")
 
 
 def test_an_update_onto_a_basis_that_changed_meanwhile_is_refused(

@@ -201,7 +201,9 @@ class DataFolder:
     def _read(self, fingerprint: str) -> Version:
         path = self._version_path(fingerprint)
         if not path.is_file():
-            raise SourceError(f"version {fingerprint[:12]} of {self.path.name} is gone: restore its file")
+            raise SourceError(
+                f"version {fingerprint[:12]} of {self.path.name} is gone: restore its file, or import the data again"
+            )
         return Version.read(path).model_copy(update={"name": self.path.name})
 
     def _survey(self, fingerprints: Iterable[str]) -> tuple[tuple[Version, ...], tuple[str, ...]]:
@@ -221,7 +223,8 @@ class DataFolder:
         """
         for folder in (self.path, self.path / "versions", self.files):
             for partial in folder.glob(".*.partial"):
-                partial.unlink(missing_ok=True)
+                if not partial.is_dir():
+                    partial.unlink(missing_ok=True)
         try:
             listed = self.fingerprints
         except SourceError:
@@ -234,7 +237,7 @@ class DataFolder:
             return  # they may name any file
         named = {f"{file.content}.parquet" for one in versions for part in one.parts for file in part.files.values()}
         for path in self.files.glob("*.parquet"):
-            if path.name not in named:
+            if path.name not in named and not path.is_dir():
                 path.unlink()
 
 

@@ -199,10 +199,9 @@ def _require(content: str, file: StoredFile) -> None:
 def _opened(file: StoredFile, folder: Path, *, dictionary: Sequence[str] = ()) -> Iterator[pa.Table]:
     """Yield the table of a file; whatever shows that it is not what was written is one error."""
     path, remedy = folder / f"{file.content}.parquet", "restore it, or import the data again"
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
-        raise SourceError(f"{path.name} of the store is gone: {remedy}") from error
+    if not path.is_file():  # a pipe would be waited for
+        raise SourceError(f"{path.name} of the store is gone: {remedy}")
+    raw = path.read_bytes()
     try:
         if hashlib.sha256(raw).hexdigest() != file.sha256:
             raise ValueError("other bytes")
