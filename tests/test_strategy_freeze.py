@@ -1,5 +1,6 @@
 """Freeze: what may become a version, what the lock says, and that a kill leaves no version or a whole one."""
 
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -19,6 +20,7 @@ from strategy.definitions.render import render_definition
 from strategy.definitions.spec import DEFAULT_STRATEGY, load_spec
 from strategy.frozen import freeze as freezing
 from strategy.frozen.archive import panel_files, read_expected, read_panel
+from strategy.frozen.check_log import check_log
 from strategy.frozen.freeze import publish
 from strategy.frozen.history import DEFINITION, render_newest, render_version
 from strategy.frozen.lock_shape import FORMAT
@@ -36,6 +38,7 @@ from strategy.frozen.versions import (
 from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, small_spec
 
+KILLS = 200
 RECOMPUTED: dict[str, Any] = {}
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -233,6 +236,59 @@ def test_the_command_killed_at_twenty_random_moments_leaves_no_version_or_a_whol
         assert all(verify(folder).damage == () for folder in found)
         outcomes.append(len(found))
     print(f"whole command {whole:.1f} s; versions left after each kill: {outcomes}")
+
+
+def freeze_forever(own: Bench, ready: Any) -> None:
+    """Freeze one number after the other; the other process may have taken it."""
+    ready.set()
+    while True:
+        taken = [each.version.number for each in list_versions(own.versions, "filter_negative")]
+        major, minor, patch = max(taken, default=(1, 0, -1))
+        with contextlib.suppress(RunError):
+            own.freeze(f"filter_negative@{major}.{minor}.{patch + 1}", with_bars=False)
+
+
+@pytest.mark.slow
+def test_two_that_freeze_at_once_and_are_killed_two_hundred_times_leave_whole_versions(
+    own: Bench, recomputed_once: None
+) -> None:
+    own.freeze("filter_negative@1.0.0", with_bars=False)  # what is computed once is known from here on
+    began = time.monotonic()
+    own.freeze("filter_negative@1.0.1", with_bars=False)
+    whole = time.monotonic() - began
+    rng, context, kept = np.random.default_rng(0), multiprocessing.get_context("fork"), 0
+    log = TrialLog(own.store.root)
+    for _ in range(KILLS // 2):
+        started = [context.Event(), context.Event()]
+        processes = [context.Process(target=freeze_forever, args=(own, ready)) for ready in started]
+        for process, ready in zip(processes, started, strict=True):
+            process.start()
+            ready.wait()
+        time.sleep(rng.uniform(0.3, 2.5) * whole)
+        for process in processes:
+            os.kill(process.pid or 0, signal.SIGKILL)
+            process.join()
+        found = list_versions(own.versions)
+        for folder in found[kept:]:
+            assert verify(folder).damage == ()
+        kept = max(len(found) - 1, 0)
+        logged = {entry.facts["lock"] for entry in log.entries() if entry.kind == "freeze"}
+        unlogged = [folder for folder in found if folder.sha256 not in logged]
+        problems, _ = check_log(log, own.versions, own_versions=True)
+        assert problems == []
+    after = own.freeze("filter_negative@2.0.0", with_bars=False)
+    assert verify(after).exit_code == 0
+    assert not list(own.versions.glob(".*.partial"))
+    print(f"{KILLS} kills, a freeze in {whole:.2f} s, {len(found)} versions, {len(unlogged)} not logged")
+    assert len(found) > KILLS // 10, "no freeze was ever finished"
+
+
+def test_a_damaged_version_is_left_out_of_the_history_with_a_word(own: Bench) -> None:
+    first, _ = own.freeze("filter_negative@1.0.0"), own.freeze("filter_negative@1.1.0")
+    (first.path / LOCK).write_text("{}")
+    page = render_newest(own.versions)
+    assert "| 1.0.0 | cannot be read, see `quintile verify filter_negative@1.0.0` | | | |" in page
+    assert page.count("| 1.1.0 |") == 1
 
 
 def test_what_a_kill_left_behind_is_cleared_by_the_next_freezing(own: Bench) -> None:
