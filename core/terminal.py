@@ -31,6 +31,7 @@ LETTERS: Final = str.maketrans(
     }
 )
 ERRORS: Final = "quintile.letters"
+TAIL: Final = 200  # characters that are remembered
 
 
 def printable(text: object, *, encoding: str | None = "utf-8") -> str:
@@ -68,6 +69,7 @@ class PlainStream(io.TextIOBase):
 
     def __init__(self, stream: TextIO, *, aside: TextIO | None = None, styles: bool = False) -> None:
         self.stream, self._aside, self._styles = stream, aside, styles
+        self.tail = ""  # the last that was written
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -78,7 +80,11 @@ class PlainStream(io.TextIOBase):
         """Write what is printable of a text."""
         if not isinstance(text, str):
             raise TypeError(f"text is written here, not {type(text).__name__}")
-        target = self._aside if self._aside is not None and is_in_user_code() else self.stream
+        target = self.stream
+        if self._aside is not None and is_in_user_code():
+            target = self._aside
+        else:
+            self.tail = (self.tail + text)[-TAIL:]
         encoding = getattr(target, "encoding", None)
         target.write(_encodable(text, encoding) if self._styles else printable(text, encoding=encoding))
         return len(text)

@@ -87,12 +87,12 @@ def loaded_files() -> tuple[Path, ...]:
     return tuple(_loaded)
 
 
-@contextmanager
-def named_failures(what: str, *, file: Path | None = None) -> Iterator[None]:
+class named_failures:  # noqa: N801  it is used like the functions of contextlib
     """Say what failed, and in which line, where a block that calls a user's code does; the cause stays attached.
 
-    Whatever the code raises is a failure, ``sys.exit(0)`` and exceptions of its own too; only Ctrl-C, a full disk and
-    what Quintile itself refuses pass as they are. What the code prints is not part of a command's answer.
+    Whatever the code raises is a failure, ``sys.exit(0)`` and exceptions of its own too: the block then raises a
+    ValueError. Only Ctrl-C, a full disk and what Quintile itself refuses pass as they are. What the code prints is not
+    part of a command's answer.
 
     Parameters
     ----------
@@ -100,23 +100,23 @@ def named_failures(what: str, *, file: Path | None = None) -> Iterator[None]:
         What is called, such as ``feature gap``.
     file : Path, optional
         A file that is run for the first time; the line is looked for in it and in those that ran.
-
-    Raises
-    ------
-    ValueError
-        If the block fails.
     """
-    token = _in_user_code.set(True)
-    try:
-        yield
-    except (KeyboardInterrupt, GeneratorExit, QuintileError):
-        raise
-    except BaseException as error:
+
+    def __init__(self, what: str, *, file: Path | None = None) -> None:
+        self._what, self._file = what, file
+
+    def __enter__(self) -> None:
+        """The user's code begins."""
+        self._token = _in_user_code.set(True)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        """The user's code ended, or failed."""
+        _in_user_code.reset(self._token)
+        if error is None or isinstance(error, KeyboardInterrupt | QuintileError):
+            return
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise ValueError(f"{what} failed{_place(error, what, file)}: {_said(error)}") from error
-    finally:
-        _in_user_code.reset(token)
+            return
+        raise ValueError(f"{self._what} failed{_place(error, self._what, self._file)}: {_said(error)}") from error
 
 
 def is_in_user_code() -> bool:
@@ -137,7 +137,10 @@ def _place(error: BaseException, what: str, file: Path | None) -> str:
 def _said(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it calls sys.exit({error.code!r}), which ends no command of yours: raise ValueError, or return"
-    words = str(error)
+    try:
+        words = str(error)
+    except BaseException:  # a user's own class may fail at that too
+        words = "what it says cannot be told"
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 

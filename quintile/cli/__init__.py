@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated
@@ -37,6 +38,7 @@ from quintile.cli.walk_commands import WALK_EXAMPLES, walk_command
 
 __all__ = ["app", "main"]
 
+INTERRUPTED = 130
 MAX_LINE = 2_000  # characters of an error
 SELDOM = 50_000  # objects between two collections: imports make many that stay, and a tenth of a short command
 
@@ -125,25 +127,48 @@ add_data_commands(app)
 def main() -> None:
     """Run the command line; every failure is one line on standard error and a non-zero exit."""
     gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
+    worded = warnings.formatwarning
     with plain_streams():
+        warnings.formatwarning = _warning_line
         try:
             app()
-        except SystemExit:
-            raise  # the usual end; asking whether it is one of the others would import pandas
+        except SystemExit as end:  # the usual one; asking whether it is one of the others would import pandas
+            if end.code == INTERRUPTED and "interrupted" not in getattr(sys.stderr, "tail", ""):
+                _print_line("interrupted; nothing half-written was left")
+            raise
         except _expected_errors() as error:
             if "--verbose" in sys.argv:
                 raise
             _print_line(_told(error))
             sys.exit(1)
         finally:
+            warnings.formatwarning = worded
             sys.excepthook = _tell_fault  # typer sets its own on the way
 
 
 def _print_line(words: str) -> None:
-    """Print one line on standard error; of a very long one the middle is left out."""
+    """Print one line on standard error."""
+    if not (getattr(sys.stderr, "tail", "") or "\n").endswith("\n"):
+        print(file=sys.stderr)  # what a user's own code printed is not ended
+    print(_line(words), file=sys.stderr)
+
+
+def _line(words: str) -> str:
+    """Words as one line of ours; of a very long one the middle is left out."""
     line = " ".join(words.split())
     shown = line if len(line) <= MAX_LINE else f"{line[: MAX_LINE // 2]} … {line[-MAX_LINE // 2 :]}"
-    print(f"quintile: {shown}", file=sys.stderr)
+    return f"quintile: {shown}"
+
+
+def _warning_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning, of a user's own code or of a library that it calls, as one line."""
+    return _line(f"{Path(filename).name} line {lineno} warns: {category.__name__}: {message}") + "\n"
 
 
 def _tell_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
