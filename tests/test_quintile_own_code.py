@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core import user_file
-from signals.features import feature_sets
 from quintile.cli import _tell_fault, _warning_line
+from signals.features import feature_sets
 from tests.oracles.small_runs import left_with
 
 FEATURE = """\
