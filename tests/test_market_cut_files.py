@@ -17,6 +17,7 @@ from market.sources import load_bars
 from market.sources.fetch import read_tickers
 from market.sources.sectors import load_sectors
 from quintile.bar_requests import bars_request
+from strategy.trading.holdings import read_holdings
 
 HEADER = "date,ticker,open,high,low,close,volume\n"
 ROWS = "".join(f"2020-01-{day:02},AB,10.5,11.5,10,11,1234\n" for day in range(1, 29))
@@ -131,3 +132,11 @@ def test_a_link_to_itself_is_refused_like_a_missing_file(tmp_path: Path, monkeyp
 def test_sectors_without_a_row_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"s\.csv holds no rows: it needs one for each ticker"):
         load_sectors(write(tmp_path / "s.csv", "ticker,sector\n"), pd.Index(["A"]))
+
+
+def test_holdings_whose_last_line_was_cut_say_so(tmp_path: Path) -> None:
+    text = "ticker,shares\nA,10\nB,250\n"
+    assert read_holdings(write(tmp_path / "held.csv", text)).notes == ()
+    cut = read_holdings(write(tmp_path / "held.csv", text[:-2]))
+    assert cut.amounts["B"] == 25
+    assert cut.notes == ("the last line of held.csv has no line end: a file that was cut ends so, look at 'B,25'",)

@@ -200,6 +200,7 @@ def next_decision(
     checks = check_data(panel, as_of=as_of)
     hedge = spec.portfolio.hedge_ticker
     orders, worth = plan_trades(weights, panel, holdings=holdings, equity=equity, checks=checks, hedge=hedge)
+    told = (*(() if holdings is None else holdings.notes), *_notes(panel, learned_until, worth))
     return Decision(
         strategy=spec.name,
         decided=panel.sessions[-1],
@@ -207,9 +208,7 @@ def next_decision(
         fill=spec.execution.fill,
         orders=orders,
         equity=worth,
-        checks=replace(
-            checks, notes=(*checks.notes, *_notes(panel, learned_until, worth), *hedge_notes(weights, hedge))
-        ),
+        checks=replace(checks, notes=(*checks.notes, *told, *hedge_notes(weights, hedge))),
         exchange=panel.facts.exchange,
         currency=panel.facts.currency,
         lot=panel.facts.lot,

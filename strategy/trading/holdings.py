@@ -12,7 +12,7 @@ from core.errors import DataError, SourceError
 from market.bars.bar_files import read_whole_table
 from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import plain_name
-from market.bars.csv import decimal_of
+from market.bars.csv import csv_notes, decimal_of
 from market.bars.defects import Defect, refuse
 from market.bars.ticker_names import clean_ticker
 
@@ -37,12 +37,15 @@ class Holdings:
         In the currency of the bars; 0 where none is given, and unused for fractions.
     told_cash : bool
         Whether the cash was given, so that the holdings are the whole account.
+    notes : tuple of str
+        What of their file a person would want to know.
     """
 
     amounts: pd.Series
     in_shares: bool
     cash: float = 0.0
     told_cash: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def read_holdings(path: str | Path) -> Holdings:
@@ -102,7 +105,13 @@ def _holdings(table: pa.Table, origin: str) -> Holdings:
         raise DataError(
             f"weights in {origin} add up to {held.abs().sum():.4g} of equity: write fractions, 0.05 for five percent"
         )
-    return Holdings(amounts=held, in_shares=kinds[0] == "shares", cash=cash, told_cash=told_cash)
+    return Holdings(
+        amounts=held,
+        in_shares=kinds[0] == "shares",
+        cash=cash,
+        told_cash=told_cash,
+        notes=csv_notes(table, origin),
+    )
 
 
 def _defects(
