@@ -356,6 +356,9 @@ def test_a_log_that_was_cut_rewritten_or_begun_anew_is_refused(desk: Desk) -> No
         ("score", {"session": "2016-10-12", "net": "0", "gross": 0.0, "turnover": 0.0, "cost": 0.0}),
         ("score", {"session": "2016-10-12", "net": True, "gross": 0.0, "turnover": 0.0, "cost": 0.0}),
         ("restated", {"session": 7}),
+        ("restated", {"session": "2016-10-12", "stamps": [7]}),
+        ("restated", {"session": "2016-10-12", "missed": None}),
+        ("restated", {"session": "2016-10-12", "sessions_per_year": "252"}),
     ],
 )
 def test_an_entry_of_another_shape_is_one_line(desk: Desk, tmp_path: Path, kind: str, facts: dict[str, Any]) -> None:

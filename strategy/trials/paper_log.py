@@ -25,6 +25,7 @@ SHAPES: dict[str, dict[str, type]] = {
     SCORE: {"session": dt.date, "net": Real, "gross": Real, "turnover": Real, "cost": Real},
     RESTATED: {"session": dt.date},
 }
+BESIDE: dict[str, type] = {"missed": list, "stamps": list, "sessions_per_year": Real}  # not in every release
 
 
 class PaperLog(ChainedLog):
@@ -119,8 +120,9 @@ def _folder(entry: Entry) -> str:
 def _strange(entries: Sequence[Entry]) -> Iterator[str]:
     """Yield the entries that lack what an entry of their kind holds."""
     for entry in entries:
-        for name, kind in SHAPES.get(entry.kind, {}).items():
-            if not _is(entry.facts.get(name), kind):
+        facts, shape = entry.facts, SHAPES.get(entry.kind, {})
+        for name, kind in (shape | {name: kind for name, kind in BESIDE.items() if shape and name in facts}).items():
+            if not _is(facts.get(name), kind):
                 yield f"entry {entry.sequence} of the paper log has no {name} that can be read"
                 return
 
@@ -128,6 +130,8 @@ def _strange(entries: Sequence[Entry]) -> Iterator[str]:
 def _is(value: Any, kind: type) -> bool:
     if kind is dt.date:
         return isinstance(value, str) and _is_day(value)
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
     if kind is dict:
         return isinstance(value, dict) and all(_is(weight, Real) for weight in value.values())
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

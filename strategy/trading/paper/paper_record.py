@@ -15,7 +15,6 @@ from core.conventions import SESSIONS_PER_YEAR
 from core.notebook_html import notebook_text
 from strategy.trading.paper.decisions import PaperLog, decisions
 from strategy.trading.paper.paper_scores import NUMBERS, YEAR, scored
-from strategy.trials.chained_log import Entry
 from strategy.trials.paper_log import RESTATED, VERSION
 
 __all__ = ["PaperRecord", "paper_record"]
@@ -124,7 +123,7 @@ def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecor
         scores=net,
         restated=tuple(entry.facts["session"] for entry in entries if entry.kind == RESTATED),
         missed=_missed(log, net.index),
-        drifted=tuple(dict.fromkeys(entry.facts["session"] for entry in entries if "DRIFTED" in _stamps(entry))),
+        drifted=tuple(dict.fromkeys(facts["session"] for facts in _of_sessions(log) if "DRIFTED" in _stamps(facts))),
         gates=paper_gates(
             performance_summary(net["net"], sessions_per_year=year) if len(net) else None,
             n_sessions=len(net),
@@ -150,8 +149,14 @@ def _missed(log: PaperLog, scored_sessions: pd.Index) -> tuple[str, ...]:
     return tuple(sorted(day for day in named - decided if day > min(decided)))
 
 
-def _stamps(entry: Entry) -> list[str]:
-    return list(entry.facts.get("stamps", ()))
+def _of_sessions(log: PaperLog) -> list[dict[str, Any]]:
+    """What is known of sessions: decisions and scores, in the order in which they were written."""
+    both = sorted([*decisions(log), *scored(log)], key=lambda entry: entry.sequence)
+    return [entry.facts for entry in both]
+
+
+def _stamps(facts: dict[str, Any]) -> list[str]:
+    return list(facts.get("stamps", ()))
 
 
 def _told(label: str, sessions: Sequence[str], what: str) -> list[str]:
