@@ -113,7 +113,7 @@ def _broken(fault: Fault, met: Meeting) -> Iterator[str | None]:
     if seen.code not in (0, 2):
         lines = [line for line in seen.err.splitlines() if line.strip()]
         yield f"{len(lines)} lines of error" if len(lines) > 1 else None
-        yield "fails and says nothing" if not printed.strip() else None
+        yield "fails and says nothing" if not printed.strip() and seen.code != 130 else None
     yield "NOT JSON" if "--json" in fault.words and not _is_json(seen) else None
     left = [name for name in met.after if name.endswith(".partial") and name not in met.before]
     yield f"left {left[0]}" if left else None

@@ -33,7 +33,6 @@ VARIABLES: Mapping[str, Mapping[str, str | None]] = {
     "TERM=dumb, COLUMNS=1": {"TERM": "dumb", "COLUMNS": "1"},
     "COLUMNS a word": {"COLUMNS": "wide"},
     "COLUMNS=0": {"COLUMNS": "0"},
-    "FORCE_COLOR": {"FORCE_COLOR": "1", "NO_COLOR": None},
     "TZ of Kiritimati": {"TZ": "Pacific/Kiritimati"},
     "TZ unknown": {"TZ": "Mars/Olympus"},
     "LANG of Turkey": {"LANG": "tr_TR.UTF-8"},

@@ -30,8 +30,8 @@ ENDS = {
     "raises what cannot be printed": "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()",
     "cannot be parsed": "def (",
     "holds a zero byte": "x = 1\0",
-    "warns": "import warnings; warnings.warn('careful')\n    raise ValueError('x')",
 }
+ALONE = ("def (", "x = 1\0")  # no file can hold them
 GIVES = {
     "gives a text": "return 'abc'",
     "gives None": "return None",
@@ -77,7 +77,7 @@ COMPUTED = "--features own.py features bars.parquet --set own --quiet"
 LISTED = ("--features own.py runs", "--models own.py runs")
 BUILT = "--models own.py evaluate scores.csv --bars bars.parquet --quick --quiet --set portfolio.builder=mine"
 LEARNED = "--models own.py run --bars bars.parquet --quiet --set model.kind=mine"
-PRINTS = "print('hello')\nimport sys\nsys.stdout.write('there')\n"
+PRINTS = "print('hello')\nimport sys\nsys.stdout.write('there\\n')\n"
 
 
 def faults(_world: Path) -> Iterator[Fault]:
@@ -85,7 +85,7 @@ def faults(_world: Path) -> Iterator[Fault]:
     for tried, body in ENDS.items():
         for words in LISTED:
             yield _fault(f"a file that {tried}", words, body, says("own.py"))
-        if "def (" not in body:
+        if body not in ALONE:
             yield _fault(f"a feature that {tried}", COMPUTED, FEATURE.format(body=_in(body)), says("mine"))
             yield _fault(f"a book rule that {tried}", BUILT, RULE.format(body=_in(body)), says("mine"))
             yield _fault(f"a model that {tried}", LEARNED, MODEL.format(body=_in(body, 8)), says("mine"))
@@ -93,8 +93,8 @@ def faults(_world: Path) -> Iterator[Fault]:
         yield _fault(f"a feature that {tried}", COMPUTED, FEATURE.format(body=_in(body)), says("mine"))
         rule = RULE.format(body=_in(body.replace("panel.close", "scores").replace("panel.", "scores.")))
         yield _fault(f"a book rule that {tried}", BUILT, rule, says("mine"))
-    for words in LISTED:
-        yield _fault("a file that prints", f"{words} --json", PRINTS, says("[", code=0), code=0)
+    told = PRINTS + FEATURE.format(body="")
+    yield _fault("a file that prints", "--features own.py runs --json", told, says("[", code=0), code=0)
     yield _fault(
         "a feature that prints", f"{COMPUTED} --json", FEATURE.format(body=_in(PRINTS)), says("{", code=0), code=0
     )
