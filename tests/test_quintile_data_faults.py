@@ -81,6 +81,17 @@ def test_info_names_the_versions_that_cannot_be_read(cli: Cli, us: Path) -> None
     assert err.startswith(f"note: us/versions/{old}.json is not a version of a data set: ")
 
 
+def test_info_names_the_versions_that_an_older_manifest_lacks(cli: Cli, us: Path) -> None:
+    old, new = data_folder("us").fingerprints
+    value = json.loads((us / "manifest.json").read_text())
+    (us / "manifest.json").write_text(json.dumps(value | {"versions": [old]}))
+    told = f"us has versions that are not listed ({new[:12]}): the next import or update lists them"
+    assert cli("info", "us")[::2] == (0, f"note: {told}\n")
+    assert cli("update", "us", "--from", "21.parquet")[0] == 0
+    assert data_folder("us").fingerprints == (old, new)
+    assert cli("info", "us")[::2] == (0, "")
+
+
 def test_an_import_mends_a_damaged_manifest_and_says_so(cli: Cli, us: Path) -> None:
     (us / "manifest.json").write_text("{")
     code, out, err = cli("import", "21.parquet", "--name", "us", "--json")

@@ -78,6 +78,12 @@ class DataFolder:
         """What is wrong with each version that cannot be read."""
         return self._survey(self.fingerprints)[1]
 
+    def unlisted(self) -> tuple[str, ...]:
+        """A remark on versions that the manifest lacks: a writer was killed, or an older manifest was put back."""
+        others = ", ".join(one[:12] for one in self._on_disk() if one not in self.fingerprints)
+        told = f"{self.path.name} has versions that are not listed ({others}): the next import or update lists them"
+        return (told,) if others else ()
+
     def find(self, version: str | None = None) -> Version:
         """Find the newest version, or the one whose fingerprint begins with ``version``.
 

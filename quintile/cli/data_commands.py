@@ -101,7 +101,7 @@ def info_command(
             f"no data set {name} in {store_home()} (there: {known}): make one with `quintile data import`"
         )
     folder, version = stored
-    _print_notes(folder.damaged())
+    _print_notes((*folder.damaged(), *folder.unlisted()))
     if as_json:
         print(json.dumps(version.model_dump(mode="json") | {"versions": folder.fingerprints}, indent=2))
     else:
