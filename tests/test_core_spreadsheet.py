@@ -17,7 +17,7 @@ def test_what_is_quoted_is_no_formula_and_is_read_back(text: str) -> None:
     assert not quoted(text).startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
     assert unquoted(quoted(text)) == text
     assert (quoted(text) == text) is (text in PLAIN or text in ("'", "''"))
-    if text == text.strip():
+    if not set(text) & set("\t\r"):
         assert clean_ticker(quoted(text)) == text
 
 
@@ -46,3 +46,9 @@ def test_columns_of_several_levels_and_of_dates_are_written(tmp_path: Path) -> N
     assert (tmp_path / "wide.csv").read_text() == ",'=a,c\n,b,'-d\n2020-01-02,1.0,-2.0\n"
     write_csv(pd.DataFrame({"n": [1]}, index=pd.MultiIndex.from_tuples([(sessions[0], "@x")])), tmp_path / "long.csv")
     assert "2020-01-02,'@x,1" in (tmp_path / "long.csv").read_text()
+
+
+def test_a_ticker_holds_nothing_that_nobody_sees() -> None:
+    hostile = "\x1b]0;pwn\x07A\u202eB\x9b\u2066\n"
+    assert clean_ticker(hostile) == "]0;pwnAB"
+    assert clean_ticker(" \t@ES\r\n") == "@ES"

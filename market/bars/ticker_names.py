@@ -1,8 +1,8 @@
 """Ticker names: what a person does not see is no part of a ticker; what differs by case or punctuation is named.
 
-Outer blanks of any kind, byte-order marks, zero-width and soft characters are taken off wherever tickers are read:
-bars, scores, holdings, members, sectors, weights; so is the apostrophe of our own CSV (``core.spreadsheet``). Case and
-punctuation stay as written, since ``BACpL`` and ``BACPL`` may be two securities.
+Outer blanks of any kind, control characters, byte-order marks, zero-width and soft characters are taken off wherever
+tickers are read: bars, scores, holdings, members, sectors, weights; so is the apostrophe of our own CSV
+(``core.spreadsheet``). Case and punctuation stay as written, since ``BACpL`` and ``BACPL`` may be two securities.
 """
 
 import re
@@ -15,7 +15,7 @@ from core.spreadsheet import unquoted
 
 __all__ = ["alike", "clean_ticker", "few_words", "likely_meant", "one_spelling", "respelled"]
 
-_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 MAX_NAMED = 5
 
 
