@@ -2,8 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["half_of_memory", "memory_of"]
+__all__ = ["half_of_memory", "memory_errors", "memory_of"]
+
+NO_ROOM = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 
 UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 DEFAULT_MEMORY = 4 * 10**9  # taken where the system does not say what it has
@@ -29,3 +33,20 @@ def half_of_memory() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):
         return DEFAULT_MEMORY
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise what a tensor library says of no memory as the ``MemoryError`` that it is.
+
+    Raises
+    ------
+    MemoryError
+        If the block fails for want of memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if NO_ROOM.search(str(error)) is None:
+            raise
+        raise MemoryError(str(error).splitlines()[0][:200]) from error

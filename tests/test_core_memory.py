@@ -1,6 +1,7 @@
 import pytest
+import torch
 
-from core.memory import half_of_memory, memory_of
+from core.memory import half_of_memory, memory_errors, memory_of
 
 
 @pytest.mark.parametrize(("words", "size"), [("4GB", 4e9), ("1.5 gib", 1.5 * 2**30), (" 250MB ", 250e6)])
@@ -18,3 +19,11 @@ def test_a_system_that_does_not_say_what_it_has_gets_four_gigabytes(monkeypatch)
     assert half_of_memory() > 10**8
     monkeypatch.delattr("os.sysconf")
     assert half_of_memory() == 4 * 10**9
+
+
+def test_no_room_for_a_tensor_is_a_memory_error_and_another_fault_is_not():
+    with pytest.raises(MemoryError, match="allocate"), memory_errors():
+        torch.empty(2**57)
+    with pytest.raises(RuntimeError, match="shapes") as other, memory_errors():
+        torch.zeros(2, 3) @ torch.zeros(2, 3)
+    assert not isinstance(other.value, MemoryError)

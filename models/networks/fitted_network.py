@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from core.errors import CheckpointError
+from core.memory import memory_errors
 from models.model import ModelCard, ScoreContext, StoredModel, WindowScores
 from models.model_kinds import own_failures
 from models.model_settings import ModelSettings
@@ -62,7 +63,7 @@ class FittedNetwork:
     ) -> pd.DataFrame:
         """Score sessions; see ``models.networks.predict``."""
         how = context or ScoreContext()
-        with own_failures(self.settings.model.kind):
+        with own_failures(self.settings.model.kind), memory_errors():
             return predict_scores(
                 self.trained, windows, sessions=sessions, scoring=how.scoring, device=how.device, progress=how.progress
             )

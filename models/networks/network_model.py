@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from core.errors import RunError
+from core.memory import memory_errors
 from core.user_file import named_failures
 from models.model import FitContext
 from models.model_kinds import build_network, own_failures
@@ -42,7 +43,7 @@ class NetworkModel:
             note = f"loss {record.validation_loss:.4f} · validation rank IC {record.validation_ic:+.4f}"
             context.progress(record.epoch, self.settings.training.max_epochs, note)
 
-        with own_failures(self.settings.model.kind):
+        with own_failures(self.settings.model.kind), memory_errors():
             return FittedNetwork(
                 train_network(
                     windows, split, settings=self.settings, resume=resume, device=context.device, progress=show
