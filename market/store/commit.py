@@ -216,8 +216,13 @@ def _from_file(
 
 def _has_newest(folder: DataFolder, fingerprint: str) -> bool:
     """Whether the newest version is that one, and can be read."""
-    whole = folder.versions()
-    return bool(whole) and fingerprint == folder.fingerprints[-1] == whole[-1].fingerprint
+    if fingerprint != folder.fingerprints[-1]:
+        return False
+    try:
+        folder.find()
+    except SourceError:
+        return False
+    return True
 
 
 def _written(folder: DataFolder, rows: LongBars) -> tuple[tuple[Part, ...], tuple[str, ...]]:
