@@ -1,5 +1,6 @@
 """The sealed hold-out: nothing reads it until a version opens it, and the opening is told for ever."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import pytest
 
 from core.errors import DataError, RunError
 from market.holdout import HoldoutSettings, readable, refuse_sealed
-from market.inputs import load_inputs
+from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
+from quintile.cli import main, version_commands
 from strategy.definitions.spec import load_spec, override
-from strategy.frozen.openings import SealedSpan, seen_before
-from strategy.frozen.run_version import log_opening, open_frozen, run_version
+from strategy.frozen.openings import SealedSpan, is_open, seen_before
+from strategy.frozen.run_version import FrozenStrategy, log_opening, open_frozen, run_version
 from strategy.learning.learn import model_features, prepare_training_data
 from strategy.pipeline import decide, run
 from strategy.runs.context import RunContext
@@ -95,6 +97,38 @@ def test_bars_that_end_before_the_seal_leave_it_whole(sealed: Bench, tmp_path: P
     with pytest.raises(DataError, match="the hold-out stays sealed: bars end 2016-07-29"):
         log_opening(version, log, panel=panel)
     assert not [entry for entry in log.entries() if entry.kind == "opening"]
+
+
+def test_the_command_logs_what_it_opens_and_stamps_a_second_time(
+    sealed: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = sealed.copied(tmp_path)
+    version = own.freeze("filter_negative@3.0.0", with_bars=False)
+    opened: list[tuple[FrozenStrategy, Inputs]] = []
+    monkeypatch.setattr(
+        version_commands, "_run_frozen", lambda frozen, inputs, request, **_: opened.append((frozen, inputs))
+    )
+
+    def run(*words: str) -> int:
+        where = ["--versions", str(own.versions), "--out", str(own.store.root)]
+        monkeypatch.setattr(sys, "argv", ["quintile", "holdout", "open", str(version.version), *words, *where])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return int(left.value.code or 0)
+
+    log = TrialLog(own.store.root)
+    assert run() == 1
+    assert "the hold-out stays sealed: filter_negative@3.0.0 does not hold its bars" in capsys.readouterr().err
+    assert run("--bars", str(tmp_path / "nowhere.parquet")) == 1
+    assert "the hold-out stays sealed: " in capsys.readouterr().err
+    assert not is_open(log.entries(), version.sha256)
+    assert run("--bars", str(own.bars)) == run("--bars", str(own.bars)) == 0
+    (first, inputs), (second, _) = opened
+    assert first.stamps == ()
+    assert [label for label, _ in second.stamps] == ["SECOND OPENING"]
+    facts = log.entries()[-1].facts
+    assert facts["names"] == sorted(inputs.panel.tickers)
+    assert (facts["first"], facts["last"]) == (SEAL, f"{inputs.panel.sessions[-1]:%Y-%m-%d}")
 
 
 def test_a_version_opens_its_hold_out_once_and_every_later_report_says_so(sealed: Bench) -> None:

@@ -215,6 +215,7 @@ def open_command(
     verbose: Verbose = False,
 ) -> None:
     """Open a version's sealed hold-out, once, and evaluate the version on it; the opening is logged first."""
+    from core.errors import DataError, RunError
     from market.inputs import load_inputs
     from strategy.frozen.run_version import log_opening
     from strategy.trials.log import TrialLog
@@ -224,8 +225,8 @@ def open_command(
     request = told_request(folder, bars, universe=universe, hedge=hedge, exchange=exchange, purpose=sealed)
     try:
         inputs = load_inputs(replace(request, end=None))  # the version's last date does not cut what came after it
-    except ValueError as error:
-        raise ValueError(f"{sealed}{error}") from error
+    except (DataError, ValueError) as error:
+        raise RunError(f"{sealed}{error}") from error
     frozen = log_opening(folder, TrialLog(out), panel=inputs.panel, allow_drift=allow_drift)
     shown = {"quiet": quiet or as_json, "as_json": as_json, "verbose": verbose}
     _run_frozen(frozen, inputs, request, store=run_store(out), **shown)
