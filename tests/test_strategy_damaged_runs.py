@@ -72,6 +72,7 @@ def test_a_damaged_run_is_listed_as_such_and_the_others_as_ever(
     assert len(noted.strip().splitlines()) == 1
     told = refusal("show", spoiled.run_id, monkeypatch=monkeypatch, capsys=capsys)
     assert f"{spoiled.run_id}/{file}" in told
+    assert repr(Run(spoiled)) == f"<Run {spoiled.run_id}, damaged>"
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def _check_rises(version: Version, versions: Path) -> None:
 
 def _check_recomputed(run: RunFolder, recomputed: Recomputed) -> None:
     """Refuse a run whose shown scores and returns are not what its weights give."""
-    shown = run.read_frame("returns")[f"{run.record['strategy']} net"].to_frame("net")
+    shown = run.read_column("returns", f"{run.record['strategy']} net").to_frame("net")
     returns = recomputed.result.net_returns.to_frame("net")
     scores = run.read_frame("scores")
     difference: StageDifference | None = compare_scores(scores, recomputed.scores) or compare_returns(shown, returns)

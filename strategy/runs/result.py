@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from core.conventions import FEW_TRIALS, SESSIONS_PER_YEAR
-from core.errors import RunError
+from core.errors import RunError, SourceError
 from core.notebook_html import notebook_card, small_lines
 from strategy.runs.store import RunFolder
 
@@ -171,9 +171,12 @@ class Run:
     def __repr__(self) -> str:
         if not (self.folder.path / "metrics.json").is_file():
             return f"<Run {self.folder.run_id}, unfinished>"
-        headline = self.metrics["headline"]
-        sharpe = _plus_minus(headline, "sharpe_net", "sharpe_standard_error", 2)
-        return f"<Run {self.folder.run_id} of {self.strategy}: {headline['verdict']}, net Sharpe ratio {sharpe}>"
+        try:
+            headline = self.metrics["headline"]
+            sharpe = _plus_minus(headline, "sharpe_net", "sharpe_standard_error", 2)
+            return f"<Run {self.folder.run_id} of {self.strategy}: {headline['verdict']}, net Sharpe ratio {sharpe}>"
+        except (RunError, SourceError):
+            return f"<Run {self.folder.run_id}, damaged>"
 
     def _repr_html_(self) -> str:
         rows = [("Stamps", ", ".join(self.stamps)), *headline_rows(self.metrics["headline"])]
