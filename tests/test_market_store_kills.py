@@ -67,7 +67,7 @@ def fixed(sources: list[Path], rng: random.Random) -> None:
 
 def swept(sources: list[Path], rng: random.Random) -> None:
     folder = data_folder("us")
-    for number in range(200):
+    for number in range(60):
         (folder.files / f"{rng.getrandbits(256):064x}.parquet").write_bytes(b"half")
         (folder.files / f".{number}.{rng.random()}.partial").write_bytes(b"half")
     with folder.locked():
