@@ -16,6 +16,7 @@ import pytest
 
 from core.errors import RunError
 from core.files import read_json, write_json
+from quintile.cli import main
 from strategy.definitions.render import render_definition
 from strategy.definitions.spec import DEFAULT_STRATEGY, load_spec
 from strategy.frozen import freeze as freezing
@@ -281,6 +282,26 @@ def test_two_that_freeze_at_once_and_are_killed_two_hundred_times_leave_whole_ve
     assert not list(own.versions.glob(".*.partial"))
     print(f"{KILLS} kills, a freeze in {whole:.2f} s, {len(found)} versions, {len(unlogged)} not logged")
     assert len(found) > KILLS // 10, "no freeze was ever finished"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"\xff\xfe", "is no UTF-8 text: give a text file"), (b"a" * 300_000, "300,000 bytes")]
+)
+def test_notes_that_are_no_text_are_refused(
+    content: bytes,
+    said: str,
+    own: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "notes.md").write_bytes(content)
+    words = ["freeze", "latest", "--as", "mine@1.0.0", "--notes", str(tmp_path / "notes.md")]
+    monkeypatch.setattr(sys, "argv", ["quintile", *words, "--out", str(own.store.root)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_damaged_version_is_left_out_of_the_history_with_a_word(own: Bench) -> None:

@@ -55,12 +55,23 @@ def freeze_command(
     from strategy.frozen.freeze import FreezeOptions, freeze
     from strategy.frozen.versions import Version
 
-    store, text = run_store(out), None if notes is None else notes.read_text(encoding="utf-8")
+    store, text = run_store(out), None if notes is None else _notes(notes)
     with progress_bars(quiet=quiet or as_json) as progress:
         options = FreezeOptions(versions=versions_folder(versions), with_bars=with_bars, notes=text, progress=progress)
         made = freeze(store.find(run), Version.parse(as_), store=store, options=options)
     facts = {"version": str(made.version), "sha256": made.sha256, "path": str(made.path)}
     print(json.dumps(facts) if as_json else f"froze {made.version}, lock {made.sha256}\n{made.path}")
+
+
+def _notes(path: Path) -> str:
+    """The notes that go into a version."""
+    from core.bounded_text import MAX_TOML_BYTES
+    from core.files import read_bounded
+
+    try:
+        return read_bounded(path, MAX_TOML_BYTES).decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--notes {path} is no UTF-8 text: give a text file") from error
 
 
 def versions_command(
