@@ -59,8 +59,15 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` as UTF-8 with Unix line ends, whole or not at all."""
-    write_bytes(path, text.encode())
+    """Write ``text`` as UTF-8 with Unix line ends, whole or not at all.
+
+    The name of a file that the system's encoding could not read is written as its bytes say.
+    """
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:
+        content = text.encode(errors="surrogateescape").decode(errors="replace").encode()
+    write_bytes(path, content)
 
 
 def write_json(path: str | Path, value: Any) -> None:

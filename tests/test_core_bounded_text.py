@@ -125,3 +125,9 @@ def test_a_shape_says_what_is_missing_or_wrong(tmp_path):
             read_json(path, _Facts)
     with pytest.raises(SourceError, match="another shape"):
         read_json(path, list)
+
+
+def test_a_name_that_the_system_could_not_read_is_written_and_read_again(tmp_path):
+    unread = "b\u00e4rs".encode().decode("ascii", "surrogateescape")
+    write_json(tmp_path / "facts.json", {"bars": unread, "odd": b"\xe4".decode("ascii", "surrogateescape")})
+    assert read_json(tmp_path / "facts.json") == {"bars": "b\u00e4rs", "odd": "\ufffd"}

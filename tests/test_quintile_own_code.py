@@ -104,3 +104,15 @@ def test_a_fault_of_ours_is_one_line_that_says_where(
 def test_a_warning_is_one_line() -> None:
     told = _warning_line(UserWarning("two\nlines"), UserWarning, "/a/own.py", 8)
     assert told == "quintile: own.py line 8 warns: UserWarning: two lines\n"
+
+
+def test_a_name_that_cannot_be_used_is_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unusable(*_: object) -> None:
+        "b\udcc3rs".encode()
+
+    monkeypatch.setattr("strategy.runs.store.RunStore.folders", unusable)
+    code, out, err = left_with("runs", monkeypatch=monkeypatch, capsys=capsys)
+    assert (code, out) == (1, "")
+    assert err.startswith("quintile: 'b\\udcc3rs' holds a character that cannot be used here: set PYTHONUTF8=1")

@@ -190,6 +190,11 @@ def _told(error: Exception) -> str:
     if isinstance(error, MemoryError):
         said = f" ({error})" if str(error) else ""
         return f"out of memory{said}: give fewer names or sessions, or use a machine with more{_goes_on(error)}"
+    if isinstance(error, UnicodeEncodeError):
+        return (
+            f"{error.object[:80]!r} holds a character that cannot be used here: set PYTHONUTF8=1 or a UTF-8 locale, or "
+            "choose a plain name"
+        )
     if not isinstance(error, OSError) or error.errno is None:
         return str(error) or type(error).__name__
     where = "" if error.filename is None else f" ({error.filename})"
