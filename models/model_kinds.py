@@ -101,6 +101,8 @@ def settings_of(numbers: Mapping[str, Any], *, recorded: bool = False) -> KindSe
     ValueError
         If there is no such kind, or a key or value is not allowed.
     """
+    if not isinstance(numbers, Mapping):
+        raise ValueError(f"must be a section of keys such as kind, was {numbers!r}")
     settings = kind_of(str(numbers.get("kind", DEFAULT_KIND))).settings
     return settings.recorded(numbers) if recorded else settings.model_validate(numbers)
 

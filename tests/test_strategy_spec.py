@@ -211,3 +211,10 @@ def test_a_strategy_file_that_is_too_deep_is_refused_by_name(tmp_path):
         (tmp_path / "mine.toml").write_text(text, encoding="latin-1")
         with pytest.raises(ValueError, match=r"mine\.toml is not TOML"):
             load_spec(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize("value", ["1", "[]", "", "'x'", "true"])
+def test_a_section_that_is_a_value_is_refused(value):
+    for section in ("model", "features", "portfolio", "label", "split"):
+        with pytest.raises(ValueError, match=rf"--set: {section}: "):
+            override(load_spec(), [f"{section}={value}"])
