@@ -124,6 +124,7 @@ def _become(work: Callable[[], int], folder: Path, around: Surroundings, streams
         for kind, limit in around.limits.items():
             resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
         around.enter()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         signal.alarm(around.seconds)
         code = work()
     except BaseException:
