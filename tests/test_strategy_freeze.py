@@ -259,7 +259,7 @@ def test_two_that_freeze_at_once_and_are_killed_two_hundred_times_leave_whole_ve
     whole = time.monotonic() - began
     rng, context, kept = np.random.default_rng(0), multiprocessing.get_context("fork"), 0
     log = TrialLog(own.store.root)
-    for _ in range(KILLS // 2):
+    for pair in range(KILLS // 2):
         started = [context.Event(), context.Event()]
         processes = [context.Process(target=freeze_forever, args=(own, ready)) for ready in started]
         for process, ready in zip(processes, started, strict=True):
@@ -275,8 +275,9 @@ def test_two_that_freeze_at_once_and_are_killed_two_hundred_times_leave_whole_ve
         kept = max(len(found) - 1, 0)
         logged = {entry.facts["lock"] for entry in log.entries() if entry.kind == "freeze"}
         unlogged = [folder for folder in found if folder.sha256 not in logged]
-        problems, _ = check_log(log, own.versions, own_versions=True)
-        assert problems == []
+        if pair % 10 == 0:  # it reads every version there is
+            assert check_log(log, own.versions, own_versions=True)[0] == []
+    assert check_log(log, own.versions, own_versions=True)[0] == []
     after = own.freeze("filter_negative@2.0.0", with_bars=False)
     assert verify(after).exit_code == 0
     assert not list(own.versions.glob(".*.partial"))
