@@ -195,7 +195,7 @@ def test_a_class_that_cannot_learn_is_refused(tmp_path):
         bare.format(name="Two words"): "cannot name a model",
         REGRESSOR.replace('"trees"', '"lstm"'): "is a kind of Quintile's own",
         "x = 1\n": "holds no model",
-        "x = 1 / 0\n": "failed: ZeroDivisionError",
+        "x = 1 / 0\n": "failed in line 1: ZeroDivisionError",
     }
     for number, (text, words) in enumerate(cases.items()):
         with pytest.raises(ValueError, match=words):

@@ -38,7 +38,7 @@ from strategy.frozen.stage_comparison import StageDifference
 from strategy.frozen.verify import deciding_code, verify, version_dependencies
 from strategy.frozen.version_comparison import bars_difference, compare_version, figure_difference
 from strategy.frozen.versions import VersionFolder, plain
-from strategy.learning.decide import recompute
+from strategy.learning.decide import Recomputed, recompute
 from strategy.learning.learn import learn, prepare_training_data
 from strategy.runs.closure import is_running
 from strategy.runs.provenance import machine
@@ -174,13 +174,10 @@ def replay(
     numbers = figures(spec, bars, recomputed)
     difference, explained = compare_version(folder, body, spec, bars, recomputed, strict=strict)
     difference = difference or figure_difference(body["figures"], numbers, strict=strict)
-    words, notes = _other_words(folder, body, spec)
-    claim = false_fact(body, spec, own, recomputed) or false_claim(
-        body["headline"], spec, bars, recomputed, same_bars=panel is None
-    )
+    forged, notes = _forged_words(folder, body, own, recomputed, same_bars=panel is None)
     return Replay(
         exact=strict,
-        difference=difference or (StageDifference(stage="headline", detail=claim) if claim else words),
+        difference=difference or forged,
         explained=tuple(explained),
         figures=numbers,
         why=why,
@@ -307,6 +304,18 @@ def version_bars(folder: VersionFolder, body: dict[str, Any], *, bars: str | Non
         return read_panel(folder.path)
     request = version_request(folder, {} if bars is None else {"bars": bars})
     return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
+
+
+def _forged_words(
+    folder: VersionFolder, body: dict[str, Any], panel: Panel, recomputed: Recomputed, *, same_bars: bool
+) -> tuple[StageDifference | None, tuple[str, ...]]:
+    """The first claim of lock or definition that today's rules do not bear out, and what is worded otherwise."""
+    spec, bars = frozen_spec(folder), in_frozen_year(panel, body)
+    words, notes = _other_words(folder, body, spec)
+    claim = false_fact(body, spec, panel, recomputed) or false_claim(
+        body["headline"], spec, bars, recomputed, same_bars=same_bars
+    )
+    return StageDifference(stage="headline", detail=claim) if claim else words, notes
 
 
 def _other_words(
