@@ -16,6 +16,7 @@ import pandas as pd
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import BarsError
 from core.notebook_html import notebook_card, small_lines
+from market.bars.dates import clock_day
 from market.exchanges import NO_EXCHANGE
 from market.request import BarsRequest
 
@@ -171,8 +172,8 @@ class Panel:
 
     def between(self, start: pd.Timestamp | str | None, end: pd.Timestamp | str | None) -> Self:
         """Cut the panel to the sessions from ``start`` to ``end``, both included; None is an open side."""
-        first = None if start is None else pd.Timestamp(start)
-        last = None if end is None else pd.Timestamp(end)
+        first = None if start is None else pd.Timestamp(clock_day(str(start)[:10]))
+        last = None if end is None else pd.Timestamp(clock_day(str(end)[:10]))
         frames: dict[str, Any] = {name: frame.loc[first:last] for name, frame in self._frames()}
         if frames["close"].empty:
             raise BarsError(f"no session between {start} and {end}: the bars run from {_span(self.sessions)}")

@@ -78,6 +78,10 @@ def test_between_includes_both_ends_and_refuses_an_empty_span() -> None:
     assert panel.between("2020-01-02", "2020-01-03").close["A"].tolist() == [2, 3]
     with pytest.raises(BarsError, match="no session between 2021-01-01 and None: the bars run from 2020-01-01"):
         panel.between("2021-01-01", None)
+    for beyond in ("2300-01-01", "9999-12-31"):  # no nanosecond clock reaches them
+        assert panel.between(None, beyond).sessions.equals(panel.sessions)
+        with pytest.raises(BarsError, match="no session between"):
+            panel.between(beyond, None)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,13 @@ def test_dates_may_be_dates_and_are_refused_where_no_bar_lies(bars_path: Path) -
             qt.load_bars(source, start="soon")
         with pytest.raises(SourceError, match="has no bar from 2031-01-01 to 2015-10-08: it runs from 2015-01-02"):
             qt.load_bars(source, start="2031-01-01")
+        assert (
+            qt.load_bars(source, start="1600-01-01", end="9999-12-31").close.shape == qt.load_bars(source).close.shape
+        )
+        with pytest.raises(SourceError, match="has no bar from 2300-01-01"):  # which no nanosecond clock reaches
+            qt.load_bars(source, start="2300-01-01")
+        with pytest.raises(SourceError, match="has no bar from 2015-01-02 to 1600-12-31"):
+            qt.load_bars(source, end="1600-12-31")
 
 
 def test_a_name_where_a_value_is_needed_is_answered_with_what_makes_one(bars: qt.Panel) -> None:
