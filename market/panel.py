@@ -13,10 +13,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from core.conventions import SESSIONS_PER_YEAR
+from core.conventions import CLOCK_DAYS, SESSIONS_PER_YEAR, clock_day
 from core.errors import BarsError
 from core.notebook_html import notebook_card, small_lines
-from market.bars.dates import clock_day
 from market.exchanges import NO_EXCHANGE
 from market.request import BarsRequest
 
@@ -298,7 +297,7 @@ def _dated(delistings: pd.DataFrame) -> pd.DataFrame:
     if delistings["session"].dtype == "datetime64[ns]":
         return delistings
     sessions = pd.to_datetime(delistings["session"])
-    known = delistings[~(sessions >= pd.Timestamp("2262-01-01"))]
+    known = delistings[~(sessions >= pd.Timestamp(CLOCK_DAYS[1]))]
     return known.assign(session=sessions.reindex(known.index).astype("datetime64[ns]"))
 
 

@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from core.conventions import CLOCK_DAYS
 from core.errors import BarsError
 from market.bars.cell_numbers import NO_VALUE
 from market.bars.defects import Defect, refuse
 from market.bars.spelled_dates import SpelledDates, in_iso_form, unread_date
 
-__all__ = ["NO_END", "DateColumn", "check_single_zone", "clock_day", "local_dates", "read_dates", "zones_as_text"]
+__all__ = ["NO_END", "DateColumn", "check_single_zone", "local_dates", "read_dates", "zones_as_text"]
 
-NO_END = np.datetime64("2262-01-01", "ns")  # stands for every later date: a nanosecond clock ends that year
-NO_START = np.datetime64("1678-01-01", "ns")
+NO_START, NO_END = (np.datetime64(day, "ns") for day in CLOCK_DAYS)  # stand for every earlier, every later date
 
 _NO_ZONE = "no zone"
 _NOT_A_DATE = np.datetime64("NaT", "s")
@@ -35,19 +35,6 @@ _PARTS = ("year", "month", "day", "hour", "minute", "second")
 _EPOCHS = ((1e8, 1e11, 1), (1e11, 1e14, 10**3), (1e14, 1e17, 10**6), (1e17, 1e20, 10**9))  # from, to, a second
 _AFTERNOON = 13 * 3600  # midnights of an exchange up to eleven hours east of Greenwich, on a clock there
 _MIN_DAYS = 5
-
-
-def clock_day(day: str) -> np.datetime64:
-    """An ISO date on the nanosecond clock of the bars; one that it does not reach is the nearest it does.
-
-    Examples
-    --------
-    >>> clock_day("9999-12-31")
-    np.datetime64('2262-01-01T00:00:00.000000000')
-    """
-    first, last = (edge.astype("datetime64[D]") for edge in (NO_START, NO_END))
-    reached: np.datetime64 = min(max(np.datetime64(day, "D"), first), last).astype(NO_END.dtype)
-    return reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

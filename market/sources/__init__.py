@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.conventions import clock_day
 from core.errors import SourceError
 from market.bars.assembly import Origin, panel_from_rows
 from market.bars.bar_files import bars_from_path
-from market.bars.dates import clock_day
 from market.bars.long_form import LongBars
 from market.bars.repeated_sessions import without_repeated_sessions
 from market.bars.thin_sessions import without_thin_sessions
@@ -154,8 +154,8 @@ def cut_rows(parts: Sequence[LongBars], first: str | None, last: str | None, ori
     if (first is None and last is None) or not any(len(part.dates) for part in parts):
         return parts
     earliest, latest = min(part.dates.min() for part in parts), max(part.dates.max() for part in parts)
-    start = earliest if first is None else clock_day(first)
-    end = latest if last is None else clock_day(last)
+    start = earliest if first is None else np.datetime64(clock_day(first))
+    end = latest if last is None else np.datetime64(clock_day(last))
     inside = [(part.dates >= start) & (part.dates <= end) for part in parts]
     if not any(rows.any() for rows in inside):
         span = [np.datetime_as_string(day, unit="D") for day in (earliest, latest)]
