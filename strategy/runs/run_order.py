@@ -1,6 +1,8 @@
 """Run order: the runs of a store as they were made, which is not the order of their ids where a clock was wrong."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 
 from strategy.runs.run_files import recorded_number
@@ -25,10 +27,11 @@ def in_order(records: Iterable[Path], *, claim: str) -> list[Path]:
     paths = sorted((path.parent for path in records), key=lambda path: path.name)
     numbers = [recorded_number(path / "run.json", "number") for path in paths]
     logged = [recorded_number(path / claim, "length") for path in paths]
+    begun = sorted(zip(numbers, logged, strict=True))
+    latest = list(accumulate((place for _, place in begun), max))  # place of any run with this number or a lower one
     placed, before = [], 0
     for path, number, place in zip(paths, numbers, logged, strict=True):
-        begun_before = (there for other, there in zip(numbers, logged, strict=True) if other <= number)
-        before = place or (max(begun_before) if number else before)
+        before = place or (latest[bisect_right(begun, number, key=_number) - 1] if number else before)
         placed.append(((before, 0 if place else number, path.name), path))
     return [path for _, path in sorted(placed)]
 
@@ -36,3 +39,7 @@ def in_order(records: Iterable[Path], *, claim: str) -> list[Path]:
 def next_number(records: Iterable[Path]) -> int:
     """The number of a run that begins now: one more than any in its store."""
     return 1 + max((recorded_number(path, "number") for path in records), default=0)
+
+
+def _number(begun: tuple[int, int]) -> int:
+    return begun[0]
