@@ -8,6 +8,7 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Collection
 from typing import Any, Final
 
 __all__ = ["MAX_JSON_BYTES", "MAX_TOML_BYTES", "json_value", "toml_value"]
@@ -16,7 +17,9 @@ MAX_JSON_BYTES: Final = 64 * 2**20
 MAX_TOML_BYTES: Final = 256 * 2**10
 MAX_DEPTH: Final = 64  # lists and objects within each other
 MAX_DIGITS: Final = 100  # of a number as it is written; a random generator's state has 39
-STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+LARGEST: Final = 10**MAX_DIGITS - 1
+TOO_DEEP: Final = f"nested more than {MAX_DEPTH} deep"
+LONG_NUMBER: Final = f"a number has more than {MAX_DIGITS} digits"
 PART: Final = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 LONG_KEY: Final = re.compile(rf"(?<![\w-]){PART}(?:[ \t]*+\.[ \t]*+{PART}){{{MAX_DEPTH}}}")
 
@@ -35,11 +38,11 @@ def json_value(text: str | bytes) -> Any:
     {'seeds': [1, 2]}
     """
     written = _decoded(text, MAX_JSON_BYTES)
-    _require_shallow(written)
     try:
         value = json.loads(written, parse_int=_whole, parse_float=_finite, parse_constant=_refuse_constant)
-    except RecursionError as error:  # where the caller's own stack is deep
-        raise ValueError("nested too deeply") from error
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+    _shallow_tables(value)
     if re.search(r"\\u[dD][89a-fA-F]", written):
         _require_utf8(value)
     return value
@@ -64,12 +67,13 @@ def toml_value(text: str | bytes) -> dict[str, Any]:
     try:
         value = tomllib.loads(written)
     except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        raise ValueError(TOO_DEEP) from error
     except tomllib.TOMLDecodeError:
         raise
     except ValueError as error:  # Python's own bound on digits, or a date that is none
         raise ValueError(f"a value cannot be read: {error}") from error
-    _require_bounded(value)
+    if any(isinstance(each, int) and abs(each) > LARGEST for values in _shallow_tables(value) for each in values):
+        raise ValueError(LONG_NUMBER)
     return value
 
 
@@ -84,40 +88,28 @@ def _decoded(text: str | bytes, limit: int) -> str:
         raise ValueError(f"not UTF-8 at byte {error.start}") from error
 
 
-def _require_shallow(text: str) -> None:
-    """Refuse deep nesting before a parser meets it; most texts have too few brackets to be deep."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for found in STRUCTURE.finditer(text):
-        mark = text[found.start()]
-        depth += 1 if mark in "[{" else -1 if mark in "]}" else 0
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested more than {MAX_DEPTH} deep")
-
-
-def _require_bounded(document: dict[str, Any]) -> None:
-    """Refuse deep nesting and long numbers in a parsed document, without recursion."""
-    waiting: list[tuple[Any, int]] = [(document, 1)]
+def _shallow_tables(document: Any) -> list[Collection[Any]]:
+    """The values of every list and object of a document, found without recursion; deep nesting is refused."""
+    waiting, found = [([document], 0)], list[Collection[Any]]()
     while waiting:
-        value, depth = waiting.pop()
-        if depth > MAX_DEPTH + 1:
-            raise ValueError(f"nested more than {MAX_DEPTH} deep")
-        if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
-            raise ValueError(f"a number has more than {MAX_DIGITS} digits")
-        if isinstance(value, dict | list):
-            waiting += [(each, depth + 1) for each in (value.values() if isinstance(value, dict) else value)]
+        values, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise ValueError(TOO_DEEP)
+        found.append(values)
+        tables = (each for each in values if isinstance(each, list | dict))
+        waiting += [(each if isinstance(each, list) else list(each.values()), depth + 1) for each in tables]
+    return found
 
 
 def _whole(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+        raise ValueError(LONG_NUMBER)
     return int(digits)
 
 
 def _finite(written: str) -> float:
     if len(written) > MAX_DIGITS:
-        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+        raise ValueError(LONG_NUMBER)
     if not math.isfinite(value := float(written)):
         raise ValueError(f"{written} is beyond the range of a number")
     return value
