@@ -89,15 +89,7 @@ def _read_years(
     start: str | None = None,
     end: str | None = None,
 ) -> tuple[LongBars, ...]:
-    """Read stored rows, a part for each year from ``start`` to ``end``, with the named fields (all by default).
-
-    Only files of those fields and years are read; the rows of a year come whole.
-
-    Raises
-    ------
-    SourceError
-        If a file is missing or damaged, a field unknown, or no year left.
-    """
+    """Stored rows, a part for each year; as ``read_rows``."""
     wanted = version.fields if fields is None else tuple(fields)
     unknown = sorted(set(wanted) - set(version.fields))
     if unknown:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.cli.options import ExchangeCode, Json, Quiet, Verbose, interruptible_write
+from quintile.cli.options import ExchangeCode, Json, Quiet, Verbose, interruptible
 
 if TYPE_CHECKING:
     from market.audit import Audit, Audited
@@ -41,7 +41,7 @@ def audit_command(
     page = Path(f"audit-{Path(source).stem}.html") if out is None else out
     _require_page(page, source)
     target = _target(source, stored) if fix else None
-    with interruptible_write("bars and data sets are as they were"):
+    with interruptible("bars and data sets are as they were"):
         audited = audit_source(source, exchange=exchange)
         write_audit(audited.audit, page)
     facts: dict[str, Any] = {"path": str(page), "findings": audited.audit.counts().to_dict()}
@@ -49,7 +49,7 @@ def audit_command(
         _print_audit(audited)
         print(page)
     if fix:
-        with interruptible_write("nothing is half done: repeat the audit"):
+        with interruptible("nothing is half done: repeat the audit"):
             facts["fix"] = _fix(audited, stored, target)
         if not (quiet or as_json):
             _print_fix(facts["fix"], verbose=verbose)

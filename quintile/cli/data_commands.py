@@ -16,7 +16,7 @@ from quintile.cli.options import (
     Quiet,
     Start,
     Verbose,
-    interruptible_write,
+    interruptible,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def import_command(
     from market.store import import_bars
 
     before = _kept_exchange(name)
-    with interruptible_write(f"nothing is half done, `quintile data info {name}` shows what is stored"):
+    with interruptible(f"nothing is half done, `quintile data info {name}` shows what is stored"):
         kept = import_bars(source, name=name, licence=licence, point_in_time=point_in_time, exchange=exchange)
     _print_kept(kept, before, as_json=as_json, quiet=quiet, verbose=verbose)
 
@@ -70,7 +70,7 @@ def update_command(
     from quintile.progress_display import progress_bars
 
     before = _kept_exchange(name)
-    with interruptible_write(f"nothing is half done, `quintile data info {name}` shows what is stored"):
+    with interruptible(f"nothing is half done, `quintile data info {name}` shows what is stored"):
         if source is not None:
             kept = update_bars(source, name=name, exchange=exchange)
         else:
@@ -126,7 +126,7 @@ def fetch_command(
 
     names = read_tickers(tickers)
     with (
-        interruptible_write("what arrived is kept: go on with --resume"),
+        interruptible("what arrived is kept: go on with --resume"),
         progress_bars(quiet=quiet or as_json) as progress,
     ):
         options = FetchOptions(workers=workers, exchange=exchange, progress=progress)

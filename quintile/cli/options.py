@@ -39,7 +39,6 @@ __all__ = [
     "Vix",
     "command_line",
     "interruptible",
-    "interruptible_write",
     "print_path",
     "print_rows",
     "run_store",
@@ -94,25 +93,15 @@ Assignments = Annotated[
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """On Ctrl-C, print the command that resumes the run and exit with 130."""
+def interruptible(otherwise: str = "nothing of it was left") -> Iterator[None]:
+    """On Ctrl-C, print the command with which the work goes on, or else how things stand, and exit with 130."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
         from core.errors import noted_remedy
 
         command = noted_remedy(interrupt)
-        hint = "nothing of it was left" if command is None else f"continue with `{command}`"
-        print(f"quintile: interrupted; {hint}", file=sys.stderr)
-        raise typer.Exit(130) from interrupt
-
-
-@contextmanager
-def interruptible_write(hint: str) -> Iterator[None]:
-    """On Ctrl-C, say in one line how things stand and exit with 130."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
+        hint = otherwise if command is None else f"continue with `{command}`"
         print(f"quintile: interrupted; {hint}", file=sys.stderr)
         raise typer.Exit(130) from interrupt
 

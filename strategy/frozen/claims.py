@@ -22,12 +22,12 @@ from market.returns import forward_returns
 from market.universe import survivorship
 from signals.score_metrics import information_coefficient, summarize_ic
 from strategy.definitions.spec import StrategySpec
+from strategy.frozen.version_comparison import close_figures
 from strategy.frozen.versions import plain
 from strategy.learning.decide import Recomputed
 
 __all__ = ["false_claim", "false_fact"]
 
-TOLERANCE = 1e-3  # relative, or absolute below 1
 BARS_WORDS = ("source", "universe")  # what bars say of themselves
 
 
@@ -192,7 +192,7 @@ def _false_sentence(headline: Mapping[str, Any]) -> str:
 def _agrees(claimed: Any, found: Any) -> bool:
     numbers = [isinstance(value, int | float) and not isinstance(value, bool) for value in (claimed, found)]
     if all(numbers):
-        return math.isclose(claimed, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        return close_figures(claimed, found)
     return bool(claimed == found)
 
 

@@ -19,7 +19,7 @@ from strategy.frozen.stage_comparison import (
 from strategy.frozen.versions import VersionFolder
 from strategy.learning.decide import Recomputed
 
-__all__ = ["bars_difference", "compare_version", "figure_difference"]
+__all__ = ["bars_difference", "close_figures", "compare_version", "figure_difference"]
 
 FIGURE_TOLERANCE = 1e-3  # relative, or absolute below 1
 
@@ -87,13 +87,14 @@ def figure_difference(
     """The first metric that is not the kept one, to the last bit or within tolerance."""
     for name in sorted(expected.keys() | recomputed.keys()):
         then, now = expected.get(name), recomputed.get(name)
-        if then == now or (not strict and _close(then, now)):
+        if then == now or (not strict and close_figures(then, now)):
             continue
         return StageDifference(stage="metrics", detail=f"{name} {then} kept, {now} found")
     return None
 
 
-def _close(then: float | None, now: float | None) -> bool:
+def close_figures(then: float | None, now: float | None) -> bool:
+    """Whether two figures are the same but for what another machine may move; None is like no figure."""
     if then is None or now is None:
         return False
     return math.isclose(then, now, rel_tol=FIGURE_TOLERANCE, abs_tol=FIGURE_TOLERANCE)

@@ -140,10 +140,9 @@ class Transaction:
             self._add("begin", {"id": secrets.token_hex(16)})
         return self._add(kind, facts)
 
-    @property
-    def chain(self) -> Chain | None:
-        """Where the log stands; None before its first entry."""
-        return _chain(self.entries)
+    def chain_at(self, entry: Entry) -> Chain:
+        """Where the log stood with one of its entries."""
+        return Chain(log=self.entries[0].sha256, length=entry.sequence, head=entry.sha256)
 
     def _add(self, kind: str, facts: Mapping[str, Any]) -> Entry:
         body = _body(kind, {**facts, "time": self.now.isoformat(timespec="seconds")})
@@ -190,8 +189,7 @@ class ChainedLog:
             JSON values.
         """
         with self.transaction() as held:
-            held.append(kind, **facts)
-        return Chain(log=held.entries[0].sha256, length=len(held.entries), head=held.entries[-1].sha256)
+            return held.chain_at(held.append(kind, **facts))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

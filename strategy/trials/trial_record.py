@@ -117,15 +117,14 @@ def _log_page(
         for entry in held.entries:
             facts = entry.facts
             if entry.kind in (TRIAL, CI) and facts.get("run") == folder.run_id and "book" not in facts:
-                return Chain(log=held.entries[0].sha256, length=entry.sequence, head=entry.sha256)
+                return held.chain_at(entry)
         for kind, rows in _tables(evaluation, walk).items():
             held.append(kind, run=folder.run_id, sharpes={name: _finite(sharpe) for name, sharpe in rows.items()})
         for name in [each for each in keys if each != own]:
             held.append(trial_kind(COMPANION), book=name, **_facts(folder, evaluation, name, keys[name]))
         given = folder.record.get("model")
         model = {"model": given["origin"]} if given else {}
-        last = held.append(trial_kind(), **_facts(folder, evaluation, own, keys[own]), **model)
-    return Chain(log=held.entries[0].sha256, length=last.sequence, head=last.sha256)
+        return held.chain_at(held.append(trial_kind(), **_facts(folder, evaluation, own, keys[own]), **model))
 
 
 def _keys(folder: RunFolder, evaluation: Evaluation) -> dict[str, TrialKey]:
