@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,19 @@ def test_a_rewritten_version_is_told_by_the_lock_that_was_logged(bench: Bench, f
     assert gone.startswith(f"filter_negative@1.0.0, frozen by entry {place} of the trial log, is not in {own.versions}")
     shutil.rmtree(own.versions)
     assert found(log) == ([], [gone]), "a folder that moved away as a whole is noted"
+
+
+def test_a_version_that_moved_with_its_folder_is_held_against_the_log(
+    bench: Bench, frozen: Any, tmp_path: Path
+) -> None:
+    own = bench.copied(tmp_path)
+    version, log = own.freeze("filter_negative@1.0.0"), TrialLog(own.store.root)
+    moved = own.versions.rename(tmp_path / "moved")
+    assert found(log, moved, own=True) == ([], [])
+    version = replace(version, path=moved / version.path.relative_to(own.versions))
+    relocked(version, headline=version.body["headline"] | {"verdict": "EVIDENCE"})
+    assert "it was rewritten" in found(log, moved, own=True)[0][-1]
+    assert "it was rewritten" in found(log, moved)[0][-1], "its lock names this log"
 
 
 def test_a_freeze_that_says_no_folder_is_looked_for_in_the_given_one(bench: Bench, frozen: Any, tmp_path: Path) -> None:

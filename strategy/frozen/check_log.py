@@ -136,27 +136,33 @@ def _check_versions(
 
 
 def _check_frozen(entries: Sequence[Entry], versions: Path, own: bool, found: _Findings) -> None:
-    """Look for every version that the log says was frozen, under the lock that it was given."""
+    """Look for every version that the log says was frozen, under its lock: where it was frozen to, if that is there."""
     for entry in entries:
         if entry.kind != FREEZE or not {"version", "lock"} <= entry.facts.keys():
             continue
-        kept = entry.facts.get("versions")
-        folder = Path(kept) if isinstance(kept, str) else versions
-        name = str(entry.facts["version"])
-        try:
-            lock = find_version(name, folder).sha256
-        except (ValueError, OSError):
-            lock = None
+        name, kept = str(entry.facts["version"]), entry.facts.get("versions")
+        home = Path(kept) if isinstance(kept, str) else None
+        stayed = home is not None and home.is_dir()
+        folder = home if home is not None and stayed else versions
+        lock = _sha256(name, folder)
         if lock == entry.facts["lock"]:
             continue
-        if lock is not None and (own or kept is not None or _is_from(entries, name, folder)):
+        if lock is not None and (stayed or own or _is_from(entries, name, folder)):
             found.problems.append(
                 f"{name} does not have the lock that entry {entry.sequence} of the trial log gave it: it was rewritten"
             )
         elif lock is None:
-            gone = f"{name}, frozen by entry {entry.sequence} of the trial log, is not in {folder}"
-            known = folder.is_dir() if kept is not None else own
+            gone = f"{name}, frozen by entry {entry.sequence} of the trial log, is not in {home or versions}"
+            known = stayed or (own and home is None)
             (found.problems if known else found.notes).append(f"{gone}: it was removed or renamed, restore it")
+
+
+def _sha256(name: str, versions: Path) -> str | None:
+    """The hash of a version's lock; None where it is not there or cannot be read."""
+    try:
+        return find_version(name, versions).sha256
+    except (ValueError, OSError):
+        return None
 
 
 def _is_from(entries: Sequence[Entry], name: str, folder: Path) -> bool:
