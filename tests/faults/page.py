@@ -21,7 +21,7 @@ everything that Quintile keeps one. Whatever the row says, no fault may end in a
 signal or a hang; print more than one line of error, or a control character; leave half a file; or print under `--json`
 what is not JSON. What is seen is the exit status and the end of what was printed.
 
-{n} faults, {lost} not survived.
+{n} of the {total} faults of the table stand here, each as it was seen when it was last tried; {lost} not survived.
 """
 SEEN = 72  # characters of what was printed
 LOST = "**"  # before what is wrong
@@ -33,7 +33,7 @@ def write(path: Path, table: Sequence[Fault], tried: Sequence[Attempt]) -> None:
     rows = _rows(path) | {key(attempt.fault): _row(attempt) for attempt in tried}
     shown = [fault for fault in table if key(fault) in rows]
     n_lost = sum(LOST in rows[key(fault)] for fault in shown)
-    head = HEAD.format(n=f"{len(shown):,}", lost=n_lost or "none")
+    head = HEAD.format(n=f"{len(shown):,}", total=f"{len(table):,}", lost=n_lost or "none")
     write_text(path, head + "\n".join(_sections(shown, rows)) + "\n")
 
 
