@@ -90,7 +90,9 @@ def test_an_unknown_strategy_names_those_there_are() -> None:
         load_spec("filter_positive")
 
 
-@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b'name = "../escape"\ntitle = "t"'])
+@pytest.mark.parametrize(
+    "content", [b"name = ", b"\xff\xfe", b'name = "../escape"\ntitle = "t"', b'name = "a"\ntitle = "a\\nb"']
+)
 def test_a_broken_strategy_file_is_one_clear_line(content: bytes, tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_bytes(content)

@@ -88,7 +88,7 @@ class StrategySpec(Settings):
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
-    title: str = Field(min_length=1, max_length=120)
+    title: str = Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")
     summary: str = Field(default="", max_length=1000)
     features: FeatureSettings = FeatureSettings()
     model: ModelSection = Field(default_factory=lambda: settings_of({"kind": DEFAULT_KIND}))

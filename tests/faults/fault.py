@@ -108,6 +108,7 @@ def _broken(fault: Fault, met: Meeting) -> Iterator[str | None]:
     yield "HANGS" if seen.code == -signal.SIGALRM else None
     yield f"DIED of signal {-seen.code}" if seen.code < 0 else None
     yield "TRACEBACK" if "Traceback (most" in printed else None
+    yield "AN OWN FAULT" if "a fault of Quintile itself" in printed else None
     yield "a Python warning" if re.search(r"\w+Warning: ", seen.err) else None
     yield "CONTROL CHARACTER" if CONTROL.search(printed) else None
     if seen.code not in (0, 2):

@@ -34,14 +34,17 @@ def at_rename(n: int, how: str) -> Surroundings:
     """Surroundings in which the n-th rename of the process does not come about."""
 
     def enter() -> None:
-        counted, replace = itertools.count(1), os.replace
+        counted = itertools.count(1)
 
-        def renamed(source: str, target: str) -> None:
-            if next(counted) == n:
-                STRIKES[how]()
-            replace(source, target)
+        def struck_at(rename: Callable[[str, str], None]) -> Callable[[str, str], None]:
+            def renamed(source: str, target: str) -> None:
+                if next(counted) == n:
+                    STRIKES[how]()
+                rename(source, target)
 
-        os.replace = renamed  # type: ignore[assignment]
+            return renamed
+
+        os.replace, os.rename = struck_at(os.replace), struck_at(os.rename)  # type: ignore[assignment]
 
     return Surroundings(enter=enter)
 

@@ -1,7 +1,7 @@
 """Trial: each fault done to a copy of the world, met by its command, and judged beside the same without the fault."""
 
+import json
 import os
-import pickle
 import re
 import shutil
 import sys
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.faults.fault import Fault, Meeting, World, complaint, digests, frames_made
 from tests.faults.processes import Seen, forked
@@ -18,7 +18,7 @@ from tests.faults.small_world import copied
 
 __all__ = ["Attempt", "try_all"]
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
 HERE = re.compile(r"/\S*/(case-\d+|world)/?")  # the folder of a trial
 SHOWN = 160  # characters of what was seen
 
@@ -42,14 +42,14 @@ class Attempt:
 def try_all(faults: Sequence[Fault], world: Path, *, jobs: int) -> list[Attempt]:
     """Try every fault, ``jobs`` at once."""
     seen = spread(faults, jobs, lambda fault: _told(fault, *_tried(fault, world)))
-    return [Attempt(fault, *each) for fault, each in zip(faults, seen, strict=True)]
+    return [Attempt(fault, wrong, Seen(*told)) for fault, (wrong, *told) in zip(faults, seen, strict=True)]
 
 
-def _told(fault: Fault, wrong: str | None, seen: Seen) -> tuple[str | None, Seen]:
-    """Say at once what was not survived."""
+def _told(fault: Fault, wrong: str | None, seen: Seen) -> list[Any]:
+    """Say at once what was not survived; give what is wrong and what was seen."""
     if wrong:
         print(f"{fault.tried} | {fault.expected.words} | {wrong} | {Attempt(fault, wrong, seen).told}", flush=True)
-    return wrong, seen
+    return [wrong, seen.code, seen.out, seen.err]
 
 
 def _tried(fault: Fault, world: Path) -> tuple[str | None, Seen]:
@@ -80,8 +80,8 @@ def _clean(words: tuple[str, ...], world: Path) -> tuple[Seen, dict[str, str]]:
     return seen, frames_made(before, digests(folder))
 
 
-def spread(items: Sequence[Item], jobs: int, work: Callable[[Item], Result]) -> list[Result]:
-    """The results of ``work`` in order, of that many forks of this process, each taking the next item that is left."""
+def spread(items: Sequence[Item], jobs: int, work: Callable[[Item], Any]) -> list[Any]:
+    """What ``work`` gives, JSON values, in order, of that many forks, each taking the next item that is left."""
     numbers, given = os.pipe()
     children = []
     sys.stdout.flush()
@@ -95,20 +95,20 @@ def spread(items: Sequence[Item], jobs: int, work: Callable[[Item], Result]) -> 
         children.append((child, back))
     with os.fdopen(given, "wb") as turns:
         turns.write(b"".join(number.to_bytes(4, "big") for number in range(len(items))))
-    results: dict[int, Result] = {}
+    results: dict[int, Any] = {}
     for child, back in children:
         with os.fdopen(back, "rb") as stream:
-            results |= pickle.load(stream)
+            results |= dict(json.load(stream))
         os.waitpid(child, 0)
     os.close(numbers)
     return [results[number] for number in range(len(items))]
 
 
-def _take_turns(items: Sequence[Item], numbers: int, gives: int, work: Callable[[Item], Result]) -> None:
-    results: dict[int, Result] = {}
+def _take_turns(items: Sequence[Item], numbers: int, gives: int, work: Callable[[Item], Any]) -> None:
+    results: list[tuple[int, Any]] = []
     while turn := os.read(numbers, 4):
         number = int.from_bytes(turn, "big")
-        results[number] = work(items[number])
-    with os.fdopen(gives, "wb") as stream:
-        pickle.dump(results, stream)
+        results.append((number, work(items[number])))
+    with os.fdopen(gives, "w") as stream:
+        json.dump(results, stream)
     os._exit(0)

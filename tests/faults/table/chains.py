@@ -85,7 +85,7 @@ def _logs() -> Iterator[Fault]:
             1,
         ),
         "an entry deleted": (f"DELETE FROM entries WHERE sequence = ({entry})", 1),
-        "the last entry deleted": ("DELETE FROM entries WHERE sequence = (SELECT max(sequence) FROM entries)", 1),
+        "the last entry deleted": ("DELETE FROM entries WHERE sequence = (SELECT max(sequence) FROM entries)", 0),
         "all entries deleted": ("DELETE FROM entries", 1),
         "the table dropped": ("DROP TABLE entries", 1),
         "a blob for a body": (f"UPDATE entries SET body = x'fffe00' WHERE sequence = ({entry})", 1),

@@ -13,16 +13,16 @@ __all__ = ["faults", "kills"]
 VERSIONED = "--versions versions"
 FREEZE = f"freeze latest --as sealed@1.1.0 --quiet {VERSIONED}"
 CONTINUED = {  # a command, how often it renames, what goes on from it, and - where its result is another
-    " ".join(RUN): (22, "run --resume latest --quiet", ""),
-    "run --model 20161006-2302 --bars bars.parquet --quiet": (20, "run --resume latest --quiet", ""),
+    " ".join(RUN): (23, "run --resume latest --quiet", ""),
+    "run --model 20161006-2302 --bars bars.parquet --quiet": (21, "run --resume latest --quiet", ""),
     f"run filter_negative@1.0.0 --quiet {VERSIONED}": (20, "run --resume latest --quiet", ""),
-    FREEZE: (18, FREEZE, ""),
-    "data import day467.parquet --name us": (8, "data import day467.parquet --name us", ""),
+    FREEZE: (1, FREEZE, ""),
+    "data import day467.parquet --name us": (14, "data import day467.parquet --name us", ""),
     "data update us --from day467.parquet": (8, "data update us --from day467.parquet", ""),
     "data audit us --fix": (1, "data audit us --fix", ""),
     "evaluate scores.csv --bars bars.parquet --quick --quiet": (8, "runs", "-"),
-    "decide 20161006-2302 --bars bars.parquet --quiet": (4, "decide 20161006-2302 --bars bars.parquet --quiet", ""),
-    f"replay filter_negative@1.0.0 --quiet {VERSIONED}": (4, f"verify filter_negative@1.0.0 {VERSIONED}", "-"),
+    "decide 20161006-2302 --bars bars.parquet --quiet": (3, "decide 20161006-2302 --bars bars.parquet --quiet", ""),
+    f"replay filter_negative@1.0.0 --quiet {VERSIONED}": (1, f"verify filter_negative@1.0.0 {VERSIONED}", "-"),
     "runs prune --keep 1 --yes --versions versions": (3, "runs", "-"),
     "new other": (1, "new other", ""),
 }
