@@ -37,11 +37,13 @@ class Bench:
     versions: Path
 
     def copied(self, folder: Path) -> "Bench":
-        """Return a copy under ``folder`` that may be changed; its bars stay where they are."""
+        """Return a copy under ``folder`` that may be changed and freezes to a new folder; its bars stay."""
         shutil.copytree(self.store.root, folder / "runs")
+        if self.versions.is_dir():
+            shutil.copytree(self.versions, folder / self.versions.name)
         store = RunStore(folder / "runs")
         run = RunFolder(store.root / self.run.path.parent.name / self.run.run_id)
-        return Bench(store=store, run=run, bars=self.bars, versions=folder / "versions")
+        return Bench(store=store, run=run, bars=self.bars, versions=folder / "frozen")
 
     def freeze(self, text: str, *, with_bars: bool = True) -> VersionFolder:
         options = FreezeOptions(versions=self.versions, with_bars=with_bars)

@@ -118,6 +118,17 @@ def test_a_version_that_moved_with_its_folder_is_held_against_the_log(
     assert "it was rewritten" in found(log, moved)[0][-1], "its lock names this log"
 
 
+def test_a_copied_project_is_held_against_its_own_versions(bench: Bench, frozen: Any, tmp_path: Path) -> None:
+    own = bench.copied(tmp_path / "project")
+    version = own.freeze("filter_negative@1.0.0")
+    copy = shutil.copytree(tmp_path / "project", tmp_path / "copy")
+    log, versions = (TrialLog(copy / own.store.root.name), copy / own.versions.name)
+    assert found(log, versions, own=True) == ([], [])
+    shutil.rmtree(versions / version.path.relative_to(own.versions))
+    assert f"is not in {versions}" in found(log, versions, own=True)[0][0], "the original still has it"
+    assert found(TrialLog(own.store.root), own.versions, own=True) == ([], [])
+
+
 def test_a_freeze_that_says_no_folder_is_looked_for_in_the_given_one(bench: Bench, frozen: Any, tmp_path: Path) -> None:
     log, version = TrialLog(tmp_path), list_versions(bench.versions)[0]
     log.append("freeze", version=str(version.version), lock="0" * 64, run="r")

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import SourceError
 from core.files import read_json
-from strategy.frozen.logged_lock import FREEZE
+from strategy.frozen.logged_lock import FREEZE, frozen_to
 from strategy.frozen.versions import VersionFolder, find_version, list_versions
 from strategy.runs.store import CHAIN_FILE
 from strategy.trials.chained_log import Chain, Entry, broken_links, contradiction, turned_back
@@ -52,7 +52,7 @@ def check_log(log: TrialLog, versions: Path, *, own_versions: bool) -> tuple[lis
         found = _Findings()
         _check_runs(runs, entries, found)
         _check_versions(kept, entries, own_versions, found)
-        _check_frozen(entries, versions, own_versions, found)
+        _check_frozen(log, entries, (versions, own_versions), found)
         for paper, own in papers:
             _check_paper(paper, own, entries, found)
         found.notes.extend(turned_back(entries, log.NOUN, now=log.clock()))
@@ -135,26 +135,27 @@ def _check_versions(
             found.notes.append(f"{folder.version} was frozen from these runs, and no entry of the trial log says so")
 
 
-def _check_frozen(entries: Sequence[Entry], versions: Path, own: bool, found: _Findings) -> None:
+def _check_frozen(log: TrialLog, entries: Sequence[Entry], given: tuple[Path, bool], found: _Findings) -> None:
     """Look for every version that the log says was frozen, under its lock: where it was frozen to, if that is there."""
-    for entry in entries:
-        if entry.kind != FREEZE or not {"version", "lock"} <= entry.facts.keys():
-            continue
-        name, kept = str(entry.facts["version"]), entry.facts.get("versions")
-        home = Path(kept) if isinstance(kept, str) else None
+    frozen = [entry for entry in entries if entry.kind == FREEZE and {"version", "lock"} <= entry.facts.keys()]
+    for entry in frozen:
+        name, home = str(entry.facts["version"]), frozen_to(entry, log)
         stayed = home is not None and home.is_dir()
-        folder = home if home is not None and stayed else versions
-        lock = _sha256(name, folder)
+        versions = home if home is not None and stayed else given[0]
+        lock = _sha256(name, versions)
         if lock == entry.facts["lock"]:
             continue
-        if lock is not None and (stayed or own or _is_from(entries, name, folder)):
-            found.problems.append(
-                f"{name} does not have the lock that entry {entry.sequence} of the trial log gave it: it was rewritten"
-            )
-        elif lock is None:
-            gone = f"{name}, frozen by entry {entry.sequence} of the trial log, is not in {home or versions}"
-            known = stayed or (own and home is None)
-            (found.problems if known else found.notes).append(f"{gone}: it was removed or renamed, restore it")
+        told = f"entry {entry.sequence} of the trial log"
+        same = [each for each in frozen if (each.facts["version"], frozen_to(each, log)) == (name, home)]
+        again = next((each.sequence for each in same if each.facts["lock"] == lock), None)
+        if lock is None:
+            known = stayed or (given[1] and home is None)
+            gone = f"{name}, frozen by {told}, is not in {home or versions}: it was removed or renamed, restore it"
+            (found.problems if known else found.notes).append(gone)
+        elif again is not None:
+            found.notes.append(f"{name} was frozen again by entry {again}: {told} gave it another lock")
+        elif stayed or given[1] or _is_from(entries, name, versions):
+            found.problems.append(f"{name} does not have the lock that {told} gave it: it was rewritten")
 
 
 def _sha256(name: str, versions: Path) -> str | None:

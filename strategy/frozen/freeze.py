@@ -36,7 +36,7 @@ from strategy.frozen.archive import expected_frames, feature_hashes, figures, fr
 from strategy.frozen.claims import false_claim
 from strategy.frozen.history import DEFINITION, render_version
 from strategy.frozen.lock_shape import FORMAT, shape_problem
-from strategy.frozen.logged_lock import FREEZE
+from strategy.frozen.logged_lock import FREEZE, told_folder
 from strategy.frozen.stage_comparison import StageDifference, compare_returns, compare_scores
 from strategy.frozen.versions import LOCK, SHIPPED, Version, VersionFolder, list_versions, lock_text, plain
 from strategy.learning.decide import Recomputed, recompute
@@ -113,8 +113,9 @@ def freeze(run: RunFolder, version: Version, *, store: RunStore, options: Freeze
     with _alone(options.versions):
         path = _publish_next(files, facts, version, options.versions)
     folder = VersionFolder(path, version)
-    where = str(options.versions.resolve())
-    TrialLog(store.root).append(FREEZE, version=str(version), lock=folder.sha256, run=run.run_id, versions=where)
+    log = TrialLog(store.root)
+    where = told_folder(options.versions, log)
+    log.append(FREEZE, version=str(version), lock=folder.sha256, run=run.run_id, versions=where)
     return folder
 
 

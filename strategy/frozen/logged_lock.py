@@ -1,15 +1,27 @@
 """Logged lock: what the trial log of a store says of a version that was frozen from it. Standard library only."""
 
+import os
 from pathlib import Path
-from typing import Any
 
 from strategy.frozen.versions import VersionFolder
 from strategy.trials.chained_log import Chain, Entry
 from strategy.trials.log import TrialLog
 
-__all__ = ["FREEZE", "another_lock"]
+__all__ = ["FREEZE", "another_lock", "frozen_to", "told_folder"]
 
 FREEZE = "freeze"
+
+
+def told_folder(versions: Path, log: TrialLog) -> str:
+    """How a log names a folder of versions: from its store, so that both may be moved together."""
+    versions, store = versions.resolve(), log.store.resolve()
+    return str(versions) if versions.anchor != store.anchor else Path(os.path.relpath(versions, store)).as_posix()
+
+
+def frozen_to(entry: Entry, log: TrialLog) -> Path | None:
+    """The folder of versions that an entry names; None where it names none."""
+    kept = entry.facts.get("versions")
+    return (log.store / kept).resolve() if isinstance(kept, str) else None
 
 
 def another_lock(folder: VersionFolder, log: TrialLog) -> str | None:
@@ -29,8 +41,9 @@ def another_lock(folder: VersionFolder, log: TrialLog) -> str | None:
     body, name = folder.body, str(folder.version)
     claimed = Chain.claimed(body["chain"])
     from_here = claimed is not None and bool(entries) and claimed.log == entries[0].sha256
-    place = folder.path.absolute().parents[1]
-    logged = [entry for entry in entries if _speaks_of(entry, name, place, from_here=from_here)]
+    place = folder.path.resolve().parents[1]
+    told = [entry for entry in entries if entry.kind == FREEZE and entry.facts.get("version") == name]
+    logged = [entry for entry in told if from_here or frozen_to(entry, log) == place]
     lock = folder.sha256
     if not logged or any(entry.facts.get("lock") == lock for entry in logged):
         return None
@@ -39,11 +52,3 @@ def another_lock(folder: VersionFolder, log: TrialLog) -> str | None:
         f"entry {last.sequence} of the trial log froze {name} with lock {str(last.facts.get('lock'))[:12]}, and it has "
         f"{lock[:12]}: it was rewritten, restore the one that was frozen"
     )
-
-
-def _speaks_of(entry: Entry, name: str, place: Path, *, from_here: bool) -> bool:
-    facts: dict[str, Any] = entry.facts
-    if entry.kind != FREEZE or facts.get("version") != name:
-        return False
-    kept = facts.get("versions")
-    return from_here or (isinstance(kept, str) and Path(kept).resolve() == place.resolve())
