@@ -68,6 +68,26 @@ def test_a_compressed_file_that_was_cut_is_refused_by_name(tmp_path: Path) -> No
         load_bars(path)
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["b.csv", "b.csv.gz"])
+def test_a_row_of_another_length_that_is_no_text_is_named_in_one_line(tmp_path: Path, name: str) -> None:
+    path, content = tmp_path / name, (HEADER + ROWS).encode() + b"2020-01-09,\xce\xff,1\n"
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    number = content.count(b"\n")
+    with pytest.raises(SourceError, match=rf"b\.csv.* line {number} holds b'\\xce', which is no UTF-8 text"):
+        load_bars(path)
+
+
+@pytest.mark.parametrize("place", [30, -30])
+def test_a_compressed_file_with_a_flipped_byte_is_refused(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "b.csv.gz"
+    content = bytearray(gzip.compress((HEADER + ROWS * 50).encode()))
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"b\.csv\.gz is not a readable CSV file"):
+        load_bars(path)
+
+
 @pytest.mark.parametrize("name", ["b.csv", "b.csv.gz", "b.parquet"])
 def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)

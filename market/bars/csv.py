@@ -9,7 +9,9 @@ passed over, and the metadata say so too; they hold a last line that has no line
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ _SENTENCE = re.compile(r"[^\W\d_]+\W+(?:\w+\W+)*?[^\W\d_]{2,}", re.DOTALL)  # tw
 _NUMBER = re.compile(r"[+-]?\d*[.,]?\d+")
 _COMMA_DECIMALS = r"^\s*[+-]?[\d.]*\d,\d+\s*$"
 
+_BROKEN = (OSError, EOFError, zlib.error)  # of a file that cannot be read, or not to its end
 _DATE_NAMES = frozenset(name for name in SPELLINGS["date"] if name)
 
 
@@ -52,23 +55,10 @@ def read_csv(path: Path) -> pa.Table:
     names, n_header = _header(head)
     below: list[str] = []
     try:
-        table = arrow_csv.read_csv(
-            path,
-            read_options=arrow_csv.ReadOptions(
-                skip_rows=above + n_header, column_names=names, use_threads=may_start_threads()
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                newlines_in_values=True,
-                delimiter=delimiter,
-                invalid_row_handler=lambda row: _without_prose(row, delimiter, below),
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
+        table = _rows(path, names, delimiter=delimiter, skipped=above + n_header, below=below)
     except MemoryError:
         raise  # nothing is wrong with the file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, *_BROKEN) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(
             f"{path.name} is not a readable CSV file: {reason}; leave one header and rows as long as it"
@@ -78,6 +68,48 @@ def read_csv(path: Path) -> pa.Table:
     told |= {PROSE: b"yes"} if above or below else {}
     told |= {UNENDED: tail} if (tail := _unended(path)) else {}
     return table.replace_schema_metadata(told) if told else table
+
+
+def _rows(path: Path, names: list[str], *, delimiter: str, skipped: int, below: list[str]) -> pa.Table:
+    """The rows below a header; sentences among those of another length go to ``below``."""
+    read = partial(_read_rows, path, names, delimiter=delimiter, skipped=skipped)
+    try:
+        return read()
+    except pa.ArrowInvalid:  # perhaps for a row of another length; a handler can be told of text alone
+        _check_text(path)
+        return read(handler=lambda row: _without_prose(row, delimiter, below))
+
+
+def _read_rows(
+    path: Path,
+    names: list[str],
+    *,
+    delimiter: str,
+    skipped: int,
+    handler: Callable[[arrow_csv.InvalidRow], str] | None = None,
+) -> pa.Table:
+    """The rows below a header, every cell a text; the handler is asked about a row of another length."""
+    return arrow_csv.read_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(skip_rows=skipped, column_names=names, use_threads=may_start_threads()),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, delimiter=delimiter, invalid_row_handler=handler),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    )
+
+
+def _check_text(path: Path) -> None:
+    """Refuse a file with bytes that are no UTF-8, and name the line of the first."""
+    with _opener(path)(path, "rb") as opened:
+        for number, line in enumerate(opened, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                raise SourceError(
+                    f"{path.name} is not a readable CSV file: line {number} holds {line[error.start : error.end]!r}, "
+                    "which is no UTF-8 text; save it as UTF-8"
+                ) from error
 
 
 def has_prose(table: pa.Table) -> bool:
@@ -157,9 +189,10 @@ def _head(path: Path) -> tuple[list[list[str]], str, int]:
             above = _prose_lines(lines)
             delimiter = _delimiter("".join(lines[above : above + 1]))
             rows = list(islice(csv.reader(chain(lines[above:], opened), delimiter=delimiter), 4))
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path.name} is not a readable CSV file: {error}; save it as UTF-8") from error
-    except (csv.Error, OSError, EOFError) as error:
+    except UnicodeDecodeError:
+        _check_text(path)
+        raise
+    except (csv.Error, *_BROKEN) as error:
         raise SourceError(f"{path.name} is not a readable CSV file: {error}") from error
     if not rows or not any(rows[0]):
         raise SourceError(f"{path.name} is empty or begins with a blank line: it needs a header and at least one bar")
