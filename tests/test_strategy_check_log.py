@@ -118,6 +118,15 @@ def test_a_version_that_moved_with_its_folder_is_held_against_the_log(
     assert "it was rewritten" in found(log, moved)[0][-1], "its lock names this log"
 
 
+def test_a_copy_of_a_version_under_another_number_is_told(bench: Bench, frozen: Any, tmp_path: Path) -> None:
+    own = bench.copied(tmp_path)
+    version, log = own.freeze("filter_negative@1.0.0"), TrialLog(own.store.root)
+    shutil.copytree(version.path, version.path.with_name("1.0.9"))
+    assert found(log, own.versions, own=True)[0] == [
+        "filter_negative@1.0.9 has the lock of filter_negative@1.0.0: one of the two is a copy"
+    ]
+
+
 def test_a_copied_project_is_held_against_its_own_versions(bench: Bench, frozen: Any, tmp_path: Path) -> None:
     own = bench.copied(tmp_path / "project")
     version = own.freeze("filter_negative@1.0.0")

@@ -17,6 +17,7 @@ from strategy.frozen.run_version import FrozenStrategy, log_opening, open_frozen
 from strategy.learning.learn import model_features, prepare_training_data
 from strategy.pipeline import decide, run
 from strategy.runs.context import RunContext
+from strategy.runs.result import headline_rows
 from strategy.runs.store import RunStore
 from strategy.trials.log import TrialLog
 from tests.frozen_market import Bench, bench, small_bars, small_spec
@@ -147,6 +148,7 @@ def test_a_version_opens_its_hold_out_once_and_every_later_report_says_so(sealed
     assert words in later.report.read_text(encoding="utf-8")
     again = run_version(log_opening(version, log), whole, context=context)
     assert again.metrics["headline"]["stamps"] == ["SECOND OPENING"]
+    assert dict(headline_rows(again.metrics["headline"]))["Stamps"] == "SECOND OPENING"
     assert "first opened on" in again.report.read_text(encoding="utf-8")
     assert len(again.metrics["headline"]["holdout_openings"]) == 2
 

@@ -122,7 +122,9 @@ def _check_versions(
     found: _Findings,
 ) -> None:
     """Hold what the lock of every version remembers against the log."""
-    frozen = {str(entry.facts.get("lock")) for entry in entries if entry.kind == FREEZE}
+    frozen = {
+        str(entry.facts.get("lock")): str(entry.facts.get("version")) for entry in entries if entry.kind == FREEZE
+    }
     for folder, lock in kept:
         if lock is None:
             found.problems.append(f"{folder.version} cannot be read: see `quintile verify {folder.version}`")
@@ -131,6 +133,8 @@ def _check_versions(
         ours = chain is not None and bool(entries) and chain.log == entries[0].sha256
         if against:
             (found.problems if own or ours else found.notes).append(f"{folder.version} {against}")
+        elif (named := frozen.get(lock[1], str(folder.version))) != str(folder.version):
+            found.problems.append(f"{folder.version} has the lock of {named}: one of the two is a copy")
         elif ours and lock[1] not in frozen:
             found.notes.append(f"{folder.version} was frozen from these runs, and no entry of the trial log says so")
 

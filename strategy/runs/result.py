@@ -179,7 +179,7 @@ class Run:
             return f"<Run {self.folder.run_id}, damaged>"
 
     def _repr_html_(self) -> str:
-        rows = [("Stamps", ", ".join(self.stamps)), *headline_rows(self.metrics["headline"])]
+        rows = list((dict(headline_rows(self.metrics["headline"])) | {"Stamps": ", ".join(self.stamps)}).items())
         market = (1.0 + self._finished.read_column("returns", "market")).cumprod()
         lines = {self.strategy: self.equity.tolist(), "equal-weighted market": market.tolist()}
         picture = small_lines(lines, title="What one unit grew to, net of costs")
@@ -210,6 +210,7 @@ def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
         ("Deflated Sharpe", _deflated(headline)),
         ("Track record", f"{_number(headline['sessions_needed'], ',.0f')} sessions needed at 95 %"),
         ("Engine parity", _parity(headline)),
+        *([("Stamps", ", ".join(headline["stamps"]))] if headline["stamps"] else []),
     ]
 
 

@@ -180,25 +180,19 @@ def _versions() -> Iterator[Fault]:
     section = "Versions, in steps"
     opened = f"holdout open sealed@1.0.0 --quiet --bars bars.parquet {SHOWN}"
     again = f"freeze 20161006-2306 --as sealed@1.0.1 --quiet {SHOWN}"
-    spoil = in_order(_run(opened), _run(again))
-    second = says("second", "already", "opened", "seen before")
-    yield _fault(section, "the hold-out opened twice", opened, second, spoil=_run(opened))
-    yield _fault(
-        section, "the hold-out opened under another number", opened.replace("1.0.0", "1.0.1"), second, spoil=spoil
-    )
-    renamed = in_order(_run(opened), _run(again.replace("sealed@1.0.1", "other@1.0.0")))
-    yield _fault(
-        section,
-        "the hold-out opened under another name",
-        opened.replace("sealed@1.0.0", "other@1.0.0"),
-        second,
-        spoil=renamed,
-    )
-    seed = _run("run", "sealed.toml", "--bars", "bars.parquet", "--quiet", "--set", "training.seed=9")
-    seeded = in_order(_run(opened), seed, _run(f"freeze latest --as sealed@2.0.0 --quiet {SHOWN}"))
-    yield _fault(
-        section, "the hold-out opened for another seed", opened.replace("1.0.0", "2.0.0"), second, spoil=seeded
-    )
+    another, afresh = again.replace("sealed@1.0.1", "other@1.0.0"), f"freeze latest --as sealed@2.0.0 --quiet {SHOWN}"
+    next_day, day_after = Surroundings(now="2016-10-21T23:00"), Surroundings(now="2016-10-22T23:00")
+    seed = ("run", "sealed.toml", "--bars", "bars.parquet", "--quiet", "--set", "training.seed=9")
+    openings = {  # what is opened first and frozen then, and what is opened after
+        "twice": ("sealed@1.0.0", _run(opened)),
+        "under another number": ("sealed@1.0.1", in_order(_run(opened), _run(again))),
+        "under another name": ("other@1.0.0", in_order(_run(opened), _run(another))),
+        "for another seed": ("sealed@2.0.0", in_order(_run(opened), _run(*seed, around=next_day), _run(afresh))),
+    }
+    for how, (version, spoil) in openings.items():
+        words = opened.replace("sealed@1.0.0", version)
+        seen = says("second", "already", "opened", "seen before")
+        yield _fault(section, f"the hold-out opened {how}", words, seen, spoil=spoil, around=day_after)
     crlf = spoiled(f"{VERSION}/*.*", lambda content: content if b"\0" in content else content.replace(b"\n", b"\r\n"))
     yield _fault(
         section, "line ends of another system", f"verify filter_negative@1.0.0 {SHOWN}", says("line end"), spoil=crlf
