@@ -1,18 +1,22 @@
 """Model settings: kind, loss, training and split, as a strategy file names them; imports no torch."""
 
 import datetime as dt
-from typing import ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, InstanceOf, SerializeAsAny, model_validator
+from pydantic import Field, InstanceOf, SerializeAsAny, field_validator, model_validator
 
 from core.settings import Later, Settings
 
 __all__ = [
     "KIND_MEANING",
     "SCORING_MEANING",
+    "Head",
     "KindSettings",
     "LossSettings",
+    "LossTerm",
     "ModelSettings",
+    "NetworkSettings",
     "RecurrentSettings",
     "Scoring",
     "SplitSettings",
@@ -20,6 +24,8 @@ __all__ = [
 ]
 
 Scoring = Literal["exact", "long"]
+LossTerm = Literal["soft_rank", "pearson", "huber"]
+Head = Literal["score", "log_variance", "direction", "volatility"]
 
 KIND_MEANING = "kind of model: lstm, gru, ridge, lightgbm, or a class of your own"
 SCORING_MEANING = "exact: each session's own windows; long: the network carried through each calendar quarter"
@@ -66,19 +72,44 @@ class KindSettings(Settings):
         scoring: Scoring = getattr(self, "scoring", "exact")
         return scoring
 
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """What a network gives for each name: as ``heads`` says, of a kind that has that key."""
+        heads: tuple[str, ...] = getattr(self, "heads", ("score",))
+        return heads
+
     def scored_as(self, scoring: Scoring) -> Self:
         """The settings with another way to score, which nothing that was learned depends on; most kinds have one."""
         return self.model_copy(update={"scoring": scoring}) if "scoring" in type(self).model_fields else self
 
 
-class RecurrentSettings(KindSettings):
+class NetworkSettings(KindSettings):
+    """A network that the training loop trains: what it gives for each name.
+
+    Its head gives the score, and what else the loss asks for: terms of the loss name the head that they need.
+    """
+
+    learns_by_epochs: ClassVar[bool] = True
+
+    heads: Later[tuple[Head, ...]] = Field(
+        default=("score",),
+        description="what the network gives a name, score first: log_variance, direction and volatility beside it",
+    )
+
+    @field_validator("heads")
+    @classmethod
+    def _check_heads(cls, heads: tuple[Head, ...]) -> tuple[Head, ...]:
+        if heads[:1] != ("score",) or len(set(heads)) < len(heads):
+            raise ValueError(f"heads must begin with score, each once, were {', '.join(heads)}")
+        return heads
+
+
+class RecurrentSettings(NetworkSettings):
     """A recurrent network: width, depth and how much it sees.
 
     ``scoring = "exact"`` reads windows from a zero state; ``"long"`` begins ``lookback`` sessions before each quarter,
     see ``models.networks.carried``, and decides nothing that is learned but the calibration.
     """
-
-    learns_by_epochs: ClassVar[bool] = True
 
     hidden: int = Field(default=128, ge=1, description="width of each recurrent layer")
     layers: int = Field(default=2, ge=1, description="stacked recurrent layers")
@@ -94,11 +125,18 @@ class RecurrentSettings(KindSettings):
 
 
 class LossSettings(Settings):
-    """The mix of a rank term and a Huber term.
+    """Terms of the loss and their weights: by default soft rank 0.7 and Huber 0.3.
 
     The temperature is in standard deviations of the session's predictions (``rank_scale = "zscore"``) or raw units
     (``"raw"``). ``"zscore"`` ranks z-scored predictions against hard average ranks of the targets and divides the Huber
     term's targets and δ by the training span's cross-sectional sd; ``"raw"`` is the literal loss on unscaled numbers.
+
+    Examples
+    --------
+    >>> LossSettings().weights
+    {'soft_rank': 0.7, 'huber': 0.30000000000000004}
+    >>> LossSettings(terms={"listnet": 1.0}).weights
+    {'listnet': 1.0}
     """
 
     temperature: float = Field(default=0.05, gt=0.0, description="soft-rank temperature τ")
@@ -113,6 +151,25 @@ class LossSettings(Settings):
         default="soft_rank",
         description="what the correlation term correlates: soft ranks, or the values themselves (pearson)",
     )
+    terms: Later[Mapping[LossTerm, Annotated[float, Field(gt=0.0)]]] = Field(
+        default={}, description="terms and their weights, in place of rank_weight and correlation"
+    )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each term, by its name."""
+        return {str(name): weight for name, weight in self.terms.items()} or {
+            self.correlation: self.rank_weight,
+            "huber": 1.0 - self.rank_weight,
+        }
+
+    @model_validator(mode="after")
+    def _check_terms(self) -> Self:
+        fields = type(self).model_fields
+        pair = [name for name in ("rank_weight", "correlation") if getattr(self, name) != fields[name].default]
+        if self.terms and pair:
+            raise ValueError(f"terms stand in place of {pair[0]}: give one or the other")
+        return self
 
 
 class TrainingSettings(Settings):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from models.losses import grid_ranks
 from models.losses import rank_loss as product
 from models.losses.grid_ranks import GRID_ABOVE, grid_soft_ranks
-from models.losses.rank_loss import average_ranks, session_losses, soft_ranks
+from models.losses.rank_loss import average_ranks, soft_ranks
+from models.losses.session_losses import session_losses
 from models.model_settings import LossSettings
 from tests.oracles import rank_loss
 
@@ -114,7 +115,7 @@ def test_the_wide_loss_and_its_gradient_equal_the_pairwise_ones(rank_scale, dtyp
         leaf = values.to(precision).requires_grad_()
         loss = session_losses(leaf, targets.to(precision), mask, settings=chosen, target_sd=0.02)
         loss.total.sum().backward()
-        found.append((loss.rank.detach().double(), leaf.grad.double()))
+        found.append((loss.terms["soft_rank"].detach().double(), leaf.grad.double()))
     assert (found[0][0] - found[1][0]).abs().max() < 1e-5
     scale = found[1][1].abs().amax(dim=1, keepdim=True)
     assert ((found[0][1] - found[1][1]).abs() / scale).max() < 1e-4

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.losses import rank_loss as losses_module
-from models.losses.rank_loss import GRID_ABOVE, average_ranks, rank_correlations, session_losses, soft_ranks
+from models.losses.rank_loss import GRID_ABOVE, average_ranks, rank_correlations, soft_ranks
+from models.losses.session_losses import session_losses
 from models.model_settings import LossSettings
 from tests.oracles import rank_loss
 
@@ -47,14 +48,14 @@ def test_every_session_equals_the_float64_oracle(temperature, rank_scale, scale,
     predictions, targets, mask = sessions(4, scale=scale, ties=ties)
     chosen = {"temperature": temperature, "rank_scale": rank_scale, "correlation": correlation}
     found = losses_of(predictions, targets, mask, **chosen)
-    settings = LossSettings(**chosen).model_dump() | {"target_sd": TARGET_SD}
+    settings = LossSettings(**chosen).model_dump(exclude={"terms"}) | {"target_sd": TARGET_SD}
     for k in range(3):
         total, rank, huber = rank_loss.session_loss(
             predictions[k][mask[k]].numpy(), targets[k][mask[k]].numpy(), **settings
         )
         assert found.total[k].item() == pytest.approx(total, rel=1e-9)
-        assert found.rank[k].item() == pytest.approx(rank, abs=1e-9)
-        assert found.huber[k].item() == pytest.approx(huber, rel=1e-9)
+        assert found.terms[correlation][k].item() == pytest.approx(rank, abs=1e-9)
+        assert found.terms["huber"][k].item() == pytest.approx(huber, rel=1e-9)
 
 
 @pytest.mark.parametrize("rank_scale", ["zscore", "raw"])
@@ -63,7 +64,7 @@ def test_the_gradient_equals_the_oracles_central_differences(rank_scale, correla
     predictions, targets, mask = sessions(5)
     chosen = {"temperature": 0.5, "rank_scale": rank_scale, "correlation": correlation}
     found = gradient_of(predictions, targets, mask, **chosen)
-    settings = LossSettings(**chosen).model_dump() | {"target_sd": TARGET_SD}
+    settings = LossSettings(**chosen).model_dump(exclude={"terms"}) | {"target_sd": TARGET_SD}
     for k in range(3):
         wanted = rank_loss.session_gradient(predictions[k][mask[k]].numpy(), targets[k][mask[k]].numpy(), **settings)
         np.testing.assert_allclose(found[k][mask[k]], wanted, rtol=1e-5, atol=1e-8)
@@ -151,22 +152,22 @@ def test_permuting_the_sessions_of_a_batch_permutes_their_losses():
 
 def test_the_rank_term_sees_only_the_order_of_the_targets():
     predictions, targets, mask = sessions(13)
-    found = losses_of(predictions, torch.exp(40 * targets) - 3, mask).rank
-    assert torch.equal(found, losses_of(predictions, targets, mask).rank)
+    found = losses_of(predictions, torch.exp(40 * targets) - 3, mask).terms["soft_rank"]
+    assert torch.equal(found, losses_of(predictions, targets, mask).terms["soft_rank"])
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(3.0, 1.0), (0.0, 50.0), (-1.0, 0.01)])
 def test_the_rank_term_ignores_level_and_scale_of_the_predictions(shift, scale):
     predictions, targets, mask = sessions(14)
-    found = losses_of(predictions * scale + shift, targets, mask).rank
-    torch.testing.assert_close(found, losses_of(predictions, targets, mask).rank, rtol=1e-9, atol=1e-9)
+    found = losses_of(predictions * scale + shift, targets, mask).terms["soft_rank"]
+    torch.testing.assert_close(found, losses_of(predictions, targets, mask).terms["soft_rank"], rtol=1e-9, atol=1e-9)
 
 
 def test_the_raw_rank_term_ignores_a_common_shift_but_not_scale():
     predictions, targets, mask = sessions(15)
-    found = losses_of(predictions, targets, mask, rank_scale="raw").rank
-    torch.testing.assert_close(losses_of(predictions + 2.0, targets, mask, rank_scale="raw").rank, found)
-    assert not torch.allclose(losses_of(predictions * 0.01, targets, mask, rank_scale="raw").rank, found)
+    found = losses_of(predictions, targets, mask, rank_scale="raw").terms["soft_rank"]
+    torch.testing.assert_close(losses_of(predictions + 2.0, targets, mask, rank_scale="raw").terms["soft_rank"], found)
+    assert not torch.allclose(losses_of(predictions * 0.01, targets, mask, rank_scale="raw").terms["soft_rank"], found)
 
 
 def test_masked_values_never_matter_even_when_they_are_nan():
@@ -183,7 +184,7 @@ def test_masked_values_never_matter_even_when_they_are_nan():
 def test_equal_predictions_have_rank_term_one_and_a_huber_gradient_only(constant, dtype):
     _, targets, mask = sessions(17)
     predictions = torch.full(targets.shape, constant, dtype=dtype)
-    assert (losses_of(predictions, targets.to(dtype), mask).rank == 1.0).all()
+    assert (losses_of(predictions, targets.to(dtype), mask).terms["soft_rank"] == 1.0).all()
     assert (gradient_of(predictions, targets.to(dtype), mask, rank_weight=1.0) == 0).all()
     gradient = gradient_of(predictions, targets.to(dtype), mask)
     assert torch.isfinite(gradient).all()
@@ -192,7 +193,7 @@ def test_equal_predictions_have_rank_term_one_and_a_huber_gradient_only(constant
 
 def test_equal_targets_teach_no_order():
     predictions, _, mask = sessions(18)
-    assert (losses_of(predictions, torch.full(mask.shape, 0.01), mask).rank == 1.0).all()
+    assert (losses_of(predictions, torch.full(mask.shape, 0.01), mask).terms["soft_rank"] == 1.0).all()
 
 
 def test_sessions_with_fewer_than_five_names_do_not_count():
@@ -215,8 +216,8 @@ def test_an_empty_session_gives_no_nan():
 
 def test_a_perfect_order_has_nearly_no_rank_loss_and_a_reversed_one_nearly_two():
     _, targets, mask = sessions(21)
-    assert (losses_of(targets * 5, targets, mask, temperature=0.001).rank < 0.02).all()
-    assert (losses_of(targets * -5, targets, mask, temperature=0.001).rank > 1.98).all()
+    assert (losses_of(targets * 5, targets, mask, temperature=0.001).terms["soft_rank"] < 0.02).all()
+    assert (losses_of(targets * -5, targets, mask, temperature=0.001).terms["soft_rank"] > 1.98).all()
 
 
 def test_the_huber_term_is_quadratic_inside_delta_and_linear_outside():
@@ -224,7 +225,7 @@ def test_the_huber_term_is_quadratic_inside_delta_and_linear_outside():
     targets, mask = torch.zeros(1, 5, dtype=torch.float64), torch.ones(1, 5, dtype=torch.bool)
     delta = 0.05 / TARGET_SD
     wanted = (4 * 0.5 + delta * (9 - 0.5 * delta)) / 5
-    assert losses_of(predictions, targets, mask).huber.item() == pytest.approx(wanted)
+    assert losses_of(predictions, targets, mask).terms["huber"].item() == pytest.approx(wanted)
 
 
 def test_the_pearson_term_of_a_small_case_by_hand():
@@ -233,7 +234,7 @@ def test_the_pearson_term_of_a_small_case_by_hand():
     mask = torch.ones_like(targets, dtype=torch.bool)
     found = losses_of(predictions, targets, mask, correlation="pearson")
     # centred: (−1, −1, −1, −1, 4) · (−2, −1, 0, 1, 2)/100 = 0.10; norms √20 and √0.001
-    assert found.rank.item() == pytest.approx(1.0 - 0.10 / math.sqrt(20 * 0.001))
+    assert found.terms["pearson"].item() == pytest.approx(1.0 - 0.10 / math.sqrt(20 * 0.001))
 
 
 def test_the_pearson_term_sees_the_size_of_the_targets_where_ranks_do_not():
@@ -246,8 +247,8 @@ def test_the_pearson_term_sees_the_size_of_the_targets_where_ranks_do_not():
         )
         for kind in ("soft_rank", "pearson")
     )
-    torch.testing.assert_close(soft[0].rank, soft[1].rank)
-    assert (pearson[0].rank - pearson[1].rank).abs().min() > 0.01
+    torch.testing.assert_close(soft[0].terms["soft_rank"], soft[1].terms["soft_rank"])
+    assert (pearson[0].terms["pearson"] - pearson[1].terms["pearson"]).abs().min() > 0.01
 
 
 def test_float32_agrees_with_float64_on_a_wide_cross_section():

@@ -15,12 +15,13 @@ from safetensors.torch import save
 
 from core.errors import DataError, RunError
 from models.kinds.lstm import LstmSettings
-from models.losses.rank_loss import session_losses
+from models.losses.session_losses import session_losses
 from models.model_kinds import settings_of
 from models.model_settings import ModelSettings
 from models.networks.predict import predict_scores
 from models.networks.rank_lstm import RankLSTM
 from models.networks.train import _accumulate_gradient, _begin, _reproducible, _train_epoch, train_network
+from models.networks.trained import EpochRecord
 from models.networks.training_state import ResumePoint, load_state
 from models.spans import Span, span_scores, training_batches, usable_rows
 from tests.oracles.planted import planted_windows, small_settings
@@ -235,16 +236,18 @@ def test_both_terms_are_recorded_and_add_up(rank_scale):
     windows, split = planted_windows()
     model = train_network(windows, split, settings=small_settings(loss={"rank_scale": rank_scale}))
     for record in model.history:
-        assert record.train_loss == pytest.approx(0.7 * record.rank_term + 0.3 * record.huber_term, rel=1e-5)
-        assert record.rank_gradient > 0.0
-        assert record.huber_gradient > 0.0
+        assert record.train_loss == pytest.approx(
+            0.7 * record.terms["soft_rank"] + 0.3 * record.terms["huber"], rel=1e-5
+        )
+        assert record.gradients["soft_rank"] > 0.0
+        assert record.gradients["huber"] > 0.0
 
 
 def test_a_loss_without_rank_term_has_no_rank_gradient():
     windows, split = planted_windows()
     record = train_network(windows, split, settings=small_settings(loss={"rank_weight": 0.0})).best
-    assert record.rank_gradient == 0.0
-    assert record.train_loss == pytest.approx(record.huber_term)
+    assert record.gradients["soft_rank"] == 0.0
+    assert record.train_loss == pytest.approx(record.terms["huber"])
 
 
 @pytest.mark.parametrize("mode", ["long", "exact"])
@@ -333,6 +336,7 @@ TRAINER = """
 import sys
 from pathlib import Path
 from models.networks.train import train_network
+from models.networks.trained import EpochRecord
 from models.networks.training_state import ResumePoint
 from tests.oracles.planted import planted_windows, small_settings
 windows, split = planted_windows(n_sessions=200, n_tickers=30)
@@ -365,3 +369,33 @@ def test_a_training_killed_by_the_system_ends_with_the_same_bits(tmp_path):
 def stored_identity(point):
     with safe_open(point.path, framework="pt") as stored:
         return json.loads(stored.metadata()["identity"])
+
+
+def test_terms_take_the_place_of_the_pair_with_the_same_bits():
+    windows, split = planted_windows()
+    pair = train_network(windows, split, settings=small_settings(max_epochs=2))
+    named = train_network(
+        windows, split, settings=small_settings(max_epochs=2, loss={"terms": {"soft_rank": 0.7, "huber": 1.0 - 0.7}})
+    )
+    assert same_bits(pair.weights, named.weights)
+    assert pair.best.as_card() == named.best.as_card()
+
+
+def test_a_record_comes_back_from_its_card():
+    windows, split = planted_windows()
+    record = train_network(windows, split, settings=small_settings(max_epochs=1)).best
+    assert replace(record, seconds=0.0) == EpochRecord.from_card(record.as_card())
+    assert {"rank_term", "rank_gradient", "huber_term", "huber_gradient"} <= record.as_card().keys()
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_a_network_with_further_heads_is_scored_by_its_first(kind):
+    windows, split = planted_windows()
+    network = settings_of({"kind": kind, "hidden": 4, "layers": 1, "lookback": 6, "heads": ["score", "log_variance"]})
+    settings = small_settings(max_epochs=1).model_copy(update={"model": network})
+    model = train_network(windows, split, settings=settings)
+    sessions = windows.sessions[split.test]
+    for scoring in ("exact", "long"):
+        scores = predict_scores(model, windows, sessions=sessions, scoring=scoring)
+        assert scores.notna().any(axis=None)
+    assert model.network(torch.device("cpu"))(windows.x[:6]).shape == (6, windows.x.shape[1], 2)

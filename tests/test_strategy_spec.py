@@ -181,7 +181,8 @@ def test_another_kind_of_model_begins_with_its_own_defaults() -> None:
     spec = override(load_spec(), ["model.hidden=7", "model.lookback=30", "loss.temperature=0.2", "training.seed=5"])
     gru = override(spec, ["model.hidden=9", "model.kind=gru"])
     assert gru.model.model_dump() == {
-        "kind": "gru", "lookback": 30, "hidden": 9, "layers": 2, "dropout": 0.2, "scoring": "exact",
+        "kind": "gru", "lookback": 30, "heads": ("score",), "hidden": 9, "layers": 2, "dropout": 0.2,
+        "scoring": "exact",
     }  # fmt: skip
     assert gru.loss == spec.loss
     ridge = override(spec, ["model.kind=ridge"])

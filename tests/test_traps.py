@@ -132,7 +132,7 @@ from backtests.tearsheet import render_tearsheet
 from core.errors import ParityError
 from market import Execution, cash_outs
 from market.universe import choose_universe
-from models.losses.rank_loss import session_losses
+from models.losses.session_losses import session_losses
 from models.model_settings import LossSettings
 from portfolio.book import build_book
 from portfolio.book_settings import BookSettings
@@ -275,13 +275,13 @@ def test_two_sessions_mixed_into_one_are_another_loss() -> None:
     rng = torch.Generator().manual_seed(1)
     returns = 0.01 * torch.randn(2, 12, generator=rng) + torch.tensor([[0.0], [0.05]])
     mask = torch.ones(2, 12, dtype=torch.bool)
-    apart = session_losses(returns, returns, mask, settings=LossSettings(), target_sd=0.01).rank
+    apart = session_losses(returns, returns, mask, settings=LossSettings(), target_sd=0.01).terms["soft_rank"]
     level = torch.tensor([[0.05], [0.0]])  # right within each day, wrong about the day
     shifted = returns + level - level.flip(0)
-    within = session_losses(shifted, returns, mask, settings=LossSettings(), target_sd=0.01).rank
+    within = session_losses(shifted, returns, mask, settings=LossSettings(), target_sd=0.01).terms["soft_rank"]
     torch.testing.assert_close(within, apart)
     flat = [part.reshape(1, -1) for part in (shifted, returns, mask)]
-    mixed = session_losses(*flat, settings=LossSettings(), target_sd=0.01).rank
+    mixed = session_losses(*flat, settings=LossSettings(), target_sd=0.01).terms["soft_rank"]
     assert float(mixed) > 0.5 > float(within.max())
 
 
@@ -292,7 +292,8 @@ def test_a_temperature_in_raw_units_no_longer_ranks() -> None:
 
     def rank_loss(scale: float, kind: str) -> float:
         settings = LossSettings.model_validate({"rank_scale": kind})
-        return float(session_losses(scale * predictions, returns, mask, settings=settings, target_sd=0.01).rank)
+        losses = session_losses(scale * predictions, returns, mask, settings=settings, target_sd=0.01)
+        return float(losses.terms["soft_rank"])
 
     assert rank_loss(1.0, "zscore") == pytest.approx(rank_loss(1e-3, "zscore"), abs=1e-4)
     linear = 1.0 - float(np.corrcoef(predictions.numpy()[0], order.numpy())[0, 1])

@@ -1,1 +1,1 @@
-"""Losses: the rank loss and its soft ranks."""
+"""Losses: terms, a function each, from a batch of sessions to the loss of each session; and their weighted sum."""

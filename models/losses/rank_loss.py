@@ -1,4 +1,4 @@
-"""Rank loss: a soft Spearman rank term mixed with a Huber term, within one session at a time.
+"""Rank loss: one less the correlation of soft ranks, and the ranks and correlations of one session at a time.
 
 Tensors are (S, N): sessions × tickers under a bool mask. Nothing here compares two sessions: every value and every
 gradient of a session depends on that session's row alone (to rounding in wide cross-sections). Memory is linear in
@@ -11,22 +11,25 @@ T. Qin, T.-Y. Liu, H. Li (2010), "A general approximation framework for direct o
 measures", eq. 10: ranks as sums of sigmoids of pairwise differences.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
 
 from models.losses.grid_ranks import GRID_ABOVE, grid_soft_ranks
-from models.model_settings import LossSettings
+from models.losses.loss_batch import LossBatch
 
 __all__ = [
     "MIN_NAMES",
-    "SessionLosses",
     "average_ranks",
+    "centred",
+    "correlations",
+    "pearson",
     "rank_correlations",
-    "session_losses",
+    "session_means",
+    "soft_rank",
     "soft_ranks",
+    "varies",
     "within_session_z",
 ]
 
@@ -34,60 +37,25 @@ MIN_NAMES = 5  # sessions with fewer labelled names enter neither loss nor metri
 BLOCK = 2**19  # pairwise differences formed at once: 2 MiB of float32, within a core's cache
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SessionLosses:
-    """Loss of each session, shape (S,); 0 in sessions that do not count.
+def soft_rank(batch: LossBatch) -> torch.Tensor:
+    """1 − Spearman correlation of soft ranks with the returns' ranks, in [0, 2].
 
-    Parameters
-    ----------
-    total : Tensor of float
-        rank_weight × rank + (1 − rank_weight) × huber.
-    rank : Tensor of float
-        1 − soft Spearman (1 − Pearson where the settings say so), in [0, 2].
-    huber : Tensor of float
-        Mean Huber loss over the session's names.
-    counted : Tensor of bool
-        Sessions with at least ``MIN_NAMES`` names.
+    With ``rank_scale="zscore"`` scores are z-scored within the session before the soft rank and compared with hard
+    average ranks of the returns. A session whose scores are all equal has no order to improve: its term is the constant
+    1. A network's random initial weights do not give equal scores, so this is a guard and not the usual start.
+    ``"raw"`` is the literal reference: soft ranks of raw scores and of raw returns.
     """
+    temperature, mask = batch.settings.temperature, batch.mask
+    if batch.settings.rank_scale == "raw":
+        wanted = _wide_soft_ranks(batch.returns, mask, temperature)
+        return 1.0 - correlations(_wide_soft_ranks(batch.scores, mask, temperature), wanted, mask)
+    ranks = _wide_soft_ranks(within_session_z(batch.scores, mask), mask, temperature)
+    return 1.0 - correlations(ranks, average_ranks(batch.returns, mask), mask)
 
-    total: torch.Tensor
-    rank: torch.Tensor
-    huber: torch.Tensor
-    counted: torch.Tensor
 
-
-def session_losses(
-    predictions: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor, *, settings: LossSettings, target_sd: float
-) -> SessionLosses:
-    """Mixed loss of every session.
-
-    With ``rank_scale="zscore"`` predictions are z-scored within the session before the soft rank and compared with
-    hard average ranks of the targets; the Huber term compares predictions with targets / target_sd. A session whose
-    predictions are all equal has no order to improve: its rank term is the constant 1 and the Huber term alone moves
-    it. A network's random initial weights do not give equal predictions, so this is a guard and not the usual start.
-    ``rank_scale="raw"`` is the literal reference: soft ranks of raw predictions and raw targets, Huber on raw returns.
-    ``correlation="pearson"`` correlates predictions with targets as they are; z-scoring either would change nothing.
-
-    Parameters
-    ----------
-    predictions, targets : Tensor of float, shape (S, N)
-        Scores, and forward returns as simple returns; read under the mask only.
-    mask : Tensor of bool, shape (S, N)
-        Names that count.
-    settings : LossSettings
-        Temperature, mix, δ and scale.
-    target_sd : float
-        Cross-sectional sd of the training span's targets.
-    """
-    scores = torch.where(mask, predictions, 0.0)
-    returns = torch.where(mask, targets, 0.0)
-    counted = mask.sum(dim=1) >= MIN_NAMES
-    rank = torch.where(counted, 1.0 - _correlation(scores, returns, mask, settings=settings), 0.0)
-    unit = 1.0 if settings.rank_scale == "raw" else target_sd
-    huber = _huber(scores, returns / unit, mask, delta=settings.huber_delta / unit)
-    huber = torch.where(counted, huber, 0.0)
-    total = settings.rank_weight * rank + (1.0 - settings.rank_weight) * huber
-    return SessionLosses(total=total, rank=rank, huber=huber, counted=counted)
+def pearson(batch: LossBatch) -> torch.Tensor:
+    """1 − Pearson correlation of scores and returns as they are, in [0, 2]; z-scoring either would change nothing."""
+    return 1.0 - correlations(batch.scores, batch.returns, batch.mask)
 
 
 def soft_ranks(values: torch.Tensor, mask: torch.Tensor, *, temperature: float, block: int = BLOCK) -> torch.Tensor:
@@ -123,63 +91,44 @@ def average_ranks(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 def rank_correlations(scores: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Each session's Spearman correlation, float64 of shape (S,); NaN with fewer than 5 names or no spread."""
     ranks, wanted = average_ranks(scores.double(), mask), average_ranks(targets.double(), mask)
-    known = (mask.sum(dim=1) >= MIN_NAMES) & _varies(ranks, mask) & _varies(wanted, mask)
-    return torch.where(known, _pearson(ranks, wanted, mask), torch.nan)
+    known = (mask.sum(dim=1) >= MIN_NAMES) & varies(ranks, mask) & varies(wanted, mask)
+    return torch.where(known, correlations(ranks, wanted, mask), torch.nan)
 
 
-def _correlation(
-    scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, settings: LossSettings
-) -> torch.Tensor:
-    if settings.correlation == "pearson":
-        return _pearson(scores, returns, mask)
-    if settings.rank_scale == "raw":
-        ranks = _soft_ranks(scores, mask, settings.temperature)
-        wanted = _soft_ranks(returns, mask, settings.temperature)
-    else:
-        ranks = _soft_ranks(within_session_z(scores, mask), mask, settings.temperature)
-        wanted = average_ranks(returns, mask)
-    return _pearson(ranks, wanted, mask)
-
-
-def _soft_ranks(values: torch.Tensor, mask: torch.Tensor, temperature: float) -> torch.Tensor:
+def _wide_soft_ranks(values: torch.Tensor, mask: torch.Tensor, temperature: float) -> torch.Tensor:
     """Soft ranks by the form that suits the width."""
     form = grid_soft_ranks if values.shape[1] > GRID_ABOVE else soft_ranks
     return form(values, mask, temperature=temperature)
 
 
-def _huber(scores: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor, *, delta: float) -> torch.Tensor:
-    """Mean Huber loss of each session."""
-    losses = torch.nn.functional.huber_loss(scores, returns, reduction="none", delta=delta)
-    return _mean(losses, mask).squeeze(1)
-
-
 def within_session_z(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Z-scores (ddof=0) within each session; a session of equal values is only centred."""
-    centred = _centred(values, mask)
-    varies = _varies(values, mask)[:, None]
-    variance = torch.where(varies, _mean(centred.square(), mask), 1.0)  # before the root: no gradient of √0
-    return centred / variance.sqrt()
+    deviations = centred(values, mask)
+    spread = varies(values, mask)[:, None]
+    variance = torch.where(spread, session_means(deviations.square(), mask), 1.0)  # before the root: no gradient of √0
+    return deviations / variance.sqrt()
 
 
-def _pearson(a: torch.Tensor, b: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def correlations(a: torch.Tensor, b: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Correlation within each session; 0, without gradient, where either side is constant."""
-    left, right = _centred(a, mask), _centred(b, mask)
-    varies = _varies(a, mask) & _varies(b, mask)
-    scale = torch.where(varies, left.square().sum(dim=1) * right.square().sum(dim=1), 1.0)
-    return torch.where(varies, (left * right).sum(dim=1) / scale.sqrt(), 0.0)
+    left, right = centred(a, mask), centred(b, mask)
+    both = varies(a, mask) & varies(b, mask)
+    scale = torch.where(both, left.square().sum(dim=1) * right.square().sum(dim=1), 1.0)
+    return torch.where(both, (left * right).sum(dim=1) / scale.sqrt(), 0.0)
 
 
-def _centred(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    return torch.where(mask, values - _mean(values, mask), 0.0)
+def centred(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Values less their session's mean; 0 outside the mask."""
+    return torch.where(mask, values - session_means(values, mask), 0.0)
 
 
-def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def session_means(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean under the mask, shape (S, 1); 0 for a session without names."""
     count = mask.sum(dim=1, keepdim=True).clamp(min=1)
     return torch.where(mask, values, 0.0).sum(dim=1, keepdim=True) / count
 
 
-def _varies(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def varies(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Whether a session holds two different values: an exact test, where an sd has rounding."""
     highest = torch.where(mask, values, -torch.inf).amax(dim=1)
     lowest = torch.where(mask, values, torch.inf).amin(dim=1)

@@ -12,6 +12,7 @@ from core.memory import memory_errors
 from models.model import ModelCard, ScoreContext, StoredModel, WindowScores
 from models.model_kinds import own_failures
 from models.model_settings import ModelSettings
+from models.networks.heads import score_of
 from models.networks.predict import predict_scores
 from models.networks.trained import EpochRecord, TrainedModel
 from models.spans import reads_sequences
@@ -77,13 +78,18 @@ class FittedNetwork:
     def window_scores(self) -> WindowScores:
         """The network on the processor, its last score where it scores every step."""
         network = self.trained.network(torch.device("cpu"))
-        sequences = reads_sequences(network)
-        return WindowScores(score=lambda x: network(x)[-1] if sequences else network(x), is_differentiable=True)
+        sequences, heads = reads_sequences(network), self.settings.model.gives
+
+        def score(x: torch.Tensor) -> torch.Tensor:
+            given = network(x)
+            return score_of(given[-1] if sequences else given, heads)
+
+        return WindowScores(score=score, is_differentiable=True)
 
 
 def restored_network(settings: ModelSettings, stored: StoredModel) -> FittedNetwork:
     """The trained network of a checkpoint; weights of another network are refused."""
-    history = tuple(EpochRecord(**epoch, seconds=0.0) for epoch in stored.record["history"])
+    history = tuple(EpochRecord.from_card(epoch) for epoch in stored.record["history"])
     if not all(_is_number(value) for epoch in history for value in epoch.as_card().values()):
         raise ValueError("an epoch holds something that is no number")
     best = stored.record["best_epoch"]

@@ -57,7 +57,7 @@ class NetworkModel:
             network = build_network(kind, n_features).eval()
             longer = windows.lookback + 1 if reads_sequences(network) else windows.lookback
             for length in (windows.lookback, longer):
-                _check_scores(network, torch.zeros(length, 3, n_features))
+                _check_scores(network, torch.zeros(length, 3, n_features), kind.gives)
         if kind.scored == "long" and not callable(getattr(network, "step", None)):
             raise RunError(
                 f"network {kind.kind} cannot be scored long: give it a method step(x, state), or set model.scoring to "
@@ -65,8 +65,9 @@ class NetworkModel:
             )
 
 
-def _check_scores(network: nn.Module, x: torch.Tensor) -> None:
+def _check_scores(network: nn.Module, x: torch.Tensor, heads: tuple[str, ...]) -> None:
     scores, wanted = network(x), tuple(x.shape[:2] if reads_sequences(network) else x.shape[1:2])
+    wanted = wanted if len(heads) == 1 else (*wanted, len(heads))
     found = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
     if found != wanted:
         raise RunError(

@@ -16,6 +16,7 @@ from core.allocator import keep_large_blocks
 from market.panel import aligned_frame
 from models.model_settings import Scoring
 from models.networks.carried import carried_scores
+from models.networks.heads import score_of
 from models.networks.trained import TrainedModel, resolve_device
 from models.spans import exact_span, span_scores
 from models.threads import side_by_side
@@ -69,7 +70,8 @@ def predict_scores(
     scores = np.full((len(rows), len(windows.tickers)), np.nan)
     with torch.inference_mode():
         for done, (row, raw) in enumerate(unrolled(network, windows, rows), start=1):
-            masked = raw.double().masked_fill(~windows.mask[row], torch.nan)
+            scored = score_of(raw, model.settings.model.gives)
+            masked = scored.double().masked_fill(~windows.mask[row], torch.nan)
             scores[rows == row] = masked.cpu().numpy()
             if progress is not None:
                 progress(done, len(rows))
@@ -77,13 +79,15 @@ def predict_scores(
 
 
 def _exact_scores(network: nn.Module, windows: Windows, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
-    """Yield each row with the scores of all columns, (n_tickers,); 0 where there is no window."""
+    """Yield each row with what the heads give of all columns, (n_tickers, …); 0 where there is no window."""
 
     def read(row: int) -> tuple[int, torch.Tensor]:
         names = windows.mask[row].nonzero().squeeze(1)
-        scores = torch.zeros(len(windows.tickers), device=windows.x.device)
-        if len(names):
-            scores[names] = span_scores(network, windows, exact_span(row, windows.lookback), names)[0]
-        return row, scores
+        if not len(names):
+            return row, windows.x.new_zeros(len(windows.tickers))
+        given = span_scores(network, windows, exact_span(row, windows.lookback), names)[0]  # (names, …)
+        whole = given.new_zeros((len(windows.tickers), *given.shape[1:]))
+        whole[names] = given
+        return row, whole
 
     return side_by_side(read, rows.tolist(), device=windows.x.device)

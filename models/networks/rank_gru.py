@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from models.model_settings import RecurrentSettings
+from models.networks.heads import squeezed
 
 __all__ = ["RankGRU"]
 
@@ -32,15 +33,17 @@ class RankGRU(nn.Module):
         super().__init__()
         dropout = settings.dropout if settings.layers > 1 else 0.0
         self.gru = nn.GRU(n_features, settings.hidden, settings.layers, dropout=dropout)
-        self.head = nn.Linear(settings.hidden, 1)
+        self.head = nn.Linear(settings.hidden, len(settings.heads))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Score after each step, (L, N), of sequences x (L, N, F) read from a zero state."""
+        """Score after each step, (L, N), or all heads, (L, N, heads), of sequences x (L, N, F) from a zero state."""
         h, _ = self.gru(x)  # (L, N, H)
-        scores: torch.Tensor = self.head(h).squeeze(2)
-        return scores
+        return squeezed(self.head(h))
 
     def step(self, x: torch.Tensor, state: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score after one further step, (N,), of x (1, N, F), and the state to read on from; None is the zero state."""
+        """Score after one further step, (N,), or all heads, of x (1, N, F), and the state to read on from.
+
+        None is the zero state.
+        """
         h, state = self.gru(x, state)  # (1, N, H)
-        return self.head(h)[0, :, 0], state
+        return squeezed(self.head(h)[0]), state

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from models.model_settings import RecurrentSettings
+from models.networks.heads import squeezed
 from models.threads import across_cores
 
 __all__ = ["RankLSTM"]
@@ -35,21 +36,23 @@ class RankLSTM(nn.Module):
         super().__init__()
         dropout = settings.dropout if settings.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, settings.hidden, settings.layers, dropout=dropout)
-        self.head = nn.Linear(settings.hidden, 1)
+        self.head = nn.Linear(settings.hidden, len(settings.heads))
         self._open_forget_gates(settings)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Score after each step, (L, N), of sequences x (L, N, F) read from a zero state."""
+        """Score after each step, (L, N), or all heads, (L, N, heads), of sequences x (L, N, F) from a zero state."""
         h = across_cores(self.lstm, x)  # (L, N, H)
-        scores: torch.Tensor = self.head(h).squeeze(2)
-        return scores
+        return squeezed(self.head(h))
 
     def step(
         self, x: torch.Tensor, state: tuple[torch.Tensor, ...] | None
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """Score after one further step, (N,), of x (1, N, F), and the state to read on from; None is the zero state."""
+        """Score after one further step, (N,), or all heads, of x (1, N, F), and the state to read on from.
+
+        None is the zero state.
+        """
         h, state = self.lstm(x, state)  # (1, N, H)
-        return self.head(h)[0, :, 0], state
+        return squeezed(self.head(h)[0]), state
 
     def _open_forget_gates(self, settings: RecurrentSettings) -> None:
         with torch.no_grad():

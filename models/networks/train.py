@@ -8,9 +8,10 @@ the processor it is steady: nothing depends on how many threads there are.
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,10 @@ from torch import nn
 
 from core.allocator import keep_large_blocks
 from core.errors import RunError
-from models.losses.rank_loss import rank_correlations, session_losses
+from models.losses.rank_loss import rank_correlations
+from models.losses.session_losses import SessionLosses, session_losses
 from models.model_settings import ModelSettings
+from models.networks.heads import score_of
 from models.networks.learning_schedule import best_epoch, epoch_learning_rate, is_finished
 from models.networks.trained import EpochRecord, TrainedModel, epoch_seed, resolve_device, untrained_network
 from models.networks.training_state import (
@@ -129,7 +132,7 @@ def train_network(
     )
 
 
-def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, settings: ModelSettings) -> dict[str, float]:
+def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, settings: ModelSettings) -> dict[str, Any]:
     """Take one pass over the training sessions; return its mean losses and gradient norms."""
     training, network, optimizer = settings.training, learner.network, learner.optimizer
     epoch, rate = len(learner.history) + 1, epoch_learning_rate(learner.losses, training)
@@ -146,7 +149,7 @@ def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, setti
         if not math.isfinite(norm.item()):
             raise RunError(f"training diverged in epoch {epoch}: lower training.learning_rate, was {rate:g}")
         optimizer.step()
-    return _means(tally) | {"learning_rate": rate}
+    return _means(tally, settings.loss.weights) | {"learning_rate": rate}
 
 
 def _accumulate_gradient(
@@ -165,32 +168,40 @@ def _backward(
 ) -> dict[str, float]:
     """Push one span's share of the gradient through the network; return sums over its sessions."""
     names, y, labelled = labelled_block(windows, span)
-    scores = span_scores(network, windows, span, names)  # (sessions, names)
-    outputs = scores.detach().requires_grad_()  # the loss has a small graph of its own: both pulls cost next to nothing
-    losses = session_losses(outputs, y, labelled, settings=settings.loss, target_sd=windows.scaler.target_sd)
-    weight = settings.loss.rank_weight
-    (rank_pull,) = torch.autograd.grad(weight / counted * losses.rank.sum(), outputs, retain_graph=True)
-    (huber_pull,) = torch.autograd.grad((1.0 - weight) / counted * losses.huber.sum(), outputs)
-    with threads(1):
-        torch.autograd.backward(scores, rank_pull + huber_pull)
-    return {
-        "loss": losses.total.sum().item(),
-        "rank": losses.rank.sum().item(),
-        "huber": losses.huber.sum().item(),
-        "rank_pull": rank_pull.square().sum().item(),
-        "huber_pull": huber_pull.square().sum().item(),
+    given = span_scores(network, windows, span, names)  # (sessions, names) or (sessions, names, heads)
+    outputs = given.detach().requires_grad_()  # the loss has a small graph of its own: all pulls cost next to nothing
+    losses = _losses(outputs, y, labelled, windows=windows, settings=settings)
+    pulls = {
+        name: torch.autograd.grad(weight / counted * losses.terms[name].sum(), outputs, retain_graph=True)[0]
+        for name, weight in settings.loss.weights.items()
     }
+    with threads(1):
+        torch.autograd.backward(given, sum(pulls.values(), torch.zeros_like(outputs)))
+    measured = {"loss": losses.total.sum().item()}
+    measured |= {f"{name}_term": term.sum().item() for name, term in losses.terms.items()}
+    return measured | {f"{name}_pull": pull.square().sum().item() for name, pull in pulls.items()}
 
 
-def _means(tally: list[dict[str, float]]) -> dict[str, float]:
-    """Session means of the losses, and batch means of the gradient norms."""
+def _losses(
+    outputs: torch.Tensor, y: torch.Tensor, labelled: torch.Tensor, *, windows: Windows, settings: ModelSettings
+) -> SessionLosses:
+    return session_losses(
+        outputs,
+        y,
+        labelled,
+        settings=settings.loss,
+        target_sd=windows.scaler.target_sd,
+        heads=settings.model.gives,
+    )
+
+
+def _means(tally: list[dict[str, float]], terms: Iterable[str]) -> dict[str, Any]:
+    """Session means of the loss and its terms, and batch means of the terms' gradient norms."""
     sessions = sum(batch["sessions"] for batch in tally)
     return {
         "train_loss": sum(batch["loss"] for batch in tally) / sessions,
-        "rank_term": sum(batch["rank"] for batch in tally) / sessions,
-        "huber_term": sum(batch["huber"] for batch in tally) / sessions,
-        "rank_gradient": sum(math.sqrt(batch["rank_pull"]) for batch in tally) / len(tally),
-        "huber_gradient": sum(math.sqrt(batch["huber_pull"]) for batch in tally) / len(tally),
+        "terms": {name: sum(batch[f"{name}_term"] for batch in tally) / sessions for name in terms},
+        "gradients": {name: sum(math.sqrt(batch[f"{name}_pull"]) for batch in tally) / len(tally) for name in terms},
     }
 
 
@@ -201,8 +212,9 @@ def _evaluate(network: nn.Module, windows: Windows, rows: slice, *, settings: Mo
     losses, correlations = [], []
     for span in cover(rows, burn_in=settings.training.burn_in, length=EVALUATION_SESSIONS):
         names, y, labelled = labelled_block(windows, span)
-        scores = span_scores(network, windows, span, names)
-        batch = session_losses(scores, y, labelled, settings=settings.loss, target_sd=windows.scaler.target_sd)
+        given = span_scores(network, windows, span, names)
+        batch = _losses(given, y, labelled, windows=windows, settings=settings)
+        scores = score_of(given, settings.model.gives)
         losses.append(batch.total[batch.counted].double())
         correlations.append(rank_correlations(scores, y, labelled)[batch.counted])
     loss, ic = torch.cat(losses).mean().item(), torch.cat(correlations).nanmean().item()

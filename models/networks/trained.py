@@ -1,7 +1,8 @@
 """TrainedModel: what training hands on to prediction and to the checkpoint."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import nn
 from models.model_kinds import build_network
 from models.model_settings import ModelSettings
 from models.windows import Scaler
+
+_CARD_NAMES = {"soft_rank": "rank"}  # as the first cards wrote them
 
 __all__ = ["EpochRecord", "TrainedModel", "epoch_seed", "resolve_device", "untrained_network"]
 
@@ -24,11 +27,11 @@ class EpochRecord:
         From 1.
     train_loss, validation_loss : float
         Mean mixed loss over sessions; training's is measured under dropout and before each step.
-    rank_term, huber_term : float
-        The two parts of train_loss, unweighted.
-    rank_gradient, huber_gradient : float
+    terms : mapping of str to float
+        The parts of train_loss, unweighted, by the name of the term.
+    gradients : mapping of str to float
         Norm of each weighted part's gradient with respect to a batch's scores, averaged over the batches: how hard
-        either pulls.
+        each pulls.
     validation_ic : float
         Mean within-session Spearman correlation over the validation sessions, from long spans.
     learning_rate : float
@@ -40,17 +43,30 @@ class EpochRecord:
     epoch: int
     train_loss: float
     validation_loss: float
-    rank_term: float
-    huber_term: float
-    rank_gradient: float
-    huber_gradient: float
+    terms: Mapping[str, float]
+    gradients: Mapping[str, float]
     validation_ic: float
     learning_rate: float
     seconds: float
 
     def as_card(self) -> dict[str, Any]:
-        """Record without its wall clock, for a checkpoint's card."""
-        return {key: value for key, value in asdict(self).items() if key != "seconds"}
+        """Record without its wall clock, its parts side by side, for a checkpoint's card."""
+        parts = {f"{_CARD_NAMES.get(name, name)}_term": value for name, value in sorted(self.terms.items())}
+        parts |= {f"{_CARD_NAMES.get(name, name)}_gradient": value for name, value in sorted(self.gradients.items())}
+        whole = {key: value for key, value in asdict(self).items() if key not in ("seconds", "terms", "gradients")}
+        return whole | parts
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Self:
+        """The record that ``as_card`` described, without a wall clock."""
+        whole = {key: value for key, value in card.items() if not key.endswith(("_term", "_gradient"))}
+        return cls(**whole, terms=_parts(card, "_term"), gradients=_parts(card, "_gradient"), seconds=0.0)
+
+
+def _parts(card: Mapping[str, Any], ending: str) -> dict[str, float]:
+    names = {written: name for name, written in _CARD_NAMES.items()}
+    parts = {key.removesuffix(ending): value for key, value in card.items() if key.endswith(ending)}
+    return {names.get(key, key): value for key, value in parts.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

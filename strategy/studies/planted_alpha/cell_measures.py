@@ -80,10 +80,11 @@ def _scores(cell: Cell, training_data: TrainingData, inputs: Inputs) -> tuple[pd
     later = windows.sessions[split.validation.start : split.test.stop]
     scores = model.scores(windows, later, context=ScoreContext(device="cpu")).reindex(windows.sessions)
     epochs = model.card.history
+    rank = "pearson" if cell.spec.loss.correlation == "pearson" else "rank"
     return scores, {
         "epochs": float(len(epochs)),
         "best_epoch": float(model.card.best_epoch),
-        "rank_gradient": sum(epoch["rank_gradient"] for epoch in epochs) / len(epochs),
+        "rank_gradient": sum(epoch[f"{rank}_gradient"] for epoch in epochs) / len(epochs),
         "huber_gradient": sum(epoch["huber_gradient"] for epoch in epochs) / len(epochs),
     }
 
