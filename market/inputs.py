@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from market.bars.csv import ending_note
 from market.bars.ticker_names import few_words
 from market.exchanges import zone_of
 from market.hedge import with_hedge
@@ -125,6 +126,7 @@ def _with_files(inputs: Inputs, request: BarsRequest) -> Inputs:
     zone = zone_of(panel.facts.exchange)
     if request.sectors is not None:
         found["sectors"] = load_sectors(request.sectors, panel.tickers)
+        notes += ending_note(request.sectors)
         notes += _unnamed(found["sectors"].drop(list(panel.facts.beside), errors="ignore"), request.sectors)
     if request.benchmark is not None:
         levels = read_levels(request.benchmark, panel.sessions, zone=zone)

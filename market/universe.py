@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import BarsError, UniverseError
+from market.bars.csv import ending_note
 from market.bars.ticker_names import likely_meant
 from market.delistings import listed
 from market.eligibility import FRESH_SESSIONS, Eligibility
@@ -213,9 +214,9 @@ def _from_file(panel: Panel, path: Path) -> tuple[np.ndarray, str, tuple[str, ..
     columns = panel.tickers.get_indexer(pd.Index(members.tickers, dtype="str"))
     if not (columns >= 0).any():
         raise UniverseError(f"{path.name} names none of the {len(panel.tickers)} tickers of the bars: check spelling")
-    if isinstance(members, MemberSpans):
-        return _from_spans(panel, members, columns, path.name)
-    return _from_lists(panel, members, columns, path.name)
+    read = _from_spans if isinstance(members, MemberSpans) else _from_lists
+    held, described, notes = read(panel, members, columns, path.name)
+    return held, described, (*notes, *ending_note(path))
 
 
 def _from_spans(

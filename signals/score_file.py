@@ -11,7 +11,7 @@ from core.errors import BarsError, DataError, SourceError
 from market.bars.bar_files import read_whole_table
 from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import plain_name
-from market.bars.csv import decimal_of
+from market.bars.csv import decimal_of, ending_note
 from market.bars.dated_columns import date_name, dated_columns, is_row_numbers
 from market.bars.dates import check_single_zone, read_dates
 from market.bars.defects import Defect, refuse
@@ -38,7 +38,7 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame of float, shape (n_sessions, n_tickers)
-        Sessions sorted; an empty cell is NaN, no score.
+        Sessions sorted; an empty cell is NaN, no score. ``attrs["notes"]`` tells of a file that may have been cut.
 
     Raises
     ------
@@ -48,7 +48,9 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         If a date or number cannot be read, zones are mixed, or a key repeats.
     """
     path = Path(path)
-    return scores_of_table(read_whole_table(path, what="scores"), origin=path.name)
+    scores = scores_of_table(read_whole_table(path, what="scores"), origin=path.name)
+    scores.attrs["notes"] = ending_note(path)
+    return scores
 
 
 def scores_of_table(table: pa.Table, *, origin: str) -> pd.DataFrame:

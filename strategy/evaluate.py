@@ -84,7 +84,7 @@ def evaluate(
     evaluation = replace(evaluation, breadth=given_breadth(evaluation))
     notes = _notes(chosen, placed, evaluation.signal.summary(MODEL).mean)
     fallen = (*scores_of_no_session(given, inputs.panel), *ended_names(given, inputs.panel))
-    remarks = Remarks(stamps=(QUICK,) if quick else (), notes=(*notes, *fallen))
+    remarks = Remarks(stamps=(QUICK,) if quick else (), notes=(*given.attrs.get("notes", ()), *notes, *fallen))
     scored: dict[str, str] = {"scores": _fingerprint(placed)}
     named: dict[str, Any] = {"scores": name}
     if quick:

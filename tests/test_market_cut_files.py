@@ -13,10 +13,12 @@ from core.errors import SourceError
 from core.files import require_apart
 from market.bars import bar_files, csv
 from market.bars.bar_files import bars_from_path, read_whole_table
+from market.inputs import load_inputs
 from market.sources import load_bars
 from market.sources.fetch import read_tickers
 from market.sources.sectors import load_sectors
 from quintile.bar_requests import bars_request
+from signals.score_file import cut_scores, read_scores
 from strategy.trading.holdings import read_holdings
 
 HEADER = "date,ticker,open,high,low,close,volume\n"
@@ -160,3 +162,20 @@ def test_holdings_whose_last_line_was_cut_say_so(tmp_path: Path) -> None:
     cut = read_holdings(write(tmp_path / "held.csv", text[:-2]))
     assert cut.amounts["B"] == 25
     assert cut.notes == ("the last line of held.csv has no line end: a file that was cut ends so, look at 'B,25'",)
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_members_sectors_and_scores_that_may_have_been_cut_are_told(tmp_path: Path, end: str) -> None:
+    bars = write(tmp_path / "b.csv", HEADER + "".join(f"2020-01-{day:02},A,9,9,9,9,1\n" for day in range(2, 29)))
+    members = write(tmp_path / "m.csv", "date,ticker\n2020-01-02,AB\n2020-01-03,A" + end)
+    sectors = write(tmp_path / "s.csv", "ticker,sector\nA,Energy" + end)
+    scores = write(tmp_path / "scores.csv", "date,A\n2020-01-02,0.5\n2020-01-03,0.25" + end)
+    request = bars_request(str(bars), str(members), sectors=sectors)
+    inputs = load_inputs(request)
+    told = [
+        *inputs.panel.facts.notes,
+        *inputs.notes,
+        *cut_scores(read_scores(scores), "2020-01-03", None).attrs["notes"],
+    ]
+    cut = [note for note in told if "has no line end" in note]
+    assert len(cut) == (0 if end else 3), told

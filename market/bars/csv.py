@@ -25,7 +25,7 @@ from core.errors import SourceError
 from market.bars.columns import SPELLINGS, bar_field, plain_name
 from market.bars.spelled_dates import looks_dated
 
-__all__ = ["csv_notes", "cut_note", "decimal_of", "has_prose", "is_csv", "read_csv"]
+__all__ = ["csv_notes", "cut_note", "decimal_of", "ending_note", "has_prose", "is_csv", "read_csv"]
 
 DECIMAL, PROSE, UNENDED = b"decimal", b"prose", b"unended"
 MAX_PROSE = 40  # lines above a header
@@ -132,6 +132,13 @@ def cut_note(tables: Mapping[str, pa.Table]) -> tuple[str, ...]:
     first, line = next(iter(cut.items()))
     more = f", nor have {len(cut) - 1} other files" if len(cut) > 1 else ""
     return (f"the last line of {first} has no line end{more}: a file that was cut ends so, look at {line!r}",)
+
+
+def ending_note(path: str | Path) -> tuple[str, ...]:
+    """A note on a file that may have been cut, as of ``cut_note``; none on one that is no CSV."""
+    path = Path(path)
+    tail = _unended(path) if is_csv(path) else b""
+    return cut_note({path.name: pa.table({}).replace_schema_metadata({UNENDED: tail})}) if tail else ()
 
 
 def _unended(path: Path) -> bytes:
