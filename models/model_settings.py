@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 Scoring = Literal["exact", "long"]
+Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 LossTerm = Literal["soft_rank", "pearson", "huber"]
 Head = Literal["score", "log_variance", "direction", "volatility"]
 
@@ -179,7 +180,8 @@ class TrainingSettings(Settings):
     session's windows from a zero state, as prediction does, some 25 to 60 times slower. A network that reads windows
     rather than sequences is always trained on exact ones. ``burn_in`` and ``chunk_sessions`` are of long mode, whose
     step holds whole chunks: as many as fit into ``batch_sessions``, and one where none does. So 32 is a step of 32
-    sessions in exact mode, and of one chunk of 64 in long mode.
+    sessions in exact mode, and of one chunk of 64 in long mode. ``accumulate`` batches make one step, by their mean
+    session loss: the step of one larger batch.
 
     Examples
     --------
@@ -187,6 +189,8 @@ class TrainingSettings(Settings):
     64
     >>> TrainingSettings(batch_sessions=150, chunk_sessions=64).step_sessions
     128
+    >>> TrainingSettings(batch_sessions=64, accumulate=4).step_sessions
+    256
     """
 
     mode: Literal["long", "exact"] = Field(
@@ -211,16 +215,39 @@ class TrainingSettings(Settings):
     burn_in: int = Field(default=90, ge=0, description="sessions unrolled before the first that counts")
     chunk_sessions: int = Field(default=64, ge=1, description="sessions of a chunk that count, least of a long step")
     seed: int = Field(default=1, ge=0, lt=2**31, description="seed of everything random")
+    optimizer: Later[Literal["adam", "adamw"]] = Field(
+        default="adam", description="adam: weight decay in the gradient; adamw: beside it, scaled by the step size"
+    )
+    betas: Later[tuple[Beta, Beta]] = Field(default=(0.9, 0.999), description="decay of Adam's two moving averages")
+    accumulate: Later[int] = Field(default=1, ge=1, description="batches whose gradients make one step")
+    precision: Later[Literal["float32", "bf16"]] = Field(
+        default="float32", description="bf16: the network's products in bfloat16 while it trains; scoring is float32"
+    )
+    input_noise: Later[float] = Field(
+        default=0.0, ge=0.0, description="sd of noise added to the scaled features in training"
+    )
+    mixup: Later[float] = Field(
+        default=0.0, ge=0.0, description="α of Beta(α, α) by which two names of a session are mixed; 0 mixes none"
+    )
+    refit: Later[bool] = Field(
+        default=False, description="train anew on training and validation for the number of epochs that was chosen"
+    )
+    start: Later[str] = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="sha256 of the weights that training begins with, set by --from; drawn from the seed where empty",
+    )
 
     @property
     def chunks_a_step(self) -> int:
-        """Chunks in one step of long mode."""
+        """Chunks in one batch of long mode."""
         return max(1, self.batch_sessions // self.chunk_sessions)
 
     @property
     def step_sessions(self) -> int:
         """Sessions in one step of the mode: what is left at the end of an epoch may be fewer."""
-        return self.chunks_a_step * self.chunk_sessions if self.mode == "long" else self.batch_sessions
+        batch = self.chunks_a_step * self.chunk_sessions if self.mode == "long" else self.batch_sessions
+        return self.accumulate * batch
 
 
 class ModelSettings(Settings):

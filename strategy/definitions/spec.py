@@ -105,7 +105,10 @@ class StrategySpec(Settings):
 
     @property
     def rules(self) -> TradingRules:
-        """Trading rules of the strategy; the shipped books of another builder are its companions."""
+        """Trading rules of the strategy; the shipped books of another builder are its companions.
+
+        Shipped strategies of another model have the book of one of them, and are no companion of their own.
+        """
         others = {name: book for name, book in _shipped_books().items() if name != self.name}
         return TradingRules(
             name=self.name,
@@ -199,7 +202,9 @@ def load_spec(strategy: str | Path = DEFAULT_STRATEGY) -> StrategySpec:
 
 @cache
 def _shipped_books() -> dict[str, BookSettings]:
-    return {name: load_spec(name).portfolio for name in shipped_strategies()}
+    """The books of the strategies that are named after their builder."""
+    books = {name: load_spec(name).portfolio for name in shipped_strategies()}
+    return {name: book for name, book in books.items() if book.builder == name}
 
 
 def override(spec: StrategySpec, assignments: Iterable[str] | Mapping[str, object]) -> StrategySpec:
