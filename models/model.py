@@ -17,7 +17,16 @@ from models.model_settings import ModelSettings, Scoring
 from models.sample_splits import Split
 from models.windows import Scaler, Windows
 
-__all__ = ["FitContext", "FittedModel", "Model", "ModelCard", "ScoreContext", "StoredModel", "WindowScores"]
+__all__ = [
+    "FitContext",
+    "FittedModel",
+    "Model",
+    "ModelCard",
+    "ScoreContext",
+    "StoredModel",
+    "WindowScores",
+    "before_refit",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +66,7 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitContext:
-    """Where and how a model is fitted; on one device, nothing here changes a bit.
+    """Where and how a model is fitted; on one device, nothing here but ``start`` changes a bit.
 
     Parameters
     ----------
@@ -67,6 +76,8 @@ class FitContext:
         Fingerprints that a kept state must share to be resumed.
     device : {"auto", "cpu", "cuda"}
         Where to train, for kinds that can choose.
+    start : mapping of str to Tensor, optional
+        Weights that a network begins with, whose sha256 ``training.start`` says; other kinds have none.
     progress : callable
         Called with rounds done, rounds at most, and a note.
     """
@@ -74,6 +85,7 @@ class FitContext:
     folder: Path | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
+    start: Mapping[str, torch.Tensor] | None = None
     progress: Callable[[int, int, str], None] = lambda _done, _total, _note: None
 
 
@@ -166,3 +178,12 @@ class Model(Protocol):
 
     def fit(self, windows: Windows, split: Split, *, context: FitContext) -> FittedModel:
         """Fit on the training rows; validation rows serve to stop and to choose, later rows are not read."""
+
+
+def before_refit(model: FittedModel) -> FittedModel:
+    """What validation rows did not train: the model as it was before ``training.refit``, else the model itself.
+
+    Calibration and whatever else is measured on validation asks this one; known after fitting, not after loading.
+    """
+    before: FittedModel = getattr(model, "before_refit", model)
+    return before

@@ -41,7 +41,7 @@ scratch = Scratch(folder=Path(sys.argv[2]), above=0) if sys.argv[1] == "file" el
 windows = build_windows(
     features, targets=targets, universe=universe, scaler=scaler, lookback=6, scratch=scratch
 )
-model = train_network(windows, split, settings=small_settings(max_epochs=1), device="cpu")
+model = train_network(windows, split, settings=small_settings(max_epochs=1))
 print(f"trained {model.best.train_loss:.4f}")
 """
 

@@ -20,8 +20,9 @@ from models.model_kinds import settings_of
 from models.model_settings import ModelSettings
 from models.networks.predict import predict_scores
 from models.networks.rank_lstm import RankLSTM
-from models.networks.train import _accumulate_gradient, _begin, _reproducible, _train_epoch, train_network
-from models.networks.trained import EpochRecord
+from models.networks.step_gradient import step_gradient
+from models.networks.train import _begin, _reproducible, _train_epoch, train_network
+from models.networks.trained import EpochRecord, resolve_device
 from models.networks.training_state import ResumePoint, load_state
 from models.spans import Span, span_scores, training_batches, usable_rows
 from tests.oracles.planted import planted_windows, small_settings
@@ -87,8 +88,8 @@ def test_no_weight_depends_on_memory_that_was_not_written(mode):
         with _reproducible(torch.device("cpu")):
             assert not torch.utils.deterministic.fill_uninitialized_memory
             torch.utils.deterministic.fill_uninitialized_memory = filled  # with NaN
-            learner = _begin(windows, settings, torch.device("cpu"))
-            _train_epoch(learner, windows, rows, settings=settings)
+            learner = _begin(windows, settings)
+            _train_epoch(learner, windows, rows, settings=settings, epoch=1, rate=1e-2)
         return learner.network.state_dict()
 
     assert same_bits(trained(filled=False), trained(filled=True))
@@ -258,7 +259,7 @@ def test_a_batchs_gradient_is_that_of_its_mean_session_loss(mode):
     rows = usable_rows(windows, split.train, span="training")
     batch = training_batches(rows, lookback=6, settings=settings.training, epoch=1)[0]
     network = RankLSTM(3, settings.model)
-    _accumulate_gradient(network, windows, batch, settings=settings)
+    step_gradient(network, windows, batch, settings=settings, rng=np.random.default_rng(0))
     found = [weights.grad.clone() for weights in network.parameters()]
     total, counted = 0.0, 0
     for span in batch:
@@ -320,9 +321,8 @@ def test_the_networks_own_lookback_must_be_that_of_the_windows():
 
 
 def test_an_unknown_device_is_refused():
-    windows, split = planted_windows()
     with pytest.raises(ValueError, match="device must be auto, cpu or cuda, was tpu"):
-        train_network(windows, split, settings=small_settings(), device="tpu")
+        resolve_device("tpu")
 
 
 def test_settings_refuse_unknown_keys():

@@ -1,20 +1,17 @@
 """Fitted network: a trained network behind the seam, and how it comes back from a checkpoint."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
 
-from core.errors import CheckpointError
 from core.memory import memory_errors
 from models.model import ModelCard, ScoreContext, StoredModel, WindowScores
 from models.model_kinds import own_failures
 from models.model_settings import ModelSettings
 from models.networks.heads import score_of
 from models.networks.predict import predict_scores
-from models.networks.trained import EpochRecord, TrainedModel
+from models.networks.trained import EpochRecord, TrainedModel, check_weights
 from models.spans import reads_sequences
 from models.windows import Scaler, Windows
 
@@ -56,8 +53,14 @@ class FittedNetwork:
             validation_ic=model.best.validation_ic,
             history=tuple(record.as_card() for record in model.history),
             best_epoch=model.best_epoch,
-            facts=(("Mode", model.settings.training.mode),),
+            facts=_facts(model),
         )
+
+    @property
+    def before_refit(self) -> "FittedNetwork":
+        """The network that validation rows did not train; itself where there was no refit, or it came from a file."""
+        chosen = self.trained.chosen_weights
+        return self if chosen is None else FittedNetwork(replace(self.trained, weights=chosen, chosen_weights=None))
 
     def scores(
         self, windows: Windows, sessions: pd.DatetimeIndex, *, context: ScoreContext | None = None
@@ -87,6 +90,19 @@ class FittedNetwork:
         return WindowScores(score=score, is_differentiable=True)
 
 
+def _facts(model: TrainedModel) -> tuple[tuple[str, str], ...]:
+    """What else decided the weights, where it is not as ever."""
+    training = model.settings.training
+    facts = [("Mode", training.mode)]
+    if training.precision != "float32":
+        facts.append(("Precision", training.precision))
+    if training.start:
+        facts.append(("Began with the weights", training.start[:12]))
+    if training.refit:
+        facts.append(("Refit", f"on training and validation, {model.best_epoch} epochs; accuracies are of before"))
+    return tuple(facts)
+
+
 def restored_network(settings: ModelSettings, stored: StoredModel) -> FittedNetwork:
     """The trained network of a checkpoint; weights of another network are refused."""
     history = tuple(EpochRecord.from_card(epoch) for epoch in stored.record["history"])
@@ -97,26 +113,8 @@ def restored_network(settings: ModelSettings, stored: StoredModel) -> FittedNetw
         raise ValueError(f"epoch {best} is not among its {len(history)} epochs")
     weights = dict(stored.tensors)
     model = TrainedModel(weights=weights, settings=settings, scaler=stored.scaler, best_epoch=best, history=history)
-    _check_weights(model.outline().state_dict(), weights)
+    check_weights(model.outline().state_dict(), weights)
     return FittedNetwork(model)
-
-
-def _check_weights(untrained: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> None:
-    """Refuse weights of another network, and numbers that are not finite where they began so, unlike a mask's."""
-    wrong = sorted(key for key in {*untrained, *weights} if _shape(untrained, key) != _shape(weights, key))
-    if wrong:
-        raise CheckpointError(f"holds weights of another network ({', '.join(wrong[:3])}): retrain")
-    infinite = [key for key in weights if _is_finite(untrained[key]) and not _is_finite(weights[key])]
-    if infinite:
-        raise CheckpointError(f"holds weights that are not finite ({infinite[0]}): retrain")
-
-
-def _is_finite(tensor: torch.Tensor) -> bool:
-    return bool(torch.isfinite(tensor).all())
-
-
-def _shape(tensors: Mapping[str, torch.Tensor], key: str) -> Any:
-    return (tuple(tensors[key].shape), tensors[key].dtype) if key in tensors else None
 
 
 def _is_number(value: object) -> bool:

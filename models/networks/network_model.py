@@ -1,5 +1,6 @@
 """Network model: any network of a kind that has one behind the seam, trained by the one loop."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ from models.model_kinds import build_network, own_failures
 from models.model_settings import ModelSettings
 from models.networks.fitted_network import FittedNetwork
 from models.networks.train import train_network
-from models.networks.trained import EpochRecord
+from models.networks.trained import EpochRecord, resolve_device
 from models.networks.training_state import ResumePoint
 from models.sample_splits import Split
 from models.spans import reads_sequences
@@ -41,12 +42,19 @@ class NetworkModel:
 
         def show(record: EpochRecord) -> None:
             note = f"loss {record.validation_loss:.4f} · validation rank IC {record.validation_ic:+.4f}"
-            context.progress(record.epoch, self.settings.training.max_epochs, note)
+            if math.isnan(record.validation_loss):
+                note = f"refit, training loss {record.train_loss:.4f}"
+            context.progress(record.epoch, max(record.epoch, self.settings.training.max_epochs), note)
 
         with own_failures(self.settings.model.kind), memory_errors():
             return FittedNetwork(
                 train_network(
-                    windows, split, settings=self.settings, resume=resume, device=context.device, progress=show
+                    windows.to(resolve_device(context.device)),
+                    split,
+                    settings=self.settings,
+                    start=context.start,
+                    resume=resume,
+                    progress=show,
                 )
             )
 

@@ -1,14 +1,17 @@
 """Training: one loop, in the order things happen.
 
-Everything random derives from seed and epoch: initial weights from (seed, 0), batches and dropout of an epoch from
-(seed, epoch). A training that was killed and resumed ends with the bits of one that was not, on the same machine. On
-the processor it is steady: nothing depends on how many threads there are.
+Everything random derives from seed and epoch: initial weights from (seed, 0), batches, augmentations and dropout of an
+epoch from (seed, epoch). A training that was killed and resumed ends with the bits of one that was not, on the same
+machine. On the processor it is steady: nothing depends on how many threads there are.
+
+With ``training.refit`` there are two passes: the first chooses the number of epochs on validation, the second begins
+anew and takes as many, at the same rates, over training and validation rows together.
 """
 
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +23,13 @@ from torch import nn
 from core.allocator import keep_large_blocks
 from core.errors import RunError
 from models.losses.rank_loss import rank_correlations
-from models.losses.session_losses import SessionLosses, session_losses
-from models.model_settings import ModelSettings
+from models.model_settings import ModelSettings, TrainingSettings
+from models.networks.augmentation import augmentation_rng
+from models.networks.epoch_measures import epoch_means, side_accuracies
 from models.networks.heads import score_of
 from models.networks.learning_schedule import best_epoch, epoch_learning_rate, is_finished
-from models.networks.trained import EpochRecord, TrainedModel, epoch_seed, resolve_device, untrained_network
+from models.networks.step_gradient import check_precision, span_losses, step_gradient
+from models.networks.trained import EpochRecord, TrainedModel, check_weights, epoch_seed, untrained_network
 from models.networks.training_state import (
     ResumePoint,
     TrainingState,
@@ -34,22 +39,16 @@ from models.networks.training_state import (
     save_state,
 )
 from models.sample_splits import Split
-from models.spans import (
-    Span,
-    cover,
-    labelled_block,
-    reads_sequences,
-    span_scores,
-    training_batches,
-    usable_rows,
-    usable_sessions,
-)
-from models.threads import steady, threads
+from models.spans import Span, cover, labelled_block, reads_sequences, span_scores, training_batches, usable_rows
+from models.threads import steady
 from models.windows import Windows
 
 __all__ = ["train_network"]
 
 EVALUATION_SESSIONS = 256  # validation sessions unrolled at once: bounds memory
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+Weights = Mapping[str, torch.Tensor]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -60,10 +59,29 @@ class _Learner:
     optimizer: torch.optim.Adam
     history: list[EpochRecord] = field(default_factory=list)
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    refitted: int = 0
 
     @property
     def losses(self) -> list[float]:
         return [record.validation_loss for record in self.history]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Job:
+    """What does not change while training."""
+
+    windows: Windows
+    settings: ModelSettings
+    start: Weights | None
+    point: ResumePoint | None
+    progress: Callable[[EpochRecord], None] | None
+
+    def tell(self, learner: _Learner, record: EpochRecord) -> None:
+        """Put the state on disk, then show the epoch."""
+        if self.point is not None:
+            save_state(self.point, _state(learner))
+        if self.progress is not None:
+            self.progress(record)
 
 
 def train_network(
@@ -71,8 +89,8 @@ def train_network(
     split: Split,
     *,
     settings: ModelSettings,
+    start: Weights | None = None,
     resume: ResumePoint | None = None,
-    device: str = "auto",
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> TrainedModel:
     """Train a network on the training span and keep the epoch with the best validation loss.
@@ -80,156 +98,170 @@ def train_network(
     Parameters
     ----------
     windows : Windows
-        Scaled features, forward returns and mask; the scaler fitted on ``split.train``.
+        Scaled features, forward returns and mask; the scaler fitted on ``split.train``. Where they are is where the
+        network is trained.
     split : Split
         Training and validation rows, purged.
     settings : ModelSettings
         Kind, loss and training; the kind has a network.
+    start : mapping of str to Tensor, optional
+        Weights to begin with, whose hash ``settings.training.start`` says; drawn from the seed by default.
     resume : ResumePoint, optional
         Where state is saved after every epoch; a state saved there is resumed.
-    device : {"auto", "cpu", "cuda"}
-        Where to train.
     progress : callable, optional
-        Called with each epoch's record, after its state is on disk.
+        Called with each epoch's record, after its state is on disk; an epoch of a refit has no validation.
 
     Raises
     ------
     DataError
         If no training or validation session can be used.
     RunError
-        If the state belongs to another training, or the gradient stops being finite.
+        If the state belongs to another training, the gradient stops being finite, or the weights to begin with are not
+        given.
+    CheckpointError
+        If those are of another network.
     """
+    training, place = settings.training, windows.x.device
     if windows.lookback != settings.model.lookback:
         raise ValueError(f"windows have a lookback of {windows.lookback}, the settings {settings.model.lookback}")
+    _check_start(training, start)
+    check_precision(training.precision, place)
     keep_large_blocks()
-    place = resolve_device(device)
-    windows = windows.to(place)
     train_rows = usable_rows(windows, split.train, span="training")
     usable_rows(windows, split.validation, span="validation")
     point = resume.extended(_identity(settings, place)) if resume else None
+    job = _Job(windows=windows, settings=settings, start=start, point=point, progress=progress)
     with steady(), _reproducible(place):
-        learner = _begin(windows, settings, place)
+        learner = _begin(windows, settings, start)
         saved = load_state(point) if point else None
         if saved is not None:
             _restore(learner, saved)
-        while not is_finished(learner.losses, settings.training):
-            started = time.perf_counter()
-            measured = _train_epoch(learner, windows, train_rows, settings=settings)
-            measured |= _evaluate(learner.network, windows, split.validation, settings=settings)
-            seconds = time.perf_counter() - started
-            record = EpochRecord(epoch=len(learner.history) + 1, seconds=seconds, **measured)
-            _finish_epoch(learner, record, min_delta=settings.training.min_delta)
-            if point is not None:
-                save_state(point, _state(learner))
-            if progress is not None:
-                progress(record)
+        while not is_finished(learner.losses, training):
+            _choose_on(learner, job, train_rows, split.validation)
+        weights = _refitted(learner, job, split) if training.refit else learner.best_weights
     return TrainedModel(
-        weights=learner.best_weights,
+        weights=weights,
         settings=settings,
         scaler=windows.scaler,
-        best_epoch=best_epoch(learner.losses, min_delta=settings.training.min_delta),
+        best_epoch=best_epoch(learner.losses, min_delta=training.min_delta),
         history=tuple(learner.history),
+        chosen_weights=learner.best_weights if training.refit else None,
     )
 
 
-def _train_epoch(learner: _Learner, windows: Windows, rows: np.ndarray, *, settings: ModelSettings) -> dict[str, Any]:
+def _choose_on(learner: _Learner, job: _Job, rows: np.ndarray, validation: slice) -> None:
+    """Train for an epoch, measure it on validation, and keep its weights if they are the best so far."""
+    started, epoch, settings = time.perf_counter(), len(learner.history) + 1, job.settings
+    rate = epoch_learning_rate(learner.losses, settings.training)
+    measured = _train_epoch(learner, job.windows, rows, settings=settings, epoch=epoch, rate=rate)
+    measured |= _evaluate(learner.network, job.windows, validation, settings=settings)
+    record = EpochRecord(epoch=epoch, seconds=time.perf_counter() - started, **measured)
+    learner.history.append(record)
+    if best_epoch(learner.losses, min_delta=settings.training.min_delta) == epoch:
+        learner.best_weights = _copied(learner.network)
+    job.tell(learner, record)
+
+
+def _refitted(learner: _Learner, job: _Job, split: Split) -> dict[str, torch.Tensor]:
+    """Weights of a training on training and validation rows, for the chosen epochs at the rates that these had."""
+    rows = usable_rows(job.windows, slice(split.train.start, split.validation.stop), span="training")
+    chosen = best_epoch(learner.losses, min_delta=job.settings.training.min_delta)
+    if not learner.refitted:
+        fresh = _begin(job.windows, job.settings, job.start)
+        learner.network, learner.optimizer = fresh.network, fresh.optimizer
+    for first in learner.history[learner.refitted : chosen]:
+        started = time.perf_counter()
+        measured = _train_epoch(
+            learner, job.windows, rows, settings=job.settings, epoch=first.epoch, rate=first.learning_rate
+        )
+        learner.refitted = first.epoch
+        record = EpochRecord(
+            epoch=len(learner.history) + first.epoch,
+            validation_loss=math.nan,
+            validation_ic=math.nan,
+            seconds=time.perf_counter() - started,
+            **measured,
+        )
+        job.tell(learner, record)
+    return _copied(learner.network)
+
+
+def _train_epoch(
+    learner: _Learner, windows: Windows, rows: np.ndarray, *, settings: ModelSettings, epoch: int, rate: float
+) -> dict[str, Any]:
     """Take one pass over the training sessions; return its mean losses and gradient norms."""
     training, network, optimizer = settings.training, learner.network, learner.optimizer
-    epoch, rate = len(learner.history) + 1, epoch_learning_rate(learner.losses, training)
     torch.manual_seed(epoch_seed(training.seed, epoch))
+    rng = augmentation_rng(training.seed, epoch)
     for group in optimizer.param_groups:
         group["lr"] = rate
     network.train()
     tally = []
     unrolled = training if reads_sequences(network) else training.model_copy(update={"mode": "exact"})
-    for batch in training_batches(rows, lookback=windows.lookback, settings=unrolled, epoch=epoch):
+    batches = training_batches(rows, lookback=windows.lookback, settings=unrolled, epoch=epoch)
+    for spans in _steps(batches, training.accumulate):
         optimizer.zero_grad()
-        tally.append(_accumulate_gradient(network, windows, batch, settings=settings))
+        sums = step_gradient(network, windows, spans, settings=settings, rng=rng)
+        if sums is None:
+            continue
+        tally.append(sums)
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
         if not math.isfinite(norm.item()):
             raise RunError(f"training diverged in epoch {epoch}: lower training.learning_rate, was {rate:g}")
         optimizer.step()
-    return _means(tally, settings.loss.weights) | {"learning_rate": rate}
+    if not tally:
+        raise RunError(f"training.mixup left no session with enough labelled names in epoch {epoch}: set it to 0")
+    return epoch_means(tally, settings.loss.weights) | {"learning_rate": rate}
 
 
-def _accumulate_gradient(
-    network: nn.Module, windows: Windows, batch: list[Span], *, settings: ModelSettings
-) -> dict[str, float]:
-    """Add the gradient of the batch's mean session loss to the weights; return sums over its sessions."""
-    usable = [usable_sessions(windows, slice(span.start, span.stop)) for span in batch]
-    counted = sum(int(sessions.sum()) for sessions in usable)
-    spans = [_backward(network, windows, span, counted=counted, settings=settings) for span in batch]
-    sums = {key: sum(part[key] for part in spans) for key in spans[0]}
-    return sums | {"sessions": float(counted)}
-
-
-def _backward(
-    network: nn.Module, windows: Windows, span: Span, *, counted: int, settings: ModelSettings
-) -> dict[str, float]:
-    """Push one span's share of the gradient through the network; return sums over its sessions."""
-    names, y, labelled = labelled_block(windows, span)
-    given = span_scores(network, windows, span, names)  # (sessions, names) or (sessions, names, heads)
-    outputs = given.detach().requires_grad_()  # the loss has a small graph of its own: all pulls cost next to nothing
-    losses = _losses(outputs, y, labelled, windows=windows, settings=settings)
-    pulls = {
-        name: torch.autograd.grad(weight / counted * losses.terms[name].sum(), outputs, retain_graph=True)[0]
-        for name, weight in settings.loss.weights.items()
-    }
-    with threads(1):
-        torch.autograd.backward(given, sum(pulls.values(), torch.zeros_like(outputs)))
-    measured = {"loss": losses.total.sum().item()}
-    measured |= {f"{name}_term": term.sum().item() for name, term in losses.terms.items()}
-    return measured | {f"{name}_pull": pull.square().sum().item() for name, pull in pulls.items()}
-
-
-def _losses(
-    outputs: torch.Tensor, y: torch.Tensor, labelled: torch.Tensor, *, windows: Windows, settings: ModelSettings
-) -> SessionLosses:
-    return session_losses(
-        outputs,
-        y,
-        labelled,
-        settings=settings.loss,
-        target_sd=windows.scaler.target_sd,
-        heads=settings.model.gives,
-    )
-
-
-def _means(tally: list[dict[str, float]], terms: Iterable[str]) -> dict[str, Any]:
-    """Session means of the loss and its terms, and batch means of the terms' gradient norms."""
-    sessions = sum(batch["sessions"] for batch in tally)
-    return {
-        "train_loss": sum(batch["loss"] for batch in tally) / sessions,
-        "terms": {name: sum(batch[f"{name}_term"] for batch in tally) / sessions for name in terms},
-        "gradients": {name: sum(math.sqrt(batch[f"{name}_pull"]) for batch in tally) / len(tally) for name in terms},
-    }
+def _steps(batches: list[list[Span]], accumulate: int) -> Iterator[list[Span]]:
+    """The spans of each step, ``accumulate`` batches of them."""
+    for first in range(0, len(batches), accumulate):
+        yield [span for batch in batches[first : first + accumulate] for span in batch]
 
 
 @torch.no_grad()
 def _evaluate(network: nn.Module, windows: Windows, rows: slice, *, settings: ModelSettings) -> dict[str, float]:
-    """Mean loss and mean rank IC of the validation sessions, unrolled after a burn-in."""
+    """Mean loss, rank IC and accuracy of the validation sessions, unrolled after a burn-in."""
     network.eval()
-    losses, correlations = [], []
+    losses, correlations, accuracies = [], [], []
     for span in cover(rows, burn_in=settings.training.burn_in, length=EVALUATION_SESSIONS):
         names, y, labelled = labelled_block(windows, span)
         given = span_scores(network, windows, span, names)
-        batch = _losses(given, y, labelled, windows=windows, settings=settings)
+        batch = span_losses(given, y, labelled, target_sd=windows.scaler.target_sd, settings=settings)
         scores = score_of(given, settings.model.gives)
         losses.append(batch.total[batch.counted].double())
         correlations.append(rank_correlations(scores, y, labelled)[batch.counted])
+        accuracies.append(side_accuracies(scores, y, labelled)[batch.counted])
     loss, ic = torch.cat(losses).mean().item(), torch.cat(correlations).nanmean().item()
     if not (math.isfinite(loss) and math.isfinite(ic)):
         raise RunError(f"validation scores cannot be ranked (loss {loss:g}, IC {ic:g}): lower training.learning_rate")
-    return {"validation_loss": loss, "validation_ic": ic}
+    return {"validation_loss": loss, "validation_ic": ic, "validation_accuracy": torch.cat(accuracies).nanmean().item()}
 
 
-def _begin(windows: Windows, settings: ModelSettings, place: torch.device) -> _Learner:
-    """Build a network with seeded initial weights, and its optimiser."""
-    network = untrained_network(settings, windows.x.shape[2]).to(place)
-    optimizer = torch.optim.Adam(
-        network.parameters(), lr=settings.training.learning_rate, weight_decay=settings.training.weight_decay
+def _begin(windows: Windows, settings: ModelSettings, start: Weights | None = None) -> _Learner:
+    """Build a network with seeded or given initial weights, and its optimiser."""
+    training = settings.training
+    network = untrained_network(settings, windows.x.shape[2])
+    if start is not None:
+        check_weights(network.state_dict(), start)
+        network.load_state_dict(start)
+    network = network.to(windows.x.device)
+    optimizer = OPTIMIZERS[training.optimizer](
+        network.parameters(), lr=training.learning_rate, betas=training.betas, weight_decay=training.weight_decay
     )
     return _Learner(network=network, optimizer=optimizer)
+
+
+def _check_start(training: TrainingSettings, start: Weights | None) -> None:
+    """Refuse to begin with other weights than the settings name."""
+    if training.start and start is None:
+        raise RunError(
+            f"training begins with the weights {training.start[:12]}, which are not at hand: give the run that they "
+            "are of with --from, or unset training.start"
+        )
+    if start is not None and not training.start:
+        raise ValueError("start must be named by training.start, which was empty: set the sha256 of the weights")
 
 
 def _restore(learner: _Learner, state: TrainingState) -> None:
@@ -237,13 +269,7 @@ def _restore(learner: _Learner, state: TrainingState) -> None:
     learner.network.load_state_dict(state.weights)
     restore_moments(learner.optimizer, state.moments)
     learner.history, learner.best_weights = list(state.history), state.best_weights
-
-
-def _finish_epoch(learner: _Learner, record: EpochRecord, *, min_delta: float) -> None:
-    """Add the record, and keep its weights if they are the best so far."""
-    learner.history.append(record)
-    if best_epoch(learner.losses, min_delta=min_delta) == record.epoch:
-        learner.best_weights = _copied(learner.network)
+    learner.refitted = state.refitted
 
 
 def _state(learner: _Learner) -> TrainingState:
@@ -252,6 +278,7 @@ def _state(learner: _Learner) -> TrainingState:
         best_weights=learner.best_weights,
         moments=adam_moments(learner.optimizer),
         history=tuple(learner.history),
+        refitted=learner.refitted,
     )
 
 

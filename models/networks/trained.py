@@ -1,5 +1,6 @@
 """TrainedModel: what training hands on to prediction and to the checkpoint."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -8,13 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from core.errors import CheckpointError
 from models.model_kinds import build_network
 from models.model_settings import ModelSettings
 from models.windows import Scaler
 
 _CARD_NAMES = {"soft_rank": "rank"}  # as the first cards wrote them
+ACCURACIES = ("train_accuracy", "validation_accuracy")  # which the first cards did not have
 
-__all__ = ["EpochRecord", "TrainedModel", "epoch_seed", "resolve_device", "untrained_network"]
+__all__ = ["EpochRecord", "TrainedModel", "check_weights", "epoch_seed", "resolve_device", "untrained_network"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,10 @@ class EpochRecord:
         each pulls.
     validation_ic : float
         Mean within-session Spearman correlation over the validation sessions, from long spans.
+    train_accuracy, validation_accuracy : float
+        Share of names that score and return put on the same side of their session's medians, averaged over sessions;
+        training's is measured as train_loss is, on mixed names where names are mixed. Chance is one half. NaN in a
+        record of before.
     learning_rate : float
         Of this epoch.
     seconds : float
@@ -48,13 +55,15 @@ class EpochRecord:
     validation_ic: float
     learning_rate: float
     seconds: float
+    train_accuracy: float = math.nan
+    validation_accuracy: float = math.nan
 
     def as_card(self) -> dict[str, Any]:
         """Record without its wall clock, its parts side by side, for a checkpoint's card."""
         parts = {f"{_CARD_NAMES.get(name, name)}_term": value for name, value in sorted(self.terms.items())}
         parts |= {f"{_CARD_NAMES.get(name, name)}_gradient": value for name, value in sorted(self.gradients.items())}
         whole = {key: value for key, value in asdict(self).items() if key not in ("seconds", "terms", "gradients")}
-        return whole | parts
+        return {key: value for key, value in (whole | parts).items() if key not in ACCURACIES or math.isfinite(value)}
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Self:
@@ -84,7 +93,10 @@ class TrainedModel:
     best_epoch : int
         Epoch of the weights, from 1.
     history : tuple of EpochRecord
-        Every epoch that ran.
+        Every epoch that ran and was judged on validation.
+    chosen_weights : dict of str to Tensor or None
+        Weights of the best epoch where ``weights`` are those of a refit: what validation rows did not train. Known
+        after training only, no file keeps them.
     """
 
     weights: dict[str, torch.Tensor]
@@ -92,6 +104,7 @@ class TrainedModel:
     scaler: Scaler
     best_epoch: int
     history: tuple[EpochRecord, ...]
+    chosen_weights: dict[str, torch.Tensor] | None = None
 
     @property
     def best(self) -> EpochRecord:
@@ -135,3 +148,27 @@ def resolve_device(device: str) -> torch.device:
     if device == "cuda" and not available:
         raise ValueError("device cuda is not available here: use auto or cpu")
     return torch.device("cuda" if available and device != "cpu" else "cpu")
+
+
+def check_weights(untrained: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights of another network, and numbers that are not finite where they began so, unlike a mask's.
+
+    Raises
+    ------
+    CheckpointError
+        If they are.
+    """
+    wrong = sorted(key for key in {*untrained, *weights} if _shape(untrained, key) != _shape(weights, key))
+    if wrong:
+        raise CheckpointError(f"holds weights of another network ({', '.join(wrong[:3])}): retrain")
+    infinite = [key for key in weights if _is_finite(untrained[key]) and not _is_finite(weights[key])]
+    if infinite:
+        raise CheckpointError(f"holds weights that are not finite ({infinite[0]}): retrain")
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
+def _shape(tensors: Mapping[str, torch.Tensor], key: str) -> Any:
+    return (tuple(tensors[key].shape), tensors[key].dtype) if key in tensors else None

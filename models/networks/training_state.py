@@ -70,13 +70,16 @@ class TrainingState:
     moments : dict of str to Tensor
         Adam's state, keyed ``"<parameter number>.<name>"``.
     history : tuple of EpochRecord
-        Every finished epoch.
+        Every finished epoch that was judged on validation.
+    refitted : int
+        Finished epochs of a refit, to which weights and moments then belong.
     """
 
     weights: dict[str, torch.Tensor]
     best_weights: dict[str, torch.Tensor]
     moments: dict[str, torch.Tensor]
     history: tuple[EpochRecord, ...]
+    refitted: int = 0
 
 
 def save_state(point: ResumePoint, state: TrainingState) -> None:
@@ -85,6 +88,7 @@ def save_state(point: ResumePoint, state: TrainingState) -> None:
     header = {
         "identity": json.dumps(dict(point.identity), sort_keys=True),
         "history": json.dumps([asdict(record) for record in state.history]),
+        "refitted": json.dumps(state.refitted),
     }
     write_bytes(point.path, save(tensors, header | {DIGEST: _digest(tensors, header)}))
 
@@ -108,6 +112,7 @@ def load_state(point: ResumePoint) -> TrainingState | None:
             raise ValueError("it is not as it was written")
         identity = json.loads(header["identity"])
         history = tuple(EpochRecord(**record) for record in json.loads(header["history"]))
+        refitted = int(header["refitted"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"training state {point.path} cannot be read ({error}): delete it to train from the first epoch again"
@@ -118,6 +123,7 @@ def load_state(point: ResumePoint) -> TrainingState | None:
         best_weights=_group(tensors, "best"),
         moments=_group(tensors, "moments"),
         history=history,
+        refitted=refitted,
     )
 
 
