@@ -8,6 +8,7 @@ import pandas as pd
 
 from market.bars.csv import ending_note
 from market.bars.ticker_names import few_words
+from market.builtin_words import builtin_market, is_builtin
 from market.exchanges import zone_of
 from market.hedge import with_hedge
 from market.holdout import HoldoutSettings, readable
@@ -95,10 +96,8 @@ def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None)
     """Load bars, universe, hedge, oracle, sectors, benchmark, VIX and factors; a sealed hold-out is left out."""
     request = readable(request, holdout)
     oracle, sectors = None, None
-    if request.bars == "builtin":
-        from market.synthetic import synthetic_market
-
-        market = synthetic_market()
+    if is_builtin(request.bars):
+        market = builtin_market(request.bars)
         panel = market.panel.between(request.start, request.end)
         oracle, sectors = market.oracle.loc[panel.sessions], market.sectors
     else:
@@ -110,7 +109,7 @@ def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None)
             exchange=request.exchange,
             keep_thin_sessions=request.keep_thin_sessions,
         )
-    if not (request.bars == "builtin" and request.universe == "all"):
+    if not (is_builtin(request.bars) and request.universe == "all"):
         panel = choose_universe(panel, request.universe)
     if request.hedge is not None:
         hedge = load_bars(request.hedge, start=request.start, end=request.end, exchange=panel.facts.exchange)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from core.errors import SourceError
+from market.builtin_words import is_builtin
 
 __all__ = ["BarsRequest"]
 
@@ -93,7 +94,7 @@ class BarsRequest:
 
     def on_exchange(self, exchange: str) -> Self:
         """The request with the exchange that its bars turned out to have, so that later bars of it have the same."""
-        return replace(self, exchange=exchange) if self.exchange is None and self.bars != "builtin" else self
+        return replace(self, exchange=exchange) if self.exchange is None and not is_builtin(self.bars) else self
 
 
 def _shown(value: object) -> str:

@@ -15,6 +15,7 @@ from market.bars.dates import zones_as_text
 from market.bars.long_form import LongBars, long_bars
 from market.bars.repeated_sessions import without_repeated_sessions
 from market.bars.thin_sessions import without_thin_sessions
+from market.builtin_words import is_builtin
 from market.calendar import with_exchange
 from market.holdout import HoldoutSettings
 from market.inputs import Inputs
@@ -215,7 +216,7 @@ def inputs_for(bars: Bars, holdout: HoldoutSettings | None = None) -> Inputs:
     """
     inputs = as_inputs(bars)
     request = bars.request if isinstance(bars, Panel) else None
-    if request is None or (holdout is None and request.bars != "builtin"):
+    if request is None or (holdout is None and not is_builtin(request.bars)):
         return inputs
     return load_requested(request, holdout=holdout)
 

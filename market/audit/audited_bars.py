@@ -15,6 +15,7 @@ from market.bars.bar_files import bars_from_path
 from market.bars.defects import Defect, refuse
 from market.bars.long_form import LongBars, join_bars
 from market.bars.row_checks import equal_repeats, row_defects, without_rows
+from market.builtin_words import is_builtin
 from market.calendar import with_exchange
 from market.exchanges import exchange_code, zone_of
 from market.panel import Panel, aligned_frame
@@ -45,7 +46,7 @@ def audit_source(source: str | Path, *, exchange: str | None = None) -> Audited:
     SourceError, BarsError
         If nothing is there, no row can be used, or columns or dates cannot be read.
     """
-    if str(source) == "builtin" or str(source).startswith("yfinance:"):
+    if is_builtin(source) or str(source).startswith("yfinance:"):
         raise SourceError(f"an audit needs bars at rest, was {source}: give a stored data set, a file or a folder")
     stored = find_version(str(source))
     if stored is None:

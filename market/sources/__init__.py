@@ -14,6 +14,7 @@ from market.bars.bar_files import bars_from_path
 from market.bars.long_form import LongBars
 from market.bars.repeated_sessions import without_repeated_sessions
 from market.bars.thin_sessions import without_thin_sessions
+from market.builtin_words import builtin_market, is_builtin
 from market.calendar import finished_day, with_exchange
 from market.exchanges import exchange_code, zone_of
 from market.panel import Panel
@@ -39,10 +40,10 @@ def load_bars(
     Parameters
     ----------
     source : str or Path
-        ``"builtin"`` for the built-in synthetic market, ``"yfinance:AAPL,MSFT"``, a .parquet or .csv file in long form
-        (date, ticker, open, high, low, close, volume and maybe adj_close, in any case) or with yfinance's wide
-        columns, a folder with one such file per ticker, or the name of a stored data set (:mod:`market.store`), as
-        ``"us"`` or, for one of its versions, ``"us@3f2a"``.
+        ``"builtin"`` for the built-in synthetic market, ``"builtin:seed=2,planted_ic=0"`` for another one,
+        ``"yfinance:AAPL,MSFT"``, a .parquet or .csv file in long form (date, ticker, open, high, low, close, volume and
+        maybe adj_close, in any case) or with yfinance's wide columns, a folder with one such file per ticker, or the
+        name of a stored data set (:mod:`market.store`), as ``"us"`` or, for one of its versions, ``"us@3f2a"``.
     start, end : str, optional
         ISO dates; bars are cut to them, both included, before splits are inferred.
     point_in_time : bool
@@ -75,10 +76,8 @@ def load_bars(
     """
     first, last = checked_span(start, end)
     named = None if exchange is None else exchange_code(exchange)
-    if str(source) == "builtin":
-        from market.synthetic import synthetic_market
-
-        return synthetic_market().panel.between(first, last)
+    if is_builtin(source):
+        return builtin_market(str(source)).panel.between(first, last)
     text, reason = str(source), None
     stored = None if text.startswith(YFINANCE) else find_version(text)
     if text.startswith(YFINANCE):

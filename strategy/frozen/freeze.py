@@ -22,6 +22,7 @@ from core.bounded_text import toml_value
 from core.errors import RunError
 from core.files import read_json
 from core.progress import ProgressCallback, silent
+from market.builtin_words import BUILTIN, is_builtin
 from market.inputs import load_inputs
 from market.panel import Panel
 from market.request import BarsRequest
@@ -293,7 +294,7 @@ def _publish_next(files: Mapping[str, bytes], facts: dict[str, Any], version: Ve
 def _kind_of_bars(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> str:
     if "bars/facts.json" in files:
         return "embedded"
-    return "builtin" if facts["request"]["bars"] == "builtin" else "given"
+    return BUILTIN if is_builtin(facts["request"]["bars"]) else "given"
 
 
 def _spec_in(files: Mapping[str, bytes]) -> StrategySpec:

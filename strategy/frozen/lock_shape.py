@@ -35,7 +35,7 @@ def shape_problem(body: Mapping[str, Any]) -> str | None:
             return f"has no {path}"
         if not holds(value):
             return f"has {path} {_seen(value)}, must be {wanted}"
-    if body["bars"] == "builtin" and body["request"]["bars"] != "builtin":
+    if body["bars"] == "builtin" and body["request"]["bars"].partition(":")[0] != "builtin":
         return f"is of the built-in market and names bars {_seen(body['request']['bars'])}"
     return None
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.errors import RunError
+from market.builtin_words import BUILTIN
 from market.eligibility import Eligibility
 from market.request import BarsRequest
 from strategy.frozen.versions import VersionFolder, plain
@@ -38,10 +39,10 @@ def version_request(folder: VersionFolder, told: Mapping[str, Any], *, purpose: 
         If no bars were told and the version is not of the built-in market, or no universe and its own is a file.
     """
     body = folder.body
-    if "bars" not in told and body["bars"] != "builtin":
+    if "bars" not in told and body["bars"] != BUILTIN:
         whose = f"{folder.version} does not hold {'its' if body['bars'] == 'given' else 'later'} bars"
         raise RunError(f"{purpose}{whose} ({plain(body['request']['bars'])}): name them with --bars")
-    bars = {} if "bars" in told else {"bars": "builtin"}
+    bars = {} if "bars" in told else {"bars": str(body["request"]["bars"])}
     universe = {} if "universe" in told else {"universe": own_universe(folder)}
     return replace(BarsRequest.for_bars(body["request"]), **(bars | universe | dict(told)))
 

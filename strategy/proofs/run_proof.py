@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import RunError
+from market.builtin_words import is_builtin
 from market.hedge import without_tickers
 from market.inputs import Inputs, load_inputs
 from market.panel import Panel
@@ -262,7 +263,7 @@ def _is_bitwise(reference: ReferenceRun) -> bool:
 
 
 def _universe_of(request: BarsRequest) -> Callable[[Panel], pd.DataFrame]:
-    if request.bars == "builtin" and request.universe == "all":
+    if is_builtin(request.bars) and request.universe == "all":
         return given_universe
     hedge = pd.Index([]) if request.hedge is None else load_bars(request.hedge).tickers
 

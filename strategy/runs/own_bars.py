@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunError
+from market.builtin_words import is_builtin
 from market.eligibility import Eligibility
 from market.panel import Panel
 from market.request import BarsRequest
@@ -117,7 +118,7 @@ def _lost(field: str, value: str | None) -> str | None:
 
 
 def _is_lost_source(source: str) -> bool:
-    if source == "builtin" or source.startswith("yfinance:") or Path(source).exists():
+    if is_builtin(source) or source.startswith("yfinance:") or Path(source).exists():
         return False
     return Path(source).is_absolute() or find_version(source) is None
 
