@@ -17,15 +17,9 @@ from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import conclude
 from strategy.learning.decide import decide, decided_book
 from strategy.learning.explain import explain
-from strategy.learning.learn import (
-    kept_model_features,
-    learn,
-    prepare_training_data,
-    ridge_baseline,
-    scores_of,
-    test_sessions,
-)
+from strategy.learning.learn import learn, ridge_baseline, scores_of, test_sessions
 from strategy.learning.training_checks import check_optimizer_window, check_test_rows
+from strategy.learning.training_data import kept_model_features, prepare_training_data
 from strategy.runs.beside import beside_fingerprint
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run

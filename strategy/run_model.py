@@ -19,7 +19,8 @@ from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.learning.decide import frozen_windows
 from strategy.learning.explain import explain
-from strategy.learning.learn import LEARNED, kept_model_features, scores_of, test_sessions
+from strategy.learning.learn import LEARNED, scores_of, test_sessions
+from strategy.learning.training_data import kept_model_features
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, RunStore

@@ -17,8 +17,8 @@ from portfolio.rules import TradingRules
 from signals.groups import ic_by_group, size_terciles
 from strategy.definitions.spec import StrategySpec, load_spec, override
 from strategy.evaluate import evaluate
-from strategy.learning.learn import prepare_training_data
 from strategy.learning.training_checks import check_optimizer_window, check_test_rows
+from strategy.learning.training_data import prepare_training_data
 from strategy.pipeline import run
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run

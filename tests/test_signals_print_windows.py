@@ -15,7 +15,7 @@ from signals.features import Computing, feature_sets, fill_gaps, kept_features
 from signals.features.feature import feature
 from signals.features.print_windows import sessions_read, short_holes
 from strategy.definitions.spec import load_spec, override
-from strategy.learning.learn import model_features
+from strategy.learning.training_data import model_features
 from tests.oracles.signal_panels import bits, delisting, panel_of, random_panel
 
 SESSIONS, PRINTS = Computing(gap_limit=0), Computing(gap_limit=5)

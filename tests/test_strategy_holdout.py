@@ -14,7 +14,7 @@ from quintile.cli import main, version_commands
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.openings import SealedSpan, is_open, seen_before
 from strategy.frozen.run_version import FrozenStrategy, log_opening, open_frozen, run_version
-from strategy.learning.learn import model_features, prepare_training_data
+from strategy.learning.training_data import model_features, prepare_training_data
 from strategy.pipeline import decide, run
 from strategy.runs.context import RunContext
 from strategy.runs.result import headline_rows

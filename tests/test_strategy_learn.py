@@ -9,7 +9,8 @@ from market.returns import forward_returns
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.checkpoint import load_checkpoint
 from strategy.definitions.spec import load_spec, override
-from strategy.learning.learn import own_checkpoint, prepare_training_data
+from strategy.learning.learn import own_checkpoint
+from strategy.learning.training_data import prepare_training_data
 from strategy.walk_forward.plan import plan_folds
 from strategy.walk_forward.walk_settings import WalkSettings
 

@@ -10,7 +10,8 @@ from models.networks.predict import predict_scores
 from models.networks.train import train_network
 from signals.score_metrics import information_coefficient, score_correlation
 from strategy.definitions.spec import StrategySpec, load_spec, override
-from strategy.learning.learn import TrainingData, prepare_training_data, ridge_baseline
+from strategy.learning.learn import ridge_baseline
+from strategy.learning.training_data import TrainingData, prepare_training_data
 
 
 def trained_scores(spec: StrategySpec, training_data: TrainingData) -> pd.DataFrame:

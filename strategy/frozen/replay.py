@@ -39,7 +39,8 @@ from strategy.frozen.verify import deciding_code, verify, version_dependencies
 from strategy.frozen.version_comparison import bars_difference, compare_version, figure_difference
 from strategy.frozen.versions import VersionFolder, plain
 from strategy.learning.decide import Recomputed, recompute
-from strategy.learning.learn import learn, prepare_training_data
+from strategy.learning.learn import learn
+from strategy.learning.training_data import prepare_training_data
 from strategy.runs.closure import is_running
 from strategy.runs.provenance import machine
 from strategy.trials.log import TrialLog
@@ -51,6 +52,7 @@ __all__ = [
     "attest",
     "frozen_spec",
     "in_frozen_year",
+    "logged",
     "replay",
     "retrain",
     "version_bars",
@@ -184,6 +186,15 @@ def replay(
         n_threads=count,
         notes=notes,
     )
+
+
+def logged(folder: VersionFolder, found: Replay, log: TrialLog) -> Replay:
+    """Log what a replay found; where the log may not be written a note says so, and the numbers stand."""
+    try:
+        log.append("replay", version=str(folder.version), lock=folder.sha256, same=found.same)
+    except (ValueError, OSError) as error:
+        return replace(found, notes=(*found.notes, f"the replay is not logged: {plain(error)}"))
+    return found
 
 
 def attest(folder: VersionFolder, found: Replay, *, bars_given: bool = False) -> Replay:

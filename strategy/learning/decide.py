@@ -15,7 +15,8 @@ from models.checkpoint import Checkpoint
 from models.windows import Windows, build_windows
 from portfolio.book import Book
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.learn import model_features, scores_of, test_sessions, tradable
+from strategy.learning.learn import scores_of, test_sessions
+from strategy.learning.training_data import model_features, tradable
 
 __all__ = ["Recomputed", "decide", "decided_book", "frozen_scores", "frozen_windows", "recompute"]
 

@@ -1,166 +1,45 @@
-"""Learn: features and labels of a panel, the model fitted on them, and the scores it gives out of sample."""
+"""Learn: the model fitted on training data, its calibration, and the scores it gives out of sample."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from core.errors import CheckpointError, DataError
+from core.errors import CheckpointError
 from core.progress import ProgressCallback, silent
 from core.settings import Settings
-from market.delistings import listed
-from market.holdout import refuse_sealed
 from market.panel import Panel
-from market.returns import Execution, forward_returns
+from market.returns import Execution
 from models.calibrate import Calibration, fit_calibration
 from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from models.estimators.ridge_regression import RidgeFit, fit_ridge, ridge_scores
-from models.labels import learned_labels
-from models.losses.rank_loss import MIN_NAMES
-from models.model import FitContext, FittedModel, ScoreContext
+from models.model import FitContext, FittedModel, ScoreContext, before_refit
 from models.model_kinds import make_model
 from models.model_settings import ModelSettings, Scoring
-from models.sample_splits import Split, resolve_split
-from models.scratch import Scratch
-from models.spans import usable_rows
-from models.windows import Windows, build_windows, fit_scaler
-from signals.features import Computing, compute_features, fill_gaps, kept_features
+from models.windows import Windows
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.training_checks import check_volume
+from strategy.learning.training_data import TrainingData
 from strategy.runs.kept_files import KeptFiles
 from strategy.runs.provenance import code_fingerprint, commit
 
+if TYPE_CHECKING:
+    pass
+
 __all__ = [
     "LEARNED",
-    "TrainingData",
-    "kept_model_features",
     "learn",
     "learn_ridge",
-    "model_features",
     "own_checkpoint",
-    "prepare_training_data",
     "ridge_baseline",
     "scores_of",
     "test_sessions",
-    "tradable",
 ]
 
 LEARNED = ("features", "model", "loss", "training", "label")  # sections that decide what is learned, dates aside
 MODEL_FILES = ("model.safetensors", "model.json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainingData:
-    """Training data of a model: forward returns, rows of each span, scaled windows with their labels.
-
-    Parameters
-    ----------
-    forward : DataFrame of float
-        Forward returns of the spec's execution over its label's horizon, which calibration reads.
-    split : Split
-        Purged rows of training, validation and test.
-    windows : Windows
-        Scaled on training rows; their targets are what is learned, see ``models.labels``.
-    horizon : int
-        Sessions that each forward return spans.
-    """
-
-    forward: pd.DataFrame
-    split: Split
-    windows: Windows
-    horizon: int = 1
-
-
-def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:
-    """The features the model sees, short gaps carried forward; row *t* is known at the close of *t*.
-
-    Raises
-    ------
-    RunError
-        If the bars reach into the spec's sealed hold-out.
-    """
-    refuse_sealed(panel, spec.holdout)
-    features = compute_features(panel, spec.features.set, computing=Computing(gap_limit=spec.features.skipped))
-    return fill_gaps(features, panel, limit=spec.features.gap_limit)
-
-
-def kept_model_features(
-    spec: StrategySpec, panel: Panel, *, until: pd.Timestamp | None = None
-) -> Mapping[str, pd.DataFrame]:
-    """The features of ``model_features``, bit for bit, read from the cache beside the data or left there.
-
-    For the bars of runs, walks and decisions, which are met again; not for made-up ones.
-
-    Parameters
-    ----------
-    spec : StrategySpec
-        Its feature set and gaps decide.
-    panel : Panel
-        Bars.
-    until : Timestamp, optional
-        The features of ``panel.until(until)``, as ``signals.features.kept_features`` has them.
-
-    Raises
-    ------
-    RunError
-        If the bars reach into the spec's sealed hold-out.
-    """
-    refuse_sealed(panel, spec.holdout)
-    features = kept_features(panel, spec.features.set, until=until, gap_limit=spec.features.skipped)
-    return fill_gaps(features, panel if until is None else panel.until(until), limit=spec.features.gap_limit)
-
-
-def prepare_training_data(
-    spec: StrategySpec,
-    panel: Panel,
-    *,
-    features: Mapping[str, pd.DataFrame] | None = None,
-    split: Split | None = None,
-    barred: tuple[slice, ...] = (),
-    scratch: Scratch | None = None,
-) -> TrainingData:
-    """Labels, spans and windows; scaler and target scale are fitted on training rows only.
-
-    Parameters
-    ----------
-    spec : StrategySpec
-        Features, execution and lookback decide; the split does where none is given.
-    panel : Panel
-        Bars with their universe.
-    features : mapping of str to DataFrame, optional
-        Those of ``model_features``, where they are at hand.
-    split : Split, optional
-        Purged rows of another split than the spec's.
-    barred : tuple of slice
-        Rows that are judged, or too close to one: their labels are left out, and the scaler does not see them.
-    scratch : Scratch, optional
-        Where scaled features go that are too large for memory; the same bits.
-
-    Raises
-    ------
-    DataError
-        If the bars hold too few names or sessions, or a span has no session that can be used.
-    """
-    _check_size(spec, panel)
-    features = model_features(spec, panel) if features is None else features
-    horizon, eligible = spec.label.horizon, tradable(panel)
-    forward = _without(forward_returns(panel, spec.execution, horizon=horizon), barred, np.nan)
-    labels = _without(learned_labels(panel, spec.execution, spec.label, eligible=eligible), barred, np.nan)
-    if split is None:
-        split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=horizon)
-    check_volume(spec, panel, features, split=split)
-    scaler = fit_scaler(features, targets=labels, universe=_without(eligible, barred, False), rows=split.train)
-    windows = build_windows(
-        features, targets=labels, universe=eligible, scaler=scaler, lookback=spec.model.lookback, scratch=scratch
-    )
-    for name, rows in (("training", split.train), ("validation", split.validation)):
-        usable_rows(windows, rows, span=name)  # fails here, before a run has a folder
-    return TrainingData(forward=forward, split=split, windows=windows, horizon=horizon)
 
 
 def learn(
@@ -201,7 +80,11 @@ def learn(
         return own_checkpoint(path, spec, panel=identity["panel"])
     settings = ModelSettings(model=spec.model, loss=spec.loss, training=spec.training)
     context = FitContext(
-        folder=folder / "training", identity=identity, device=device, progress=partial(progress, "training")
+        folder=folder / "training",
+        identity=identity,
+        device=device,
+        start=training_data.start,
+        progress=partial(progress, "training"),
     )
     model = make_model(settings).fit(training_data.windows, training_data.split, context=context)
     checkpoint = _calibrated(spec, model, training_data, identity=identity, device=device, progress=progress)
@@ -285,23 +168,6 @@ def test_sessions(panel: Panel, checkpoint: Checkpoint) -> pd.DatetimeIndex:
     return panel.sessions[panel.sessions > checkpoint.learned_until]
 
 
-def _check_size(spec: StrategySpec, panel: Panel) -> None:
-    if len(panel.tickers) < MIN_NAMES:
-        raise DataError(
-            f"the bars hold {len(panel.tickers)} tickers, a cross-section needs at least {MIN_NAMES}: add names"
-        )
-    if len(panel.sessions) <= spec.model.lookback:
-        raise DataError(
-            f"the bars hold {len(panel.sessions)} sessions, the model's lookback is {spec.model.lookback}: give more "
-            "history, or lower model.lookback"
-        )
-
-
-def tradable(panel: Panel) -> pd.DataFrame:
-    """The names of the universe that are listed."""
-    return panel.universe & listed(panel)
-
-
 def _calibrated(
     spec: StrategySpec,
     model: FittedModel,
@@ -311,13 +177,14 @@ def _calibrated(
     device: str,
     progress: ProgressCallback,
 ) -> Checkpoint:
-    """Fit level and slope on validation, and say where everything came from."""
+    """Fit level and slope on validation, of what validation did not train, and say where everything came from."""
     known = training_data.windows.sessions[training_data.split.validation]
 
     def show(done: int, total: int) -> None:
         progress("calibrating", done, total)
 
-    raw = model.scores(training_data.windows, known, context=ScoreContext(device=device, progress=show))
+    judged = before_refit(model)
+    raw = judged.scores(training_data.windows, known, context=ScoreContext(device=device, progress=show))
     return Checkpoint(
         model=model, calibration=_calibration(training_data, raw), provenance=_provenance(spec, training_data, identity)
     )
@@ -341,16 +208,6 @@ def _ridge_scores(model: RidgeFit, training_data: TrainingData) -> pd.DataFrame:
     scores = ridge_scores(model, training_data.windows)
     complete = pd.DataFrame(training_data.windows.mask.cpu().numpy(), index=scores.index, columns=scores.columns)
     return scores.where(complete)
-
-
-def _without(frame: pd.DataFrame, rows: tuple[slice, ...], missing: float | bool) -> pd.DataFrame:
-    """The frame with some rows emptied."""
-    if not rows:
-        return frame
-    emptied = frame.copy()
-    for span in rows:
-        emptied.iloc[span] = missing
-    return emptied
 
 
 def _provenance(spec: StrategySpec, training_data: TrainingData, identity: Mapping[str, str]) -> Provenance:

@@ -8,7 +8,7 @@ from core.progress import ProgressCallback, silent
 from market.panel import Panel
 from market.synthetic import SyntheticSettings, synthetic_market
 from strategy.definitions.spec import load_spec, override
-from strategy.learning.learn import prepare_training_data
+from strategy.learning.training_data import prepare_training_data
 from strategy.proofs.checks import ProveOptions, prove
 from strategy.proofs.leaks import LEAKS, HonestSetup, LeakPair
 from strategy.proofs.shared_stages import memoised

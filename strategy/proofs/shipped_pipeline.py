@@ -24,15 +24,8 @@ from portfolio.costs import Costs
 from signals.features import feature_table, sessions_read
 from strategy.definitions.spec import StrategySpec, override
 from strategy.learning.decide import decide, frozen_windows
-from strategy.learning.learn import (
-    TrainingData,
-    learn,
-    model_features,
-    prepare_training_data,
-    scores_of,
-    test_sessions,
-    tradable,
-)
+from strategy.learning.learn import learn, scores_of, test_sessions
+from strategy.learning.training_data import TrainingData, model_features, prepare_training_data, tradable
 from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest, SpanPair, given_universe
 
 __all__ = ["artefacts_of", "equity_at_fills", "learn_small", "pipeline_of", "quick_spec", "span_pairs"]

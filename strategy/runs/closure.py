@@ -64,7 +64,7 @@ FROZEN = (
     "signals/score_metrics.py:information_coefficient",
 )
 # A run learns as well.
-RUN = (*FROZEN, "strategy/learning/decide.py", "strategy/learning/learn.py")
+RUN = (*FROZEN, "strategy/learning/decide.py", "strategy/learning/learn.py", "strategy/learning/training_data.py")
 # The rooms in which a number is decided; all others measure for the report, draw, print, record or compare.
 DECIDING = (
     "core/",

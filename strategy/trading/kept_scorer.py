@@ -99,7 +99,8 @@ class KeptScorer:
 
     def _scored(self, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         from strategy.learning.decide import frozen_windows
-        from strategy.learning.learn import kept_model_features, scores_of
+        from strategy.learning.learn import scores_of
+        from strategy.learning.training_data import kept_model_features
 
         checkpoint, features = self.load(), kept_model_features(self.spec, panel)
         windows = frozen_windows(self.spec, panel, checkpoint, features=features)

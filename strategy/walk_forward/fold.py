@@ -10,14 +10,8 @@ from core.errors import RunError
 from core.progress import ProgressCallback
 from market.panel import Panel
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.learn import (
-    TrainingData,
-    kept_model_features,
-    learn,
-    learn_ridge,
-    prepare_training_data,
-    scores_of,
-)
+from strategy.learning.learn import learn, learn_ridge, scores_of
+from strategy.learning.training_data import TrainingData, kept_model_features, prepare_training_data
 from strategy.runs.store import RunFolder
 from strategy.walk_forward.fold_files import FoldFiles
 from strategy.walk_forward.plan import Fold, plan_folds

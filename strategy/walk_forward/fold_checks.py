@@ -8,8 +8,8 @@ from core.errors import DataError
 from market.panel import Panel
 from models.spans import usable_rows
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.learn import kept_model_features, prepare_training_data
 from strategy.learning.training_checks import check_optimizer_window, check_volume
+from strategy.learning.training_data import kept_model_features, prepare_training_data
 from strategy.walk_forward.plan import Fold
 
 __all__ = ["check_folds"]

@@ -14,7 +14,7 @@ from models.model_settings import ModelSettings
 from models.sample_splits import Split
 from models.windows import fit_scaler
 from strategy.definitions.spec import StrategySpec
-from strategy.learning.learn import TrainingData, model_features, prepare_training_data, tradable
+from strategy.learning.training_data import TrainingData, model_features, prepare_training_data, tradable
 from strategy.proofs.leaks.leak import HonestSetup, LeakPair
 from strategy.proofs.pipeline_under_test import PipelineUnderTest, SpanPair
 from strategy.proofs.shipped_pipeline import span_pairs

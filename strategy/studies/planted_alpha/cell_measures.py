@@ -21,7 +21,7 @@ from models.model_settings import ModelSettings
 from models.threads import threads
 from portfolio.book import build_book
 from signals.score_metrics import information_coefficient, score_correlation, summarize_ic
-from strategy.learning.learn import TrainingData, prepare_training_data
+from strategy.learning.training_data import TrainingData, prepare_training_data
 from strategy.studies.planted_alpha.cells import Cell, Numbers
 
 __all__ = ["measure_cell"]
