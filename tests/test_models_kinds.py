@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from core.errors import CheckpointError, MissingExtraError, RunError
+from models.architectures.rank_lstm import RankLSTM
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.estimators.ridge_regression import fit_ridge, ridge_scores
@@ -22,7 +23,6 @@ from models.model_kinds import Kind, kind_of, known_kinds, make_model, register,
 from models.model_settings import KindSettings, ModelSettings
 from models.networks.fitted_network import restored_network
 from models.networks.network_model import NetworkModel
-from models.networks.rank_lstm import RankLSTM
 from models.threads import steady, threads
 from tests.oracles.planted import planted_windows, small_settings
 

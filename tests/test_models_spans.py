@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DataError
+from models.architectures.rank_lstm import RankLSTM
 from models.kinds.lstm import LstmSettings
 from models.model_settings import TrainingSettings
-from models.networks.rank_lstm import RankLSTM
 from models.spans import Span, cover, exact_span, labelled_block, span_scores, training_batches, usable_rows
 from models.windows import build_windows, fit_scaler
 from tests.oracles.planted import planted_features

@@ -14,12 +14,12 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from core.errors import DataError, RunError
+from models.architectures.rank_lstm import RankLSTM
 from models.kinds.lstm import LstmSettings
 from models.losses.session_losses import session_losses
 from models.model_kinds import settings_of
 from models.model_settings import ModelSettings
 from models.networks.predict import predict_scores
-from models.networks.rank_lstm import RankLSTM
 from models.networks.step_gradient import step_gradient
 from models.networks.train import _begin, _reproducible, _train_epoch, train_network
 from models.networks.trained import EpochRecord, resolve_device

@@ -68,7 +68,7 @@ def test_a_version_holds_what_it_promises(frozen: VersionFolder) -> None:
     promised = {"spec.toml", "model.safetensors", "model.json", DEFINITION, "expected/scores.parquet"}
     promised |= {"expected/weights.parquet", "expected/returns.parquet"}
     assert promised <= body["files"].keys()
-    decides = {"strategy/learning/decide.py", "portfolio/book.py", "models/networks/rank_lstm.py"}
+    decides = {"strategy/learning/decide.py", "portfolio/book.py", "models/architectures/rank_lstm.py"}
     assert body["closure"].keys() >= decides
     assert not [name for name in body["closure"] if name.startswith(("strategy/versions", "backtests/report"))]
     assert body["dependencies"]["torch"]

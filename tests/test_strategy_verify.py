@@ -223,7 +223,7 @@ def test_a_definition_that_came_and_one_that_went_are_named(copy: VersionFolder,
 
 
 def test_another_kind_of_model_decides_nothing(copy: VersionFolder, ours: SourceTree) -> None:
-    names = ("models/kinds/gru.py", "models/kinds/ridge.py", "models/networks/rank_gru.py")
+    names = ("models/kinds/gru.py", "models/kinds/ridge.py", "models/architectures/rank_gru.py")
     edited = EditedTree(ours, dict.fromkeys(names, b"raise SystemExit"))
     assert copy.body["kind"] == "lstm"
     assert verify(copy, closure=frozen_closure(tree=edited)).exit_code == 0

@@ -7,10 +7,10 @@ from pydantic import Field
 from models.model_settings import KIND_MEANING, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
+    from models.architectures.rank_gru import RankGRU
     from models.model import StoredModel
     from models.networks.fitted_network import FittedNetwork
     from models.networks.network_model import NetworkModel
-    from models.networks.rank_gru import RankGRU
 
 __all__ = ["SETTINGS", "GruSettings", "model", "network", "restored"]
 
@@ -26,7 +26,7 @@ SETTINGS = GruSettings
 
 def network(n_features: int, settings: GruSettings) -> "RankGRU":
     """The untrained network."""
-    from models.networks.rank_gru import RankGRU
+    from models.architectures.rank_gru import RankGRU
 
     return RankGRU(n_features, settings)
 

@@ -8,10 +8,10 @@ from core.settings import Later
 from models.model_settings import KIND_MEANING, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
+    from models.architectures.rank_lstm import RankLSTM
     from models.model import StoredModel
     from models.networks.fitted_network import FittedNetwork
     from models.networks.network_model import NetworkModel
-    from models.networks.rank_lstm import RankLSTM
 
 __all__ = ["SETTINGS", "LstmSettings", "model", "network", "restored"]
 
@@ -33,7 +33,7 @@ SETTINGS = LstmSettings
 
 def network(n_features: int, settings: LstmSettings) -> "RankLSTM":
     """The untrained network."""
-    from models.networks.rank_lstm import RankLSTM
+    from models.architectures.rank_lstm import RankLSTM
 
     return RankLSTM(n_features, settings)
 

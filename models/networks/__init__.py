@@ -1,1 +1,1 @@
-"""Networks: a class each, ``__init__`` and ``forward`` only, from (L, N, F) sequences to (L, N) scores."""
+"""Networks: the training loop, its state, and scoring of what a kind builds from ``models.architectures``."""

@@ -1,0 +1,1 @@
+"""Architectures: networks, each ``__init__`` and ``forward`` (and ``step``) alone; a kind of model names one."""
