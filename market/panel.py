@@ -6,7 +6,7 @@ name did not print in that session; ``universe`` False means that it is not elig
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from core.conventions import CLOCK_DAYS, SESSIONS_PER_YEAR, clock_day
-from core.errors import BarsError
+from core.errors import BarsError, DataError
 from core.notebook_html import notebook_card, small_lines
 from market.exchanges import NO_EXCHANGE
+from market.outside.outside_table import OutsideTable
 from market.request import BarsRequest
 
 __all__ = ["BAR_FIELDS", "Panel", "PanelFacts", "aligned_frame", "no_delistings"]
@@ -115,6 +116,8 @@ class Panel:
         Index ticker; columns ``session`` (the last tradable one, when it becomes known) and ``delisting_return``.
     facts : PanelFacts
         Source, adjustment and bases.
+    outside : mapping of str to OutsideTable
+        Tables from beside the bars by name, of rows that count by the last session; see :meth:`outside_values`.
     request : BarsRequest or None
         What loads these very bars again; None for bars given in Python and for any part or change of a panel.
 
@@ -139,6 +142,7 @@ class Panel:
     universe: pd.DataFrame
     facts: PanelFacts
     delistings: pd.DataFrame = field(default_factory=no_delistings)
+    outside: Mapping[str, OutsideTable] = field(default_factory=dict)
     request: BarsRequest | None = field(default=None, init=False)  # a changed panel is not what the request loads
 
     def __post_init__(self) -> None:
@@ -177,7 +181,8 @@ class Panel:
         if frames["close"].empty:
             raise BarsError(f"no session between {start} and {end}: the bars run from {_span(self.sessions)}")
         known = self.delistings["session"] <= frames["close"].index[-1]
-        return self._part(delistings=self.delistings[known], **frames)
+        outside = {name: table.until(frames["close"].index[-1]) for name, table in self.outside.items()}
+        return self._part(delistings=self.delistings[known], outside=outside, **frames)
 
     def of_columns(self, first: int, stop: int) -> Self:
         """Take the tickers in columns ``first`` to ``stop`` − 1; bars are shared, not copied."""
@@ -189,6 +194,30 @@ class Panel:
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Replace the universe; ``described`` says for the report what it is."""
         return replace(self, universe=universe, facts=replace(self.facts, universe=described))
+
+    def with_outside(self, tables: Mapping[str, OutsideTable]) -> Self:
+        """Add tables from beside the bars, or put others in their place: rows of these names that count by the end.
+
+        Raises
+        ------
+        DataError
+            If a table has no row for any of the names.
+        """
+        added = {name: table.beside(self.sessions[-1], self.tickers, name=name) for name, table in tables.items()}
+        notes = [f"{name}: {note}" for name, table in tables.items() for note in table.notes]
+        return replace(self.with_notes(*notes), outside={**self.outside, **added})
+
+    def outside_values(self, name: str, *, days: int) -> pd.DataFrame:
+        """What an outside table says at each close, shape (n_sessions, n_tickers); see ``OutsideTable.values_at``.
+
+        Raises
+        ------
+        DataError
+            If the bars have no such table.
+        """
+        if name not in self.outside:
+            raise DataError(f"the bars bring no outside table {name}: give it with --outside {name}=FILE")
+        return self.outside[name].values_at(self.sessions, self.tickers, days=days)
 
     def with_notes(self, *notes: str) -> Self:
         """Add findings to the notes of the facts."""
@@ -214,6 +243,9 @@ class Panel:
         for name, frame in self._frames():
             digest.update(name.encode())
             digest.update(_canonical_bytes(frame))
+        for name, table in sorted(self.outside.items()):
+            digest.update(f"outside {name}".encode())
+            table.add_to(digest)
         return digest.hexdigest()
 
     def __str__(self) -> str:
@@ -233,6 +265,7 @@ class Panel:
 
     def _shown(self) -> list[tuple[str, str]]:
         n_sessions, n_tickers = self.close.shape
+        beside = [("Outside", ", ".join(sorted(self.outside)))] if self.outside else []
         return [
             ("Sessions", f"{n_sessions:,}, {_span(self.sessions)}"),
             ("Tickers", f"{n_tickers:,}, {len(self.delistings):,} delisted"),
@@ -241,6 +274,7 @@ class Panel:
             ("Volume", self.facts.volume_basis),
             ("Calendar", self.facts.session_words),
             ("Market", "synthetic: never evidence" if self.facts.synthetic else self.facts.source),
+            *beside,
         ]
 
     def _part(self, **held: Any) -> Self:
