@@ -51,6 +51,13 @@ class WalkOptions(TypedDict, total=False):
     quiet: bool
 
 
+class RunOptions(TypedDict, total=False):
+    """What a run may be told beside its strategy, bars and store."""
+
+    from_run: str
+    quiet: bool
+
+
 class EvaluateOptions(TypedDict, total=False):
     """What an evaluation may be told beside its scores, bars and rules."""
 
@@ -66,7 +73,7 @@ def run(
     model: str | None = None,
     resume: str | None = None,
     store: str | Path = DEFAULT_STORE,
-    quiet: bool = False,
+    **options: Unpack[RunOptions],
 ) -> Run:
     """Train, score, build the books, backtest them on two engines, weigh the evidence and write the report.
 
@@ -82,8 +89,9 @@ def run(
         An unfinished run to continue, on the same bars.
     store : str or Path
         Folder of runs; the result is logged there as a trial.
-    quiet : bool
-        No progress bars.
+    **options
+        ``from_run``: begin training with the weights of a run in the store, or of a .safetensors file, which are of
+        the same network on the same features and learned before the new validation begins. ``quiet``: no progress bars.
 
     Returns
     -------
@@ -93,9 +101,11 @@ def run(
     Raises
     ------
     DataError
-        If the bars cannot carry the strategy.
+        If the bars cannot carry the strategy, or the weights to begin with saw what it is judged on.
     RunError
         If an unfinished run cannot be continued.
+    CheckpointError
+        If the weights to begin with are of another network.
 
     Examples
     --------
@@ -104,19 +114,24 @@ def run(
     True
     """
     require(spec, StrategySpec, name="spec", made_by="qt.load_strategy")
-    place = RunStore(Path(store))
+    _refuse_unknown(options, RunOptions, of="run")
+    place, from_run = RunStore(Path(store)), options.get("from_run")
     if resume is not None and model is not None:
         raise ValueError("resume does not go with model: a given model trains nothing that could be resumed")
+    if from_run is not None and (resume is not None or model is not None):
+        word = "model" if resume is None else "resume"
+        raise ValueError(f"from_run does not go with {word}: no training is begun")
     unfinished = None if resume is None else place.find(resume)
     if unfinished is not None:
         unfinished.check_resumable("run")
         unfinished.check_unfinished()
     inputs = inputs_for(bars, spec.holdout)
-    with shown_progress(quiet=quiet) as progress:
+    with shown_progress(quiet=options.get("quiet", False)) as progress:
         context = RunContext(store=place, request=recorded_request(bars), progress=progress, resume=unfinished)
         if model is not None:
             return run_model(spec, inputs, find_model(model, place), context=context)
-        return run_strategy(spec, inputs, context=context)
+        start = None if from_run is None else find_model(from_run, place)
+        return run_strategy(spec, inputs, context=context, start=start)
 
 
 def evaluate(
@@ -162,6 +177,7 @@ def evaluate(
     """
     if not isinstance(scores, pd.DataFrame | str | Path):
         raise TypeError(f"scores must be a DataFrame or the path of a file, were a {type(scores).__name__}")
+    _refuse_unknown(options, EvaluateOptions, of="evaluate")
     given = _wide(scores) if isinstance(scores, pd.DataFrame) else read_scores(scores)
     given = cut_scores(given, options.get("start"), options.get("end"))
     name = "" if isinstance(scores, pd.DataFrame) else Path(scores).name
@@ -312,3 +328,10 @@ def _judging_spec(rules: TradingRules | None) -> StrategySpec:
 def _walk_settings(spans: Mapping[str, int], given: dict[str, Any]) -> WalkSettings:
     retraining: dict[str, Any] = {key: given.pop(key) for key in ("validation", "embargo", "expanding") if key in given}
     return WalkSettings.of({"retraining": {**spans, **retraining}, **given})
+
+
+def _refuse_unknown(options: Mapping[str, Any], known: Any, *, of: str) -> None:
+    """Refuse an option that a call does not have, as a signature would."""
+    unknown = sorted(options.keys() - known.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"{of}() got an unexpected keyword argument {unknown[0]!r}")

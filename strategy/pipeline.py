@@ -14,16 +14,23 @@ from market.panel import Panel
 from models.scratch import Scratch
 from portfolio.optimizer import require_optimizer
 from strategy.definitions.spec import StrategySpec
-from strategy.epilogue import conclude
+from strategy.epilogue import Remarks, conclude
 from strategy.learning.decide import decide, decided_book
 from strategy.learning.explain import explain
 from strategy.learning.learn import learn, ridge_baseline, scores_of, test_sessions
 from strategy.learning.training_checks import check_optimizer_window, check_test_rows
-from strategy.learning.training_data import kept_model_features, prepare_training_data
+from strategy.learning.training_data import (
+    TrainingData,
+    kept_model_features,
+    prepare_training_data,
+    prepare_tuning_data,
+)
+from strategy.run_model import GivenModel
 from strategy.runs.beside import beside_fingerprint
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, identity_of
+from strategy.warm_start import begins_with, check_start, keep_start, kept_start, start_notes, start_record
 
 __all__ = ["decide", "decided_book", "run"]
 
@@ -37,6 +44,7 @@ def run(
     context: RunContext | None = None,
     device: str = "auto",
     memory: int | None = None,
+    start: GivenModel | None = None,
 ) -> Run:
     """Train, score, build the books, backtest them and write the report.
 
@@ -53,6 +61,9 @@ def run(
     memory : int, optional
         Bytes of scaled features that are kept in memory, half of the machine's by default; larger ones go to an unnamed
         file in the store.
+    start : GivenModel, optional
+        What training begins with in place of weights drawn from the seed, see ``strategy.warm_start``; a run that is
+        continued has its own.
 
     Returns
     -------
@@ -65,6 +76,8 @@ def run(
         If the bars cannot carry the strategy.
     RunError
         If an unfinished run cannot be continued.
+    CheckpointError
+        If training cannot begin with the given weights.
     ParityError
         If the two backtest engines disagree.
     MissingExtraError
@@ -77,13 +90,11 @@ def run(
     inputs, progress = Inputs.of(bars), context.progress
     check_book(spec.rules.portfolio, inputs)
     scratch = Scratch(folder=context.store.root, above=half_of_memory() if memory is None else memory)
+    start = start if context.resume is None else kept_start(context.resume)
+    spec = spec if start is None else begins_with(spec, start)
     # before the run has a folder: bars that cannot carry the strategy leave none behind
-    features = kept_model_features(spec, inputs.panel)
-    training_data = prepare_training_data(spec, inputs.panel, features=features, scratch=scratch)
-    test = training_data.split.test
-    check_test_rows(training_data.windows, test, delay=spec.execution.delay)
-    check_optimizer_window(spec, inputs.panel, np.arange(test.start, test.stop))
-    folder = _open_folder(spec, inputs, context)
+    training_data = _prepared(spec, inputs.panel, start, scratch)
+    folder = _open_folder(spec, inputs, context, start)
     with folder.locked():
         identity = folder.record["identity"]
         checkpoint = learn(spec, training_data, folder=folder.path, identity=identity, device=device, progress=progress)
@@ -99,16 +110,37 @@ def run(
         read = explain(checkpoint, training_data.windows, sessions=tested, progress=progress)
         ridge = {} if spec.model.kind == "ridge" else {"ridge": ridge_baseline(training_data)}
         evaluation = evaluate_scores(spec.rules, inputs, scores=scores, baselines=ridge, model=read, progress=progress)
-        return conclude(context.store, folder, evaluation, checkpoint=checkpoint)
+        remarks = Remarks(notes=start_notes(start))
+        return conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
 
 
-def _open_folder(spec: StrategySpec, inputs: Inputs, context: RunContext) -> RunFolder:
+def _prepared(spec: StrategySpec, panel: Panel, start: GivenModel | None, scratch: Scratch) -> TrainingData:
+    """What is learned from, once nothing is left that would stop the run after hours of training."""
+    check_start(spec, panel, start)
+    features = kept_model_features(spec, panel)
+    made = (
+        prepare_training_data(spec, panel, features=features, scratch=scratch)
+        if start is None
+        else prepare_tuning_data(spec, panel, start.checkpoint.model, features=features, scratch=scratch)
+    )
+    test = made.split.test
+    check_test_rows(made.windows, test, delay=spec.execution.delay)
+    check_optimizer_window(spec, panel, np.arange(test.start, test.stop))
+    return made
+
+
+def _open_folder(spec: StrategySpec, inputs: Inputs, context: RunContext, start: GivenModel | None) -> RunFolder:
     """Start a new run, or continue a training whose spec, bars, what stands beside them and code are the same."""
     panel, beside = inputs.panel, beside_fingerprint(inputs)
     fingerprint = panel.fingerprint()
     if context.resume is None:
-        request, origin = context.request.on_exchange(panel.facts.exchange), RunOrigin(record={"beside": beside})
-        return context.store.create(spec, request, panel=fingerprint, command=context.command, origin=origin)
+        begun = {} if start is None else start_record(start)
+        request = context.request.on_exchange(panel.facts.exchange)
+        origin = RunOrigin(record={"beside": beside} | begun)
+        folder = context.store.create(spec, request, panel=fingerprint, command=context.command, origin=origin)
+        if start is not None:
+            keep_start(folder, start)
+        return folder
     context.resume.check_resumable("run")
     context.resume.check_same(identity_of(spec, fingerprint), beside=beside)
     return context.resume

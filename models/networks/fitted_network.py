@@ -93,7 +93,7 @@ class FittedNetwork:
 def _facts(model: TrainedModel) -> tuple[tuple[str, str], ...]:
     """What else decided the weights, where it is not as ever."""
     training = model.settings.training
-    facts = [("Mode", training.mode)]
+    facts: list[tuple[str, str]] = [("Mode", training.mode)]
     if training.precision != "float32":
         facts.append(("Precision", training.precision))
     if training.start:

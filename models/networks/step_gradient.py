@@ -98,7 +98,7 @@ def _given(network: nn.Module, windows: Windows, span: Span, names: torch.Tensor
 
 
 def _card_has_bf16() -> bool:
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _processor_has_bf16() -> bool:

@@ -58,6 +58,7 @@ Examples:
   quintile run filter_negative@1.0.0 --bars newer.parquet
   quintile run --bars us --memory 4GB
   quintile run --model latest --set portfolio.k=0.1
+  quintile run --bars short.parquet --from latest --set training.learning_rate=1e-4
   quintile run --resume latest"""
 
 
@@ -87,6 +88,12 @@ def run_command(
         ),
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume an unfinished run.")] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="RUN", help="Begin training with the weights of a run, or of a .safetensors file."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="Do not train: use the model of a run, or a .safetensors file."),
@@ -107,8 +114,10 @@ def run_command(
 
     told = told_options(context)
     if "@" in strategy:
-        if split or set_ or resume or model:
-            raise ValueError(f"{strategy} is frozen: --split, --set, --resume and --model do not go with a version")
+        if split or set_ or resume or model or from_:
+            raise ValueError(
+                f"{strategy} is frozen: --split, --set, --resume, --from and --model do not go with a version"
+            )
         shown = {"quiet": quiet or as_json, "as_json": as_json, "verbose": verbose}
         run_frozen_command(
             strategy,
@@ -121,10 +130,12 @@ def run_command(
         return
 
     store, limit = run_store(out, csv=csv), None if memory is None else memory_of(memory)
+    _check_start(from_, model, resume)
     _check_model(model, split, resume, set_ or [])
     given = None if model is None else find_model(model, store)
+    begun = None if from_ is None else find_model(from_, store)
     asked = _asked(store, strategy, resume, given, told)
-    finished = _execute(asked, given, device=device, memory=limit, quiet=quiet or as_json)
+    finished = _execute(asked, given, start=begun, device=device, memory=limit, quiet=quiet or as_json)
     show_run(finished, as_json=as_json, verbose=verbose)
 
 
@@ -146,6 +157,14 @@ def _asked(
         spec = spec_of(strategy, told.get("split"), told.get("set_") or [])
         request = bars_request(**({"bars": "builtin"} | told_fields(told)))
     return spec, RunContext(store=store, resume=folder, request=request, command=command_line())
+
+
+def _check_start(from_: str | None, model: str | None, resume: str | None) -> None:
+    """Refuse weights to begin with where nothing is begun."""
+    if from_ is not None and model is not None:
+        raise ValueError("--from does not go with --model: a given model is not trained")
+    if from_ is not None and resume is not None:
+        raise ValueError("--from does not go with --resume: a run that is resumed has the weights that it began with")
 
 
 def _check_model(model: str | None, split: str | None, resume: str | None, assignments: list[str]) -> None:
@@ -185,6 +204,7 @@ def _execute(
     asked: "tuple[StrategySpec, RunContext]",
     given: "GivenModel | None",
     *,
+    start: "GivenModel | None",
     device: str,
     memory: int | None,
     quiet: bool,
@@ -200,7 +220,7 @@ def _execute(
         context = replace(context, progress=progress)
         if given is not None:
             return run_model(spec, inputs, given, context=context, device=device).folder
-        return run(spec, inputs, context=context, device=device, memory=memory).folder
+        return run(spec, inputs, context=context, device=device, memory=memory, start=start).folder
 
 
 def told_spec(own: "StrategySpec", told: dict[str, Any]) -> "StrategySpec":
