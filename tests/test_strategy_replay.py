@@ -27,7 +27,7 @@ from strategy.frozen.archive import frame_bytes, read_expected, read_panel
 from strategy.frozen.difference import difference
 from strategy.frozen.history import DEFINITION, other_words, render_version
 from strategy.frozen.logged_lock import another_lock
-from strategy.frozen.replay import against_log, frozen_spec, replay, retrain
+from strategy.frozen.replay import Replay, against_log, frozen_spec, logged, replay, retrain
 from strategy.frozen.run_version import open_frozen, run_version
 from strategy.frozen.stage_comparison import compare_bits, compare_returns, compare_scores, compare_weights
 from strategy.frozen.verify import verify
@@ -219,6 +219,17 @@ def test_a_version_that_was_rewritten_is_not_the_one_that_the_log_knows(
     assert another_lock(folder, elsewhere) is None
     reforge(folder, lambda body: body.update(chain={}), render=False)  # as if it came from elsewhere
     assert another_lock(folder, log) is not None  # the log knows the place
+
+
+def test_a_replay_that_cannot_be_logged_stands_with_a_note(frozen: VersionFolder, tmp_path: Path) -> None:
+    store = tmp_path / "runs"
+    found, log = Replay(exact=True, difference=None, figures={}, why="one machine"), TrialLog(store)
+    assert logged(frozen, found, log) == found
+    assert log.entries()[-1].kind == "replay"
+    log.path.write_bytes(b"no database")
+    noted = logged(frozen, found, log)
+    assert noted.same
+    assert noted.notes[-1].startswith("the replay is not logged: ")
 
 
 def test_another_thread_count_is_judged_within_tolerance(frozen: VersionFolder) -> None:

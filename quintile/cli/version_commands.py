@@ -175,8 +175,7 @@ def replay_command(
             found = replaying.against_log(folder, found, TrialLog(out))
         replayed = replaying.attest(folder, found, bars_given=panel is not None)
         retrained = replaying.retrain(folder, panel=panel, progress=progress) if retrain else None
-    if out.is_dir():
-        TrialLog(out).append("replay", version=str(folder.version), lock=folder.sha256, same=replayed.same)
+    replayed = replaying.logged(folder, replayed, TrialLog(out)) if out.is_dir() else replayed
     lines = str(replayed).splitlines() + ([] if retrained is None else _retraining_lines(retrained))
     facts = {
         "same": replayed.same,
