@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, InstanceOf, SerializeAsAny, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from core.settings import Later, Settings
 __all__ = [
     "KIND_MEANING",
     "SCORING_MEANING",
+    "AttentionSettings",
     "Head",
     "KindSettings",
     "LossSettings",
@@ -28,7 +29,7 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 LossTerm = Literal["soft_rank", "pearson", "huber"]
 Head = Literal["score", "log_variance", "direction", "volatility"]
 
-KIND_MEANING = "kind of model: lstm, gru, ridge, lightgbm, or a class of your own"
+KIND_MEANING = "kind of model, such as lstm, ridge or lightgbm, or a class of your own"
 SCORING_MEANING = "exact: each session's own windows; long: the network carried through each calendar quarter"
 
 
@@ -112,17 +113,64 @@ class RecurrentSettings(NetworkSettings):
     see ``models.networks.carried``, and decides nothing that is learned but the calibration.
     """
 
-    hidden: int = Field(default=128, ge=1, description="width of each recurrent layer")
-    layers: int = Field(default=2, ge=1, description="stacked recurrent layers")
+    hidden: int | tuple[int, ...] = Field(
+        default=128, description="width of each recurrent layer, or one width a layer, such as [64, 32, 16]"
+    )
+    layers: int = Field(default=2, ge=1, description="stacked recurrent layers; as many as hidden has widths")
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0, description="dropout between layers")
     scoring: Later[Scoring] = Field(
         default="exact",
         description=SCORING_MEANING,
     )
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Width of each layer."""
+        return self.hidden if isinstance(self.hidden, tuple) else (self.hidden,) * self.layers
+
     def quick(self) -> Self:
         """One layer of 16 units."""
         return self.model_copy(update={"hidden": 16, "layers": 1})
+
+    @field_validator("hidden", mode="before")
+    @classmethod
+    def _check_hidden(cls, hidden: Any) -> Any:
+        widths = hidden if isinstance(hidden, list | tuple) else [hidden]
+        if not widths or not all(isinstance(width, int | float) and width >= 1 and width % 1 == 0 for width in widths):
+            raise ValueError(f"must be a width of at least 1, or one a layer, such as [64, 32], was {hidden!r}")
+        return hidden
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_layers(cls, numbers: Any) -> Any:
+        """Layers as many as widths, where they are not said."""
+        widths = numbers.get("hidden") if isinstance(numbers, Mapping) else None
+        return {"layers": len(widths), **numbers} if isinstance(widths, list | tuple) else numbers
+
+    @model_validator(mode="after")
+    def _check_widths(self) -> Self:
+        if len(self.widths) != self.layers:
+            raise ValueError(f"layers must be {len(self.widths)}, as hidden has widths, was {self.layers}")
+        return self
+
+
+class AttentionSettings(NetworkSettings):
+    """Layers of attention, over time or between names, each with two dense layers, and one linear head."""
+
+    hidden: int = Field(default=64, ge=1, description="width of each layer, a multiple of attention_heads")
+    layers: int = Field(default=1, ge=1, description="layers of attention")
+    attention_heads: int = Field(default=4, ge=1, description="heads of each layer's attention")
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0, description="dropout of what each part of a layer adds")
+
+    def quick(self) -> Self:
+        """One layer of 16 units."""
+        return self.model_copy(update={"hidden": 16, "layers": 1, "attention_heads": 2})
+
+    @model_validator(mode="after")
+    def _check_width(self) -> Self:
+        if self.hidden % self.attention_heads:
+            raise ValueError(f"hidden must be a multiple of attention_heads {self.attention_heads}, was {self.hidden}")
+        return self
 
 
 class LossSettings(Settings):

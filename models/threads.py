@@ -71,7 +71,7 @@ def steady() -> Iterator[None]:
         _given.reset(token)
 
 
-def across_cores(layers: nn.LSTM, x: torch.Tensor) -> torch.Tensor:
+def across_cores(layers: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Outputs (L, N, H) of LSTM layers, in a training on the threads that ``steady`` kept back, as is their gradient.
 
     oneDNN spreads an LSTM by rows and columns of its products and adds each up on one thread, so that the bits are

@@ -1,10 +1,11 @@
 """The rank GRU: stacked GRU layers and one linear head, applied at every step."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
+from models.architectures.tapered import recurrent_layers
 from models.model_settings import RecurrentSettings
 from models.networks.heads import squeezed
 
@@ -31,16 +32,17 @@ class RankGRU(nn.Module):
 
     def __init__(self, n_features: int, settings: RecurrentSettings) -> None:
         super().__init__()
-        dropout = settings.dropout if settings.layers > 1 else 0.0
-        self.gru = nn.GRU(n_features, settings.hidden, settings.layers, dropout=dropout)
-        self.head = nn.Linear(settings.hidden, len(settings.heads))
+        self.gru = recurrent_layers(
+            nn.GRU, n_features, settings.hidden, layers=settings.layers, dropout=settings.dropout
+        )
+        self.head = nn.Linear(settings.widths[-1], len(settings.heads))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Score after each step, (L, N), or all heads, (L, N, heads), of sequences x (L, N, F) from a zero state."""
         h, _ = self.gru(x)  # (L, N, H)
         return squeezed(self.head(h))
 
-    def step(self, x: torch.Tensor, state: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def step(self, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         """Score after one further step, (N,), or all heads, of x (1, N, F), and the state to read on from.
 
         None is the zero state.

@@ -1,17 +1,27 @@
 """The rank LSTM: stacked LSTM layers and one linear head, applied at every step."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
+from models.architectures.tapered import recurrent_layers
 from models.model_settings import RecurrentSettings
 from models.networks.heads import squeezed
 from models.threads import across_cores
 
-__all__ = ["RankLSTM"]
+__all__ = ["RankLSTM", "lstm_layers"]
 
-State = tuple[torch.Tensor, torch.Tensor]  # hidden and cell, (layers, N, H) each
+
+def lstm_layers(n_features: int, settings: RecurrentSettings) -> nn.Module:
+    """LSTM layers whose forget gates start open."""
+    layers = recurrent_layers(nn.LSTM, n_features, settings.hidden, layers=settings.layers, dropout=settings.dropout)
+    with torch.no_grad():
+        for name, gates in layers.named_parameters():
+            if name.rpartition(".")[2].startswith("bias_ih"):
+                width = len(gates) // 4  # (4H,): input, forget, cell, output
+                gates[width : 2 * width] += 1.0
+    return layers
 
 
 class RankLSTM(nn.Module):
@@ -26,36 +36,27 @@ class RankLSTM(nn.Module):
 
     References
     ----------
-    R. Jozefowicz, W. Zaremba, I. Sutskever (2015), "An empirical exploration of recurrent network architectures",
-    section 2.1: forget gates that start open let the gradient reach far back from the first epoch on.
+    S. Hochreiter, J. Schmidhuber (1997), "Long short-term memory". R. Jozefowicz, W. Zaremba, I. Sutskever (2015), "An
+    empirical exploration of recurrent network architectures", section 2.1: forget gates that start open let the
+    gradient reach far back from the first epoch on.
     """
 
     reads: ClassVar[str] = "sequences"
 
     def __init__(self, n_features: int, settings: RecurrentSettings) -> None:
         super().__init__()
-        dropout = settings.dropout if settings.layers > 1 else 0.0
-        self.lstm = nn.LSTM(n_features, settings.hidden, settings.layers, dropout=dropout)
-        self.head = nn.Linear(settings.hidden, len(settings.heads))
-        self._open_forget_gates(settings)
+        self.lstm = lstm_layers(n_features, settings)
+        self.head = nn.Linear(settings.widths[-1], len(settings.heads))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Score after each step, (L, N), or all heads, (L, N, heads), of sequences x (L, N, F) from a zero state."""
         h = across_cores(self.lstm, x)  # (L, N, H)
         return squeezed(self.head(h))
 
-    def step(
-        self, x: torch.Tensor, state: tuple[torch.Tensor, ...] | None
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def step(self, x: torch.Tensor, state: tuple[Any, ...] | None) -> tuple[torch.Tensor, tuple[Any, ...]]:
         """Score after one further step, (N,), or all heads, of x (1, N, F), and the state to read on from.
 
         None is the zero state.
         """
         h, state = self.lstm(x, state)  # (1, N, H)
         return squeezed(self.head(h)[0]), state
-
-    def _open_forget_gates(self, settings: RecurrentSettings) -> None:
-        with torch.no_grad():
-            for layer in range(settings.layers):
-                gates = getattr(self.lstm, f"bias_ih_l{layer}")  # (4H,): input, forget, cell, output
-                gates[settings.hidden : 2 * settings.hidden] += 1.0
