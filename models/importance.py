@@ -148,7 +148,7 @@ def integrated_gradients(
     """Shares of the attributions by feature and by third of the sequence.
 
     The path runs from the sequence of training means (zeros after scaling) straight to the window. The model must be
-    differentiable.
+    differentiable and compare no names, so that a score is the attributions of its own window.
 
     Parameters
     ----------
@@ -239,7 +239,8 @@ def _permutations(
 def _losses(model: WindowScores, permuted: tuple[list[torch.Tensor], torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
     """Rank IC lost and order lost to each group, (n_groups,) each."""
     variants, y = permuted
-    scores = model.score(torch.cat(variants, dim=1)).reshape(len(variants), -1)  # (1 + n_groups, N)
+    asked = variants if model.compares_names else [torch.cat(variants, dim=1)]  # side by side, where none sees another
+    scores = torch.cat([model.score(each) for each in asked]).reshape(len(variants), -1)  # (1 + n_groups, N)
     everyone = torch.ones_like(scores, dtype=torch.bool)
     # rounding alone is not importance
     touched = np.array([not torch.equal(each, variants[0]) for each in variants[1:]])

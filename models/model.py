@@ -137,10 +137,13 @@ class WindowScores:
         Windows (L, N, F) to scores (N,).
     is_differentiable : bool
         Whether gradients flow from the scores to the windows.
+    compares_names : bool
+        Whether a score depends on the other windows beside its own.
     """
 
     score: Callable[[torch.Tensor], torch.Tensor]
     is_differentiable: bool
+    compares_names: bool = False
 
 
 class FittedModel(Protocol):

@@ -2,6 +2,10 @@
 
 One form serves training and prediction. A long span scores many sessions after a burn-in; an exact span scores one
 session after the rest of its window, from a zero state, as a window stacked by hand would.
+
+A network says what it ``reads``: ``"sequences"``, a score each session of what it is given; ``"windows"``, one score a
+window, which other names do not touch; ``"sections"``, the same from all names of a session that have a whole window,
+labelled or not, which it may compare.
 """
 
 import itertools
@@ -20,6 +24,7 @@ __all__ = [
     "cover",
     "exact_span",
     "labelled_block",
+    "reads_sections",
     "reads_sequences",
     "span_scores",
     "training_batches",
@@ -98,20 +103,41 @@ def reads_sequences(network: torch.nn.Module) -> bool:
     return getattr(network, "reads", "windows") == "sequences"
 
 
+def reads_sections(network: torch.nn.Module) -> bool:
+    """Whether the network compares the names of a session, as it says itself, and is given all that have a window."""
+    return getattr(network, "reads", "windows") == "sections"
+
+
 def span_scores(network: torch.nn.Module, windows: Windows, span: Span, names: torch.Tensor) -> torch.Tensor:
     """Scores (n scored rows, n names) of the given columns, unrolled together, or one window after the other."""
-    if not reads_sequences(network):
-        return torch.stack([_window_scores(network, windows, row, names) for row in range(span.start, span.stop)])
-    scores: torch.Tensor = network(_columns(windows, slice(span.opens, span.stop), names))
-    return scores[span.start - span.opens :]
+    if reads_sequences(network):
+        scores: torch.Tensor = network(_columns(windows, slice(span.opens, span.stop), names))
+        return scores[span.start - span.opens :]
+    read = _section_scores if reads_sections(network) else _window_scores
+    scored = {row: read(network, windows, row, names) for row in range(span.start, span.stop)}
+    known = [each for each in scored.values() if each is not None]
+    nothing = known[0].new_zeros(known[0].shape) if known else torch.zeros(len(names), device=windows.x.device)
+    return torch.stack([nothing if each is None else each for each in scored.values()])
 
 
-def _window_scores(network: torch.nn.Module, windows: Windows, row: int, names: torch.Tensor) -> torch.Tensor:
-    """Scores (n names,) of the windows that end at a row; 0 before the first whole one."""
+def _window_scores(network: torch.nn.Module, windows: Windows, row: int, names: torch.Tensor) -> torch.Tensor | None:
+    """Scores (n names,) of the windows that end at a row; None before the first whole one."""
     if row + 1 < windows.lookback:
-        return torch.zeros(len(names), device=windows.x.device)
+        return None
     scores: torch.Tensor = network(_columns(windows, slice(row + 1 - windows.lookback, row + 1), names))
     return scores
+
+
+def _section_scores(network: torch.nn.Module, windows: Windows, row: int, names: torch.Tensor) -> torch.Tensor | None:
+    """Scores (n names,) among all names with a window at a row, 0 where a name has none; None where no name has."""
+    section = windows.mask[row].nonzero().squeeze(1)
+    if not len(section):
+        return None
+    scores = _window_scores(network, windows, row, section)
+    if scores is None:
+        return None
+    whole = scores.new_zeros((windows.x.shape[1], *scores.shape[1:]))
+    return whole.index_copy(0, section, scores)[names]
 
 
 def _columns(windows: Windows, rows: slice, names: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from models.model_settings import ModelSettings
 from models.networks.heads import score_of
 from models.networks.predict import predict_scores
 from models.networks.trained import EpochRecord, TrainedModel, check_weights
-from models.spans import reads_sequences
+from models.spans import reads_sections, reads_sequences
 from models.windows import Scaler, Windows
 
 __all__ = ["FittedNetwork", "restored_network"]
@@ -87,7 +87,7 @@ class FittedNetwork:
             given = network(x)
             return score_of(given[-1] if sequences else given, heads)
 
-        return WindowScores(score=score, is_differentiable=True)
+        return WindowScores(score=score, is_differentiable=True, compares_names=reads_sections(network))
 
 
 def _facts(model: TrainedModel) -> tuple[tuple[str, str], ...]:

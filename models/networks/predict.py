@@ -1,8 +1,8 @@
 """Prediction: scores of whole cross-sections, from exact windows or from a network carried through each quarter.
 
 A session's scores do not depend on which other sessions are scored nor on any later row. From exact windows they depend
-on that session's windows alone. On the other tickers those of Quintile's own networks depend through the rounding of a
-matrix product only; a user's network may compare the names of a session.
+on that session's windows alone. On the other tickers, those of networks that read sequences or windows depend through
+the rounding of a matrix product only; one that reads sections compares the names of a session, as a user's network may.
 """
 
 from collections.abc import Callable, Iterator

@@ -22,7 +22,8 @@ def explain(
 ) -> ModelStudy | None:
     """Importance of features and positions on a seeded sample, and how fast the features' ranks move.
 
-    None for a model that cannot score windows of its sample; no positions for one without gradients.
+    None for a model that cannot score windows of its sample; no positions for one without gradients, or
+    whose scores depend on other names' windows.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def explain(
     if model is None:
         return None
     gradients = None
-    if model.is_differentiable:
+    if model.is_differentiable and not model.compares_names:
         gradients = integrated_gradients(model, windows, sessions=sessions, progress=partial(progress, "gradients"))
     return ModelStudy(
         permutation=permutation_importance(
