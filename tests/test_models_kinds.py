@@ -29,6 +29,12 @@ from tests.oracles.planted import planted_windows, small_settings
 KINDS = {
     "lstm": {"hidden": 8, "layers": 2, "dropout": 0.3},
     "gru": {"hidden": 8, "layers": 1},
+    "alstm": {"hidden": 8, "layers": 1},
+    "transformer": {"hidden": 8, "attention_heads": 2},
+    "tcn": {"hidden": 8},
+    "dlinear": {"smooth": 3},
+    "mlp": {"hidden": [8]},
+    "cross_attention": {"hidden": 8, "attention_heads": 2},
     "ridge": {},
     "lightgbm": {"trees": 30, "min_leaf": 20, "leaves": 7},
     "window": {},
@@ -275,10 +281,10 @@ def test_a_network_of_another_shape_is_refused_before_it_trains():
 
 
 def test_settings_of_a_kind_refuse_the_keys_of_another():
-    assert known_kinds()[:4] == ["gru", "lightgbm", "lstm", "ridge"]
+    assert {*KINDS} <= {*known_kinds()}
     with pytest.raises(ValueError, match="hidden"):
         settings_of({"kind": "ridge", "hidden": 8})
-    with pytest.raises(ValueError, match=r"kind must be one of gru, lightgbm, lstm, ridge, window, was 'forest'"):
+    with pytest.raises(ValueError, match=r"kind must be one of alstm, .*, ridge, .*window, was 'forest'"):
         settings_of({"kind": "forest"})
     with pytest.raises(ValueError, match="must be positive"):
         settings_of({"kind": "ridge", "penalties": [0.0]})
