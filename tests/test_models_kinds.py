@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -39,6 +41,8 @@ KINDS = {
     "lightgbm": {"trees": 30, "min_leaf": 20, "leaves": 7},
     "window": {},
 }
+SLOW = ("alstm", "transformer", "dlinear", "mlp")  # of whose families another kind is fitted in the fast tests
+REFITTED = [pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW else kind for kind in KINDS]
 
 
 class WindowNetwork(torch.nn.Module):
@@ -94,6 +98,13 @@ def fitted(kind: str, windows, split, **changes):
     return make_model(settings_for(kind, **changes)).fit(windows, split, context=FitContext(device="cpu"))
 
 
+@cache
+def as_ever(kind: str):
+    """The planted windows, their split, and a kind fitted on them; tests read it and change nothing."""
+    windows, split = planted_windows()
+    return windows, split, fitted(kind, windows, split)
+
+
 def same(a, b) -> bool:
     one, other = a.stored(), b.stored()
     tensors = one.tensors.keys() == other.tensors.keys() and all(
@@ -102,12 +113,11 @@ def same(a, b) -> bool:
     return tensors and json.dumps(one.record) == json.dumps(other.record)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REFITTED)
 def test_one_seed_gives_the_same_bits_on_any_number_of_threads(kind):
-    windows, split = planted_windows()
+    windows, split, one = as_ever(kind)
     sessions = windows.sessions[split.test]
     with threads(1):
-        one = fitted(kind, windows, split)
         scores = one.scores(windows, sessions)
     with threads(2):
         two = fitted(kind, windows, split)
@@ -138,18 +148,17 @@ def test_the_real_network_learns_the_same_bits_on_any_number_of_threads(shape):
         assert all(torch.equal(a, b) for a, b in zip(gradients(1), gradients(count), strict=True))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REFITTED)
 def test_nothing_fitted_depends_on_test_rows(kind):
-    windows, split = planted_windows()
+    windows, split, model = as_ever(kind)
     x, y = windows.x.clone(), windows.y.clone()
     x[split.test], y[split.test] = 9.0, -9.0
-    assert same(fitted(kind, windows, split), fitted(kind, replace(windows, x=x, y=y), split))
+    assert same(model, fitted(kind, replace(windows, x=x, y=y), split))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_session_is_scored_from_its_own_past_alone(kind):
-    windows, split = planted_windows()
-    model = fitted(kind, windows, split)
+    windows, _, model = as_ever(kind)
     whole = model.scores(windows, windows.sessions[90:])
     x = windows.x.clone()
     x[101:] = torch.randn(x[101:].shape)
@@ -160,19 +169,56 @@ def test_a_session_is_scored_from_its_own_past_alone(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_names_without_a_window_are_not_scored(kind):
-    windows, split = planted_windows()
-    mask = windows.mask.clone()
+def test_names_without_a_window_are_not_scored_and_move_nobody(kind):
+    windows, _, model = as_ever(kind)
+    mask, x = windows.mask.clone(), windows.x.clone()
     mask[110, 3] = False
-    scores = fitted(kind, windows, split).scores(replace(windows, mask=mask), windows.sessions[105:])
+    hidden = replace(windows, mask=mask)
+    scores = model.scores(hidden, windows.sessions[105:])
     assert np.isnan(scores.iloc[5, 3])
     assert scores.notna().to_numpy().sum() == scores.size - 1
+    x[110, 3] = 9.0
+    moved = model.scores(replace(hidden, x=x), windows.sessions[[110]])
+    np.testing.assert_array_equal(moved.to_numpy()[0], scores.to_numpy()[5])
+
+
+@pytest.mark.parametrize("kind", REFITTED)
+def test_names_without_a_window_teach_nothing(kind):
+    windows, split, _ = as_ever(kind)
+    mask, x, y = windows.mask.clone(), windows.x.clone(), windows.y.clone()
+    mask[:, 3] = False
+    x[:, 3], y[:, 3] = 9.0, -9.0
+    one = fitted(kind, replace(windows, mask=mask), split)
+    assert same(one, fitted(kind, replace(windows, mask=mask, x=x, y=y), split))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_names_orders_scores_and_nothing_else(kind):
+    windows, _, model = as_ever(kind)
+    order = torch.randperm(windows.x.shape[1], generator=torch.Generator().manual_seed(0))
+    parts = {name: getattr(windows, name)[:, order] for name in ("x", "y", "mask", "present")}
+    shuffled = replace(windows, tickers=windows.tickers[order.numpy()], **parts)
+    scores = model.scores(shuffled, windows.sessions[100:])[windows.tickers]
+    np.testing.assert_allclose(scores, model.scores(windows, windows.sessions[100:]), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", REFITTED)
+def test_a_killed_fit_resumes_to_the_bits_of_an_uninterrupted_one(kind, tmp_path):
+    windows, split, whole = as_ever(kind)
+    model = make_model(settings_for(kind))
+
+    def kill(done: int, _total: int, _note: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):  # a kind without epochs is done before
+        model.fit(windows, split, context=FitContext(device="cpu", folder=tmp_path, progress=kill))
+    assert same(whole, model.fit(windows, split, context=FitContext(device="cpu", folder=tmp_path)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_gives_back_the_bits(kind, tmp_path):
-    windows, split = planted_windows()
-    model = fitted(kind, windows, split)
+    windows, _, model = as_ever(kind)
     calibration = Calibration(level=0.0, level_se=0.1, slope=1.0, slope_se=0.1, measured_slope=1.0, n_sessions=9)
     save_checkpoint(tmp_path / "model", Checkpoint(model=model, calibration=calibration))
     loaded = load_checkpoint(tmp_path / "model").model
@@ -183,7 +229,7 @@ def test_a_checkpoint_gives_back_the_bits(kind, tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REFITTED)
 def test_every_kind_finds_what_is_planted(kind):
     windows, split = planted_windows(n_sessions=200, n_tickers=30)
     model = fitted(kind, windows, split)
@@ -197,7 +243,7 @@ def test_every_kind_finds_what_is_planted(kind):
     np.testing.assert_allclose(found, scores.to_numpy()[0], rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "alstm"])
 def test_a_recurrent_network_is_carried_through_quarters(kind):
     windows, split = planted_windows(n_sessions=190)
     model = fitted(kind, windows, split, layers=1)
