@@ -10,6 +10,7 @@ import torch
 
 from models.estimators.estimator_model import FittedEstimator, StoredForm, fitted_estimator, restored_estimator
 from models.estimators.samples import mean_rank_ic, samples_of
+from models.estimators.window_columns import WindowColumns
 from models.model import FitContext, StoredModel
 from models.model_settings import ModelSettings
 from models.sample_splits import Split
@@ -20,12 +21,12 @@ __all__ = ["BoostedTrees", "restored_trees"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trees:
-    """A booster that predicts on one thread, from samples as float64."""
+    """A booster that predicts on one thread, float32 samples as they are."""
 
     booster: lightgbm.Booster
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        scores: np.ndarray = np.asarray(self.booster.predict(x.astype(np.float64), num_threads=1))
+        scores: np.ndarray = np.asarray(self.booster.predict(x, num_threads=1))
         return scores
 
 
@@ -68,12 +69,10 @@ class BoostedTrees:
     def fit(self, windows: Windows, split: Split, *, context: FitContext) -> FittedEstimator:
         """Add trees until validation rank IC has not risen for ``patience`` of them, and keep those up to its best."""
         kind: Any = self.settings.model
-        samples = samples_of(windows, split.train, span="training", target=kind.target)
-        booster = lightgbm.Booster(
-            _parameters(kind, seed=self.settings.training.seed), lightgbm.Dataset(samples.x, samples.y)
-        )
-        x, mask = windows.x[split.validation].cpu().numpy(), windows.mask[split.validation].cpu().numpy()
-        known, scores = x[mask].astype(np.float64), np.zeros(mask.shape)
+        booster = self._untrained(windows, split)
+        rows, mask = np.arange(len(windows.x))[split.validation], windows.mask[split.validation].cpu().numpy()
+        known = WindowColumns.of(kind, windows.scaler.names).gathered(windows, rows, mask)
+        scores = np.zeros(mask.shape)
         best, best_ic = 0, -np.inf
         for tree in range(1, kind.trees + 1):
             if booster.update() or tree - best > kind.patience:
@@ -86,6 +85,14 @@ class BoostedTrees:
         facts = (("Trees", f"{kept.booster.num_trees()}"),)
         return fitted_estimator(kept, windows, split, settings=self.settings, form=FORM, facts=facts)
 
+    def _untrained(self, windows: Windows, split: Split) -> lightgbm.Booster:
+        """A booster without trees: training samples are gathered, binned to a byte a number, and let go."""
+        kind: Any = self.settings.model
+        parameters = _parameters(kind, seed=self.settings.training.seed)
+        samples = samples_of(windows, split.train, span="training", target=kind.target, settings=kind)
+        binned = lightgbm.Dataset(samples.x, samples.y, params=parameters).construct()
+        return lightgbm.Booster(parameters, binned)
+
 
 def restored_trees(settings: ModelSettings, stored: StoredModel) -> FittedEstimator:
     """The trees of a checkpoint.
@@ -97,7 +104,7 @@ def restored_trees(settings: ModelSettings, stored: StoredModel) -> FittedEstima
     """
     fitted = restored_estimator(settings, stored, form=FORM)
     trees: Any = fitted.predictor
-    grown, wanted = trees.booster.num_feature(), len(stored.scaler.names)
+    grown, wanted = trees.booster.num_feature(), fitted.columns.width
     if grown != wanted:
         raise ValueError(f"trees were grown on {grown} features, the card has {wanted}")
     return fitted

@@ -12,6 +12,7 @@ import torch
 from core.user_file import named_failures
 from market.panel import aligned_frame
 from models.estimators.samples import Target, mean_rank_ic, samples_of
+from models.estimators.window_columns import WindowColumns
 from models.model import FitContext, ModelCard, ScoreContext, StoredModel, WindowScores
 from models.model_settings import ModelSettings
 from models.sample_splits import Split
@@ -104,26 +105,33 @@ class FittedEstimator:
             facts=self.facts,
         )
 
+    @property
+    def columns(self) -> WindowColumns:
+        """The cells of a window that its samples hold."""
+        return WindowColumns.of(self.settings.model, self.scaler.names)
+
     def scores(
         self, windows: Windows, sessions: pd.DatetimeIndex, *, context: ScoreContext | None = None
     ) -> pd.DataFrame:
-        """Score sessions from their own features; the names of one session are predicted together."""
+        """Score sessions from the last rows of their windows; the names of one session are predicted together."""
         how = context or ScoreContext()
         check_scaled(windows, sessions, scaler=self.scaler, lookback=self.settings.model.lookback)
         rows = windows.sessions.get_indexer(sessions)
         x, mask = windows.x.cpu().numpy(), windows.mask.cpu().numpy()
-        scores = np.full((len(rows), len(windows.tickers)), np.nan)
+        scores, columns = np.full((len(rows), len(windows.tickers)), np.nan), self.columns
         for done, row in enumerate(rows, start=1):
-            scores[done - 1] = _predicted(self.predictor, x[row], mask[row])
+            if mask[row].any():
+                scores[done - 1, mask[row]] = _predicted(self.predictor, columns.of_session(x, int(row), mask[row]))
             if how.progress is not None:
                 how.progress(done, len(rows))
         return aligned_frame(scores, sessions, windows.tickers)
 
     def window_scores(self) -> WindowScores:
-        """Predictions from the last session of each window."""
+        """Predictions from the last sessions of each window."""
 
         def score(x: torch.Tensor) -> torch.Tensor:
-            return torch.from_numpy(np.asarray(self.predictor.predict(x[-1].numpy()), dtype=np.float64))
+            samples = self.columns.of_session(x.numpy(), len(x) - 1, slice(None))
+            return torch.from_numpy(np.asarray(self.predictor.predict(samples), dtype=np.float64))
 
         return WindowScores(score=score, is_differentiable=False)
 
@@ -206,22 +214,19 @@ def restored_estimator(settings: ModelSettings, stored: StoredModel, *, form: St
     )
 
 
-def _predicted(predictor: Predictor, x: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Scores of all columns of one session, (n_tickers,), NaN where ``names`` is False.
+def _predicted(predictor: Predictor, samples: np.ndarray) -> np.ndarray:
+    """Scores (n_samples,) of the samples of one session.
 
     Raises
     ------
     ValueError
         If the estimator gives another number of scores, or one that is not finite.
     """
-    scores = np.full(len(names), np.nan)
-    if names.any():
-        found = np.asarray(predictor.predict(x[names]), dtype=np.float64).reshape(-1)
-        n_finite = int(np.isfinite(found).sum())
-        if not len(found) == n_finite == names.sum():
-            raise ValueError(
-                f"predict must give one finite score a sample, gave {len(found)} scores, {n_finite} of them finite, "
-                f"for {names.sum()} samples"
-            )
-        scores[names] = found
-    return scores
+    found = np.asarray(predictor.predict(samples), dtype=np.float64).reshape(-1)
+    n_finite = int(np.isfinite(found).sum())
+    if not len(found) == n_finite == len(samples):
+        raise ValueError(
+            f"predict must give one finite score a sample, gave {len(found)} scores, {n_finite} of them finite, "
+            f"for {len(samples)} samples"
+        )
+    return found

@@ -1,10 +1,11 @@
-"""LightGBM: gradient-boosted trees on the features of the decision's own session; an extra."""
+"""LightGBM: gradient-boosted trees on the features of the last sessions, one by default; an extra."""
 
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
+from models.estimators.estimator_settings import EstimatorSettings
+from models.model_settings import KIND_MEANING, ModelSettings
 
 if TYPE_CHECKING:
     from models.estimators.boosted_trees import BoostedTrees
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "LightgbmSettings", "model", "restored"]
 
 
-class LightgbmSettings(KindSettings):
+class LightgbmSettings(EstimatorSettings):
     """Boosted regression trees, as many as validation rank IC asks for."""
 
     kind: Literal["lightgbm"] = Field(default="lightgbm", description=KIND_MEANING)

@@ -1,10 +1,12 @@
-"""Ridge: linear regression on the features of the decision's own session, the bar that other kinds have to clear."""
+"""Ridge: linear regression on the features of the last sessions, one by default; the bar that others have to clear."""
 
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from models.model_settings import KIND_MEANING, KindSettings, ModelSettings
+from core.settings import Later
+from models.estimators.estimator_settings import EstimatorSettings
+from models.model_settings import KIND_MEANING, ModelSettings
 
 if TYPE_CHECKING:
     from models.estimators.estimator_model import FittedEstimator
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "RidgeSettings", "model", "restored"]
 
 
-class RidgeSettings(KindSettings):
+class RidgeSettings(EstimatorSettings):
     """Ridge regression; the penalty with the best validation rank IC is kept.
 
     Examples
@@ -28,6 +30,10 @@ class RidgeSettings(KindSettings):
         default=(1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0),
         min_length=1,
         description="penalties tried, in units of the number of samples",
+    )
+
+    target: Later[Literal["zscore", "rank"]] = Field(
+        default="zscore", description="label within its session: its z-score, or its average rank"
     )
 
     @field_validator("penalties")
