@@ -93,7 +93,9 @@ def pipeline_of(
 def quick_spec(spec: StrategySpec) -> StrategySpec:
     """The spec with a small variant of its model, and two epochs: enough to read what it should not."""
     quick = spec.model_copy(update={"model": spec.model.quick()})
-    return override(quick, {"training.max_epochs": QUICK_EPOCHS}) if spec.model.learns_by_epochs else quick
+    if not spec.model.learns_by_epochs:
+        return quick
+    return override(quick, {"training.max_epochs": QUICK_EPOCHS, "training.start": ""})
 
 
 def learn_small(spec: StrategySpec, training_data: TrainingData) -> Checkpoint:
