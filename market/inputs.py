@@ -12,6 +12,7 @@ from market.builtin_words import builtin_market, is_builtin
 from market.exchanges import zone_of
 from market.hedge import with_hedge
 from market.holdout import HoldoutSettings, readable
+from market.outside.outside_file import read_outside
 from market.panel import Panel
 from market.request import BarsRequest
 from market.sources import load_bars
@@ -93,7 +94,7 @@ class Inputs:
 
 
 def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None) -> Inputs:
-    """Load bars, universe, hedge, oracle, sectors, benchmark, VIX and factors; a sealed hold-out is left out."""
+    """Load bars, universe, hedge, outside tables and what stands beside them; a sealed hold-out is left out."""
     request = readable(request, holdout)
     oracle, sectors = None, None
     if is_builtin(request.bars):
@@ -114,6 +115,11 @@ def load_inputs(request: BarsRequest, *, holdout: HoldoutSettings | None = None)
     if request.hedge is not None:
         hedge = load_bars(request.hedge, start=request.start, end=request.end, exchange=panel.facts.exchange)
         panel = with_hedge(panel, hedge)
+    if request.outside:
+        exchange = panel.facts.exchange
+        panel = panel.with_outside(
+            {name: read_outside(path, name=name, exchange=exchange) for name, path in request.outside.items()}
+        )
     return _with_files(Inputs(panel=panel, oracle=oracle, sectors=sectors), request)
 
 

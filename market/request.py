@@ -1,7 +1,7 @@
 """Request: which bars to load and what stands beside them; enough to load the same bars again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from core.errors import SourceError
@@ -11,6 +11,7 @@ __all__ = ["BarsRequest"]
 
 FORMER = {"keep_thin_sessions": True}  # what was done before the field came
 WORDS = {bool: "true or false", str: "text"}
+TABLES = "outside"
 SHOWN = 40  # characters of a value that is not what it should be
 
 
@@ -40,6 +41,8 @@ class BarsRequest:
         Whose sessions the bars hold: a code of exchange-calendars, ``"24/7"`` or ``"none"``; inferred where None.
     keep_thin_sessions : bool
         Keep sessions in which fewer than half of the names that usually trade did.
+    outside : mapping of str to str
+        Files of outside tables by name, see :mod:`market.outside.outside_file`.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class BarsRequest:
     hedge: str | None = None
     exchange: str | None = None
     keep_thin_sessions: bool = False
+    outside: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def recorded(cls, recorded: Mapping[str, Any]) -> Self:
@@ -71,13 +75,20 @@ class BarsRequest:
         """
         if not isinstance(recorded, Mapping):
             raise SourceError(f"a recorded request of bars must be a table of fields, was {_shown(recorded)}")
-        known = {field.name: field.default for field in fields(cls)}
+        known: dict[str, Any] = {each.name: {} if each.name == TABLES else each.default for each in fields(cls)}
         if strange := sorted(map(str, recorded.keys() - known)):
             raise SourceError(
                 f"the recorded request of bars has the field {_shown(strange[0])}, which this release does not know: "
                 "use the release that wrote it"
             )
+        if not _are_files(recorded.get(TABLES, {})):
+            raise SourceError(
+                f"the recorded request of bars has {TABLES} {_shown(recorded[TABLES])}, must be a table of texts: "
+                "restore the file that it is in"
+            )
         for name, value in recorded.items():
+            if name == TABLES:
+                continue
             wanted = bool if isinstance(known[name], bool) else str
             if not isinstance(value, wanted) and not (value is None and known[name] is None):
                 raise SourceError(
@@ -89,12 +100,21 @@ class BarsRequest:
     @classmethod
     def for_bars(cls, recorded: Mapping[str, Any], **changes: str) -> Self:
         """Request the bars alone that a version's lock describes, with some fields changed."""
-        beside: dict[str, Any] = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge"))
+        beside: dict[str, Any] = dict.fromkeys(("benchmark", "vix", "sectors", "factors", "hedge")) | {TABLES: {}}
         return replace(cls.recorded(recorded), **(beside | changes))
+
+    def as_record(self) -> dict[str, Any]:
+        """The fields to write down; those of no outside table are left out, as before there were any."""
+        return {name: value for name, value in asdict(self).items() if name != TABLES or value}
 
     def on_exchange(self, exchange: str) -> Self:
         """The request with the exchange that its bars turned out to have, so that later bars of it have the same."""
         return replace(self, exchange=exchange) if self.exchange is None and not is_builtin(self.bars) else self
+
+
+def _are_files(value: object) -> bool:
+    """Whether a recorded value names files by table."""
+    return isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)
 
 
 def _shown(value: object) -> str:

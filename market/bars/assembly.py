@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -78,7 +78,9 @@ def panel_from_rows(*parts: LongBars, origin: Origin) -> Panel:
         grid = _Grid.of(rows)
     sessions, tickers = grid.sessions, grid.tickers
     fields, facts = _adjusted(grid.fields(rows), origin, (*origin.notes, *notes, *repeats, *_alike(tickers)))
-    frames = {name: aligned_frame(values, sessions, tickers, copy=False) for name, values in fields.items()}
+    frames: dict[str, Any] = {
+        name: aligned_frame(values, sessions, tickers, copy=False) for name, values in fields.items()
+    }
     return Panel(**frames, universe=frames["close"].notna(), facts=facts)
 
 

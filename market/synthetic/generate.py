@@ -1,6 +1,7 @@
 """The built-in market from its settings: panel, oracle scores and sectors."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ def _panel(settings: SyntheticSettings, path: PricePath, lifetimes: Lifetimes) -
     eligible = ~np.isnan(path.close) & (rows - lifetimes.first >= SEASONING - 1) & (rows < path.last)
     values = {name: getattr(path, name) for name in ("open", "high", "low", "close", "volume")}
     values |= {"dollar_volume": path.close * path.volume, "universe": eligible}
-    frames = {name: aligned_frame(array, sessions, tickers) for name, array in values.items()}
+    frames: dict[str, Any] = {name: aligned_frame(array, sessions, tickers) for name, array in values.items()}
     return Panel(facts=_facts(settings), delistings=_delistings(sessions, tickers, path, lifetimes), **frames)
 
 

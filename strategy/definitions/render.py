@@ -70,16 +70,24 @@ def render_definition(spec: StrategySpec) -> str:
         "",
     ]
     notice = [f"{MARK}; edit the spec, not this page.", ""]
-    sections = [(name, attrgetter(name)(spec), numbers) for name, numbers in spec.sections().items()]
+    sections = [(name, spec, numbers) for name, numbers in spec.sections().items()]
     sleeves = "" if spec.label.horizon == 1 else SLEEVES.format(horizon=spec.label.horizon)
     tables = [line for section in sections for line in _table(*section)]
     return "\n".join([*head, *notice, *tables, "## Conventions", "", CONVENTIONS]) + sleeves
 
 
-def _table(name: str, settings: Settings, numbers: Mapping[str, object]) -> list[str]:
-    fields = type(settings).model_fields
-    rows = [f"| `{key}` | {_code(value)} | {_cell(fields[key].description)} |" for key, value in numbers.items()]
+def _table(name: str, spec: StrategySpec, numbers: Mapping[str, object]) -> list[str]:
+    rows = [f"| `{key}` | {_code(value)} | {_cell(_meaning(spec, name, key))} |" for key, value in numbers.items()]
     return [f"## {name}", "", "| key | value | meaning |", "|---|---|---|", *rows, ""]
+
+
+def _meaning(spec: StrategySpec, section: str, key: str) -> str | None:
+    """What a key of a section means; keys that a user names mean what the section does."""
+    held = attrgetter(section)(spec)
+    if isinstance(held, Settings):
+        return type(held).model_fields[key].description
+    above, _, own = section.rpartition(".")
+    return type(attrgetter(above)(spec)).model_fields[own].description
 
 
 def _code(value: object) -> str:

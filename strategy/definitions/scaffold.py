@@ -74,7 +74,7 @@ def _section_lines(settings: BaseModel) -> Iterator[str]:
             continue
         value = settings.model_dump(mode="json")[key]
         comment = "; ".join(part for part in (field.description, _choices(field)) if part)
-        if value is None:
+        if value is None or value == {}:
             yield f"# {key} =  # {comment}"
         else:
             yield f"{_assignment(key, value)}  # {comment}"
@@ -87,4 +87,6 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _assignment(key: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{key} = {{ {', '.join(_assignment(name, each) for name, each in value.items())} }}"
     return tomli_w.dumps({key: value}).strip()

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from backtests.reference_gates import GateSettings
 from core.bounded_text import MAX_TOML_BYTES, toml_value
@@ -40,6 +49,7 @@ def _of_its_kind(section: Any, info: ValidationInfo) -> KindSettings:
     return section if isinstance(section, KindSettings) else settings_of(section, recorded=is_record(info))
 
 
+OutsideName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 ModelSection = Annotated[SerializeAsAny[KindSettings], BeforeValidator(_of_its_kind)]
 
 
@@ -54,6 +64,14 @@ class FeatureSettings(Settings):
         default="prints",
         description="a window of n counts a name's own prints, skipping holes up to gap_limit, or sessions",
     )
+    outside: Later[Mapping[OutsideName, Annotated[int, Field(ge=1)]]] = Field(
+        default={}, description="outside tables that the model sees beside the set, and for how many days a value holds"
+    )
+
+    @field_validator("outside")
+    @classmethod
+    def _in_one_order(cls, outside: Mapping[str, int]) -> dict[str, int]:
+        return dict(sorted(outside.items()))  # the order of features decides bits, the order of a file does not
 
     @property
     def skipped(self) -> int:
@@ -165,7 +183,7 @@ class StrategySpec(Settings):
 
     def to_toml(self) -> str:
         """The spec as TOML, which ``load_spec`` reads back to an equal value."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        return tomli_w.dumps(_without_empty(self.model_dump(mode="json", exclude_none=True)))
 
 
 def shipped_strategies() -> list[str]:
@@ -241,6 +259,15 @@ def _assignment(text: str) -> tuple[str, object]:
     if not separator:
         raise ValueError(f"{text!r} is not an assignment: write section.key=value")
     return dotted.strip(), _parsed(value.strip())
+
+
+def _without_empty(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Numbers without tables that hold none."""
+    return {
+        name: _without_empty(value) if isinstance(value, dict) else value
+        for name, value in numbers.items()
+        if value != {}
+    }
 
 
 def _nested(prefix: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from core.errors import DataError
 from core.files import read_json
+from market.outside.outside_table import joined_rows, split_rows
 from market.panel import BAR_FIELDS, Panel, PanelFacts, aligned_frame
 from market.returns import forward_returns
 from signals.score_metrics import information_coefficient
@@ -34,6 +35,7 @@ __all__ = [
 
 EXPECTED = ("scores", "weights", "returns", "bar_returns")
 SECTORS = "sectors.parquet"
+OUTSIDE = "outside.parquet"
 ADJUSTED = "splits and dividends:"  # how the adjustment of adjusted bars began before that was a fact of its own
 
 
@@ -108,7 +110,8 @@ def panel_files(panel: Panel) -> dict[str, bytes]:
     """All of a panel as files under ``bars/``."""
     frames = {name: getattr(panel, name) for name in (*BAR_FIELDS, "universe", "delistings")}
     facts = json.dumps(asdict(panel.facts), indent=2, sort_keys=True).encode()
-    return {f"bars/{name}.parquet": frame_bytes(frame) for name, frame in frames.items()} | {"bars/facts.json": facts}
+    files = {f"bars/{name}.parquet": frame_bytes(frame) for name, frame in frames.items()} | {"bars/facts.json": facts}
+    return files | ({f"bars/{OUTSIDE}": frame_bytes(joined_rows(panel.outside))} if panel.outside else {})
 
 
 def read_panel(folder: Path) -> Panel:
@@ -127,7 +130,8 @@ def read_panel(folder: Path) -> Panel:
     if "adjusted" not in read_json(bars / "facts.json", dict[str, Any]):  # of a release without the word
         facts = replace(facts, adjusted=facts.adjustment.startswith(ADJUSTED))
     delistings = pd.read_parquet(bars / "delistings.parquet")
-    return Panel(**frames, delistings=delistings, facts=facts)
+    outside = split_rows(pd.read_parquet(bars / OUTSIDE)) if (bars / OUTSIDE).is_file() else {}
+    return Panel(**frames, delistings=delistings, facts=facts, outside=outside)
 
 
 def sector_files(sectors: pd.Series) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class FreezeOptions:
     versions : Path
         Folder of versions.
     with_bars : bool
-        Keep the bars in the version; those of a run with a hedge file are kept anyway.
+        Keep the bars in the version; those of a run with a hedge file or outside tables are kept anyway.
     notes : str or None
         Text kept as ``notes.md``.
     progress : callable
@@ -224,7 +224,7 @@ def _contents(
     }
     expected = expected_frames(panel, recomputed)
     files |= {f"expected/{name}.parquet": frame_bytes(frame) for name, frame in expected.items()}
-    if options.with_bars or run.request.hedge is not None:
+    if options.with_bars or run.request.hedge is not None or panel.outside:
         files |= panel_files(panel)
     if options.notes is not None:
         files["notes.md"] = options.notes.encode()
@@ -261,11 +261,14 @@ def _facts(run: RunFolder, panel: Panel, recomputed: Recomputed, checkpoint: Che
 
 def _portable(request: BarsRequest) -> dict[str, Any]:
     """Where the bars came from without any path of this machine."""
-    fields = asdict(request)
-    return {
-        key: Path(value).name if isinstance(value, str) and key not in NO_PATHS else value
-        for key, value in fields.items()
-    }
+    return {key: value if key in NO_PATHS else _bare(value) for key, value in request.as_record().items()}
+
+
+def _bare(value: object) -> object:
+    """A file, or each of several, by its name alone."""
+    if isinstance(value, Mapping):
+        return {name: _bare(each) for name, each in value.items()}
+    return Path(value).name if isinstance(value, str) else value
 
 
 def _chain_of(store: RunStore) -> dict[str, Any]:

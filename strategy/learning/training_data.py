@@ -71,7 +71,7 @@ def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFram
     """
     refuse_sealed(panel, spec.holdout)
     features = compute_features(panel, spec.features.set, computing=Computing(gap_limit=spec.features.skipped))
-    return fill_gaps(features, panel, limit=spec.features.gap_limit)
+    return _with_outside(spec, panel, fill_gaps(features, panel, limit=spec.features.gap_limit))
 
 
 def kept_model_features(
@@ -97,7 +97,19 @@ def kept_model_features(
     """
     refuse_sealed(panel, spec.holdout)
     features = kept_features(panel, spec.features.set, until=until, gap_limit=spec.features.skipped)
-    return fill_gaps(features, panel if until is None else panel.until(until), limit=spec.features.gap_limit)
+    seen = panel if until is None else panel.until(until)
+    return _with_outside(spec, seen, fill_gaps(features, seen, limit=spec.features.gap_limit))
+
+
+def _with_outside(spec: StrategySpec, panel: Panel, features: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
+    """The features of the set, and behind them what the outside tables say that the strategy names."""
+    taken = [name for name in spec.features.outside if name in features]
+    if taken:
+        raise ValueError(
+            f"features.outside names {taken[0]}, which is a feature of {spec.features.set} already: call it otherwise"
+        )
+    outside = spec.features.outside.items()
+    return {**features, **{name: panel.outside_values(name, days=days) for name, days in outside}}
 
 
 def prepare_training_data(

@@ -5,7 +5,7 @@ reads no further.
 """
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -161,5 +161,7 @@ def _carried(values: np.ndarray) -> np.ndarray:
 
 
 def _rebuilt(panel: Panel, frames: Arrays, delistings: pd.DataFrame) -> Panel:
-    aligned = {name: aligned_frame(values, panel.sessions, panel.tickers) for name, values in frames.items()}
-    return Panel(**aligned, facts=panel.facts, delistings=delistings)
+    aligned: dict[str, Any] = {
+        name: aligned_frame(values, panel.sessions, panel.tickers) for name, values in frames.items()
+    }
+    return replace(panel, **aligned, delistings=delistings)

@@ -1,12 +1,14 @@
 """Learned checks: what was learned must not change when bars that training may not read are replaced by noise."""
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.errors import RunError
-from market.panel import BAR_FIELDS, Panel, aligned_frame
+from market.panel import BAR_FIELDS, Panel, aligned_frame, no_delistings
 from market.universe import survivorship
 from signals.score_metrics import information_coefficient, summarize_ic
 from strategy.proofs.first_difference import first_artefact
@@ -111,8 +113,10 @@ def _dated_into(panel: Panel, sealed: pd.Timestamp) -> Panel:
     """The panel with its last session moved to the first sealed one."""
     sessions = pd.DatetimeIndex([*panel.sessions[:-1], sealed])
     names = (*BAR_FIELDS, "universe")
-    frames = {name: aligned_frame(getattr(panel, name).to_numpy(), sessions, panel.tickers) for name in names}
-    return Panel(**frames, facts=panel.facts)
+    frames: dict[str, Any] = {
+        name: aligned_frame(getattr(panel, name).to_numpy(), sessions, panel.tickers) for name in names
+    }
+    return replace(panel, **frames, delistings=no_delistings())
 
 
 def _last_row(reference: ReferenceRun, judged_on: str) -> int | None:

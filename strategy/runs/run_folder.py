@@ -7,7 +7,7 @@ whole or not at all. Frames are parquet, with a CSV copy for people where the st
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -178,7 +178,7 @@ class RunFolder:
         record = {
             "run": self.run_id,
             "strategy": spec.name,
-            "request": asdict(request),
+            "request": request.as_record(),
             "identity": _identity(spec, panel, origin),
             "commit": commit(),
             "environment": environment(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -124,8 +125,10 @@ def _dividend_bars(setup: HonestSetup) -> Panel:
     later = np.cumprod(kept[::-1], axis=0)[::-1] / kept  # dividends after each session
     frames = {name: getattr(panel, name).to_numpy() for name in (*BAR_FIELDS, "universe")}
     frames |= {name: frames[name] * later for name in BAR_FIELDS[:4]}
-    aligned = {name: aligned_frame(values, panel.sessions, panel.tickers) for name, values in frames.items()}
-    return Panel(**aligned, facts=panel.facts, delistings=panel.delistings)
+    aligned: dict[str, Any] = {
+        name: aligned_frame(values, panel.sessions, panel.tickers) for name, values in frames.items()
+    }
+    return replace(panel, **aligned)
 
 
 def _members_of_today(panel: Panel) -> pd.DataFrame:
