@@ -1,10 +1,14 @@
 """Every shipped kind of model goes through run, freeze, verify, replay, decide and prove."""
 
+from dataclasses import replace
+
 import pytest
 
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from models.checkpoint import load_checkpoint
+from models.estimators.estimator_model import FittedEstimator
+from models.networks.fitted_network import FittedNetwork
 from models.threads import threads
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import FreezeOptions, freeze
@@ -19,10 +23,17 @@ from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
 from tests.frozen_market import small_bars
 
-EPOCHS = ("model.hidden=6", "model.layers=1", "training.max_epochs=1", "training.batch_sessions=64")
+ONE_EPOCH = ("training.max_epochs=1", "training.batch_sessions=64")
+EPOCHS = ("model.hidden=6", "model.layers=1", *ONE_EPOCH)
 KINDS = {
     "ridge": (),
     "gru": EPOCHS,
+    "alstm": EPOCHS,
+    "transformer": ("model.attention_heads=2", *EPOCHS),
+    "tcn": EPOCHS,
+    "dlinear": ONE_EPOCH,
+    "mlp": ("model.hidden=[6]", *ONE_EPOCH),
+    "cross_attention": ("model.attention_heads=2", *EPOCHS),
     "lightgbm": ("model.trees=20", "model.min_leaf=20"),
 }
 
@@ -39,9 +50,18 @@ def trained(folder, bars, kind, *assignments):
     return run(spec, inputs, context=RunContext(store=store, request=request)), inputs, store
 
 
+def one_session_ahead(honest):
+    """A way to score that reads each session's window one session late."""
+
+    def scores(self, windows, sessions, *, context=None):
+        return honest(self, replace(windows, x=windows.x.roll(-1, dims=0)), sessions, context=context)
+
+    return scores
+
+
 @pytest.mark.usefixtures("few_random_books")
 @pytest.mark.parametrize(
-    "kind", ["ridge", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gru", "lightgbm"))]
+    "kind", ["ridge", *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind != "ridge")]
 )
 def test_a_kind_runs_freezes_replays_and_proves(tmp_path, bars, kind):
     made, inputs, store = trained(tmp_path, bars, kind)
@@ -64,6 +84,19 @@ def test_a_kind_runs_freezes_replays_and_proves(tmp_path, bars, kind):
     assert again.exact
     kept, _ = prove_version(version, out=tmp_path / "proofs")
     assert kept.verdict == "PASS"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_random_books")
+@pytest.mark.parametrize("kind", ["ridge", "gru", "tcn", "mlp", "cross_attention"])
+def test_the_leaky_twin_of_a_family_is_caught(tmp_path, bars, kind, monkeypatch):
+    """Features that are off by one session, as a join on the wrong date makes them."""
+    for fitted in (FittedNetwork, FittedEstimator):
+        monkeypatch.setattr(fitted, "scores", one_session_ahead(fitted.scores))
+    made, _, _ = trained(tmp_path, bars, kind)
+    proof = prove_run(made.folder, options=ProveOptions())
+    assert proof.verdict == "FAIL"
+    assert "truncation" in {check.check for check in proof.checks if check.status == "FAIL"}
 
 
 @pytest.mark.slow
