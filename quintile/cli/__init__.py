@@ -27,6 +27,7 @@ from quintile.cli.evaluation_commands import (
     new_command,
 )
 from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
+from quintile.cli.model_commands import add_model_commands
 from quintile.cli.paper_commands import PAPER_EXAMPLES, paper_command
 from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
 from quintile.cli.run_commands import RUN_EXAMPLES, run_command
@@ -121,6 +122,7 @@ app.command("definition", epilog=_examples("quintile definition filter_negative 
 
 app.command("features", epilog=FEATURES_EXAMPLES)(features_command)
 add_versioning_commands(app)
+add_model_commands(app)
 add_data_commands(app)
 
 

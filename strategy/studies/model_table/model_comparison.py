@@ -1,0 +1,317 @@
+"""Model comparison: the rows of a table, every model beside ridge on the same sessions, with what the table can see."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from backtests.verdict import Grounds, confidence_among, finite_or_none, weigh
+from core.errors import RunError, SourceError
+from core.files import read_json
+from core.intervals import Interval
+from core.progress import ProgressCallback, silent
+from market.returns import Execution
+from strategy.runs.store import RunFolder, RunStore
+from strategy.studies.model_table.contenders import Contender
+from strategy.studies.model_table.session_values import MEASURES, MarketMeasures, SessionValues, session_values
+from strategy.studies.model_table.table_cells import CELL_FILE, CellKey, TableCell
+from strategy.studies.model_table.table_settings import TableSettings
+from strategy.studies.model_table.table_workers import CellRuns, cell_inputs
+from strategy.studies.model_table.two_way_errors import Estimate, two_way_estimate
+from strategy.studies.planted_alpha.seed_intervals import ratio_interval
+from strategy.trials.log import TrialKey, TrialLog, comparable, trial_sharpe
+
+__all__ = ["REFERENCE", "ModelRow", "ModelTable", "compare_models", "holm"]
+
+REFERENCE = "ridge"
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """One model with one loss on one market.
+
+    Parameters
+    ----------
+    market, contender : str
+        Their names.
+    estimates : mapping of str to Estimate
+        Each of ``MEASURES`` over seeds and sessions.
+    lead, sharpe_lead : Estimate or None
+        Rank IC and Sharpe ratio less ridge's, paired by seed and session; None for ridge itself.
+    p_value : float
+        Of the lead in rank IC, by Holm's rule among the models of the market.
+    smallest : float
+        The lead in rank IC that would be found four times in five.
+    recovery : Interval
+        Rank IC ÷ the oracle's on the same names; NaN without a planted alpha.
+    parameters, seconds : float
+        Numbers fitted, and seconds of one processor until the model was learned; means over seeds.
+    names : float
+        Mean names with a score.
+    evidence : int
+        Runs that the verdict's rule calls EVIDENCE among all trials now, a market's being synthetic set aside.
+    runs : tuple of str
+        Ids, by seed.
+    """
+
+    market: str
+    contender: str
+    estimates: Mapping[str, Estimate]
+    lead: Estimate | None
+    sharpe_lead: Estimate | None
+    p_value: float
+    smallest: float
+    recovery: Interval
+    parameters: float
+    seconds: float
+    names: float
+    evidence: int
+    runs: tuple[str, ...]
+
+    @property
+    def beats(self) -> bool:
+        """Whether it beats ridge by Holm's rule at 5 %."""
+        return self.lead is not None and self.p_value < LEVEL and self.lead.mean > 0.0
+
+    @property
+    def loses(self) -> bool:
+        """Whether ridge beats it by the same rule."""
+        return self.lead is not None and self.p_value < LEVEL and self.lead.mean < 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTable:
+    """All rows, and the cells that have no run.
+
+    Parameters
+    ----------
+    settings : TableSettings
+        Markets and seeds.
+    rows : tuple of ModelRow
+        Market by market.
+    refused : mapping of str to str
+        Cells without a run by name, and why.
+    """
+
+    settings: TableSettings
+    rows: tuple[ModelRow, ...]
+    refused: Mapping[str, str]
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """The markets that have a row."""
+        return tuple(dict.fromkeys(row.market for row in self.rows))
+
+    def on(self, market: str) -> tuple[ModelRow, ...]:
+        """The rows of a market."""
+        return tuple(row for row in self.rows if row.market == market)
+
+    def as_json(self) -> dict[str, Any]:
+        """Settings, rows and refusals as plain values; NaN is None."""
+        values = {
+            "settings": asdict(self.settings),
+            "rows": [_row_json(row) for row in self.rows],
+            "refused": dict(self.refused),
+        }
+        finite: dict[str, Any] = finite_or_none(values)
+        return finite
+
+
+def compare_models(
+    cells: Sequence[TableCell],
+    runs: CellRuns,
+    contenders: Sequence[Contender],
+    *,
+    settings: TableSettings,
+    store: RunStore,
+    progress: ProgressCallback = silent,
+) -> ModelTable:
+    """Measure every run of a table, and compare each model with ridge.
+
+    Parameters
+    ----------
+    cells : sequence of TableCell
+        Of ``table_cells``.
+    runs : CellRuns
+        Of ``make_runs``.
+    contenders : sequence of Contender
+        Rows of each market, in their order.
+    settings : TableSettings
+        Markets and seeds.
+    store : RunStore
+        Its log says how many trials there are.
+    progress : callable
+        Called after every run.
+
+    Raises
+    ------
+    RunError
+        If no run of ridge is there to compare with.
+    """
+    values = _measured(cells, runs, progress)
+    words = _verdicts(runs, values, store)
+    rows: list[ModelRow] = []
+    for market in settings.resolved():
+        alike = {each.name: _of(values, market.name, each.name) for each in contenders}
+        if not alike.get(REFERENCE):
+            why = next((why for key, why in runs.refused.items() if key[1] == REFERENCE), "it was not run")
+            raise RunError(f"ridge has no run on {market.name}, and all are compared with it: {why}")
+        made = [
+            _row(market.name, each, alike, runs, words, planted=market.name == "planted")
+            for each in contenders
+            if alike[each.name]
+        ]
+        rows += _tested(made)
+    refused = {f"{key[1]}, {key[0]}, seed {key[2]}": why for key, why in runs.refused.items()}
+    return ModelTable(settings=settings, rows=tuple(rows), refused=refused)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values so that the chance of a single false find among them is the level (Holm, 1979); NaN stays.
+
+    Examples
+    --------
+    >>> from strategy.studies.model_table.model_comparison import holm
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted((place for place, p in enumerate(p_values) if math.isfinite(p)), key=lambda place: p_values[place])
+    adjusted, largest = [math.nan] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def _measured(cells: Sequence[TableCell], runs: CellRuns, progress: ProgressCallback) -> dict[CellKey, SessionValues]:
+    """Session values of every run; the bars of a market are measured once, one market after the other."""
+    found: dict[CellKey, SessionValues] = {}
+    last: tuple[Any, MarketMeasures] | None = None
+    for cell in (each for each in cells if each.key in runs.folders):
+        clock: tuple[Execution, int] = (cell.spec.execution, cell.spec.label.horizon)
+        if last is None or last[0] != (cell.request, clock):
+            measures = MarketMeasures.of(cell_inputs(cell.request), clock[0], horizon=clock[1])
+            last = ((cell.request, clock), measures)
+        found[cell.key] = session_values(runs.folders[cell.key], last[1])
+        progress("measuring", len(found), len(runs.folders), cell.name)
+    return found
+
+
+def _of(values: Mapping[CellKey, SessionValues], market: str, contender: str) -> dict[int, SessionValues]:
+    """The values of a contender on a market by seed."""
+    return {key[2]: each for key, each in values.items() if key[:2] == (market, contender)}
+
+
+def _row(
+    market: str,
+    contender: Contender,
+    alike: Mapping[str, Mapping[int, SessionValues]],
+    runs: CellRuns,
+    words: Mapping[CellKey, str],
+    *,
+    planted: bool,
+) -> ModelRow:
+    own, ridge, horizon = alike[contender.name], alike[REFERENCE], contender.spec.label.horizon
+    keys = [(market, contender.name, seed) for seed in own]
+    lead, sharpe_lead = None, None
+    if contender.name != REFERENCE:
+        lead = two_way_estimate(_table(own, "rank_ic") - _beside(ridge, own, "rank_ic"), horizon=horizon)
+        sharpe_lead = two_way_estimate(_table(own, "sharpe") - _beside(ridge, own, "sharpe"))
+    facts = [_facts(runs.folders[key]) for key in keys]
+    return ModelRow(
+        market=market,
+        contender=contender.name,
+        estimates={name: two_way_estimate(_table(own, name), horizon=horizon) for name in MEASURES},
+        lead=lead,
+        sharpe_lead=sharpe_lead,
+        p_value=math.nan if lead is None else lead.p_value,
+        smallest=math.nan,
+        recovery=_recovery(own) if planted else Interval(math.nan, math.nan, math.nan),
+        parameters=_mean([each[0] for each in facts]),
+        seconds=_mean([each[1] for each in facts]),
+        names=_mean([each.names for each in own.values()]),
+        evidence=sum(words[key] == "EVIDENCE" for key in keys),
+        runs=tuple(runs.folders[key].run_id for key in keys),
+    )
+
+
+def _tested(rows: Sequence[ModelRow]) -> list[ModelRow]:
+    """Rows with their p-values adjusted for how many models a market compares, and what such a test can see."""
+    tests = max(sum(row.lead is not None for row in rows), 1)
+    adjusted = holm([row.p_value for row in rows])
+    return [
+        replace(
+            row,
+            p_value=p_value,
+            smallest=math.nan if row.lead is None else row.lead.smallest_seen(tests=tests),
+        )
+        for row, p_value in zip(rows, adjusted, strict=True)
+    ]
+
+
+def _table(by_seed: Mapping[int, SessionValues], name: str) -> pd.DataFrame:
+    return pd.DataFrame({seed: each.frame[name] for seed, each in by_seed.items()})
+
+
+def _beside(ridge: Mapping[int, SessionValues], own: Mapping[int, SessionValues], name: str) -> pd.DataFrame:
+    """Ridge's numbers under each seed of a model; on bars that no seed changes it has one run for all."""
+    only = next(iter(ridge.values()))
+    beside = dict.fromkeys(own, only) if len(ridge) == 1 else {seed: ridge[seed] for seed in own if seed in ridge}
+    return pd.DataFrame({seed: each.frame[name] for seed, each in beside.items()})
+
+
+def _recovery(own: Mapping[int, SessionValues]) -> Interval:
+    found = [float(each.frame["rank_ic"].mean()) for each in own.values()]
+    oracle = [float(each.frame["oracle_ic"].mean()) for each in own.values()]
+    return ratio_interval(found, oracle)
+
+
+def _facts(folder: RunFolder) -> tuple[float, float]:
+    """Numbers fitted, and seconds of learning; NaN where the run does not say."""
+    try:
+        seconds = float(read_json(folder.path / CELL_FILE)["learning_seconds"])
+    except (OSError, SourceError, LookupError, TypeError, ValueError):
+        seconds = math.nan  # a run that another command made
+    try:
+        card = read_json(folder.path / "model.json")
+        parameters = card.get("parameters", card.get("n_parameters", math.nan))
+    except (OSError, SourceError):
+        parameters = math.nan
+    return float(parameters), seconds
+
+
+def _verdicts(runs: CellRuns, values: Mapping[CellKey, SessionValues], store: RunStore) -> dict[CellKey, str]:
+    """The word of the verdict's rule on every run, among the trials that the log holds now."""
+    entries, words = TrialLog(store.root).entries(), dict[CellKey, str]()
+    for key, each in values.items():
+        trial = TrialKey.of(runs.folders[key].record["identity"], each.net.index)
+        year = each.sessions_per_year
+        sharpes = tuple(trial_sharpe(entry, year) for entry in comparable(entries, trial).values())
+        confidence = confidence_among(each.net, sharpes or (math.nan,), sessions_per_year=year)
+        above = two_way_estimate(each.frame[["rank_ic"]]).interval.low > 0.0
+        words[key] = weigh(Grounds(confidence=confidence, ic_above_zero=above))
+    return words
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    known = [number for number in numbers if math.isfinite(number)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _row_json(row: ModelRow) -> dict[str, Any]:
+    plain = {name: getattr(row, name) for name in ("market", "contender", "p_value", "smallest", "parameters")}
+    plain |= {name: getattr(row, name) for name in ("seconds", "names", "evidence", "beats", "loses")}
+    leads = {"lead": row.lead, "sharpe_lead": row.sharpe_lead}
+    return plain | {
+        **{name: None if lead is None else _estimate_json(lead) for name, lead in leads.items()},
+        **{name: _estimate_json(estimate) for name, estimate in row.estimates.items()},
+        "recovery": row.recovery._asdict(),
+        "runs": list(row.runs),
+    }
+
+
+def _estimate_json(estimate: Estimate) -> dict[str, Any]:
+    return asdict(estimate) | {"low": estimate.interval.low, "high": estimate.interval.high}

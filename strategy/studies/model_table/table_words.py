@@ -1,0 +1,146 @@
+"""Table words: what a model table shows, as rows of text and sentences, the same on the console and on every page."""
+
+import math
+from typing import NamedTuple
+
+from core.intervals import Interval
+from strategy.studies.model_table.model_comparison import ModelRow, ModelTable
+from strategy.studies.model_table.two_way_errors import Estimate
+
+__all__ = ["CONVENTIONS", "ShownTable", "findings", "shown_tables"]
+
+CONVENTIONS = (
+    "Every cell is a run of the store, made by the pipeline of `quintile run`: it can be proved, frozen and replayed, "
+    "and the trial log counts it.",
+    "A range is 95 % over seeds and sessions together: two-way clustered errors (Cameron, Gelbach and Miller, 2011), "
+    "Newey and West's over sessions. With one seed it counts the sessions alone.",
+    "Rank IC is with the return from the first executable price, the open after the decision, to the open after that. "
+    "Its parts are the session, open to close, and the night after. The night before the fill is shown because it is "
+    "in the close-to-close IC that the field publishes, and nobody can trade it.",
+    "The style-residual IC is the partial rank correlation with size (dollar volume), momentum, reversal, volatility, "
+    "beta and illiquidity held fixed.",
+    "Net Sharpe ratio: annual, after costs, of the quintile_long_short book on the scores.",
+    "Lead: rank IC less ridge's, paired by seed and session; p by Holm's rule among the models of the market. Smallest "
+    "seen: the lead that such a test finds four times in five.",
+    "Recovery: rank IC ÷ the oracle's on the same names, Fieller's interval over seeds. EVIDENCE counts runs by the "
+    "rule of docs/verdict.md among all trials now, a market's being synthetic set aside.",
+    "Seconds are those of one processor until the model was learned; parameters are the numbers that were fitted.",
+)
+
+
+class ShownTable(NamedTuple):
+    """A table of text cells."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def shown_tables(table: ModelTable) -> list[ShownTable]:
+    """Two tables a market: what each model came to, and where its IC lies in time."""
+    return [shown for market in table.markets for shown in _of_market(table, market)]
+
+
+def findings(table: ModelTable) -> list[str]:
+    """What the table says, in sentences, also where nothing beats ridge."""
+    return [sentence for market in table.markets for sentence in _on_market(table, market)] + [
+        f"{cell} has no run: {why}" for cell, why in table.refused.items()
+    ]
+
+
+def _of_market(table: ModelTable, market: str) -> list[ShownTable]:
+    rows = table.on(market)
+    columns = ["model", "rank IC", "lead over ridge", "p", "smallest seen", "net Sharpe", "style-residual IC"]
+    if market == "planted":
+        columns.append("recovery")
+    columns += ["EVIDENCE", "parameters", "seconds"]
+    parts = ["close_to_close", "night_before", "rank_ic", "open_to_close", "night_after"]
+    timed = ["model", "close to close", "night before the fill", "executable", "open to close", "night after"]
+    return [
+        ShownTable(table.settings.words(market), columns, [_result(row, market) for row in rows]),
+        ShownTable(
+            f"Where the IC lies in time: {market}",
+            timed,
+            [[row.contender, *(_range(row.estimates[part], 4) for part in parts)] for row in rows],
+        ),
+    ]
+
+
+def _result(row: ModelRow, market: str) -> list[str]:
+    cells = [row.contender, _range(row.estimates["rank_ic"], 4)]
+    cells += (
+        ["–", "–", "–"]
+        if row.lead is None
+        else [
+            _range(row.lead, 4),
+            _number(row.p_value, ".3f"),
+            _number(row.smallest, ".4f"),
+        ]
+    )
+    cells += [_range(row.estimates["sharpe"], 2), _range(row.estimates["style_ic"], 4)]
+    if market == "planted":
+        cells.append(_interval(row.recovery, 2))
+    return [*cells, f"{row.evidence} of {len(row.runs)}", _number(row.parameters, ",.0f"), _number(row.seconds, ",.1f")]
+
+
+def _on_market(table: ModelTable, market: str) -> list[str]:
+    rows = [row for row in table.on(market) if row.lead is not None]
+    sentences = [_against_ridge(market, rows)] if rows else []
+    smallest = [row.smallest for row in rows if math.isfinite(row.smallest)]
+    if smallest:
+        span = f"{min(smallest):.4f}" if len(smallest) == 1 else f"{min(smallest):.4f} to {max(smallest):.4f}"
+        sentences.append(f"On {market}, the smallest lead in rank IC that this table can see is {span}, by model.")
+    if market == "null":
+        sentences.append(_null_sentence(table))
+    if market == "planted":
+        beyond = [row.contender for row in table.on(market) if row.recovery.low > 1.0]
+        told = f"{_listed(beyond)}: look for a leak" if beyond else "none"
+        sentences.append(f"On planted, models whose recovery is above 1 beyond noise: {told}.")
+    return sentences
+
+
+def _against_ridge(market: str, rows: list[ModelRow]) -> str:
+    better, worse = ([row.contender for row in rows if test(row)] for test in (_beats, _loses))
+    who = _listed(better) if better else "nothing"
+    said = f"On {market}, {who} beat{'s' if len(better) < 2 else ''} ridge"
+    return said + (f"; ridge beats {_listed(worse)}." if worse else ".")
+
+
+def _beats(row: ModelRow) -> bool:
+    return row.beats
+
+
+def _loses(row: ModelRow) -> bool:
+    return row.loses
+
+
+def _null_sentence(table: ModelTable) -> str:
+    rows = table.on("null")
+    away = [row.contender for row in rows if not _holds_zero(row.estimates["rank_ic"].interval)]
+    evidence, runs = sum(row.evidence for row in rows), sum(len(row.runs) for row in rows)
+    told = f"{_listed(away)} of {len(rows)} models" if away else f"none of {len(rows)} models"
+    return f"On null, the range of the rank IC leaves out zero for {told}, and {evidence} of {runs} runs are EVIDENCE."
+
+
+def _holds_zero(bounds: Interval) -> bool:
+    return not (bounds.low > 0.0 or bounds.high < 0.0)
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _range(estimate: Estimate, digits: int) -> str:
+    return _interval(estimate.interval, digits)
+
+
+def _interval(bounds: Interval, digits: int) -> str:
+    if not math.isfinite(bounds.estimate):
+        return "n/a"
+    if not math.isfinite(bounds.low):
+        return f"{bounds.estimate:+.{digits}f}"
+    return f"{bounds.estimate:+.{digits}f} ({bounds.low:+.{digits}f} to {bounds.high:+.{digits}f})"
+
+
+def _number(value: float, form: str) -> str:
+    return "n/a" if not math.isfinite(value) else format(value, form)
