@@ -4,6 +4,7 @@ Features are normal draws, every name is labelled on every session. The loop is 
 private parts and all, so that nothing is timed but what a training does; a sample is one labelled name on one session.
 """
 
+import itertools
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +15,7 @@ import pandas as pd
 import torch
 
 from models.kinds.lstm import LstmSettings
-from models.model_settings import LossSettings, ModelSettings, TrainingSettings
+from models.model_settings import KindSettings, LossSettings, ModelSettings, TrainingSettings
 from models.networks.train import _begin, _reproducible, _train_epoch
 from models.networks.trained import TrainedModel, resolve_device
 from models.spans import training_batches
@@ -118,13 +119,13 @@ class Training:
         How sequences are unrolled.
     rows : range
         Consecutive scored sessions, at least a burn-in from the first one.
-    network : LstmSettings
-        Width, depth and lookback.
+    network : KindSettings
+        Of a kind that has a network.
     """
 
     mode: str
     rows: range
-    network: LstmSettings = field(default_factory=LstmSettings)
+    network: KindSettings = field(default_factory=LstmSettings)
 
     @property
     def settings(self) -> ModelSettings:
@@ -141,7 +142,8 @@ class Training:
         training = self.settings.training
         batches = training_batches(np.array(self.rows), lookback=windows.lookback, settings=training, epoch=1)
         unrolled = sum(span.stop - span.opens for batch in batches for span in batch)
-        return 3.0 * unrolled * windows.x.shape[1] * operations_a_step(self.network, windows.x.shape[2])
+        network = LstmSettings.model_validate(self.network.model_dump())
+        return 3.0 * unrolled * windows.x.shape[1] * operations_a_step(network, windows.x.shape[2])
 
     def run(self, windows: Windows, device: Device) -> Callable[[], object]:
         """One pass over the rows as a call; every call repeats the same first epoch on fresh weights."""
@@ -149,17 +151,18 @@ class Training:
         def once() -> None:
             device.allow()
             with _reproducible(device.place):
-                learner = _begin(windows, self.settings, device.place)
+                learner = _begin(windows, self.settings)
                 learner.network = device.prepared(learner.network)
-                _train_epoch(learner, windows, np.array(self.rows), settings=self.settings)
+                rate = self.settings.training.learning_rate
+                _train_epoch(learner, windows, np.array(self.rows), settings=self.settings, epoch=1, rate=rate)
 
         return once
 
 
 def operations_a_step(network: LstmSettings, n_features: int) -> float:
     """Floating-point operations of one name's step through the layers: four gates, each of two products."""
-    inputs = [n_features, *[network.hidden] * (network.layers - 1)]
-    return float(sum(2 * 4 * network.hidden * (width + network.hidden) for width in inputs))
+    widths = itertools.pairwise((n_features, *network.widths))
+    return float(sum(2 * 4 * width * (inputs + width) for inputs, width in widths))
 
 
 def made_windows(n_sessions: int, n_names: int, *, n_features: int = 14, lookback: int = 90) -> Windows:
@@ -179,10 +182,10 @@ def made_windows(n_sessions: int, n_names: int, *, n_features: int = 14, lookbac
     )
 
 
-def made_model(windows: Windows, network: LstmSettings) -> TrainedModel:
+def made_model(windows: Windows, network: KindSettings) -> TrainedModel:
     """Untrained network that fits the windows."""
     settings = ModelSettings(model=network)
-    learner = _begin(windows, settings, torch.device("cpu"))
+    learner = _begin(windows, settings)
     weights = {name: tensor.detach() for name, tensor in learner.network.state_dict().items()}
     return TrainedModel(weights=weights, settings=settings, scaler=windows.scaler, best_epoch=0, history=())
 
