@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from models.model_kinds import kind_of, known_kinds
-from models.model_settings import LossTerm
+from models.model_settings import LossTerm, RecurrentSettings, TrainingSettings
 from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
 
 __all__ = ["DEFAULT_LOSS", "SMALL", "Contender", "contenders", "words_of"]
@@ -20,14 +20,8 @@ __all__ = ["DEFAULT_LOSS", "SMALL", "Contender", "contenders", "words_of"]
 BOOK = "quintile_long_short"  # reads the order of scores alone, so that every model's scores can be traded
 DEFAULT_LOSS = "default"
 LEARNED = ("features", "model", "loss", "training", "label")
-SMALL: Mapping[str, Any] = {  # networks that two cores train by the hundred
-    "model.lookback": 40,
-    "model.hidden": 32,
-    "model.layers": 1,
-    "training.burn_in": 40,
-    "training.max_epochs": 30,
-    "training.patience": 6,
-}
+SMALL: Mapping[str, int] = {"lookback": 40, "hidden": 32}  # networks that two cores train by the hundred
+SMALL_TRAINING: Mapping[str, int] = {"burn_in": 40, "max_epochs": 30, "patience": 6}
 HEADS = {"gaussian": "log_variance", "direction": "direction", "volatility": "volatility"}  # that a term needs
 OUTSIDE = re.compile(r",(?![^\[({]*[\])}])")  # a comma in no bracket
 
@@ -91,7 +85,7 @@ def contenders(
         ``KEY=VALUE`` of the strategy; one of ``model`` goes to the kinds that have the key, one of ``loss`` or
         ``training`` to those trained by epochs.
     full : bool
-        Networks of their full size; else ``SMALL`` ones.
+        Networks of their full size; else sizes that a strategy leaves at their default are ``SMALL``.
 
     Raises
     ------
@@ -131,9 +125,30 @@ def _of_strategy(strategy: StrategySpec) -> StrategySpec:
 
 def _sized(spec: StrategySpec, told: Sequence[tuple[str, str]], full: bool, own: Sequence[str] = ()) -> StrategySpec:
     """The spec with small sizes, what was told, and keys of its own, each where it applies."""
-    small = {key: value for key, value in SMALL.items() if not full and _applies(spec, key)}
-    spec = override(spec, {**small, "split.train": 0.6, "split.validation": 0.2})
+    changes: dict[str, Any] = {"split.train": 0.6, "split.validation": 0.2}
+    if not full:
+        numbers, defaults = spec.model_dump(mode="json", exclude_none=True), TrainingSettings()
+        changes["model"] = _small(numbers["model"])
+        if spec.model.learns_by_epochs:
+            same = [key for key in SMALL_TRAINING if getattr(spec.training, key) == getattr(defaults, key)]
+            changes |= {f"training.{key}": SMALL_TRAINING[key] for key in same}
+    spec = override(spec, changes)
     return override(spec, [*(f"{key}={value}" for key, value in told if _applies(spec, key)), *own])
+
+
+def _small(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section ``[model]`` with small sizes where they were its kind's own; so of the members that it has."""
+    settings, small = kind_of(section["kind"]).settings, dict(section)
+    for key, size in SMALL.items():
+        default = settings.model_fields[key].default if key in settings.model_fields else 0
+        if type(default) is int and size < default == section[key]:
+            small[key] = size
+    if issubclass(settings, RecurrentSettings) and section["layers"] == settings.model_fields["layers"].default:
+        small["layers"] = 1 if isinstance(small["hidden"], int) else section["layers"]
+    if "members" in section:
+        members = section["members"].items()
+        small["members"] = {name: {**member, "model": _small(member["model"])} for name, member in members}
+    return small
 
 
 def _with_loss(spec: StrategySpec, loss: str) -> StrategySpec:
