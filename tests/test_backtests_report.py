@@ -40,6 +40,7 @@ from backtests.report.run_provenance import ProofReport, Span
 from backtests.report.sections import all_sections, front_cards
 from backtests.report.sections.common_rows import compared
 from backtests.report.sections.regimes_section import regime_section
+from backtests.report.sections.training_section import training_section
 from backtests.report.stamps import front_stamps, survivorship_stamp
 from backtests.report.theme import plain, thinned
 from backtests.statistics.metrics import drawdown_table, drawdowns, performance_summary
@@ -536,3 +537,16 @@ def test_impossible_reports_are_refused(report):
         Span(first=pd.Timestamp("2020-01-02"), last=pd.Timestamp("2020-01-01"), sessions=1)
     with pytest.raises(ValueError, match="2 columns, a row has 1 cells"):
         Table(caption="x", columns=("a", "b"), rows=(("1",),))
+
+
+def test_accuracies_are_shown_by_epoch_where_they_were_recorded(report):
+    bare = training_section(report).parts[0]
+    measured = {"train_accuracy": [0.5, 0.51, 0.56], "validation_accuracy": [0.5, 0.523, 0.51]}
+    history = report.provenance.training.history.assign(**measured)
+    training = replace(report.provenance.training, history=history)
+    shown = training_section(with_provenance(report, training=training)).parts[0]
+    assert "Validation accuracy" not in bare.tables[1].columns
+    assert shown.tables[1].columns[4:6] == ("Train accuracy", "Validation accuracy")
+    assert shown.tables[1].rows[1][4:6] == (percent(0.51, 1), percent(0.523, 1))
+    assert [each.title for each in shown.pictures][2:] == ["Accuracy by epoch"]
+    assert shown.pictures[2].summary.startswith(f"Validation {percent(0.523, 1)} at the epoch kept")

@@ -59,8 +59,9 @@ class TrainingReport:
     Parameters
     ----------
     history : DataFrame, shape (n_epochs, any)
-        Index the epoch, from 1; ``train_loss``, ``validation_loss``, ``validation_rank_ic``, ``learning_rate``. Empty
-        for a model without epochs.
+        Index the epoch, from 1; ``train_loss``, ``validation_loss``, ``validation_rank_ic``, ``learning_rate``, and
+        ``train_accuracy`` and ``validation_accuracy``, the shares of names that score and return put on the same side
+        of their session's medians, NaN or absent for a model of before. Empty for a model without epochs.
     best_epoch : int
         The epoch kept; 0 without epochs.
     facts : tuple of (str, str)

@@ -21,6 +21,8 @@ EPOCH_COLUMNS = {
     "train_loss": "train_loss",
     "validation_loss": "validation_loss",
     "validation_rank_ic": "validation_ic",
+    "train_accuracy": "train_accuracy",
+    "validation_accuracy": "validation_accuracy",
     "learning_rate": "learning_rate",
 }
 
@@ -81,7 +83,7 @@ def _span(sessions: pd.DatetimeIndex) -> Span:
 
 def _training(checkpoint: "Checkpoint") -> TrainingReport:
     card = checkpoint.model.card
-    columns = {shown: [epoch[name] for epoch in card.history] for shown, name in EPOCH_COLUMNS.items()}
+    columns = {shown: [epoch.get(name, math.nan) for epoch in card.history] for shown, name in EPOCH_COLUMNS.items()}
     size = ("Parameters", f"{card.n_parameters:,}") if card.n_parameters else ("State", f"{card.n_bytes:,} bytes")
     by_epochs = bool(card.history) or math.isnan(card.validation_ic)
     ic = () if by_epochs else (("Validation rank IC", f"{card.validation_ic:.4f}"),)

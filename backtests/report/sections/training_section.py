@@ -1,8 +1,8 @@
-"""Section on training: losses, validation rank IC, and the epoch kept."""
+"""Section on training: losses, validation rank IC, accuracies, and the epoch kept."""
 
 from backtests.report.content import Part, Picture, Section, Table
-from backtests.report.figures.training_figures import learning_figure, loss_figure
-from backtests.report.formats import ratio, scientific
+from backtests.report.figures.training_figures import accuracy_figure, learning_figure, loss_figure
+from backtests.report.formats import percent, ratio, scientific
 from backtests.report.page import Page
 from backtests.report.run_provenance import TrainingReport
 from backtests.report.sections.common_rows import span_words
@@ -39,21 +39,44 @@ def _pictures(training: TrainingReport) -> tuple[Picture, ...]:
             summary=f"{ratio(history['validation_rank_ic'].loc[best], 4)} at the epoch kept.",
             figure=learning_figure(history["validation_rank_ic"], best),
         ),
+        *_accuracy_picture(training),
     )
 
 
+def _accuracy_picture(training: TrainingReport) -> tuple[Picture, ...]:
+    """Accuracy by epoch; none for a model that was trained before it was recorded."""
+    history, best = training.history, training.best_epoch
+    if not _has_accuracy(training):
+        return ()
+    return (
+        Picture(
+            title="Accuracy by epoch",
+            summary=f"Validation {percent(history['validation_accuracy'].loc[best], 1)} at the epoch kept: the share "
+            "of names that score and return put on the same side of their session's medians; chance is 50 %.",
+            figure=accuracy_figure(history["train_accuracy"], history["validation_accuracy"], best),
+        ),
+    )
+
+
+def _has_accuracy(training: TrainingReport) -> bool:
+    return "validation_accuracy" in training.history and bool(training.history["validation_accuracy"].notna().any())
+
+
 def _epoch_table(training: TrainingReport) -> Table:
+    accuracies = ("train_accuracy", "validation_accuracy") if _has_accuracy(training) else ()
     rows = tuple(
         (
             str(epoch),
             ratio(row["train_loss"], 4),
             ratio(row["validation_loss"], 4),
             ratio(row["validation_rank_ic"], 4),
+            *(percent(row[name], 1) for name in accuracies),
             scientific(row["learning_rate"]),
         )
         for epoch, row in training.history.iterrows()
     )
-    columns = ("Epoch", "Train loss", "Validation loss", "Validation rank IC", "Learning rate")
+    measured = ("Train accuracy", "Validation accuracy") if accuracies else ()
+    columns = ("Epoch", "Train loss", "Validation loss", "Validation rank IC", *measured, "Learning rate")
     return Table(caption="Every epoch", columns=columns, rows=rows, folded=True)
 
 
