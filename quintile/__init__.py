@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backtests.statistics.metrics import max_drawdown, performance_summary, sharpe_ratio
     from core import errors
     from market.inputs import Inputs
+    from market.outside.company_facts import company_facts
     from market.panel import Panel
     from market.request import BarsRequest
     from market.returns import Execution, forward_returns
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from portfolio.costs import Costs
     from portfolio.own_rules import book_rule
     from portfolio.rules import TradingRules
-    from quintile.bar_frames import features, load_bars, load_inputs
+    from quintile.bar_frames import features, load_bars, load_inputs, with_outside
     from quintile.frozen_version import FrozenVersion, freeze, load_version
     from quintile.lookup import load_run, load_strategy
     from quintile.own_weights import Backtest, backtest
@@ -68,6 +69,7 @@ __all__ = [
     "backtest",
     "book_rule",
     "choose_universe",
+    "company_facts",
     "compare_books",
     "decide",
     "errors",
@@ -90,12 +92,14 @@ __all__ = [
     "sharpe_ratio",
     "synthetic_market",
     "walk_forward",
+    "with_outside",
 ]
 
 _HOMES = {
     "backtests.engine.backtest_result": "BacktestResult",
     "backtests.statistics.metrics": "max_drawdown performance_summary sharpe_ratio",
     "market.inputs": "Inputs",
+    "market.outside.company_facts": "company_facts",
     "market.panel": "Panel",
     "market.request": "BarsRequest",
     "market.returns": "Execution forward_returns",
@@ -107,7 +111,7 @@ _HOMES = {
     "portfolio.costs": "Costs",
     "portfolio.own_rules": "book_rule",
     "portfolio.rules": "TradingRules",
-    "quintile.bar_frames": "features load_bars load_inputs",
+    "quintile.bar_frames": "features load_bars load_inputs with_outside",
     "quintile.frozen_version": "FrozenVersion freeze load_version",
     "quintile.lookup": "load_run load_strategy",
     "quintile.own_weights": "Backtest backtest",

@@ -20,12 +20,13 @@ from market.calendar import with_exchange
 from market.holdout import HoldoutSettings
 from market.inputs import Inputs
 from market.inputs import load_inputs as load_requested
+from market.outside.outside_file import outside_of_frame, read_outside
 from market.panel import Panel
 from market.request import BarsRequest
 from market.sources import checked_span, cut_rows
 from market.synthetic import SyntheticMarket
 from market.universe import choose_universe
-from quintile.bar_requests import bars_request
+from quintile.bar_requests import bars_request, outside_files
 from quintile.progress_display import shown_progress
 from signals.features import Computing, compute_features
 from strategy.runs.result import Run
@@ -40,6 +41,7 @@ __all__ = [
     "load_inputs",
     "recorded_request",
     "require_loadable",
+    "with_outside",
 ]
 
 FramesOfBars = pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -128,6 +130,53 @@ def load_inputs(request: BarsRequest) -> Inputs:
     """
     inputs = load_requested(request)
     return replace(inputs, panel=inputs.panel.loaded_by(request))
+
+
+def with_outside(panel: Panel, tables: Mapping[str, str | Path | pd.DataFrame | pd.Series]) -> Panel:
+    """Add tables from beside the bars, each row of which counts from the first close after it became known.
+
+    Parameters
+    ----------
+    panel : Panel
+        Daily bars with their universe; their exchange says when its sessions closed.
+    tables : mapping of str to path, DataFrame or Series
+        By name: a .parquet or .csv file, or a DataFrame, with ``date``, ``value``, and where there are some ``ticker``
+        and ``known_at``; a Series by date is of the whole market. A strategy reads those that its
+        ``features.outside`` names, and for how many days a value holds.
+
+    Returns
+    -------
+    Panel
+        ``outside_values`` says what was known at each close. Bars from a file remember the tables that are files, so
+        that later commands on a run find them.
+
+    Raises
+    ------
+    DataError
+        If a table cannot be read, or has no row for any ticker of the bars.
+    ValueError
+        If a name is no lower-case word.
+
+    Examples
+    --------
+    >>> rate = pd.Series([1.5, 1.75], index=bars.sessions[[100, 200]])
+    >>> known = qt.with_outside(bars, {"rate": rate}).outside_values("rate", days=500)
+    >>> float(known.iloc[200, 0]), float(known.iloc[201, 0])
+    (1.5, 1.75)
+    """
+    exchange = panel.facts.exchange
+    files = {name: table for name, table in tables.items() if isinstance(table, str | Path)}
+    told = outside_files(dict.fromkeys(tables, "memory") | files)
+    read = {
+        name: outside_of_frame(table, name=name, exchange=exchange)
+        if isinstance(table, pd.DataFrame | pd.Series)
+        else read_outside(table, name=name, exchange=exchange)
+        for name, table in tables.items()
+    }
+    changed = panel.with_outside(read)
+    if panel.request is None or len(files) < len(tables):
+        return changed
+    return changed.loaded_by(replace(panel.request, outside={**panel.request.outside, **told}))
 
 
 def features(

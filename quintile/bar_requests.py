@@ -4,7 +4,8 @@ Heavy libraries are imported inside the functions, for the command line asks her
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from market.request import BarsRequest
 
-__all__ = ["absolute_universe", "bars_request", "located", "told_fields"]
+__all__ = ["absolute_universe", "bars_request", "located", "outside_files", "told_fields"]
+
+TABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def located(source: str) -> str:
@@ -33,7 +36,35 @@ def absolute_universe(universe: str) -> str:
     return _absolute(source) + universe[len(source) :]
 
 
-def bars_request(bars: str, universe: str | None = None, **beside: Path | str | bool | None) -> "BarsRequest":
+def outside_files(given: Iterable[str] | Mapping[str, str | Path]) -> dict[str, str]:
+    """Files of outside tables by name, with their absolute paths, from texts like ``vix=vix.csv`` or by name.
+
+    Raises
+    ------
+    ValueError
+        If a text has no name or no file, or a name comes twice.
+
+    Examples
+    --------
+    >>> from quintile.bar_requests import outside_files
+    >>> list(outside_files(["vix=vix.csv", "eps=facts.parquet"]))
+    ['vix', 'eps']
+    """
+    pairs = list(given.items()) if isinstance(given, Mapping) else [each.partition("=")[::2] for each in given]
+    found: dict[str, str] = {}
+    for name, path in pairs:
+        if not TABLE.fullmatch(name) or not str(path):
+            raise ValueError(
+                f"--outside takes NAME=FILE, a lower-case word and a .parquet or .csv file such as vix=vix.csv, was "
+                f"{f'{name}={path}' if path else name!r}"
+            )
+        if name in found:
+            raise ValueError(f"--outside names {name} twice: give each table a name of its own")
+        found[name] = os.path.realpath(path)
+    return found
+
+
+def bars_request(bars: str, universe: str | None = None, **beside: Any) -> "BarsRequest":
     """The request that these words describe, files by absolute path and the exchange by its code."""
     from market.exchanges import exchange_code
     from market.request import BarsRequest
@@ -41,6 +72,7 @@ def bars_request(bars: str, universe: str | None = None, **beside: Path | str | 
     others: dict[str, Any] = {k: os.path.realpath(v) if isinstance(v, Path) else v for k, v in beside.items()}
     if others.get("exchange") is not None:
         others["exchange"] = exchange_code(others["exchange"])
+    others["outside"] = outside_files(others.get("outside") or ())
     return BarsRequest(bars=located(bars), universe=absolute_universe(universe or "all"), **others)
 
 

@@ -8,7 +8,7 @@ from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.sources import load_bars
 from market.sources.sectors import load_sectors
-from quintile.bar_frames import Bars, as_recorded, inputs_for, recorded_request
+from quintile.bar_frames import Bars, as_recorded, inputs_for, recorded_request, with_outside
 from quintile.frozen_version import FrozenVersion
 from quintile.lookup import require
 from strategy.frozen.own_request import described_bars
@@ -134,6 +134,9 @@ def _latest(run: Run, bars: Bars | None) -> tuple[Inputs, BarsRequest]:
     panel, sectors = as_recorded(inputs.panel, asdict(request)), inputs.sectors
     if request.hedge is not None and run.folder.spec.portfolio.hedge not in panel.tickers:
         panel = with_hedge(panel, load_bars(request.hedge, exchange=panel.facts.exchange))
+    missing = {name: path for name, path in request.outside.items() if name not in panel.outside}
+    if missing:
+        panel = with_outside(panel, missing)
     if request.sectors is not None:
         sectors = load_sectors(request.sectors, panel.tickers)
     return Inputs(panel=panel, sectors=sectors), given

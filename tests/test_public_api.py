@@ -22,7 +22,7 @@ SIGNATURES = {
     "BacktestResult": "*, execution, costs, capital, equity, net_returns, gross_returns, held_weights, trades, traded, "
     "turnover, cost, cost_parts, unfilled, cash_outs, margin_events, parity, engine, sessions_per_year=252",
     "BarsRequest": "*, bars='builtin', universe='all', start=None, end=None, benchmark=None, point_in_time=False, "
-    "vix=None, sectors=None, factors=None, hedge=None, exchange=None, keep_thin_sessions=False",
+    "vix=None, sectors=None, factors=None, hedge=None, exchange=None, keep_thin_sessions=False, outside",
     "BookSettings": "settings",
     "Computing": "*, dtype='float64', memory=None, cache=None, workers=None, on='threads', progress, gap_limit=5",
     "Costs": "settings",
@@ -40,6 +40,7 @@ SIGNATURES = {
     "backtest": "weights, bars, *, costs=None, execution=None, capital=1000000.0",
     "book_rule": "name",
     "choose_universe": "panel, universe",
+    "company_facts": "source, *, ticker, tag, unit='USD', period='quarter'",
     "compare_books": "run, bars=None, *, optimised=False, quiet=False",
     "decide": "run, bars=None, *, holdings=None, equity=None, as_of=None",
     "evaluate": "scores, bars, *, rules=None, store='runs', quick=False, **options",
@@ -61,6 +62,7 @@ SIGNATURES = {
     "sharpe_ratio": "returns, *, risk_free=0.0, sessions_per_year=252",
     "synthetic_market": "settings=SyntheticSettings()",
     "walk_forward": "spec, bars, *, train=756, test=63, workers=2, **options",
+    "with_outside": "panel, tables",
 }
 VALUES = ("__version__", "errors")
 
@@ -83,6 +85,7 @@ def names(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
             "versions": versions,
             "version": qt.freeze(run, "mine@1.0.0", versions=versions),
             "report_path": versions.parent / "weights.html",
+            "facts_path": versions.parent / "CIK0000000001.json",
         }
         found |= {name: getattr(qt, name) for name in SIGNATURES if name != "run"}
         found["pd"] = pd

@@ -59,7 +59,13 @@ def company_facts(
 
     Examples
     --------
-    >>> facts = company_facts("facts.json", ticker="ABC", tag="NetIncomeLoss")  # doctest: +SKIP
+    >>> import json
+    >>> first = {"start": "2020-01-01", "end": "2020-03-31", "val": 12.0, "filed": "2020-05-01", "form": "10-Q"}
+    >>> figures = {"us-gaap": {"NetIncomeLoss": {"units": {"USD": [first]}}}}
+    >>> _ = facts_path.write_text(json.dumps({"facts": figures}))
+    >>> company_facts(facts_path, ticker="ABC", tag="NetIncomeLoss")
+            date ticker  value   known_at
+    0 2020-03-31    ABC   12.0 2020-05-01
     """
     if period not in (*SPANS, "instant"):
         raise ValueError(f"period must be quarter, year or instant, was {period!r}")

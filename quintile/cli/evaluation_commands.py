@@ -18,6 +18,7 @@ from quintile.cli.options import (
     Json,
     KeepThin,
     Out,
+    Outside,
     PointInTime,
     Quiet,
     RunId,
@@ -126,6 +127,7 @@ def decide_command(
     hedge: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Bars of the hedge; the run's own by default.")
     ] = None,
+    outside: Outside = None,
     holdings: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="CSV of positions: ticker and shares or weight; row $CASH for cash."),

@@ -26,6 +26,7 @@ __all__ = [
     "KeepThin",
     "Open",
     "Out",
+    "Outside",
     "PointInTime",
     "Quiet",
     "RunId",
@@ -58,6 +59,13 @@ Sectors = Annotated[Path | None, typer.Option(metavar="FILE", help="Current sect
 Factors = Annotated[Path | None, typer.Option(metavar="FILE", help="Daily factor returns, as fractions.")]
 Hedge = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Bars of the hedge, such as an index fund, for portfolio.hedge.")
+]
+Outside = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=FILE",
+        help="Table with a clock (date, ticker, value, known_at) that becomes the feature NAME; repeatable.",
+    ),
 ]
 Universe = Annotated[
     str, typer.Option(help="all, topN by trailing dollar volume, or a member file; filters: top400,age=252,price=5.")

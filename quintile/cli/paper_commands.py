@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Quiet, Verbose, run_store
+from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Outside, Quiet, Verbose, run_store
 from quintile.cli.version_commands import Versions, find, told_request
 
 __all__ = ["PAPER_EXAMPLES", "paper_command"]
@@ -25,6 +25,7 @@ def paper_command(
     ] = None,
     universe: Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")] = None,
     hedge: Hedge = None,
+    outside: Outside = None,
     exchange: ExchangeCode = None,
     replay: Annotated[bool, typer.Option("--replay", help="Recompute and compare every entry; write nothing.")] = False,
     allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run although code has changed.")] = False,
@@ -48,7 +49,7 @@ def paper_command(
     frozen = open_frozen(folder, TrialLog(run_store(out).root), allow_drift=allow_drift)
     log, lines, different = paper.open_paper(folder, out), [], []
     if bars is not None:
-        newest = told_request(folder, bars, universe=universe, hedge=hedge, exchange=exchange)
+        newest = told_request(folder, bars, universe=universe, hedge=hedge, exchange=exchange, outside=outside)
         request = replace(newest, end=None)  # the version's last date does not cut what came after it
         panel = load_inputs(request, holdout=frozen.spec.holdout).panel
         if replay:

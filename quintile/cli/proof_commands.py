@@ -14,6 +14,7 @@ from quintile.cli.options import (
     Json,
     KeepThin,
     Out,
+    Outside,
     PointInTime,
     Quiet,
     Start,
@@ -58,6 +59,7 @@ def prove_command(
     end: End = None,
     point_in_time: PointInTime = False,
     exchange: ExchangeCode = None,
+    outside: Outside = None,
     keep_thin_sessions: KeepThin = False,
     set_: Annotated[
         list[str] | None,
@@ -83,10 +85,12 @@ def prove_command(
     if "@" in subject:
         if split or set_ or start or end or point_in_time:
             raise ValueError(
-                f"{subject} is frozen: of the options of a run only --bars, --universe and --exchange go with it"
+                f"{subject} is frozen: of the options of a run only --bars, --universe, --exchange and --outside go "
+                "with it"
             )
-        chosen_bars, unseen = (bars, universe, exchange), quiet or as_json
-        proof, path = _prove_version(subject, chosen_bars, options=options, versions=versions, out=out, quiet=unseen)
+        chosen = {"bars": bars, "universe": universe, "exchange": exchange, "outside": outside}
+        unseen = quiet or as_json
+        proof, path = _prove_version(subject, chosen, options=options, versions=versions, out=out, quiet=unseen)
     else:
         folder, request = _trained(subject, run_store(out), told_options(context))
         proof, path = _prove(folder, request, options, quiet=quiet or as_json)
@@ -103,7 +107,7 @@ def _trained(subject: str, store: "RunStore", told: dict[str, Any]) -> "tuple[Ru
 
     if subject in shipped_strategies() or subject.endswith(".toml"):
         request = bars_request(**({"bars": "builtin"} | told_fields(told)))
-        spec = spec_of(subject, told.get("split"), told.get("set_") or [])
+        spec = spec_of(subject, told.get("split"), told.get("set_") or [], told.get("outside") or ())
         return find_trained(store, spec, request), request
     folder = store.find(subject)
     if told.get("split") or told.get("set_"):
@@ -126,22 +130,19 @@ def _prove(
 
 def _prove_version(
     version: str,
-    chosen: tuple[str | None, str | None, str | None],
+    chosen: dict[str, Any],
     *,
     options: "ProveOptions",
     versions: Path | None,
     out: Path,
     quiet: bool,
 ) -> "tuple[Proof, Path]":
-    """Prove a frozen version on its own bars, or on the chosen bars, universe and exchange."""
+    """Prove a frozen version on its own bars, or on the chosen bars with their universe, exchange and tables."""
     from quintile.progress_display import progress_bars
     from strategy.proofs.run_proof import prove_version
 
     folder = find(version, versions)
-    bars, universe, exchange = chosen
-    request = None
-    if any(chosen):
-        request = told_request(folder, bars, universe=universe, exchange=exchange)
+    request = told_request(folder, **chosen) if any(chosen.values()) else None
     with progress_bars(quiet=quiet) as progress:
         return prove_version(folder, out=out, request=request, options=replace(options, progress=progress))
 

@@ -1,12 +1,13 @@
 """``quintile run``: bars, features, model, signal, books, backtests, report."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.bar_requests import bars_request, told_fields
+from quintile.bar_requests import bars_request, outside_files, told_fields
 from quintile.cli.options import (
     Assignments,
     Bars,
@@ -19,6 +20,7 @@ from quintile.cli.options import (
     Json,
     KeepThin,
     Out,
+    Outside,
     PointInTime,
     Quiet,
     Sectors,
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RUN_EXAMPLES", "run_command", "spec_of", "told_spec"]
 
+HELD_DAYS = 130  # that a value of an outside table holds where the strategy does not say: a quarter and its filing
+
 
 RUN_EXAMPLES = """\b
 Examples:
@@ -54,6 +58,7 @@ Examples:
   quintile run filter_negative --bars us --universe top400
   quintile run --bars bars.parquet --sectors sectors.csv --factors ff3.parquet
   quintile run --bars bars.parquet --hedge spy.parquet --set portfolio.builder=index_hedged --set portfolio.hedge=SPY
+  quintile run --bars bars.parquet --outside vix=vix.csv --outside news=news.parquet
   quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
   quintile run filter_negative@1.0.0 --bars newer.parquet
   quintile run --bars us --memory 4GB
@@ -75,6 +80,7 @@ def run_command(
     sectors: Sectors = None,
     factors: Factors = None,
     hedge: Hedge = None,
+    outside: Outside = None,
     point_in_time: PointInTime = False,
     exchange: ExchangeCode = None,
     keep_thin_sessions: KeepThin = False,
@@ -154,7 +160,7 @@ def _asked(
         spec, request = told_spec(trained_by.spec, told), own_request(trained_by, told_fields(told))
     else:
         _check_bars_named(given, told)
-        spec = spec_of(strategy, told.get("split"), told.get("set_") or [])
+        spec = spec_of(strategy, told.get("split"), told.get("set_") or [], told.get("outside") or ())
         request = bars_request(**({"bars": "builtin"} | told_fields(told)))
     return spec, RunContext(store=store, resume=folder, request=request, command=command_line())
 
@@ -224,25 +230,26 @@ def _execute(
 
 
 def told_spec(own: "StrategySpec", told: dict[str, Any]) -> "StrategySpec":
-    """A run's strategy with what was told of it: another strategy, --split, --set."""
+    """A run's strategy with what was told of it: another strategy, --split, --set, --outside."""
     from strategy.definitions.spec import load_spec
 
-    return _changed(
-        load_spec(told["strategy"]) if "strategy" in told else own, told.get("split"), told.get("set_") or []
-    )
+    named = load_spec(told["strategy"]) if "strategy" in told else own
+    return _changed(named, told.get("split"), told.get("set_") or [], told.get("outside") or ())
 
 
-def spec_of(strategy: str, split: str | None, assignments: list[str]) -> "StrategySpec":
-    """The strategy with --split and --set applied."""
+def spec_of(strategy: str, split: str | None, assignments: list[str], outside: Sequence[str] = ()) -> "StrategySpec":
+    """The strategy with --split, --set and --outside applied."""
     from strategy.definitions.spec import load_spec
 
-    return _changed(load_spec(strategy), split, assignments)
+    return _changed(load_spec(strategy), split, assignments, outside)
 
 
-def _changed(spec: "StrategySpec", split: str | None, assignments: list[str]) -> "StrategySpec":
+def _changed(spec: "StrategySpec", split: str | None, assignments: list[str], outside: Sequence[str]) -> "StrategySpec":
     from strategy.definitions.spec import override
 
     spec = override(spec, assignments)
+    unnamed = [name for name in outside_files(outside) if name not in spec.features.outside]
+    spec = override(spec, {f"features.outside.{name}": HELD_DAYS for name in unnamed}) if unnamed else spec
     if split is None:
         return spec
     ends = [part.strip() for part in split.split(",")]

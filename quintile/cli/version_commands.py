@@ -1,19 +1,19 @@
 """Frozen strategies: ``freeze``, ``versions``, ``verify``, ``replay``, ``diff``, ``holdout open``."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.bar_requests import absolute_universe, located
+from quintile.bar_requests import told_fields
 from quintile.cli.options import (
     ExchangeCode,
     Hedge,
     Json,
     Out,
+    Outside,
     Quiet,
     Verbose,
     Versions,
@@ -215,6 +215,7 @@ def open_command(
     universe: Annotated[str | None, typer.Option(help="Universe of --bars.")] = None,
     exchange: ExchangeCode = None,
     hedge: Hedge = None,
+    outside: Outside = None,
     allow_drift: Annotated[
         bool, typer.Option("--allow-drift", help="Run although code has changed; stamps DRIFTED.")
     ] = False,
@@ -232,7 +233,8 @@ def open_command(
 
     folder = find(version, versions)
     sealed = "the hold-out stays sealed: "
-    request = told_request(folder, bars, universe=universe, hedge=hedge, exchange=exchange, purpose=sealed)
+    beside: dict[str, Any] = {"universe": universe, "hedge": hedge, "exchange": exchange, "outside": outside}
+    request = told_request(folder, bars, purpose=sealed, **beside)
     try:
         inputs = load_inputs(replace(request, end=None))  # the version's last date does not cut what came after it
     except (DataError, ValueError) as error:
@@ -293,29 +295,14 @@ def find(text: str, versions: Path | None) -> "VersionFolder":
     return find_version(text, versions_folder(versions))
 
 
-def told_request(
-    folder: "VersionFolder",
-    bars: str | None,
-    *,
-    universe: str | None = None,
-    hedge: Path | None = None,
-    exchange: str | None = None,
-    purpose: str = "",
-) -> "BarsRequest":
-    """A request for the bars that were told or the built-in market, cut as the version's were."""
-    from market.exchanges import exchange_code
+def told_request(folder: "VersionFolder", bars: str | None, *, purpose: str = "", **beside: Any) -> "BarsRequest":
+    """A request for the bars that were told or the built-in market, cut as the version's were.
+
+    ``beside`` may hold ``universe``, ``hedge``, ``exchange`` and ``outside``, as the options of a command do.
+    """
     from strategy.frozen.own_request import version_request
 
-    chosen: dict[str, str] = {}
-    if bars is not None:
-        chosen["bars"] = located(bars)
-    if universe is not None:
-        chosen["universe"] = absolute_universe(universe)
-    if hedge is not None:
-        chosen["hedge"] = os.path.realpath(hedge)
-    if exchange is not None:
-        chosen["exchange"] = exchange_code(exchange)
-    return version_request(folder, chosen, purpose=purpose)
+    return version_request(folder, told_fields({"bars": bars, **beside}), purpose=purpose)
 
 
 def add_versioning_commands(app: typer.Typer) -> None:

@@ -20,6 +20,7 @@ from quintile.cli.options import (
     Json,
     KeepThin,
     Out,
+    Outside,
     PointInTime,
     Quiet,
     Sectors,
@@ -99,6 +100,7 @@ def walk_command(
     sectors: Sectors = None,
     factors: Factors = None,
     hedge: Hedge = None,
+    outside: Outside = None,
     point_in_time: PointInTime = False,
     exchange: ExchangeCode = None,
     keep_thin_sessions: KeepThin = False,
@@ -117,7 +119,7 @@ def walk_command(
 
     told, store = told_options(context), run_store(out, csv=csv)
     if resume is None:
-        spec, folder = spec_of(strategy, None, set_ or []), None
+        spec, folder = spec_of(strategy, None, set_ or [], outside or ()), None
         spans = {"train": train, "test": test, "validation": validation, "expanding": expanding, "embargo": embargo}
         settings = WalkSettings.of({"retraining": spans, **_choices(told)})
         request = bars_request(**({"bars": "builtin"} | told_fields(told)))

@@ -87,7 +87,8 @@ def _meaning(spec: StrategySpec, section: str, key: str) -> str | None:
     if isinstance(held, Settings):
         return type(held).model_fields[key].description
     above, _, own = section.rpartition(".")
-    return type(attrgetter(above)(spec)).model_fields[own].description
+    kind: type[Settings] = type(attrgetter(above)(spec))
+    return kind.model_fields[own].description
 
 
 def _code(value: object) -> str:

@@ -43,6 +43,8 @@ def own_request(folder: RunFolder, told: Mapping[str, Any] | None = None) -> Bar
     own = folder.request
     if "bars" in told and told["bars"] != own.bars:
         told = {"end": None, "point_in_time": False} | told
+    given = dict(told.get("outside") or {})
+    told["outside"] = {**own.outside, **given}
     request = replace(own, **told)
     if request.bars == IN_MEMORY:
         raise RunError(
@@ -54,6 +56,12 @@ def own_request(folder: RunFolder, told: Mapping[str, Any] | None = None) -> Bar
             raise RunError(
                 f"run {folder.run_id} was made with {field} {lost}, which is gone: put it back, or name another with "
                 f"--{field}"
+            )
+    for name, path in request.outside.items():
+        if name not in given and not Path(path).exists():
+            raise RunError(
+                f"run {folder.run_id} was made with the outside table {name} of {path}, which is gone: put it back, or "
+                f"name another with --outside {name}=FILE"
             )
     return request
 
