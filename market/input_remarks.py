@@ -37,6 +37,7 @@ def input_remarks(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]
     ()
     """
     beside = (*_benchmark(inputs, sessions), *_vix(inputs, sessions), *_factors(inputs, sessions))
+    beside += _outside(inputs.panel, sessions)
     return (*suspicions(inputs.panel), *inputs.notes, *beside)
 
 
@@ -97,6 +98,17 @@ def _factors(inputs: Inputs, sessions: pd.DatetimeIndex) -> tuple[str, ...]:
         told.append(
             "There is no regression on factors: in the judged sessions some are constant, or a combination of others."
         )
+    return tuple(told)
+
+
+def _outside(panel: Panel, sessions: pd.DatetimeIndex) -> tuple[str, ...]:
+    """What the readers of outside tables found, and tables that end before the judged sessions."""
+    told = [f"Outside table {name}: {note}." for name, table in panel.outside.items() for note in table.notes]
+    for name, table in panel.outside.items():
+        last = table.rows["since"].max()
+        if not last >= sessions[0]:
+            when = "no row" if pd.isna(last) else f"its last row counts from {last:%Y-%m-%d}"
+            told.append(f"Outside table {name} tells nothing new in the judged sessions: {when}.")
     return tuple(told)
 
 

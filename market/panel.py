@@ -204,8 +204,7 @@ class Panel:
             If a table has no row for any of the names.
         """
         added = {name: table.beside(self.sessions[-1], self.tickers, name=name) for name, table in tables.items()}
-        notes = [f"{name}: {note}" for name, table in tables.items() for note in table.notes]
-        return replace(self.with_notes(*notes), outside={**self.outside, **added})
+        return self._part(outside={**self.outside, **added})
 
     def outside_values(self, name: str, *, days: int) -> pd.DataFrame:
         """What an outside table says at each close, shape (n_sessions, n_tickers); see ``OutsideTable.values_at``.

@@ -20,6 +20,7 @@ from strategy.proofs.learned_checks import (
     check_training,
 )
 from strategy.proofs.pipeline_under_test import PipelineUnderTest
+from strategy.proofs.restatement import check_restatement
 from strategy.proofs.sampled_sessions import sample_rows
 from strategy.proofs.stages import BROKEN, ReferenceRun, broken, reference_run
 from strategy.runs.proof_file import CheckResult, Proof
@@ -133,6 +134,8 @@ def _questions(reference: ReferenceRun, options: ProveOptions) -> Mapping[str, C
         "hold-out": partial(check_holdout, reference),
         "survivorship": partial(check_survivorship, reference.panel),
     }
+    if reference.panel.outside:
+        questions["restatement"] = partial(check_restatement, reference, seed=seed)
     if deep:
         questions["label permutation"] = partial(check_label_permutation, reference, seed=seed)
     return questions

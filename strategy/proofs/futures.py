@@ -10,9 +10,20 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from market.outside.outside_table import OutsideTable
 from market.panel import BAR_FIELDS, Panel, aligned_frame
 
-__all__ = ["CORRUPTIONS", "Corruption", "corrupted", "permuted", "rescaled", "shuffled", "without_first"]
+__all__ = [
+    "CORRUPTIONS",
+    "Corruption",
+    "corrupted",
+    "older_periods_restated",
+    "permuted",
+    "rescaled",
+    "restated",
+    "shuffled",
+    "without_first",
+]
 
 Corruption = Literal["everything", "values", "volumes", "membership", "delistings"]
 CORRUPTIONS: tuple[Corruption, ...] = ("everything", "values", "volumes", "membership", "delistings")
@@ -20,6 +31,7 @@ CORRUPTIONS: tuple[Corruption, ...] = ("everything", "values", "volumes", "membe
 MOVE, GAP, RANGE = 0.08, 0.02, 0.01  # standard deviations of log prices that replace the future
 VOLUME_MOVE, BASIS_MOVE = 1.0, 0.05
 PRINT_SHARE, MEMBER_SHARE, DEATH_SHARE = 0.97, 0.7, 0.15
+KEPT_SHARE, RESTATED_SHARE = 0.7, 0.5  # of outside rows
 MAX_DEATH_LAG = 3  # sessions after t within which invented deaths begin
 
 Arrays = dict[str, np.ndarray]
@@ -52,7 +64,63 @@ def corrupted(panel: Panel, row: int, *, rng: np.random.Generator, kind: Corrupt
     if kind in ("everything", "delistings"):
         delistings = _invent_deaths(panel, frames, row, rng)
     _blank_after(panel, frames, delistings, row)
-    return _rebuilt(panel, frames, delistings)
+    changed = _rebuilt(panel, frames, delistings)
+    return restated(changed, row, rng=rng) if kind == "everything" and panel.outside else changed
+
+
+def restated(panel: Panel, row: int, *, rng: np.random.Generator) -> Panel:
+    """The panel with other outside rows after a row: values altered, rows left out, and known periods restated.
+
+    Parameters
+    ----------
+    panel : Panel
+        True bars with their outside tables.
+    row : int
+        Last row that stays as it is; what becomes known afterwards is another.
+    rng : Generator
+        Draws the noise.
+    """
+    session, last = panel.sessions[row], panel.sessions[-1]
+    tables = {name: _restated(table, session, last, rng) for name, table in panel.outside.items()}
+    return replace(panel, outside=tables)
+
+
+def older_periods_restated(panel: Panel, *, rng: np.random.Generator) -> Panel:
+    """The panel with a restatement of the period before, the day after each later period becomes known.
+
+    A table that says the latest period alone says the same.
+    """
+    tables = {}
+    for name, table in panel.outside.items():
+        rows = table.rows
+        order = rows.groupby("ticker", sort=False)["date"].cummax()
+        newest = rows[rows["date"] >= order]
+        older = newest.groupby("ticker", sort=False)["date"].shift()
+        late = newest.assign(date=older, value=_noise(rows["value"], len(newest), rng))
+        late["since"] += pd.Timedelta(days=1)
+        late = late[late["date"].notna() & (late["date"] < newest["date"])]
+        joined = pd.concat([rows, late]).drop_duplicates(["ticker", "date", "since"])
+        tables[name] = OutsideTable.of(joined, notes=table.notes)
+    return replace(panel, outside=tables)
+
+
+def _restated(table: OutsideTable, session: pd.Timestamp, last: pd.Timestamp, rng: np.random.Generator) -> OutsideTable:
+    rows = table.rows
+    known = rows[rows["since"] <= session]
+    later = rows[rows["since"] > session]
+    later = later[rng.random(len(later)) < KEPT_SHARE]
+    later = later.assign(value=_noise(rows["value"], len(later), rng))
+    again = known.drop_duplicates(["ticker", "date"])
+    again = again[rng.random(len(again)) < RESTATED_SHARE] if session < last else again.iloc[:0]
+    again = again.assign(since=session + pd.Timedelta(days=1), value=_noise(rows["value"], len(again), rng))
+    joined = pd.concat([known, again, later]).drop_duplicates(["ticker", "date", "since"])
+    return OutsideTable.of(joined, notes=table.notes)
+
+
+def _noise(values: pd.Series, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers far from any of these, of their order of size."""
+    spread = float(np.ptp(values.to_numpy())) or max(abs(float(values.max())), 1.0)
+    return float(values.mean()) + spread * (1.0 + rng.standard_normal(count))
 
 
 def shuffled(panel: Panel, row: int, *, rng: np.random.Generator) -> Panel:
