@@ -24,8 +24,30 @@ def test_a_shipped_strategy_survives_the_trip_through_toml(name: str, tmp_path: 
     assert load_spec(written).fingerprint() == spec.fingerprint()
 
 
-def test_the_shipped_strategies_are_the_two_of_the_readme() -> None:
-    assert shipped_strategies() == ["filter_negative", "quintile_long_short"]
+BOOKS = {"filter_negative", "quintile_long_short"}
+CONFIGURATIONS = {
+    "lstm_conservative": ("alstm", 64, 2, 0.1, 0.005, 10, 60),
+    "lstm_optimized": ("alstm", 128, 3, 0.05, 0.01, 15, 60),
+    "lstm_aggressive": ("alstm", 256, 3, 0.15, 0.02, 20, 60),
+    "lstm_wide": ("lstm", 256, 3, 0.3, 1e-4, 15, 90),
+}
+
+
+def test_the_books_and_the_configurations_of_the_references_are_shipped() -> None:
+    assert {*BOOKS, *CONFIGURATIONS} <= set(shipped_strategies())
+    for name, wanted in CONFIGURATIONS.items():
+        spec = load_spec(name)
+        model, training = spec.model, spec.training
+        found = (model.kind, model.hidden, model.layers, model.dropout, training.learning_rate, training.patience)
+        assert (*found, model.lookback) == wanted
+        assert training.max_epochs == 100
+
+
+def test_a_shipped_model_has_the_book_of_a_shipped_book_and_is_no_companion() -> None:
+    for name in shipped_strategies():
+        spec = load_spec(name)
+        assert spec.portfolio == load_spec(spec.portfolio.builder).portfolio
+        assert set(spec.rules.companions) == BOOKS - {spec.portfolio.builder}
 
 
 KNOWN = {
@@ -37,7 +59,7 @@ KNOWN = {
 AS_BEFORE = ["features.windows=sessions", "execution.no_volume=fills", "portfolio.dust=0.0"]
 
 
-@pytest.mark.parametrize("name", shipped_strategies())
+@pytest.mark.parametrize("name", list(KNOWN))
 def test_a_shipped_strategy_with_the_former_rules_has_the_fingerprint_it_was_frozen_with(name: str) -> None:
     assert load_spec(name).fingerprint() != KNOWN[name]
     spec = override(load_spec(name), AS_BEFORE)

@@ -87,6 +87,13 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _assignment(key: str, value: Any) -> str:
+    return f"{key} = {_inline(value)}"
+
+
+def _inline(value: Any) -> str:
+    """A value as TOML on one line, so that its comment can follow."""
     if isinstance(value, dict):
-        return f"{key} = {{ {', '.join(_assignment(name, each) for name, each in value.items())} }}"
-    return tomli_w.dumps({key: value}).strip()
+        return f"{{ {', '.join(_assignment(name, each) for name, each in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(_inline(each) for each in value)}]"
+    return tomli_w.dumps({"value": value}).strip().removeprefix("value = ")
