@@ -16,6 +16,7 @@ import torch
 
 from core.errors import DataError
 from core.progress import Count, counted
+from models.bar_levels import divisor_places, divisors_of
 from models.losses.rank_loss import MIN_NAMES, rank_correlations
 from models.model import WindowScores
 from models.threads import side_by_side, threads
@@ -219,8 +220,10 @@ def _sequences(windows: Windows, row: int, count: int, rng: np.random.Generator)
     """Windows (L, N, F) and forward returns (N,) of some names of one session."""
     names = windows.labelled[row].nonzero().squeeze(1).cpu().numpy()
     picked = torch.as_tensor(np.sort(rng.choice(names, size=min(count, len(names)), replace=False)))
-    x = windows.x[row - windows.lookback + 1 : row + 1]
-    return x[:, picked.to(x.device)].cpu(), windows.y[row, picked.to(x.device)].cpu()
+    picked = picked.to(windows.x.device)
+    x = windows.x[row - windows.lookback + 1 : row + 1][:, picked].cpu()
+    quotients = x - divisors_of(x[-1], divisor_places(windows.scaler.names))  # as a model reads them; read so again
+    return quotients, windows.y[row, picked].cpu()
 
 
 def _permutations(

@@ -15,11 +15,14 @@ import pandas as pd
 import torch
 
 from core.errors import DataError
+from models.bar_levels import divisor_places
 from models.scratch import Scratch, feature_store
 
 __all__ = ["Scaler", "Windows", "build_windows", "check_scaled", "fit_scaler"]
 
 WINSOR_PERCENTILES = (1.0, 99.0)
+LEVEL_SESSIONS = 20  # a level's scale is that of its change over so many
+MAX_LOGARITHM = 745.0  # of any float64
 
 Features = Mapping[str, pd.DataFrame]
 
@@ -27,6 +30,8 @@ Features = Mapping[str, pd.DataFrame]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaler:
     """Winsor bounds, mean and sd of each feature, and the scale of the targets; fitted on training rows only.
+
+    Levels of bars (``models.bar_levels``) keep their level: no bounds, no mean, and one sd for what is divided by one.
 
     Parameters
     ----------
@@ -149,7 +154,17 @@ def fit_scaler(features: Features, *, targets: pd.DataFrame, universe: pd.DataFr
     """
     aligned = _aligned(features, targets=targets, universe=universe)
     eligible = universe.iloc[rows].to_numpy(dtype=bool)
-    columns = [_moments(name, frame.iloc[rows].to_numpy(dtype=np.float64)[eligible]) for name, frame in aligned]
+
+    names = tuple(features)
+    divisors = dict(zip(names, divisor_places(names), strict=True))
+
+    def moments(name: str, frame: pd.DataFrame) -> tuple[float, float, float, float]:
+        if divisors[name] >= 0:
+            divisor = features[names[divisors[name]]].iloc[rows].to_numpy(dtype=np.float64)
+            return _level_moments(name, divisor, eligible)
+        return _moments(name, frame.iloc[rows].to_numpy(dtype=np.float64)[eligible])
+
+    columns = [moments(name, frame) for name, frame in aligned]
     lower, upper, mean, sd = zip(*columns, strict=True)
     target_sd = _cross_sectional_sd(targets.iloc[rows].to_numpy(dtype=np.float64), eligible)
     return Scaler(names=tuple(features), lower=lower, upper=upper, mean=mean, sd=sd, target_sd=target_sd)
@@ -264,6 +279,13 @@ def _moments(name: str, values: np.ndarray) -> tuple[float, float, float, float]
         )
     clipped = np.clip(known, lower, upper)
     return float(lower), float(upper), float(clipped.mean()), float(clipped.std())
+
+
+def _level_moments(name: str, divisor: np.ndarray, eligible: np.ndarray) -> tuple[float, float, float, float]:
+    """Of a level of bars: no winsor, no mean, and the sd of its divisor's change, so that windows can be divided."""
+    change = (divisor[LEVEL_SESSIONS:] - divisor[:-LEVEL_SESSIONS])[eligible[LEVEL_SESSIONS:]]
+    sd = _moments(name, change)[3]
+    return -MAX_LOGARITHM, MAX_LOGARITHM, 0.0, sd
 
 
 def _cross_sectional_sd(targets: np.ndarray, eligible: np.ndarray) -> float:

@@ -131,7 +131,7 @@ def _check_network(spec: StrategySpec, given: GivenModel) -> None:
         )
     settings = ModelSettings(model=spec.model, loss=spec.loss, training=spec.training)
     with torch.random.fork_rng(devices=[]):
-        outline = untrained_network(settings, len(model.scaler.names)).state_dict()
+        outline = untrained_network(settings, model.scaler.names).state_dict()
     try:
         check_weights(outline, model.stored().tensors)
     except CheckpointError as error:

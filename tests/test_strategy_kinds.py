@@ -50,6 +50,15 @@ def trained(folder, bars, kind, *assignments):
     return run(spec, inputs, context=RunContext(store=store, request=request)), inputs, store
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_random_books")
+@pytest.mark.parametrize("kind", ["gru", "cross_attention", "lightgbm"])
+def test_raw_bars_are_run_explained_and_proved(tmp_path, bars, kind):
+    made, _, _ = trained(tmp_path, bars, kind, "features.set=bars60")
+    proof = prove_run(made.folder, options=ProveOptions())
+    assert proof.verdict == "PASS", [each for each in proof.checks if each.status == "FAIL"]
+
+
 def one_session_ahead(honest):
     """A way to score that reads each session's window one session late."""
 

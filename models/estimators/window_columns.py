@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from models.bar_levels import divisor_places, divisors_of
 from models.model_settings import KindSettings
 from models.windows import Windows
 
@@ -29,12 +30,15 @@ class WindowColumns:
         Length of that axis.
     lags : int
         Sessions that are read, at least 1; at most the windows' lookback.
+    divisors : tuple of int
+        Place of what each feature is divided by, see ``models.bar_levels``; empty where none is.
     """
 
     names: tuple[str, ...]
     places: tuple[int, ...]
     n_features: int
     lags: int = 1
+    divisors: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, settings: KindSettings, features: tuple[str, ...]) -> Self:
@@ -52,12 +56,24 @@ class WindowColumns:
                 f"model.columns names {', '.join(strangers)}, no feature of the set: choose from {', '.join(features)}"
             )
         places = tuple(features.index(name) for name in names)
-        return cls(names=names, places=places, n_features=len(features), lags=getattr(settings, "lags", 1))
+        divisors = divisor_places(features)
+        return cls(
+            names=names,
+            places=places,
+            n_features=len(features),
+            lags=getattr(settings, "lags", 1),
+            divisors=divisors if max(divisors, default=-1) >= 0 else (),
+        )
 
     @property
     def width(self) -> int:
         """Numbers of a sample."""
         return self.lags * len(self.names)
+
+    @property
+    def breadth(self) -> int:
+        """Numbers of a sample, in features of one session and rounded up to those."""
+        return self.lags
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -77,9 +93,9 @@ class WindowColumns:
         chosen : ndarray of bool, shape (n_tickers,), or slice
             Names.
         """
-        if self.lags == 1:
-            return self._columns(x[row][chosen])
-        return np.concatenate([self._columns(x[row - lag][chosen]) for lag in range(self.lags)], axis=1)
+        read = (self._divided(torch.from_numpy(x[row - lag]), torch.from_numpy(x[row])) for lag in range(self.lags))
+        columns = [self._columns(cells.numpy()[chosen]) for cells in read]
+        return columns[0] if self.lags == 1 else np.concatenate(columns, axis=1)
 
     def gathered(self, windows: Windows, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """Samples (n_samples, width) of float32, session after session, in one array that is filled in place.
@@ -99,7 +115,8 @@ class WindowColumns:
             start, stop = stop, stop + int(names.sum())
             for lag in range(self.lags):
                 cells = slice(lag * len(self.names), (lag + 1) * len(self.names))
-                samples[start:stop, cells] = self._columns(windows.x[int(row) - lag].cpu().numpy()[names])
+                read = self._divided(windows.x[int(row) - lag].cpu(), windows.x[int(row)].cpu())
+                samples[start:stop, cells] = self._columns(read.numpy()[names])
         return samples
 
     def block(self, windows: Windows, rows: torch.Tensor) -> torch.Tensor:
@@ -107,15 +124,21 @@ class WindowColumns:
 
         A lag before the first session repeats the first: no valid window holds it.
         """
+        last = windows.x[rows]
         if self.lags == 1 and self._is_whole:
-            return windows.x[rows]
-        places = torch.tensor(self.places, device=windows.x.device)
-        lagged = [windows.x[(rows - lag).clamp(min=0)][:, :, places] for lag in range(self.lags)]
+            return self._divided(last, last)
+        places = torch.tensor(self.places, device=last.device)
+        read = (self._divided(windows.x[(rows - lag).clamp(min=0)], last) for lag in range(self.lags))
+        lagged = [cells[:, :, places] for cells in read]
         return torch.cat(lagged, dim=2)
 
     @property
     def _is_whole(self) -> bool:
         return self.places == tuple(range(self.n_features))
+
+    def _divided(self, cells: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+        """Cells (…, n_features) of a session, divided by what is last in their windows."""
+        return cells - divisors_of(last, self.divisors) if self.divisors else cells
 
     def _columns(self, cells: np.ndarray) -> np.ndarray:
         return cells if self._is_whole else cells[:, list(self.places)]

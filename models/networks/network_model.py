@@ -10,11 +10,11 @@ from core.errors import RunError
 from core.memory import memory_errors
 from core.user_file import named_failures
 from models.model import FitContext
-from models.model_kinds import build_network, own_failures
+from models.model_kinds import own_failures
 from models.model_settings import ModelSettings
 from models.networks.fitted_network import FittedNetwork
 from models.networks.train import train_network
-from models.networks.trained import EpochRecord, resolve_device
+from models.networks.trained import EpochRecord, resolve_device, untrained_network
 from models.networks.training_state import ResumePoint
 from models.sample_splits import Split
 from models.spans import reads_sequences
@@ -60,12 +60,12 @@ class NetworkModel:
 
     def _check_network(self, windows: Windows) -> None:
         """Refuse a network that fails, or whose scores have another shape than it says, before the first epoch."""
-        kind, n_features = self.settings.model, windows.x.shape[2]
+        kind, features = self.settings.model, windows.scaler.names
         with torch.random.fork_rng(devices=[]), torch.no_grad(), named_failures(f"network {kind.kind}"):
-            network = build_network(kind, n_features).eval()
+            network = untrained_network(self.settings, features).eval()
             longer = windows.lookback + 1 if reads_sequences(network) else windows.lookback
             for length in (windows.lookback, longer):
-                _check_scores(network, torch.zeros(length, 3, n_features), kind.gives)
+                _check_scores(network, torch.zeros(length, 3, len(features)), kind.gives)
         if kind.scored == "long" and not callable(getattr(network, "step", None)):
             raise RunError(
                 f"network {kind.kind} cannot be scored long: give it a method step(x, state), or set model.scoring to "

@@ -66,6 +66,11 @@ def predict_scores(
     place = resolve_device(device)
     network, windows = model.network(place), windows.to(place)
     unrolled = carried_scores if (scoring or model.settings.model.scored) == "long" else _exact_scores
+    if unrolled is carried_scores and not callable(getattr(network, "step", None)):
+        raise ValueError(
+            f"network {model.settings.model.kind} reads windows on features {', '.join(model.scaler.names[:2])}, … and "
+            "cannot be scored long: score it exact"
+        )
     rows = windows.sessions.get_indexer(sessions)
     scores = np.full((len(rows), len(windows.tickers)), np.nan)
     with torch.inference_mode():

@@ -242,7 +242,7 @@ def _evaluate(network: nn.Module, windows: Windows, rows: slice, *, settings: Mo
 def _begin(windows: Windows, settings: ModelSettings, start: Weights | None = None) -> _Learner:
     """Build a network with seeded or given initial weights, and its optimiser."""
     training = settings.training
-    network = untrained_network(settings, windows.x.shape[2])
+    network = untrained_network(settings, windows.scaler.names)
     if start is not None:
         check_weights(network.state_dict(), start)
         network.load_state_dict(start)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from core.errors import CheckpointError
+from models.bar_levels import Divided, divisor_places
 from models.model_kinds import build_network
 from models.model_settings import ModelSettings
 from models.windows import Scaler
@@ -120,13 +121,17 @@ class TrainedModel:
     def outline(self) -> nn.Module:
         """Build the network as training began with it; the caller's random state stays as it was."""
         with torch.random.fork_rng(devices=[]):
-            return untrained_network(self.settings, len(self.scaler.names))
+            return untrained_network(self.settings, self.scaler.names)
 
 
-def untrained_network(settings: ModelSettings, n_features: int) -> nn.Module:
-    """Build a network on the processor; what it draws, in its weights or beside them, follows from the seed."""
+def untrained_network(settings: ModelSettings, features: tuple[str, ...]) -> nn.Module:
+    """Build a network on the processor; what it draws, in its weights or beside them, follows from the seed.
+
+    One that is given levels of bars divides each window as it reads it.
+    """
     torch.default_generator.manual_seed(epoch_seed(settings.training.seed, 0))
-    return build_network(settings.model, n_features)
+    network, places = build_network(settings.model, len(features)), divisor_places(features)
+    return Divided(network, places) if max(places) >= 0 else network
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

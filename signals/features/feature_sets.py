@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from core.user_file import source_sha256
+from signals.features.bars60 import BARS60
 from signals.features.compact import COMPACT7, COMPACT12
 from signals.features.core14 import CORE11, CORE14
 from signals.features.feature import Feature
@@ -19,6 +20,7 @@ SHIPPED_SETS: Mapping[str, tuple[Feature, ...]] = MappingProxyType(
         "compact7": COMPACT7,
         "compact12": COMPACT12,
         "wide95": WIDE95,
+        "bars60": BARS60,
     }
 )
 
