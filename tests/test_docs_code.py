@@ -6,6 +6,7 @@ in the slow test, those of ``APART`` cannot run here and name the test that does
 the shipped strategies have a network of eight units; nothing else differs from what a reader gets.
 """
 
+import json
 import re
 import shlex
 import shutil
@@ -69,6 +70,8 @@ APART = {
     r"quintile calibrate-market\b": ("trains on dozens of markets", "test_strategy_planted_alpha.py"),
     r"quintile prove --self-test": ("runs 41 leaks against every check", "test_strategy_prove.py"),
     r"quintile prove (20261121|\w+@)": ("minutes, and names a run that the reader has", "test_strategy_prove.py"),
+    r"quintile run .*--from\b": ("trains twice on bars of the reader's own", "test_strategy_warm_start.py"),
+    r"quintile run lstm_": ("a large network, for hours on the reader's bars", "test_strategy_spec.py"),
     r"quintile run --resume": ("needs a run that was interrupted", "test_strategy_pipeline.py"),
     r"quintile replay\b": ("reads the whole built-in market, which is small here", "test_strategy_replay.py"),
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
@@ -294,6 +297,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pd.DataFrame(noise, index=tested, columns=panel.tickers).to_parquet(folder / "scores.parquet")
     held = panel.close.iloc[-1].dropna().index[:3]
     (folder / "today.csv").write_text("ticker,shares\n" + "".join(f"{name},10\n" for name in held) + "$CASH,100000\n")
+    outside_files(folder, panel.sessions, panel.tickers)
     with pytest.MonkeyPatch.context() as patched:
         _shrink(patched, tmp_path_factory.mktemp("definitions"))
         patched.chdir(folder)
@@ -301,6 +305,32 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         request = BarsRequest(bars=str(folder / "bars.parquet"))
         run(load_spec(), load_inputs(request), context=RunContext(store=RunStore(folder / "runs"), request=request))
     return folder
+
+
+def outside_files(folder: Path, sessions: pd.DatetimeIndex, tickers: pd.Index) -> None:
+    """Write the tables of the page on outside data: a series, headlines, their tone, and facts of a company."""
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"DATE": sessions, "VIXCLS": 15.0 + rng.random(len(sessions))}).to_csv(folder / "vix.csv", index=False)
+    grid = pd.MultiIndex.from_product([sessions[::9], tickers], names=["date", "ticker"]).to_frame(index=False)
+    grid["known_at"] = [
+        f"{day:%Y-%m-%d}T{hour:02d}:31:00-05:00"
+        for day, hour in zip(grid["date"], rng.integers(7, 20, len(grid)), strict=True)
+    ]
+    grid["headline"] = rng.choice(["beats and raises", "misses", "nothing"], len(grid))
+    grid.drop(columns="date").to_csv(folder / "headlines.csv", index=False)
+    grid.assign(tone=rng.integers(-1, 3, len(grid))).drop(columns="headline").to_parquet(folder / "tone.parquet")
+    ends = pd.date_range(sessions[0], sessions[-1], freq="QE")
+    quarters = [
+        {
+            "start": f"{end - pd.offsets.QuarterBegin(startingMonth=1):%Y-%m-%d}",
+            "end": f"{end:%Y-%m-%d}",
+            "val": 1e6 * place,
+        }
+        | {"filed": f"{end + pd.Timedelta(days=38):%Y-%m-%d}", "form": "10-Q"}
+        for place, end in enumerate(ends)
+    ]
+    facts = {"us-gaap": {"NetIncomeLoss": {"units": {"USD": quarters}}}}
+    (folder / "CIK0000000001.json").write_text(json.dumps({"facts": facts}))
 
 
 @pytest.fixture
