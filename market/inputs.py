@@ -8,7 +8,7 @@ import pandas as pd
 
 from market.bars.csv import ending_note
 from market.bars.ticker_names import few_words
-from market.builtin_words import builtin_market, is_builtin
+from market.builtin_words import is_builtin
 from market.exchanges import zone_of
 from market.hedge import with_hedge
 from market.holdout import HoldoutSettings, readable
@@ -17,6 +17,7 @@ from market.panel import Panel
 from market.request import BarsRequest
 from market.sources import load_bars
 from market.sources.benchmark import checked_returns, checked_vix, plain_dates, read_levels, read_vix
+from market.sources.builtin_bars import builtin_market
 from market.sources.factor_returns import checked_factors, read_factors
 from market.sources.sectors import load_sectors
 from market.universe import choose_universe

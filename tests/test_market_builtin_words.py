@@ -1,9 +1,10 @@
 import pytest
 
-from market.builtin_words import builtin_market, builtin_source, is_builtin
+from market.builtin_words import is_builtin
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from market.sources import load_bars
+from market.sources.builtin_bars import builtin_market, builtin_source
 from market.synthetic import SyntheticSettings, synthetic_market
 
 SMALL = SyntheticSettings(seed=3, n_tickers=20, n_sessions=150, planted_ic=0.0)

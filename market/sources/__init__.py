@@ -14,10 +14,11 @@ from market.bars.bar_files import bars_from_path
 from market.bars.long_form import LongBars
 from market.bars.repeated_sessions import without_repeated_sessions
 from market.bars.thin_sessions import without_thin_sessions
-from market.builtin_words import builtin_market, is_builtin
+from market.builtin_words import is_builtin
 from market.calendar import finished_day, with_exchange
 from market.exchanges import exchange_code, zone_of
 from market.panel import Panel
+from market.sources.builtin_bars import builtin_market
 from market.sources.yahoo import panel_from_yahoo, parse_tickers
 from market.store import DataFolder, Version, find_version, origin_of, stored_bars
 

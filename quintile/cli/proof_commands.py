@@ -149,11 +149,13 @@ def _prove_version(
 
 def _self_test(options: "ProveOptions", *, as_json: bool, quiet: bool) -> None:
     from quintile.progress_display import progress_bars
-    from strategy.proofs.self_test import SELF_TEST_SESSIONS, make_honest_setup, self_test
+    from strategy.proofs.self_test import NULL_MARKET, SELF_TEST_SESSIONS, make_honest_setup, self_test
 
     with progress_bars(quiet=quiet or as_json) as progress:
         options = replace(options, sessions=SELF_TEST_SESSIONS)
-        table = self_test(make_honest_setup(), options=options, progress=progress)
+        setup = make_honest_setup()
+        markets = (setup, make_honest_setup(NULL_MARKET))
+        table = self_test(setup, options=options, inflated_on=markets, progress=progress)
     print(json.dumps(table.as_json(), indent=2) if as_json else table)
     if not table.is_right:
         raise typer.Exit(1)

@@ -1,6 +1,6 @@
 """Self-test: every check on pipelines with a known leak and on their clean versions; the catch table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,14 +10,24 @@ from market.synthetic import SyntheticSettings, synthetic_market
 from strategy.definitions.spec import load_spec, override
 from strategy.learning.training_data import prepare_training_data
 from strategy.proofs.checks import ProveOptions, prove
+from strategy.proofs.inflation import LARGE_INFLATION, SMALL_INFLATION, Inflation, measure_inflation, published_order
 from strategy.proofs.leaks import LEAKS, HonestSetup, LeakPair
 from strategy.proofs.shared_stages import memoised
 from strategy.proofs.shipped_pipeline import learn_small, pipeline_of, quick_spec
 from strategy.runs.proof_file import Proof
 
-__all__ = ["SELF_TEST_SESSIONS", "SMALL_MARKET", "CatchRow", "CatchTable", "make_honest_setup", "self_test"]
+__all__ = [
+    "NULL_MARKET",
+    "SELF_TEST_SESSIONS",
+    "SMALL_MARKET",
+    "CatchRow",
+    "CatchTable",
+    "make_honest_setup",
+    "self_test",
+]
 
 SMALL_MARKET = SyntheticSettings(n_tickers=60, n_sessions=720)
+NULL_MARKET = SyntheticSettings(n_tickers=60, n_sessions=720, seed=2, planted_ic=0.0)
 SELF_TEST_SESSIONS = 8  # sampled twice for each pipeline
 SMALL_SPEC = ("model.lookback=20", "training.burn_in=20")
 
@@ -32,11 +42,14 @@ class CatchRow:
         Its name.
     leaky, clean : Proof
         Proofs of the leaking and of the clean pipeline.
+    inflations : tuple of Inflation or None
+        What the leak adds, by market; None where it reaches nothing that a linear model reads.
     """
 
     leak: str
     leaky: Proof
     clean: Proof
+    inflations: tuple[Inflation | None, ...] = ()
 
     @property
     def is_right(self) -> bool:
@@ -59,10 +72,13 @@ class CatchTable:
         In the order of the pairs.
     market : str
         Source of the bars.
+    inflated_on : tuple of str
+        Sources of the bars on which inflation was measured.
     """
 
     rows: tuple[CatchRow, ...]
     market: str
+    inflated_on: tuple[str, ...] = ()
 
     @property
     def is_right(self) -> bool:
@@ -76,14 +92,35 @@ class CatchTable:
         accused = sum(row.clean.verdict == "FAIL" for row in self.rows)
         return f"{caught} of {len(self.rows)} leaks caught, {accused} clean pipelines accused, on {self.market}"
 
+    @property
+    def order_sentences(self) -> tuple[str, ...]:
+        """Whether the published order of inflation comes out, for each market on which all four of its leaks stand."""
+        found = []
+        for place, market in enumerate(self.inflated_on):
+            by_leak = {row.leak: added for row in self.rows if (added := row.inflations[place]) is not None}
+            in_order = published_order(by_leak)
+            if in_order is not None:
+                adds = {name: by_leak[name].sharpe for name in (*LARGE_INFLATION, *SMALL_INFLATION)}
+                told = ", ".join(f"{name} {sharpe:+.1f}" for name, sharpe in adds.items())
+                word = "comes out" if in_order else "does not come out"
+                found.append(f"The order of arXiv 2605.23959 {word} on {market}, by Sharpe ratio added: {told}.")
+        return tuple(found)
+
     def as_json(self) -> dict[str, Any]:
         """The table as plain JSON values."""
-        rows = [{"leak": row.leak, "caught_by": row.by, "clean": row.clean.verdict} for row in self.rows]
-        return {"market": self.market, "right": self.is_right, "rows": rows}
+        rows = [
+            {"leak": row.leak, "caught_by": row.by, "clean": row.clean.verdict, "inflation": _adds(row, self)}
+            for row in self.rows
+        ]
+        told = {"inflated_on": list(self.inflated_on), "order": list(self.order_sentences)}
+        return {"market": self.market, "right": self.is_right, "rows": rows} | told
 
     def __str__(self) -> str:
-        head = ["| leak | caught by | first offence | clean pipeline |", "|---|---|---|---|"]
-        return "\n".join([*head, *(_line(row) for row in self.rows), "", f"{self.sentence}."])
+        columns = ["leak", "caught by", "first offence", "clean pipeline"]
+        columns += [f"adds on {market.removeprefix('built-in synthetic market, ')}" for market in self.inflated_on]
+        head = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        said = [f"{self.sentence}.", *self.order_sentences]
+        return "\n".join([*head, *(_line(row) for row in self.rows), "", *said])
 
 
 def make_honest_setup(market: SyntheticSettings = SMALL_MARKET) -> HonestSetup:
@@ -100,6 +137,7 @@ def self_test(
     pairs: Iterable[LeakPair] = LEAKS,
     *,
     options: ProveOptions | None = None,
+    inflated_on: Sequence[HonestSetup] = (),
     progress: ProgressCallback = silent,
 ) -> CatchTable:
     """Run every check on every leak pair.
@@ -112,6 +150,8 @@ def self_test(
         All of ``LEAKS`` by default; your own may be among them.
     options : ProveOptions, optional
         As in ``prove``.
+    inflated_on : sequence of HonestSetup
+        On whose bars to measure what each leak adds to IC and Sharpe ratio; none by default.
     progress : callable
         Called before each pair.
     """
@@ -120,9 +160,11 @@ def self_test(
         progress("leaks", done, len(pairs), pair.name)
         bars = pair.bars(setup)
         leaky, clean = (prove(make(setup), bars, options=options) for make in (pair.leaky, pair.clean))
-        rows.append(CatchRow(leak=pair.name, leaky=leaky, clean=clean))
+        adds = tuple(measure_inflation(pair, each) for each in inflated_on)
+        rows.append(CatchRow(leak=pair.name, leaky=leaky, clean=clean, inflations=adds))
     progress("leaks", len(pairs), len(pairs), "done")
-    return CatchTable(rows=tuple(rows), market=setup.panel.facts.source)
+    sources = tuple(each.panel.facts.source for each in inflated_on)
+    return CatchTable(rows=tuple(rows), market=setup.panel.facts.source, inflated_on=sources)
 
 
 def _line(row: CatchRow) -> str:
@@ -131,4 +173,13 @@ def _line(row: CatchRow) -> str:
     if first is not None and first.session:
         offence += f" · {first.session}" + (f" {first.ticker}" if first.ticker else "")
     by = ", ".join(row.by) or "**not caught**"
-    return f"| {row.leak} | {by} | {offence} | {'PASS' if clean is None else f'**accused**: {clean}'} |"
+    cells = [row.leak, by, offence, "PASS" if clean is None else f"**accused**: {clean}"]
+    cells += ["–" if added is None else str(added) for added in row.inflations]
+    return f"| {' | '.join(cells)} |"
+
+
+def _adds(row: CatchRow, table: CatchTable) -> dict[str, dict[str, float] | None]:
+    return {
+        market: None if added is None else {"ic": added.ic, "sharpe": added.sharpe}
+        for market, added in zip(table.inflated_on, row.inflations, strict=True)
+    }

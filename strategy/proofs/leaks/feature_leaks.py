@@ -14,7 +14,7 @@ from signals.features import compute_features
 from strategy.proofs.leaks.leak import HonestSetup, LeakPair
 from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest
 
-__all__ = ["FEATURE_LEAKS"]
+__all__ = ["FEATURE_LEAKS", "added_feature"]
 
 Formula = Callable[[Panel], pd.DataFrame]
 Altered = Callable[[Panel, pd.DataFrame], pd.DataFrame]
@@ -33,7 +33,7 @@ def _altered(feature: str, change: Altered) -> Callable[[HonestSetup], PipelineU
     return make
 
 
-def _added(feature: str, formula: Formula) -> Callable[[HonestSetup], PipelineUnderTest]:
+def added_feature(feature: str, formula: Formula) -> Callable[[HonestSetup], PipelineUnderTest]:
     """A maker of pipelines with one feature more, which the scores do not read."""
 
     def make(setup: HonestSetup) -> PipelineUnderTest:
@@ -107,7 +107,7 @@ def _merged_target(setup: HonestSetup, *, honest: bool) -> PipelineUnderTest:
         wide = merged.pivot_table(index="session", columns="ticker", values="label")
         return wide.reindex(index=panel.sessions, columns=panel.tickers)
 
-    return _added("label_of_the_day", formula)(setup)
+    return added_feature("label_of_the_day", formula)(setup)
 
 
 def _dividend_yield(panel: Panel, *, days_early: int) -> pd.DataFrame:
@@ -181,30 +181,30 @@ FEATURE_LEAKS = (
     ),
     LeakPair(
         name="centred window",
-        leaky=_added("mean_of_five", lambda panel: _mean_of_five(panel, centred=True)),
-        clean=_added("mean_of_five", lambda panel: _mean_of_five(panel, centred=False)),
+        leaky=added_feature("mean_of_five", lambda panel: _mean_of_five(panel, centred=True)),
+        clean=added_feature("mean_of_five", lambda panel: _mean_of_five(panel, centred=False)),
     ),
     LeakPair(
         name="full-sample winsor bound",
-        leaky=_added("clipped", _clipped_over_time),
-        clean=_added("clipped", _clipped_within_session),
+        leaky=added_feature("clipped", _clipped_over_time),
+        clean=added_feature("clipped", _clipped_within_session),
     ),
     LeakPair(
         name="feature standardized over the full sample",
-        leaky=_added("standardized", _standardized_over_time),
-        clean=_added("standardized", _standardized_within_session),
+        leaky=added_feature("standardized", _standardized_over_time),
+        clean=added_feature("standardized", _standardized_within_session),
     ),
     LeakPair(name="back-fill", leaky=_filled(backward=True), clean=_filled(backward=False)),
     LeakPair.by_argument("target in the features through a merge", _merged_target, honest=(False, True)),
     LeakPair(
         name="adjusted-price level feature",
-        leaky=_added("level", lambda panel: panel.close),
-        clean=_added("level", lambda panel: panel.close / panel.close.shift(20)),
+        leaky=added_feature("level", lambda panel: panel.close),
+        clean=added_feature("level", lambda panel: panel.close / panel.close.shift(20)),
     ),
     LeakPair(
         name="rank over time instead of over the cross-section",
-        leaky=_added("rank", lambda panel: panel.close.pct_change(fill_method=None).rank(pct=True)),
-        clean=_added("rank", lambda panel: panel.close.pct_change(fill_method=None).rank(axis=1, pct=True)),
+        leaky=added_feature("rank", lambda panel: panel.close.pct_change(fill_method=None).rank(pct=True)),
+        clean=added_feature("rank", lambda panel: panel.close.pct_change(fill_method=None).rank(axis=1, pct=True)),
     ),
     LeakPair(
         name="market return of t+1",
@@ -213,8 +213,8 @@ FEATURE_LEAKS = (
     ),
     LeakPair(
         name="dividend known one day early",
-        leaky=_added("dividend", lambda panel: _dividend_yield(panel, days_early=1)),
-        clean=_added("dividend", lambda panel: _dividend_yield(panel, days_early=0)),
+        leaky=added_feature("dividend", lambda panel: _dividend_yield(panel, days_early=1)),
+        clean=added_feature("dividend", lambda panel: _dividend_yield(panel, days_early=0)),
         bars=_dividend_bars,
     ),
     LeakPair(

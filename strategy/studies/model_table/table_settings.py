@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from market.builtin_words import builtin_source
 from market.request import BarsRequest
+from market.sources.builtin_bars import builtin_source
 from market.synthetic import SyntheticSettings
 
 __all__ = ["MARKETS", "TableMarket", "TableSettings"]
