@@ -15,7 +15,7 @@ from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.estimators.ridge_regression import fit_ridge, ridge_scores
-from models.model import FitContext, ScoreContext
+from models.model import FitContext, ScoreContext, before_refit
 from models.model_kinds import make_model
 from models.model_settings import ModelSettings
 from models.threads import threads
@@ -78,7 +78,11 @@ def _scores(cell: Cell, training_data: TrainingData, inputs: Inputs) -> tuple[pd
     settings = ModelSettings(model=cell.spec.model, loss=cell.spec.loss, training=cell.spec.training)
     model = make_model(settings).fit(windows, split, context=FitContext(device="cpu"))
     later = windows.sessions[split.validation.start : split.test.stop]
-    scores = model.scores(windows, later, context=ScoreContext(device="cpu")).reindex(windows.sessions)
+    context = ScoreContext(device="cpu")
+    scores = model.scores(windows, later, context=context).reindex(windows.sessions)
+    if (judged := before_refit(model)) is not model:
+        validated = windows.sessions[split.validation]
+        scores.loc[validated] = judged.scores(windows, validated, context=context)
     epochs = model.card.history
     rank = "pearson" if cell.spec.loss.correlation == "pearson" else "rank"
     return scores, {
