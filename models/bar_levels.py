@@ -5,13 +5,14 @@ Windows hold the levels, on one scale for prices and one for volumes, so that no
 model divides each window when it reads it, in logarithms a difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import pandas as pd
 import torch
 from torch import nn
 
-__all__ = ["BAR_LEVELS", "Divided", "divisor_places", "divisors_of"]
+__all__ = ["BAR_LEVELS", "Divided", "anchored", "divisor_places", "divisors_of", "quotients"]
 
 BAR_LEVELS = MappingProxyType(
     {
@@ -30,6 +31,29 @@ def divisor_places(names: Sequence[str]) -> tuple[int, ...]:
     if not BAR_LEVELS.keys() <= {*names}:
         return (-1,) * len(names)
     return tuple(names.index(BAR_LEVELS[name]) if name in BAR_LEVELS else -1 for name in names)
+
+
+def anchored(name: str, frame: pd.DataFrame, features: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A level less the first known one of its divisor, name by name; another feature as it is.
+
+    A constant that quotients do not see: what a later dividend restates alike leaves the windows as they were.
+    """
+    names = tuple(features)
+    place = divisor_places(names)[names.index(name)]
+    if place < 0:
+        return frame
+    divisor = features[names[place]]
+    return frame - divisor.bfill().iloc[0].fillna(0.0)
+
+
+def quotients(features: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
+    """Features as models see them, whatever the unit of a level: divided by its divisor, and that by the one before."""
+    names = tuple(features)
+    divisors = {name: names[place] for name, place in zip(names, divisor_places(names), strict=True) if place >= 0}
+    if not divisors:
+        return features
+    levels = {name: features[name] - features[divisor] for name, divisor in divisors.items() if divisor != name}
+    return {**features, **levels, **{name: features[name].diff() for name in set(divisors.values())}}
 
 
 def divisors_of(last: torch.Tensor, places: Sequence[int]) -> torch.Tensor:

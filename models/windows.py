@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from core.errors import DataError
-from models.bar_levels import divisor_places
+from models.bar_levels import anchored, divisor_places
 from models.scratch import Scratch, feature_store
 
 __all__ = ["Scaler", "Windows", "build_windows", "check_scaled", "fit_scaler"]
@@ -206,7 +206,7 @@ def build_windows(
     store = feature_store((*targets.shape, len(features)), scratch)
     complete = np.ones(targets.shape, dtype=bool)
     for name, frame in aligned:
-        scaled = scaler.scaled(name, _without_infinities(name, frame))
+        scaled = scaler.scaled(name, anchored(name, _without_infinities(name, frame), features))
         missing = np.isnan(scaled)
         complete &= ~missing
         store.add(np.where(missing, 0.0, scaled))

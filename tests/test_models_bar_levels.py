@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from models.bar_levels import BAR_LEVELS, Divided, divisor_places
+from models.bar_levels import BAR_LEVELS, Divided, divisor_places, quotients
 from models.estimators.window_columns import WindowColumns
 from models.model import FitContext, ScoreContext
 from models.model_kinds import make_model, settings_of
@@ -93,6 +93,24 @@ def test_the_unit_of_a_price_decides_nothing(kind):
     sessions = windows.sessions[100:]
     moved = replace(other, scaler=windows.scaler)
     np.testing.assert_allclose(model.scores(moved, sessions), model.scores(windows, sessions), rtol=1e-3, atol=1e-4)
+
+
+def test_a_later_dividend_leaves_the_windows_as_they_were():
+    features, targets, universe = levels()
+    features["bar_close"].iloc[:4, 2] = np.nan
+    factors = np.random.default_rng(5).uniform(-1.0, 0.0, 12)
+    restated = {name: each + (0.0 if name == "bar_volume" else factors) for name, each in features.items()}
+    scaler = fit_scaler(features, targets=targets, universe=universe, rows=slice(0, 80))
+    one, other = (
+        build_windows(each, targets=targets, universe=universe, scaler=scaler, lookback=LOOKBACK).x
+        for each in (features, restated)
+    )
+    torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
+    before, after = quotients(features), quotients(restated)
+    assert list(before) == list(features)
+    for name, each in before.items():
+        pd.testing.assert_frame_equal(each, after[name], rtol=1e-9, atol=1e-12)
+    assert quotients({"ret_1d": targets})["ret_1d"] is targets
 
 
 @pytest.mark.parametrize(("kind", "changes"), [("gru", {"hidden": 8, "layers": 1}), ("ridge", {"lags": LOOKBACK})])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from market.panel import Panel
+from models.bar_levels import quotients
 from strategy.proofs.first_difference import first_difference
 from strategy.proofs.futures import permuted, rescaled, without_first
 from strategy.proofs.pipeline_under_test import no_overlays
@@ -130,7 +131,8 @@ def _universe_of(reference: ReferenceRun, other: Panel, *, because: str) -> Find
 def _equivalent_bars(reference: ReferenceRun, other: Panel, *, because: str) -> Finding | None:
     """Compare features and sampled scores on the same bars in another order or on another scale."""
     features = reference.pipeline.features(other)
-    finding = first_difference("features", reference.features, features, rounding=SUM_ORDER, because=because)
+    expected, actual = quotients(reference.features), quotients(features)
+    finding = first_difference("features", expected, actual, rounding=SUM_ORDER, because=because)
     if finding is not None:
         return finding
     sampled = reference.sampled.iloc[::SCORED_AGAIN]
