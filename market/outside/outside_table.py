@@ -122,7 +122,9 @@ class OutsideTable:
     def add_to(self, digest: Any) -> None:
         """Add every row to a hash."""
         rows = self.rows
-        digest.update("\0".join([f"{len(rows)}", *rows["ticker"]]).encode())
+        codes, tickers = pd.factorize(rows["ticker"])
+        digest.update("\0".join([f"{len(rows)}", *tickers]).encode())
+        digest.update(codes.astype(np.int64).tobytes())
         for column in ("date", "since"):
             digest.update(rows[column].to_numpy().astype("datetime64[ns]").astype(np.int64).tobytes())
         digest.update((rows["value"].to_numpy() + 0.0).tobytes())
