@@ -109,6 +109,19 @@ def test_a_decision_on_bars_that_end_there_is_the_backtests_row(desk: Desk) -> N
     np.testing.assert_allclose(found, held.fillna(0.0), atol=1e-12)
 
 
+def test_bars_given_without_their_tables_take_those_of_the_run(desk: Desk) -> None:
+    bare = qt.load_bars(desk.bars)
+    own, given = qt.decide(qt.Run(desk.run)), qt.decide(qt.Run(desk.run), bare)
+    pd.testing.assert_frame_equal(given.orders, own.orders)
+
+
+@pytest.mark.slow
+def test_a_walk_hands_its_tables_to_its_workers(desk: Desk, tmp_path: Path) -> None:
+    bars = qt.load_inputs(desk.request).panel
+    walk = qt.walk_forward(SPEC, bars, train=300, test=160, workers=1, store=tmp_path / "runs", quiet=True)
+    assert walk.runs[0].folder.request.outside == desk.request.outside
+
+
 def test_a_run_whose_table_is_gone_says_which(desk: Desk, tmp_path: Path) -> None:
     moved = {"news": str(tmp_path / "gone.parquet"), "vix": str(desk.vix)}
     record = desk.run.record
@@ -121,6 +134,7 @@ def test_a_run_whose_table_is_gone_says_which(desk: Desk, tmp_path: Path) -> Non
 # --- what must not move ---
 
 
+@pytest.mark.slow
 def test_a_proof_attacks_the_tables_and_an_honest_run_passes(desk: Desk) -> None:
     proof = prove_run(desk.run, options=ProveOptions(sessions=2))
     assert proof.verdict == "PASS", str(proof)
@@ -166,7 +180,12 @@ def reading(desk: Desk, reads: Callable[[OutsideTable], OutsideTable]) -> Pipeli
 
 @pytest.mark.parametrize(
     ("reads", "is_honest"),
-    [(lambda table: table, True), (by_its_own_date, False), (final_revision, False), (last_filing, False)],
+    [
+        (lambda table: table, True),
+        pytest.param(by_its_own_date, False, marks=pytest.mark.slow),
+        pytest.param(final_revision, False, marks=pytest.mark.slow),
+        (last_filing, False),
+    ],
 )
 def test_a_table_read_in_a_wrong_way_is_caught(
     desk: Desk, reads: Callable[[OutsideTable], OutsideTable], is_honest: bool
