@@ -69,6 +69,11 @@ class KindSettings(Settings):
         return self
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Its kind, and those of the models that it is made of."""
+        return (self.kind,)
+
+    @property
     def scored(self) -> Scoring:
         """How sessions are scored: as ``scoring`` says, of a kind that has that key."""
         scoring: Scoring = getattr(self, "scoring", "exact")
