@@ -15,6 +15,11 @@ from market.returns import Execution
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.model_kinds import known_kinds
 from signals.score_metrics import information_coefficient
+from strategy.frozen.freeze import FreezeOptions, freeze
+from strategy.frozen.replay import replay
+from strategy.frozen.versions import Version
+from strategy.proofs.checks import ProveOptions
+from strategy.proofs.run_proof import prove_run
 from strategy.runs.store import RunStore
 from strategy.studies.model_table.contenders import SMALL, contenders, words_of
 from strategy.studies.model_table.model_comparison import ModelTable, holm
@@ -334,3 +339,17 @@ def test_workers_change_no_number(on: str, made: tuple[ModelTable, RunStore, lis
     again = model_table(found, table.settings, context=there)
     for own, other in itertools.zip_longest(table.rows, again.rows):
         assert own.estimates == other.estimates
+
+
+@pytest.mark.slow
+def test_a_cell_is_proved_frozen_and_replayed(made: tuple[ModelTable, RunStore, list[str]], tmp_path: Path) -> None:
+    table, store, _ = made
+    folder = store.find(table.rows[1].runs[1])
+    assert prove_run(folder, options=ProveOptions(sessions=2)).verdict == "PASS"
+    frozen = freeze(
+        folder, Version.parse("mine@1.0.0"), store=store, options=FreezeOptions(versions=tmp_path / "versions")
+    )
+    assert frozen.body["bars"] == "builtin"
+    assert frozen.body["request"]["bars"] == folder.request.bars
+    found = replay(frozen)
+    assert found.same, str(found)

@@ -72,7 +72,12 @@ Universe = Annotated[
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, its first characters, or latest.")]
 Strategy = Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")]
-Bars = Annotated[str, typer.Option(help="builtin, a stored data set, a file or folder of bars, or yfinance:AAPL,MSFT.")]
+Bars = Annotated[
+    str,
+    typer.Option(
+        help="builtin, or builtin:seed=2; a stored data set, a file or folder of bars, or yfinance:AAPL,MSFT."
+    ),
+]
 ExchangeCode = Annotated[
     str | None,
     typer.Option(
