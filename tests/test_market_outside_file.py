@@ -139,6 +139,16 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path: Path, text: str, error:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("kind", ["text", "time", "date"])
+def test_a_row_without_a_moment_is_named_by_its_place_in_the_file(tmp_path: Path, kind: str) -> None:
+    days = pd.Series(pd.to_datetime(["2020-01-03", "2020-01-03", None]))
+    column = {"text": days.dt.strftime("%Y-%m-%d"), "time": days, "date": days.dt.date}[kind]
+    frame = pd.DataFrame({"date": "2020-01-02", "ticker": ["A", "B", "C"], "value": [np.nan, 1.0, 2.0]})
+    frame.assign(known_at=column).to_parquet(tmp_path / "news.parquet")
+    with pytest.raises(BarsError, match=r"news\.parquet does not say when it was known in row 3 \(1 such rows\)"):
+        read_outside(tmp_path / "news.parquet", name="news", exchange="XNYS")
+
+
 def test_a_row_without_a_value_needs_no_clock(tmp_path: Path) -> None:
     text = "date,value,known_at\n2020-01-02,,\n2020-01-03,2,2020-01-06\n"
     assert read_outside(written(tmp_path, text), name="news", exchange="XNYS").rows["value"].tolist() == [2.0]

@@ -10,7 +10,8 @@ import datetime as dt
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ TIMED = re.compile(r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d.*")
 DAY = np.timedelta64(1, "D")
 MARGIN = pd.Timedelta(days=4)
 Days = NDArray[np.datetime64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +59,7 @@ class KnownAt:
         return np.where(np.isnat(self.moments), ends, self.moments)
 
 
-def read_known_at(column: pa.ChunkedArray, *, origin: str, exchange: str) -> KnownAt:
+def read_known_at(column: pa.ChunkedArray, *, origin: str, exchange: str, numbers: Ints | None = None) -> KnownAt:
     """Parse the moments at which rows became known.
 
     Parameters
@@ -68,17 +70,21 @@ def read_known_at(column: pa.ChunkedArray, *, origin: str, exchange: str) -> Kno
         Name of the file, for messages.
     exchange : str
         Whose closes decide: a code, or ``"none"``.
+    numbers : array of int, optional
+        Each row's place in the file, for messages.
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     zone = zone_of(exchange)
     if pa.types.is_timestamp(column.type):
-        return _of_timestamps(column, zone)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return _of_texts(column.cast(pa.string()), origin, zone)
-    read = read_dates(column, origin=origin)
-    days = read.dates.astype("datetime64[D]")
-    return KnownAt(days=days, moments=_no_moments(len(days)), defects=read.defects, notes=read.notes)
+        known = _of_timestamps(column, zone)
+    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        known = _of_texts(column.cast(pa.string()), origin, zone)
+    else:
+        read = read_dates(column, origin=origin)
+        days = read.dates.astype("datetime64[D]")
+        known = KnownAt(days=days, moments=_no_moments(len(days)), notes=read.notes)
+    return replace(known, defects=_unread(known, column, numbers, origin))
 
 
 def days_that_count(known: KnownAt, exchange: str) -> Days:
@@ -130,29 +136,25 @@ def _of_texts(column: pa.ChunkedArray, origin: str, zone: str | None) -> KnownAt
     timed = [TIMED.fullmatch(text) is not None for text in words]
     plain = [place for place, is_timed in enumerate(timed) if not is_timed]
     read = read_dates(pa.chunked_array([pa.array([words[place] for place in plain], pa.string())]), origin=origin)
-    local, zones = _no_moments(len(words)), list[str | None]([None] * len(words))
+    local, zones = _no_moments(len(words) + 1), list[str | None]([None] * (len(words) + 1))  # the last one is missing
     local[plain] = read.dates
-    unread = [place for place in plain if np.isnat(local[place])]
     for place in np.flatnonzero(timed).tolist():
-        try:
+        with suppress(ValueError):  # it stays without a moment, and is told
             moment = dt.datetime.fromisoformat(words[place])
-        except ValueError:
-            unread.append(place)
-            continue
-        local[place], zones[place] = np.datetime64(moment.replace(tzinfo=None)), _offset(moment)
+            local[place], zones[place] = np.datetime64(moment.replace(tzinfo=None)), _offset(moment)
     rows = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
-    found = _placed(np.append(local, np.datetime64("NaT")), [*zones, None], zone)
-    told = _unread(rows, unread, [*words, ""], origin)
-    return KnownAt(days=found.days[rows], moments=found.moments[rows], defects=told, notes=(*read.notes, *found.notes))
+    found = _placed(local, zones, zone)
+    return KnownAt(days=found.days[rows], moments=found.moments[rows], notes=(*read.notes, *found.notes))
 
 
-def _unread(rows: NDArray[np.int64], unread: Sequence[int], words: Sequence[str], origin: str) -> tuple[Defect, ...]:
-    wrong = np.flatnonzero(np.isin(rows, [*unread, len(words) - 1]))
+def _unread(known: KnownAt, column: pa.ChunkedArray, numbers: Ints | None, origin: str) -> tuple[Defect, ...]:
+    """Rows whose moment is missing, or is none."""
+    wrong = np.flatnonzero(np.isnat(known.days))
     if not len(wrong):
         return ()
-    first = words[int(rows[wrong[0]])]
+    first = str(column[int(wrong[0])].as_py() or "").strip()
     seen = f"holds {first!r}, which is no date or time," if first else "does not say when it was known"
-    told = f"{origin} {seen} in row {int(wrong[0]) + 1}"
+    told = f"{origin} {seen} in row {int(wrong[0] if numbers is None else numbers[wrong[0]]) + 1}"
     remedy = ": write 2020-05-06, or 2020-05-06T16:31-04:00"
     return (Defect(kind="no known_at", first=told, remedy=remedy, count=len(wrong)),)
 

@@ -92,8 +92,8 @@ def _table(table: pa.Table, name: str, origin: str, exchange: str) -> OutsideTab
     )
     has = np.flatnonzero(~np.isnan(values))
     rows = table.take(pa.array(has))
-    tickers = _tickers(rows, columns.ticker, origin)
-    known, dates, defects = _clock(rows, columns, origin, exchange)
+    tickers = _tickers(rows, columns.ticker, origin, has)
+    known, dates, defects = _clock(rows, columns, (origin, exchange), has)
     infinite = _where(np.isinf(values[has]), f"{origin} holds an infinite {name}", has)
     refuse([*([] if unread is None else [unread]), *defects, *infinite], origin=origin)
     frame = pd.DataFrame({"ticker": tickers, "date": dates, "since": days_that_count(known, exchange)})
@@ -120,29 +120,29 @@ def _columns(table: pa.Table, name: str, origin: str) -> OutsideColumns:
     return OutsideColumns(value=value[0], date=date, ticker=ticker, known_at=known_at)
 
 
-def _tickers(table: pa.Table, column: str | None, origin: str) -> Sequence[str]:
+def _tickers(table: pa.Table, column: str | None, origin: str, numbers: np.ndarray) -> Sequence[str]:
     if column is None:
         return [EVERYONE] * table.num_rows
     tickers = [clean_ticker(str(text)) for text in table[column].cast(pa.string()).fill_null("").to_pylist()]
     if EVERYONE in tickers:
-        row = tickers.index(EVERYONE) + 1
-        raise BarsError(
-            f"{origin} names no ticker in row {row} ({tickers.count(EVERYONE)} such rows): name or drop them"
-        )
+        row, count = int(numbers[tickers.index(EVERYONE)]) + 1, tickers.count(EVERYONE)
+        raise BarsError(f"{origin} names no ticker in row {row} ({count} such rows): name or drop them")
     return tickers
 
 
 def _clock(
-    table: pa.Table, columns: OutsideColumns, origin: str, exchange: str
+    table: pa.Table, columns: OutsideColumns, place: tuple[str, str], numbers: np.ndarray
 ) -> tuple[KnownAt, np.ndarray, list[Defect]]:
-    """When each row was known, its date, and what is wrong with either."""
-    clock = read_known_at(table[str(columns.known_at or columns.date)], origin=origin, exchange=exchange)
+    """When each row was known, its date, and what is wrong with either; ``place`` is file and exchange."""
+    origin, exchange = place
+    given = table[str(columns.known_at or columns.date)]
+    clock = read_known_at(given, origin=origin, exchange=exchange, numbers=numbers)
     if columns.known_at is None or columns.date is None:
         return clock, clock.days.astype("datetime64[ns]"), list(clock.defects)
     read = read_dates(table[columns.date], origin=origin, zone=zone_of(exchange))
     early = clock.days + EARLIEST < read.dates.astype("datetime64[D]")
     told = f"{origin} has a row whose known_at is before its date"
-    return clock, read.dates, [*clock.defects, *read.defects, *_where(early, told, np.arange(len(early)))]
+    return clock, read.dates, [*clock.defects, *read.defects, *_where(early, told, numbers)]
 
 
 def _where(wrong: np.ndarray, told: str, rows: np.ndarray) -> list[Defect]:
