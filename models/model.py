@@ -24,9 +24,14 @@ __all__ = [
     "ModelCard",
     "ScoreContext",
     "StoredModel",
+    "Weights",
     "WindowScores",
     "before_refit",
 ]
+
+
+Weights = Mapping[str, torch.Tensor]
+"""Weights of a network, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,7 @@ class FitContext:
     folder: Path | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
-    start: Mapping[str, torch.Tensor] | None = None
+    start: Weights | None = None
     progress: Callable[[int, int, str], None] = lambda _done, _total, _note: None
 
 

@@ -18,10 +18,11 @@ from quintile.progress_display import shown_progress
 from signals.score_file import cut_scores, read_scores, scores_of_table
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.evaluate import evaluate as evaluate_given
+from strategy.learning.given_model import find_model
 from strategy.pipeline import run as run_strategy
 from strategy.proofs.checks import ProveOptions
 from strategy.proofs.run_proof import prove_run, prove_version
-from strategy.run_model import find_model, run_model
+from strategy.run_model import run_model
 from strategy.runs.context import RunContext
 from strategy.runs.proof_file import Proof
 from strategy.runs.result import Run

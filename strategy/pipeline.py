@@ -17,7 +17,9 @@ from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.learning.decide import decide, decided_book
 from strategy.learning.explain import explain
+from strategy.learning.given_model import GivenModel
 from strategy.learning.learn import learn, ridge_baseline, scores_of, test_sessions
+from strategy.learning.member_study import with_members
 from strategy.learning.training_checks import check_optimizer_window, check_test_rows
 from strategy.learning.training_data import (
     TrainingData,
@@ -25,12 +27,11 @@ from strategy.learning.training_data import (
     prepare_training_data,
     prepare_tuning_data,
 )
-from strategy.run_model import GivenModel
+from strategy.learning.warm_start import begins_with, check_start, keep_start, kept_start, start_notes, start_record
 from strategy.runs.beside import beside_fingerprint
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, identity_of
-from strategy.warm_start import begins_with, check_start, keep_start, kept_start, start_notes, start_record
 
 __all__ = ["decide", "decided_book", "run"]
 
@@ -62,8 +63,8 @@ def run(
         Bytes of scaled features that are kept in memory, half of the machine's by default; larger ones go to an unnamed
         file in the store.
     start : GivenModel, optional
-        What training begins with in place of weights drawn from the seed, see ``strategy.warm_start``; a run that is
-        continued has its own.
+        What training begins with in place of weights drawn from the seed, see ``strategy.learning.warm_start``; a run
+        that is continued has its own.
 
     Returns
     -------
@@ -110,6 +111,9 @@ def run(
         read = explain(checkpoint, training_data.windows, sessions=tested, progress=progress)
         ridge = {} if spec.model.kind == "ridge" else {"ridge": ridge_baseline(training_data)}
         evaluation = evaluate_scores(spec.rules, inputs, scores=scores, baselines=ridge, model=read, progress=progress)
+        evaluation = with_members(
+            evaluation, checkpoint, training_data.windows, scoring=spec.model.scored, device=device
+        )
         remarks = Remarks(notes=start_notes(start))
         return conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
 

@@ -5,87 +5,30 @@ The strategy decides how it is scored, ``model.scoring``; the calibration stays 
 sessions after the model's validation span are judged, so that the result is out of sample.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from backtests.book_checks import check_book
 from backtests.evaluation import Evaluation, evaluate_scores
 from core.errors import CheckpointError, DataError
 from core.files import file_sha256, write_bytes
 from market.inputs import Inputs
 from market.panel import Panel
-from models.checkpoint import Checkpoint, load_checkpoint
+from models.checkpoint import Checkpoint
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.learning.decide import frozen_windows
 from strategy.learning.explain import explain
+from strategy.learning.given_model import SUFFIXES, GivenModel
 from strategy.learning.learn import LEARNED, scores_of, test_sessions
+from strategy.learning.member_study import with_members
 from strategy.learning.training_data import kept_model_features
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
-from strategy.runs.store import RunFolder, RunOrigin, RunStore
+from strategy.runs.store import RunOrigin
 from strategy.runs.whole_run import kept_run, whole_run
 
-__all__ = ["BROUGHT", "SCORING", "GivenModel", "find_model", "run_model", "spec_with_model"]
+__all__ = ["BROUGHT", "SCORING", "run_model", "spec_with_model"]
 
 BROUGHT = (*LEARNED, "split")  # sections of the spec that the model brings
 SCORING = "model.scoring"  # the one key of them that the strategy keeps
-SUFFIXES = (".safetensors", ".json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GivenModel:
-    """A trained model and where it comes from.
-
-    Parameters
-    ----------
-    path : Path
-        Path of weights and card, without suffix.
-    origin : str
-        The run that trained it, or its file.
-    checkpoint : Checkpoint
-        Read from there.
-    """
-
-    path: Path
-    origin: str
-    checkpoint: Checkpoint
-
-    @property
-    def learned_until(self) -> str:
-        """Last session of its validation span, an ISO date."""
-        return f"{self.checkpoint.learned_until:%Y-%m-%d}"
-
-    @property
-    def folder(self) -> RunFolder | None:
-        """The run that it is the model of; None where weights and card lie alone."""
-        folder = RunFolder(self.path.parent)
-        return folder if (folder.path / "run.json").is_file() else None
-
-
-def find_model(text: str, store: RunStore) -> GivenModel:
-    """Find the model of a run, by its id or ``latest``, or of a ``.safetensors`` file with its card beside it.
-
-    Raises
-    ------
-    RunError
-        If the text names no run, or several.
-    CheckpointError
-        If there is no such model, it cannot be read, or its card names no spans.
-    """
-    if Path(text).suffix == SUFFIXES[0]:
-        if not Path(text).is_file():
-            raise CheckpointError(f"there is no file {text}, the weights of a model: check its path, or name a run")
-        path, origin = Path(text).resolve().with_suffix(""), Path(text).name
-    else:
-        folder = store.find(text)
-        path, origin = folder.path / "model", f"run {folder.run_id}"
-    if not all(path.with_suffix(suffix).is_file() for suffix in SUFFIXES):
-        raise CheckpointError(f"{origin} has no trained model (model.safetensors and model.json): name a run that does")
-    given = GivenModel(path=path, origin=origin, checkpoint=load_checkpoint(path))
-    if "split" not in given.checkpoint.provenance.spec:
-        raise CheckpointError(f"the model of {origin} does not say until when it learned: take one that a run trained")
-    return given
 
 
 def spec_with_model(spec: StrategySpec, model: GivenModel) -> StrategySpec:
@@ -175,7 +118,8 @@ def _evaluated(
         checkpoint, windows, sessions=tested, scoring=spec.model.scored, device=device, progress=progress
     )
     study = explain(checkpoint, windows, sessions=tested, progress=progress)
-    return evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=study, progress=progress)
+    evaluation = evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=study, progress=progress)
+    return with_members(evaluation, checkpoint, windows, scoring=spec.model.scored, device=device)
 
 
 def _origin(model: GivenModel) -> RunOrigin:

@@ -15,9 +15,10 @@ from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import _check_run
 from strategy.frozen.versions import SHIPPED, Version
 from strategy.learning.decide import frozen_scores
+from strategy.learning.given_model import GivenModel, find_model
 from strategy.learning.learn import own_checkpoint
 from strategy.pipeline import decide, run
-from strategy.run_model import GivenModel, find_model, run_model, spec_with_model
+from strategy.run_model import run_model, spec_with_model
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunStore

@@ -16,14 +16,14 @@ from market.synthetic import SyntheticSettings, synthetic_market
 from models.checkpoint import load_checkpoint
 from quintile.cli.run_commands import _check_start
 from strategy.definitions.spec import load_spec, override
+from strategy.learning.given_model import GivenModel, find_model
 from strategy.learning.learn import learn
 from strategy.learning.training_data import prepare_training_data, prepare_tuning_data
+from strategy.learning.warm_start import begins_with, check_start, kept_start
 from strategy.pipeline import run
 from strategy.proofs.shipped_pipeline import quick_spec
-from strategy.run_model import GivenModel, find_model
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
-from strategy.warm_start import begins_with, check_start, kept_start
 
 SMALL = (
     "model.hidden=4",

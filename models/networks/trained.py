@@ -18,7 +18,15 @@ from models.windows import Scaler
 _CARD_NAMES = {"soft_rank": "rank"}  # as the first cards wrote them
 ACCURACIES = ("train_accuracy", "validation_accuracy")  # which the first cards did not have
 
-__all__ = ["EpochRecord", "TrainedModel", "check_weights", "epoch_seed", "resolve_device", "untrained_network"]
+__all__ = [
+    "EpochRecord",
+    "TrainedModel",
+    "check_fits",
+    "check_weights",
+    "epoch_seed",
+    "resolve_device",
+    "untrained_network",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +140,12 @@ def untrained_network(settings: ModelSettings, features: tuple[str, ...]) -> nn.
     torch.default_generator.manual_seed(epoch_seed(settings.training.seed, 0))
     network, places = build_network(settings.model, len(features)), divisor_places(features)
     return Divided(network, places) if max(places) >= 0 else network
+
+
+def check_fits(settings: ModelSettings, features: tuple[str, ...], weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that a network of these settings and features cannot have; see ``check_weights``."""
+    with torch.random.fork_rng(devices=[]):
+        check_weights(untrained_network(settings, features).state_dict(), weights)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

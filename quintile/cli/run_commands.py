@@ -41,7 +41,7 @@ from quintile.cli.version_commands import Versions, run_frozen_command
 
 if TYPE_CHECKING:
     from strategy.definitions.spec import StrategySpec
-    from strategy.run_model import GivenModel
+    from strategy.learning.given_model import GivenModel
     from strategy.runs.context import RunContext
     from strategy.runs.store import RunFolder, RunStore
 
@@ -116,7 +116,7 @@ def run_command(
 ) -> None:
     """Train, backtest and report a strategy; NAME@VERSION runs a frozen version without training."""
     from core.memory import memory_of
-    from strategy.run_model import find_model
+    from strategy.learning.given_model import find_model
 
     told = told_options(context)
     if "@" in strategy:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from market.panel import Panel
 from market.returns import forward_returns
 from models.labels import learned_labels
 from models.losses.rank_loss import MIN_NAMES
-from models.model import FittedModel
+from models.model import FittedModel, Weights
 from models.sample_splits import Split, resolve_split
 from models.scratch import Scratch
 from models.spans import usable_rows
@@ -22,9 +21,6 @@ from models.windows import Scaler, Windows, build_windows, fit_scaler
 from signals.features import Computing, compute_features, fill_gaps, kept_features
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.training_checks import check_volume
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = [
     "TrainingData",
@@ -58,7 +54,7 @@ class TrainingData:
     split: Split
     windows: Windows
     horizon: int = 1
-    start: "Mapping[str, torch.Tensor] | None" = None
+    start: Weights | None = None
 
 
 def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:

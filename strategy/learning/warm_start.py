@@ -7,18 +7,16 @@ and is frozen as what it is.
 
 from typing import Any
 
-import torch
-
 from core.errors import CheckpointError, DataError, RunError
 from core.files import file_sha256, write_bytes
 from market.panel import Panel
 from models.checkpoint import load_checkpoint
 from models.model_kinds import kind_of
 from models.model_settings import ModelSettings
-from models.networks.trained import check_weights, untrained_network
+from models.networks.trained import check_fits
 from models.sample_splits import resolve_split
 from strategy.definitions.spec import StrategySpec, override
-from strategy.run_model import SUFFIXES, GivenModel
+from strategy.learning.given_model import SUFFIXES, GivenModel
 from strategy.runs.kept_files import KeptFiles
 from strategy.runs.store import RunFolder
 
@@ -130,10 +128,8 @@ def _check_network(spec: StrategySpec, given: GivenModel) -> None:
             + " ".join(f"--set {change}" for change in changes)
         )
     settings = ModelSettings(model=spec.model, loss=spec.loss, training=spec.training)
-    with torch.random.fork_rng(devices=[]):
-        outline = untrained_network(settings, model.scaler.names).state_dict()
     try:
-        check_weights(outline, model.stored().tensors)
+        check_fits(settings, model.scaler.names, model.stored().tensors)
     except CheckpointError as error:
         raise CheckpointError(f"the model of {given.origin} {error}") from error
 
