@@ -9,6 +9,7 @@ import pandas as pd
 from backtests.book_checks import check_book, check_due
 from backtests.breadth import Breadth, breadth_of
 from backtests.breakdown.book_study import BookStudy, book_study, judged_study
+from backtests.breakdown.ensemble_study import EnsembleStudy
 from backtests.breakdown.held_clusters import held_clusters
 from backtests.breakdown.signal_study import ModelStudy, SignalStudy, signal_study
 from backtests.comparison.baseline_books import (
@@ -144,6 +145,8 @@ class Evaluation:
         Sessions that every figure is taken over; ``results`` hold no other.
     refused : mapping of str to str
         Companion books that could not be held, and why.
+    ensemble : EnsembleStudy or None
+        The members of a combined model beside it; None for a single one.
     """
 
     rules: TradingRules
@@ -162,6 +165,7 @@ class Evaluation:
     breadth: Breadth | None = None
     span: JudgedSpan | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
+    ensemble: EnsembleStudy | None = None
 
     @property
     def result(self) -> BacktestResult:

@@ -5,7 +5,7 @@ What a key means is the description of its field, in the settings class that dec
 
 import re
 from collections.abc import Mapping
-from operator import attrgetter
+from typing import Any
 
 from core.settings import Settings
 from core.terminal import printable
@@ -70,7 +70,7 @@ def render_definition(spec: StrategySpec) -> str:
         "",
     ]
     notice = [f"{MARK}; edit the spec, not this page.", ""]
-    sections = [(name, spec, numbers) for name, numbers in spec.sections().items()]
+    sections = [(name, spec, numbers) for name, numbers in spec.sections().items() if numbers]
     sleeves = "" if spec.label.horizon == 1 else SLEEVES.format(horizon=spec.label.horizon)
     tables = [line for section in sections for line in _table(*section)]
     return "\n".join([*head, *notice, *tables, "## Conventions", "", CONVENTIONS]) + sleeves
@@ -83,12 +83,20 @@ def _table(name: str, spec: StrategySpec, numbers: Mapping[str, object]) -> list
 
 def _meaning(spec: StrategySpec, section: str, key: str) -> str | None:
     """What a key of a section means; keys that a user names mean what the section does."""
-    held = attrgetter(section)(spec)
+    held = _held(spec, section)
     if isinstance(held, Settings):
         return type(held).model_fields[key].description
     above, _, own = section.rpartition(".")
-    kind: type[Settings] = type(attrgetter(above)(spec))
-    return kind.model_fields[own].description
+    around: type[Settings] = type(_held(spec, above))
+    return around.model_fields[own].description
+
+
+def _held(spec: StrategySpec, section: str) -> Any:
+    """The section of a dotted name, through settings and through tables whose keys a user names."""
+    held: Any = spec
+    for part in section.split("."):
+        held = held[part] if isinstance(held, Mapping) else getattr(held, part)
+    return held
 
 
 def _code(value: object) -> str:

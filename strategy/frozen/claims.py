@@ -89,7 +89,7 @@ def false_fact(body: Mapping[str, Any], spec: StrategySpec, panel: Panel, recomp
     found = {
         "spec.resolved": (body["spec"]["resolved"], spec.fingerprint()),
         "spec.run": (body["spec"]["run"] in unresolved, True),
-        "kind": (body.get("kind", spec.model.kind), spec.model.kind),
+        "kind": (body.get("kind", spec.model.kind), "+".join(spec.model.kinds)),
         "seeds": (body["seeds"], {"training": spec.training.seed}),
         "test_span": (body["test_span"], [f"{tested[0]:%Y-%m-%d}", f"{tested[-1]:%Y-%m-%d}"]),
         "sessions_per_year": (

@@ -157,7 +157,7 @@ def _check_run(run: RunFolder, version: Version) -> None:
         "its feature set is your own, and a version holds Quintile's sources only": (
             run.spec.features.set not in SHIPPED_SETS
         ),
-        "its model is your own, and a version holds Quintile's sources only": is_own(run.spec.model.kind),
+        "its model is your own, and a version holds Quintile's sources only": any(map(is_own, run.spec.model.kinds)),
         "its book rule is your own, and a version holds Quintile's sources only": (
             run.spec.portfolio.builder not in SHIPPED_RULES
         ),
@@ -234,7 +234,7 @@ def _contents(
 def _facts(run: RunFolder, panel: Panel, recomputed: Recomputed, checkpoint: Checkpoint) -> dict[str, Any]:
     """Body of the lock without name, number, files and predecessor."""
     spec, tested = run.spec, recomputed.scores.index
-    kind = spec.model.kind
+    kind = "+".join(spec.model.kinds)
     closure = frozen_closure(kind)
     return {
         "spec": {"resolved": _resolved(spec, checkpoint).fingerprint(), "run": spec.fingerprint()},

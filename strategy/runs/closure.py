@@ -106,7 +106,8 @@ def frozen_closure(kind: str = DEFAULT_KIND, *, tree: SourceTree | None = None) 
     Parameters
     ----------
     kind : str
-        Of the version's model: what restores it counts, not what fits it, and no other kind does.
+        Of the version's model, with those of its members behind plus signs: what restores it counts, not what fits
+        it, and no other kind does.
     tree : SourceTree, optional
         The sources; those of this installation by default.
 
@@ -160,13 +161,12 @@ def _run() -> Closure:
 
 
 def _kind_beginnings(tree: SourceTree, kind: str | None) -> list[str]:
-    """The sources of a kind of model, or of all; a user's own kind has none here."""
+    """The sources of a kind of model, of several as ``"ensemble+lstm"``, or of all; a user's own has none here."""
     if kind is None:
         return sorted(path.relative_to(tree.root).as_posix() for path in (tree.root / KINDS).glob("*.py"))
-    path = f"{KINDS}/{kind}.py"
-    if not KIND.fullmatch(kind) or not tree.has(path):
-        return []
-    return [f"{path}:{name}" for name in RESTORES if tree.module(path).defined_as(name)]
+    paths = [f"{KINDS}/{each}.py" for each in kind.split("+") if KIND.fullmatch(each)]
+    shipped = [path for path in paths if tree.has(path)]
+    return [f"{path}:{name}" for path in shipped for name in RESTORES if tree.module(path).defined_as(name)]
 
 
 def _closure(tree: SourceTree, beginnings: list[str]) -> Closure:

@@ -55,7 +55,8 @@ def _own_sources(spec: "StrategySpec | None") -> dict[str, str]:
     sources = {**own_features(), **own_models(), **own_rules()}
     if spec is None:
         return sources
-    named = (f"{spec.features.set}/", f"model/{spec.model.kind}", f"book_rule/{spec.portfolio.builder}")
+    models = [f"model/{kind}" for kind in spec.model.kinds]
+    named = (f"{spec.features.set}/", *models, f"book_rule/{spec.portfolio.builder}")
     return {place: digest for place, digest in sources.items() if place.startswith(named[0]) or place in named}
 
 
@@ -83,8 +84,11 @@ def environment() -> dict[str, str]:
 
 
 def dependencies(kind: str = "") -> dict[str, str]:
-    """The versions of the interpreter and of the libraries that a number passes through, those of a kind among them."""
-    names = (*DECIDING, *DECIDING_OF_KIND.get(kind, ()))
+    """The versions of the interpreter and of the libraries that a number passes through.
+
+    Those of a kind are among them, or of several, as ``"ensemble+lightgbm"``.
+    """
+    names = (*DECIDING, *(name for each in kind.split("+") for name in DECIDING_OF_KIND.get(each, ())))
     return {"python": platform.python_version()} | {name: _version(name) for name in names}
 
 

@@ -182,7 +182,7 @@ class RunFolder:
             "identity": _identity(spec, panel, origin),
             "commit": commit(),
             "environment": environment(),
-            "libraries": dependencies(spec.model.kind),
+            "libraries": dependencies("+".join(spec.model.kinds)),
             "command": command,
             "number": next_number(self.home.parent.glob("*/*/run.json")),
             "started": _now().isoformat(timespec="seconds"),
@@ -309,7 +309,7 @@ class RunFolder:
                 f"run {self.run_id} cannot resume: benchmark, sectors, VIX, factors or oracle are not those that it "
                 "began with; give the same, or start a new run"
             )
-        known, now = record.get("libraries", {}), dependencies(self.spec.model.kind)
+        known, now = record.get("libraries", {}), dependencies("+".join(self.spec.model.kinds))
         moved = [
             f"{name} is {version}, was {known[name]}"
             for name, version in now.items()

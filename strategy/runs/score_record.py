@@ -91,7 +91,7 @@ class ScoreRecord:
         from models.model_kinds import is_own
         from signals.features.feature_sets import SHIPPED_SETS
 
-        return self.spec.features.set not in SHIPPED_SETS or is_own(self.spec.model.kind)
+        return self.spec.features.set not in SHIPPED_SETS or any(map(is_own, self.spec.model.kinds))
 
     def _facts(self) -> dict[str, Any] | None:
         """What must agree; None where it is not known, as where a source is newer than this process."""
@@ -103,7 +103,7 @@ class ScoreRecord:
             "spec": self.spec.fingerprint(),
             "model": [file_sha256(path) for path in files],
             "sources": sources,
-            "libraries": dependencies(self.spec.model.kind),
+            "libraries": dependencies("+".join(self.spec.model.kinds)),
             "machine": machine(),
         }
 

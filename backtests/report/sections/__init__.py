@@ -6,6 +6,7 @@ from backtests.report.sections.attribution_section import attribution_section
 from backtests.report.sections.baseline_section import baseline_section
 from backtests.report.sections.books_section import exposure_section, performance_section, trading_section
 from backtests.report.sections.clusters_section import clusters_section
+from backtests.report.sections.ensemble_section import ensemble_section
 from backtests.report.sections.facts_section import facts_section, reproduce_section, spec_section
 from backtests.report.sections.front_section import front_cards, front_section
 from backtests.report.sections.gates_section import gates_section
@@ -34,6 +35,7 @@ def all_sections(page: Page) -> tuple[Section, ...]:
         what_if_section(page),
         regime_section(page.books, is_synthetic=page.panel.facts.synthetic),
         signal_section(page),
+        ensemble_section(page),
         model_section(page),
         shorts_section(page),
         overlays_section(page.books),
