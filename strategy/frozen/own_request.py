@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.errors import RunError
-from market.builtin_words import BUILTIN
+from market.builtin_words import BUILTIN, is_builtin
 from market.eligibility import Eligibility
 from market.request import BarsRequest
 from strategy.frozen.versions import VersionFolder, plain
@@ -42,7 +42,8 @@ def version_request(folder: VersionFolder, told: Mapping[str, Any], *, purpose: 
     if "bars" not in told and body["bars"] != BUILTIN:
         whose = f"{folder.version} does not hold {'its' if body['bars'] == 'given' else 'later'} bars"
         raise RunError(f"{purpose}{whose} ({plain(body['request']['bars'])}): name them with --bars")
-    bars = {} if "bars" in told else {"bars": str(body["request"]["bars"])}
+    recorded = str(body["request"]["bars"])
+    bars = {} if "bars" in told else {"bars": recorded if is_builtin(recorded) else BUILTIN}
     universe = {} if "universe" in told else {"universe": own_universe(folder)}
     return replace(BarsRequest.for_bars(body["request"]), **(bars | universe | dict(told)))
 
