@@ -175,6 +175,18 @@ def test_every_shipped_kind_can_be_named() -> None:
         assert each.spec.model.lookback == SMALL["lookback"]
 
 
+def test_members_of_a_shipped_ensemble_are_small_and_of_one_lookback() -> None:
+    spec = contenders(["lstm_gru_transformer"])[1].spec
+    members = spec.model.model_dump()["members"]
+    assert {each["model"]["hidden"] for each in members.values()} == {SMALL["hidden"]}
+    assert {each.model.lookback for each in spec.model.members.values()} == {SMALL["lookback"]}
+    assert spec.model.lookback == SMALL["lookback"]
+
+
+def test_a_term_brings_the_head_that_it_needs() -> None:
+    assert contenders(["lstm"], ["gaussian"])[1].spec.model.gives == ("score", "log_variance")
+
+
 def test_an_assignment_goes_where_it_applies() -> None:
     found = contenders(["lstm"], assignments=["model.hidden=6", "portfolio.k=0.1"])
     assert found[1].spec.model.model_dump()["hidden"] == 6

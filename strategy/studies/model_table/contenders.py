@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from models.model_kinds import kind_of, known_kinds
+from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds
 from models.model_settings import LossTerm, RecurrentSettings, TrainingSettings
 from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
 
@@ -85,7 +85,7 @@ def contenders(
         ``KEY=VALUE`` of the strategy; one of ``model`` goes to the kinds that have the key, one of ``loss`` or
         ``training`` to those trained by epochs.
     full : bool
-        Networks of their full size; else sizes that a strategy leaves at their default are ``SMALL``.
+        Networks of their full size; else ``SMALL`` ones, but for sizes that a TOML file sets itself.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def contenders(
 
 def _with_losses(model: str, losses: Sequence[str], told: Sequence[tuple[str, str]], full: bool) -> Iterator[Contender]:
     if model in shipped_strategies() or Path(model).suffix == ".toml":
-        spec = _sized(_of_strategy(load_spec(model)), told, full)
+        spec = _sized(_of_strategy(load_spec(model)), told, full, shipped=model in shipped_strategies())
         yield Contender(model=Path(model).stem, loss="", spec=spec)
         return
     kind, *keys = model.split(":")
@@ -123,31 +123,37 @@ def _of_strategy(strategy: StrategySpec) -> StrategySpec:
     return load_spec(BOOK).model_copy(update={section: getattr(strategy, section) for section in LEARNED})
 
 
-def _sized(spec: StrategySpec, told: Sequence[tuple[str, str]], full: bool, own: Sequence[str] = ()) -> StrategySpec:
+def _sized(
+    spec: StrategySpec, told: Sequence[tuple[str, str]], full: bool, own: Sequence[str] = (), *, shipped: bool = True
+) -> StrategySpec:
     """The spec with small sizes, what was told, and keys of its own, each where it applies."""
     changes: dict[str, Any] = {"split.train": 0.6, "split.validation": 0.2}
     if not full:
         numbers, defaults = spec.model_dump(mode="json", exclude_none=True), TrainingSettings()
-        changes["model"] = _small(numbers["model"])
+        changes["model"] = _small(numbers["model"], shipped=shipped)
         if spec.model.learns_by_epochs:
-            same = [key for key in SMALL_TRAINING if getattr(spec.training, key) == getattr(defaults, key)]
-            changes |= {f"training.{key}": SMALL_TRAINING[key] for key in same}
+            own_keys = [key for key in SMALL_TRAINING if getattr(spec.training, key) != getattr(defaults, key)]
+            kept = () if shipped else own_keys
+            changes |= {f"training.{key}": size for key, size in SMALL_TRAINING.items() if key not in kept}
     spec = override(spec, changes)
     return override(spec, [*(f"{key}={value}" for key, value in told if _applies(spec, key)), *own])
 
 
-def _small(section: Mapping[str, Any]) -> dict[str, Any]:
-    """A section ``[model]`` with small sizes where they were its kind's own; so of the members that it has."""
-    settings, small = kind_of(section["kind"]).settings, dict(section)
+def _small(section: Mapping[str, Any], *, shipped: bool) -> dict[str, Any]:
+    """A section ``[model]`` with small sizes: a user's own stand where they are not the kind's; so of its members."""
+    settings, small = kind_of(section.get("kind", DEFAULT_KIND)).settings, dict(section)
     for key, size in SMALL.items():
-        default = settings.model_fields[key].default if key in settings.model_fields else 0
-        if type(default) is int and size < default == section[key]:
+        default = settings.model_fields[key].default if key in settings.model_fields else None
+        told = section.get(key, default)
+        if type(told) is int and size < told and (shipped or told == default):
             small[key] = size
-    if issubclass(settings, RecurrentSettings) and section["layers"] == settings.model_fields["layers"].default:
-        small["layers"] = 1 if isinstance(small["hidden"], int) else section["layers"]
+    if issubclass(settings, RecurrentSettings) and isinstance(small.get("hidden"), int):
+        default = settings.model_fields["layers"].default
+        told = section.get("layers", default)
+        small["layers"] = 1 if shipped or told == default else told
     if "members" in section:
         members = section["members"].items()
-        small["members"] = {name: {**member, "model": _small(member["model"])} for name, member in members}
+        small["members"] = {name: {**each, "model": _small(each["model"], shipped=shipped)} for name, each in members}
     return small
 
 
