@@ -113,7 +113,10 @@ def test_a_later_dividend_leaves_the_windows_as_they_were():
     assert quotients({"ret_1d": targets})["ret_1d"] is targets
 
 
-@pytest.mark.parametrize(("kind", "changes"), [("gru", {"hidden": 8, "layers": 1}), ("ridge", {"lags": LOOKBACK})])
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [pytest.param("gru", {"hidden": 8, "layers": 1}, marks=pytest.mark.slow), ("ridge", {"lags": LOOKBACK})],
+)
 def test_what_only_the_window_tells_is_learned(kind, changes):
     _, windows, split = windowed(n_sessions=200, n_tickers=20)
     settings = settings_for(kind, **changes)

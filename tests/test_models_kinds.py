@@ -39,10 +39,24 @@ KINDS = {
     "cross_attention": {"hidden": 8, "attention_heads": 2},
     "ridge": {},
     "lightgbm": {"trees": 30, "min_leaf": 20, "leaves": 7},
+    "ensemble": {
+        "members": {
+            "linear": {"model": {"kind": "ridge", "lookback": 6}},
+            "deep": {"model": {"kind": "gru", "lookback": 6, "hidden": 4, "layers": 1}},
+        }
+    },
     "window": {},
 }
-SLOW = ("alstm", "transformer", "dlinear", "mlp")  # of whose families another kind is fitted in the fast tests
+SLOW = (
+    "alstm",
+    "transformer",
+    "dlinear",
+    "mlp",
+    "ensemble",
+)  # of whose families another kind is fitted when it is fast
 REFITTED = [pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW else kind for kind in KINDS]
+FAST = ("gru", "tcn", "cross_attention", "ridge")
+TAUGHT = [kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 
 
 class WindowNetwork(torch.nn.Module):
@@ -182,7 +196,7 @@ def test_names_without_a_window_are_not_scored_and_move_nobody(kind):
     np.testing.assert_array_equal(moved.to_numpy()[0], scores.to_numpy()[5])
 
 
-@pytest.mark.parametrize("kind", REFITTED)
+@pytest.mark.parametrize("kind", TAUGHT)
 def test_names_without_a_window_teach_nothing(kind):
     windows, split, _ = as_ever(kind)
     mask, x, y = windows.mask.clone(), windows.x.clone(), windows.y.clone()
@@ -202,7 +216,7 @@ def test_the_order_of_names_orders_scores_and_nothing_else(kind):
     np.testing.assert_allclose(scores, model.scores(windows, windows.sessions[100:]), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", REFITTED)
+@pytest.mark.parametrize("kind", TAUGHT)
 def test_a_killed_fit_resumes_to_the_bits_of_an_uninterrupted_one(kind, tmp_path):
     windows, split, whole = as_ever(kind)
     model = make_model(settings_for(kind))
