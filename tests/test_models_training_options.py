@@ -66,7 +66,7 @@ def test_every_option_repeats_and_resumes_to_the_same_bits(tmp_path, option, mod
     settings = settings_with(mode=mode, dropout=0.3, max_epochs=2, **OPTIONS[option])
     whole = train_network(windows, split, settings=settings)
     point = ResumePoint(folder=tmp_path)
-    for epoch in (1, *([3] if settings.training.refit and whole.best_epoch == 2 else [])):
+    for epoch in (1, *([3] if settings.training.refit else [])):  # the third is the first of the refit
         with pytest.raises(KilledError):
             train_network(windows, split, settings=settings, resume=point, progress=kill_after(epoch))
     torch.rand(3)
@@ -121,7 +121,7 @@ def mixed(windows, span, **options):
 
 def test_mixed_names_keep_one_share_over_features_and_labels_of_their_own_sessions():
     windows, _ = planted_windows(**SIZES)
-    windows.y[31, 2] = torch.nan
+    windows.mask[31, 2] = False  # its window is not whole, though its label is known
     span = Span(opens=20, start=26, stop=40)
     sample = mixed(windows, span, mixup=0.5)
     shares, partners, inputs = sample.shares.numpy(), sample.partners.numpy(), sample.inputs()
@@ -189,7 +189,7 @@ def test_without_augmentation_the_windows_are_read_as_they_are():
 
 def test_a_refit_reads_validation_labels_and_no_test_label():
     windows, split = planted_windows(**SIZES)
-    settings = settings_with(refit=True, max_epochs=2)
+    settings = settings_with(refit=True, max_epochs=1)
     y = windows.y.clone()
     y[split.validation.stop :] = -5.0
     before, after = (train_network(replace(windows, y=each), split, settings=settings) for each in (windows.y, y))
@@ -198,7 +198,7 @@ def test_a_refit_reads_validation_labels_and_no_test_label():
     y[split.validation.stop - 1] *= -1
     moved = train_network(replace(windows, y=y), split, settings=settings)
     assert not same_bits(before.weights, moved.weights)
-    assert same_bits(before.chosen_weights, moved.chosen_weights) == (before.best_epoch == moved.best_epoch)
+    assert same_bits(before.chosen_weights, moved.chosen_weights)
 
 
 def test_a_refit_takes_the_chosen_epochs_at_their_rates_from_the_same_first_weights():
