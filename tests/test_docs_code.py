@@ -194,7 +194,8 @@ def check_values(given: dict[str, Any]) -> None:
     if isinstance(chosen, str):
         assert chosen in FEATURE_SETS
     else:
-        override(load_spec(), [each for each in chosen if each not in OWN])
+        shipped = given.get("strategy") if given.get("strategy") in shipped_strategies() else "filter_negative"
+        override(load_spec(shipped), [each for each in chosen if each not in OWN])
     if given.get("universe"):
         source = Eligibility.parse(given["universe"]).source
         assert re.fullmatch(r"all|top\d+|.+\.(csv|parquet)", source), source
@@ -245,7 +246,9 @@ def test_every_other_line_names_what_there_is() -> None:
 def test_every_toml_block_is_part_of_a_strategy(block: Block) -> None:
     numbers = load_spec().model_dump(mode="json", exclude_none=True)
     for section, keys in tomllib.loads(block.text).items():
-        numbers[section] = {**numbers.get(section, {}), **keys} if isinstance(keys, dict) else keys
+        another = section == "model" and "kind" in keys
+        beside = {} if another else numbers.get(section, {})
+        numbers[section] = {**beside, **keys} if isinstance(keys, dict) else keys
     StrategySpec.model_validate(numbers)
 
 

@@ -1,7 +1,5 @@
 """A strategy whose model is an ensemble is run, proved, frozen and replayed, and its members are reported."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,7 +68,7 @@ def test_an_ensemble_runs_freezes_replays_and_proves(tmp_path, bars, combine):
         return
     options = FreezeOptions(versions=tmp_path / "versions", with_bars=True)
     version = freeze(made.folder, Version.parse("mine@1.0.0"), store=store, options=options)
-    assert json.loads((version.path / "lock.json").read_text())["kind"] == "ensemble+lstm+ridge"
+    assert version.body["kind"] == "ensemble+lstm+ridge"
     found = verify(version)
     assert found.is_intact
     assert found.exit_code == 0

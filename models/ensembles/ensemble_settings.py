@@ -107,7 +107,9 @@ class EnsembleSettings(KindSettings):
         description="the models by name, two at least, or one with several seeds: [model.members.NAME.model] is a "
         "section as [model] is, and [model.members.NAME.loss] and .training stand in place of the strategy's"
     )
-    seeds: int = Field(default=1, ge=1, le=100, description="seeds that each member is trained with, upwards from its")
+    seeds: int = Field(
+        default=1, ge=1, le=100, description="seeds that each member is trained with, counted up from training.seed"
+    )
     combine: Combine = Field(
         default="mean",
         description="mean: of z-scores; rank_mean: of ranks; trimmed_mean: of z-scores without the extremes; weighted: "
