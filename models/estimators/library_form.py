@@ -8,8 +8,10 @@ equal bytes.
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ import torch
 from core.user_file import named_failures
 from models.estimators.estimator_model import Predictor, StoredForm
 
-__all__ = ["library_form"]
+__all__ = ["library_form", "one_thread"]
 
 TREES = ("sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor")
 SCHEMA = "schema.json"
@@ -27,7 +29,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OneThread:
-    """A user's estimator that predicts without workers of its own, whose order would decide the last bits of a sum."""
+    """An estimator that predicts without workers of its own, whose order would decide the last bits of a sum."""
 
     estimator: Any
 
@@ -39,8 +41,26 @@ class _OneThread:
         return scores
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let scikit-learn and what it calls work on one thread: no workers of joblib's, none of OpenMP or BLAS."""
+    from joblib import parallel_config
+
+    with parallel_config(backend="sequential"), _thread_pools().limit(limits=1):
+        yield
+
+
+@cache
+def _thread_pools() -> Any:
+    """The libraries with threads that scikit-learn has loaded; looking for them takes milliseconds."""
+    import sklearn.ensemble  # noqa: F401  what loads OpenMP and BLAS
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 def library_form(cls: type) -> StoredForm:
-    """How an estimator of a user's class is kept; types of the module that defines it may be made again.
+    """How an estimator is kept, a user's or scikit-learn's; types of the module that defines it may be made again.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ which is all that a squared loss reads of them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,10 +23,25 @@ from models.spans import usable_rows
 from models.threads import threads
 from models.windows import Windows
 
-__all__ = ["PENALTIES", "Moments", "RidgeFit", "best_linear", "fit_ridge", "moments_of", "ridge_scores"]
+__all__ = ["PENALTIES", "Columns", "Moments", "RidgeFit", "best_linear", "fit_ridge", "moments_of", "ridge_scores"]
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # of the number of samples: features have variance near 1
 BLOCK_SESSIONS = 64
+
+
+class Columns(Protocol):
+    """Numbers of each name and session that a weighted sum is fitted on."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of a sample."""
+
+    @property
+    def breadth(self) -> int:
+        """How many times the features of one session a sample takes, at least 1."""
+
+    def block(self, windows: Windows, rows: torch.Tensor) -> torch.Tensor:
+        """Every name's numbers in some sessions, (n rows, n_tickers, width), where the windows are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,7 +146,7 @@ def ridge_scores(model: RidgeFit, windows: Windows) -> pd.DataFrame:
     return aligned_frame(scores.cpu().numpy(), windows.sessions, windows.tickers)
 
 
-def moments_of(windows: Windows, rows: np.ndarray, *, columns: WindowColumns, target: Target = "zscore") -> Moments:
+def moments_of(windows: Windows, rows: np.ndarray, *, columns: Columns, target: Target = "zscore") -> Moments:
     """Add up XᵀX, Xᵀy and the number of samples over blocks of usable sessions."""
     gram, products, n_samples = np.zeros((columns.width, columns.width)), np.zeros(columns.width), 0
     for x, y in _blocks(windows, rows, columns, target):
@@ -140,21 +156,19 @@ def moments_of(windows: Windows, rows: np.ndarray, *, columns: WindowColumns, ta
     return Moments(gram=gram, products=products, n_samples=n_samples)
 
 
-def best_linear(
-    fitted: Sequence[np.ndarray], windows: Windows, rows: slice, *, columns: WindowColumns
-) -> tuple[int, float]:
+def best_linear(fitted: Sequence[np.ndarray], windows: Windows, rows: slice, *, columns: Columns) -> tuple[int, float]:
     """Place of the coefficients with the best mean rank IC over a span, the first of equals, and that IC."""
     ics = [_mean_ic(windows, rows, coefficients, columns) for coefficients in fitted]
-    best = int(np.argmax(ics))
+    best = int(np.argmax(np.nan_to_num(ics, nan=-np.inf)))
     return best, ics[best]
 
 
 def _blocks(
-    windows: Windows, rows: np.ndarray, columns: WindowColumns, target: Target
+    windows: Windows, rows: np.ndarray, columns: Columns, target: Target
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (samples, width) and (samples,) of some sessions at a time, centred and z-scored within sessions."""
     labelled = windows.labelled
-    length = max(1, BLOCK_SESSIONS // columns.lags)
+    length = max(1, BLOCK_SESSIONS // columns.breadth)
     for start in range(0, len(rows), length):
         block = torch.as_tensor(rows[start : start + length], device=labelled.device)
         mask = labelled[block].cpu().numpy()[:, :, None]
@@ -177,9 +191,9 @@ def _centred(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return centred
 
 
-def _mean_ic(windows: Windows, rows: slice, coefficients: np.ndarray, columns: WindowColumns) -> float:
+def _mean_ic(windows: Windows, rows: slice, coefficients: np.ndarray, columns: Columns) -> float:
     weights = torch.as_tensor(coefficients, device=windows.x.device)
-    length = max(1, BLOCK_SESSIONS // columns.lags) if columns.lags > 1 else len(windows.x)
+    length = max(1, BLOCK_SESSIONS // columns.breadth) if columns.breadth > 1 else len(windows.x)
     blocks = torch.split(torch.arange(rows.start, rows.stop, device=windows.x.device), length)
     scores = torch.cat([columns.block(windows, block).double() @ weights for block in blocks])
     correlations = rank_correlations(scores, windows.y[rows], windows.labelled[rows])
