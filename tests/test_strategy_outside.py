@@ -210,6 +210,13 @@ def test_older_periods_restated_leave_the_latest_ones(desk: Desk) -> None:
     pd.testing.assert_frame_equal(other.outside_values("news", days=60), desk.panel.outside_values("news", days=60))
 
 
+def test_a_table_of_which_nothing_counts_yet_is_restated_to_nothing(desk: Desk) -> None:
+    early = desk.panel.until(desk.panel.sessions[5])
+    assert early.outside["news"].rows.empty
+    assert restated(early, 2, rng=np.random.default_rng(0)).outside["news"].rows.empty
+    assert older_periods_restated(early, rng=np.random.default_rng(0)).outside["news"].rows.empty
+
+
 # --- what is refused ---
 
 

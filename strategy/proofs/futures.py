@@ -119,6 +119,8 @@ def _restated(table: OutsideTable, session: pd.Timestamp, last: pd.Timestamp, rn
 
 def _noise(values: pd.Series, count: int, rng: np.random.Generator) -> np.ndarray:
     """Numbers far from any of these, of their order of size."""
+    if not count:
+        return np.zeros(0)
     spread = float(np.ptp(values.to_numpy())) or max(abs(float(values.max())), 1.0)
     return float(values.mean()) + spread * (1.0 + rng.standard_normal(count))
 
