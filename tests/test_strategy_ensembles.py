@@ -112,8 +112,10 @@ def test_what_restores_each_member_decides_a_frozen_ensemble():
 
 def test_the_ensembles_of_the_references_are_shipped():
     found = {name: load_spec(name).model for name in shipped_strategies() if load_spec(name).model.kind == "ensemble"}
-    assert set(found) >= {"lstm_gru_transformer"}
     assert set(found["lstm_gru_transformer"].members) == {"gru", "lstm", "transformer"}
+    assert set(found["lstm_linear_autoregression"].members) == {"autoregression", "linear", "lstm"}
+    past = found["lstm_linear_autoregression"].members["autoregression"].model
+    assert (past.kind, past.columns, past.lags) == ("ridge", ("ret_1d",), 10)
 
 
 def test_a_study_of_members_is_paired_with_the_best_on_validation():
