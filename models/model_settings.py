@@ -140,6 +140,7 @@ class RecurrentSettings(NetworkSettings):
     @field_validator("hidden", mode="before")
     @classmethod
     def _check_hidden(cls, hidden: Any) -> Any:
+        hidden = int(hidden) if isinstance(hidden, str) and hidden.isdecimal() else hidden  # as of any other number
         widths = hidden if isinstance(hidden, list | tuple) else [hidden]
         if not widths or not all(isinstance(width, int | float) and width >= 1 and width % 1 == 0 for width in widths):
             raise ValueError(f"must be a width of at least 1, or one a layer, such as [64, 32], was {hidden!r}")
