@@ -134,6 +134,7 @@ class EnsembleSettings(KindSettings):
     @property
     def n_trimmed(self) -> int:
         """Scores of a name that are cut at each end: ⌊trim × fits⌋."""
+        # as much above ⌊·⌋ as a product such as 0.1 × 30 may fall below its whole number
         return int(self.trim * self.n_fits + 1e-9) if self.combine == "trimmed_mean" else 0
 
     def quick(self) -> Self:
