@@ -45,6 +45,7 @@ KINDS = {
             "deep": {"model": {"kind": "gru", "lookback": 6, "hidden": 4, "layers": 1}},
         }
     },
+    "sklearn": {"estimator": "extra_trees", "trees": 20},
     "window": {},
 }
 SLOW = (
