@@ -35,6 +35,7 @@ KINDS = {
     "mlp": ("model.hidden=[6]", *ONE_EPOCH),
     "cross_attention": ("model.attention_heads=2", *EPOCHS),
     "lightgbm": ("model.trees=20", "model.min_leaf=20"),
+    "sklearn": ("model.estimator=hist_gradient_boosting", "model.trees=10", "model.min_leaf=20", "model.lags=2"),
 }
 
 
