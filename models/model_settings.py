@@ -11,6 +11,7 @@ from core.settings import Later, Settings
 __all__ = [
     "KIND_MEANING",
     "SCORING_MEANING",
+    "TERM_HEADS",
     "AttentionSettings",
     "Head",
     "KindSettings",
@@ -22,12 +23,29 @@ __all__ = [
     "Scoring",
     "SplitSettings",
     "TrainingSettings",
+    "refuse_missing_heads",
 ]
 
 Scoring = Literal["exact", "long"]
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
-LossTerm = Literal["soft_rank", "pearson", "huber"]
+LossTerm = Literal[
+    "soft_rank",
+    "pearson",
+    "huber",
+    "mse",
+    "listnet",
+    "margin",
+    "bpr",
+    "ranknet",
+    "lambdarank_ic",
+    "gaussian",
+    "direction",
+    "volatility",
+]
 Head = Literal["score", "log_variance", "direction", "volatility"]
+
+TERM_HEADS: Mapping[str, Head] = {"gaussian": "log_variance", "direction": "direction", "volatility": "volatility"}
+SCORELESS = frozenset({"direction", "volatility"})  # terms that teach their own head and not the score
 
 KIND_MEANING = "kind of model, such as lstm, ridge or lightgbm, or a class of your own"
 SCORING_MEANING = "exact: each session's own windows; long: the network carried through each calendar quarter"
@@ -209,6 +227,9 @@ class LossSettings(Settings):
     terms: Later[Mapping[LossTerm, Annotated[float, Field(gt=0.0)]]] = Field(
         default={}, description="terms and their weights, in place of rank_weight and correlation"
     )
+    margin: Later[float] = Field(
+        default=1.0, gt=0.0, description="by how much the better of two names should score higher, to the term margin"
+    )
 
     @property
     def weights(self) -> dict[str, float]:
@@ -218,8 +239,15 @@ class LossSettings(Settings):
             "huber": 1.0 - self.rank_weight,
         }
 
+    @field_validator("terms")
+    @classmethod
+    def _in_one_order(cls, terms: Mapping[LossTerm, float]) -> dict[LossTerm, float]:
+        return dict(sorted(terms.items()))  # the order of a sum decides bits, the order of a file does not
+
     @model_validator(mode="after")
     def _check_terms(self) -> Self:
+        if self.terms and SCORELESS.issuperset(self.terms):
+            raise ValueError(f"terms {', '.join(self.terms)} teach no score: add one that does, such as soft_rank")
         fields = type(self).model_fields
         pair = [name for name in ("rank_weight", "correlation") if getattr(self, name) != fields[name].default]
         if self.terms and pair:
@@ -310,6 +338,28 @@ class ModelSettings(Settings):
     model: SerializeAsAny[InstanceOf[KindSettings]]
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        refuse_missing_heads(self.model, self.loss)
+        return self
+
+
+def refuse_missing_heads(model: KindSettings, loss: LossSettings) -> None:
+    """Refuse a loss of which a term reads what the model does not give.
+
+    Raises
+    ------
+    ValueError
+        If a term's head is not among the model's.
+    """
+    for term in loss.terms:
+        head = TERM_HEADS.get(term, "score")
+        if head not in model.gives:
+            remedy = f"add it to model.heads, now {', '.join(model.gives)}"
+            if not hasattr(model, "heads"):
+                remedy = f"model.kind {model.kind} gives {', '.join(model.gives)} alone, so remove the term"
+            raise ValueError(f"loss.terms.{term} needs the head {head}: {remedy}")
 
 
 class SplitSettings(Settings):

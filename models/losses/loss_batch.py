@@ -39,6 +39,16 @@ class LossBatch:
         """The head that is traded, shape (S, N)."""
         return self.outputs["score"]
 
+    @property
+    def unit(self) -> float:
+        """Returns of one unit of the scores: target_sd, or 1 where ``rank_scale`` is ``"raw"``."""
+        return 1.0 if self.settings.rank_scale == "raw" else self.target_sd
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Returns in units of the scores, shape (S, N)."""
+        return self.returns / self.unit
+
 
 Term = Callable[[LossBatch], torch.Tensor]
 """A term of the loss: a batch to the loss of each session, shape (S,), whatever in sessions that do not count."""

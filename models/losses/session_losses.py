@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from models.losses import point_losses, rank_loss
+from models.losses import list_losses, pair_losses, point_losses, rank_loss
 from models.losses.loss_batch import LossBatch, Term
 from models.losses.rank_loss import MIN_NAMES
 from models.model_settings import LossSettings
@@ -17,6 +17,15 @@ TERMS: Mapping[str, Term] = {
     "soft_rank": rank_loss.soft_rank,
     "pearson": rank_loss.pearson,
     "huber": point_losses.huber,
+    "mse": point_losses.mse,
+    "listnet": list_losses.listnet,
+    "margin": pair_losses.margin,
+    "bpr": pair_losses.bpr,
+    "ranknet": pair_losses.ranknet,
+    "lambdarank_ic": pair_losses.lambdarank_ic,
+    "gaussian": point_losses.gaussian,
+    "direction": point_losses.direction,
+    "volatility": point_losses.volatility,
 }
 
 

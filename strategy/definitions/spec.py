@@ -30,7 +30,7 @@ from market.holdout import HoldoutSettings
 from market.returns import Execution
 from models.labels import LabelSettings
 from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds, settings_of
-from models.model_settings import KindSettings, LossSettings, SplitSettings, TrainingSettings
+from models.model_settings import KindSettings, LossSettings, SplitSettings, TrainingSettings, refuse_missing_heads
 from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
@@ -145,6 +145,7 @@ class StrategySpec(Settings):
             raise ValueError(
                 f"model.kind {self.model.kind} is not trained by epochs: remove [loss], and [training] but for its seed"
             )
+        refuse_missing_heads(self.model, self.loss)
         try:
             refuse_held_sleeves(self.portfolio, self.label.horizon)
         except UnsupportedBookError as error:
@@ -311,7 +312,7 @@ def _validated(numbers: Mapping[str, Any], origin: str, *, recorded: bool = Fals
 def _first_problem(error: ValidationError, *, within: tuple[str, ...] = ()) -> str:
     problem = error.errors()[0]
     place = (*within, *map(str, problem["loc"]))
-    key, cause = ".".join(place), problem.get("ctx", {}).get("error")
+    key, cause = ".".join(part for part in place if part != "[key]"), problem.get("ctx", {}).get("error")
     if isinstance(cause, ValidationError):  # of a section whose kind was known only once it was read
         return _first_problem(cause, within=place)
     if problem["type"] == "extra_forbidden":

@@ -1,0 +1,83 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.losses.pair_losses import pair_forces, swap_costs
+from models.losses.session_losses import TERMS, session_losses
+from models.model_settings import LossSettings
+from strategy.definitions.spec import load_spec, override
+
+HEADS = ("score", "log_variance", "direction", "volatility")
+TARGET_SD = 0.02
+PAIRS = ["margin", "bpr", "ranknet", "lambdarank_ic"]
+
+
+def batch(seed=0, n_names=9):
+    rng = np.random.default_rng(seed)
+    given, returns = rng.standard_normal((3, n_names, 4)), rng.standard_normal((3, n_names)) * TARGET_SD
+    mask = rng.random((3, n_names)) > 0.2
+    mask[:, :6] = True
+    return torch.tensor(given), torch.tensor(returns.round(2)), torch.tensor(mask)
+
+
+def term(name, given, returns, mask):
+    terms = {name: 1.0} | ({"mse": 1.0} if name in ("direction", "volatility") else {})
+    settings = LossSettings(terms=terms)
+    return session_losses(given, returns, mask, settings=settings, target_sd=TARGET_SD, heads=HEADS).terms[name]
+
+
+def pair_cost(name, o, returns, ranks, wanted, i, j):
+    n, t = len(returns), np.sign(returns[i] - returns[j])
+    if name == "margin":
+        return abs(t) * max(0.0, 1.0 - t * o)
+    if name == "ranknet":
+        p = 1.0 / (1.0 + math.exp(-(returns[i] - returns[j]) / TARGET_SD))
+        return math.log1p(math.exp(o)) - p * o
+    cost = abs(t) * math.log1p(math.exp(-t * o))
+    swap = 12 * abs(ranks[i] - ranks[j]) * abs(wanted[i] - wanted[j]) / (n * (n**2 - 1))
+    return cost if name == "bpr" else swap * cost
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_pair_term_is_the_sum_over_pairs_written_out(name):
+    given, returns, mask = batch()
+    found = term(name, given, returns, mask)
+    for k in range(3):
+        s, y = given[k, mask[k], 0].numpy(), returns[k, mask[k]].numpy()
+        ranks, wanted = ([(v < x).sum() + (v == x).sum() / 2 for x in v] for v in (s, y))
+        pairs = [(i, j) for i in range(len(s)) for j in range(i)]
+        total = sum(pair_cost(name, s[i] - s[j], y, ranks, wanted, i, j) for i, j in pairs)
+        count = len(pairs) if name == "ranknet" else sum(y[i] != y[j] for i, j in pairs)
+        assert found[k].item() == pytest.approx(total / (len(s) if name == "lambdarank_ic" else count), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in TERMS if name != "lambdarank_ic"])
+def test_a_term_passes_gradcheck_and_reads_under_the_mask_alone(name):
+    given, returns, mask = batch(1)
+    leaf = given.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: term(name, x, returns, mask), (leaf,))
+    moved = torch.where(mask[:, :, None], given, 7.0)
+    assert torch.equal(term(name, moved, returns, mask), term(name, given, returns, mask))
+
+
+@pytest.mark.parametrize("name", [*PAIRS, "listnet"])
+def test_a_number_added_to_a_sessions_scores_changes_nothing(name):
+    given, returns, mask = batch(2)
+    torch.testing.assert_close(term(name, given + 3.0, returns, mask), term(name, given, returns, mask))
+
+
+def test_from_equal_scores_lambdarank_ic_moves_along_centred_rank_labels():
+    returns, mask = torch.tensor([[0.3, -0.1, 0.2, 0.0, 0.5]]).double(), torch.ones(1, 5, dtype=torch.bool)
+    scores = torch.zeros_like(returns)
+    gradient = pair_forces(scores, mask, swap_costs(scores, returns, mask), block=1).gradient
+    wanted = -2.0 * (torch.tensor([[4.0, 1.0, 3.0, 2.0, 5.0]]) - 3.0) / 4.0
+    torch.testing.assert_close(gradient, wanted.double())
+
+
+def test_a_term_without_its_head_is_refused_by_its_key():
+    with pytest.raises(ValueError, match=r"loss\.terms\.gaussian needs the head log_variance: add it to model\.heads"):
+        override(load_spec(), ["loss.terms.gaussian=1"])
+    with pytest.raises(ValueError, match="terms direction teach no score"):
+        LossSettings(terms={"direction": 1.0})
