@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from market.bars.csv import ending_note
-from market.bars.ticker_names import few_words
 from market.builtin_words import is_builtin
 from market.exchanges import zone_of
 from market.hedge import with_hedge
@@ -20,6 +19,7 @@ from market.sources.benchmark import checked_returns, checked_vix, plain_dates, 
 from market.sources.builtin_bars import builtin_market
 from market.sources.factor_returns import checked_factors, read_factors
 from market.sources.sectors import load_sectors
+from market.ticker_names import few_words
 from market.universe import choose_universe
 
 __all__ = ["BESIDE", "Inputs", "load_inputs"]

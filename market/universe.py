@@ -14,11 +14,11 @@ import pandas as pd
 
 from core.errors import BarsError, UniverseError
 from market.bars.csv import ending_note
-from market.bars.ticker_names import likely_meant
 from market.delistings import listed
 from market.eligibility import FRESH_SESSIONS, Eligibility
 from market.panel import Panel, aligned_frame
 from market.sources.members import MemberLists, MemberSpans, read_members
+from market.ticker_names import likely_meant
 
 __all__ = ["Survivorship", "choose_universe", "survivorship", "top_by_dollar_volume"]
 
@@ -214,8 +214,10 @@ def _from_file(panel: Panel, path: Path) -> tuple[np.ndarray, str, tuple[str, ..
     columns = panel.tickers.get_indexer(pd.Index(members.tickers, dtype="str"))
     if not (columns >= 0).any():
         raise UniverseError(f"{path.name} names none of the {len(panel.tickers)} tickers of the bars: check spelling")
-    read = _from_spans if isinstance(members, MemberSpans) else _from_lists
-    held, described, notes = read(panel, members, columns, path.name)
+    if isinstance(members, MemberSpans):
+        held, described, notes = _from_spans(panel, members, columns, path.name)
+    else:
+        held, described, notes = _from_lists(panel, members, columns, path.name)
     return held, described, (*notes, *ending_note(path))
 
 

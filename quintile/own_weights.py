@@ -9,12 +9,12 @@ import pandas as pd
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
 from core.files import require_new, write_text
-from market.bars.ticker_names import likely_meant, one_spelling
 from market.equal_weight import equal_weight_market
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
 from market.returns import Execution
 from market.sources.benchmark import plain_dates
+from market.ticker_names import likely_meant, one_spelling
 from portfolio.costs import Costs
 from quintile.bar_frames import Bars, inputs_for
 from quintile.lookup import require

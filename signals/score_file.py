@@ -16,11 +16,11 @@ from market.bars.dated_columns import date_name, dated_columns, is_row_numbers
 from market.bars.dates import check_single_zone, read_dates
 from market.bars.defects import Defect, refuse
 from market.bars.long_form import encoded_tickers, missing_tickers
-from market.bars.ticker_names import clean_ticker, few_words, likely_meant, one_spelling
 from market.delistings import listed
 from market.panel import Panel, aligned_frame
 from market.sources import checked_span
 from market.sources.benchmark import plain_dates
+from market.ticker_names import clean_ticker, few_words, likely_meant, one_spelling
 
 __all__ = ["align_scores", "cut_scores", "ended_names", "read_scores", "scores_of_no_session", "scores_of_table"]
 

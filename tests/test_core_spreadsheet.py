@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from core.spreadsheet import quoted, unquoted, write_csv
-from market.bars.ticker_names import clean_ticker
+from market.ticker_names import clean_ticker
 
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2", "@SUM(1)", "\tx", "\rx", "＝1", "=HYPERLINK(1)")
 PLAIN = ("BRK-B", "BF.B", "A=B", "'A", "", "日本", "O'Neil", "5'", "7203.T")

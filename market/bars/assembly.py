@@ -15,9 +15,9 @@ from market.bars.dates import check_single_zone
 from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars
 from market.bars.row_checks import checked_rows, repeated_keys, value_defects
-from market.bars.ticker_names import alike
 from market.bars.ticks import usual_lot, usual_tick
 from market.panel import Panel, PanelFacts, aligned_frame
+from market.ticker_names import alike
 
 __all__ = ["Origin", "panel_from_rows"]
 

@@ -16,8 +16,8 @@ from market.bars.csv import cut_note, is_csv, read_csv
 from market.bars.defects import merged_defects, refuse
 from market.bars.long_form import LongBars, join_bars, long_bars
 from market.bars.row_checks import value_defects
-from market.bars.ticker_names import few_words
 from market.bars.wide_form import is_wide
+from market.ticker_names import few_words
 
 __all__ = ["bars_from_path", "read_table", "read_whole_table"]
 

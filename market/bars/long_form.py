@@ -18,8 +18,8 @@ from market.bars.csv import csv_notes, decimal_of
 from market.bars.dated_columns import is_row_numbers
 from market.bars.dates import read_dates
 from market.bars.defects import Defect, merged_defects
-from market.bars.ticker_names import clean_ticker, few_words, respelled
 from market.bars.wide_form import is_wide, wide_to_long
+from market.ticker_names import clean_ticker, few_words, respelled
 
 __all__ = ["EncodedTickers", "LongBars", "encoded_tickers", "join_bars", "long_bars", "missing_tickers"]
 
@@ -35,7 +35,7 @@ class LongBars:
     codes : array of int, shape (n_rows,)
         Position of the row's ticker in ``tickers``.
     tickers : tuple of str
-        Distinct tickers, without what nobody sees (:mod:`market.bars.ticker_names`).
+        Distinct tickers, without what nobody sees (:mod:`market.ticker_names`).
     numbers : dict of str to array of float, shape (n_rows,)
         open, high, low, close, volume and, where the source has it, adj_close; NaN where missing.
     zones : frozenset of str

@@ -20,10 +20,10 @@ from market.bars.csv import csv_notes, decimal_of
 from market.bars.dated_columns import date_name, is_row_numbers
 from market.bars.dates import read_dates, zones_as_text
 from market.bars.defects import Defect, refuse
-from market.bars.ticker_names import clean_ticker
 from market.exchanges import NO_EXCHANGE, zone_of
 from market.outside.known_at import KnownAt, days_that_count, read_known_at
 from market.outside.outside_table import EVERYONE, OutsideTable
+from market.ticker_names import clean_ticker
 
 __all__ = ["OutsideColumns", "outside_of_frame", "read_outside"]
 

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import DataError
-from market.bars.ticker_names import likely_meant
+from market.ticker_names import likely_meant
 
 __all__ = ["EVERYONE", "ROWS", "OutsideTable", "joined_rows", "split_rows"]
 

@@ -18,8 +18,8 @@ from market.bars.columns import match_columns, require_columns
 from market.bars.dated_columns import DatedColumns, date_name, dated_columns, is_row_numbers
 from market.bars.defects import Defect
 from market.bars.long_form import encoded_tickers
-from market.bars.ticker_names import clean_ticker, likely_meant
 from market.bars.wide_form import is_wide, wide_to_long
+from market.ticker_names import clean_ticker, likely_meant
 
 __all__ = [
     "Levels",

@@ -19,7 +19,7 @@ from market.bars.columns import plain_name
 from market.bars.csv import has_prose
 from market.bars.dated_columns import DatedColumns, date_name, dated_columns, is_row_numbers
 from market.bars.defects import Defect
-from market.bars.ticker_names import few_words
+from market.ticker_names import few_words
 
 __all__ = ["Factors", "checked_factors", "load_factors", "read_factors"]
 

@@ -9,7 +9,7 @@ from core.errors import BarsError, SourceError
 from market.bars.bar_files import read_whole_table
 from market.bars.cell_numbers import NO_VALUE
 from market.bars.columns import plain_name
-from market.bars.ticker_names import clean_ticker, likely_meant
+from market.ticker_names import clean_ticker, likely_meant
 
 __all__ = ["load_sectors"]
 

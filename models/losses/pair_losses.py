@@ -86,7 +86,7 @@ def lambdarank_ic(batch: LossBatch) -> torch.Tensor:
 
 
 def swap_costs(scores: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor) -> PairCosts:
-    """Costs wᵢⱼ·(−log sigmoid(t·o)), with wᵢⱼ = 12·|r̂ᵢ − r̂ⱼ|·|ỹᵢ − ỹⱼ| / (n(n² − 1)), r̂ and ỹ ranks of scores and labels.
+    """Costs wᵢⱼ·(−log sigmoid(t·o)), wᵢⱼ = 12·|r̂ᵢ − r̂ⱼ|·|ỹᵢ − ỹⱼ| / (n(n² − 1)) for ranks r̂ of scores, ỹ of labels.
 
     Names of equal scores have no rank difference: taken literally, scores that begin equal never move.
     Here |r̂ᵢ − r̂ⱼ| is its mean over all orders of the names that are tied: (g + 1)/3 for two of g equal scores, and the

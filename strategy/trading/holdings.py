@@ -14,7 +14,7 @@ from market.bars.cell_numbers import cell_numbers
 from market.bars.columns import plain_name
 from market.bars.csv import csv_notes, decimal_of
 from market.bars.defects import Defect, refuse
-from market.bars.ticker_names import clean_ticker
+from market.ticker_names import clean_ticker
 
 __all__ = ["CASH_ROW", "Holdings", "read_holdings"]
 

@@ -24,7 +24,7 @@ def clean_ticker(ticker: str) -> str:
 
     Examples
     --------
-    >>> from market.bars.ticker_names import clean_ticker
+    >>> from market.ticker_names import clean_ticker
     >>> clean_ticker(" BRK B  ")
     'BRK B'
     """
