@@ -48,6 +48,7 @@ def last_values(notebook: Any) -> list[Any]:
     return [value for value in values if value is not None]
 
 
+@pytest.mark.slow
 def test_bars_to_verdict_ends_with_a_verdict(
     few_random_books: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,6 +196,7 @@ def write_forever(versions: str, files: dict[str, bytes], ready: Any) -> None:
         publish(files, Path(versions) / "any" / f"1.0.{number}")
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_no_version_or_a_whole_one(frozen: VersionFolder, tmp_path: Path) -> None:
     rng, versions = np.random.default_rng(0), tmp_path / "versions"
     files = {name: (frozen.path / name).read_bytes() for name in frozen.body["files"]}

@@ -70,9 +70,8 @@ def one_session_ahead(honest):
 
 
 @pytest.mark.usefixtures("few_random_books")
-@pytest.mark.parametrize(
-    "kind", ["ridge", *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind != "ridge")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_runs_freezes_replays_and_proves(tmp_path, bars, kind):
     made, inputs, store = trained(tmp_path, bars, kind)
     assert made.folder.metrics["training"]["kind"] == kind
@@ -124,6 +123,7 @@ def test_a_label_of_five_sessions_is_purged_held_and_proved(tmp_path, bars, kind
     assert purge.note == "3 pairs of spans, purge 6"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_random_books")
 def test_one_and_two_threads_make_the_same_run(tmp_path, bars):
     def made_with(count):

@@ -164,7 +164,7 @@ def test_an_own_model_runs_decides_and_is_not_frozen(tmp_path, bars, text, kind,
 @pytest.mark.parametrize(
     ("kind", "caught_by"),
     [
-        ("honest", set()),
+        pytest.param("honest", set(), marks=pytest.mark.slow),
         pytest.param("fits_on_test", {"training"}, marks=pytest.mark.slow),
         ("reads_the_label", {"future corruption", "truncation"}),
         pytest.param("reads_tomorrow", {"future corruption", "truncation"}, marks=pytest.mark.slow),

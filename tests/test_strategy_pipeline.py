@@ -249,6 +249,7 @@ def in_process(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(
     whole: tuple[Path, dict[str, Any]],
     bars_file: Path,
