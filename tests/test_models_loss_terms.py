@@ -62,6 +62,62 @@ def test_a_term_passes_gradcheck_and_reads_under_the_mask_alone(name):
     assert torch.equal(term(name, moved, returns, mask), term(name, given, returns, mask))
 
 
+def written_out(name, given, y):
+    """Each remaining term of one session, name by name; heads in the order of ``HEADS``, y in units of the sd."""
+    s, v, d, q = given.T
+    softmax = np.exp(y) / np.exp(y).sum()
+    density = np.exp(-((y - s) ** 2) / (2.0 * np.exp(v))) / np.sqrt(2.0 * np.pi * np.exp(v))
+    chance = 1.0 / (1.0 + np.exp(-d))
+    risen = np.where(y > 0, np.log(chance), np.where(y < 0, np.log(1.0 - chance), (np.log(chance * (1 - chance))) / 2))
+    return {
+        "mse": np.mean((s - y) ** 2),
+        "listnet": -np.sum(softmax * np.log(np.exp(s) / np.exp(s).sum())),
+        "gaussian": -np.mean(np.log(density)),
+        "direction": -np.mean(risen),
+        "volatility": np.mean((q - np.abs(y)) ** 2),
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["mse", "listnet", "gaussian", "direction", "volatility"])
+def test_a_term_is_that_of_the_literature_written_out(name):
+    given, returns, mask = batch(3)
+    found = term(name, given, returns, mask)
+    for k in range(3):
+        y = returns[k, mask[k]].numpy() / TARGET_SD
+        assert found[k].item() == pytest.approx(written_out(name, given[k, mask[k]].numpy(), y), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_the_order_of_names_decides_nothing_and_sessions_stand_apart(name):
+    given, returns, mask = batch(4)
+    order = torch.randperm(given.shape[1], generator=torch.Generator().manual_seed(5))
+    found = term(name, given, returns, mask)
+    torch.testing.assert_close(term(name, given[:, order], returns[:, order], mask[:, order]), found)
+    moved, other = given.clone(), returns.clone()
+    moved[0], other[0] = moved[0].flip(0), -other[0]
+    torch.testing.assert_close(term(name, moved, other, mask)[1:], found[1:])
+
+
+@pytest.mark.parametrize("block", [1, 7, 40, 10_000])
+def test_forces_of_any_block_are_the_derivatives_of_weights_that_stand(block):
+    given, returns, mask = batch(6)
+    scores = torch.where(mask, given[:, :, 0], 0.0)
+    weighed = swap_costs(scores, returns, mask)  # weights of these scores, whatever is scored afterwards
+    forces = pair_forces(scores, mask, weighed, block=block)
+    step = 1e-5
+    for name in range(scores.shape[1]):
+        near = []
+        for side in (-step, 0.0, step):
+            shifted = scores.clone()
+            shifted[:, name] += side
+            near.append(pair_forces(shifted, mask, weighed).cost)
+        slope, bend = (near[2] - near[0]) / (2 * step), (near[2] - 2 * near[1] + near[0]) / step**2
+        held = mask[:, name]
+        torch.testing.assert_close(forces.gradient[held, name], slope[held], rtol=1e-6, atol=1e-8)
+        torch.testing.assert_close(forces.curvature[held, name], bend[held], rtol=1e-3, atol=1e-4)
+        assert (forces.gradient[~held, name] == 0).all()
+
+
 @pytest.mark.parametrize("name", [*PAIRS, "listnet"])
 def test_a_number_added_to_a_sessions_scores_changes_nothing(name):
     given, returns, mask = batch(2)

@@ -25,23 +25,8 @@ from models.networks.train import _begin, _reproducible, _train_epoch, train_net
 from models.networks.trained import EpochRecord, resolve_device
 from models.networks.training_state import ResumePoint, load_state
 from models.spans import Span, span_scores, training_batches, usable_rows
+from tests.oracles.kills import KilledError, kill_after, same_bits
 from tests.oracles.planted import planted_windows, small_settings
-
-
-class KilledError(Exception):
-    """Stands for a kill between two epochs."""
-
-
-def kill_after(epoch):
-    def progress(record):
-        if record.epoch == epoch:
-            raise KilledError
-
-    return progress
-
-
-def same_bits(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 def cards(model):

@@ -17,6 +17,7 @@ from models.networks.network_model import NetworkModel
 from models.networks.train import _begin, train_network
 from models.networks.training_state import ResumePoint
 from models.spans import Span, labelled_block
+from tests.oracles.kills import KilledError, kill_after, same_bits
 from tests.oracles.planted import planted_windows, small_settings
 
 HASH = "a" * 64
@@ -30,22 +31,6 @@ OPTIONS = {
     "all": {"optimizer": "adamw", "accumulate": 2, "input_noise": 0.1, "mixup": 0.2, "refit": True},
 }
 SIZES = {"n_sessions": 80, "n_features": 2, "n_tickers": 8}
-
-
-class KilledError(Exception):
-    """Stands for a kill between two epochs."""
-
-
-def kill_after(epoch):
-    def progress(record):
-        if record.epoch == epoch:
-            raise KilledError
-
-    return progress
-
-
-def same_bits(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 def settings_with(*, dropout=0.0, **training):

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.faults.fault import Fault, Meeting, World, complaint, digests, frames_made
-from tests.faults.processes import Seen, forked
+from tests.faults.processes import ROOT, Seen, forked
 from tests.faults.small_world import copied
 
 __all__ = ["Attempt", "try_all"]
 
 Item = TypeVar("Item")
-HERE = re.compile(r"/\S*/(case-\d+|world)/?")  # the folder of a trial
+HERE = re.compile(rf"/\S*/(case-\d+|world)/?|{re.escape(str(ROOT))}/?")  # the folders of a trial and of the sources
 SHOWN = 160  # characters of what was seen
 
 

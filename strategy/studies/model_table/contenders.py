@@ -1,6 +1,6 @@
 """Contenders: the models of a table, by the words that name them, and the strategy that each is judged under.
 
-A word is a kind with keys of its own (``lightgbm:objective=lambdarank_ic``), a shipped strategy or a TOML file: of a
+A word is a kind with keys of its own (``lightgbm:leaves=7``), a shipped strategy or a TOML file: of a
 strategy the table takes what is learned, features, model, loss, training and label. Book, split, clock and costs are
 the table's, the same for all.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds
-from models.model_settings import LossTerm, RecurrentSettings, TrainingSettings
+from models.model_settings import TERM_HEADS, LossTerm, RecurrentSettings, TrainingSettings
 from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
 
 __all__ = ["DEFAULT_LOSS", "SMALL", "Contender", "contenders", "words_of"]
@@ -22,7 +22,6 @@ DEFAULT_LOSS = "default"
 LEARNED = ("features", "model", "loss", "training", "label")
 SMALL: Mapping[str, int] = {"lookback": 40, "hidden": 32}  # networks that two cores train by the hundred
 SMALL_TRAINING: Mapping[str, int] = {"burn_in": 40, "max_epochs": 30, "patience": 6}
-HEADS = {"gaussian": "log_variance", "direction": "direction", "volatility": "volatility"}  # that a term needs
 OUTSIDE = re.compile(r",(?![^\[({]*[\])}])")  # a comma in no bracket
 
 
@@ -165,7 +164,7 @@ def _with_loss(spec: StrategySpec, loss: str) -> StrategySpec:
     unknown = sorted(terms.keys() - set(get_args(LossTerm)))
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no term of a loss: name {DEFAULT_LOSS}, {', '.join(get_args(LossTerm))}")
-    heads = ["score", *(HEADS[name] for name in terms if name in HEADS)]
+    heads = ["score", *(TERM_HEADS[name] for name in terms if name in TERM_HEADS)]
     changes: dict[str, Any] = {"loss.terms": terms}
     if len(heads) > 1:
         changes["model.heads"] = heads
