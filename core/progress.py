@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-__all__ = ["Count", "ProgressCallback", "counted", "silent"]
+__all__ = ["Count", "ProgressCallback", "counted", "duration", "silent"]
 
 Item = TypeVar("Item")
 Count = Callable[[int, int], None]  # items done, items in all
@@ -26,3 +26,8 @@ class ProgressCallback(Protocol):
 
 def silent(stage: str, done: int, total: int, note: str = "") -> None:
     """Show nothing."""
+
+
+def duration(seconds: float) -> str:
+    """A time that is left, in seconds or minutes."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

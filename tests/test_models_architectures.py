@@ -240,6 +240,19 @@ def test_a_session_is_read_whole_labelled_or_not_and_never_padded():
     assert len(given) == 1
 
 
+def test_attention_between_names_sees_those_that_have_no_label():
+    windows, _ = planted_windows()
+    attention = network("cross_attention", n_features=3, lookback=6)
+    every, some = torch.arange(12), torch.tensor([1, 3, 4, 8, 11])
+    with torch.no_grad():
+        whole = span_scores(attention, windows, exact_span(50, 6), every)[0]
+        torch.testing.assert_close(span_scores(attention, windows, exact_span(50, 6), some)[0], whole[some])
+        x = windows.x.clone()
+        x[50, 0] += 3.0
+        moved = span_scores(attention, replace(windows, x=x), exact_span(50, 6), some)[0]
+    assert (moved - whole[some]).abs().min() > 0.0, "a name that is not asked for is seen"
+
+
 def test_a_convolution_that_reaches_beyond_the_window_is_refused():
     with pytest.raises(
         ValueError, match="kernel 3 reaches back 5 sessions in one block: lookback must be as many, was 4"

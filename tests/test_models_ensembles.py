@@ -14,7 +14,7 @@ from scipy.stats import rankdata, trim_mean
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.ensembles.combination import Combination, trimmed_mean
-from models.ensembles.ensemble_model import _moved, _without
+from models.ensembles.ensemble_model import EnsembleModel, _moved, _Told, _without
 from models.ensembles.member_weights import Moments, fitted_weights, session_moments, stacked_weights
 from models.ensembles.session_scale import central_ranks, scaled_sessions, z_scores
 from models.estimators.samples import mean_rank_ic
@@ -252,6 +252,22 @@ def test_no_fold_meets_the_label_of_a_row_that_it_judges():
         judged = np.concatenate([np.arange(rows.start, rows.stop) for rows in fold.judged])
         assert min(abs(int(row) - judged).min() for row in learned) > purge
         assert max(learned) < split.validation.stop
+
+
+def test_the_scores_that_are_stacked_do_not_move_with_the_labels_that_they_are_judged_by():
+    windows, split = planted_windows()
+    members = {"lstm": {**LSTM, "training": {"refit": True, "max_epochs": 2, "burn_in": 6}}, "ridge": RIDGE}
+    model = EnsembleModel(settings=ensemble(members, combine="stacked", folds=3))
+    folds, told = model._folds(windows, split), _Told(context=FitContext(device="cpu"), first=0, n_fits=9)
+    held = model._out_of_fold(windows, folds, told)
+    for fold in folds:
+        y = windows.y.clone()
+        for rows in fold.barred:
+            y[rows] = -3.0 * y[rows].flip(1)
+        moved = model._out_of_fold(replace(windows, y=y), [fold], told)
+        for rows in fold.judged:
+            for one, other in zip(held, moved, strict=True):
+                np.testing.assert_array_equal(one[rows], other[rows])
 
 
 def test_stacking_tells_a_member_that_knows_from_one_that_does_not():

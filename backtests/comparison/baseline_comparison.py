@@ -30,6 +30,7 @@ __all__ = [
     "RandomBooks",
     "compare_returns",
     "comparison_sentence",
+    "listed_names",
 ]
 
 LUCK = "random ranks as persistent as its own"
@@ -192,8 +193,8 @@ def comparison_sentence(comparison: BaselineComparison) -> str:
         outcomes[_luck_outcome(comparison.random.p_value)].append(LUCK)
     unknown = outcomes.pop("cannot tell")
     why = "no Sharpe ratio, of too few sessions or of a constant, to compare with"
-    rest = f"; {why}: {_listed(unknown)}" if unknown else ""
-    known = [f"{outcome} {_listed(names)}" for outcome, names in outcomes.items() if names]
+    rest = f"; {why}: {listed_names(unknown)}" if unknown else ""
+    known = [f"{outcome} {listed_names(names)}" for outcome, names in outcomes.items() if names]
     if not known:
         return f"{comparison.name} was compared with nothing{rest}."
     return f"By net Sharpe ratio at 95 %, {comparison.name} {'; it '.join(known)}{rest}."
@@ -239,5 +240,6 @@ def _outcome(gap: Interval) -> str:
     return "is worse than" if gap.high < 0 else "does not beat"
 
 
-def _listed(names: list[str]) -> str:
+def listed_names(names: list[str]) -> str:
+    """Names in a sentence, the last behind an and."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -106,7 +106,7 @@ class EnsembleModel:
             moved = told.fold(number, self._ensemble.n_fits)
             fits = self._fitted(_without(windows, fold.barred), fold.split, moved)
             for rows in fold.judged:
-                scores = _scored([before_refit(fit) for fit in fits], windows, rows, told.context)
+                scores = _scored(fits, windows, rows, told.context)
                 for whole, part in zip(held, self._member_scores(scores), strict=True):
                     whole[rows] = part
         return held
@@ -147,7 +147,6 @@ class _Told:
         return replace(
             context,
             folder=None if context.folder is None else context.folder / where,
-            identity={**context.identity, "member": where},
             progress=tell,
         )
 

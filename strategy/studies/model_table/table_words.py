@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from backtests.comparison.baseline_comparison import listed_names
 from core.intervals import Interval
 from strategy.studies.model_table.model_comparison import ModelRow, ModelTable
 from strategy.studies.model_table.two_way_errors import Estimate
@@ -94,40 +95,28 @@ def _on_market(table: ModelTable, market: str) -> list[str]:
         sentences.append(_null_sentence(table))
     if market == "planted":
         beyond = [row.contender for row in table.on(market) if row.recovery.low > 1.0]
-        told = f"{_listed(beyond)}: look for a leak" if beyond else "none"
+        told = f"{listed_names(beyond)}: look for a leak" if beyond else "none"
         sentences.append(f"On planted, models whose recovery is above 1 beyond noise: {told}.")
     return sentences
 
 
 def _against_ridge(market: str, rows: list[ModelRow]) -> str:
-    better, worse = ([row.contender for row in rows if test(row)] for test in (_beats, _loses))
-    who = _listed(better) if better else "nothing"
+    better, worse = [row.contender for row in rows if row.beats], [row.contender for row in rows if row.loses]
+    who = listed_names(better) if better else "nothing"
     said = f"On {market}, {who} beat{'s' if len(better) < 2 else ''} ridge"
-    return said + (f"; ridge beats {_listed(worse)}." if worse else ".")
-
-
-def _beats(row: ModelRow) -> bool:
-    return row.beats
-
-
-def _loses(row: ModelRow) -> bool:
-    return row.loses
+    return said + (f"; ridge beats {listed_names(worse)}." if worse else ".")
 
 
 def _null_sentence(table: ModelTable) -> str:
     rows = table.on("null")
     away = [row.contender for row in rows if not _holds_zero(row.estimates["rank_ic"].interval)]
     evidence, runs = sum(row.evidence for row in rows), sum(len(row.runs) for row in rows)
-    told = f"{_listed(away)} of {len(rows)} models" if away else f"none of {len(rows)} models"
+    told = f"{listed_names(away)} of {len(rows)} models" if away else f"none of {len(rows)} models"
     return f"On null, the range of the rank IC leaves out zero for {told}, and {evidence} of {runs} runs are EVIDENCE."
 
 
 def _holds_zero(bounds: Interval) -> bool:
     return not (bounds.low > 0.0 or bounds.high < 0.0)
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _range(estimate: Estimate, digits: int) -> str:

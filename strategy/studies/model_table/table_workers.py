@@ -13,7 +13,7 @@ from pathlib import Path
 from core.errors import QuintileError
 from core.files import write_json
 from core.parallel import Workers, as_completed
-from core.progress import ProgressCallback, silent
+from core.progress import ProgressCallback, duration, silent
 from core.user_file import loaded_files
 from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
@@ -100,7 +100,7 @@ def make_runs(
         else:
             folders[task.cell.key] = RunFolder(store.root / task.cell.spec.name / run_id)
         left = (time.perf_counter() - started) / count * (len(waiting) - count)
-        progress("cells", done + count, len(cells), f"{task.cell.name} · {_duration(left)} left")
+        progress("cells", done + count, len(cells), f"{task.cell.name} · {duration(left)} left")
     return CellRuns(folders=folders, refused=refused)
 
 
@@ -166,7 +166,3 @@ class LearningClock:
         """Note the time of the last step of learning."""
         if stage in ("training", "calibrating"):
             self.learned = time.process_time() - self.started
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

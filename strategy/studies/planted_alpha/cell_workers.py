@@ -6,7 +6,7 @@ from functools import partial
 
 from core.errors import RunError
 from core.parallel import Workers, as_completed
-from core.progress import ProgressCallback, silent
+from core.progress import ProgressCallback, duration, silent
 from strategy.runs.shared_folder import Shared
 from strategy.studies.planted_alpha.cell_measures import measure_cell
 from strategy.studies.planted_alpha.cells import Cell, CellCache, Numbers
@@ -47,7 +47,7 @@ def measure_cells(
     progress(stage, done, len(cells), "" if waiting else "all cached")
     for count, cell in enumerate(_finished(waiting, cache, workers or Workers()), start=1):
         left = (time.perf_counter() - started) / count * (len(waiting) - count)
-        progress(stage, done + count, len(cells), f"{cell.name} · {_duration(left)} left")
+        progress(stage, done + count, len(cells), f"{cell.name} · {duration(left)} left")
     return [_kept(cell, cache) for cell in cells]
 
 
@@ -69,7 +69,3 @@ def _kept(cell: Cell, cache: CellCache) -> Numbers:
     if numbers is None:
         raise RunError(f"{cache.path(cell).name} was changed by another process: repeat the command")
     return numbers
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
