@@ -204,6 +204,7 @@ def test_no_number_prints_as_nan_or_infinity(parsed):
     assert not re.search(r"\b(nan|inf|None|NaT)\b", parsed.text)
 
 
+@pytest.mark.slow
 def test_ten_years_fit_into_three_megabytes_and_three_seconds():
     long = random_page(2500)
     started = time.process_time()

@@ -170,6 +170,7 @@ def test_every_picture_has_words_and_every_type_is_large_enough(parsed):
     assert all(plot["layout"]["font"]["size"] >= 14 for plot in parsed.plots())
 
 
+@pytest.mark.slow
 def test_ten_years_of_every_page_stay_under_three_megabytes():
     shown = render_report(studied(2500))
     assert len(shown.encode()) - len(get_plotlyjs().encode()) < 3_000_000

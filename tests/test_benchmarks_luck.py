@@ -16,11 +16,13 @@ from benchmarks.luck_calibration import (
 SMALL = Design(n_scores=40, n_rival_scores=20, n_books=19, n_sessions=150, n_tickers=24)
 
 
-@pytest.mark.parametrize("kind", ["AR(1), .98", pytest.param("AR(1), .98, names come and go", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["AR(1), .98", "AR(1), .98, names come and go"])
 def test_luck_as_persistent_as_the_scores_lets_few_pass_for_skilled(kind: str) -> None:
     assert lucky_share(KINDS[kind], names_exchanged, SMALL) <= 0.15  # 5 % of 40, and three standard errors
 
 
+@pytest.mark.slow
 def test_ranks_drawn_anew_let_many_pass() -> None:
     assert lucky_share(KINDS["AR(1), .98"], drawn_anew, SMALL) >= 0.15
 

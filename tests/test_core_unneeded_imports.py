@@ -41,6 +41,7 @@ def extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "some_extra"
 
 
+@pytest.mark.slow
 def test_vectorbt_comes_without_quantstats_which_works_afterwards() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", BOTH], cwd=ROOT, capture_output=True, text=True, check=True

@@ -32,6 +32,7 @@ def check_against(panel: Panel, first: str, last: str, *, ic: float, t: float, s
     assert yearly_sharpe(market) == pytest.approx(sharpe, abs=0.015)
 
 
+@pytest.mark.slow
 def test_reversal_and_market_of_the_sp500_bars_reproduce_the_reference_table(shared_data: Path) -> None:
     panel = choose_universe(load_bars(shared_data / "sp500_5y_2013_2018.parquet"), "top505")
     check_against(panel, "2013-09", "2018-05", ic=0.0174, t=3.3, sharpe=1.15)
@@ -50,6 +51,7 @@ def test_member_lists_of_the_wide_bars_give_the_same_figures(shared_data: Path) 
     check_against(panel, "2007-07", "2020-12", ic=0.0167, t=5.5, sharpe=0.55)
 
 
+@pytest.mark.slow
 def test_reversal_and_market_of_the_raw_bars_reproduce_the_reference_table(shared_data: Path) -> None:
     panel = choose_universe(load_bars(shared_data / "us_pit_2015_2017.parquet", point_in_time=True), "top1000")
     check_against(panel, "2015-07", "2017-03", ic=0.0160, t=2.1, sharpe=0.41)

@@ -399,6 +399,7 @@ def numbers_in(path: str, source: bytes, names: set[str]) -> list[tuple[int, int
     return found
 
 
+@pytest.mark.slow
 def test_any_other_number_in_what_is_reached_changes_the_hash(ours: SourceTree) -> None:
     rng, found = np.random.default_rng(14), frozen_closure(tree=ours)
     reached = [(path, name) for path, names in found.definitions.items() for name in names]
