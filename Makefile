@@ -32,7 +32,7 @@ check: $(READY) ## Lint, format, types, layers and the measures of the house
 # Two workers of one thread each: more threads than cores spin against each other and take ten times as long. Workers that
 # steal work begin with half of the files each, so that what a file prepares is prepared once and not in both.
 test: check ## Everything that must pass before a change lands, under six minutes
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(READY) ## The rest: real bars, whole trainings, kills; an hour or more
 	$(BIN)/pytest -v -m slow

@@ -245,6 +245,7 @@ def market():
     return synthetic_market(SyntheticSettings(n_tickers=30, n_sessions=330, planted_ic=0.05))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_random_books")
 def test_an_own_rule_goes_through_evaluate_and_compare_books(market, tmp_path):
     load_models(written(tmp_path))

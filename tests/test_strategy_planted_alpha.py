@@ -258,6 +258,7 @@ def test_every_setting_tried_on_real_bars_is_a_trial_and_logged_once(tmp_path: P
     assert list(log.problems()) == []
 
 
+@pytest.mark.slow
 def test_all_studies_run_on_a_tiny_market_and_make_a_page(tmp_path: Path) -> None:
     settings = TINY.model_copy(update={"levels": (0.1,)})
     found: Calibration = calibrate_market(settings, out=tmp_path)
