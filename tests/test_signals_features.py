@@ -1,6 +1,5 @@
 """Features: definitions against slow twins, and the laws of time, order and scale, bit by bit."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -304,20 +303,3 @@ def test_filling_refuses_bad_limits_and_foreign_frames() -> None:
         fill_gaps({}, panel, limit=-1)
     with pytest.raises(ValueError, match="feature x and the panel differ"):
         fill_gaps({"x": panel.close.iloc[1:]}, panel)
-
-
-@pytest.mark.slow
-def test_core14_of_500_names_over_ten_years_takes_seconds() -> None:
-    panel = wide_panel()
-    start = time.perf_counter()
-    compute_features(panel)
-    assert time.perf_counter() - start < 3.0
-
-
-def wide_panel() -> Panel:
-    rng = np.random.default_rng(0)
-    sessions = pd.bdate_range("2015-01-01", periods=2500, name="session")
-    tickers = pd.Index([f"T{column:03d}" for column in range(500)], name="ticker")
-    close = pd.DataFrame(np.exp(rng.normal(3.0, 0.1, (2500, 500))), index=sessions, columns=tickers)
-    flat = dict.fromkeys(("open", "high", "low", "close", "volume", "dollar_volume"), close)
-    return Panel(**flat, universe=close.notna(), facts=random_panel().facts)
