@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-__all__ = ["Count", "ProgressCallback", "counted", "duration", "silent"]
+__all__ = ["Count", "ProgressCallback", "announcer", "counted", "duration", "silent"]
 
 Item = TypeVar("Item")
 Count = Callable[[int, int], None]  # items done, items in all
@@ -26,6 +26,12 @@ class ProgressCallback(Protocol):
 
 def silent(stage: str, done: int, total: int, note: str = "") -> None:
     """Show nothing."""
+
+
+def announcer(progress: ProgressCallback) -> Callable[[str], None] | None:
+    """What says a line of words where progress is shown; None where nobody would read it."""
+    say: Callable[[str], None] | None = getattr(progress, "say", None)
+    return say
 
 
 def duration(seconds: float) -> str:

@@ -85,6 +85,8 @@ class FitContext:
         Weights that a network begins with, whose sha256 ``training.start`` says; other kinds have none.
     progress : callable
         Called with rounds done, rounds at most, and a note.
+    announce : callable, optional
+        Called with a line before a long training: what it will take. By default nothing is measured for one.
     """
 
     folder: Path | None = None
@@ -92,6 +94,7 @@ class FitContext:
     device: str = "auto"
     start: Weights | None = None
     progress: Callable[[int, int, str], None] = lambda _done, _total, _note: None
+    announce: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ class CellBars:
     def __init__(self, handle: Any) -> None:
         self._handle = handle
         self._stages: dict[str, tuple[int, int, str]] = {}
+        self._said: list[str] = []
         self._drawn = 0.0
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
@@ -39,14 +40,55 @@ class CellBars:
             self._drawn = now
             self._handle.update({"text/html": self.as_html(), "text/plain": ""}, raw=True)
 
+    def say(self, words: str) -> None:
+        """Show a line above the bars from now on."""
+        self._said.append(words)
+        self._handle.update({"text/html": self.as_html(), "text/plain": ""}, raw=True)
+
     def as_html(self) -> str:
-        """Every stage as a row; names and notes are escaped."""
+        """What was said, and every stage as a row; names and notes are escaped."""
+        said = "".join(f"<p>{html.escape(words)}</p>" for words in self._said)
         rows = (
             f'<tr><td>{html.escape(stage)}</td><td><progress value="{done}" max="{max(total, 1)}"></progress></td>'
             f"<td>{done:,} of {total:,}</td><td>{html.escape(note)}</td></tr>"
             for stage, (done, total, note) in self._stages.items()
         )
-        return f"<table>{''.join(rows)}</table>"
+        return f"{said}<table>{''.join(rows)}</table>"
+
+
+class TerminalBars:
+    """Bars on standard error; a progress callback.
+
+    Parameters
+    ----------
+    bars : rich.progress.Progress
+        What draws them; started with the first stage.
+    """
+
+    def __init__(self, bars: Any) -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Move the stage's bar."""
+        encoding = self._bars.console.encoding
+        if not self._tasks:
+            self._bars.start()  # not before: bars without a stage would leave an empty line above an error
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(printable(stage, encoding=encoding), total=total, note="")
+        self._bars.update(self._tasks[stage], completed=done, total=total, note=printable(note, encoding=encoding))
+
+    def say(self, words: str) -> None:
+        """Print a line above the bars."""
+        from rich.text import Text
+
+        console = self._bars.console
+        console.print(Text(printable(words, encoding=console.encoding)), soft_wrap=True)
+
+    def stop(self) -> None:
+        """Leave the bars as they stand."""
+        if self._tasks:
+            self._bars.stop()
 
 
 @contextmanager
@@ -59,21 +101,11 @@ def progress_bars(*, quiet: bool = False) -> Iterator[ProgressCallback]:
     from rich.progress import Progress
 
     console = Console(file=styled(sys.stderr))
-    bars = Progress(*_columns(console.width), console=console)
-    tasks: dict[str, Any] = {}
-
-    def advance(stage: str, done: int, total: int, note: str = "") -> None:
-        if not tasks:
-            bars.start()  # not before: bars without a stage would leave an empty line above an error
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(printable(stage, encoding=console.encoding), total=total, note="")
-        bars.update(tasks[stage], completed=done, total=total, note=printable(note, encoding=console.encoding))
-
+    bars = TerminalBars(Progress(*_columns(console.width), console=console))
     try:
-        yield advance
+        yield bars
     finally:
-        if tasks:
-            bars.stop()
+        bars.stop()
 
 
 def _columns(width: int) -> list[Any]:

@@ -144,10 +144,12 @@ class _Told:
         def tell(done: int, total: int, note: str) -> None:
             context.progress(done, total, f"{where}, {count} of {self.n_fits}: {note}")
 
+        say = context.announce
         return replace(
             context,
             folder=None if context.folder is None else context.folder / where,
             progress=tell,
+            announce=None if say is None or self.place else lambda words: say(f"{where}: {words}"),
         )
 
     def fold(self, number: int, n_fits: int) -> "_Told":

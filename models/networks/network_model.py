@@ -1,6 +1,7 @@
 """Network model: any network of a kind that has one behind the seam, trained by the one loop."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from models.model_settings import ModelSettings
 from models.networks.fitted_network import FittedNetwork
 from models.networks.train import train_network
 from models.networks.trained import EpochRecord, resolve_device, untrained_network
+from models.networks.training_estimate import estimate_training
 from models.networks.training_state import ResumePoint
 from models.sample_splits import Split
 from models.spans import reads_sequences
@@ -47,9 +49,12 @@ class NetworkModel:
             context.progress(record.epoch, max(record.epoch, self.settings.training.max_epochs), note)
 
         with own_failures(self.settings.model.kind), memory_errors():
+            windows = windows.to(resolve_device(context.device))
+            if context.announce is not None and (resume is None or not resume.path.exists()):
+                self._announce(windows, split, context.announce)
             return FittedNetwork(
                 train_network(
-                    windows.to(resolve_device(context.device)),
+                    windows,
                     split,
                     settings=self.settings,
                     start=context.start,
@@ -57,6 +62,12 @@ class NetworkModel:
                     progress=show,
                 )
             )
+
+    def _announce(self, windows: Windows, split: Split, announce: Callable[[str], None]) -> None:
+        """Say what a long training will take, before its first epoch."""
+        found = estimate_training(windows, split, settings=self.settings)
+        if found is not None and found.is_long:
+            announce(found.words)
 
     def _check_network(self, windows: Windows) -> None:
         """Refuse a network that fails, or whose scores have another shape than it says, before the first epoch."""

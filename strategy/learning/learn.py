@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from core.errors import CheckpointError
-from core.progress import ProgressCallback, silent
+from core.progress import ProgressCallback, announcer, silent
 from core.settings import Settings
 from market.panel import Panel
 from market.returns import Execution
@@ -18,7 +18,10 @@ from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_chec
 from models.estimators.ridge_regression import RidgeFit, fit_ridge, ridge_scores
 from models.model import FitContext, FittedModel, ScoreContext, before_refit
 from models.model_kinds import make_model
-from models.model_settings import ModelSettings, Scoring
+from models.model_settings import ModelSettings
+from models.uncertainty.checkpoint_spread import spread_of, weighed_scores
+from models.uncertainty.fitted_uncertainty import FittedUncertainty, fit_uncertainty
+from models.uncertainty.uncertainty_settings import UncertaintySettings
 from models.windows import Windows
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.training_data import TrainingData
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEARNED",
+    "expected_returns",
     "learn",
     "learn_ridge",
     "own_checkpoint",
@@ -85,6 +89,7 @@ def learn(
         device=device,
         start=training_data.start,
         progress=partial(progress, "training"),
+        announce=announcer(progress),
     )
     model = make_model(settings).fit(training_data.windows, training_data.split, context=context)
     checkpoint = _calibrated(spec, model, training_data, identity=identity, device=device, progress=progress)
@@ -107,6 +112,8 @@ def own_checkpoint(path: Path, spec: StrategySpec, *, panel: str) -> Checkpoint:
     foreign = [part for part in LEARNED if not _same(trained, part, sections)]
     if not _has_clock(spec.execution, sections):
         foreign.append("execution")
+    if not _has_ranges(spec.uncertainty, sections):
+        foreign.append("uncertainty")
     if checkpoint.provenance.data_fingerprint != panel:
         foreign.append("bars")
     if foreign:
@@ -131,22 +138,53 @@ def _has_clock(execution: Execution, sections: Mapping[str, Any]) -> bool:
         return False
 
 
+def _has_ranges(uncertainty: UncertaintySettings, sections: Mapping[str, Any]) -> bool:
+    """Whether a model's ranges are those of a strategy; whether they weigh its scores is the book's matter."""
+    try:
+        return UncertaintySettings.recorded(sections.get("uncertainty", {})).is_learned_as(uncertainty)
+    except ValidationError:
+        return False
+
+
 def scores_of(
     checkpoint: Checkpoint,
     windows: Windows,
     *,
     sessions: pd.DatetimeIndex,
-    scoring: Scoring,
+    spec: StrategySpec,
+    device: str = "auto",
+    progress: ProgressCallback = silent,
+) -> pd.DataFrame:
+    """What the book of a strategy is built on: expected returns, weighed by their uncertainty where the strategy says.
+
+    Without ``uncertainty.weigh`` they are those of ``expected_returns``.
+    """
+    expected = expected_returns(checkpoint, windows, sessions=sessions, spec=spec, device=device, progress=progress)
+    if not spec.uncertainty.weigh:
+        return expected
+    context = _score_context(spec, device, progress)
+    return weighed_scores(expected, spread_of(checkpoint, windows, sessions, settings=spec.uncertainty, context=context))
+
+
+def expected_returns(
+    checkpoint: Checkpoint,
+    windows: Windows,
+    *,
+    sessions: pd.DatetimeIndex,
+    spec: StrategySpec,
     device: str = "auto",
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
     """Calibrated expected returns over the label's horizon; NaN where a name has no full window."""
+    context = _score_context(spec, device, progress)
+    return checkpoint.calibration.apply(checkpoint.model.scores(windows, sessions, context=context))
 
+
+def _score_context(spec: StrategySpec, device: str, progress: ProgressCallback) -> ScoreContext:
     def show(done: int, total: int) -> None:
         progress("scoring the test", done, total)
 
-    context = ScoreContext(scoring=scoring, device=device, progress=show)
-    return checkpoint.calibration.apply(checkpoint.model.scores(windows, sessions, context=context))
+    return ScoreContext(scoring=spec.model.scored, device=device, progress=show)
 
 
 def ridge_baseline(training_data: TrainingData) -> pd.DataFrame:
@@ -177,17 +215,35 @@ def _calibrated(
     device: str,
     progress: ProgressCallback,
 ) -> Checkpoint:
-    """Fit level and slope on validation, of what validation did not train, and say where everything came from."""
+    """Fit level, slope and ranges on validation, of what validation did not train, and say where all came from."""
     known = training_data.windows.sessions[training_data.split.validation]
 
     def show(done: int, total: int) -> None:
         progress("calibrating", done, total)
 
-    judged = before_refit(model)
-    raw = judged.scores(training_data.windows, known, context=ScoreContext(device=device, progress=show))
+    judged, context = before_refit(model), ScoreContext(device=device, progress=show)
+    raw = judged.scores(training_data.windows, known, context=context)
+    fitted = Checkpoint(model=judged, calibration=_calibration(training_data, raw))
     return Checkpoint(
-        model=model, calibration=_calibration(training_data, raw), provenance=_provenance(spec, training_data, identity)
+        model=model,
+        calibration=fitted.calibration,
+        provenance=_provenance(spec, training_data, identity),
+        uncertainty=_uncertainty(spec, fitted, training_data, raw, context=context),
     )
+
+
+def _uncertainty(
+    spec: StrategySpec, fitted: Checkpoint, training_data: TrainingData, raw: pd.DataFrame, *, context: ScoreContext
+) -> FittedUncertainty | None:
+    """What turns spreads into ranges, from the raw scores of the validation sessions; None where there are none."""
+    settings, sessions = spec.uncertainty, pd.DatetimeIndex(raw.index)
+    if not settings.is_on:
+        return None
+    spread = spread_of(
+        fitted, training_data.windows, sessions, settings=settings, context=context, trailing=training_data.trailing
+    )
+    expected, forward = fitted.calibration.apply(raw), training_data.forward.loc[sessions]
+    return fit_uncertainty(settings.method, expected=expected, forward=forward, spread=spread)
 
 
 def _calibration(training_data: TrainingData, raw: pd.DataFrame) -> Calibration:
