@@ -10,6 +10,7 @@ import torch
 
 from models.estimators.estimator_model import FittedEstimator, StoredForm, fitted_estimator, restored_estimator
 from models.estimators.samples import mean_rank_ic, samples_of
+from models.estimators.session_forces import SessionForces
 from models.estimators.window_columns import WindowColumns
 from models.model import FitContext, StoredModel
 from models.model_settings import ModelSettings
@@ -52,7 +53,7 @@ FORM = StoredForm(dump=_dump, load=_load, size=_leaves)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoostedTrees:
-    """Regression trees whose number is chosen on validation rank IC.
+    """Regression or ranking trees whose number is chosen on validation rank IC.
 
     Parameters
     ----------
@@ -69,13 +70,13 @@ class BoostedTrees:
     def fit(self, windows: Windows, split: Split, *, context: FitContext) -> FittedEstimator:
         """Add trees until validation rank IC has not risen for ``patience`` of them, and keep those up to its best."""
         kind: Any = self.settings.model
-        booster = self._untrained(windows, split)
+        booster, forces = self._untrained(windows, split)
         rows, mask = np.arange(len(windows.x))[split.validation], windows.mask[split.validation].cpu().numpy()
         known = WindowColumns.of(kind, windows.scaler.names).gathered(windows, rows, mask)
         scores = np.zeros(mask.shape)
         best, best_ic = 0, -np.inf
         for tree in range(1, kind.trees + 1):
-            if booster.update() or tree - best > kind.patience:
+            if booster.update(fobj=forces) or tree - best > kind.patience:
                 break
             scores[mask] += booster.predict(known, start_iteration=tree - 1, num_iteration=1, num_threads=1)
             ic = mean_rank_ic(windows, split.validation, scores)
@@ -85,13 +86,17 @@ class BoostedTrees:
         facts = (("Trees", f"{kept.booster.num_trees()}"),)
         return fitted_estimator(kept, windows, split, settings=self.settings, form=FORM, facts=facts)
 
-    def _untrained(self, windows: Windows, split: Split) -> lightgbm.Booster:
-        """A booster without trees: training samples are gathered, binned to a byte a number, and let go."""
+    def _untrained(self, windows: Windows, split: Split) -> tuple[lightgbm.Booster, SessionForces | None]:
+        """A booster without trees, and its objective where the library has none of that name.
+
+        Training samples are gathered, binned to a byte a number, and let go.
+        """
         kind: Any = self.settings.model
         parameters = _parameters(kind, seed=self.settings.training.seed)
         samples = samples_of(windows, split.train, span="training", target=kind.target, settings=kind)
         binned = lightgbm.Dataset(samples.x, samples.y, params=parameters).construct()
-        return lightgbm.Booster(parameters, binned)
+        forces = SessionForces.of(samples) if kind.objective == "lambdarank_ic" else None
+        return lightgbm.Booster(parameters, binned), forces
 
 
 def restored_trees(settings: ModelSettings, stored: StoredModel) -> FittedEstimator:
@@ -112,7 +117,7 @@ def restored_trees(settings: ModelSettings, stored: StoredModel) -> FittedEstima
 
 def _parameters(kind: Any, *, seed: int) -> dict[str, Any]:
     return {
-        "objective": "regression",
+        "objective": "regression" if kind.objective == "l2" else "none",
         "learning_rate": kind.learning_rate,
         "num_leaves": kind.leaves,
         "min_data_in_leaf": kind.min_leaf,
