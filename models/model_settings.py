@@ -346,12 +346,12 @@ class ModelSettings(Settings):
 
 
 def refuse_missing_heads(model: KindSettings, loss: LossSettings) -> None:
-    """Refuse a loss of which a term reads what the model does not give.
+    """Refuse a loss of which a term reads what the model does not give, and a head that no term reads.
 
     Raises
     ------
     ValueError
-        If a term's head is not among the model's.
+        If a term's head is not among the model's, or a head is trained by no term.
     """
     for term in loss.terms:
         head = TERM_HEADS.get(term, "score")
@@ -360,6 +360,12 @@ def refuse_missing_heads(model: KindSettings, loss: LossSettings) -> None:
             if not hasattr(model, "heads"):
                 remedy = f"model.kind {model.kind} gives {', '.join(model.gives)} alone, so remove the term"
             raise ValueError(f"loss.terms.{term} needs the head {head}: {remedy}")
+    for term, head in TERM_HEADS.items():
+        if head in model.gives and term not in loss.terms:
+            raise ValueError(
+                f"model.heads names {head}, which no term of the loss teaches: give loss.terms.{term} a weight, "
+                "or take it out"
+            )
 
 
 class SplitSettings(Settings):

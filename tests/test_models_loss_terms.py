@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from models.kinds.lstm import LstmSettings
 from models.losses.pair_losses import pair_forces, swap_costs
 from models.losses.session_losses import TERMS, session_losses
-from models.model_settings import LossSettings
+from models.model_settings import SCORELESS, TERM_HEADS, LossSettings, ModelSettings
+from models.networks.train import train_network
+from models.networks.training_state import ResumePoint
 from strategy.definitions.spec import load_spec, override
+from tests.oracles.kills import KilledError, kill_after, same_bits
+from tests.oracles.planted import planted_windows, small_settings
 
 HEADS = ("score", "log_variance", "direction", "volatility")
 TARGET_SD = 0.02
@@ -87,6 +92,36 @@ def test_a_term_is_that_of_the_literature_written_out(name):
         assert found[k].item() == pytest.approx(written_out(name, given[k, mask[k]].numpy(), y), rel=1e-9)
 
 
+def test_the_gradient_of_lambdarank_ic_is_the_sum_over_pairs_written_out():
+    given, returns, mask = batch(7)
+    given = given.mul(2.0).round().div(2.0)  # scores are tied too
+    leaf = given.requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        term("lambdarank_ic", leaf, returns, mask) @ torch.arange(1.0, 4.0).double(), leaf
+    )
+    assert (gradient[:, :, 1:] == 0).all()
+    for k in range(3):
+        s, y = given[k, mask[k], 0].detach().numpy(), returns[k, mask[k]].numpy()
+        ranks, wanted = ([(v < x).sum() + (v == x).sum() / 2 for x in v] for v in (s, y))
+        for i in range(len(s)):
+            force = 0.0
+            for j in range(len(s)):
+                t, gap = np.sign(y[i] - y[j]), abs(ranks[i] - ranks[j]) or ((s == s[i]).sum() + 1) / 3
+                swap = 12 * gap * abs(wanted[i] - wanted[j]) / (len(s) * (len(s) ** 2 - 1))
+                force -= swap * t / (1.0 + math.exp(t * (s[i] - s[j])))
+            found = gradient[k, mask[k], 0][i].item()
+            assert found == pytest.approx((k + 1) * force / len(s), rel=1e-9, abs=1e-12)
+        assert (gradient[k, ~mask[k]] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["soft_rank", "margin", "bpr", "lambdarank_ic"])
+def test_a_term_that_ranks_reads_the_order_of_returns_alone(name):
+    given, returns, mask = batch(8)
+    stretched = torch.stack([(90.0 * returns[0]).sinh() + 1.0, returns[1] ** 3, returns[2]])
+    torch.testing.assert_close(term(name, given, stretched, mask), term(name, given, returns, mask))
+    assert not torch.allclose(term(name, given, -returns, mask), term(name, given, returns, mask))
+
+
 @pytest.mark.parametrize("name", TERMS)
 def test_the_order_of_names_decides_nothing_and_sessions_stand_apart(name):
     given, returns, mask = batch(4)
@@ -132,8 +167,44 @@ def test_from_equal_scores_lambdarank_ic_moves_along_centred_rank_labels():
     torch.testing.assert_close(gradient, wanted.double())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["long", "exact"])
+@pytest.mark.parametrize("name", TERMS)
+def test_a_training_by_any_term_that_is_killed_and_resumed_ends_in_the_same_bits(tmp_path, name, mode):
+    windows, split = planted_windows(n_sessions=80, n_features=2, n_tickers=8)
+    terms = {name: 1.0} | ({"mse": 1.0} if name in SCORELESS else {})
+    heads = ("score", TERM_HEADS[name]) if name in TERM_HEADS else ("score",)
+    plain = small_settings(loss={"terms": terms}, max_epochs=3, mode=mode)
+    settings = plain.model_copy(update={"model": LstmSettings(hidden=4, dropout=0.3, lookback=6, heads=heads)})
+    whole = train_network(windows, split, settings=settings)
+    point = ResumePoint(folder=tmp_path)
+    for epoch in (1, 2):
+        with pytest.raises(KilledError):
+            train_network(windows, split, settings=settings, resume=point, progress=kill_after(epoch))
+    torch.rand(3)
+    resumed = train_network(windows, split, settings=settings, resume=point)
+    assert same_bits(whole.weights, resumed.weights)
+    assert [each.as_card() for each in whole.history] == [each.as_card() for each in resumed.history]
+    default = settings.model_copy(
+        update={"loss": LossSettings(), "model": LstmSettings(hidden=4, dropout=0.3, lookback=6)}
+    )
+    assert not same_bits(whole.weights, train_network(windows, split, settings=default).weights)
+
+
 def test_a_term_without_its_head_is_refused_by_its_key():
     with pytest.raises(ValueError, match=r"loss\.terms\.gaussian needs the head log_variance: add it to model\.heads"):
         override(load_spec(), ["loss.terms.gaussian=1"])
     with pytest.raises(ValueError, match="terms direction teach no score"):
         LossSettings(terms={"direction": 1.0})
+
+
+@pytest.mark.parametrize(("term", "head"), TERM_HEADS.items())
+def test_a_head_that_no_term_teaches_is_refused_by_both_keys(term, head):
+    heads = ["model.kind=gru", f'model.heads=["score","{head}"]']
+    words = rf"model\.heads names {head}, which no term of the loss teaches: give loss\.terms\.{term} a weight"
+    for loss in ([], ["loss.terms.mse=1"]):
+        with pytest.raises(ValueError, match=words):
+            override(load_spec(), [*heads, *loss])
+    given = override(load_spec(), [*heads, "loss.terms.mse=1", f"loss.terms.{term}=1"])
+    with pytest.raises(ValueError, match=words):
+        ModelSettings(model=given.model)
