@@ -11,6 +11,7 @@ from backtests.breadth import Breadth, breadth_of
 from backtests.breakdown.book_study import BookStudy, book_study, judged_study
 from backtests.breakdown.ensemble_study import EnsembleStudy
 from backtests.breakdown.held_clusters import held_clusters
+from backtests.breakdown.range_study import RangeStudy
 from backtests.breakdown.signal_study import ModelStudy, SignalStudy, signal_study
 from backtests.comparison.baseline_books import (
     N_RANDOM,
@@ -147,6 +148,8 @@ class Evaluation:
         Companion books that could not be held, and why.
     ensemble : EnsembleStudy or None
         The members of a combined model beside it; None for a single one.
+    ranges : RangeStudy or None
+        Whether the ranges of the expected returns held; None where there are none.
     """
 
     rules: TradingRules
@@ -166,6 +169,7 @@ class Evaluation:
     span: JudgedSpan | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     ensemble: EnsembleStudy | None = None
+    ranges: RangeStudy | None = None
 
     @property
     def result(self) -> BacktestResult:

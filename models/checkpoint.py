@@ -25,6 +25,7 @@ from models.calibrate import Calibration
 from models.model import FittedModel, StoredModel
 from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds, restored_model, settings_of
 from models.model_settings import ModelSettings
+from models.uncertainty.fitted_uncertainty import FittedUncertainty
 from models.windows import Scaler
 
 __all__ = ["Checkpoint", "Provenance", "load_checkpoint", "save_checkpoint"]
@@ -68,11 +69,14 @@ class Checkpoint:
         From raw scores to expected returns.
     provenance : Provenance
         Spec, data and code.
+    uncertainty : FittedUncertainty or None
+        What turns a spread into a range; None where expected returns have none.
     """
 
     model: FittedModel
     calibration: Calibration
     provenance: Provenance = field(default_factory=Provenance)
+    uncertainty: FittedUncertainty | None = None
 
     @property
     def learned_until(self) -> pd.Timestamp:
@@ -131,7 +135,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def _card(checkpoint: Checkpoint, stored: StoredModel, weights: bytes) -> dict[str, Any]:
     card = checkpoint.model.card
     source = kind_of(card.kind).source
-    own = {"source": source} if source else {}
+    own: dict[str, Any] = {"source": source} if source else {}
+    if checkpoint.uncertainty is not None:
+        own["uncertainty"] = checkpoint.uncertainty.as_card()
     return own | {
         "format": FORMAT,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
@@ -169,6 +175,7 @@ def _from_card(card: Mapping[str, Any], weights: dict[str, torch.Tensor]) -> Che
         model=restored_model(settings, stored),
         calibration=Calibration(**card["calibration"]),
         provenance=_provenance(card["provenance"]),
+        uncertainty=FittedUncertainty.from_card(card["uncertainty"]) if "uncertainty" in card else None,
     )
 
 

@@ -14,7 +14,7 @@ from core.settings import Settings
 from market.panel import Panel
 from market.returns import Execution, forward_returns
 
-__all__ = ["LabelSettings", "learned_labels"]
+__all__ = ["LabelSettings", "learned_labels", "trailing_volatility"]
 
 VOLATILITY_SESSIONS = 60  # close-to-close returns of one window
 MIN_VOLATILITY_RETURNS = 20  # of those; a name with fewer has no volatility yet
@@ -74,13 +74,13 @@ def learned_labels(
     if settings.kind == "market_relative":
         return forward.sub(forward.where(eligible).mean(axis=1), axis=0)
     if settings.kind == "volatility_scaled":
-        volatility = _trailing_volatility(panel)
+        volatility = trailing_volatility(panel)
         return (forward / volatility).mul(volatility.where(eligible).mean(axis=1), axis=0)
     return forward
 
 
-def _trailing_volatility(panel: Panel) -> pd.DataFrame:
-    """Sd of each name's last close-to-close returns, known at the close; NaN with too few of them or without a move."""
+def trailing_volatility(panel: Panel) -> pd.DataFrame:
+    """Sd of each name's last 60 close-to-close returns, known at the close; NaN with under 20 of them, or no move."""
     returns = panel.close.pct_change(fill_method=None)
     spread = returns.rolling(VOLATILITY_SESSIONS, min_periods=MIN_VOLATILITY_RETURNS).std()
     return spread.where(spread > ROUNDING)

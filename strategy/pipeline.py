@@ -20,6 +20,7 @@ from strategy.learning.explain import explain
 from strategy.learning.given_model import GivenModel
 from strategy.learning.learn import learn, ridge_baseline, scores_of, test_sessions
 from strategy.learning.member_study import with_members
+from strategy.learning.return_ranges import with_ranges
 from strategy.learning.training_checks import check_optimizer_window, check_test_rows
 from strategy.learning.training_data import (
     TrainingData,
@@ -104,7 +105,7 @@ def run(
             checkpoint,
             training_data.windows,
             sessions=tested,
-            scoring=spec.model.scored,
+            spec=spec,
             device=device,
             progress=progress,
         )
@@ -114,6 +115,7 @@ def run(
         evaluation = with_members(
             evaluation, checkpoint, training_data.windows, scoring=spec.model.scored, device=device
         )
+        evaluation = with_ranges(evaluation, spec, checkpoint, training_data.windows, device=device)
         remarks = Remarks(notes=start_notes(start))
         return conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
 

@@ -1,9 +1,12 @@
 """Run a given model: score bars with it, and judge it under a strategy's book, clock and costs; nothing is trained.
 
 The model brings what it was trained with: features, network, loss, training, dates of its spans, scaler, calibration.
-The strategy decides how it is scored, ``model.scoring``; the calibration stays that of the scoring in training. Only
-sessions after the model's validation span are judged, so that the result is out of sample.
+The strategy decides how it is scored, ``model.scoring``, and whether ranges weigh scores, ``uncertainty.weigh``; the
+calibration stays that of the scoring in training. Only sessions after the model's validation span are judged, so that
+the result is out of sample.
 """
+
+from typing import Any
 
 from backtests.book_checks import check_book
 from backtests.evaluation import Evaluation, evaluate_scores
@@ -12,6 +15,7 @@ from core.files import file_sha256, write_bytes
 from market.inputs import Inputs
 from market.panel import Panel
 from models.checkpoint import Checkpoint
+from models.uncertainty.uncertainty_settings import UncertaintySettings
 from strategy.definitions.spec import StrategySpec
 from strategy.epilogue import Remarks, conclude
 from strategy.learning.decide import frozen_windows
@@ -19,6 +23,7 @@ from strategy.learning.explain import explain
 from strategy.learning.given_model import SUFFIXES, GivenModel
 from strategy.learning.learn import LEARNED, scores_of, test_sessions
 from strategy.learning.member_study import with_members
+from strategy.learning.return_ranges import with_ranges
 from strategy.learning.training_data import kept_model_features
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
@@ -28,7 +33,7 @@ from strategy.runs.whole_run import kept_run, whole_run
 __all__ = ["BROUGHT", "SCORING", "run_model", "spec_with_model"]
 
 BROUGHT = (*LEARNED, "split")  # sections of the spec that the model brings
-SCORING = "model.scoring"  # the one key of them that the strategy keeps
+SCORING = "model.scoring"  # the key of them that the strategy keeps
 
 
 def spec_with_model(spec: StrategySpec, model: GivenModel) -> StrategySpec:
@@ -40,13 +45,31 @@ def spec_with_model(spec: StrategySpec, model: GivenModel) -> StrategySpec:
         If the model learned returns of another execution than the strategy trades on.
     """
     known, own = model.checkpoint.provenance.spec, spec.model_dump(mode="json")
-    learned = StrategySpec.recorded(own | {section: known.get(section, {}) for section in (*BROUGHT, "execution")})
+    brought = {section: known.get(section, {}) for section in (*BROUGHT, "execution")}
+    learned = StrategySpec.recorded(own | brought | {"uncertainty": _uncertainty(spec, model)})
     if not learned.execution.has_clock_of(spec.execution):
         raise CheckpointError(
             f"the model of {model.origin} learned returns of another clock, {learned.execution}: give the strategy the "
             "same with --set execution.KEY=VALUE, or train one"
         )
     return learned.model_copy(update={"model": learned.model.scored_as(spec.model.scored), "execution": spec.execution})
+
+
+def _uncertainty(spec: StrategySpec, model: GivenModel) -> dict[str, Any]:
+    """The ranges that the model brings; whether they weigh its scores stays the strategy's choice.
+
+    Raises
+    ------
+    CheckpointError
+        If they are to weigh, and are the same for every name.
+    """
+    brought = UncertaintySettings.recorded(model.checkpoint.provenance.spec.get("uncertainty", {}))
+    if spec.uncertainty.weigh and not brought.differs_by_name:
+        raise CheckpointError(
+            f"the model of {model.origin} has one spread for all names of a session (uncertainty.method "
+            f"{brought.method}): run without uncertainty.weigh, or give a model with another method"
+        )
+    return brought.model_dump(mode="json") | {"weigh": spec.uncertainty.weigh}
 
 
 def run_model(
@@ -114,12 +137,11 @@ def _evaluated(
     tested, progress = test_sessions(inputs.panel, checkpoint), context.progress
     features = kept_model_features(spec, inputs.panel)
     windows = frozen_windows(spec, inputs.panel, checkpoint, features=features)
-    scores = scores_of(
-        checkpoint, windows, sessions=tested, scoring=spec.model.scored, device=device, progress=progress
-    )
+    scores = scores_of(checkpoint, windows, sessions=tested, spec=spec, device=device, progress=progress)
     study = explain(checkpoint, windows, sessions=tested, progress=progress)
     evaluation = evaluate_scores(spec.rules, inputs, scores=scores, baselines={}, model=study, progress=progress)
-    return with_members(evaluation, checkpoint, windows, scoring=spec.model.scored, device=device)
+    evaluation = with_members(evaluation, checkpoint, windows, scoring=spec.model.scored, device=device)
+    return with_ranges(evaluation, spec, checkpoint, windows, device=device)
 
 
 def _origin(model: GivenModel) -> RunOrigin:

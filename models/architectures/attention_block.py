@@ -33,7 +33,7 @@ class AttentionBlock(nn.Module):
         self.asked = nn.Linear(width, 3 * width)
         self.mixed = nn.Linear(width, width)
         self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropouts = nn.ModuleList(nn.Dropout(settings.dropout) for _ in range(2))
 
     def forward(self, h: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """Groups of items h (B, I, H) after attention within each group, the bias (heads, I, I) added to its logits."""
@@ -42,6 +42,6 @@ class AttentionBlock(nn.Module):
         q, k, v = asked.permute(2, 0, 3, 1, 4)  # (B, heads, I, H / heads) each
         mask = None if bias is None else bias.expand(n, -1, -1, -1)
         attended = scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        h = h + self.dropout(self.mixed(attended.transpose(1, 2).reshape(n, items, width)))
-        after: torch.Tensor = h + self.dropout(self.narrow(gelu(self.wide(self.second(h)))))
+        h = h + self.dropouts[0](self.mixed(attended.transpose(1, 2).reshape(n, items, width)))
+        after: torch.Tensor = h + self.dropouts[1](self.narrow(gelu(self.wide(self.second(h)))))
         return after

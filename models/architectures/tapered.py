@@ -29,7 +29,7 @@ class Tapered(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(cell(*pair) for pair in itertools.pairwise((n_features, *widths)))
-        self.dropout = nn.Dropout(dropout)
+        self.dropouts = nn.ModuleList(nn.Dropout(dropout) for _ in widths[1:])  # one between every two layers
 
     def forward(
         self, x: torch.Tensor, state: tuple[object, ...] | None = None
@@ -37,7 +37,8 @@ class Tapered(nn.Module):
         """Outputs of the last layer, (L, N, H), of x (L, N, F), and the state of every layer, to read on from."""
         after = []
         for k, layer in enumerate(self.layers):
-            x, known = layer(self.dropout(x) if k else x, None if state is None else state[k])  # (L, N, H of layer k)
+            read = self.dropouts[k - 1](x) if k else x
+            x, known = layer(read, None if state is None else state[k])  # (L, N, H of layer k)
             after.append(known)
         return x, tuple(after)
 

@@ -42,29 +42,29 @@ class TemporalConvolutions(nn.Module):
         self, n_features: int, *, hidden: int, blocks: int, kernel: int, dropout: float, n_outputs: int
     ) -> None:
         super().__init__()
-        layers = [_Block(hidden if k else n_features, hidden, kernel, 2**k) for k in range(blocks)]
-        self.blocks = nn.ModuleList(layers)
-        self.dropout = nn.Dropout1d(dropout)  # whole channels of a name
+        shapes = [(hidden if k else n_features, hidden, kernel) for k in range(blocks)]
+        self.blocks = nn.ModuleList(_Block(*shape, dilation=2**k, dropout=dropout) for k, shape in enumerate(shapes))
         self.head = nn.Linear(hidden, n_outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Score after each step, (L, N), or all heads, (L, N, heads), of sequences x (L, N, F)."""
         h = x.permute(1, 2, 0).contiguous()  # (N, F, L)
         for block in self.blocks:
-            h = block(h, self.dropout)  # (N, H, L)
+            h = block(h)  # (N, H, L)
         return squeezed(self.head(h.permute(2, 0, 1)))
 
 
 class _Block(nn.Module):
-    def __init__(self, n_inputs: int, hidden: int, kernel: int, dilation: int) -> None:
+    def __init__(self, n_inputs: int, hidden: int, kernel: int, *, dilation: int, dropout: float) -> None:
         super().__init__()
         self.before = (kernel - 1) * dilation
         self.first = nn.Conv1d(n_inputs, hidden, kernel, dilation=dilation)
         self.second = nn.Conv1d(hidden, hidden, kernel, dilation=dilation)
         self.past = nn.Conv1d(n_inputs, hidden, 1) if n_inputs != hidden else nn.Identity()
+        self.dropouts = nn.ModuleList(nn.Dropout1d(dropout) for _ in range(2))  # whole channels of a name
 
-    def forward(self, h: torch.Tensor, dropout: nn.Module) -> torch.Tensor:
-        given = dropout(self.first(pad(h, (self.before, 0))).relu())  # (N, H, L), padded on the past alone
-        given = dropout(self.second(pad(given, (self.before, 0))).relu())
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        given = self.dropouts[0](self.first(pad(h, (self.before, 0))).relu())  # (N, H, L), padded on the past alone
+        given = self.dropouts[1](self.second(pad(given, (self.before, 0))).relu())
         joined: torch.Tensor = given + self.past(h)
         return joined.relu()

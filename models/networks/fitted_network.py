@@ -1,16 +1,18 @@
 """Fitted network: a trained network behind the seam, and how it comes back from a checkpoint."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
+from torch import nn
 
 from core.memory import memory_errors
 from models.model import ModelCard, ScoreContext, StoredModel, WindowScores
 from models.model_kinds import own_failures
-from models.model_settings import ModelSettings
+from models.model_settings import Head, ModelSettings
 from models.networks.heads import score_of
-from models.networks.predict import predict_scores
+from models.networks.predict import predict_head, predict_scores
 from models.networks.trained import EpochRecord, TrainedModel, check_weights
 from models.spans import reads_sections, reads_sequences
 from models.windows import Scaler, Windows
@@ -71,6 +73,20 @@ class FittedNetwork:
             return predict_scores(
                 self.trained, windows, sessions=sessions, scoring=how.scoring, device=how.device, progress=how.progress
             )
+
+    def head(
+        self,
+        head: Head,
+        windows: Windows,
+        sessions: pd.DatetimeIndex,
+        *,
+        context: ScoreContext | None = None,
+        change: Callable[[nn.Module], None] | None = None,
+    ) -> pd.DataFrame:
+        """What one head gives for sessions, of the network or of a changed one; see ``models.networks.predict``."""
+        with own_failures(self.settings.model.kind), memory_errors():
+            how = context or ScoreContext()
+            return predict_head(self.trained, windows, sessions, context=how, head=head, change=change)
 
     def stored(self) -> StoredModel:
         """Weights, and the history of the training."""

@@ -2,7 +2,7 @@
 
 import torch
 
-__all__ = ["score_of", "squeezed"]
+__all__ = ["head_of", "score_of", "squeezed"]
 
 
 def squeezed(given: torch.Tensor) -> torch.Tensor:
@@ -12,4 +12,9 @@ def squeezed(given: torch.Tensor) -> torch.Tensor:
 
 def score_of(given: torch.Tensor, heads: tuple[str, ...]) -> torch.Tensor:
     """The score, (…), of what a network with these heads gives."""
-    return given if len(heads) == 1 else given[..., heads.index("score")]
+    return head_of(given, heads, "score")
+
+
+def head_of(given: torch.Tensor, heads: tuple[str, ...], head: str) -> torch.Tensor:
+    """One head, (…), of what a network with these heads gives."""
+    return given if len(heads) == 1 else given[..., heads.index(head)]

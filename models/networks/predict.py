@@ -14,15 +14,16 @@ from torch import nn
 
 from core.allocator import keep_large_blocks
 from market.panel import aligned_frame
-from models.model_settings import Scoring
+from models.model import ScoreContext
+from models.model_settings import Head, Scoring
 from models.networks.carried import carried_scores
-from models.networks.heads import score_of
+from models.networks.heads import head_of
 from models.networks.trained import TrainedModel, resolve_device
 from models.spans import exact_span, span_scores
 from models.threads import side_by_side
 from models.windows import Windows, check_scaled
 
-__all__ = ["predict_scores"]
+__all__ = ["predict_head", "predict_scores"]
 
 
 def predict_scores(
@@ -61,11 +62,39 @@ def predict_scores(
     ValueError
         If the windows were built otherwise or do not hold a session.
     """
+    context = ScoreContext(scoring=scoring, device=device, progress=progress)
+    return predict_head(model, windows, sessions, context=context)
+
+
+def predict_head(
+    model: TrainedModel,
+    windows: Windows,
+    sessions: pd.DatetimeIndex,
+    *,
+    context: ScoreContext,
+    head: Head = "score",
+    change: Callable[[nn.Module], None] | None = None,
+) -> pd.DataFrame:
+    """What one head gives for the given sessions; ``predict_scores`` of the score.
+
+    Parameters
+    ----------
+    model, windows, sessions
+        As for ``predict_scores``.
+    context : ScoreContext
+        Where and how.
+    head : str
+        One of the network's.
+    change : callable, optional
+        What is done to the network before it scores, such as leaving units out.
+    """
     check_scaled(windows, sessions, scaler=model.scaler, lookback=model.settings.model.lookback)
     keep_large_blocks()
-    place = resolve_device(device)
+    place = resolve_device(context.device)
     network, windows = model.network(place), windows.to(place)
-    unrolled = carried_scores if (scoring or model.settings.model.scored) == "long" else _exact_scores
+    if change is not None:
+        change(network)
+    unrolled = carried_scores if (context.scoring or model.settings.model.scored) == "long" else _exact_scores
     if unrolled is carried_scores and not callable(getattr(network, "step", None)):
         raise ValueError(
             f"network {model.settings.model.kind} reads windows on features {', '.join(model.scaler.names[:2])}, … and "
@@ -75,11 +104,11 @@ def predict_scores(
     scores = np.full((len(rows), len(windows.tickers)), np.nan)
     with torch.inference_mode():
         for done, (row, raw) in enumerate(unrolled(network, windows, rows), start=1):
-            scored = score_of(raw, model.settings.model.gives)
+            scored = head_of(raw, model.settings.model.gives, head)
             masked = scored.double().masked_fill(~windows.mask[row], torch.nan)
             scores[rows == row] = masked.cpu().numpy()
-            if progress is not None:
-                progress(done, len(rows))
+            if context.progress is not None:
+                context.progress(done, len(rows))
     return aligned_frame(scores, sessions, windows.tickers)
 
 

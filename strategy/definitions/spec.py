@@ -31,6 +31,11 @@ from market.returns import Execution
 from models.labels import LabelSettings
 from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds, settings_of
 from models.model_settings import KindSettings, LossSettings, SplitSettings, TrainingSettings, refuse_missing_heads
+from models.uncertainty.uncertainty_settings import (
+    UncertaintySettings,
+    refuse_idle_weighing,
+    refuse_missing_spread,
+)
 from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
@@ -98,6 +103,8 @@ class StrategySpec(Settings):
         Thresholds that the report holds the result against; written down with the strategy, before it is judged.
     label : LabelSettings
         What the model learns, and over how many sessions.
+    uncertainty : UncertaintySettings
+        The range of an expected return, off by default.
 
     Examples
     --------
@@ -120,6 +127,7 @@ class StrategySpec(Settings):
     risk: Later[RiskSettings] = RiskSettings()
     gates: Later[GateSettings] = GateSettings()
     label: Later[LabelSettings] = LabelSettings()
+    uncertainty: Later[UncertaintySettings] = UncertaintySettings()
 
     @property
     def rules(self) -> TradingRules:
@@ -146,6 +154,8 @@ class StrategySpec(Settings):
                 f"model.kind {self.model.kind} is not trained by epochs: remove [loss], and [training] but for its seed"
             )
         refuse_missing_heads(self.model, self.loss)
+        refuse_missing_spread(self.uncertainty, self.model, self.loss)
+        refuse_idle_weighing(self.uncertainty, self.portfolio.builder)
         try:
             refuse_held_sleeves(self.portfolio, self.label.horizon)
         except UnsupportedBookError as error:

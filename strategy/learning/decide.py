@@ -118,4 +118,4 @@ def _scores(
     progress: ProgressCallback = silent,
 ) -> pd.DataFrame:
     windows, tested = frozen_windows(spec, panel, checkpoint, features=features), test_sessions(panel, checkpoint)
-    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scored, device=device, progress=progress)
+    return scores_of(checkpoint, windows, sessions=tested, spec=spec, device=device, progress=progress)

@@ -163,7 +163,8 @@ def scores_of(
     if not spec.uncertainty.weigh:
         return expected
     context = _score_context(spec, device, progress)
-    return weighed_scores(expected, spread_of(checkpoint, windows, sessions, settings=spec.uncertainty, context=context))
+    spread = spread_of(checkpoint, windows, sessions, settings=spec.uncertainty, context=context)
+    return weighed_scores(expected, spread)
 
 
 def expected_returns(

@@ -17,6 +17,7 @@ from models.model import FittedModel, Weights
 from models.sample_splits import Split, resolve_split
 from models.scratch import Scratch
 from models.spans import usable_rows
+from models.uncertainty.session_spread import session_spread
 from models.windows import Scaler, Windows, build_windows, fit_scaler
 from signals.features import Computing, compute_features, fill_gaps, kept_features
 from strategy.definitions.spec import StrategySpec
@@ -29,6 +30,7 @@ __all__ = [
     "prepare_training_data",
     "prepare_tuning_data",
     "tradable",
+    "trailing_spread",
 ]
 
 
@@ -48,6 +50,9 @@ class TrainingData:
         Sessions that each forward return spans.
     start : mapping of str to Tensor or None
         Weights that a network begins with, on whose scale the windows then are; None draws them from the seed.
+    trailing : Series of float or None
+        ``session_spread`` of the bars, where the strategy's uncertainty asks for it: what was earned by each close, of
+        every session.
     """
 
     forward: pd.DataFrame
@@ -55,6 +60,7 @@ class TrainingData:
     windows: Windows
     horizon: int = 1
     start: Weights | None = None
+    trailing: pd.Series | None = None
 
 
 def model_features(spec: StrategySpec, panel: Panel) -> Mapping[str, pd.DataFrame]:
@@ -166,6 +172,13 @@ def tradable(panel: Panel) -> pd.DataFrame:
     return panel.universe & listed(panel)
 
 
+def trailing_spread(spec: StrategySpec, panel: Panel) -> pd.Series | None:
+    """The spread of each session that returns of the past give, where the strategy's uncertainty is that."""
+    if spec.uncertainty.method != "session":
+        return None
+    return session_spread(panel, spec.execution, horizon=spec.label.horizon)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Spans:
     """Spans that are not the spec's, and rows whose labels are left out."""
@@ -197,7 +210,8 @@ def _training_data(
     )
     for name, rows in (("training", split.train), ("validation", split.validation)):
         usable_rows(windows, rows, span=name)  # fails here, before a run has a folder
-    return TrainingData(forward=forward, split=split, windows=windows, horizon=horizon)
+    trailing = trailing_spread(spec, panel)
+    return TrainingData(forward=forward, split=split, windows=windows, horizon=horizon, trailing=trailing)
 
 
 def _check_size(spec: StrategySpec, panel: Panel) -> None:

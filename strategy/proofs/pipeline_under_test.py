@@ -80,6 +80,8 @@ class PipelineUnderTest:
         Features, panel and sessions to the scores of those sessions.
     weights : callable
         Scores of some sessions and panel to the weights decided at each close.
+    spread : callable or None
+        Features, panel and sessions to how far each name's return may lie from its score.
     first_decision : Timestamp
         First session with a decision: scores before it are not traded.
     execution : Execution
@@ -122,6 +124,7 @@ class PipelineUnderTest:
     execution: Execution = field(default_factory=Execution)
     universe: Callable[[Panel], pd.DataFrame] = given_universe
     overlays: Callable[[pd.DataFrame, Panel], pd.DataFrame] = no_overlays
+    spread: Callable[[Features, Panel, pd.DatetimeIndex], pd.DataFrame] | None = None
     labels: Callable[[Panel], pd.DataFrame] | None = None
     fill_equity: Callable[[pd.DataFrame, Panel], pd.Series] | None = None
     spans: Callable[[Panel], Sequence[SpanPair]] | None = None

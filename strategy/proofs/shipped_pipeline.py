@@ -25,6 +25,7 @@ from signals.features import feature_table, sessions_read
 from strategy.definitions.spec import StrategySpec, override
 from strategy.learning.decide import decide, frozen_windows
 from strategy.learning.learn import learn, scores_of, test_sessions
+from strategy.learning.return_ranges import return_spread
 from strategy.learning.training_data import TrainingData, model_features, prepare_training_data, tradable
 from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest, SpanPair, given_universe
 
@@ -64,12 +65,17 @@ def pipeline_of(
 
     def scores(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         windows = frozen_windows(spec, panel, checkpoint, features=features)
-        return scores_of(checkpoint, windows, sessions=sessions, scoring=spec.model.scored, device="cpu")
+        return scores_of(checkpoint, windows, sessions=sessions, spec=spec, device="cpu")
+
+    def spread(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+        windows = frozen_windows(spec, panel, checkpoint, features=features)
+        return return_spread(few_passes(spec), checkpoint, windows, panel, sessions=sessions, device="cpu")
 
     return PipelineUnderTest(
         name=spec.name,
         features=lambda panel: model_features(spec, panel),
         scores=scores,
+        spread=spread if spec.uncertainty.is_on else None,
         weights=lambda scores, panel: decide_book(spec.rules, panel, scores, sectors=sectors).weights,
         first_decision=test_sessions(panel, checkpoint)[0],
         execution=spec.execution,
@@ -90,9 +96,14 @@ def pipeline_of(
     )
 
 
+def few_passes(spec: StrategySpec) -> StrategySpec:
+    """The spec with two passes of dropout: enough to read what they should not."""
+    return spec.model_copy(update={"uncertainty": spec.uncertainty.model_copy(update={"passes": 2})})
+
+
 def quick_spec(spec: StrategySpec) -> StrategySpec:
     """The spec with a small variant of its model, and two epochs: enough to read what it should not."""
-    quick = spec.model_copy(update={"model": spec.model.quick()})
+    quick = spec.model_copy(update={"model": spec.model.quick(), "uncertainty": spec.uncertainty.quick()})
     if not spec.model.learns_by_epochs:
         return quick
     return override(quick, {"training.max_epochs": QUICK_EPOCHS, "training.start": ""})
@@ -110,6 +121,8 @@ def artefacts_of(checkpoint: Checkpoint) -> dict[str, Any]:
     artefacts: dict[str, Any] = {f"weights {name}": tensor.numpy() for name, tensor in stored.tensors.items()}
     artefacts |= {f"scaler {name}": value for name, value in stored.scaler.as_card().items()}
     artefacts |= {f"calibration {name}": value for name, value in checkpoint.calibration.as_card().items()}
+    if checkpoint.uncertainty is not None:
+        artefacts |= {f"uncertainty {name}": value for name, value in checkpoint.uncertainty.as_card().items()}
     return artefacts | {name.replace("_", " "): json.dumps(value) for name, value in stored.record.items()}
 
 
@@ -158,4 +171,4 @@ def _relearned(spec: StrategySpec, panel: Panel, labels: pd.DataFrame) -> pd.Dat
     other = replace(training_data, forward=labels, windows=windows)
     checkpoint = learn_small(spec, other)
     tested = panel.sessions[training_data.split.test]
-    return scores_of(checkpoint, windows, sessions=tested, scoring=spec.model.scored, device="cpu")
+    return scores_of(checkpoint, windows, sessions=tested, spec=spec, device="cpu")

@@ -46,6 +46,8 @@ class ReferenceRun:
         Cost-free, at each fill.
     rows : mapping of int to str
         Sampled rows and why.
+    spread : DataFrame of float or None
+        Spreads of the sampled sessions, where the pipeline gives them.
     """
 
     pipeline: PipelineUnderTest
@@ -58,6 +60,7 @@ class ReferenceRun:
     final: pd.DataFrame
     equity: pd.Series | None
     rows: Mapping[int, str]
+    spread: pd.DataFrame | None = None
 
     @property
     def first_decision(self) -> int:
@@ -105,6 +108,7 @@ def reference_run(
         final=final,
         equity=equity,
         rows=rows,
+        spread=None if pipeline.spread is None else pipeline.spread(features, panel, scored),
     )
 
 
@@ -163,6 +167,9 @@ def _recomputed_stages(
     if reference.is_scored(row):
         scores = pipeline.scores(features, panel, pd.DatetimeIndex([session]))
         yield "scores", {"score": reference.sampled.loc[[session]]}, {"score": scores}, ROUNDING
+    if reference.is_scored(row) and pipeline.spread is not None and reference.spread is not None:
+        spread = pipeline.spread(features, panel, pd.DatetimeIndex([session]))
+        yield "spread", {"spread": reference.spread.loc[[session]]}, {"spread": spread}, ROUNDING
     if row <= reference.first_decision + pipeline.execution.delay:
         return
     handed = reference.scores.loc[:session]

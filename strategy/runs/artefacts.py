@@ -178,6 +178,7 @@ def _metrics(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "shorts": {} if evaluation.shorts is None else evaluation.shorts.to_dict(orient="index"),
         "recovery": {name: asdict(found) for name, found in signal.recovery.items()},
         **({} if evaluation.ensemble is None else {"ensemble": evaluation.ensemble.as_dict()}),
+        **({} if evaluation.ranges is None else {"uncertainty": evaluation.ranges.as_dict()}),
         "books": {
             name: {**evaluation.performance(name).as_dict(), **trading_summary(result).as_dict()}
             for name, result in evaluation.results.items()

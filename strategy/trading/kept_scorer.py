@@ -104,7 +104,7 @@ class KeptScorer:
 
         checkpoint, features = self.load(), kept_model_features(self.spec, panel)
         windows = frozen_windows(self.spec, panel, checkpoint, features=features)
-        return scores_of(checkpoint, windows, sessions=sessions, scoring=self.spec.model.scored)
+        return scores_of(checkpoint, windows, sessions=sessions, spec=self.spec)
 
 
 def _joined(held: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:

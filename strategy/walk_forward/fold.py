@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from core.errors import RunError
 from core.progress import ProgressCallback
 from market.panel import Panel
+from models.checkpoint import Checkpoint
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.learn import learn, learn_ridge, scores_of
+from strategy.learning.return_ranges import return_ranges
 from strategy.learning.training_data import TrainingData, kept_model_features, prepare_training_data
 from strategy.runs.store import RunFolder
-from strategy.walk_forward.fold_files import FoldFiles
+from strategy.walk_forward.fold_files import RANGES, FoldFiles
 from strategy.walk_forward.plan import Fold, plan_folds
 from strategy.walk_forward.walk_settings import WalkSettings
 
@@ -63,27 +65,29 @@ def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: Progress
         names: tuple[str, ...] = ("scores",)
     else:
         identity = folder.record["identity"] | {"fold": str(number)}
-        fitted = _model(spec, training_data, sessions, files=files, identity=identity, progress=progress)
-        names = ("scores", "ridge")
+        checkpoint = learn(spec, training_data, folder=files.path, identity=identity, device="cpu", progress=progress)
+        fitted = _scored(spec, checkpoint, training_data, sessions, files=files, progress=progress)
+        made = return_ranges(spec, checkpoint, training_data.windows, seen, sessions=sessions, device="cpu")
+        fitted |= files.write_ranges(made)
+        names = ("scores", "ridge", *(() if made is None else RANGES))
     files.finish({"fold": number, **_dates(fold, seen.sessions), **fitted}, scores=names)
 
 
-def _model(
+def _scored(
     spec: StrategySpec,
+    checkpoint: Checkpoint,
     training_data: TrainingData,
     sessions: pd.DatetimeIndex,
     *,
     files: FoldFiles,
-    identity: dict[str, str],
     progress: ProgressCallback,
 ) -> dict[str, Any]:
-    """Fit the model and write its scores and those of ridge beside it; what is known of the fit."""
-    checkpoint = learn(spec, training_data, folder=files.path, identity=identity, device="cpu", progress=progress)
+    """Write the scores of a model and those of ridge beside it; what is known of the fit."""
     scores = scores_of(
         checkpoint,
         training_data.windows,
         sessions=sessions,
-        scoring=spec.model.scored,
+        spec=spec,
         device="cpu",
         progress=progress,
     )

@@ -9,17 +9,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from core.files import atomic_path, write_json
 from strategy.runs.kept_files import KeptFiles
 
-__all__ = ["PROGRESS_FILE", "FoldFiles"]
+if TYPE_CHECKING:
+    from backtests.breakdown.range_study import ReturnRanges
+
+__all__ = ["PROGRESS_FILE", "RANGES", "FoldFiles"]
 
 PROGRESS_FILE = "progress.json"  # there while the fold is being computed
 RECORD_FILE = "fold.json"
+RANGES = ("expected", "spread")  # frames beside the scores, of a model whose expected returns have ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,25 @@ class FoldFiles:
     def read_scores(self, name: str) -> pd.DataFrame:
         """The scores of the fold's sessions."""
         return pd.read_parquet(io.BytesIO(self._kept.read(f"{name}.parquet")))
+
+    def write_ranges(self, ranges: "ReturnRanges | None") -> dict[str, Any]:
+        """Write expected returns and their spreads; what the record says of them, nothing where there are none."""
+        if ranges is None:
+            return {}
+        for name in RANGES:
+            self.write_scores(name, getattr(ranges, name))
+        return {"uncertainty": ranges.fit.as_card()}
+
+    def read_ranges(self) -> "ReturnRanges | None":
+        """Expected returns of the fold's sessions with their spreads; None for a model without."""
+        from backtests.breakdown.range_study import ReturnRanges
+        from models.uncertainty.fitted_uncertainty import FittedUncertainty
+
+        card = self.record.get("uncertainty")
+        if card is None:
+            return None
+        frames = {name: self.read_scores(name) for name in RANGES}
+        return ReturnRanges(**frames, fit=FittedUncertainty.from_card(card))
 
     def finish(self, record: Mapping[str, Any], *, scores: tuple[str, ...]) -> None:
         """Write the record, and note it with the scores of these names."""

@@ -1,12 +1,13 @@
 """Stitch: from the folds' scores to one out-of-sample record of a seed, judged as any other scores are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from backtests.breakdown.range_study import ReturnRanges
 from backtests.evaluation import MODEL, Evaluation, evaluate_scores
 from backtests.judged_span import judged_backtest
 from backtests.statistics.metrics import sharpe_ratio, sharpe_standard_error
@@ -16,6 +17,7 @@ from market.returns import forward_returns
 from models.fold_splits import combinatorial_paths, group_blocks
 from signals.score_metrics import ICSummary, information_coefficient, summarize_ic
 from strategy.definitions.spec import StrategySpec
+from strategy.learning.return_ranges import with_stitched_ranges
 from strategy.runs.store import RunFolder
 from strategy.walk_forward.fold_files import FoldFiles
 from strategy.walk_forward.plan import Fold
@@ -45,16 +47,17 @@ def evaluate_seed(folder: RunFolder, inputs: Inputs, folds: Sequence[Fold], sett
     spec, names = folder.spec, ["scores"] + (["ridge"] if settings.learner == "model" else [])
     if settings.combinatorial is None:
         model, *ridge = (stitched_scores(folder, folds, name=name) for name in names)
-        return SeedEvaluation(
-            evaluation=evaluate_scores(
-                spec.rules, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True))
-            )
+        evaluation = evaluate_scores(
+            spec.rules, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True))
         )
+        parts = [(fold.number, evaluation.scores.index) for fold in folds]
+        return SeedEvaluation(evaluation=_with_ranges(evaluation, folder, parts))
     paths = [path_scores(folder, inputs.panel, settings.combinatorial, name=name) for name in names]
     sharpes = tuple(_sharpe(spec, inputs, scores) for scores in paths[0])
     median = int(np.argsort(sharpes, kind="stable")[(len(sharpes) - 1) // 2])
     model, *ridge = (scores[median] for scores in paths)
     evaluation = evaluate_scores(spec.rules, inputs, scores=model, baselines=dict(zip(names[1:], ridge, strict=True)))
+    evaluation = _with_ranges(evaluation, folder, _path_parts(inputs.panel, settings.combinatorial, median))
     return SeedEvaluation(evaluation=evaluation, path_sharpes=sharpes)
 
 
@@ -103,6 +106,24 @@ def fold_rows(
         measured = {**_signal(summary), **_performance(net, year)}
         rows.append({"seed": folder.spec.training.seed, **_fitted(files), **measured})
     return rows
+
+
+def _path_parts(panel: Panel, settings: CombinatorialSettings, path: int) -> list[tuple[int, pd.Index]]:
+    """Folds of a combinatorial path and the sessions that it takes from each."""
+    blocks = group_blocks(len(panel.sessions), settings.n_groups)
+    splits = combinatorial_paths(settings.n_groups, settings.k_test)[path]
+    return [(split + 1, panel.sessions[block]) for split, block in zip(splits, blocks, strict=True)]
+
+
+def _with_ranges(evaluation: Evaluation, folder: RunFolder, parts: Sequence[tuple[int, pd.Index]]) -> Evaluation:
+    """The evaluation with a study of the folds' ranges, each over the judged ones of some sessions."""
+    judged, found = evaluation.scores.index, list[ReturnRanges]()
+    for number, sessions in parts:
+        ranges = FoldFiles(folder.path, number).read_ranges()
+        if ranges is not None:
+            rows = ranges.expected.index.intersection(sessions).intersection(judged)
+            found.append(replace(ranges, expected=ranges.expected.loc[rows], spread=ranges.spread.loc[rows]))
+    return with_stitched_ranges(evaluation, found)
 
 
 def _fitted(files: FoldFiles) -> dict[str, Any]:

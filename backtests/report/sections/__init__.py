@@ -17,6 +17,7 @@ from backtests.report.sections.regimes_section import regime_section
 from backtests.report.sections.shorts_section import shorts_section
 from backtests.report.sections.signal_section import signal_section
 from backtests.report.sections.training_section import training_section
+from backtests.report.sections.uncertainty_section import uncertainty_section
 from backtests.report.sections.walk_section import walk_section
 from backtests.report.sections.what_if_section import what_if_section
 
@@ -35,6 +36,7 @@ def all_sections(page: Page) -> tuple[Section, ...]:
         what_if_section(page),
         regime_section(page.books, is_synthetic=page.panel.facts.synthetic),
         signal_section(page),
+        uncertainty_section(page),
         ensemble_section(page),
         model_section(page),
         shorts_section(page),
