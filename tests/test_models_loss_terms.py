@@ -174,8 +174,11 @@ def test_a_training_by_any_term_that_is_killed_and_resumed_ends_in_the_same_bits
     windows, split = planted_windows(n_sessions=80, n_features=2, n_tickers=8)
     terms = {name: 1.0} | ({"mse": 1.0} if name in SCORELESS else {})
     heads = ("score", TERM_HEADS[name]) if name in TERM_HEADS else ("score",)
-    plain = small_settings(loss={"terms": terms}, max_epochs=3, mode=mode)
-    settings = plain.model_copy(update={"model": LstmSettings(hidden=4, dropout=0.3, lookback=6, heads=heads)})
+    settings = ModelSettings(
+        model=LstmSettings(hidden=4, dropout=0.3, lookback=6, heads=heads),
+        loss=LossSettings(terms=terms),
+        training=small_settings(max_epochs=3, mode=mode).training,
+    )
     whole = train_network(windows, split, settings=settings)
     point = ResumePoint(folder=tmp_path)
     for epoch in (1, 2):
@@ -185,9 +188,7 @@ def test_a_training_by_any_term_that_is_killed_and_resumed_ends_in_the_same_bits
     resumed = train_network(windows, split, settings=settings, resume=point)
     assert same_bits(whole.weights, resumed.weights)
     assert [each.as_card() for each in whole.history] == [each.as_card() for each in resumed.history]
-    default = settings.model_copy(
-        update={"loss": LossSettings(), "model": LstmSettings(hidden=4, dropout=0.3, lookback=6)}
-    )
+    default = ModelSettings(model=LstmSettings(hidden=4, dropout=0.3, lookback=6), training=settings.training)
     assert not same_bits(whole.weights, train_network(windows, split, settings=default).weights)
 
 
