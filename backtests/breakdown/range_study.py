@@ -171,11 +171,10 @@ def crps(residuals: np.ndarray, quantiles: Sequence[np.ndarray | float]) -> np.n
 
 def _judged(part: ReturnRanges, forward: pd.DataFrame, volatility: pd.DataFrame) -> pd.DataFrame:
     """A row per session: shares within and below, width, CRPS, and how many names they are the means of."""
-    axes = {"index": part.expected.index, "columns": part.expected.columns}
-    came, expected = forward.reindex(**axes).to_numpy(), part.expected.to_numpy()
-    spread, past = part.spread.reindex(**axes).to_numpy(), volatility.reindex(**axes).to_numpy()
+    expected, fit = part.expected.to_numpy(), part.fit
+    came, spread, past = (frame.reindex_like(part.expected).to_numpy() for frame in (forward, part.spread, volatility))
     known = np.isfinite(came) & np.isfinite(expected) & np.isfinite(spread) & (spread > 0.0)
-    residuals, fit = np.where(known, came - expected, np.nan), part.fit
+    residuals = np.where(known, came - expected, np.nan)
     scaled = residuals / np.where(known, spread, np.nan)
     shared = known & (past > 0.0)  # every forecast on the same returns
     own, sigma = np.where(shared, spread, np.nan), np.where(shared, past, np.nan)

@@ -64,7 +64,10 @@ class FittedUncertainty:
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Self:
         """The value that ``as_card`` described."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in card.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in card.items()
+        }
+        return cls(**values)
 
 
 def fit_uncertainty(

@@ -41,9 +41,9 @@ def head_spread(
     DataFrame of float, shape (n sessions, n_tickers)
         NaN where the windows' mask is False.
     """
-    found = _network(model).head("log_variance", windows, sessions, context=context)
+    found = _network(model).head("log_variance", windows, sessions, context=context).to_numpy()
     unit = 1.0 if model.settings.loss.rank_scale == "raw" else model.scaler.target_sd
-    return unit * np.exp(0.5 * found)
+    return aligned_frame(unit * np.exp(0.5 * found), sessions, windows.tickers)
 
 
 def dropout_spread(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from core.settings import Settings
 from models.model_kinds import kind_of
-from models.model_settings import KindSettings, LossSettings, RecurrentSettings
+from models.model_settings import KindSettings, RecurrentSettings
 
 __all__ = ["UncertaintySettings", "refuse_idle_weighing", "refuse_missing_spread"]
 
@@ -57,23 +57,19 @@ class UncertaintySettings(Settings):
         return self.method == other.method and (self.method != "dropout" or self.passes == other.passes)
 
 
-def refuse_missing_spread(uncertainty: UncertaintySettings, model: KindSettings, loss: LossSettings) -> None:
+def refuse_missing_spread(uncertainty: UncertaintySettings, model: KindSettings) -> None:
     """Refuse a method whose spread the model cannot give.
 
     Raises
     ------
     ValueError
-        If a head is missing or taught by no term, or no unit is dropped.
+        If a head is missing, or no unit is dropped.
     """
     if uncertainty.method == "head" and "log_variance" not in model.gives:
         remedy = f"add it to model.heads, now {', '.join(model.gives)}"
         if not hasattr(model, "heads"):
             remedy = f"model.kind {model.kind} has none, so choose a network, or another method"
         raise ValueError(f"uncertainty.method head needs the head log_variance: {remedy}")
-    if uncertainty.method == "head" and "gaussian" not in loss.weights:
-        raise ValueError(
-            "uncertainty.method head needs a loss that teaches log_variance: give loss.terms.gaussian a weight"
-        )
     if uncertainty.method == "dropout" and not _dropped_share(model) > 0.0:
         raise ValueError(f"uncertainty.method dropout needs a network that drops units: {_dropout_remedy(model)}")
 

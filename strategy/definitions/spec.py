@@ -154,7 +154,7 @@ class StrategySpec(Settings):
                 f"model.kind {self.model.kind} is not trained by epochs: remove [loss], and [training] but for its seed"
             )
         refuse_missing_heads(self.model, self.loss)
-        refuse_missing_spread(self.uncertainty, self.model, self.loss)
+        refuse_missing_spread(self.uncertainty, self.model)
         refuse_idle_weighing(self.uncertainty, self.portfolio.builder)
         try:
             refuse_held_sleeves(self.portfolio, self.label.horizon)

@@ -30,8 +30,9 @@ from strategy.frozen.replay import frozen_spec, in_frozen_year, version_threads
 from strategy.frozen.stage_comparison import compare_returns
 from strategy.frozen.verify import Verification, verify
 from strategy.frozen.versions import VersionFolder
-from strategy.learning.decide import frozen_scores
+from strategy.learning.decide import frozen_scores, frozen_windows
 from strategy.learning.learn import test_sessions
+from strategy.learning.return_ranges import with_ranges
 from strategy.runs.context import RunContext
 from strategy.runs.result import Run
 from strategy.runs.store import RunOrigin
@@ -210,6 +211,9 @@ def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) 
     evaluation = evaluate_scores(
         spec.rules, inputs, scores=scores.loc[frozen.judged_from :], baselines={}, progress=context.progress
     )
+    if checkpoint.uncertainty is not None:
+        windows = frozen_windows(spec, panel, checkpoint)
+        evaluation = with_ranges(evaluation, spec, checkpoint, windows, device="cpu")
     stamps = (*frozen.stamps, *restatement(frozen.folder, panel, None if frozen.judged_from else evaluation))
     with whole_run(spec, panel, context=context, origin=_origin(frozen, stamps)) as folder:
         for suffix in (".safetensors", ".json"):

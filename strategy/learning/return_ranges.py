@@ -7,7 +7,6 @@ import pandas as pd
 
 from backtests.breakdown.range_study import ReturnRanges, range_study
 from backtests.evaluation import Evaluation
-from market.panel import Panel
 from models.checkpoint import Checkpoint
 from models.model import ScoreContext
 from models.uncertainty.checkpoint_spread import spread_of
@@ -23,14 +22,13 @@ def return_spread(
     spec: StrategySpec,
     checkpoint: Checkpoint,
     windows: Windows,
-    panel: Panel,
     *,
     sessions: pd.DatetimeIndex,
+    trailing: pd.Series | None,
     device: str = "auto",
 ) -> pd.DataFrame:
     """Spread of each name at the close of each session, by the strategy's method; see ``checkpoint_spread``."""
     context = ScoreContext(scoring=spec.model.scored, device=device)
-    trailing = trailing_spread(spec, panel)
     return spread_of(checkpoint, windows, sessions, settings=spec.uncertainty, context=context, trailing=trailing)
 
 
@@ -38,19 +36,35 @@ def return_ranges(
     spec: StrategySpec,
     checkpoint: Checkpoint,
     windows: Windows,
-    panel: Panel,
     *,
-    sessions: pd.DatetimeIndex,
+    scores: pd.DataFrame,
+    trailing: pd.Series | None,
     device: str = "auto",
 ) -> ReturnRanges | None:
-    """Expected returns and spreads of sessions with what turns them into ranges; None for a model without."""
+    """Expected returns of a model, their spreads, and what turns them into ranges; None for a model without.
+
+    Parameters
+    ----------
+    spec : StrategySpec
+        Its uncertainty decides.
+    checkpoint : Checkpoint
+        The model.
+    windows : Windows
+        Built with its scaler and lookback.
+    scores : DataFrame of float, shape (n_sessions, n_tickers)
+        What the book was built on: the expected returns, unless their spread weighs them.
+    trailing : Series of float or None
+        ``trailing_spread`` of the bars.
+    device : {"auto", "cpu", "cuda"}
+        Where networks score.
+    """
     if checkpoint.uncertainty is None:
         return None
-    return ReturnRanges(
-        expected=expected_returns(checkpoint, windows, sessions=sessions, spec=spec, device=device),
-        spread=return_spread(spec, checkpoint, windows, panel, sessions=sessions, device=device),
-        fit=checkpoint.uncertainty,
-    )
+    expected, sessions = scores, pd.DatetimeIndex(scores.index)
+    if spec.uncertainty.weigh:
+        expected = expected_returns(checkpoint, windows, sessions=sessions, spec=spec, device=device)
+    spread = return_spread(spec, checkpoint, windows, sessions=sessions, trailing=trailing, device=device)
+    return ReturnRanges(expected=expected, spread=spread, fit=checkpoint.uncertainty)
 
 
 def with_ranges(
@@ -71,8 +85,8 @@ def with_ranges(
     device : {"auto", "cpu", "cuda"}
         Where networks score.
     """
-    panel, sessions = evaluation.inputs.panel, pd.DatetimeIndex(evaluation.scores.index)
-    made = return_ranges(spec, checkpoint, windows, panel, sessions=sessions, device=device)
+    trailing = trailing_spread(spec, evaluation.inputs.panel)
+    made = return_ranges(spec, checkpoint, windows, scores=evaluation.scores, trailing=trailing, device=device)
     return with_stitched_ranges(evaluation, [] if made is None else [made])
 
 

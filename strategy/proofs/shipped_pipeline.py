@@ -26,7 +26,13 @@ from strategy.definitions.spec import StrategySpec, override
 from strategy.learning.decide import decide, frozen_windows
 from strategy.learning.learn import learn, scores_of, test_sessions
 from strategy.learning.return_ranges import return_spread
-from strategy.learning.training_data import TrainingData, model_features, prepare_training_data, tradable
+from strategy.learning.training_data import (
+    TrainingData,
+    model_features,
+    prepare_training_data,
+    tradable,
+    trailing_spread,
+)
 from strategy.proofs.pipeline_under_test import Features, PipelineUnderTest, SpanPair, given_universe
 
 __all__ = ["artefacts_of", "equity_at_fills", "learn_small", "pipeline_of", "quick_spec", "span_pairs"]
@@ -69,7 +75,8 @@ def pipeline_of(
 
     def spread(features: Features, panel: Panel, sessions: pd.DatetimeIndex) -> pd.DataFrame:
         windows = frozen_windows(spec, panel, checkpoint, features=features)
-        return return_spread(few_passes(spec), checkpoint, windows, panel, sessions=sessions, device="cpu")
+        few, trailing = few_passes(spec), trailing_spread(spec, panel)
+        return return_spread(few, checkpoint, windows, sessions=sessions, trailing=trailing, device="cpu")
 
     return PipelineUnderTest(
         name=spec.name,

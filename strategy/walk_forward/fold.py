@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from core.errors import RunError
 from core.progress import ProgressCallback
 from market.panel import Panel
-from models.checkpoint import Checkpoint
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.learn import learn, learn_ridge, scores_of
 from strategy.learning.return_ranges import return_ranges
@@ -65,24 +64,22 @@ def run_fold(folder: RunFolder, number: int, panel: Panel, *, progress: Progress
         names: tuple[str, ...] = ("scores",)
     else:
         identity = folder.record["identity"] | {"fold": str(number)}
-        checkpoint = learn(spec, training_data, folder=files.path, identity=identity, device="cpu", progress=progress)
-        fitted = _scored(spec, checkpoint, training_data, sessions, files=files, progress=progress)
-        made = return_ranges(spec, checkpoint, training_data.windows, seen, sessions=sessions, device="cpu")
-        fitted |= files.write_ranges(made)
-        names = ("scores", "ridge", *(() if made is None else RANGES))
+        fitted = _model(spec, training_data, sessions, files=files, identity=identity, progress=progress)
+        names = ("scores", "ridge", *(RANGES if "uncertainty" in fitted else ()))
     files.finish({"fold": number, **_dates(fold, seen.sessions), **fitted}, scores=names)
 
 
-def _scored(
+def _model(
     spec: StrategySpec,
-    checkpoint: Checkpoint,
     training_data: TrainingData,
     sessions: pd.DatetimeIndex,
     *,
     files: FoldFiles,
+    identity: dict[str, str],
     progress: ProgressCallback,
 ) -> dict[str, Any]:
-    """Write the scores of a model and those of ridge beside it; what is known of the fit."""
+    """Fit the model and write its scores, its ranges and the scores of ridge; what is known of the fit."""
+    checkpoint = learn(spec, training_data, folder=files.path, identity=identity, device="cpu", progress=progress)
     scores = scores_of(
         checkpoint,
         training_data.windows,
@@ -93,9 +90,13 @@ def _scored(
     )
     files.write_scores("scores", scores)
     files.write_scores("ridge", learn_ridge(training_data)[1].loc[sessions])
+    made = return_ranges(
+        spec, checkpoint, training_data.windows, scores=scores, trailing=training_data.trailing, device="cpu"
+    )
     card = checkpoint.model.card
     epochs = {"epochs": len(card.history), "best_epoch": card.best_epoch} if card.history else {}
-    return {**epochs, "validation_ic": None if math.isnan(card.validation_ic) else card.validation_ic}
+    known = {"validation_ic": None if math.isnan(card.validation_ic) else card.validation_ic}
+    return {**epochs, **known, **files.write_ranges(made)}
 
 
 def _dates(fold: Fold, sessions: pd.DatetimeIndex) -> dict[str, list[str]]:

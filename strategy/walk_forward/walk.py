@@ -84,6 +84,8 @@ def walk(
     if context.resume is not None:
         context.resume.check_resumable("walk")
         settings = settings_of(context.resume)
+    if spec.uncertainty.weigh and settings.learner == "ridge":
+        raise ValueError("uncertainty.weigh needs the model's own spread and ridge has none: unset it, or --learner")
     folds = plan_folds(spec, inputs.panel.sessions, settings)
     if context.resume is None:  # bars that cannot carry a fold leave no folder behind
         check_book(spec.rules.portfolio, inputs)
