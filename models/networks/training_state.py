@@ -21,6 +21,7 @@ from core.files import write_bytes
 from models.networks.trained import EpochRecord
 
 __all__ = [
+    "FILE_NAME",
     "ResumePoint",
     "TrainingState",
     "adam_moments",

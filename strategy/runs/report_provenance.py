@@ -14,8 +14,9 @@ from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
+    from models.model import ModelCard
 
-__all__ = ["provenance_of"]
+__all__ = ["provenance_of", "training_report"]
 
 EPOCH_COLUMNS = {
     "train_loss": "train_loss",
@@ -56,7 +57,9 @@ def provenance_of(
         ),
         command=folder.record["command"],
         rules={name: rule_words(book.builder) for name, book in evaluation.rules.books.items()},
-        training=None if checkpoint is None else _training(checkpoint),
+        training=None
+        if checkpoint is None
+        else training_report(checkpoint.model.card, notes=_calibration_notes(checkpoint)),
         gates=spec.gates,
         notes=notes,
     )
@@ -81,8 +84,8 @@ def _span(sessions: pd.DatetimeIndex) -> Span:
     return Span(first=sessions[0], last=sessions[-1], sessions=len(sessions))
 
 
-def _training(checkpoint: "Checkpoint") -> TrainingReport:
-    card = checkpoint.model.card
+def training_report(card: "ModelCard", *, notes: tuple[str, ...] = ()) -> TrainingReport:
+    """How a model was fitted, as its card says."""
     columns = {shown: [epoch.get(name, math.nan) for epoch in card.history] for shown, name in EPOCH_COLUMNS.items()}
     size = ("Parameters", f"{card.n_parameters:,}") if card.n_parameters else ("State", f"{card.n_bytes:,} bytes")
     by_epochs = bool(card.history) or math.isnan(card.validation_ic)
@@ -91,7 +94,7 @@ def _training(checkpoint: "Checkpoint") -> TrainingReport:
         history=pd.DataFrame(columns, index=pd.RangeIndex(1, len(card.history) + 1, name="epoch")),
         best_epoch=card.best_epoch,
         facts=(("Kind", card.kind), size, ("Seed", str(card.seed)), *ic, *card.facts),
-        notes=_calibration_notes(checkpoint),
+        notes=notes,
     )
 
 

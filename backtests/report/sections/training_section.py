@@ -7,7 +7,7 @@ from backtests.report.page import Page
 from backtests.report.run_provenance import TrainingReport
 from backtests.report.sections.common_rows import span_words
 
-__all__ = ["training_section"]
+__all__ = ["training_pictures", "training_section"]
 
 
 def training_section(page: Page) -> Section | None:
@@ -20,11 +20,12 @@ def training_section(page: Page) -> Section | None:
         lead, part = "Fitted at once on the training span, without epochs.", Part(tables=(facts,))
     else:
         lead = f"Epoch {training.best_epoch} of {len(training.history)} was kept, the best on validation."
-        part = Part(pictures=_pictures(training), tables=(facts, _epoch_table(training)))
+        part = Part(pictures=training_pictures(training), tables=(facts, _epoch_table(training)))
     return Section(slug="training", title="Training", lead=lead, parts=(part,))
 
 
-def _pictures(training: TrainingReport) -> tuple[Picture, ...]:
+def training_pictures(training: TrainingReport) -> tuple[Picture, ...]:
+    """Losses, validation rank IC and accuracies by epoch, of a model that has epochs."""
     history, best = training.history, training.best_epoch
     first, last = history.iloc[0], history.iloc[-1]
     return (
