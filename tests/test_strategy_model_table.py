@@ -1,32 +1,40 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from backtests.report.content import Stamp
 from core.errors import RunError
+from core.intervals import Interval
 from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.returns import Execution
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.model_kinds import known_kinds
 from signals.score_metrics import information_coefficient
+from strategy.definitions.spec import load_spec
 from strategy.frozen.freeze import FreezeOptions, freeze
 from strategy.frozen.replay import replay
 from strategy.frozen.versions import Version
 from strategy.proofs.checks import ProveOptions
 from strategy.proofs.run_proof import prove_run
 from strategy.runs.store import RunStore
+from strategy.studies.model_table.cell_verdicts import cell_verdicts
 from strategy.studies.model_table.contenders import SMALL, contenders, words_of
-from strategy.studies.model_table.model_comparison import ModelTable, holm
+from strategy.studies.model_table.market_facts import MarketFacts
+from strategy.studies.model_table.model_comparison import ModelRow, ModelTable, _facts, holm
 from strategy.studies.model_table.model_table_pages import write_docs, write_table
-from strategy.studies.model_table.session_values import MarketMeasures, sharpe_values
+from strategy.studies.model_table.session_values import MEASURES, MarketMeasures, SessionValues, sharpe_values
 from strategy.studies.model_table.style_exposures import STYLES, style_exposures, style_residual_ic
-from strategy.studies.model_table.table_cells import kept_runs, table_cells
+from strategy.studies.model_table.table_cells import CELL_FILE, kept_runs, table_cells
 from strategy.studies.model_table.table_run import TableContext, model_table
 from strategy.studies.model_table.table_settings import TableSettings
 from strategy.studies.model_table.table_words import findings, shown_tables
@@ -80,6 +88,27 @@ def test_the_smallest_lead_is_found_four_times_in_five() -> None:
         estimate = two_way_estimate(pd.DataFrame(smallest + rng.normal(size=(250, 1))))
         found += estimate.p_value < 0.05
     assert 0.73 <= found / 400 <= 0.87
+
+
+def test_the_error_is_that_of_the_published_equation() -> None:
+    rng = np.random.default_rng(4)
+    numbers = rng.normal(size=(60, 3)) + rng.normal(size=(60, 1)) + rng.normal(size=(1, 3))
+    estimate = two_way_estimate(pd.DataFrame(numbers))
+    sessions, seeds = numbers.shape
+    left = numbers - numbers.mean()
+    lags = math.floor(4 * (sessions / 100) ** (2 / 9))
+    by_session = sum(
+        (1 - abs(t - s) / (lags + 1)) * left[t, i] * left[s, j]
+        for t, s in itertools.product(range(sessions), repeat=2)
+        if abs(t - s) <= lags
+        for i, j in itertools.product(range(seeds), repeat=2)
+    )
+    by_seed = sum(left[:, i].sum() ** 2 for i in range(seeds))
+    both = (left**2).sum()
+    few = sessions / (sessions - 1), seeds / (seeds - 1)
+    variance = (by_session * few[0] + by_seed * few[1] - both) / numbers.size**2
+    assert variance > max(estimate.session_error, estimate.seed_error) ** 2  # else it would be bounded below
+    assert estimate.error == pytest.approx(math.sqrt(variance))
 
 
 def test_nothing_measured_is_not_a_number() -> None:
@@ -147,6 +176,134 @@ def test_the_parts_in_time_make_the_whole_return() -> None:
     assert np.allclose(published, parts["close_to_close"], equal_nan=True)
 
 
+def test_parts_are_of_the_names_whose_fills_are_known() -> None:
+    panel = synthetic_market(SyntheticSettings(n_tickers=20, n_sessions=330)).panel
+    row, name = next((t, n) for t, n in np.argwhere(panel.printed.to_numpy()) if t == 300)
+    volume = panel.volume.copy()
+    volume.iloc[row, name] = 0.0
+    parts = MarketMeasures.of(Inputs(panel=replace(panel, volume=volume)), Execution()).parts
+    for part in parts.values():
+        assert math.isnan(part.iloc[row - 1, name])  # the order of that close waits
+        assert parts["rank_ic"].notna().to_numpy()[part.notna().to_numpy()].all()
+
+
+# -- verdicts and markets
+
+
+def measured(mean: float) -> SessionValues:
+    index = pd.bdate_range("2018-01-01", periods=500)
+    net = pd.Series(np.random.default_rng(1).normal(mean, 0.01, 500), index)
+    frame = pd.DataFrame({"rank_ic": net + 0.02})
+    return SessionValues(frame=frame, net=net, sessions_per_year=252.0, names=20.0)
+
+
+def market_of(*, synthetic: bool, biased: bool = False) -> MarketFacts:
+    stamps = (Stamp(label="SURVIVOR-BIASED", severity="caution", sentence="The dead are missing."),) if biased else ()
+    return MarketFacts(
+        source="bars.parquet",
+        universe="all listed names",
+        span="2018-01-01 to 2020-01-01",
+        tickers=20,
+        sessions=500,
+        survivor_biased=biased,
+        synthetic=synthetic,
+        stamps=stamps,
+    )
+
+
+def word_of(values: SessionValues, market: MarketFacts, own: str, tmp_path: Path) -> str:
+    identity = dict.fromkeys(("spec", "panel", "code"), "a")
+    metrics = {"headline": {"verdict": own}}
+    folder: Any = SimpleNamespace(record={"identity": identity}, spec=load_spec("quintile_long_short"), metrics=metrics)
+    key = ("bars", "ridge", 1)
+    return cell_verdicts({key: folder}, {key: values}, {"bars": market}, RunStore(tmp_path))[key]
+
+
+def test_a_verdict_sets_the_simulation_aside_and_nothing_else(tmp_path: Path) -> None:
+    good, bad = measured(0.004), measured(0.0)
+    assert word_of(good, market_of(synthetic=True), "NOT EVIDENCE", tmp_path) == "EVIDENCE"
+    assert word_of(bad, market_of(synthetic=True), "NOT EVIDENCE", tmp_path) == "NOT EVIDENCE"
+    assert word_of(good, market_of(synthetic=False), "EVIDENCE", tmp_path) == "EVIDENCE"
+    assert word_of(good, market_of(synthetic=False), "WEAK", tmp_path) == "WEAK"  # as the run's own report says
+    assert word_of(good, market_of(synthetic=False, biased=True), "EVIDENCE", tmp_path) == "WEAK"
+
+
+def shown_row(market: str, contender: str, recovery: Interval, verdicts: tuple[str, ...]) -> ModelRow:
+    estimate = two_way_estimate(pd.DataFrame({1: [0.1, 0.2, 0.3]}))
+    return ModelRow(
+        market=market,
+        contender=contender,
+        estimates=dict.fromkeys(MEASURES, estimate),
+        lead=None,
+        sharpe_lead=None,
+        p_value=math.nan,
+        smallest=math.nan,
+        recovery=recovery,
+        parameters=1.0,
+        seconds=1.0,
+        names=20.0,
+        verdicts=verdicts,
+        runs=("a",) * len(verdicts),
+    )
+
+
+@pytest.mark.parametrize(
+    ("recoveries", "said"),
+    [
+        ({"ridge": (0.5, 0.2, 0.9), "lstm": (0.7, 0.4, 1.2)}, "no model is above recovery 1; lstm has most, 0.70."),
+        ({"ridge": (1.4, 0.8, 2.0)}, "above recovery 1: ridge; none beyond noise."),
+        ({"ridge": (1.4, 1.1, 2.0), "lstm": (1.2, 0.9, 1.3)}, "ridge and lstm; beyond noise ridge: look for a leak."),
+        (
+            {"ridge": (1.4, math.nan, math.nan)},
+            "above recovery 1: ridge; whether beyond noise takes more seeds to tell.",
+        ),
+    ],
+)
+def test_the_page_says_who_found_more_than_there_is(recoveries: dict[str, tuple], said: str) -> None:
+    rows = [shown_row("planted", name, Interval(*found), ("WEAK",)) for name, found in recoveries.items()]
+    settings = TableSettings(markets=("planted",))
+    table = ModelTable(settings=settings, rows=tuple(rows), facts={"planted": market_of(synthetic=True)}, refused={})
+    assert any(sentence.endswith(said) for sentence in findings(table)), findings(table)
+
+
+def test_given_bars_are_named_with_what_is_known_of_the_dead(tmp_path: Path) -> None:
+    nothing = Interval(math.nan, math.nan, math.nan)
+    row = shown_row("bars", "ridge", nothing, ("WEAK", "EVIDENCE", "WEAK"))
+    settings = TableSettings(markets=("bars",), bars=BarsRequest(bars="bars.parquet"))
+    facts = {"bars": market_of(synthetic=False, biased=True)}
+    table = ModelTable(settings=settings, rows=(row,), facts=facts, refused={})
+    said = findings(table)
+    assert "SURVIVOR-BIASED: The dead are missing." in said
+    assert "On bars, the verdict on 3 runs: EVIDENCE 1 of 3, WEAK 2 of 3." in said
+    page, numbers = write_table(table, tmp_path, command="quintile models table")
+    assert "SURVIVOR-BIASED" in page.read_text()
+    told = json.loads(numbers.read_text())
+    assert told["markets"]["bars"]["stamps"][0]["label"] == "SURVIVOR-BIASED"
+    assert told["rows"][0]["verdicts"] == ["WEAK", "EVIDENCE", "WEAK"]
+    shown = shown_tables(table)[0]
+    assert shown.title == "Given bars, the same for every seed: bars.parquet, all listed names: " + (
+        "20 names, 500 sessions from 2018-01-01 to 2020-01-01"
+    )
+    assert shown.rows[0][shown.columns.index("verdict")] == "EVIDENCE 1 of 3, WEAK 2 of 3"
+
+
+def test_market_facts_are_those_of_the_bars() -> None:
+    panel = synthetic_market(SyntheticSettings(n_tickers=20, n_sessions=330)).panel
+    made = MarketFacts.of(Inputs(panel=panel), Execution())
+    assert [stamp.label for stamp in made.stamps] == ["SYNTHETIC"]
+    real = replace(panel, facts=replace(panel.facts, synthetic=False))
+    labels = {stamp.label for stamp in MarketFacts.of(Inputs(panel=real), Execution(fill="close")).stamps}
+    assert labels == {"OPTIMISTIC", "SURVIVORSHIP UNKNOWN"}
+    assert made.sessions == len(panel.sessions)
+
+
+def test_seconds_of_a_resumed_run_are_not_known(tmp_path: Path) -> None:
+    folder: Any = SimpleNamespace(path=tmp_path)
+    for resumed in (False, True):
+        (tmp_path / CELL_FILE).write_text(json.dumps({"learning_seconds": 3.0, "resumed": resumed}))
+        assert math.isnan(_facts(folder)[1]) == resumed
+
+
 # -- contenders
 
 
@@ -201,6 +358,9 @@ def test_an_assignment_goes_where_it_applies() -> None:
         (["lstm"], ["hope"], [], "'hope' is no term of a loss"),
         (["ridge"], ["default"], ["model.hidden=6"], "--set model.hidden fits none of the models ridge"),
         (["lstm"], ["default"], ["model.hidden"], "is not an assignment"),
+        (["lstm"], ["huber=much"], [], "the weight of huber must be a positive number, was 'much'"),
+        (["lstm"], ["huber=nan"], [], "the weight of huber must be a positive number, was 'nan'"),
+        (["lstm"], ["huber=-1"], [], "the weight of huber must be a positive number, was '-1'"),
     ],
 )
 def test_words_that_mean_nothing_are_refused(
@@ -208,6 +368,15 @@ def test_words_that_mean_nothing_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         contenders(models, losses, assignments=assignments)
+
+
+def test_labels_of_other_horizons_do_not_compare(tmp_path: Path) -> None:
+    file = tmp_path / "weekly.toml"
+    file.write_text('name = "weekly"\ntitle = "Weekly"\n[model]\nkind = "ridge"\n[label]\nhorizon = 5\n')
+    with pytest.raises(ValueError, match=r"weekly learns returns of 5 .* for all with --set label\.horizon=5"):
+        contenders([f"{file}"])
+    found = contenders([f"{file}", "lstm"], assignments=["label.horizon=5"])
+    assert {each.spec.label.horizon for each in found} == {5}
 
 
 def test_commas_in_brackets_part_no_words() -> None:

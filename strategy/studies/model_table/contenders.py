@@ -5,6 +5,7 @@ strategy the table takes what is learned, features, model, loss, training and la
 the table's, the same for all.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def contenders(
     Raises
     ------
     ValueError
-        If a word names nothing, twice the same, or an assignment fits no model.
+        If a word names nothing, twice the same, an assignment fits no model, or labels span different sessions.
     """
     wanted = ["ridge", *(model for model in models if model != "ridge")]
     if len(set(wanted)) < len(wanted) or len(set(losses)) < len(losses) or models.count("ridge") > 1:
@@ -99,7 +100,19 @@ def contenders(
     for key, _ in told:
         if not any(_applies(each.spec, key) for each in found):
             raise ValueError(f"--set {key} fits none of the models {', '.join(wanted)}: see `quintile definition`")
+    _check_horizons(found)
     return tuple(found)
+
+
+def _check_horizons(found: Sequence[Contender]) -> None:
+    """Refuse labels of different horizons: rank ICs over different sessions, and the books on them, do not compare."""
+    first = found[0].spec.label.horizon
+    for each in found:
+        if (horizon := each.spec.label.horizon) != first:
+            raise ValueError(
+                f"{each.name} learns returns of {horizon} sessions and {found[0].name} of {first}: say one horizon for "
+                f"all with --set label.horizon={horizon}"
+            )
 
 
 def _with_losses(model: str, losses: Sequence[str], told: Sequence[tuple[str, str]], full: bool) -> Iterator[Contender]:
@@ -160,7 +173,7 @@ def _with_loss(spec: StrategySpec, loss: str) -> StrategySpec:
     if loss in ("", DEFAULT_LOSS):
         return spec
     parts = [part.partition("=") for part in loss.split("+")]
-    terms = {name.strip(): float(weight or 1.0) for name, _, weight in parts}
+    terms = {name.strip(): _weight(name.strip(), weight) for name, _, weight in parts}
     unknown = sorted(terms.keys() - set(get_args(LossTerm)))
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no term of a loss: name {DEFAULT_LOSS}, {', '.join(get_args(LossTerm))}")
@@ -169,6 +182,16 @@ def _with_loss(spec: StrategySpec, loss: str) -> StrategySpec:
     if len(heads) > 1:
         changes["model.heads"] = heads
     return override(spec, changes)
+
+
+def _weight(term: str, text: str) -> float:
+    try:
+        weight = float(text or 1.0)
+    except ValueError:
+        weight = math.nan
+    if not 0.0 < weight < math.inf:
+        raise ValueError(f"the weight of {term} must be a positive number, was {text!r}: write {term}=0.5")
+    return weight
 
 
 def _applies(spec: StrategySpec, key: str) -> bool:

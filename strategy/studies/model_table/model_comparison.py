@@ -7,21 +7,22 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.verdict import Grounds, confidence_among, finite_or_none, weigh
+from backtests.verdict import finite_or_none
 from core.errors import RunError, SourceError
 from core.files import read_json
 from core.intervals import Interval
 from core.progress import ProgressCallback, silent
 from market.returns import Execution
 from strategy.runs.store import RunFolder, RunStore
+from strategy.studies.model_table.cell_verdicts import cell_verdicts
 from strategy.studies.model_table.contenders import Contender
+from strategy.studies.model_table.market_facts import MarketFacts
 from strategy.studies.model_table.session_values import MEASURES, MarketMeasures, SessionValues, session_values
 from strategy.studies.model_table.table_cells import CELL_FILE, CellKey, TableCell
 from strategy.studies.model_table.table_settings import TableSettings
 from strategy.studies.model_table.table_workers import CellRuns, cell_inputs
 from strategy.studies.model_table.two_way_errors import Estimate, two_way_estimate
 from strategy.studies.planted_alpha.seed_intervals import ratio_interval
-from strategy.trials.log import TrialKey, TrialLog, comparable, trial_sharpe
 
 __all__ = ["REFERENCE", "ModelRow", "ModelTable", "compare_models", "holm"]
 
@@ -51,8 +52,8 @@ class ModelRow:
         Numbers fitted, and seconds of one processor until the model was learned; means over seeds.
     names : float
         Mean names with a score.
-    evidence : int
-        Runs that the verdict's rule calls EVIDENCE among all trials now, a market's being synthetic set aside.
+    verdicts : tuple of str
+        Of ``cell_verdicts``, by seed.
     runs : tuple of str
         Ids, by seed.
     """
@@ -68,8 +69,13 @@ class ModelRow:
     parameters: float
     seconds: float
     names: float
-    evidence: int
+    verdicts: tuple[str, ...]
     runs: tuple[str, ...]
+
+    @property
+    def evidence(self) -> int:
+        """Runs that the verdict's rule calls EVIDENCE."""
+        return self.verdicts.count("EVIDENCE")
 
     @property
     def beats(self) -> bool:
@@ -92,12 +98,15 @@ class ModelTable:
         Markets and seeds.
     rows : tuple of ModelRow
         Market by market.
+    facts : mapping of str to MarketFacts
+        The bars of each market.
     refused : mapping of str to str
         Cells without a run by name, and why.
     """
 
     settings: TableSettings
     rows: tuple[ModelRow, ...]
+    facts: Mapping[str, MarketFacts]
     refused: Mapping[str, str]
 
     @property
@@ -110,9 +119,10 @@ class ModelTable:
         return tuple(row for row in self.rows if row.market == market)
 
     def as_json(self) -> dict[str, Any]:
-        """Settings, rows and refusals as plain values; NaN is None."""
+        """Settings, markets, rows and refusals as plain values; NaN is None."""
         values = {
             "settings": asdict(self.settings),
+            "markets": {market: facts.as_json() for market, facts in self.facts.items()},
             "rows": [_row_json(row) for row in self.rows],
             "refused": dict(self.refused),
         }
@@ -151,8 +161,8 @@ def compare_models(
     RunError
         If no run of ridge is there to compare with.
     """
-    values = _measured(cells, runs, progress)
-    words = _verdicts(runs, values, store)
+    values, facts = _measured(cells, runs, progress)
+    words = cell_verdicts(runs.folders, values, facts, store)
     rows: list[ModelRow] = []
     for market in settings.resolved():
         alike = {each.name: _of(values, market.name, each.name) for each in contenders}
@@ -166,7 +176,7 @@ def compare_models(
         ]
         rows += _tested(made)
     refused = {f"{key[1]}, {key[0]}, seed {key[2]}": why for key, why in runs.refused.items()}
-    return ModelTable(settings=settings, rows=tuple(rows), refused=refused)
+    return ModelTable(settings=settings, rows=tuple(rows), facts=facts, refused=refused)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -186,18 +196,22 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _measured(cells: Sequence[TableCell], runs: CellRuns, progress: ProgressCallback) -> dict[CellKey, SessionValues]:
-    """Session values of every run; the bars of a market are measured once, one market after the other."""
-    found: dict[CellKey, SessionValues] = {}
+def _measured(
+    cells: Sequence[TableCell], runs: CellRuns, progress: ProgressCallback
+) -> tuple[dict[CellKey, SessionValues], dict[str, MarketFacts]]:
+    """Session values of every run, and the facts of every market; its bars are measured once, one after the other."""
+    found, facts = dict[CellKey, SessionValues](), dict[str, MarketFacts]()
     last: tuple[Any, MarketMeasures] | None = None
     for cell in (each for each in cells if each.key in runs.folders):
-        clock: tuple[Execution, int] = (cell.spec.execution, cell.spec.label.horizon)
+        execution, horizon = cell.spec.execution, cell.spec.label.horizon
+        clock: tuple[Execution, int] = (execution, horizon)
         if last is None or last[0] != (cell.request, clock):
-            measures = MarketMeasures.of(cell_inputs(cell.request), clock[0], horizon=clock[1])
-            last = ((cell.request, clock), measures)
+            inputs = cell_inputs(cell.request)
+            last = ((cell.request, clock), MarketMeasures.of(inputs, execution, horizon=horizon))
+            facts.setdefault(cell.market, MarketFacts.of(inputs, execution))
         found[cell.key] = session_values(runs.folders[cell.key], last[1])
         progress("measuring", len(found), len(runs.folders), cell.name)
-    return found
+    return found, facts
 
 
 def _of(values: Mapping[CellKey, SessionValues], market: str, contender: str) -> dict[int, SessionValues]:
@@ -233,7 +247,7 @@ def _row(
         parameters=_mean([each[0] for each in facts]),
         seconds=_mean([each[1] for each in facts]),
         names=_mean([each.names for each in own.values()]),
-        evidence=sum(words[key] == "EVIDENCE" for key in keys),
+        verdicts=tuple(words[key] for key in keys),
         runs=tuple(runs.folders[key].run_id for key in keys),
     )
 
@@ -272,7 +286,8 @@ def _recovery(own: Mapping[int, SessionValues]) -> Interval:
 def _facts(folder: RunFolder) -> tuple[float, float]:
     """Numbers fitted, and seconds of learning; NaN where the run does not say."""
     try:
-        seconds = float(read_json(folder.path / CELL_FILE)["learning_seconds"])
+        cell = read_json(folder.path / CELL_FILE)
+        seconds = math.nan if cell["resumed"] else float(cell["learning_seconds"])  # of a resumed run only a part
     except (OSError, SourceError, LookupError, TypeError, ValueError):
         seconds = math.nan  # a run that another command made
     try:
@@ -281,19 +296,6 @@ def _facts(folder: RunFolder) -> tuple[float, float]:
     except (OSError, SourceError):
         parameters = math.nan
     return float(parameters), seconds
-
-
-def _verdicts(runs: CellRuns, values: Mapping[CellKey, SessionValues], store: RunStore) -> dict[CellKey, str]:
-    """The word of the verdict's rule on every run, among the trials that the log holds now."""
-    entries, words = TrialLog(store.root).entries(), dict[CellKey, str]()
-    for key, each in values.items():
-        trial = TrialKey.of(runs.folders[key].record["identity"], each.net.index)
-        year = each.sessions_per_year
-        sharpes = tuple(trial_sharpe(entry, year) for entry in comparable(entries, trial).values())
-        confidence = confidence_among(each.net, sharpes or (math.nan,), sessions_per_year=year)
-        above = two_way_estimate(each.frame[["rank_ic"]]).interval.low > 0.0
-        words[key] = weigh(Grounds(confidence=confidence, ic_above_zero=above))
-    return words
 
 
 def _mean(numbers: Sequence[float]) -> float:
@@ -309,6 +311,7 @@ def _row_json(row: ModelRow) -> dict[str, Any]:
         **{name: None if lead is None else _estimate_json(lead) for name, lead in leads.items()},
         **{name: _estimate_json(estimate) for name, estimate in row.estimates.items()},
         "recovery": row.recovery._asdict(),
+        "verdicts": list(row.verdicts),
         "runs": list(row.runs),
     }
 

@@ -8,12 +8,12 @@ import pandas as pd
 
 from core.files import atomic_path, require_new, write_json, write_text
 from strategy.studies.model_table.model_comparison import ModelTable
-from strategy.studies.model_table.table_words import CONVENTIONS, ShownTable, findings, shown_tables
+from strategy.studies.model_table.table_words import CONVENTIONS, ShownTable, findings, market_words, shown_tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from backtests.report.content import Section
+    from backtests.report.content import Section, Stamp
 
 __all__ = ["HTML_PAGE", "JSON_FILE", "MARKDOWN_PAGE", "write_docs", "write_table"]
 
@@ -36,7 +36,6 @@ STYLE: dict[Any, Any] = {
 def write_table(table: ModelTable, folder: Path, *, command: str) -> tuple[Path, Path]:
     """Write the HTML page and the JSON file; the paths of both."""
     from backtests.report.html_page import HtmlPage, render_page
-    from backtests.report.stamps import SYNTHETIC
 
     said = findings(table)
     page = HtmlPage(
@@ -44,7 +43,7 @@ def write_table(table: ModelTable, folder: Path, *, command: str) -> tuple[Path,
         strategy="model table",
         verdict=" ".join(said[:3]),
         sections=_sections(table, said),
-        stamps=(SYNTHETIC,) if set(table.markets) - {"bars"} else (),
+        stamps=_stamps(table),
         command=command,
     )
     write_json(folder / JSON_FILE, table.as_json() | {"findings": said, "command": command})
@@ -83,9 +82,17 @@ def _sections(table: ModelTable, said: list[str]) -> "tuple[Section, ...]":
             drawn = dots_figure(leads, x_format="+.4f")
             pictures = (Picture(title="Lead over ridge in rank IC", summary=f"Leads: {words}.", figure=drawn),)
         parts = (Part(pictures=pictures), *(Part(tables=(each,)) for each in tables))
-        sections.append(Section(slug=market, title=market.capitalize(), lead=table.settings.words(market), parts=parts))
+        sections.append(Section(slug=market, title=market.capitalize(), lead=market_words(table, market), parts=parts))
     conventions = Part(sentences=CONVENTIONS[1:])
     return (*sections, Section(slug="conventions", title="Conventions", lead=CONVENTIONS[0], parts=(conventions,)))
+
+
+def _stamps(table: ModelTable) -> "tuple[Stamp, ...]":
+    """The stamps of all markets, each once and the gravest first."""
+    from backtests.report.content import SEVERITIES
+
+    found = dict.fromkeys(stamp for facts in table.facts.values() for stamp in facts.stamps)
+    return tuple(sorted(found, key=lambda stamp: SEVERITIES.index(stamp.severity)))
 
 
 def _leads(table: ModelTable, market: str) -> pd.DataFrame:
@@ -116,16 +123,16 @@ def _picture(table: ModelTable, path: Path) -> Path:
         figure = Figure(figsize=(4.6 * len(leads), 1.2 + 0.28 * tallest), layout="constrained")
         panels = figure.subplots(1, len(leads), squeeze=False)[0]
         for axes, (market, lead) in zip(panels, leads.items(), strict=True):
-            _draw(axes, market, lead)
+            _draw(axes, f"{market} (SYNTHETIC)" if table.facts[market].synthetic else market, lead)
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
     return path
 
 
-def _draw(axes: "Axes", market: str, lead: pd.DataFrame) -> None:
+def _draw(axes: "Axes", title: str, lead: pd.DataFrame) -> None:
     places = list(range(len(lead)))[::-1]
     reach = [lead["estimate"] - lead["low"], lead["high"] - lead["estimate"]]
     axes.errorbar(lead["estimate"], places, xerr=reach, fmt="o", markersize=3, linewidth=1, capsize=2)
     axes.axvline(0.0, color="black", linewidth=0.8)
     axes.set_yticks(places, list(lead.index))
-    axes.set(xlabel="lead over ridge in rank IC", title=market if market == "bars" else f"{market} (SYNTHETIC)")
+    axes.set(xlabel="lead over ridge in rank IC", title=title)

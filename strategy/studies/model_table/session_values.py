@@ -53,7 +53,7 @@ class MarketMeasures:
     inputs : Inputs
         The bars.
     parts : mapping of str to DataFrame
-        Returns by the measure that correlates scores with them.
+        Returns by the measure that correlates scores with them, each on the names whose fills are known.
     exposures : mapping of str to DataFrame
         Of ``style_exposures``.
     """
@@ -66,7 +66,8 @@ class MarketMeasures:
     def of(cls, inputs: Inputs, execution: Execution, *, horizon: int = 1) -> "MarketMeasures":
         """Measures of bars for a clock and a label."""
         panel = inputs.panel
-        parts = {"rank_ic": forward_returns(panel, execution, horizon=horizon)} | _parts(panel)
+        forward = forward_returns(panel, execution, horizon=horizon)
+        parts = {"rank_ic": forward} | {name: part.where(forward.notna()) for name, part in _parts(panel).items()}
         return cls(inputs=inputs, parts=parts, exposures=dict(style_exposures(panel)))
 
 

@@ -5,17 +5,19 @@ from typing import NamedTuple
 
 from backtests.comparison.baseline_comparison import listed_names
 from core.intervals import Interval
+from strategy.studies.model_table.cell_verdicts import verdict_words
 from strategy.studies.model_table.model_comparison import ModelRow, ModelTable
 from strategy.studies.model_table.two_way_errors import Estimate
 
-__all__ = ["CONVENTIONS", "ShownTable", "findings", "shown_tables"]
+__all__ = ["CONVENTIONS", "ShownTable", "findings", "market_words", "shown_tables"]
 
 CONVENTIONS = (
     "Every cell is a run of the store, made by the pipeline of `quintile run`: it can be proved, frozen and replayed, "
     "and the trial log counts it.",
     "A range is 95 % over seeds and sessions together: two-way clustered errors (Cameron, Gelbach and Miller, 2011), "
     "Newey and West's over sessions. With one seed it counts the sessions alone.",
-    "Rank IC is with the return from the first executable price, the open after the decision, to the open after that. "
+    "Rank IC is with the return that fills earn: unless told otherwise from the first executable price, the open after "
+    "the decision, to the open after that. "
     "Its parts are the session, open to close, and the night after. The night before the fill is shown because it is "
     "in the close-to-close IC that the field publishes, and nobody can trade it.",
     "The style-residual IC is the partial rank correlation with size (dollar volume), momentum, reversal, volatility, "
@@ -23,8 +25,12 @@ CONVENTIONS = (
     "Net Sharpe ratio: annual, after costs, of the quintile_long_short book on the scores.",
     "Lead: rank IC less ridge's, paired by seed and session; p by Holm's rule among the models of the market. Smallest "
     "seen: the lead that such a test finds four times in five.",
-    "Recovery: rank IC ÷ the oracle's on the same names, Fieller's interval over seeds. EVIDENCE counts runs by the "
-    "rule of docs/verdict.md among all trials now, a market's being synthetic set aside.",
+    "Recovery: rank IC ÷ the oracle's on the same names, Fieller's interval over seeds.",
+    "Verdict: the word of docs/verdict.md's rule for each run among all trials now, a market's being synthetic set "
+    "aside; on real bars the weaker of that word and the run's own.",
+    "Leaks of published tables, each planted and caught by `quintile prove --self-test`: a test set cut by a future "
+    "label, a sampler that repeats rows, factors selected on the test span, a late restatement that hides a newer "
+    "period. docs/proofs.md says what each adds.",
     "Seconds are those of one processor until the model was learned; parameters are the numbers that were fitted.",
 )
 
@@ -42,6 +48,12 @@ def shown_tables(table: ModelTable) -> list[ShownTable]:
     return [shown for market in table.markets for shown in _of_market(table, market)]
 
 
+def market_words(table: ModelTable, market: str) -> str:
+    """What a market is, for people: given bars by their source, universe and size."""
+    words = table.settings.words(market)
+    return f"{words}: {table.facts[market].words}" if market == "bars" else words
+
+
 def findings(table: ModelTable) -> list[str]:
     """What the table says, in sentences, also where nothing beats ridge."""
     return [sentence for market in table.markets for sentence in _on_market(table, market)] + [
@@ -54,11 +66,11 @@ def _of_market(table: ModelTable, market: str) -> list[ShownTable]:
     columns = ["model", "rank IC", "lead over ridge", "p", "smallest seen", "net Sharpe", "style-residual IC"]
     if market == "planted":
         columns.append("recovery")
-    columns += ["EVIDENCE", "parameters", "seconds"]
+    columns += ["verdict", "parameters", "seconds"]
     parts = ["close_to_close", "night_before", "rank_ic", "open_to_close", "night_after"]
     timed = ["model", "close to close", "night before the fill", "executable", "open to close", "night after"]
     return [
-        ShownTable(table.settings.words(market), columns, [_result(row, market) for row in rows]),
+        ShownTable(market_words(table, market), columns, [_result(row, market) for row in rows]),
         ShownTable(
             f"Where the IC lies in time: {market}",
             timed,
@@ -81,7 +93,7 @@ def _result(row: ModelRow, market: str) -> list[str]:
     cells += [_range(row.estimates["sharpe"], 2), _range(row.estimates["style_ic"], 4)]
     if market == "planted":
         cells.append(_interval(row.recovery, 2))
-    return [*cells, f"{row.evidence} of {len(row.runs)}", _number(row.parameters, ",.0f"), _number(row.seconds, ",.1f")]
+    return [*cells, verdict_words(row.verdicts), _number(row.parameters, ",.0f"), _number(row.seconds, ",.1f")]
 
 
 def _on_market(table: ModelTable, market: str) -> list[str]:
@@ -94,9 +106,10 @@ def _on_market(table: ModelTable, market: str) -> list[str]:
     if market == "null":
         sentences.append(_null_sentence(table))
     if market == "planted":
-        beyond = [row.contender for row in table.on(market) if row.recovery.low > 1.0]
-        told = f"{listed_names(beyond)}: look for a leak" if beyond else "none"
-        sentences.append(f"On planted, models whose recovery is above 1 beyond noise: {told}.")
+        sentences.append(_recovery_sentence(table))
+    if market == "bars":
+        sentences += [f"{stamp.label}: {stamp.sentence}" for stamp in table.facts[market].stamps]
+        sentences.append(_verdict_sentence(table))
     return sentences
 
 
@@ -113,6 +126,28 @@ def _null_sentence(table: ModelTable) -> str:
     evidence, runs = sum(row.evidence for row in rows), sum(len(row.runs) for row in rows)
     told = f"{listed_names(away)} of {len(rows)} models" if away else f"none of {len(rows)} models"
     return f"On null, the range of the rank IC leaves out zero for {told}, and {evidence} of {runs} runs are EVIDENCE."
+
+
+def _recovery_sentence(table: ModelTable) -> str:
+    """Who found more than there is, in the estimate and beyond noise."""
+    known = {row.contender: row.recovery for row in table.on("planted") if math.isfinite(row.recovery.estimate)}
+    if not known:
+        return "On planted, no recovery is known."
+    above = [name for name, bounds in known.items() if bounds.estimate > 1.0]
+    if not above:
+        most = max(known, key=lambda name: known[name].estimate)
+        return f"On planted, no model is above recovery 1; {most} has most, {known[most].estimate:.2f}."
+    beyond = [name for name, bounds in known.items() if bounds.low > 1.0]
+    unbounded = [name for name in above if not math.isfinite(known[name].low)]
+    told = f"beyond noise {listed_names(beyond)}: look for a leak" if beyond else "none beyond noise"
+    if unbounded and not beyond:
+        told = "whether beyond noise takes more seeds to tell"
+    return f"On planted, above recovery 1: {listed_names(above)}; {told}."
+
+
+def _verdict_sentence(table: ModelTable) -> str:
+    words = [word for row in table.on("bars") for word in row.verdicts]
+    return f"On bars, the verdict on {len(words)} runs: {verdict_words(words)}."
 
 
 def _holds_zero(bounds: Interval) -> bool:
