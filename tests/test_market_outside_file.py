@@ -45,6 +45,8 @@ def test_news_counts_from_the_first_session_whose_close_lies_after_it(tmp_path: 
         "2019-12-02 15:30": "2019-12-02",  # no zone: the exchange's own
         "2019-12-02": "2019-12-03",
         "2019-12-02T00:00:00-05:00": "2019-12-03",  # midnight is a date
+        "2019-12-02T05:00:00Z": "2019-12-03",  # so is the exchange's midnight, in whatever zone a table keeps it
+        "2019-12-02T05:01:00Z": "2019-12-02",
     }
     assert since(tmp_path, *known) == list(known.values())
 

@@ -2,7 +2,7 @@
 
 A row counts from the first session whose close lies after the moment at which it became known: news of 17:00 counts on
 the next session, and so does news of 14:00 on a day on which the exchange closed at 13:00. A date without a time was
-known after that day's close. Midnight is such a date, whatever the zone. A time without a zone is the exchange's own.
+known after that day's close. Midnight is such a date, in the zone that is written and in the exchange's. A time without a zone is the exchange's own.
 Where no exchange is known there is no close, and every row counts from the day after its date.
 """
 
@@ -165,7 +165,7 @@ def _offset(moment: dt.datetime) -> str | None:
 
 
 def _placed(local: Days, zones: Sequence[str | None], zone: str | None) -> KnownAt:
-    """Local times of their own zones as the exchange's days and moments in UTC; a midnight is a date."""
+    """Local times of their own zones as the exchange's days and moments in UTC; a midnight in either is a date."""
     days = local.astype("datetime64[D]")
     moments = _no_moments(len(local))
     clocked = ~np.isnat(local) & (local != days)
@@ -177,7 +177,9 @@ def _placed(local: Days, zones: Sequence[str | None], zone: str | None) -> Known
         naive += len(there) if not own else 0
         moments[there] = _in_utc(local[there], own or str(zone))
     timed = ~np.isnat(moments)
-    days[timed] = (moments[timed] if zone is None else _moved(moments[timed], "UTC", zone)).astype("datetime64[D]")
+    here = moments if zone is None else _moved(moments, "UTC", zone)
+    days[timed] = here[timed].astype("datetime64[D]")
+    moments[timed & (here == days)] = np.datetime64("NaT")  # a date of the exchange's, written in another zone
     notes = (f"times without a zone are read as {zone}",) if naive else ()
     return KnownAt(days=days, moments=moments, notes=notes)
 
