@@ -60,6 +60,7 @@ Examples:
   quintile run --bars bars.parquet --hedge spy.parquet --set portfolio.builder=index_hedged --set portfolio.hedge=SPY
   quintile run --bars bars.parquet --outside vix=vix.csv --outside news=news.parquet
   quintile run --set model.hidden=64 --set portfolio.k=0.1 --out runs
+  quintile run --set uncertainty.method=session
   quintile run filter_negative@1.0.0 --bars newer.parquet
   quintile run --bars us --memory 4GB
   quintile run --model latest --set portfolio.k=0.1

@@ -37,6 +37,7 @@ __all__ = [
     "learn",
     "learn_ridge",
     "own_checkpoint",
+    "ranges_of",
     "ridge_baseline",
     "scores_of",
     "test_sessions",
@@ -229,14 +230,14 @@ def _calibrated(
         model=model,
         calibration=fitted.calibration,
         provenance=_provenance(spec, training_data, identity),
-        uncertainty=_uncertainty(spec, fitted, training_data, raw, context=context),
+        uncertainty=ranges_of(spec, fitted, training_data, raw, context=context),
     )
 
 
-def _uncertainty(
+def ranges_of(
     spec: StrategySpec, fitted: Checkpoint, training_data: TrainingData, raw: pd.DataFrame, *, context: ScoreContext
 ) -> FittedUncertainty | None:
-    """What turns spreads into ranges, from the raw scores of the validation sessions; None where there are none."""
+    """What turns spreads into ranges, from a calibrated model's raw scores of validation; None where there are none."""
     settings, sessions = spec.uncertainty, pd.DatetimeIndex(raw.index)
     if not settings.is_on:
         return None
