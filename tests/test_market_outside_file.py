@@ -232,6 +232,29 @@ def test_a_file_of_another_form_is_told(tmp_path: Path, text: str) -> None:
         company_facts(written(tmp_path, text, "CIK2.json"), ticker="A", tag="NetIncomeLoss")
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"end": 20190331}, "has the end '20190331', which is no date: repair it"),
+        ({"filed": None}, "has the filed 'None', which is no date: repair it"),
+        ({"val": True}, "has no NetIncomeLoss of a quarter"),
+        ({"val": [1.0]}, "has no NetIncomeLoss of a quarter"),
+        ({"val": "12"}, "has no NetIncomeLoss of a quarter"),
+    ],
+)
+def test_a_cell_of_another_type_is_told(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+    figures = {"us-gaap": {"NetIncomeLoss": {"units": {"USD": [INCOME[0] | changed]}}}}
+    path = written(tmp_path, json.dumps({"facts": figures}), "CIK3.json")
+    with pytest.raises(SourceError, match=said):
+        company_facts(path, ticker="A", tag="NetIncomeLoss")
+
+
+def test_a_page_in_place_of_the_file_is_told_with_what_to_take(tmp_path: Path) -> None:
+    path = written(tmp_path, "<html>404</html>", "CIK4.json")
+    with pytest.raises(SourceError, match=r"CIK4\.json is not JSON \(.*\): take a companyfacts file of EDGAR"):
+        company_facts(path, ticker="A", tag="NetIncomeLoss")
+
+
 def test_tables_of_one_file_are_the_same_in_any_order_of_rows(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"date": pd.date_range("2020-01-01", periods=50), "ticker": "A", "value": rng.normal(size=50)})

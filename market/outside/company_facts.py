@@ -78,7 +78,7 @@ def company_facts(
         {
             "date": _days(entries["end"], origin),
             "ticker": ticker,
-            "value": pd.to_numeric(entries["val"], errors="coerce"),
+            "value": _numbers(entries["val"]),
             "known_at": _days(entries["filed"], origin),
             "form": entries.get("form", pd.Series("", index=entries.index)).astype("str"),
         }
@@ -95,7 +95,12 @@ def _entries(path: Path, tag: str, unit: str) -> list[dict[str, Any]]:
     taxonomy, separator, name = tag.rpartition(":")
     if not path.is_file():
         raise SourceError(f"there is no file {path}: give a companyfacts file of EDGAR")
-    facts = read_json(path)
+    try:
+        facts = read_json(path)
+    except SourceError as error:
+        if error.__cause__ is None:  # too large, or no file
+            raise
+        raise SourceError(f"{path.name} is not JSON ({error.__cause__}): take a companyfacts file of EDGAR") from error
     figures = facts.get("facts", {}) if isinstance(facts, dict) else {}
     found = figures.get(taxonomy if separator else "us-gaap", {}) if isinstance(figures, dict) else {}
     if not isinstance(found, dict) or name not in found:
@@ -111,12 +116,18 @@ def _some(found: Any) -> str:
     return f"it has {', '.join(names)}, …" if names else "take a companyfacts file of EDGAR"
 
 
+def _numbers(column: pd.Series) -> pd.Series:
+    """The numbers of a column as float64; NaN for whatever else a file may hold."""
+    known = [type(each) in (int, float) for each in column]
+    return pd.to_numeric(column.where(known), errors="coerce").astype("float64")
+
+
 def _days(column: pd.Series, origin: str) -> pd.Series:
-    days = pd.to_datetime(column, format="%Y-%m-%d", errors="coerce").astype("datetime64[ns]")
+    texts = pd.Series([each if isinstance(each, str) else None for each in column], column.index, dtype="object")
+    days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce").astype("datetime64[ns]")
     if days.isna().any():
-        raise SourceError(
-            f"{origin} has the {column.name} {column[days.isna()].iloc[0]!r}, which is no date: repair it"
-        )
+        first = str(column[days.isna()].iloc[0])
+        raise SourceError(f"{origin} has the {column.name} {first!r}, which is no date: repair it")
     return days
 
 

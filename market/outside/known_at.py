@@ -2,8 +2,9 @@
 
 A row counts from the first session whose close lies after the moment at which it became known: news of 17:00 counts on
 the next session, and so does news of 14:00 on a day on which the exchange closed at 13:00. A date without a time was
-known after that day's close. Midnight is such a date, in the zone that is written and in the exchange's. A time without a zone is the exchange's own.
-Where no exchange is known there is no close, and every row counts from the day after its date.
+known after that day's close. Midnight is such a date, in the zone that is written and in the exchange's. A time without
+a zone is the exchange's own. Where no exchange is known there is no close, and every row counts from the day after its
+date.
 """
 
 import datetime as dt
