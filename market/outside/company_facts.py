@@ -5,6 +5,7 @@ the period, so that a reader who goes by them takes last year's figure for this 
 and last day. An entry counts from its filing on; one of an earlier period is a revision of that period and of no other.
 """
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,8 +119,8 @@ def _some(found: Any) -> str:
 
 def _numbers(column: pd.Series) -> pd.Series:
     """The numbers of a column as float64; NaN for whatever else a file may hold."""
-    known = [type(each) in (int, float) for each in column]
-    return pd.to_numeric(column.where(known), errors="coerce").astype("float64")
+    known = [float(each) if type(each) in (int, float) else math.nan for each in column]
+    return pd.Series(known, column.index, dtype="float64")
 
 
 def _days(column: pd.Series, origin: str) -> pd.Series:
