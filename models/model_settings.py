@@ -360,10 +360,10 @@ def refuse_missing_heads(model: KindSettings, loss: LossSettings) -> None:
             if not hasattr(model, "heads"):
                 remedy = f"model.kind {model.kind} gives {', '.join(model.gives)} alone, so remove the term"
             raise ValueError(f"loss.terms.{term} needs the head {head}: {remedy}")
-    for term, head in TERM_HEADS.items():
-        if head in model.gives and term not in loss.terms:
+    for teacher, head in TERM_HEADS.items():
+        if head in model.gives and teacher not in loss.weights:
             raise ValueError(
-                f"model.heads names {head}, which no term of the loss teaches: give loss.terms.{term} a weight, "
+                f"model.heads names {head}, which no term of the loss teaches: give loss.terms.{teacher} a weight, "
                 "or take it out"
             )
 
