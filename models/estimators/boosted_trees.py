@@ -17,7 +17,7 @@ from models.model_settings import ModelSettings
 from models.sample_splits import Split
 from models.windows import Windows
 
-__all__ = ["BoostedTrees", "restored_trees"]
+__all__ = ["BoostedTrees", "restored_trees", "tree_parameters"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ class BoostedTrees:
         Training samples are gathered, binned to a byte a number, and let go.
         """
         kind: Any = self.settings.model
-        parameters = _parameters(kind, seed=self.settings.training.seed)
+        parameters = tree_parameters(kind, seed=self.settings.training.seed)
         samples = samples_of(windows, split.train, span="training", target=kind.target, settings=kind)
         binned = lightgbm.Dataset(samples.x, samples.y, params=parameters).construct()
         forces = SessionForces.of(samples) if kind.objective == "lambdarank_ic" else None
@@ -115,7 +115,8 @@ def restored_trees(settings: ModelSettings, stored: StoredModel) -> FittedEstima
     return fitted
 
 
-def _parameters(kind: Any, *, seed: int) -> dict[str, Any]:
+def tree_parameters(kind: Any, *, seed: int) -> dict[str, Any]:
+    """The library's parameters of a kind's keys: one thread, deterministic."""
     return {
         "objective": "regression" if kind.objective == "l2" else "none",
         "learning_rate": kind.learning_rate,
