@@ -102,19 +102,26 @@ def test_no_session_and_no_empty_cell_has_a_force_on_another():
     np.testing.assert_array_equal(np.stack(SessionForces.of(samples)(other))[:, 9:], np.stack(found)[:, 9:])
 
 
-def test_no_block_of_pairs_is_larger_than_it_may_be(monkeypatch):
-    largest = []
+@pytest.mark.parametrize(("names", "sessions"), [(2, 40_000), (40, 1_500), (700, 2)])
+def test_no_block_of_pairs_is_larger_than_it_may_be_nor_the_whole_square_formed(names, sessions, monkeypatch):
+    formed = []
 
-    def watched(scores, mask, costs):
-        largest.append(len(scores) * scores.shape[1] ** 2)
-        return pair_forces(scores, mask, costs)
+    def watched(scores, labels, mask):
+        costs = swap_costs(scores, labels, mask)
 
-    pair_forces = session_forces.pair_forces
-    monkeypatch.setattr(session_forces, "pair_forces", watched)
-    samples = samples_with((40,) * 400)
+        def counted(differences, rows, columns):
+            formed.append(differences.numel())
+            return costs(differences, rows, columns)
+
+        return counted
+
+    swap_costs = session_forces.swap_costs
+    monkeypatch.setattr(session_forces, "swap_costs", watched)
+    samples = samples_with((names,) * sessions)
     SessionForces.of(samples)(scores_for(samples))
-    assert len(largest) > 1
-    assert max(largest) <= session_forces.BLOCK
+    assert max(formed) <= session_forces.BLOCK
+    if names > 8:
+        assert sum(formed) < 0.7 * names**2 * sessions
 
 
 def settings_with(**keys):

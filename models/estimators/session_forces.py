@@ -16,6 +16,7 @@ from models.threads import threads
 
 __all__ = ["SessionForces"]
 
+PARTS = 8  # blocks of rows that a group of sessions is cut into at least: pairs are formed once, not twice
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SessionForces:
@@ -48,7 +49,7 @@ class SessionForces:
         laid = torch.zeros(self.held.shape)
         laid[self.held] = torch.from_numpy(np.asarray(scores)).float()
         gradient, curvature = torch.zeros_like(laid), torch.zeros_like(laid)
-        step = max(1, BLOCK // self.held.shape[1] ** 2)
+        step = max(1, PARTS * BLOCK // max(self.held.shape[1], PARTS) ** 2)
         with threads(1):
             for start in range(0, len(laid), step):
                 rows = slice(start, start + step)
