@@ -23,7 +23,7 @@ __all__ = [
     "Scoring",
     "SplitSettings",
     "TrainingSettings",
-    "refuse_missing_heads",
+    "refuse_unmatched_heads",
 ]
 
 Scoring = Literal["exact", "long"]
@@ -341,11 +341,11 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
-        refuse_missing_heads(self.model, self.loss)
+        refuse_unmatched_heads(self.model, self.loss)
         return self
 
 
-def refuse_missing_heads(model: KindSettings, loss: LossSettings) -> None:
+def refuse_unmatched_heads(model: KindSettings, loss: LossSettings) -> None:
     """Refuse a loss of which a term reads what the model does not give, and a head that no term reads.
 
     Raises

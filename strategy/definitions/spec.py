@@ -30,7 +30,7 @@ from market.holdout import HoldoutSettings
 from market.returns import Execution
 from models.labels import LabelSettings
 from models.model_kinds import DEFAULT_KIND, kind_of, known_kinds, settings_of
-from models.model_settings import KindSettings, LossSettings, SplitSettings, TrainingSettings, refuse_missing_heads
+from models.model_settings import KindSettings, LossSettings, SplitSettings, TrainingSettings, refuse_unmatched_heads
 from models.uncertainty.uncertainty_settings import (
     UncertaintySettings,
     refuse_idle_weighing,
@@ -153,7 +153,7 @@ class StrategySpec(Settings):
             raise ValueError(
                 f"model.kind {self.model.kind} is not trained by epochs: remove [loss], and [training] but for its seed"
             )
-        refuse_missing_heads(self.model, self.loss)
+        refuse_unmatched_heads(self.model, self.loss)
         refuse_missing_spread(self.uncertainty, self.model)
         refuse_idle_weighing(self.uncertainty, self.portfolio.builder)
         try:
