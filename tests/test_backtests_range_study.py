@@ -102,6 +102,8 @@ def test_every_number_by_hand(panel):
     assert study.coverage[NINETY].estimate == pytest.approx((1 / 2 + 1.0) / 2)
     assert study.width == pytest.approx(2.0 * 0.01 * NORMAL.inv_cdf(0.95))
     assert (study.n_returns, study.n_sessions) == (4, 2)
+    assert study.bounds.loc[rows[0], "high"].iloc[1] == pytest.approx(expected.iloc[0, 1] + study.width / 2.0)
+    assert study.bounds["low"].notna().sum(axis=1).tolist() == [2, 2]
     quantiles = [0.01 * each for each in QUANTILES]
     by_session = [crps(np.array(each), quantiles).mean() for each in ([0.015, -0.03], [0.0, -0.012])]
     assert study.crps[OWN].estimate == pytest.approx(np.mean(by_session))

@@ -10,6 +10,7 @@ import pytest
 from core.errors import CheckpointError
 from market.inputs import load_inputs
 from market.request import BarsRequest
+from market.returns import forward_returns
 from models.checkpoint import load_checkpoint
 from models.model import ScoreContext
 from models.uncertainty import session_spread as session_module
@@ -66,6 +67,11 @@ def test_a_strategy_with_ranges_runs_proves_freezes_and_replays(tmp_path, bars, 
     assert told["sessions"] > 80
     assert 'id="uncertainty"' in page
     assert ("UNCALIBRATED" in page) == told["uncalibrated"]
+    ranges, forward = made.ranges, forward_returns(inputs.panel, made.folder.spec.execution)
+    held = (ranges["low"] <= forward.loc[ranges.index]) & (ranges["high"] >= forward.loc[ranges.index])
+    known = ranges["low"].notna() & forward.loc[ranges.index].notna()
+    shares = (held & known).sum(axis=1) / known.sum(axis=1)
+    assert shares.mean() == pytest.approx(told["coverage"]["0.9000"]["estimate"])
     checkpoint = load_checkpoint(made.folder.path / "model")
     weights = made.folder.read_frame("weights")
     known = inputs.panel.until(weights.index[40])

@@ -49,6 +49,12 @@ class ReturnRanges:
     spread: pd.DataFrame
     fit: FittedUncertainty
 
+    @property
+    def bounds(self) -> pd.DataFrame:
+        """Low and high end of each 90 % range, columns (``"low"`` or ``"high"``, ticker); NaN where there is none."""
+        reach = self.fit.ninety * self.spread.where(self.spread > 0.0)
+        return pd.concat({"low": self.expected - reach, "high": self.expected + reach}, axis=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RangeStudy:
@@ -73,6 +79,8 @@ class RangeStudy:
         Names and sessions that were judged, and sessions.
     n_residuals, n_validation : int
         The same of the validation span that scaled the spread, of all models together.
+    bounds : DataFrame of float
+        Low and high end of every name's 90 % range, known at each close; columns (``"low"`` or ``"high"``, ticker).
     """
 
     method: str
@@ -85,6 +93,7 @@ class RangeStudy:
     n_sessions: int
     n_residuals: int
     n_validation: int
+    bounds: pd.DataFrame
 
     @property
     def is_uncalibrated(self) -> bool:
@@ -149,6 +158,7 @@ def range_study(
         n_sessions=int((rows["count", ""] > 0).sum()),
         n_residuals=sum(part.fit.n_residuals for part in parts),
         n_validation=sum(part.fit.n_sessions for part in parts),
+        bounds=pd.concat([part.bounds for part in parts]).sort_index(),
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_tearsheet", "find_report", "restated_report", "save_evaluation", "save_numbers"]
 
+RANGE_ENDS = ("low", "high")
 DRAWDOWN_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -142,6 +143,9 @@ def _write_frames(folder: RunFolder, evaluation: Evaluation) -> None:
             folder.write_frame(f"events{suffix}", book.events, for_people=True)
     folder.write_frame("returns", _returns(evaluation), for_people=True)
     folder.write_frame("ic", pd.DataFrame(dict(evaluation.signal.ic)), for_people=True)
+    if evaluation.ranges is not None:
+        for end in RANGE_ENDS:
+            folder.write_frame(f"range_{end}", pd.DataFrame(evaluation.ranges.bounds[end]), for_people=True)
 
 
 def _returns(evaluation: Evaluation) -> pd.DataFrame:

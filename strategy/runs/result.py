@@ -110,6 +110,19 @@ class Run:
         return self._finished.read_frame("ic")
 
     @property
+    def ranges(self) -> pd.DataFrame:
+        """Ends of the 90 % range of every return, known at each close: columns (``"low"`` or ``"high"``, ticker).
+
+        Raises
+        ------
+        RunError
+            If the strategy has none.
+        """
+        if not (self._finished.path / "range_low.parquet").is_file():
+            raise RunError(f"run {self.folder.run_id} has no ranges: run its strategy with uncertainty.method set")
+        return pd.concat({end: self._finished.read_frame(f"range_{end}") for end in ("low", "high")}, axis=1)
+
+    @property
     def trades(self) -> pd.DataFrame:
         """Fills of the strategy's own book: session, ticker, signed shares and notional, price, cost."""
         return self._finished.read_frame("trades")
