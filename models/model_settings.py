@@ -160,7 +160,7 @@ class RecurrentSettings(NetworkSettings):
     def _check_hidden(cls, hidden: Any) -> Any:
         hidden = int(hidden) if isinstance(hidden, str) and hidden.isdecimal() else hidden  # as of any other number
         widths = hidden if isinstance(hidden, list | tuple) else [hidden]
-        if not widths or not all(isinstance(width, int | float) and width >= 1 and width % 1 == 0 for width in widths):
+        if not widths or not all(_is_width(width) for width in widths):
             raise ValueError(f"must be a width of at least 1, or one a layer, such as [64, 32], was {hidden!r}")
         return hidden
 
@@ -176,6 +176,10 @@ class RecurrentSettings(NetworkSettings):
         if len(self.widths) != self.layers:
             raise ValueError(f"layers must be {len(self.widths)}, as hidden has widths, was {self.layers}")
         return self
+
+
+def _is_width(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and number >= 1 and number % 1 == 0
 
 
 class AttentionSettings(NetworkSettings):

@@ -123,6 +123,7 @@ def test_forget_gates_start_open(hidden):
         ({"hidden": [8, 0]}, r"was \[8, 0\]"),
         ({"hidden": 1.5}, "was 1.5"),
         ({"hidden": "wide"}, "was 'wide'"),
+        ({"hidden": True}, "was True"),
     ],
 )
 def test_widths_that_cannot_be_are_refused(changes, said):

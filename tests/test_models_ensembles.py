@@ -296,6 +296,10 @@ def test_stacking_tells_a_member_that_knows_from_one_that_does_not():
             {"members": {"a": {"model": {"kind": "ensemble", "lookback": 6, "members": MEMBERS}}, "b": RIDGE}},
             "a member must be a single model, was an ensemble",
         ),
+        (
+            {"members": {"a": {**LSTM, "training": {"start": "a" * 64}}, "b": RIDGE}},
+            "a member is trained from its seed: remove training.start",
+        ),
     ],
 )
 def test_what_an_ensemble_cannot_be_is_refused_by_name(keys, words):

@@ -276,6 +276,7 @@ def test_the_command_walks_prints_json_and_says_how_to_go_on(tmp_path, monkeypat
         (("--workers", 0), "workers must be at least 1"),
         (("--on", "threads"), "on must be one of processes, ray, was 'threads'"),
         (("--learner", "oracle"), "learner: "),
+        (("--set", f"training.start={'a' * 64}"), "a walk fits every fold from the seed: unset the key, or use"),
     ],
 )
 def test_words_that_make_no_walk_are_refused_in_one_line(words, said, tmp_path, monkeypatch, capsys) -> None:

@@ -59,6 +59,8 @@ class MemberSettings(Settings):
         kind = self.model.kind
         if isinstance(self.model, EnsembleSettings):
             raise ValueError("a member must be a single model, was an ensemble: name its members here instead")
+        if self.training and self.training.start:
+            raise ValueError("a member is trained from its seed: remove training.start")
         of_epochs = self.training and self.training != TrainingSettings(seed=self.training.seed)
         if not self.model.learns_by_epochs and (self.loss or of_epochs):
             raise ValueError(f"{kind} is not trained by epochs: remove its loss, and its training but for the seed")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
@@ -27,9 +27,6 @@ from strategy.definitions.spec import StrategySpec
 from strategy.learning.training_data import TrainingData
 from strategy.runs.kept_files import KeptFiles
 from strategy.runs.provenance import code_fingerprint, commit
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "LEARNED",

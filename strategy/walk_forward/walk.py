@@ -86,6 +86,11 @@ def walk(
         settings = settings_of(context.resume)
     if spec.uncertainty.weigh and settings.learner == "ridge":
         raise ValueError("uncertainty.weigh needs the model's own spread and ridge has none: unset it, or --learner")
+    if spec.training.start:
+        raise ValueError(
+            f"training.start names the weights {spec.training.start[:12]}, and a walk fits every fold from the seed: "
+            "unset the key, or use `quintile run --from`"
+        )
     folds = plan_folds(spec, inputs.panel.sessions, settings)
     if context.resume is None:  # bars that cannot carry a fold leave no folder behind
         check_book(spec.rules.portfolio, inputs)
