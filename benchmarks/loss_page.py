@@ -45,11 +45,12 @@ tuned; seeds {seeds}, each a panel and a training."""
 NETWORKS = """## Losses of one network
 
 The claim: eight losses of one network differ in what they earn (arXiv 2510.14156: rank ICs from .0733 to .0767 on 110
-names of one market, one seed, no costs). Here {model} on built-in markets of {n_tickers} names and {n_sessions}
+names of one market, one seed, no costs). Here `{model}` on built-in markets of {n_tickers} names and {n_sessions}
 sessions with a planted IC of {planted_ic:g}, the last fifth of which is judged; seeds {seeds}, each a market and a
 training; book and costs of `quintile_long_short`. `default` is 0.7 soft rank and 0.3 Huber. Every cell is a run of the
 model table. p is by Holm's rule among the losses; *smallest seen* is the lead that such a test finds four times in
-five."""
+five. *Scores with volatility* is the rank correlation of scores with the names' volatility, which these markets punish:
+a loss that asks for the expectation of exp(return), as ListNet's softmax of labels does, asks for volatile names."""
 
 
 def page(numbers: Numbers) -> str:
@@ -69,7 +70,7 @@ def _trees_part(trees: Numbers) -> str:
     ]
     steps = [(step["of"], step["less"], _range(step), _spread(step["by_seed"])) for step in trees["steps"]]
     return "\n\n".join([
-        TREES.format(**trees["size"], seeds=_listed(trees["seeds"])),
+        _section(TREES, trees),
         _facts(trees),
         _table(("fitted", "rank IC", "of single seeds", "processor s"), rows),
         _table(("rank IC of", "less that of", "difference", "of single seeds"), steps),
@@ -100,15 +101,18 @@ def _order(trees: Numbers) -> str:
 
 def _networks_part(networks: Numbers) -> str:
     rows = networks["rows"]
-    ics = [(loss, _range(row["rank_ic"]), *_lead(row["rank_ic"], 4)) for loss, row in rows.items()]
+    ics = [
+        (loss, _range(row["rank_ic"]), *_lead(row["rank_ic"], 4), _range(row["volatility"], 2))
+        for loss, row in rows.items()
+    ]
     books = [
         (loss, _range(row["gross"], 2), _range(row["net"], 2), *_lead(row["net"], 2)) for loss, row in rows.items()
     ]
     lead = ("less mse's", "p", "smallest seen")
     return "\n\n".join([
-        NETWORKS.format(model=networks["model"], seeds=_listed(networks["seeds"]), **networks["size"]),
+        _section(NETWORKS, networks, model=networks["model"]),
         _facts(networks),
-        _table(("loss", "rank IC", *lead), ics),
+        _table(("loss", "rank IC", *lead, "scores with volatility"), ics),
         _table(("loss", "gross Sharpe", "net Sharpe", *(f"{lead[0]}, net", *lead[1:])), books),
         "\n".join(f"- {_filled(sentence, '  ')}" for sentence in _findings(networks)),
     ]) + "\n"  # fmt: skip
@@ -137,6 +141,8 @@ def _findings(networks: Numbers) -> list[str]:
             f"{max(ics):+.4f}, a range of {max(ics) - min(ics):.4f} from the seed of the training alone; net Sharpe "
             f"ratios from {min(networks['repeated']['net']):+.2f} to {max(networks['repeated']['net']):+.2f}."
         )
+        if max(ics) - min(ics) > PUBLISHED_RANGE < min(smallest):
+            sentences.append("A range of the published size, from one seed, does not tell losses apart.")
     return sentences
 
 
@@ -167,6 +173,11 @@ def _listed(seeds: Sequence[int]) -> str:
     return (
         f"{seeds[0]} to {seeds[-1]}" if list(seeds) == [*range(seeds[0], seeds[-1] + 1)] else ", ".join(map(str, seeds))
     )
+
+
+def _section(text: str, part: Numbers, **words: Any) -> str:
+    heading, _, told = text.format(**part["size"], seeds=_listed(part["seeds"]), **words).partition("\n\n")
+    return "\n\n".join([heading, *(_filled(" ".join(each.split())) for each in told.split("\n\n"))])
 
 
 def _facts(part: Numbers) -> str:
@@ -232,6 +243,11 @@ def _measured(part: str, chosen: argparse.Namespace) -> dict[str, Any]:
         return found | {"repeated": repeated_trainings(repeated, store, workers=workers, progress=progress)}
 
 
+def _command(part: str, chosen: argparse.Namespace) -> str:
+    repeated = f" --repeated {chosen.repeated}" if part == "networks" else ""
+    return f"python -m benchmarks.loss_page {part} --seeds {chosen.seeds}{repeated}"
+
+
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
@@ -255,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kept: dict[str, Any] = read_json(NUMBERS) if NUMBERS.is_file() else {}
     for part in () if chosen.draw else chosen.parts or PARTS:
         kept[part] = _measured(part, chosen) | {
-            "command": f"python -m benchmarks.loss_page {part} --seeds {chosen.seeds}",
+            "command": _command(part, chosen),
             "commit": commit() or "unknown",
             "machine": machine(),
         }

@@ -14,6 +14,7 @@ from core.progress import ProgressCallback, silent
 from market.request import BarsRequest
 from market.sources.builtin_bars import builtin_source
 from market.synthetic import SyntheticSettings
+from signals.score_metrics import information_coefficient
 from strategy.runs.store import RunFolder, RunStore
 from strategy.studies.model_table.contenders import DEFAULT_LOSS, Contender, contenders
 from strategy.studies.model_table.model_comparison import holm
@@ -28,7 +29,7 @@ __all__ = ["LOSSES", "MODEL", "REFERENCE", "compared_losses", "repeated_training
 MODEL = "gru:hidden=16"
 REFERENCE = "mse"
 LOSSES = (REFERENCE, "margin", "bpr", "ranknet", "listnet", "lambdarank_ic", "pearson", DEFAULT_LOSS)
-MEASURES = ("rank_ic", "gross", "net")
+MEASURES = ("rank_ic", "gross", "net", "volatility")
 SIZE: Mapping[str, Any] = {"n_tickers": 100, "n_sessions": 900, "planted_ic": 0.05}
 COMMAND = "python -m benchmarks.loss_page"
 
@@ -71,7 +72,8 @@ def rows_of(frames: Mapping[str, Mapping[str, pd.DataFrame]]) -> dict[str, dict[
     Parameters
     ----------
     frames : mapping of str to mapping of str to DataFrame, shape (n_sessions, n_seeds)
-        By loss, and by measure.
+        By loss, and by measure: rank IC, Sharpe ratios before and after costs, rank correlation of the scores with
+        the names' volatility.
 
     Returns
     -------
@@ -121,6 +123,7 @@ def _numbers(folder: RunFolder, measures: MarketMeasures) -> pd.DataFrame:
     values = session_values(folder, measures)
     gross = folder.read_column("returns", f"{folder.record['strategy']} gross")
     columns = {
+        "volatility": information_coefficient(folder.read_frame("scores"), measures.exposures["volatility"]),
         "rank_ic": values.frame["rank_ic"],
         "gross": sharpe_values(gross, sessions_per_year=values.sessions_per_year),
         "net": values.frame["sharpe"],
