@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from scipy.optimize import minimize
 from scipy.stats import rankdata, trim_mean
 
+from core.errors import DataError
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.ensembles.combination import Combination, trimmed_mean
-from models.ensembles.ensemble_model import EnsembleModel, _moved, _Told, _without
+from models.ensembles.ensemble_model import EnsembleModel, _FitContexts, _moved, _without
 from models.ensembles.member_weights import Moments, fitted_weights, session_moments, stacked_weights
 from models.ensembles.session_scale import central_ranks, scaled_sessions, z_scores
 from models.estimators.samples import mean_rank_ic
@@ -258,7 +259,7 @@ def test_the_scores_that_are_stacked_do_not_move_with_the_labels_that_they_are_j
     windows, split = planted_windows()
     members = {"lstm": {**LSTM, "training": {"refit": True, "max_epochs": 2, "burn_in": 6}}, "ridge": RIDGE}
     model = EnsembleModel(settings=ensemble(members, combine="stacked", folds=3))
-    folds, told = model._folds(windows, split), _Told(context=FitContext(device="cpu"), first=0, n_fits=9)
+    folds, told = model._folds(windows, split), _FitContexts(context=FitContext(device="cpu"), first=0, n_fits=9)
     held = model._out_of_fold(windows, folds, told)
     for fold in folds:
         y = windows.y.clone()
@@ -268,6 +269,15 @@ def test_the_scores_that_are_stacked_do_not_move_with_the_labels_that_they_are_j
         for rows in fold.judged:
             for one, other in zip(held, moved, strict=True):
                 np.testing.assert_array_equal(one[rows], other[rows])
+
+
+def test_folds_that_leave_nothing_to_fit_on_are_named_before_anything_is_fitted():
+    windows, split = planted_windows()
+    model = EnsembleModel(settings=ensemble(combine="stacked", folds=2))
+    few = replace(split, train=slice(split.validation.start - 8, split.validation.start - split.purge))
+    short = replace(few, validation=slice(split.validation.start, split.validation.start + 2))
+    with pytest.raises(DataError, match=r"model\.folds 2 leave too few of \d+ sessions to fit on: set fewer"):
+        model.fit(windows, short, context=FitContext(device="cpu"))
 
 
 def test_stacking_tells_a_member_that_knows_from_one_that_does_not():

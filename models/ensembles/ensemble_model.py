@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from core.errors import DataError
 from models.ensembles.combination import Combination
 from models.ensembles.ensemble_settings import EnsembleSettings
 from models.ensembles.fitted_ensemble import FittedEnsemble, MemberFact, member_models
@@ -26,7 +27,7 @@ from models.windows import Windows
 
 __all__ = ["EnsembleModel"]
 
-NOBODY = "no member follows the validation labels: all count the same"
+NOBODY = "no member follows the labels: all count the same"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +46,14 @@ class EnsembleModel:
         """Fit every member with every seed, and on the folds where they are stacked; then weigh them."""
         ensemble, folds = self._ensemble, self._folds(windows, split)
         n_fits = ensemble.n_fits * (1 + len(folds))
-        fits = self._fitted(windows, split, _Told(context=context, first=0, n_fits=n_fits))
+        fits = self._fitted(windows, split, _FitContexts(context=context, first=0, n_fits=n_fits))
         judged = [before_refit(fit) for fit in fits]
         scores = _scored(judged, windows, split.validation, context)
         members = self._member_scores(scores)
         if ensemble.combine == "stacked":
-            held = self._out_of_fold(windows, folds, _Told(context=context, first=ensemble.n_fits, n_fits=n_fits))
+            held = self._out_of_fold(
+                windows, folds, _FitContexts(context=context, first=ensemble.n_fits, n_fits=n_fits)
+            )
             moments = session_moments(held, windows.y.cpu().numpy())
             found = stacked_weights(moments, penalty=ensemble.stack_penalty)
         elif ensemble.combine == "weighted":
@@ -60,12 +63,14 @@ class EnsembleModel:
         weights = found or equal_weights(len(members))
         ics = [mean_rank_ic(windows, split.validation, each) for each in members]
         whole = Combination(settings=ensemble, weights=weights).combined(scores)
-        known = dict(zip(ensemble.members, zip(weights, ics, strict=True), strict=True))
         return FittedEnsemble(
             settings=self.settings,
             scaler=windows.scaler,
             fits=tuple(fits),
-            members={name: MemberFact(weight=weight, validation_ic=ic) for name, (weight, ic) in known.items()},
+            members={
+                name: MemberFact(weight=weight, validation_ic=ic)
+                for name, weight, ic in zip(ensemble.members, weights, ics, strict=True)
+            },
             validation_ic=mean_rank_ic(windows, split.validation, whole),
             facts=self._facts(is_weighed=found is not None, folds=folds),
         )
@@ -76,11 +81,11 @@ class EnsembleModel:
             raise ValueError(f"model.kind must be ensemble, was {self.settings.model.kind}")
         return self.settings.model
 
-    def _fitted(self, windows: Windows, split: Split, told: "_Told") -> list[FittedModel]:
+    def _fitted(self, windows: Windows, split: Split, contexts: "_FitContexts") -> list[FittedModel]:
         """Every member with every seed, in order."""
         plan = member_models(self.settings).items()
         return [
-            make_model(settings).fit(windows, split, context=told.of(number, place))
+            make_model(settings).fit(windows, split, context=contexts.of(number, place))
             for number, (place, settings) in enumerate(plan)
         ]
 
@@ -94,19 +99,27 @@ class EnsembleModel:
             return []
         first = int(usable_rows(windows, split.train, span="training")[0])
         length, validated = split.validation.stop - first, split.validation.stop - split.validation.start
-        found = combinatorial_splits(
-            length, n_groups=self._ensemble.folds, k_test=1, validation=validated / length, purge=split.purge
-        )
+        n_folds = self._ensemble.folds
+        try:
+            found = combinatorial_splits(
+                length, n_groups=n_folds, k_test=1, validation=validated / length, purge=split.purge
+            )
+        except (DataError, ValueError) as error:
+            raise DataError(
+                f"model.folds {n_folds} leave too few of {length} sessions to fit on: set fewer, or give more history"
+            ) from error
         return [_moved(fold, first) for fold in found]
 
-    def _out_of_fold(self, windows: Windows, folds: list[CombinatorialSplit], told: "_Told") -> list[np.ndarray]:
+    def _out_of_fold(
+        self, windows: Windows, folds: list[CombinatorialSplit], contexts: "_FitContexts"
+    ) -> list[np.ndarray]:
         """Scores of each member, (n_sessions, n_tickers), each row by a fit that never met its label; NaN elsewhere."""
         held = [np.full(tuple(windows.y.shape), np.nan) for _ in self._ensemble.members]
         for number, fold in enumerate(folds):
-            moved = told.fold(number, self._ensemble.n_fits)
+            moved = contexts.fold(number, self._ensemble.n_fits)
             fits = self._fitted(_without(windows, fold.barred), fold.split, moved)
             for rows in fold.judged:
-                scores = _scored(fits, windows, rows, told.context)
+                scores = _scored(fits, windows, rows, contexts.context)
                 for whole, part in zip(held, self._member_scores(scores), strict=True):
                     whole[rows] = part
         return held
@@ -123,12 +136,13 @@ class EnsembleModel:
                 ("Weights", "fitted on validation, whose rank IC is no estimate of theirs" if is_weighed else NOBODY),
             )
         if ensemble.combine == "stacked":
-            return (("Weights", f"ridge on {len(folds)} purged folds, penalty {ensemble.stack_penalty:g}"),)
+            ridge = f"ridge on {len(folds)} purged folds, penalty {ensemble.stack_penalty:g}"
+            return (("Weights", ridge if is_weighed else NOBODY),)
         return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _FitContexts:
     """Where fits keep their state, and how far all of them are."""
 
     context: FitContext
@@ -152,7 +166,7 @@ class _Told:
             announce=None if say is None or self.place else lambda words: say(f"{where}: {words}"),
         )
 
-    def fold(self, number: int, n_fits: int) -> "_Told":
+    def fold(self, number: int, n_fits: int) -> "_FitContexts":
         """The contexts of the fits of one fold."""
         return replace(self, first=self.first + number * n_fits, place=f"fold{number}.")
 

@@ -23,7 +23,7 @@ DEFAULT_LOSS = "default"
 LEARNED = ("features", "model", "loss", "training", "label")
 SMALL: Mapping[str, int] = {"lookback": 40, "hidden": 32}  # networks that two cores train by the hundred
 SMALL_TRAINING: Mapping[str, int] = {"burn_in": 40, "max_epochs": 30, "patience": 6}
-OUTSIDE = re.compile(r",(?![^\[({]*[\])}])")  # a comma in no bracket
+COMMA = re.compile(r",(?![^\[({]*[\])}])")  # in no bracket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def words_of(text: str) -> list[str]:
     >>> words_of("ridge, lstm:hidden=[64,32]")
     ['ridge', 'lstm:hidden=[64,32]']
     """
-    return [word.strip() for word in OUTSIDE.split(text) if word.strip()]
+    return [word.strip() for word in COMMA.split(text) if word.strip()]
 
 
 def contenders(
