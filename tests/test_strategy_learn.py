@@ -68,3 +68,10 @@ def test_a_model_of_another_label_is_foreign(bench) -> None:
     for change in ("label.horizon=2", "label.kind=market_relative"):
         with pytest.raises(CheckpointError, match=r"belongs to another run \(other label\)"):
             own_checkpoint(path, override(spec, [change]), panel=bars)
+
+
+def test_a_model_with_other_ranges_is_foreign(bench) -> None:
+    path, spec = bench.run.path / "model", bench.run.spec
+    bars = bench.run.record["identity"]["panel"]
+    with pytest.raises(CheckpointError, match=r"belongs to another run \(other uncertainty\)"):
+        own_checkpoint(path, override(spec, ["uncertainty.method=session"]), panel=bars)
