@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
+from backtests.report.card_page import PAGE_TITLE, render_card, size_words, time_words
 from backtests.report.formats import count, ratio
+from backtests.report.model_facts import CardSpans, LearnedFrom, ModelFacts, ModelOrigin, ModelReads
 from core.errors import RunError
 from models.calibrate import Calibration
-from models.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.model_costs import ModelCosts, Timing, measured_costs, median_seconds
+from models.model_parts import parts_of
 from models.networks.training_state import FILE_NAME
 from models.sample_splits import resolve_split
-from strategy.definitions.spec import load_spec
 from strategy.learning.training_data import prepare_training_data
-from strategy.studies.model_card.card_costs import CardCosts, Labels, Timing, measured_costs, median_seconds
-from strategy.studies.model_card.card_page import PAGE_TITLE, render_card, size_words, time_words
-from strategy.studies.model_card.card_parts import parts_of
-from strategy.studies.model_card.card_subject import CardSubject, run_subject
-from strategy.studies.model_card.model_facts import ModelFacts, Spans, model_facts
+from strategy.studies.model_card.card_facts import card_facts
+from strategy.studies.model_card.card_subject import run_subject
 from tests.oracles.small_runs import quintile, refusal
 from tests.test_models_kinds import KINDS, as_ever, window_kind
 
@@ -29,7 +29,7 @@ __all__ = ["window_kind"]  # a fixture that registers a kind of a user's own
 FAST = ("gru", "ridge", "lightgbm", "ensemble")
 KIND_PARAMETERS = [kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 ONE = Timing(seconds=0.25, calls=21)
-COSTS = CardCosts(
+COSTS = ModelCosts(
     measured="2026-01-02T03:04:05+00:00",
     machine={"processor": "Abacus"},
     threads=1,
@@ -45,7 +45,17 @@ LEAD = {
     "ic": {"mean": 0.01, "standard_error": 0.002},
     "model_minus_baseline": {"mean": 0.0123, "standard_error": 0.005},
 }
-SPLIT = {"train_end": "2020-04-14", "validation_end": "2020-05-11"}
+ORIGIN = ModelOrigin(
+    name="20261129-101010-abcdef",
+    strategy="planted",
+    title="A test",
+    headline={"verdict": "WEAK", "sentence": "WEAK: a test", "rank_ic": 0.02, "rank_ic_standard_error": 0.01},
+    ridge=LEAD | {"model_minus_baseline": LEAD["model_minus_baseline"] | {"n_sessions": 30}},
+    fingerprints={"strategy": "a" * 64, "weights": "b" * 64},
+)
+SPANS = CardSpans(
+    train=("2020-01-01", "2020-04-14"), validation=("2020-04-15", "2020-05-11"), test=("2020-05-12", "2020-06-16")
+)
 
 
 class Page(HTMLParser):
@@ -85,43 +95,36 @@ class Page(HTMLParser):
         return {row[0]: row[1] for row in reversed(self.rows) if len(row) == 2}
 
 
-def subject_of(kind: str, folder: Path, **changes: Any) -> tuple[CardSubject, Any]:
-    """A model of a kind, fitted on planted windows, as if a run had trained it."""
-    windows, _, model = as_ever(kind)
+def facts_of(kind: str, folder: Path, **changes: Any) -> ModelFacts:
+    """What a card says of a kind, fitted on planted windows and read from its checkpoint as if a run had trained it."""
+    _, _, model = as_ever(kind)
     calibration = Calibration(level=0.0, level_se=0.1, slope=1.0, slope_se=0.1, measured_slope=1.0, n_sessions=9)
-    made = Checkpoint(model=model, calibration=calibration, provenance=Provenance(spec={"split": SPLIT}))
-    save_checkpoint(folder / "model", made)
-    given: dict[str, Any] = {
-        "name": "20261129-101010-abcdef",
-        "path": folder / "model",
-        "spec": load_spec(),
-        "checkpoint": load_checkpoint(folder / "model"),
-        "bars": lambda: None,
-        "headline": {"verdict": "WEAK", "sentence": "WEAK: a test", "rank_ic": 0.02, "rank_ic_standard_error": 0.01},
-        "ridge": LEAD | {"model_minus_baseline": LEAD["model_minus_baseline"] | {"n_sessions": 30}},
-        "fingerprints": {"strategy": "a" * 64, "weights": "b" * 64},
-    }
-    return CardSubject(**(given | changes)), windows
-
-
-def facts_of(subject: CardSubject, **changes: Any) -> ModelFacts:
-    spans = Spans(
-        train=("2020-01-01", "2020-04-14"), validation=("2020-04-15", "2020-05-11"), test=("2020-05-12", "2020-06-16")
-    )
+    save_checkpoint(folder / "model", Checkpoint(model=model, calibration=calibration))
+    loaded = load_checkpoint(folder / "model").model
+    label = {"kind": "return", "horizon": 1}
     made = ModelFacts(
-        subject=subject, parts=parts_of(subject), spans=spans, labels=Labels(labels=804, sessions=67), costs=COSTS
+        origin=ORIGIN,
+        kind=kind,
+        n_disk_bytes=sum(path.stat().st_size for path in folder.glob("model.*")),
+        parts=parts_of(loaded),
+        reads=ModelReads(feature_set="planted", features=loaded.scaler.names, lookback=6, label=label, seed=1),
+        spans=SPANS,
+        labels=LearnedFrom(labels=804, sessions=67),
+        costs=COSTS,
     )
     return replace(made, **changes)
 
 
 @pytest.mark.parametrize("kind", KIND_PARAMETERS)
 def test_every_kind_has_a_card_whose_page_says_what_its_json_says(kind: str, tmp_path: Path) -> None:
-    subject, windows = subject_of(kind, tmp_path)
-    facts = facts_of(subject, costs=measured_costs(subject, windows))
+    windows, _, model = as_ever(kind)
+    facts = facts_of(kind, tmp_path)
+    costs = measured_costs(tmp_path / "model", windows, scoring="exact", machine={"processor": "Abacus"})
+    facts = replace(facts, costs=costs)
     said = json.loads(json.dumps(facts.as_json(), allow_nan=False))
     page = Page(render_card(facts))
     assert said["kind"] == kind
-    assert said["parameters"]["torch"] == subject.checkpoint.model.card.n_parameters > 0
+    assert said["parameters"]["torch"] == model.card.n_parameters > 0
     assert page.facts["Parameters, torch's count"] == count(said["parameters"]["torch"])
     keras, torch_count = said["parameters"]["keras"], said["parameters"]["torch"]
     assert page.facts["Parameters, Keras' count"] == ("same" if keras == torch_count else count(keras))
@@ -144,8 +147,7 @@ def test_every_kind_has_a_card_whose_page_says_what_its_json_says(kind: str, tmp
 
 
 def test_an_ensemble_is_told_by_member(tmp_path: Path) -> None:
-    subject, _ = subject_of("ensemble", tmp_path)
-    facts = facts_of(subject)
+    facts = facts_of("ensemble", tmp_path)
     assert [(part.place, part.card.kind, part.weight) for part in facts.parts] == [
         ("deep.0", "gru", 0.5),
         ("linear.0", "ridge", 0.5),
@@ -163,11 +165,11 @@ def test_an_ensemble_is_told_by_member(tmp_path: Path) -> None:
 
 def test_a_page_loads_nothing_and_trusts_no_word(tmp_path: Path) -> None:
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-    subject, _ = subject_of("gru", tmp_path)
-    spec = subject.spec.model_copy(update={"title": f"A <b> {evil}", "summary": evil})
-    hostile = replace(subject, name=evil, spec=spec, command=evil, headline=subject.headline | {"sentence": evil})
-    costs = replace(COSTS, machine={evil: evil}, session=evil)
-    text = render_card(facts_of(hostile, costs=costs, unmeasured=evil), command=evil)
+    headline = ORIGIN.headline | {"sentence": evil, "verdict": evil}
+    hostile = replace(ORIGIN, name=evil, strategy=evil, title=f"A <b> {evil}", command=evil, headline=headline)
+    facts = facts_of("gru", tmp_path, origin=hostile, costs=replace(COSTS, machine={evil: evil}, session=evil))
+    facts = replace(facts, parts=tuple(replace(part, place=evil) for part in facts.parts))
+    text = render_card(facts, command=evil)
     page = Page(text)
     assert text.count(evil) == 0
     assert page.words.count(evil) >= 5
@@ -185,8 +187,8 @@ def test_a_page_loads_nothing_and_trusts_no_word(tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_is_said(tmp_path: Path) -> None:
-    subject, _ = subject_of("gru", tmp_path, ridge=None)
-    facts = facts_of(subject, labels=None, costs=None, unmeasured="its bars are gone")
+    origin = replace(ORIGIN, ridge=None)
+    facts = facts_of("gru", tmp_path, origin=origin, labels=None, costs=None, unmeasured="its bars are gone")
     said, page = facts.as_json(), Page(render_card(facts))
     assert said["measured"] is None
     assert said["unmeasured"] == "its bars are gone"
@@ -203,14 +205,13 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
 )
 def test_a_lead_over_ridge_counts_beyond_two_standard_errors(mean: float, said: str, tmp_path: Path) -> None:
     gap = {"mean": mean, "standard_error": 0.005, "n_sessions": 30}
-    subject, _ = subject_of("gru", tmp_path, ridge=LEAD | {"model_minus_baseline": gap})
-    assert f"By rank IC it is {said}" in Page(render_card(facts_of(subject))).words
+    origin = replace(ORIGIN, ridge=LEAD | {"model_minus_baseline": gap})
+    assert f"By rank IC it is {said}" in Page(render_card(facts_of("gru", tmp_path, origin=origin))).words
 
 
 def test_labels_a_parameter_are_few_below_ten(tmp_path: Path) -> None:
-    subject, _ = subject_of("ridge", tmp_path)
     for labels, few in ((29, True), (30, False)):
-        facts = facts_of(subject, labels=Labels(labels=labels, sessions=5))
+        facts = facts_of("ridge", tmp_path, labels=LearnedFrom(labels=labels, sessions=5))
         assert facts.labels_per_parameter == pytest.approx(labels / 3)
         assert facts.has_few_labels is few
 
@@ -292,7 +293,7 @@ def test_a_card_goes_where_it_is_told_and_replaces_cards_alone(
 ) -> None:
     copied, card = bench.copied(tmp_path), tmp_path / "card.html"
     words = ("models", "card", "latest", "--out", copied.store.root, "--page")
-    monkeypatch.setattr("strategy.studies.model_card.model_facts._measured", lost_bars)
+    monkeypatch.setattr("strategy.studies.model_card.card_facts._measured", lost_bars)
     printed = quintile(*words, card, monkeypatch=monkeypatch, capsys=capsys)
     assert "Not measured: its bars are gone" in printed
     assert PAGE_TITLE in card.read_text()[:4096]
@@ -307,7 +308,7 @@ def test_a_card_goes_where_it_is_told_and_replaces_cards_alone(
     assert (tmp_path / "mine.html").read_text() == "mine"
 
 
-def lost_bars(*_given: Any) -> ModelFacts:
+def lost_bars(*_given: Any) -> None:
     raise RunError("its bars are gone: put them back")
 
 
@@ -345,7 +346,7 @@ def test_bars_that_are_gone_leave_a_card_without_measures(bench: Any, tmp_path: 
     record = json.loads((copied.run.path / "run.json").read_text())
     record["request"]["bars"] = str(tmp_path / "gone.parquet")
     (copied.run.path / "run.json").write_text(json.dumps(record))
-    facts = model_facts(run_subject(copied.run))
+    facts = card_facts(run_subject(copied.run))
     assert facts.costs is None
     assert facts.unmeasured == f"run {copied.run.run_id} was made with bars {tmp_path / 'gone.parquet'}, which is gone"
     assert facts.spans.train[0] is None

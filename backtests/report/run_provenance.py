@@ -3,13 +3,25 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from backtests.reference_gates import GateSettings
 
-__all__ = ["Fingerprints", "ProofReport", "Provenance", "Span", "Spans", "TrainingReport"]
+if TYPE_CHECKING:
+    from models.model import ModelCard
+
+__all__ = ["Fingerprints", "ProofReport", "Provenance", "Span", "Spans", "TrainingReport", "training_report"]
+
+EPOCH_COLUMNS = {
+    "train_loss": "train_loss",
+    "validation_loss": "validation_loss",
+    "validation_rank_ic": "validation_ic",
+    "train_accuracy": "train_accuracy",
+    "validation_accuracy": "validation_accuracy",
+    "learning_rate": "learning_rate",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +160,17 @@ class Provenance:
     training: TrainingReport | None = None
     gates: GateSettings | None = None
     notes: tuple[str, ...] = ()
+
+
+def training_report(card: "ModelCard", *, notes: tuple[str, ...] = ()) -> TrainingReport:
+    """How a model was fitted, as its card says."""
+    columns = {shown: [epoch.get(name, math.nan) for epoch in card.history] for shown, name in EPOCH_COLUMNS.items()}
+    size = ("Parameters", f"{card.n_parameters:,}") if card.n_parameters else ("State", f"{card.n_bytes:,} bytes")
+    by_epochs = bool(card.history) or math.isnan(card.validation_ic)
+    ic = () if by_epochs else (("Validation rank IC", f"{card.validation_ic:.4f}"),)
+    return TrainingReport(
+        history=pd.DataFrame(columns, index=pd.RangeIndex(1, len(card.history) + 1, name="epoch")),
+        best_epoch=card.best_epoch,
+        facts=(("Kind", card.kind), size, ("Seed", str(card.seed)), *ic, *card.facts),
+        notes=notes,
+    )

@@ -50,15 +50,15 @@ def card_command(
     verbose: Verbose = False,
 ) -> None:
     """Write a model's card: layers, parameters, memory, latency, training, inputs, and its lead over ridge."""
+    from backtests.report.card_page import card_sentence, cost_sentence, write_card
     from quintile.progress_display import progress_bars
-    from strategy.studies.model_card.card_page import card_sentence, cost_sentence, write_card
-    from strategy.studies.model_card.model_facts import model_facts
+    from strategy.studies.model_card.card_facts import card_facts
 
     subject, home = _subject(run, out, versions)
     if page is not None:
         _require_page(page, subject.path.parent)
     with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
-        facts = model_facts(subject, progress=progress)
+        facts = card_facts(subject, progress=progress)
         path = write_card(facts, home / FILE_NAME if page is None else page, command=command_line())
     if as_json:
         print(json.dumps(facts.as_json() | {"page": str(path)}, indent=2))
@@ -82,8 +82,8 @@ def _subject(run: str, out: Path, versions: Path | None) -> "tuple[CardSubject, 
 
 
 def _require_page(page: Path, *inputs: Path) -> None:
+    from backtests.report.card_page import PAGE_TITLE
     from core.files import require_apart, require_new
-    from strategy.studies.model_card.card_page import PAGE_TITLE
 
     if page.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--page is an HTML page, was {page}: give it a name that ends in .html")

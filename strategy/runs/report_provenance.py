@@ -1,31 +1,20 @@
 """Report provenance: what a run's folder and checkpoint know of where its numbers came from, for the report."""
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from backtests.evaluation import Evaluation
-from backtests.report.run_provenance import Fingerprints, Provenance, Span, Spans, TrainingReport
+from backtests.report.run_provenance import Fingerprints, Provenance, Span, Spans, training_report
 from strategy.definitions.render import rule_words
 from strategy.runs.provenance import commit
 from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
-    from models.model import ModelCard
 
-__all__ = ["provenance_of", "training_report"]
-
-EPOCH_COLUMNS = {
-    "train_loss": "train_loss",
-    "validation_loss": "validation_loss",
-    "validation_rank_ic": "validation_ic",
-    "train_accuracy": "train_accuracy",
-    "validation_accuracy": "validation_accuracy",
-    "learning_rate": "learning_rate",
-}
+__all__ = ["provenance_of"]
 
 
 def provenance_of(
@@ -82,20 +71,6 @@ def _spans(evaluation: Evaluation, split: Mapping[str, str]) -> Spans:
 
 def _span(sessions: pd.DatetimeIndex) -> Span:
     return Span(first=sessions[0], last=sessions[-1], sessions=len(sessions))
-
-
-def training_report(card: "ModelCard", *, notes: tuple[str, ...] = ()) -> TrainingReport:
-    """How a model was fitted, as its card says."""
-    columns = {shown: [epoch.get(name, math.nan) for epoch in card.history] for shown, name in EPOCH_COLUMNS.items()}
-    size = ("Parameters", f"{card.n_parameters:,}") if card.n_parameters else ("State", f"{card.n_bytes:,} bytes")
-    by_epochs = bool(card.history) or math.isnan(card.validation_ic)
-    ic = () if by_epochs else (("Validation rank IC", f"{card.validation_ic:.4f}"),)
-    return TrainingReport(
-        history=pd.DataFrame(columns, index=pd.RangeIndex(1, len(card.history) + 1, name="epoch")),
-        best_epoch=card.best_epoch,
-        facts=(("Kind", card.kind), size, ("Seed", str(card.seed)), *ic, *card.facts),
-        notes=notes,
-    )
 
 
 def _calibration_notes(checkpoint: "Checkpoint") -> tuple[str, ...]:

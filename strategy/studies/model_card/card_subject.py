@@ -1,11 +1,11 @@
 """Card subject: a trained model with what its run or version says of it, and the bars that it was trained on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from backtests.report.model_facts import ModelOrigin
 from core.errors import CheckpointError
 from core.files import file_sha256
 from market.inputs import load_inputs
@@ -30,8 +30,8 @@ class CardSubject:
 
     Parameters
     ----------
-    name : str
-        Id of the run, or ``NAME@VERSION``.
+    origin : ModelOrigin
+        What its run or version says of it.
     path : Path
         Weights and card, without suffix.
     spec : StrategySpec
@@ -40,34 +40,16 @@ class CardSubject:
         Read from ``path``.
     bars : callable
         Loads the bars that it was trained on.
-    headline : mapping
-        Figures and verdict of its test span.
-    ridge : mapping or None
-        ``ic`` of ridge on the same names, and ``model_minus_baseline``; None where ridge was not beside it.
-    is_synthetic : bool
-        Whether the bars are made up.
-    fingerprints : mapping of str to str
-        Of strategy, bars, code and weights.
-    command : str
-        What made it.
     state : Path or None
         Where its training left its state; None where none is kept.
-    run_seconds : float or None
-        From the beginning of its run to its end.
     """
 
-    name: str
+    origin: ModelOrigin
     path: Path
     spec: StrategySpec
     checkpoint: Checkpoint
     bars: Callable[[], Panel]
-    headline: Mapping[str, Any]
-    fingerprints: Mapping[str, str]
-    ridge: Mapping[str, Any] | None = None
-    is_synthetic: bool = False
-    command: str = ""
     state: Path | None = None
-    run_seconds: float | None = None
 
     @property
     def n_disk_bytes(self) -> int:
@@ -96,26 +78,29 @@ def run_subject(folder: RunFolder) -> CardSubject:
         raise CheckpointError(
             f"run {folder.run_id} has no trained model (model.safetensors and model.json): name a run that does"
         )
-    metrics, checkpoint, spec = folder.metrics, load_checkpoint(path), folder.spec
+    metrics, spec = folder.metrics, folder.spec
     finished = datetime.fromisoformat(record["finished"]).astimezone(UTC)
-    return CardSubject(
+    prints = {
+        key: record["identity"][name] for key, name in (("strategy", "spec"), ("bars", "panel"), ("code", "code"))
+    }
+    origin = ModelOrigin(
         name=folder.run_id,
-        path=path,
-        spec=spec,
-        checkpoint=checkpoint,
-        bars=lambda: load_inputs(same_request(folder), holdout=spec.holdout).panel,
+        strategy=spec.name,
+        title=spec.title,
         headline=metrics["headline"],
         ridge=metrics.get("baselines", {}).get("ridge"),
         is_synthetic=bool(metrics["synthetic"]),
-        fingerprints={
-            "strategy": record["identity"]["spec"],
-            "bars": record["identity"]["panel"],
-            "code": record["identity"]["code"],
-            "weights": file_sha256(path.with_suffix(SUFFIXES[0])),
-        },
+        fingerprints=prints | _weights(path),
         command=record["command"],
-        state=folder.path / "training",
         run_seconds=(finished - folder.started).total_seconds(),
+    )
+    return CardSubject(
+        origin=origin,
+        path=path,
+        spec=spec,
+        checkpoint=load_checkpoint(path),
+        bars=lambda: load_inputs(same_request(folder), holdout=spec.holdout).panel,
+        state=folder.path / "training",
     )
 
 
@@ -127,21 +112,25 @@ def version_subject(folder: VersionFolder) -> CardSubject:
     RunError
         If the version is not intact.
     """
-    body, path = intact_body(folder), folder.path / STEM
-    return CardSubject(
+    body, path, spec = intact_body(folder), folder.path / STEM, frozen_spec(folder)
+    prints = {"strategy": body["spec"]["run"], "bars": body["panel"], "code": body["closure_sha256"]}
+    origin = ModelOrigin(
         name=str(folder.version),
-        path=path,
-        spec=frozen_spec(folder),
-        checkpoint=load_checkpoint(path),
-        bars=lambda: version_bars(folder, body),
+        strategy=spec.name,
+        title=spec.title,
         headline=body["headline"],
         is_synthetic=body["bars"] == "builtin",
-        fingerprints={
-            "strategy": body["spec"]["run"],
-            "bars": body["panel"],
-            "code": body["closure_sha256"],
-            "weights": file_sha256(path.with_suffix(SUFFIXES[0])),
-            "lock": folder.sha256,
-        },
+        fingerprints=prints | _weights(path) | {"lock": folder.sha256},
         command=f"quintile run {folder.version}",
     )
+    return CardSubject(
+        origin=origin,
+        path=path,
+        spec=spec,
+        checkpoint=load_checkpoint(path),
+        bars=lambda: version_bars(folder, body),
+    )
+
+
+def _weights(path: Path) -> dict[str, str]:
+    return {"weights": file_sha256(path.with_suffix(SUFFIXES[0]))}

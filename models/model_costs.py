@@ -1,31 +1,22 @@
-"""Card costs: what a model takes to load and to score, measured here and now, and how much it learned from."""
+"""Model costs: what a model takes to load and to score, measured here and now."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from core.errors import DataError
 from core.progress import ProgressCallback, silent
-from market.panel import Panel
 from models.checkpoint import load_checkpoint
-from models.labels import learned_labels
-from models.losses.rank_loss import MIN_NAMES
 from models.model import ScoreContext
-from models.sample_splits import Split, resolve_split
+from models.model_settings import Scoring
 from models.threads import threads
 from models.windows import Windows
-from strategy.learning.decide import frozen_windows
-from strategy.learning.training_data import kept_model_features, tradable
-from strategy.runs.provenance import machine
-from strategy.studies.model_card.card_subject import CardSubject
 
-__all__ = ["CardCosts", "Labels", "Timing", "card_windows", "measured_costs", "median_seconds", "training_labels"]
+__all__ = ["ModelCosts", "Timing", "measured_costs", "median_seconds"]
 
 CALLS = 21  # of which the median is taken, after one that warms up
 BUDGET_SECONDS = 3.0  # after which fewer calls do
@@ -45,15 +36,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
-    """What a model learned from: labelled names and sessions, and the sessions that hold them."""
-
-    labels: int
-    sessions: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardCosts:
+class ModelCosts:
     """What loading and scoring took.
 
     Parameters
@@ -88,28 +71,31 @@ class CardCosts:
     grown_bytes: int | None
 
 
-def card_windows(subject: CardSubject, panel: Panel) -> Windows:
-    """The windows that the model reads on its bars."""
-    features = kept_model_features(subject.spec, panel)
-    return frozen_windows(subject.spec, panel, subject.checkpoint, features=features)
-
-
-def training_labels(subject: CardSubject, panel: Panel, windows: Windows) -> Labels | None:
-    """Labels of the training span, with ``training.refit`` of validation's too; None on bars it did not learn from."""
-    spec = subject.spec
-    if subject.checkpoint.provenance.data_fingerprint != panel.fingerprint():
-        return None
-    split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=spec.label.horizon)
-    labels = learned_labels(panel, spec.execution, spec.label, eligible=tradable(panel))
-    known = (windows.mask.cpu().numpy() & labels.notna().to_numpy())[_learned(subject, split)].sum(axis=1)
-    usable = known[known >= MIN_NAMES]
-    return Labels(labels=int(usable.sum()), sessions=len(usable))
-
-
 def measured_costs(
-    subject: CardSubject, windows: Windows, *, clock: Clock = time.perf_counter, progress: ProgressCallback = silent
-) -> CardCosts:
-    """Load the model and score the last session that has names, on the processor and on one thread.
+    path: Path,
+    windows: Windows,
+    *,
+    scoring: Scoring,
+    machine: Mapping[str, str],
+    progress: ProgressCallback = silent,
+    clock: Clock = time.perf_counter,
+) -> ModelCosts:
+    """Load a checkpoint and score the last session that has names, on the processor and on one thread.
+
+    Parameters
+    ----------
+    path : Path
+        Weights and card, without suffix.
+    windows : Windows
+        Built with the model's scaler and lookback.
+    scoring : {"exact", "long"}
+        How sessions are scored.
+    machine : mapping of str to str
+        What this machine is.
+    progress : callable
+        Called as work advances.
+    clock : callable
+        Seconds.
 
     Raises
     ------
@@ -122,18 +108,19 @@ def measured_costs(
     row = int(rows[-1])
     session, names = windows.sessions[[row]], windows.mask[row].nonzero()[:, 0]
     progress("measuring", 0, 3)
+    model, how = load_checkpoint(path).model, ScoreContext(scoring=scoring, device="cpu")
     with threads(THREADS):
-        load = median_seconds(lambda: load_checkpoint(subject.path), clock)
+        load = median_seconds(lambda: load_checkpoint(path), clock)
         progress("measuring", 1, 3)
-        peak = _peak(lambda: _scored(subject, windows, session))
-        whole = median_seconds(lambda: _scored(subject, windows, session), clock)
+        peak = _peak(lambda: model.scores(windows, session, context=how))
+        whole = median_seconds(lambda: model.scores(windows, session, context=how), clock)
         progress("measuring", 2, 3)
         alone = _one_name(windows, int(names[0]))
-        one = median_seconds(lambda: _scored(subject, alone, session), clock)
+        one = median_seconds(lambda: model.scores(alone, session, context=how), clock)
     progress("measuring", 3, 3)
-    return CardCosts(
+    return ModelCosts(
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=machine(),
+        machine=dict(machine),
         threads=THREADS,
         session=f"{session[0]:%Y-%m-%d}",
         names=len(names),
@@ -155,18 +142,6 @@ def median_seconds(call: Callable[[], Any], clock: Clock) -> Timing:
         call()
         seconds.append(clock() - started)
     return Timing(seconds=statistics.median(seconds), calls=len(seconds))
-
-
-def _learned(subject: CardSubject, split: Split) -> slice:
-    """Rows whose labels moved a weight."""
-    settings = subject.checkpoint.model.settings
-    refitted = settings.training.refit and settings.model.learns_by_epochs
-    return slice(split.train.start, split.validation.stop) if refitted else split.train
-
-
-def _scored(subject: CardSubject, windows: Windows, session: pd.DatetimeIndex) -> pd.DataFrame:
-    context = ScoreContext(scoring=subject.spec.model.scored, device="cpu")
-    return subject.checkpoint.model.scores(windows, session, context=context)
 
 
 def _one_name(windows: Windows, place: int) -> Windows:

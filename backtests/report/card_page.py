@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backtests.report.content import Card, Part, Section, Stamp, Table
 from backtests.report.formats import count, plus_minus, ratio
 from backtests.report.html_page import HtmlPage, render_page
+from backtests.report.model_facts import ModelFacts
+from backtests.report.run_provenance import training_report
 from backtests.report.sections.training_section import training_pictures
 from backtests.report.stamps import SYNTHETIC
 from core.files import write_text
 from core.progress import duration
-from strategy.runs.report_provenance import training_report
-from strategy.studies.model_card.card_costs import Timing
-from strategy.studies.model_card.card_parts import CardPart
-from strategy.studies.model_card.model_facts import ModelFacts
+
+if TYPE_CHECKING:
+    from models.model_costs import Timing
+    from models.model_parts import ModelPart
 
 __all__ = ["PAGE_TITLE", "card_sentence", "cost_sentence", "render_card", "size_words", "time_words", "write_card"]
 
@@ -37,11 +40,11 @@ def write_card(facts: ModelFacts, path: Path, *, command: str = "") -> Path:
 
 def render_card(facts: ModelFacts, *, command: str = "") -> str:
     """Render the page; ``command`` is what makes it again."""
-    subject = facts.subject
+    origin = facts.origin
     return render_page(
         HtmlPage(
-            title=f"Model card of {subject.spec.title}",
-            strategy=f"{subject.spec.name} · {subject.name}",
+            title=f"Model card of {origin.title}",
+            strategy=f"{origin.strategy} · {origin.name}",
             verdict=card_sentence(facts),
             sections=tuple(_sections(facts)),
             stamps=tuple(_stamps(facts)),
@@ -71,12 +74,12 @@ def time_words(seconds: float | None) -> str:
 def card_sentence(facts: ModelFacts) -> str:
     """Kind and size of the model, and the verdict of its run."""
     keras = f", {count(facts.keras_parameters)} as Keras counts" if facts.keras_parameters != facts.parameters else ""
-    judged = facts.subject.headline.get("sentence", "")
+    judged = facts.origin.headline.get("sentence", "")
     return f"{facts.kind}, {count(facts.parameters)} parameters{keras}. {judged}".strip()
 
 
 def _stamps(facts: ModelFacts) -> Iterator[Stamp]:
-    if facts.subject.is_synthetic:
+    if facts.origin.is_synthetic:
         yield SYNTHETIC
     if facts.has_few_labels:
         yield Stamp(
@@ -94,7 +97,7 @@ def _cards(facts: ModelFacts) -> tuple[Card, ...]:
     labels = "its bars are not at hand" if facts.labels is None else f"{count(facts.labels.labels)} in training"
     shown = [
         Card(label="Parameters", value=count(facts.parameters), detail=f"{_keras(facts)} in Keras' count"),
-        Card(label="On disk", value=size_words(facts.subject.n_disk_bytes), detail="weights and card"),
+        Card(label="On disk", value=size_words(facts.n_disk_bytes), detail="weights and card"),
         Card(label="Labels a parameter", value=ratio(facts.labels_per_parameter), detail=labels),
     ]
     if costs is not None:
@@ -118,10 +121,10 @@ def _sections(facts: ModelFacts) -> Iterator[Section]:
     yield Section(slug="training", title="Training", lead=_training_lead(facts), parts=parts)
     yield Section(slug="inputs", title="What it reads and learns", lead="", parts=(_input_part(facts),))
     yield Section(slug="worth", title="What it is worth", lead=_worth_lead(facts), parts=(_worth_part(facts),))
-    prints = tuple((name, value) for name, value in facts.subject.fingerprints.items())
+    prints = tuple((name, value) for name, value in facts.origin.fingerprints.items())
     sha = _facts("sha256", prints, note="Nothing that is measured here is part of any.")
     yield Section(
-        slug="reproduce", title="Where it comes from", lead=facts.subject.command, parts=(Part(tables=(sha,)),)
+        slug="reproduce", title="Where it comes from", lead=facts.origin.command, parts=(Part(tables=(sha,)),)
     )
 
 
@@ -140,7 +143,7 @@ def _size_parts(facts: ModelFacts) -> Iterator[Part]:
     rows = (
         ("Parameters, torch's count", count(facts.parameters)),
         ("Parameters, Keras' count", _keras(facts)),
-        ("On disk, weights and card", size_words(facts.subject.n_disk_bytes)),
+        ("On disk, weights and card", size_words(facts.n_disk_bytes)),
         ("In memory, weights", size_words(facts.n_bytes)),
         ("Training labels", UNKNOWN if facts.labels is None else count(facts.labels.labels)),
         ("Training sessions", UNKNOWN if facts.labels is None else count(facts.labels.sessions)),
@@ -151,7 +154,7 @@ def _size_parts(facts: ModelFacts) -> Iterator[Part]:
         yield Part(heading=part.place, tables=tuple(_size_tables(part)))
 
 
-def _size_tables(part: CardPart) -> Iterator[Table]:
+def _size_tables(part: "ModelPart") -> Iterator[Table]:
     if part.trees is not None:
         trees = part.trees
         rows = (("Trees", count(trees.trees)), ("Leaves", count(trees.leaves)), ("Depth", count(trees.depth)))
@@ -189,7 +192,7 @@ def _cost_part(facts: ModelFacts) -> Part:
     costs = facts.costs
     learned = (
         ("Training, all epochs", time_words(facts.training_seconds)),
-        ("The run, from bars to report", time_words(facts.subject.run_seconds)),
+        ("The run, from bars to report", time_words(facts.origin.run_seconds)),
     )
     recorded = _facts(
         "Recorded by the run",
@@ -214,7 +217,7 @@ def _cost_part(facts: ModelFacts) -> Part:
     return Part(tables=(_facts("Measured", rows, note=note), recorded))
 
 
-def _timed(timing: Timing) -> str:
+def _timed(timing: "Timing") -> str:
     return f"{time_words(timing.seconds)} (median of {timing.calls})"
 
 
@@ -227,7 +230,7 @@ def _training_lead(facts: ModelFacts) -> str:
     return f"{count(sum(epochs))} epochs; {took}."
 
 
-def _training_part(part: CardPart) -> Part:
+def _training_part(part: "ModelPart") -> Part:
     report, card = training_report(part.card), part.card
     epochs = (("Epochs", count(len(card.history))), ("Epoch kept", count(card.best_epoch))) if card.history else ()
     time = () if part.seconds is None else (("Time of its epochs", time_words(part.seconds)),)
@@ -245,14 +248,14 @@ def _once(rows: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _input_part(facts: ModelFacts) -> Part:
-    spec, spans = facts.subject.spec, facts.spans
-    features = facts.subject.checkpoint.model.scaler.names
+    reads, spans = facts.reads, facts.spans
+    horizon = reads.label["horizon"]
     rows = (
-        (f"Features, {spec.features.set}", ", ".join(features)),
-        ("Number of features", count(len(features))),
-        ("Lookback", f"{spec.model.lookback} sessions"),
-        ("Label", f"{spec.label.kind} over {spec.label.horizon} session{'' if spec.label.horizon == 1 else 's'}"),
-        ("Seed", str(facts.subject.checkpoint.model.settings.training.seed)),
+        (f"Features, {reads.feature_set}", ", ".join(reads.features)),
+        ("Number of features", count(len(reads.features))),
+        ("Lookback", f"{reads.lookback} sessions"),
+        ("Label", f"{reads.label['kind']} over {horizon} session{'' if horizon == 1 else 's'}"),
+        ("Seed", str(reads.seed)),
         ("Training span", _span(spans.train)),
         ("Validation span", _span(spans.validation)),
         ("Test span", _span(spans.test)),
@@ -265,12 +268,12 @@ def _input_part(facts: ModelFacts) -> Part:
     return Part(tables=(whole, *settings))
 
 
-def _loss_row(part: CardPart) -> tuple[tuple[str, str], ...]:
+def _loss_row(part: "ModelPart") -> tuple[tuple[str, str], ...]:
     terms = ", ".join(f"{weight:.2g} {term}" for term, weight in part.loss.items() if weight)
     return (("Loss", terms),) if terms else ()
 
 
-def _setting_rows(part: CardPart) -> tuple[tuple[str, str], ...]:
+def _setting_rows(part: "ModelPart") -> tuple[tuple[str, str], ...]:
     return tuple((f"model.{key}", str(value)) for key, value in part.settings.items())
 
 
@@ -292,7 +295,7 @@ def _worth_lead(facts: ModelFacts) -> str:
 
 
 def _worth_part(facts: ModelFacts) -> Part:
-    headline, ridge = facts.subject.headline, facts.subject.ridge
+    headline, ridge = facts.origin.headline, facts.origin.ridge
     own = plus_minus(headline.get("rank_ic"), headline.get("rank_ic_standard_error"), 4)
     rows = [("Verdict", headline.get("verdict", UNKNOWN)), ("Rank IC on the test span", own)]
     if ridge is not None:

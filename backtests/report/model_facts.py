@@ -1,30 +1,95 @@
-"""Model facts: everything that a card says, gathered once; page and JSON are two ways to write it down."""
+"""Model facts: everything that a model's card says; page and JSON are two ways to write it down."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from backtests.verdict import finite_or_none
-from core.errors import QuintileError
-from core.progress import ProgressCallback, silent
-from strategy.studies.model_card.card_costs import CardCosts, Labels, card_windows, measured_costs, training_labels
-from strategy.studies.model_card.card_parts import CardPart, parts_of
-from strategy.studies.model_card.card_subject import CardSubject
 
-__all__ = ["FEW_LABELS", "ModelFacts", "Spans", "model_facts"]
+if TYPE_CHECKING:
+    from models.model_costs import ModelCosts
+    from models.model_parts import ModelPart
+
+__all__ = ["FEW_LABELS", "CardSpans", "LearnedFrom", "ModelFacts", "ModelOrigin", "ModelReads"]
 
 FEW_LABELS = 10.0  # a parameter; with fewer, what is fitted may be remembered and not learned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spans:
+class LearnedFrom:
+    """What a model learned from: labelled names and sessions, and the sessions that hold them."""
+
+    labels: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSpans:
     """First and last session of each span, ISO dates; None where it is not known."""
 
     train: tuple[str | None, str]
     validation: tuple[str | None, str]
     test: tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReads:
+    """What a model reads and learns.
+
+    Parameters
+    ----------
+    feature_set : str
+        Their name.
+    features : tuple of str
+        In the order of the model.
+    lookback : int
+        Sessions of a window.
+    label : mapping
+        Kind and horizon.
+    seed : int
+        Of everything random.
+    """
+
+    feature_set: str
+    features: tuple[str, ...]
+    lookback: int
+    label: Mapping[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOrigin:
+    """Where a model comes from, and what came of it.
+
+    Parameters
+    ----------
+    name : str
+        Id of the run, or ``NAME@VERSION``.
+    strategy, title : str
+        Of the strategy.
+    headline : mapping
+        Figures and verdict of its test span.
+    ridge : mapping or None
+        ``ic`` of ridge on the same names, and ``model_minus_baseline``; None where ridge was not beside it.
+    is_synthetic : bool
+        Whether the bars are made up.
+    fingerprints : mapping of str to str
+        Of strategy, bars, code and weights.
+    command : str
+        What made it.
+    run_seconds : float or None
+        From the beginning of its run to its end.
+    """
+
+    name: str
+    strategy: str
+    title: str
+    headline: Mapping[str, Any]
+    fingerprints: Mapping[str, str]
+    ridge: Mapping[str, Any] | None = None
+    is_synthetic: bool = False
+    command: str = ""
+    run_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,31 +98,35 @@ class ModelFacts:
 
     Parameters
     ----------
-    subject : CardSubject
-        The model and where it comes from.
-    parts : tuple of CardPart
+    origin : ModelOrigin
+        Where the model comes from.
+    kind : str
+        Of the whole model.
+    n_disk_bytes : int
+        Of weights and card.
+    parts : tuple of ModelPart
         Its fits, one of a model by itself.
-    spans : Spans
+    reads : ModelReads
+        What it reads and learns.
+    spans : CardSpans
         What it learned from and was judged on.
-    labels : Labels or None
+    labels : LearnedFrom or None
         How much it learned from; None where its bars are not at hand.
-    costs : CardCosts or None
+    costs : ModelCosts or None
         What was measured; None where its bars are not at hand.
     unmeasured : str
         Why there is neither; empty where there is.
     """
 
-    subject: CardSubject
-    parts: tuple[CardPart, ...]
-    spans: Spans
-    labels: Labels | None
-    costs: CardCosts | None
+    origin: ModelOrigin
+    kind: str
+    n_disk_bytes: int
+    parts: "tuple[ModelPart, ...]"
+    reads: ModelReads
+    spans: CardSpans
+    labels: LearnedFrom | None
+    costs: "ModelCosts | None"
     unmeasured: str = ""
-
-    @property
-    def kind(self) -> str:
-        """Of the whole model."""
-        return self.subject.checkpoint.model.settings.model.kind
 
     @property
     def parameters(self) -> int | None:
@@ -93,7 +162,7 @@ class ModelFacts:
     @property
     def lead_over_ridge(self) -> Mapping[str, Any] | None:
         """Rank IC less that of ridge, paired by session: mean, standard error and sessions."""
-        return None if self.subject.ridge is None else self.subject.ridge["model_minus_baseline"]
+        return None if self.origin.ridge is None else self.origin.ridge["model_minus_baseline"]
 
     def as_json(self) -> dict[str, Any]:
         """Everything on the page, as plain values; None for what is not known."""
@@ -102,22 +171,22 @@ class ModelFacts:
         return plain
 
     def _identity(self) -> dict[str, Any]:
-        spec = self.subject.spec
+        origin = self.origin
         return {
-            "model": self.subject.name,
-            "strategy": spec.name,
-            "title": spec.title,
+            "model": origin.name,
+            "strategy": origin.strategy,
+            "title": origin.title,
             "kind": self.kind,
-            "synthetic": self.subject.is_synthetic,
-            "command": self.subject.command,
-            "fingerprints": dict(self.subject.fingerprints),
+            "synthetic": origin.is_synthetic,
+            "command": origin.command,
+            "fingerprints": dict(origin.fingerprints),
         }
 
     def _size(self) -> dict[str, Any]:
         labels = self.labels
         return {
             "parameters": {"torch": self.parameters, "keras": self.keras_parameters},
-            "bytes": {"disk": self.subject.n_disk_bytes, "memory": self.n_bytes},
+            "bytes": {"disk": self.n_disk_bytes, "memory": self.n_bytes},
             "labels": None if labels is None else asdict(labels),
             "labels_per_parameter": self.labels_per_parameter,
             "few_labels": self.has_few_labels,
@@ -126,78 +195,25 @@ class ModelFacts:
         }
 
     def _learning(self) -> dict[str, Any]:
-        spec, model = self.subject.spec, self.subject.checkpoint.model
+        reads = self.reads
         return {
-            "features": {"set": spec.features.set, "names": list(model.scaler.names)},
-            "lookback": spec.model.lookback,
-            "label": spec.label.model_dump(mode="json"),
-            "seed": model.settings.training.seed,
+            "features": {"set": reads.feature_set, "names": list(reads.features)},
+            "lookback": reads.lookback,
+            "label": dict(reads.label),
+            "seed": reads.seed,
             "spans": asdict(self.spans),
             "training_seconds": self.training_seconds,
-            "run_seconds": self.subject.run_seconds,
+            "run_seconds": self.origin.run_seconds,
             "parts": [part.as_json() for part in self.parts],
         }
 
     def _worth(self) -> dict[str, Any]:
-        headline = self.subject.headline
+        headline = self.origin.headline
         keys = ("verdict", "sentence", "rank_ic", "rank_ic_standard_error")
         return {
             "judged": {key: headline.get(key) for key in keys},
-            "ridge": None if self.subject.ridge is None else dict(self.subject.ridge),
+            "ridge": None if self.origin.ridge is None else dict(self.origin.ridge),
         }
-
-
-def model_facts(subject: CardSubject, *, progress: ProgressCallback = silent) -> ModelFacts:
-    """Gather what is known of a model, and measure it where the bars that it was trained on are at hand.
-
-    Parameters
-    ----------
-    subject : CardSubject
-        From ``run_subject`` or ``version_subject``.
-    progress : callable
-        Called as bars are loaded and the model is measured.
-
-    Raises
-    ------
-    RunError
-        If the state of its training cannot be read.
-    """
-    parts = parts_of(subject)
-    try:
-        return _measured(subject, parts, progress)
-    except QuintileError as error:  # a model outlives its bars
-        reason = str(error).partition(": ")[0]
-        return ModelFacts(
-            subject=subject, parts=parts, spans=_spans(subject), labels=None, costs=None, unmeasured=reason
-        )
-
-
-def _measured(subject: CardSubject, parts: tuple[CardPart, ...], progress: ProgressCallback) -> ModelFacts:
-    progress("loading bars", 0, 1)
-    panel = subject.bars()
-    windows = card_windows(subject, panel)
-    progress("loading bars", 1, 1)
-    return ModelFacts(
-        subject=subject,
-        parts=parts,
-        spans=_spans(subject, panel.sessions),
-        labels=training_labels(subject, panel, windows),
-        costs=measured_costs(subject, windows, progress=progress),
-    )
-
-
-def _spans(subject: CardSubject, sessions: pd.DatetimeIndex | None = None) -> Spans:
-    split, period = subject.checkpoint.provenance.spec["split"], subject.headline.get("period") or (None, None)
-    first = then = None
-    if sessions is not None:
-        first = f"{sessions[0]:%Y-%m-%d}"
-        after = sessions[sessions > pd.Timestamp(split["train_end"])]
-        then = f"{after[0]:%Y-%m-%d}" if len(after) else None
-    return Spans(
-        train=(first, split["train_end"]),
-        validation=(then, split["validation_end"]),
-        test=(period[0], period[-1]),
-    )
 
 
 def _summed(counts: list[int | None]) -> int | None:

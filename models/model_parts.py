@@ -1,7 +1,7 @@
-"""Card parts: the fits that a model is made of, one of a single model: layers or trees, parameters, epochs, time."""
+"""Model parts: the fits that a model is made of, one of a single model: layers or trees, parameters, epochs, time."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,15 +11,14 @@ from models.estimators.tree_sizes import TreeSizes, tree_sizes
 from models.model import FittedModel, ModelCard
 from models.networks.fitted_network import FittedNetwork
 from models.networks.layer_counts import Layer, layers_of
-from strategy.studies.model_card.card_subject import CardSubject
 
-__all__ = ["CardPart", "parts_of"]
+__all__ = ["ModelPart", "parts_of"]
 
 DRAWN = ("frequencies", "offsets")  # of random Fourier features, which nothing is fitted to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CardPart:
+class ModelPart:
     """One fit.
 
     Parameters
@@ -90,17 +89,24 @@ class CardPart:
         }
 
 
-def parts_of(subject: CardSubject) -> tuple[CardPart, ...]:
-    """Every fit behind a model, in order; one for a model that is no ensemble."""
-    model = subject.checkpoint.model
+def parts_of(model: FittedModel, seconds: Callable[[str], float | None] = lambda _place: None) -> tuple[ModelPart, ...]:
+    """Every fit behind a model, in order; one for a model that is no ensemble.
+
+    Parameters
+    ----------
+    model : FittedModel
+        As a checkpoint gives it back.
+    seconds : callable
+        Wall clock of the epochs of the fit at a place; None where it is not known.
+    """
     return tuple(
-        CardPart(
+        ModelPart(
             place=place,
             card=fit.card,
             layers=_layers(fit),
             trees=tree_sizes(fit.predictor) if isinstance(fit, FittedEstimator) else None,
             weight=weight,
-            seconds=subject.training_seconds(place),
+            seconds=seconds(place),
         )
         for place, fit, weight in _fits(model)
     )
