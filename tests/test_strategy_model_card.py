@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.model_costs import ModelCosts, Timing, measured_costs, median_seconds
 from models.model_parts import parts_of
+from models.networks.layer_counts import Layer
 from models.networks.training_state import FILE_NAME
-from models.sample_splits import resolve_split
+from models.sample_splits import Split, resolve_split
 from strategy.learning.training_data import prepare_training_data
-from strategy.studies.model_card.card_facts import card_facts
+from strategy.studies.model_card.card_facts import card_facts, learned_rows
 from strategy.studies.model_card.card_subject import run_subject
 from tests.oracles.small_runs import quintile, refusal
 from tests.test_models_kinds import KINDS, as_ever, window_kind
@@ -161,6 +163,26 @@ def test_an_ensemble_is_told_by_member(tmp_path: Path) -> None:
         ["Weight in the ensemble", "+0.500"]
     ] * 2
     assert page.facts["Loss"] == "0.7 soft_rank, 0.3 huber"
+
+
+def test_a_layer_is_shown_with_its_tensors_and_both_counts(tmp_path: Path) -> None:
+    facts = facts_of("gru", tmp_path)
+    shapes = {"weight_ih": (256, 7), "bias_ih": (256,)}
+    layer = Layer(name="lstm.l0", kind="LSTM", shapes=shapes, parameters=18_688, keras_parameters=18_432)
+    head = Layer(name="head", kind="dense", shapes={"weight": (1, 16)}, parameters=16, keras_parameters=16)
+    part = replace(facts.parts[0], layers=(layer, head))
+    page = Page(render_card(replace(facts, parts=(part,))))
+    assert ["lstm.l0", "LSTM", "weight_ih 256 × 7, bias_ih 256", count(18_688), count(18_432)] in page.rows
+    assert ["head", "dense", "weight 1 × 16", "16", "same"] in page.rows
+    assert page.facts["Parameters, Keras' count"] == count(18_432 + 16)
+
+
+def test_a_refit_learns_from_validation_too() -> None:
+    split = Split(train=slice(5, 60), validation=slice(62, 80), test=slice(82, 90), purge=2)
+    for refit, rows in ((False, slice(5, 60)), (True, slice(5, 80))):
+        settings = SimpleNamespace(training=SimpleNamespace(refit=refit), model=SimpleNamespace(learns_by_epochs=True))
+        subject: Any = SimpleNamespace(checkpoint=SimpleNamespace(model=SimpleNamespace(settings=settings)))
+        assert learned_rows(subject, split) == rows
 
 
 def test_a_page_loads_nothing_and_trusts_no_word(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from strategy.learning.training_data import kept_model_features, tradable
 from strategy.runs.provenance import machine
 from strategy.studies.model_card.card_subject import CardSubject
 
-__all__ = ["card_facts", "training_labels"]
+__all__ = ["card_facts", "learned_rows", "training_labels"]
 
 
 def card_facts(subject: CardSubject, *, progress: ProgressCallback = silent) -> ModelFacts:
@@ -61,7 +61,7 @@ def training_labels(subject: CardSubject, panel: Panel, windows: Windows) -> Lea
         return None
     split = resolve_split(panel.sessions, spec.split, delay=spec.execution.delay, horizon=spec.label.horizon)
     labels = learned_labels(panel, spec.execution, spec.label, eligible=tradable(panel))
-    known = (windows.mask.cpu().numpy() & labels.notna().to_numpy())[_learned(subject, split)].sum(axis=1)
+    known = (windows.mask.cpu().numpy() & labels.notna().to_numpy())[learned_rows(subject, split)].sum(axis=1)
     usable = known[known >= MIN_NAMES]
     return LearnedFrom(labels=int(usable.sum()), sessions=len(usable))
 
@@ -78,8 +78,8 @@ def _measured(
     return panel.sessions, labels, costs
 
 
-def _learned(subject: CardSubject, split: Split) -> slice:
-    """Rows whose labels moved a weight."""
+def learned_rows(subject: CardSubject, split: Split) -> slice:
+    """Rows whose labels moved a weight: with ``training.refit`` those of validation too."""
     settings = subject.checkpoint.model.settings
     refitted = settings.training.refit and settings.model.learns_by_epochs
     return slice(split.train.start, split.validation.stop) if refitted else split.train
