@@ -30,7 +30,7 @@ from strategy.runs.store import RunStore
 from strategy.studies.model_table.cell_verdicts import cell_verdicts
 from strategy.studies.model_table.contenders import SMALL, contenders, words_of
 from strategy.studies.model_table.market_facts import MarketFacts
-from strategy.studies.model_table.model_comparison import ModelRow, ModelTable, _facts, holm
+from strategy.studies.model_table.model_comparison import ModelRow, ModelTable, _beside, _facts, holm
 from strategy.studies.model_table.model_table_pages import write_docs, write_table
 from strategy.studies.model_table.session_values import MEASURES, MarketMeasures, SessionValues, sharpe_values
 from strategy.studies.model_table.style_exposures import STYLES, style_exposures, style_residual_ic
@@ -295,6 +295,12 @@ def test_market_facts_are_those_of_the_bars() -> None:
     labels = {stamp.label for stamp in MarketFacts.of(Inputs(panel=real), Execution(fill="close")).stamps}
     assert labels == {"OPTIMISTIC", "SURVIVORSHIP UNKNOWN"}
     assert made.sessions == len(panel.sessions)
+
+
+def test_ridge_is_paired_on_the_same_market_or_not_at_all() -> None:
+    ridge, own = {1: measured(0.0)}, {1: measured(0.001), 2: measured(0.002)}
+    assert _beside(ridge, own, is_one=False).keys() == {1}  # of the market of seed 2 it has no run
+    assert _beside(ridge, own, is_one=True).keys() == {1, 2}
 
 
 def test_seconds_of_a_resumed_run_are_not_known(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from strategy.studies.model_table.contenders import Contender
 from strategy.studies.model_table.market_facts import MarketFacts
 from strategy.studies.model_table.session_values import MEASURES, MarketMeasures, SessionValues, session_values
 from strategy.studies.model_table.table_cells import CELL_FILE, CellKey, TableCell
-from strategy.studies.model_table.table_settings import TableSettings
+from strategy.studies.model_table.table_settings import TableMarket, TableSettings
 from strategy.studies.model_table.table_workers import CellRuns, cell_inputs
 from strategy.studies.model_table.two_way_errors import Estimate, two_way_estimate
 from strategy.studies.planted_alpha.seed_intervals import ratio_interval
@@ -169,11 +169,7 @@ def compare_models(
         if not alike.get(REFERENCE):
             why = next((why for key, why in runs.refused.items() if key[1] == REFERENCE), "it was not run")
             raise RunError(f"ridge has no run on {market.name}, and all are compared with it: {why}")
-        made = [
-            _row(market.name, each, alike, runs, words, planted=market.name == "planted")
-            for each in contenders
-            if alike[each.name]
-        ]
+        made = [_row(market, each, alike, runs, words) for each in contenders if alike[each.name]]
         rows += _tested(made)
     refused = {f"{key[1]}, {key[0]}, seed {key[2]}": why for key, why in runs.refused.items()}
     return ModelTable(settings=settings, rows=tuple(rows), facts=facts, refused=refused)
@@ -220,30 +216,29 @@ def _of(values: Mapping[CellKey, SessionValues], market: str, contender: str) ->
 
 
 def _row(
-    market: str,
+    market: TableMarket,
     contender: Contender,
     alike: Mapping[str, Mapping[int, SessionValues]],
     runs: CellRuns,
     words: Mapping[CellKey, str],
-    *,
-    planted: bool,
 ) -> ModelRow:
-    own, ridge, horizon = alike[contender.name], alike[REFERENCE], contender.spec.label.horizon
-    keys = [(market, contender.name, seed) for seed in own]
+    own, horizon = alike[contender.name], contender.spec.label.horizon
+    ridge = _beside(alike[REFERENCE], own, is_one=market.is_one)
+    keys = [(market.name, contender.name, seed) for seed in own]
     lead, sharpe_lead = None, None
     if contender.name != REFERENCE:
-        lead = two_way_estimate(_table(own, "rank_ic") - _beside(ridge, own, "rank_ic"), horizon=horizon)
-        sharpe_lead = two_way_estimate(_table(own, "sharpe") - _beside(ridge, own, "sharpe"))
+        lead = two_way_estimate(_table(own, "rank_ic") - _table(ridge, "rank_ic"), horizon=horizon)
+        sharpe_lead = two_way_estimate(_table(own, "sharpe") - _table(ridge, "sharpe"))
     facts = [_facts(runs.folders[key]) for key in keys]
     return ModelRow(
-        market=market,
+        market=market.name,
         contender=contender.name,
         estimates={name: two_way_estimate(_table(own, name), horizon=horizon) for name in MEASURES},
         lead=lead,
         sharpe_lead=sharpe_lead,
         p_value=math.nan if lead is None else lead.p_value,
         smallest=math.nan,
-        recovery=_recovery(own) if planted else Interval(math.nan, math.nan, math.nan),
+        recovery=_recovery(own) if market.name == "planted" else Interval(math.nan, math.nan, math.nan),
         parameters=_mean([each[0] for each in facts]),
         seconds=_mean([each[1] for each in facts]),
         names=_mean([each.names for each in own.values()]),
@@ -270,11 +265,13 @@ def _table(by_seed: Mapping[int, SessionValues], name: str) -> pd.DataFrame:
     return pd.DataFrame({seed: each.frame[name] for seed, each in by_seed.items()})
 
 
-def _beside(ridge: Mapping[int, SessionValues], own: Mapping[int, SessionValues], name: str) -> pd.DataFrame:
-    """Ridge's numbers under each seed of a model; on bars that no seed changes it has one run for all."""
-    only = next(iter(ridge.values()))
-    beside = dict.fromkeys(own, only) if len(ridge) == 1 else {seed: ridge[seed] for seed in own if seed in ridge}
-    return pd.DataFrame({seed: each.frame[name] for seed, each in beside.items()})
+def _beside(
+    ridge: Mapping[int, SessionValues], own: Mapping[int, SessionValues], *, is_one: bool
+) -> Mapping[int, SessionValues]:
+    """Ridge's values under each seed of a model; on bars that no seed changes it has one run for all."""
+    if is_one:
+        return dict.fromkeys(own, next(iter(ridge.values())))
+    return {seed: ridge[seed] for seed in own if seed in ridge}
 
 
 def _recovery(own: Mapping[int, SessionValues]) -> Interval:

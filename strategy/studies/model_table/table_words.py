@@ -31,7 +31,8 @@ CONVENTIONS = (
     "Leaks of published tables, each planted and caught by `quintile prove --self-test`: a test set cut by a future "
     "label, a sampler that repeats rows, factors selected on the test span, a late restatement that hides a newer "
     "period. docs/proofs.md says what each adds.",
-    "Seconds are those of one processor until the model was learned; parameters are the numbers that were fitted.",
+    "Seconds are those of one processor from bars to a learned model; what is done once, such as a market's features, "
+    "counts with the cell that came first. Parameters are the numbers that were fitted.",
 )
 
 
