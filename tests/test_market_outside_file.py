@@ -93,6 +93,14 @@ def test_of_two_revisions_before_one_close_the_later_one_counts(tmp_path: Path) 
     assert table.rows["value"].tolist() == [1.0]
 
 
+def test_without_an_exchange_times_still_order_the_revisions_of_a_day(tmp_path: Path) -> None:
+    rows = "2019-11-20,A,2.0,2019-12-02 11:00\n2019-11-20,A,1.0,2019-12-02 10:00\n"
+    table = read_outside(written(tmp_path, f"{','.join(NEWS)}\n{rows}"), name="news", exchange="none")
+    assert table.rows["value"].tolist() == [2.0]
+    assert f"{table.rows['since'].iloc[0]:%Y-%m-%d}" == "2019-12-03"
+    assert table.notes == ()
+
+
 # --- the columns ---
 
 

@@ -173,10 +173,8 @@ def _placed(local: Days, zones: Sequence[str | None], zone: str | None) -> Known
     naive = 0
     for own in sorted({zones[place] or "" for place in np.flatnonzero(clocked).tolist()}):
         there = np.flatnonzero(clocked & np.array([(each or "") == own for each in zones]))
-        if not own and zone is None:
-            continue  # of no zone, where none is known: the date alone counts
-        naive += len(there) if not own else 0
-        moments[there] = _in_utc(local[there], own or str(zone))
+        naive += len(there) if zone and not own else 0
+        moments[there] = _in_utc(local[there], own or zone or "UTC")  # of no zone: its date counts, and its order
     timed = ~np.isnat(moments)
     here = moments if zone is None else _moved(moments, "UTC", zone)
     days[timed] = here[timed].astype("datetime64[D]")
