@@ -15,16 +15,19 @@ from backtests.report.model_facts import CardSpans, LearnedFrom, ModelFacts, Mod
 from core.errors import RunError
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.model import FitContext
 from models.model_costs import ModelCosts, Timing, measured_costs, median_seconds
+from models.model_kinds import make_model
 from models.model_parts import parts_of
 from models.networks.layer_counts import Layer
 from models.networks.training_state import FILE_NAME
 from models.sample_splits import Split, resolve_split
+from strategy.definitions.spec import load_spec
 from strategy.learning.training_data import prepare_training_data
 from strategy.studies.model_card.card_facts import card_facts, learned_rows
-from strategy.studies.model_card.card_subject import run_subject
+from strategy.studies.model_card.card_subject import CardSubject, run_subject
 from tests.oracles.small_runs import quintile, refusal
-from tests.test_models_kinds import KINDS, as_ever, window_kind
+from tests.test_models_kinds import KINDS, as_ever, settings_for, window_kind
 
 __all__ = ["window_kind"]  # a fixture that registers a kind of a user's own
 
@@ -47,6 +50,7 @@ LEAD = {
     "ic": {"mean": 0.01, "standard_error": 0.002},
     "model_minus_baseline": {"mean": 0.0123, "standard_error": 0.005},
 }
+CALIBRATION = Calibration(level=0.0, level_se=0.1, slope=1.0, slope_se=0.1, measured_slope=1.0, n_sessions=9)
 ORIGIN = ModelOrigin(
     name="20261129-101010-abcdef",
     strategy="planted",
@@ -100,8 +104,7 @@ class Page(HTMLParser):
 def facts_of(kind: str, folder: Path, **changes: Any) -> ModelFacts:
     """What a card says of a kind, fitted on planted windows and read from its checkpoint as if a run had trained it."""
     _, _, model = as_ever(kind)
-    calibration = Calibration(level=0.0, level_se=0.1, slope=1.0, slope_se=0.1, measured_slope=1.0, n_sessions=9)
-    save_checkpoint(folder / "model", Checkpoint(model=model, calibration=calibration))
+    save_checkpoint(folder / "model", Checkpoint(model=model, calibration=CALIBRATION))
     loaded = load_checkpoint(folder / "model").model
     label = {"kind": "return", "horizon": 1}
     made = ModelFacts(
@@ -163,6 +166,24 @@ def test_an_ensemble_is_told_by_member(tmp_path: Path) -> None:
         ["Weight in the ensemble", "+0.500"]
     ] * 2
     assert page.facts["Loss"] == "0.7 soft_rank, 0.3 huber"
+
+
+def test_each_member_has_the_time_of_its_own_epochs(tmp_path: Path) -> None:
+    windows, split, _ = as_ever("ensemble")
+    context = FitContext(device="cpu", folder=tmp_path / "training")
+    model = make_model(settings_for("ensemble")).fit(windows, split, context=context)
+    made = Checkpoint(model=model, calibration=CALIBRATION)
+    subject = CardSubject(
+        origin=ORIGIN, path=tmp_path, spec=load_spec(), checkpoint=made, bars=lost_bars, state=tmp_path / "training"
+    )
+    deep, linear = parts_of(model, subject.training_seconds)
+    assert deep.seconds is not None
+    assert deep.seconds > 0.0
+    assert linear.seconds is None
+    assert facts_of("ensemble", tmp_path, parts=(deep,)).training_seconds == deep.seconds
+    facts = facts_of("ensemble", tmp_path, parts=(deep, linear))
+    assert facts.training_seconds is None
+    assert "3 epochs; their time was not kept, or not that of each." in Page(render_card(facts)).words
 
 
 def test_a_layer_is_shown_with_its_tensors_and_both_counts(tmp_path: Path) -> None:
@@ -330,7 +351,7 @@ def test_a_card_goes_where_it_is_told_and_replaces_cards_alone(
     assert (tmp_path / "mine.html").read_text() == "mine"
 
 
-def lost_bars(*_given: Any) -> None:
+def lost_bars(*_given: Any) -> Any:
     raise RunError("its bars are gone: put them back")
 
 
