@@ -18,6 +18,7 @@ __all__ = ["SessionForces"]
 
 PARTS = 8  # blocks of rows that a group of sessions is cut into at least: pairs are formed once, not twice
 
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SessionForces:
     """Objective LambdaRankIC of LightGBM, see `models.losses.pair_losses.swap_costs` for the weight of a pair.
