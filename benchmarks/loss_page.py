@@ -26,8 +26,10 @@ Numbers = Mapping[str, Any]
 
 INTRODUCTION = """# What a loss is worth
 
-    python -m benchmarks.loss_page            measure both parts and write this page
-    python -m benchmarks.loss_page trees      the first alone; --draw measures nothing
+```text
+python -m benchmarks.loss_page            measure both parts and write this page
+python -m benchmarks.loss_page trees      the first alone; --draw measures nothing
+```
 
 Drawn by the command from `benchmarks/losses.json`; not edited by hand. Everything is SYNTHETIC. Rank IC is the mean
 correlation of ranks within a session; ranges are 95 % over seeds and sessions together, by two-way clustered errors. A
