@@ -37,7 +37,7 @@ from strategy.studies.model_table.style_exposures import STYLES, style_exposures
 from strategy.studies.model_table.table_cells import CELL_FILE, kept_runs, table_cells
 from strategy.studies.model_table.table_run import TableContext, model_table
 from strategy.studies.model_table.table_settings import TableSettings
-from strategy.studies.model_table.table_words import findings, shown_tables
+from strategy.studies.model_table.table_words import findings, headline, shown_tables
 from strategy.studies.model_table.two_way_errors import two_way_estimate
 from strategy.trials.log import TrialLog, distinct
 
@@ -264,6 +264,19 @@ def test_the_page_says_who_found_more_than_there_is(recoveries: dict[str, tuple]
     settings = TableSettings(markets=("planted",))
     table = ModelTable(settings=settings, rows=tuple(rows), facts={"planted": market_of(synthetic=True)}, refused={})
     assert any(sentence.endswith(said) for sentence in findings(table)), findings(table)
+
+
+def test_the_headline_says_of_every_market_what_beats_ridge() -> None:
+    nothing = Interval(math.nan, math.nan, math.nan)
+    lead = two_way_estimate(pd.DataFrame({1: [0.1, 0.2, 0.3]}))
+    ridge, other = (shown_row("null", name, nothing, ("WEAK",)) for name in ("ridge", "lstm"))
+    better = replace(other, market="planted", lead=lead, p_value=0.01)
+    settings = TableSettings(markets=("null", "planted"))
+    facts = dict.fromkeys(settings.markets, market_of(synthetic=True))
+    table = ModelTable(settings=settings, rows=(ridge, replace(other, lead=lead), better), facts=facts, refused={})
+    assert headline(table) == "On null, nothing beats ridge. On planted, lstm beats ridge."
+    alone = ModelTable(settings=settings, rows=(ridge,), facts=facts, refused={})
+    assert headline(alone) == "Nothing was compared with ridge."
 
 
 def test_given_bars_are_named_with_what_is_known_of_the_dead(tmp_path: Path) -> None:

@@ -8,7 +8,14 @@ import pandas as pd
 
 from core.files import atomic_path, require_new, write_json, write_text
 from strategy.studies.model_table.model_comparison import ModelTable
-from strategy.studies.model_table.table_words import CONVENTIONS, ShownTable, findings, market_words, shown_tables
+from strategy.studies.model_table.table_words import (
+    CONVENTIONS,
+    ShownTable,
+    findings,
+    headline,
+    market_words,
+    shown_tables,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +48,7 @@ def write_table(table: ModelTable, folder: Path, *, command: str) -> tuple[Path,
     page = HtmlPage(
         title="Models beside ridge",
         strategy="model table",
-        verdict=" ".join(said[:3]),
+        verdict=headline(table),
         sections=_sections(table, said),
         stamps=_stamps(table),
         command=command,

@@ -9,7 +9,7 @@ from strategy.studies.model_table.cell_verdicts import verdict_words
 from strategy.studies.model_table.model_comparison import ModelRow, ModelTable
 from strategy.studies.model_table.two_way_errors import Estimate
 
-__all__ = ["CONVENTIONS", "ShownTable", "findings", "market_words", "shown_tables"]
+__all__ = ["CONVENTIONS", "ShownTable", "findings", "headline", "market_words", "shown_tables"]
 
 CONVENTIONS = (
     "Every cell is a run of the store, made by the pipeline of `quintile run`: it can be proved, frozen and replayed, "
@@ -62,6 +62,13 @@ def findings(table: ModelTable) -> list[str]:
     ]
 
 
+def headline(table: ModelTable) -> str:
+    """What beats ridge, a sentence a market."""
+    compared = {market: rows for market in table.markets if (rows := _compared(table, market))}
+    said = [_against_ridge(market, rows) for market, rows in compared.items()]
+    return " ".join(said) or "Nothing was compared with ridge."
+
+
 def _of_market(table: ModelTable, market: str) -> list[ShownTable]:
     rows = table.on(market)
     columns = ["model", "rank IC", "lead over ridge", "p", "smallest seen", "net Sharpe", "style-residual IC"]
@@ -98,7 +105,7 @@ def _result(row: ModelRow, market: str) -> list[str]:
 
 
 def _on_market(table: ModelTable, market: str) -> list[str]:
-    rows = [row for row in table.on(market) if row.lead is not None]
+    rows = _compared(table, market)
     sentences = [_against_ridge(market, rows)] if rows else []
     smallest = [row.smallest for row in rows if math.isfinite(row.smallest)]
     if smallest:
@@ -112,6 +119,10 @@ def _on_market(table: ModelTable, market: str) -> list[str]:
         sentences += [f"{stamp.label}: {stamp.sentence}" for stamp in table.facts[market].stamps]
         sentences.append(_verdict_sentence(table))
     return sentences
+
+
+def _compared(table: ModelTable, market: str) -> list[ModelRow]:
+    return [row for row in table.on(market) if row.lead is not None]
 
 
 def _against_ridge(market: str, rows: list[ModelRow]) -> str:
