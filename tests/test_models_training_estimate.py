@@ -111,9 +111,9 @@ def test_a_training_of_few_steps_is_not_measured() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "14,113 parameters, about 0.4 GB, at most 12 min (30 epochs), stops early"),
-        ({"n_bytes": 0, "stops_early": False}, "14,113 parameters, at most 12 min (30 epochs)"),
-        ({"seconds": 11.2, "epochs": 1}, "14,113 parameters, about 0.4 GB, at most 11 s (1 epoch), stops early"),
+        ({}, "14,113 parameters, about 0.4 GB, about 12 min for 30 epochs, may stop early"),
+        ({"n_bytes": 0, "stops_early": False}, "14,113 parameters, about 12 min for 30 epochs"),
+        ({"seconds": 11.2, "epochs": 1}, "14,113 parameters, about 0.4 GB, about 11 s for 1 epoch, may stop early"),
     ],
 )
 def test_an_estimate_is_one_line(changes: dict[str, Any], said: str) -> None:
@@ -159,10 +159,10 @@ def test_a_line_is_said_where_bars_are_shown_and_nowhere_else(capsys: pytest.Cap
     with progress_bars() as shown:
         say = announcer(shown)
         assert say is not None
-        say("14,113 parameters, at most 12 min [bold] \x1b[31m")
+        say("14,113 parameters, about 12 min [bold] \x1b[31m")
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.strip() == "14,113 parameters, at most 12 min [bold] \\u001b[31m"
+    assert printed.err.strip() == "14,113 parameters, about 12 min [bold] \\u001b[31m"
     with progress_bars(quiet=True) as hidden:
         assert announcer(hidden) is None
     assert announcer(silent) is None
@@ -184,7 +184,7 @@ def test_a_notebook_shows_the_line_above_its_bars() -> None:
 def test_learning_hands_the_display_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Display:
         def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
-            pass
+            """Show nothing."""
 
         def say(self, words: str) -> None:
             raise LookupError(words)

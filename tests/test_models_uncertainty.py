@@ -167,7 +167,10 @@ def test_the_session_spread_reads_what_was_earned_by_the_close(panel, fill, hori
 
 def test_a_session_spread_that_reads_one_row_too_many_is_caught(panel, monkeypatch):
     """The law above, broken on purpose: returns that are earned a session later."""
-    later = lambda panel, execution, horizon: forward_returns(panel, execution, horizon=horizon).shift(-1)  # noqa: E731
+
+    def later(panel, execution, *, horizon):
+        return forward_returns(panel, execution, horizon=horizon).shift(-1)
+
     monkeypatch.setattr(session_module, "forward_returns", later)
     found = session_spread(panel, Execution(), horizon=1)
     cut = session_spread(panel.until(panel.sessions[60]), Execution(), horizon=1)

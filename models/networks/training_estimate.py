@@ -36,7 +36,7 @@ FORWARD_SHARE = 1 / 3  # of a session's step: scored and not learned from
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEstimate:
-    """What a training takes at most.
+    """What a training takes if it goes to its last epoch, about.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class TrainingEstimate:
     Examples
     --------
     >>> TrainingEstimate(n_parameters=14_113, n_bytes=4 * 10**8, seconds=720.0, epochs=30, stops_early=True).words
-    '14,113 parameters, about 0.4 GB, at most 12 min (30 epochs), stops early'
+    '14,113 parameters, about 0.4 GB, about 12 min for 30 epochs, may stop early'
     """
 
     n_parameters: int
@@ -72,9 +72,9 @@ class TrainingEstimate:
     def words(self) -> str:
         """One line."""
         memory = f", about {max(self.n_bytes / 1e9, 0.1):.1f} GB" if self.n_bytes else ""
-        early = ", stops early" if self.stops_early else ""
+        early = ", may stop early" if self.stops_early else ""
         epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
-        return f"{self.n_parameters:,} parameters{memory}, at most {duration(self.seconds)} ({epochs}){early}"
+        return f"{self.n_parameters:,} parameters{memory}, about {duration(self.seconds)} for {epochs}{early}"
 
 
 def estimate_training(

@@ -13,6 +13,7 @@ from backtests.verdict import Verdict, finite_or_none, headline
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import RunError
 from market.input_remarks import frequency_remark, input_remarks
+from strategy.runs.run_files import RANGE_FRAMES
 from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_tearsheet", "find_report", "restated_report", "save_evaluation", "save_numbers"]
 
-RANGE_ENDS = ("low", "high")
 DRAWDOWN_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -144,8 +144,8 @@ def _write_frames(folder: RunFolder, evaluation: Evaluation) -> None:
     folder.write_frame("returns", _returns(evaluation), for_people=True)
     folder.write_frame("ic", pd.DataFrame(dict(evaluation.signal.ic)), for_people=True)
     if evaluation.ranges is not None:
-        for end in RANGE_ENDS:
-            folder.write_frame(f"range_{end}", pd.DataFrame(evaluation.ranges.bounds[end]), for_people=True)
+        for end, name in RANGE_FRAMES.items():
+            folder.write_frame(name, pd.DataFrame(evaluation.ranges.bounds[end]), for_people=True)
 
 
 def _returns(evaluation: Evaluation) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from core.conventions import FEW_TRIALS, SESSIONS_PER_YEAR
 from core.errors import RunError, SourceError
 from core.notebook_html import notebook_card, small_lines
+from strategy.runs.run_files import RANGE_FRAMES
 from strategy.runs.store import RunFolder
 
 __all__ = ["ReportPath", "Run", "RunVerdict", "headline_rows"]
@@ -118,9 +119,9 @@ class Run:
         RunError
             If the strategy has none.
         """
-        if not (self._finished.path / "range_low.parquet").is_file():
+        if "uncertainty" not in self.metrics:
             raise RunError(f"run {self.folder.run_id} has no ranges: run its strategy with uncertainty.method set")
-        return pd.concat({end: self._finished.read_frame(f"range_{end}") for end in ("low", "high")}, axis=1)
+        return pd.concat({end: self._finished.read_frame(name) for end, name in RANGE_FRAMES.items()}, axis=1)
 
     @property
     def trades(self) -> pd.DataFrame:

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.errors import RunError, SourceError
 from core.files import read_json
 
-__all__ = ["UNREADABLE", "read_metrics", "read_run_frame", "read_run_record", "recorded_number"]
+__all__ = ["RANGE_FRAMES", "UNREADABLE", "read_metrics", "read_run_frame", "read_run_record", "recorded_number"]
 
-BY_SESSION = ("scores", "weights", "returns", "ic")
+RANGE_FRAMES = {"low": "range_low", "high": "range_high"}  # by the end of a return's 90 % range
+BY_SESSION = ("scores", "weights", "returns", "ic", *RANGE_FRAMES.values())
 # what reading a damaged parquet file raises, beside pyarrow's own
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError)
 MAX_NUMBER = 10**9  # of a run in its store; beyond it the file was edited

@@ -204,7 +204,8 @@ def _measured(
         if last is None or last[0] != (cell.request, clock):
             inputs = cell_inputs(cell.request)
             last = ((cell.request, clock), MarketMeasures.of(inputs, execution, horizon=horizon))
-            facts.setdefault(cell.market, MarketFacts.of(inputs, execution))
+            if cell.market not in facts:
+                facts[cell.market] = MarketFacts.of(inputs, execution)
         found[cell.key] = session_values(runs.folders[cell.key], last[1])
         progress("measuring", len(found), len(runs.folders), cell.name)
     return found, facts
