@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.errors import CheckpointError
+from core.errors import CheckpointError, RunError
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from market.returns import forward_returns
@@ -28,6 +28,7 @@ from strategy.proofs.checks import ProveOptions
 from strategy.proofs.run_proof import prove_run
 from strategy.run_model import run_model
 from strategy.runs.context import RunContext
+from strategy.runs.run_files import RANGE_FRAMES, read_run_frame
 from strategy.runs.store import RunStore
 from strategy.trading.decision import next_decision, scorer_of
 from strategy.trials.log import TrialLog
@@ -153,3 +154,13 @@ def test_a_spec_with_ranges_is_written_and_read_back(tmp_path):
     (tmp_path / "commented.toml").write_text(strategy_text(spec), encoding="utf-8")
     assert load_spec(tmp_path / "mine.toml") == load_spec(tmp_path / "commented.toml") == spec
     assert StrategySpec.recorded(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize("name", RANGE_FRAMES.values())
+def test_ends_of_ranges_without_sessions_are_a_damaged_file(tmp_path, name):
+    path = tmp_path / f"{name}.parquet"
+    pd.DataFrame({"A": [0.01]}, index=pd.DatetimeIndex(["2020-01-02"], name="session")).to_parquet(path)
+    assert read_run_frame(path).shape == (1, 1)
+    pd.DataFrame({"A": [0.01]}).to_parquet(path)
+    with pytest.raises(RunError, match="cannot be read"):
+        read_run_frame(path)
