@@ -6,7 +6,7 @@ name did not print in that session; ``universe`` False means that it is not elig
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -190,6 +190,12 @@ class Panel:
         gone = self.delistings
         known = gone if gone.empty else gone[gone.index.isin(frames["close"].columns)]
         return self._part(delistings=known, **frames)
+
+    def of_tickers(self, tickers: Iterable[str]) -> Self:
+        """Take some tickers, in the order given; all must be of the panel."""
+        wanted = list(tickers)
+        frames: dict[str, Any] = {name: frame[wanted] for name, frame in self._frames()}
+        return self._part(delistings=self.delistings[self.delistings.index.isin(wanted)], **frames)
 
     def with_universe(self, universe: pd.DataFrame, *, described: str) -> Self:
         """Replace the universe; ``described`` says for the report what it is."""

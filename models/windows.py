@@ -133,7 +133,14 @@ class Windows:
         return replace(self, **moved)
 
 
-def fit_scaler(features: Features, *, targets: pd.DataFrame, universe: pd.DataFrame, rows: slice) -> Scaler:
+def fit_scaler(
+    features: Features,
+    *,
+    targets: pd.DataFrame,
+    universe: pd.DataFrame,
+    rows: slice,
+    target_sd: float | None = None,
+) -> Scaler:
     """Fit winsor bounds, means and sds on the training rows' universe, in float64.
 
     Parameters
@@ -146,6 +153,8 @@ def fit_scaler(features: Features, *, targets: pd.DataFrame, universe: pd.DataFr
         Eligible names.
     rows : slice
         Training rows; no other row is read.
+    target_sd : float, optional
+        Scale of the targets; their sd within sessions by default, which needs several names.
 
     Raises
     ------
@@ -166,7 +175,8 @@ def fit_scaler(features: Features, *, targets: pd.DataFrame, universe: pd.DataFr
 
     columns = [moments(name, frame) for name, frame in aligned]
     lower, upper, mean, sd = zip(*columns, strict=True)
-    target_sd = _cross_sectional_sd(targets.iloc[rows].to_numpy(dtype=np.float64), eligible)
+    if target_sd is None:
+        target_sd = _cross_sectional_sd(targets.iloc[rows].to_numpy(dtype=np.float64), eligible)
     return Scaler(names=tuple(features), lower=lower, upper=upper, mean=mean, sd=sd, target_sd=target_sd)
 
 
