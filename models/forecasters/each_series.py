@@ -1,0 +1,89 @@
+"""Each series alone: a forecaster that pools its series, fitted on every one of them by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import DataError
+from models.forecasters.forecaster import FittedForecaster, ForecastContext, Forecaster, SeriesHistory
+from models.forecasters.forecasts import LEVELS, Forecasts
+from models.sample_splits import Split
+
+__all__ = ["EachSeries", "FittedEach"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EachSeries:
+    """A forecaster fitted once a series.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        What is fitted.
+    """
+
+    forecaster: Forecaster
+
+    def fit(self, history: SeriesHistory, split: Split, *, context: ForecastContext) -> "FittedEach":
+        """Fit every series by itself; one that holds too little is not forecast.
+
+        Raises
+        ------
+        DataError
+            If none can be fitted; the reason is that of the first.
+        """
+        found: list[FittedForecaster | None] = []
+        reasons: list[DataError] = []
+        tickers = list(history.panel.tickers)
+        for place, ticker in enumerate(tickers):
+            try:
+                found.append(self.forecaster.fit(history.of(ticker), split, context=context))
+            except DataError as error:
+                found.append(None)
+                reasons.append(error)
+            context.progress(place + 1, len(tickers))
+        if not any(found):
+            raise reasons[0]
+        return FittedEach(series=tuple(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedEach:
+    """A fitted forecaster a series.
+
+    Parameters
+    ----------
+    series : tuple of FittedForecaster or None
+        In the order of the tickers; None where there was too little to fit.
+    """
+
+    series: tuple[FittedForecaster | None, ...]
+
+    def forecasts(self, history: SeriesHistory, rows: slice) -> Forecasts:
+        """What every series' own forecaster says; NaN of a series without one."""
+        sessions = history.sessions[rows]
+        said = [
+            None if fitted is None else fitted.forecasts(history.of(ticker), rows)
+            for ticker, fitted in zip(history.panel.tickers, self.series, strict=True)
+        ]
+        shape = (len(sessions), 1, len(history.horizons))
+        means = [np.full(shape, np.nan) if each is None else each.mean for each in said]
+        quantiles = None
+        if any(each is not None and each.quantiles is not None for each in said):
+            missing = np.full((*shape, len(LEVELS)), np.nan)
+            parts = [missing if each is None or each.quantiles is None else each.quantiles for each in said]
+            quantiles = np.concatenate(parts, axis=1)
+        return Forecasts(
+            sessions=sessions,
+            tickers=history.panel.tickers,
+            horizons=history.horizons,
+            mean=np.concatenate(means, axis=1),
+            quantiles=quantiles,
+        )
+
+    @property
+    def facts(self) -> Mapping[str, float | int | str]:
+        """Numbers fitted, in all."""
+        counted = [int(each.facts.get("parameters", 0)) for each in self.series if each is not None]
+        return {"parameters": sum(counted), "series": len(counted)}
