@@ -1,0 +1,101 @@
+"""Forecast results: what every forecaster of one task came to, trivial ones beside models."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backtests.forecasts.forecast_score import ForecastScore, Judged
+from market.panel import Panel
+from models.forecasters.forecaster_settings import TRIVIAL_NAMES
+from models.forecasters.forecasts import Forecasts
+
+__all__ = ["BENCHMARK", "ForecastResults", "ForecastRow"]
+
+BENCHMARK = "persistence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ForecastRow:
+    """One forecaster and what it came to.
+
+    Parameters
+    ----------
+    name : str
+        The word that named it.
+    test : Forecasts
+        Of the test origins, with ranges.
+    validation_score, test_score : ForecastScore
+        Over all series and horizons.
+    train_rmse : float
+        Of returns over the training origins: how much better it knows what it has seen.
+    seconds : float
+        Fitting and forecasting.
+    facts : mapping of str to (float, int or str)
+        What the forecaster says of itself.
+    contaminated_score : ForecastScore, optional
+        Over the test origins that its training may have seen, which are in no other score; None where there are none.
+    """
+
+    name: str
+    test: Forecasts
+    validation_score: ForecastScore
+    test_score: ForecastScore
+    train_rmse: float
+    seconds: float
+    facts: Mapping[str, float | int | str]
+    contaminated_score: ForecastScore | None = None
+
+    @property
+    def is_contaminated(self) -> bool:
+        """Whether some of its targets may have been in its training."""
+        return self.contaminated_score is not None
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether it does nothing."""
+        return self.name in TRIVIAL_NAMES
+
+    @property
+    def overfitting(self) -> float:
+        """Test RMSE ÷ training RMSE."""
+        return self.test_score.errors.rmse / self.train_rmse if self.train_rmse > 0.0 else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ForecastResults:
+    """All forecasters of one task, and what each came to.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars of the series.
+    rows : tuple of ForecastRow
+        Trivial ones first.
+    judged : Judged
+        What came on test.
+    best_p : float
+        p of the best of the models against persistence, Hansen's; NaN without a model.
+    failed : mapping of str to str
+        Forecasters that could not be fitted, and why.
+    """
+
+    panel: Panel
+    rows: tuple[ForecastRow, ...]
+    judged: Judged
+    best_p: float
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def models(self) -> tuple[ForecastRow, ...]:
+        """The rows that are not trivial, by their validation error; last those that have none that counts."""
+
+        def error(row: ForecastRow) -> float:
+            found = row.validation_score.errors.pct_return_mae
+            return found if math.isfinite(found) else math.inf
+
+        return tuple(sorted((row for row in self.rows if not row.is_trivial), key=error))
+
+    @property
+    def selected(self) -> ForecastRow | None:
+        """The model with the least validation error on targets that it cannot have seen; None without one."""
+        return next((row for row in self.models if row.validation_score.errors.n), None)
