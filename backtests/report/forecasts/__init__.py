@@ -1,0 +1,1 @@
+"""Reports of forecasts: sentences, tables and the page of a task."""
