@@ -1,0 +1,132 @@
+"""Forecast study: every forecaster fitted, asked on validation and on test, and judged beside the trivial ones.
+
+Validation selects; test is shown once, for what stands.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from backtests.forecasts.forecast_errors import naive_mae
+from backtests.forecasts.forecast_results import BENCHMARK, ForecastResults, ForecastRow
+from backtests.forecasts.forecast_score import Judged, score_forecasts
+from backtests.forecasts.skill import best_of_many
+from core.errors import QuintileError
+from core.progress import ProgressCallback, silent
+from models.forecasters.forecaster import FittedForecaster, ForecastContext
+from models.forecasters.forecaster_settings import TRIVIAL_NAMES, ForecasterSettings
+from models.forecasters.forecasts import Forecasts
+from models.forecasters.residual_ranges import fit_residual_ranges
+from strategy.forecasts.forecast_task import ForecastTask
+
+__all__ = ["study_forecasts"]
+
+
+def study_forecasts(
+    task: ForecastTask, settings: Mapping[str, ForecasterSettings], *, progress: ProgressCallback = silent
+) -> ForecastResults:
+    """Fit every forecaster on training rows, judge it on validation and test; the trivial ones always stand beside.
+
+    Parameters
+    ----------
+    task : ForecastTask
+        What is forecast.
+    settings : mapping of str to ForecasterSettings
+        By the word that names each.
+    progress : callable
+        Called as forecasters finish.
+    """
+    from models.forecasters.forecaster_settings import forecaster_settings
+
+    wanted = {**{name: forecaster_settings(name) for name in TRIVIAL_NAMES}, **settings}
+    made, failed = dict[str, _Asked](), dict[str, str]()
+    for done, (name, each) in enumerate(wanted.items(), start=1):
+        try:
+            made[name] = _asked(task, each)
+        except QuintileError as error:
+            failed[name] = str(error)
+        progress("forecasting", done, len(wanted), name)
+    outcomes, starts = task.history(None).outcomes(), task.history(None).starts()
+    naive = naive_mae(outcomes[task.split.train])
+    spans = {"validation": task.split.validation, "test": task.split.test}
+    judged = {
+        span: Judged(
+            outcomes=outcomes[rows], starts=starts[rows], naive=naive, benchmark=getattr(made[BENCHMARK], span)
+        )
+        for span, rows in spans.items()
+    }
+    rows = tuple(_row(name, each, judged, outcomes[task.split.train]) for name, each in made.items())
+    return ForecastResults(
+        panel=task.panel, rows=rows, judged=judged["test"], best_p=_best_p(rows, judged["test"]), failed=failed
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """Forecasts of every span, and what they took."""
+
+    train: Forecasts
+    validation: Forecasts
+    test: Forecasts
+    seconds: float
+    facts: Mapping[str, float | int | str]
+    unseen: Mapping[str, np.ndarray]  # by span, a bool an origin: its training ended before
+
+
+def _asked(task: ForecastTask, settings: ForecasterSettings) -> _Asked:
+    began, history, split = time.perf_counter(), task.history(settings.feature_set), task.split
+    fitted: FittedForecaster = settings.made().fit(history, split, context=ForecastContext(seed=task.settings.seed))
+    said = {span: fitted.forecasts(history, getattr(split, span)) for span in ("train", "validation", "test")}
+    if said["validation"].quantiles is None:
+        ranges = fit_residual_ranges(said["validation"], history)
+        said = {span: ranges.around(each, history) for span, each in said.items()}
+    unseen = {span: _unseen(task, fitted, each.sessions) for span, each in said.items()}
+    return _Asked(**said, seconds=time.perf_counter() - began, facts=fitted.facts, unseen=unseen)
+
+
+def _unseen(task: ForecastTask, fitted: FittedForecaster, sessions: pd.DatetimeIndex) -> np.ndarray:
+    """Origins whose targets a pretrained forecaster cannot have been trained on; made-up bars nobody was."""
+    if not hasattr(fitted, "trained_until") or task.panel.facts.synthetic:
+        return np.ones(len(sessions), dtype=bool)
+    until = fitted.trained_until
+    return np.zeros(len(sessions), dtype=bool) if until is None else np.asarray(sessions > pd.Timestamp(until))
+
+
+def _row(name: str, asked: _Asked, judged: Mapping[str, Judged], trained: np.ndarray) -> ForecastRow:
+    residual, unseen = trained - asked.train.mean, asked.unseen
+    test = asked.test.where(unseen["test"])
+    seen = None if unseen["test"].all() else score_forecasts(asked.test.where(~unseen["test"]), judged["test"])
+    return ForecastRow(
+        name=name,
+        test=test,
+        validation_score=score_forecasts(asked.validation.where(unseen["validation"]), judged["validation"]),
+        test_score=score_forecasts(test, judged["test"]),
+        contaminated_score=seen,
+        train_rmse=float(np.sqrt(np.nanmean(residual**2))) if np.isfinite(residual).any() else math.nan,
+        seconds=asked.seconds,
+        facts=asked.facts,
+    )
+
+
+def _best_p(rows: Sequence[ForecastRow], judged: Judged) -> float:
+    """Hansen's p over the models that said something in every session in which persistence did."""
+    models = {row.name: _losses(row.test.mean, judged) for row in rows if not row.is_trivial}
+    base = _losses(judged.benchmark.mean, judged)
+    judged_models = pd.DataFrame(models, index=base.index).dropna(axis=1, how="all")
+    table = judged_models.assign(**{BENCHMARK: base}).dropna()
+    if judged_models.empty or len(table) < 2:
+        return math.nan
+    return best_of_many(table[judged_models.columns], table[BENCHMARK], horizon=judged.benchmark.horizons[-1])
+
+
+def _losses(mean: np.ndarray, judged: Judged) -> pd.Series:
+    """Mean absolute error of each session, over the cells that persistence is judged on."""
+    off = np.abs(judged.outcomes - mean).reshape(len(mean), -1)
+    known = np.isfinite(off)
+    counted = known.sum(axis=1)
+    means = np.where(known, off, 0.0).sum(axis=1) / np.maximum(counted, 1)
+    return pd.Series(np.where(counted > 0, means, np.nan), index=judged.benchmark.sessions)

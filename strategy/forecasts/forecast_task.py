@@ -1,0 +1,122 @@
+"""Forecast task: which returns of which series are forecast, on which sessions forecasters learn and are judged."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from core.errors import DataError
+from core.settings import Settings
+from market.panel import Panel
+from market.returns import Execution
+from models.forecasters.forecaster import SeriesHistory
+from models.model_settings import SplitSettings
+from models.sample_splits import Split, resolve_split
+from signals.features import compute_features, fill_gaps
+
+__all__ = ["ForecastTask", "TaskSettings", "forecast_task"]
+
+MIN_SESSIONS = 120
+MIN_JUDGED = 30  # origins of a test span that say anything
+
+
+class TaskSettings(Settings):
+    """What is forecast, and the spans.
+
+    Examples
+    --------
+    >>> from strategy.forecasts.forecast_task import TaskSettings
+    >>> TaskSettings(horizons=(1, 5)).execution.delay
+    0
+    """
+
+    horizons: tuple[int, ...] = Field(default=(1, 2, 3, 4, 5, 6, 7), min_length=1, description="sessions ahead")
+    clock: Literal["close", "next_open"] = Field(
+        default="close", description="where a return starts: at the close of the origin, or at the next open"
+    )
+    split: SplitSettings = SplitSettings(train=0.6, validation=0.2)
+    seed: int = Field(default=0, ge=0, description="of everything random")
+
+    @field_validator("horizons")
+    @classmethod
+    def _check_horizons(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
+        if list(horizons) != sorted(set(horizons)) or horizons[0] < 1 or horizons[-1] > 252:
+            raise ValueError(f"horizons must be rising whole numbers from 1 to 252, were {horizons}")
+        return horizons
+
+    @property
+    def execution(self) -> Execution:
+        """The clock of the target."""
+        return Execution(fill=self.clock)
+
+
+class ForecastTask:
+    """Series, targets and spans of one task; features are computed when a forecaster asks for them.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars of the series that are forecast.
+    settings : TaskSettings
+        Horizons, clock, spans and seed.
+
+    Raises
+    ------
+    DataError
+        If the bars hold too few sessions for the horizons and spans.
+    """
+
+    def __init__(self, panel: Panel, settings: TaskSettings) -> None:
+        n_sessions, longest = len(panel.sessions), settings.horizons[-1]
+        if n_sessions < MIN_SESSIONS:
+            raise DataError(f"a forecast needs {MIN_SESSIONS} sessions, the bars have {n_sessions}: give more history")
+        if longest > n_sessions // 10:
+            raise DataError(
+                f"a horizon of {longest} sessions leaves fewer than ten returns apart from each other in {n_sessions} "
+                "sessions: shorten --horizons or give more history"
+            )
+        self.panel, self.settings = panel, settings
+        self._features: dict[str | None, Mapping[str, pd.DataFrame]] = {None: {}}
+
+    @cached_property
+    def split(self) -> Split:
+        """Purged rows: no label of one span is realised in the next, and test origins have outcomes."""
+        execution, longest = self.settings.execution, self.settings.horizons[-1]
+        found = resolve_split(self.panel.sessions, self.settings.split, delay=execution.delay, horizon=longest)
+        test = slice(found.test.start, found.test.stop - found.purge)
+        if test.stop - test.start < MIN_JUDGED:
+            raise DataError(
+                f"the test span has {max(test.stop - test.start, 0)} origins with an outcome, {MIN_JUDGED} are the "
+                "least that say anything: give more history or a longer test span"
+            )
+        return Split(train=found.train, validation=found.validation, test=test, purge=found.purge)
+
+    def history(self, feature_set: str | None) -> SeriesHistory:
+        """Bars and features, with the clock and horizons of the task."""
+        if feature_set not in self._features:
+            features = compute_features(self.panel, str(feature_set))
+            self._features[feature_set] = fill_gaps(features, self.panel, limit=5)
+        return SeriesHistory(
+            panel=self.panel,
+            features=self._features[feature_set],
+            execution=self.settings.execution,
+            horizons=self.settings.horizons,
+        )
+
+
+def forecast_task(panel: Panel, symbols: Sequence[str] | None, settings: TaskSettings) -> ForecastTask:
+    """The task of some symbols of the bars; all of them where none is named.
+
+    Raises
+    ------
+    DataError
+        If a symbol is unknown.
+    """
+    names = list(panel.tickers) if symbols is None else list(dict.fromkeys(symbols))
+    unknown = [name for name in names if name not in panel.tickers]
+    if unknown:
+        near = ", ".join(map(str, panel.tickers[:5]))
+        raise DataError(f"the bars hold no symbol {unknown[0]!r}: they hold {len(panel.tickers)}, such as {near}")
+    return ForecastTask(panel.of_tickers(names), settings)
