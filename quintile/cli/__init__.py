@@ -27,6 +27,7 @@ from quintile.cli.evaluation_commands import (
     new_command,
 )
 from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
+from quintile.cli.forecasts.forecast_commands import add_forecast_commands
 from quintile.cli.model_commands import add_model_commands
 from quintile.cli.paper_commands import PAPER_EXAMPLES, paper_command
 from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
@@ -123,6 +124,7 @@ app.command("definition", epilog=_examples("quintile definition filter_negative 
 app.command("features", epilog=FEATURES_EXAMPLES)(features_command)
 add_versioning_commands(app)
 add_model_commands(app)
+add_forecast_commands(app)
 add_data_commands(app)
 
 

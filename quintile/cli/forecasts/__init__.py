@@ -1,0 +1,1 @@
+"""``quintile forecast``: a module a command."""

@@ -1,0 +1,109 @@
+"""``quintile forecast``: single series forecast by many models, beside doing nothing."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quintile.cli.options import (
+    Bars,
+    End,
+    ExchangeCode,
+    Json,
+    Open,
+    PointInTime,
+    Quiet,
+    Start,
+    Verbose,
+    command_line,
+    interruptible,
+    show_file,
+)
+
+__all__ = ["add_forecast_commands"]
+
+RUN_EXAMPLES = """\b
+Examples:
+  quintile forecast run AAPL --bars bars.parquet
+  quintile forecast run SPY,QQQ,DIA,IWM --bars etfs.parquet --models lstm_attention,linear,arima
+  quintile forecast run all --bars builtin --models linear,arima:p=1:q=0 --horizons 1,5
+
+Persistence, drift, historical mean, historical volatility and EMA always stand beside the models."""
+
+
+def add_forecast_commands(app: typer.Typer) -> None:
+    """Add the group ``forecast``."""
+    forecasts = typer.Typer(help="Forecast single series, judged against doing nothing.", no_args_is_help=True)
+    forecasts.command("run", epilog=RUN_EXAMPLES)(run_command)
+    app.add_typer(forecasts, name="forecast")
+
+
+def run_command(
+    symbols: Annotated[
+        str, typer.Argument(metavar="SYMBOLS", help="Symbols parted by commas, a file of them, or all.")
+    ],
+    bars: Bars = "builtin",
+    models: Annotated[
+        str, typer.Option(metavar="LIST", help="Forecasters, with keys behind colons.")
+    ] = "linear,ar,smoothing",
+    horizons: Annotated[str, typer.Option(metavar="LIST", help="Sessions ahead, such as 1,5, or 1..7.")] = "1..7",
+    clock: Annotated[str, typer.Option(help="Where a return starts: close, or next_open.")] = "close",
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    start: Start = None,
+    end: End = None,
+    exchange: ExchangeCode = None,
+    point_in_time: PointInTime = False,
+    page: Annotated[Path, typer.Option(metavar="FILE.html", help="Path of the HTML page.")] = Path("forecast.html"),
+    open_: Open = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fit forecasters on the first sessions, choose on the next, and judge them once on the last."""
+    from backtests.report.forecasts.forecast_page import forecast_page
+    from backtests.report.forecasts.forecast_words import error_table, findings
+    from core.files import write_text
+    from market.inputs import load_inputs
+    from market.request import BarsRequest
+    from models.forecasters.forecaster_settings import forecaster_settings
+    from quintile.cli.console import table as drawn
+    from quintile.progress_display import progress_bars
+    from strategy.forecasts.forecast_study import study_forecasts
+    from strategy.forecasts.forecast_task import TaskSettings, forecast_task
+
+    wanted = {word.strip(): forecaster_settings(word) for word in models.split(",") if word.strip()}
+    settings = TaskSettings.model_validate({"horizons": _horizons(horizons), "clock": clock, "seed": seed})
+    request = BarsRequest(bars=bars, start=start, end=end, exchange=exchange, point_in_time=point_in_time)
+    with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
+        task = forecast_task(load_inputs(request).panel, _symbols(symbols), settings)
+        study = study_forecasts(task, wanted, progress=progress)
+    write_text(page, forecast_page(study, command=command_line()))
+    if as_json:
+        print(json.dumps({"findings": findings(study), "page": str(page)}, indent=2))
+        return
+    columns, rows = error_table(study)
+    drawn("Every measure, on test", list(columns), rows, in_parts=True)
+    print("\n".join(findings(study)))
+    show_file(page, open_=open_, as_json=False, quiet=quiet)
+
+
+def _symbols(told: str) -> list[str] | None:
+    """Symbols of a list or a file, one a line; None for all of the bars."""
+    if told == "all":
+        return None
+    path = Path(told)
+    text = path.read_text(encoding="utf-8") if path.suffix == ".txt" and path.is_file() else told.replace(",", "\n")
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if not found:
+        raise ValueError("SYMBOLS names no symbol: give AAPL or AAPL,MSFT, a file with one a line, or all")
+    return found
+
+
+def _horizons(told: str) -> tuple[int, ...]:
+    first, dots, last = told.partition("..")
+    parts = told.split(",") if not dots else [first, last]
+    if not all(part.strip().isdigit() for part in parts):
+        raise ValueError(f"--horizons takes whole numbers such as 1,5, or 1..7, was {told!r}")
+    numbers = tuple(int(part) for part in parts)
+    return tuple(range(numbers[0], numbers[1] + 1)) if dots else numbers
