@@ -27,12 +27,19 @@ class Judged:
         ``naive_mae`` of the training rows.
     benchmark : Forecasts
         Persistence at the same origins.
+    every : int
+        Sessions from one origin to the next.
     """
 
     outcomes: np.ndarray
     starts: np.ndarray
     naive: float
     benchmark: Forecasts
+    every: int = 1
+
+    def overlapping(self, horizon: int) -> int:
+        """Origins, one after another, whose returns over a horizon share sessions: those that err together."""
+        return math.ceil(horizon / self.every)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +118,11 @@ def score_forecasts(
         errors=point_errors(mean, came, judged.starts[:, series][..., None], naive=judged.naive),
         ranges=_range_score(_quantiles(said, series, ahead), _quantiles(judged.benchmark, series, ahead), came),
         direction=direction_of(
-            said.mean[:, series][:, :, first], judged.outcomes[:, series][:, :, first], horizon=said.horizons[first]
+            said.mean[:, series][:, :, first],
+            judged.outcomes[:, series][:, :, first],
+            horizon=judged.overlapping(said.horizons[first]),
         ),
-        skill=skill_of(losses, horizon=longest),
+        skill=skill_of(losses, horizon=judged.overlapping(longest)),
     )
 
 

@@ -4,7 +4,7 @@ Row *t* is said at the close of *t* from bars up to it. A return over h sessions
 the clock of the task starts to the price h sessions later; prices follow from it and are never forecast by themselves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-__all__ = ["DECILES", "LEVELS", "ONE_SIGMA", "Forecasts", "quantiles_of_samples"]
+__all__ = ["DECILES", "LEVELS", "ONE_SIGMA", "Forecasts", "joined", "quantiles_of_samples"]
 
 ONE_SIGMA = (float(ndtr(-1.0)), float(ndtr(1.0)))  # what a normal forecast gives between one sigma and one sigma
 DECILES = tuple(
@@ -85,6 +85,17 @@ class Forecasts:
     def with_quantiles(self, quantiles: np.ndarray) -> Self:
         """The same expectation with other ranges, shape (T, N, H, len(LEVELS))."""
         return replace(self, quantiles=quantiles)
+
+
+def joined(parts: Sequence[Forecasts]) -> Forecasts:
+    """Forecasts of one span after another as one; ranges only where all have them."""
+    ranged = [part.quantiles for part in parts if part.quantiles is not None]
+    return replace(
+        parts[0],
+        sessions=parts[0].sessions.append([part.sessions for part in parts[1:]]),
+        mean=np.concatenate([part.mean for part in parts]),
+        quantiles=np.concatenate(ranged) if len(ranged) == len(parts) else None,
+    )
 
 
 def quantiles_of_samples(samples: np.ndarray, levels: Iterable[float] = LEVELS) -> np.ndarray:

@@ -17,10 +17,11 @@ from backtests.forecasts.forecast_score import Judged, score_forecasts
 from backtests.forecasts.skill import best_of_many
 from core.errors import QuintileError
 from core.progress import ProgressCallback, silent
-from models.forecasters.forecaster import FittedForecaster, ForecastContext
+from models.forecasters.forecaster import FittedForecaster, ForecastContext, SeriesHistory
 from models.forecasters.forecaster_settings import TRIVIAL_NAMES, ForecasterSettings
-from models.forecasters.forecasts import Forecasts
+from models.forecasters.forecasts import Forecasts, joined
 from models.forecasters.residual_ranges import fit_residual_ranges
+from models.sample_splits import Split
 from strategy.forecasts.forecast_task import ForecastTask
 
 __all__ = ["study_forecasts"]
@@ -50,16 +51,9 @@ def study_forecasts(
         except QuintileError as error:
             failed[name] = str(error)
         progress("forecasting", done, len(wanted), name)
-    outcomes, starts = task.history(None).outcomes(), task.history(None).starts()
-    naive = naive_mae(outcomes[task.split.train])
-    spans = {"validation": task.split.validation, "test": task.split.test}
-    judged = {
-        span: Judged(
-            outcomes=outcomes[rows], starts=starts[rows], naive=naive, benchmark=getattr(made[BENCHMARK], span)
-        )
-        for span, rows in spans.items()
-    }
-    rows = tuple(_row(name, each, judged, outcomes[task.split.train]) for name, each in made.items())
+    judged = {span: _judged(task, span, getattr(made[BENCHMARK], span)) for span in ("validation", "test")}
+    trained = task.history(None).outcomes()[task.origins(task.split.train)]
+    rows = tuple(_row(name, each, judged, trained) for name, each in made.items())
     return ForecastResults(
         panel=task.panel, rows=rows, judged=judged["test"], best_p=_best_p(rows, judged["test"]), failed=failed
     )
@@ -69,7 +63,7 @@ def study_forecasts(
 class _Asked:
     """Forecasts of every span, and what they took."""
 
-    train: Forecasts
+    train: Forecasts | None  # None of a pretrained forecaster, which did not learn here
     validation: Forecasts
     test: Forecasts
     seconds: float
@@ -78,14 +72,31 @@ class _Asked:
 
 
 def _asked(task: ForecastTask, settings: ForecasterSettings) -> _Asked:
-    began, history, split = time.perf_counter(), task.history(settings.feature_set), task.split
-    fitted: FittedForecaster = settings.made().fit(history, split, context=ForecastContext(seed=task.settings.seed))
-    said = {span: fitted.forecasts(history, getattr(split, span)) for span in ("train", "validation", "test")}
-    if said["validation"].quantiles is None:
-        ranges = fit_residual_ranges(said["validation"], history)
-        said = {span: ranges.around(each, history) for span, each in said.items()}
-    unseen = {span: _unseen(task, fitted, each.sessions) for span, each in said.items()}
-    return _Asked(**said, seconds=time.perf_counter() - began, facts=fitted.facts, unseen=unseen)
+    began, history, splits = time.perf_counter(), task.history(settings.feature_set), task.splits
+    context = ForecastContext(seed=task.settings.seed)
+    first = settings.made().fit(history, splits[0], context=context)
+    later = [settings.made().fit(history, split, context=context) for split in splits[1:]]
+    said = [_with_ranges(task, history, fitted, split) for fitted, split in zip([first, *later], splits, strict=True)]
+    spans = {"validation": said[0][0], "test": joined([test for _, test in said])}
+    pretrained = hasattr(first, "trained_until")
+    return _Asked(
+        train=None if pretrained else first.forecasts(history, task.origins(splits[0].train)),
+        **spans,
+        seconds=time.perf_counter() - began,
+        facts=first.facts,
+        unseen={span: _unseen(task, first, each.sessions) for span, each in spans.items()},
+    )
+
+
+def _with_ranges(
+    task: ForecastTask, history: SeriesHistory, fitted: FittedForecaster, split: Split
+) -> tuple[Forecasts, Forecasts]:
+    """Forecasts of validation and test; of a forecaster without ranges, with those of its errors on validation."""
+    validation, test = (fitted.forecasts(history, task.origins(rows)) for rows in (split.validation, split.test))
+    if validation.quantiles is not None:
+        return validation, test
+    ranges = fit_residual_ranges(validation, history)
+    return ranges.around(validation, history), ranges.around(test, history)
 
 
 def _unseen(task: ForecastTask, fitted: FittedForecaster, sessions: pd.DatetimeIndex) -> np.ndarray:
@@ -96,8 +107,21 @@ def _unseen(task: ForecastTask, fitted: FittedForecaster, sessions: pd.DatetimeI
     return np.zeros(len(sessions), dtype=bool) if until is None else np.asarray(sessions > pd.Timestamp(until))
 
 
+def _judged(task: ForecastTask, span: str, benchmark: Forecasts) -> Judged:
+    history, rows = task.history(None), task.origins(getattr(task.split, span))
+    outcomes = history.outcomes()
+    return Judged(
+        outcomes=outcomes[rows],
+        starts=history.starts()[rows],
+        naive=naive_mae(outcomes[task.split.train]),
+        benchmark=benchmark,
+        every=task.settings.every,
+    )
+
+
 def _row(name: str, asked: _Asked, judged: Mapping[str, Judged], trained: np.ndarray) -> ForecastRow:
-    residual, unseen = trained - asked.train.mean, asked.unseen
+    residual = trained - asked.train.mean if asked.train is not None else np.array(math.nan)
+    unseen = asked.unseen
     test = asked.test.where(unseen["test"])
     seen = None if unseen["test"].all() else score_forecasts(asked.test.where(~unseen["test"]), judged["test"])
     return ForecastRow(
@@ -120,7 +144,9 @@ def _best_p(rows: Sequence[ForecastRow], judged: Judged) -> float:
     table = judged_models.assign(**{BENCHMARK: base}).dropna()
     if judged_models.empty or len(table) < 2:
         return math.nan
-    return best_of_many(table[judged_models.columns], table[BENCHMARK], horizon=judged.benchmark.horizons[-1])
+    return best_of_many(
+        table[judged_models.columns], table[BENCHMARK], horizon=judged.overlapping(judged.benchmark.horizons[-1])
+    )
 
 
 def _losses(mean: np.ndarray, judged: Judged) -> pd.Series:

@@ -1,11 +1,12 @@
 """Forecast task: which returns of which series are forecast, on which sessions forecasters learn and are judged."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.errors import DataError
 from core.settings import Settings
@@ -37,6 +38,13 @@ class TaskSettings(Settings):
         default="close", description="where a return starts: at the close of the origin, or at the next open"
     )
     split: SplitSettings = SplitSettings(train=0.6, validation=0.2)
+    every: int = Field(default=1, ge=1, description="sessions from one origin that is judged to the next")
+    refit: int | None = Field(
+        default=None, ge=1, description="test sessions after which forecasters are fitted again; once by default"
+    )
+    rolling: bool = Field(
+        default=False, description="drop as many old sessions as come in with each refit; by default none are dropped"
+    )
     seed: int = Field(default=0, ge=0, description="of everything random")
 
     @field_validator("horizons")
@@ -45,6 +53,12 @@ class TaskSettings(Settings):
         if list(horizons) != sorted(set(horizons)) or horizons[0] < 1 or horizons[-1] > 252:
             raise ValueError(f"horizons must be rising whole numbers from 1 to 252, were {horizons}")
         return horizons
+
+    @model_validator(mode="after")
+    def _check_rolling(self) -> Self:
+        if self.rolling and self.refit is None:
+            raise ValueError("rolling drops sessions at each refit: give refit too")
+        return self
 
     @property
     def execution(self) -> Execution:
@@ -92,6 +106,29 @@ class ForecastTask:
                 "least that say anything: give more history or a longer test span"
             )
         return Split(train=found.train, validation=found.validation, test=test, purge=found.purge)
+
+    @cached_property
+    def splits(self) -> tuple[Split, ...]:
+        """The split, moved on by ``refit`` sessions as often as the test span holds them: an origin that expands or
+        rolls; the split alone without.
+        """
+        whole, settings = self.split, self.settings
+        if settings.refit is None:
+            return (whole,)
+        step = math.ceil(settings.refit / settings.every) * settings.every  # blocks begin on judged origins
+        return tuple(
+            Split(
+                train=slice(whole.train.start + moved * settings.rolling, whole.train.stop + moved),
+                validation=slice(whole.validation.start + moved, whole.validation.stop + moved),
+                test=slice(whole.test.start + moved, min(whole.test.start + moved + step, whole.test.stop)),
+                purge=whole.purge,
+            )
+            for moved in range(0, whole.test.stop - whole.test.start, step)
+        )
+
+    def origins(self, rows: slice) -> slice:
+        """The rows of a span that are judged: every ``every``-th from its first on."""
+        return slice(rows.start, rows.stop, self.settings.every)
 
     def history(self, feature_set: str | None) -> SeriesHistory:
         """Bars and features, with the clock and horizons of the task."""

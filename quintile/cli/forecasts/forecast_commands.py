@@ -49,6 +49,13 @@ def run_command(
     ] = "linear,ar,smoothing",
     horizons: Annotated[str, typer.Option(metavar="LIST", help="Sessions ahead, such as 1,5, or 1..7.")] = "1..7",
     clock: Annotated[str, typer.Option(help="Where a return starts: close, or next_open.")] = "close",
+    every: Annotated[int, typer.Option(min=1, help="Sessions from one judged origin to the next.")] = 1,
+    refit: Annotated[
+        int | None, typer.Option(min=1, help="Fit again after so many test sessions; once by default.")
+    ] = None,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="Drop as many old sessions as come in with each refit.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     start: Start = None,
     end: End = None,
@@ -73,7 +80,8 @@ def run_command(
     from strategy.forecasts.forecast_task import TaskSettings, forecast_task
 
     wanted = {word.strip(): forecaster_settings(word) for word in models.split(",") if word.strip()}
-    settings = TaskSettings.model_validate({"horizons": _horizons(horizons), "clock": clock, "seed": seed})
+    told = {"clock": clock, "every": every, "refit": refit, "rolling": rolling, "seed": seed}
+    settings = TaskSettings.model_validate({"horizons": _horizons(horizons), **told})
     request = BarsRequest(bars=bars, start=start, end=end, exchange=exchange, point_in_time=point_in_time)
     with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
         task = forecast_task(load_inputs(request).panel, _symbols(symbols), settings)
