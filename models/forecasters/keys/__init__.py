@@ -1,0 +1,1 @@
+"""Keys of forecasters: what each kind is told, and what a search may try."""
