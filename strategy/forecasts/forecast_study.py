@@ -24,7 +24,7 @@ from models.forecasters.residual_ranges import fit_residual_ranges
 from models.sample_splits import Split
 from strategy.forecasts.forecast_task import ForecastTask
 
-__all__ = ["study_forecasts"]
+__all__ = ["study_forecasts", "unseen_origins"]
 
 
 def study_forecasts(
@@ -84,7 +84,7 @@ def _asked(task: ForecastTask, settings: ForecasterSettings) -> _Asked:
         **spans,
         seconds=time.perf_counter() - began,
         facts=first.facts,
-        unseen={span: _unseen(task, first, each.sessions) for span, each in spans.items()},
+        unseen={span: unseen_origins(task, first, each.sessions) for span, each in spans.items()},
     )
 
 
@@ -99,7 +99,7 @@ def _with_ranges(
     return ranges.around(validation, history), ranges.around(test, history)
 
 
-def _unseen(task: ForecastTask, fitted: FittedForecaster, sessions: pd.DatetimeIndex) -> np.ndarray:
+def unseen_origins(task: ForecastTask, fitted: FittedForecaster, sessions: pd.DatetimeIndex) -> np.ndarray:
     """Origins whose targets a pretrained forecaster cannot have been trained on; made-up bars nobody was."""
     if not hasattr(fitted, "trained_until") or task.panel.facts.synthetic:
         return np.ones(len(sessions), dtype=bool)

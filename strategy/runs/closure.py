@@ -31,6 +31,7 @@ __all__ = [
     "Closure",
     "closure_hash",
     "decides",
+    "forecast_closure",
     "frozen_closure",
     "is_running",
     "run_closure",
@@ -65,6 +66,8 @@ FROZEN = (
 )
 # A run learns as well.
 RUN = (*FROZEN, "strategy/learning/decide.py", "strategy/learning/learn.py", "strategy/learning/training_data.py")
+# What a forecaster of single series learns and says.
+FORECAST = ("models/forecasters/forecaster_settings.py", "market/inputs.py:load_inputs", "market/panel.py:Panel")
 # The rooms in which a number is decided; all others measure for the report, draw, print, record or compare.
 DECIDING = (
     "core/",
@@ -122,6 +125,12 @@ def frozen_closure(kind: str = DEFAULT_KIND, *, tree: SourceTree | None = None) 
 def run_closure(*, tree: SourceTree | None = None) -> Closure:
     """What decides the numbers of a run, training and every kind of model included; see ``frozen_closure``."""
     return _run() if tree is None else _closure(tree, [*RUN, *_kind_beginnings(tree, None)])
+
+
+@cache
+def forecast_closure() -> Closure:
+    """What decides the numbers of a forecaster of single series, training and every kind of network included."""
+    return _closure(_installed(), [*FORECAST, *_kind_beginnings(_installed(), None)])
 
 
 def closure_hash(modules: Mapping[str, str]) -> str:
