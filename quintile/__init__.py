@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from quintile.lookup import load_run, load_strategy
     from quintile.own_weights import Backtest, backtest
     from quintile.research import compare_books, evaluate, prove, run, walk_forward
+    from quintile.single_series import ForecastStudy, forecast
     from quintile.trading_desk import decide, paper
     from signals.features import Computing
     from signals.score_metrics import information_coefficient
@@ -55,6 +56,7 @@ __all__ = [
     "Computing",
     "Costs",
     "Execution",
+    "ForecastStudy",
     "FrozenVersion",
     "Inputs",
     "KindSettings",
@@ -75,6 +77,7 @@ __all__ = [
     "errors",
     "evaluate",
     "features",
+    "forecast",
     "forward_returns",
     "freeze",
     "information_coefficient",
@@ -116,6 +119,7 @@ _HOMES = {
     "quintile.lookup": "load_run load_strategy",
     "quintile.own_weights": "Backtest backtest",
     "quintile.research": "compare_books evaluate prove run walk_forward",
+    "quintile.single_series": "ForecastStudy forecast",
     "quintile.trading_desk": "decide paper",
     "signals.features": "Computing",
     "signals.score_metrics": "information_coefficient",

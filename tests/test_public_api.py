@@ -27,6 +27,7 @@ SIGNATURES = {
     "Computing": "*, dtype='float64', memory=None, cache=None, workers=None, on='threads', progress, gap_limit=5",
     "Costs": "settings",
     "Execution": "settings",
+    "ForecastStudy": "*, results",
     "FrozenVersion": "folder",
     "Inputs": "*, panel, oracle=None, benchmark=None, sectors=None, vix=None, factors=None, absent, notes",
     "KindSettings": "settings",
@@ -45,6 +46,7 @@ SIGNATURES = {
     "decide": "run, bars=None, *, holdings=None, equity=None, as_of=None",
     "evaluate": "scores, bars, *, rules=None, store='runs', quick=False, **options",
     "features": "bars, feature_set='core14', *, names=None, computing=None, quiet=False",
+    "forecast": "symbols, bars, *, models, **options",
     "forward_returns": "panel, execution, *, horizon=1, first=0",
     "freeze": "run, version, *, versions='versions', with_bars=True, notes=None, quiet=False",
     "information_coefficient": "scores, forward, *, method='spearman'",
@@ -137,7 +139,7 @@ def test_the_face_holds_these_names_and_no_other() -> None:
     assert list(qt.__all__) == sorted(qt.__all__)
     assert set(qt.__all__) == {*SIGNATURES, *VALUES}
     assert dir(qt) == sorted(qt.__all__)
-    assert 35 <= len(qt.__all__) <= 45
+    assert 35 <= len(qt.__all__) <= 50
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
