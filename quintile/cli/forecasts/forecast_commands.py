@@ -28,6 +28,7 @@ Examples:
   quintile forecast run AAPL --bars bars.parquet
   quintile forecast run SPY,QQQ,DIA,IWM --bars etfs.parquet --models lstm_attention,linear,arima
   quintile forecast run all --bars builtin --models linear,arima:p=1:q=0 --horizons 1,5
+  quintile forecast run all --bars builtin --as-scores scores.parquet --horizon 5
 
 Persistence, drift, historical mean, historical volatility and EMA always stand beside the models."""
 
@@ -62,6 +63,13 @@ def run_command(
     exchange: ExchangeCode = None,
     point_in_time: PointInTime = False,
     page: Annotated[Path, typer.Option(metavar="FILE.html", help="Path of the HTML page.")] = Path("forecast.html"),
+    as_scores: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the chosen model's test forecasts as scores for evaluate."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Sessions ahead of --as-scores; the first horizon by default.")
+    ] = None,
     open_: Open = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -75,6 +83,7 @@ def run_command(
     from market.request import BarsRequest
     from models.forecasters.forecaster_settings import forecaster_settings
     from quintile.cli.console import table as drawn
+    from quintile.cli.forecasts.score_option import check_score_option, save_scores
     from quintile.progress_display import progress_bars
     from strategy.forecasts.forecast_study import study_forecasts
     from strategy.forecasts.forecast_task import TaskSettings, forecast_task
@@ -85,14 +94,17 @@ def run_command(
     request = BarsRequest(bars=bars, start=start, end=end, exchange=exchange, point_in_time=point_in_time)
     with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
         task = forecast_task(load_inputs(request).panel, _symbols(symbols), settings)
+        check_score_option(as_scores, horizon, horizons=settings.horizons, n_names=len(task.panel.tickers), bars=bars)
         study = study_forecasts(task, wanted, progress=progress)
     write_text(page, forecast_page(study, command=command_line()))
+    handed_on = [] if as_scores is None else [save_scores(study, as_scores, horizon=horizon)]
     if as_json:
-        print(json.dumps({"findings": findings(study), "page": str(page)}, indent=2))
+        scores = {} if as_scores is None else {"scores": str(as_scores)}
+        print(json.dumps({"findings": findings(study), "page": str(page), **scores}, indent=2))
         return
     columns, rows = error_table(study)
     drawn("Every measure, on test", list(columns), rows, in_parts=True)
-    print("\n".join(findings(study)))
+    print("\n".join([*findings(study), *handed_on]))
     show_file(page, open_=open_, as_json=False, quiet=quiet)
 
 
