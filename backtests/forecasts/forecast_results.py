@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backtests.forecasts.forecast_score import ForecastScore, Judged
+from backtests.forecasts.forecast_score import ForecastScore, Judged, skill_against
+from backtests.forecasts.skill import Skill
 from market.panel import Panel
 from models.forecasters.forecaster_settings import TRIVIAL_NAMES
 from models.forecasters.forecasts import Forecasts
@@ -86,16 +87,25 @@ class ForecastResults:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def best_trivial(self) -> ForecastRow:
+        """The trivial forecast with the least validation error: where prices rise it is not persistence."""
+        return min((row for row in self.rows if row.is_trivial), key=_validation_error)
+
+    def over_best_trivial(self, row: ForecastRow) -> Skill:
+        """Skill of a forecaster over ``best_trivial``, on test."""
+        return skill_against(row.test, self.best_trivial.test, self.judged)
+
+    @property
     def models(self) -> tuple[ForecastRow, ...]:
         """The rows that are not trivial, by their validation error; last those that have none that counts."""
-
-        def error(row: ForecastRow) -> float:
-            found = row.validation_score.errors.pct_return_mae
-            return found if math.isfinite(found) else math.inf
-
-        return tuple(sorted((row for row in self.rows if not row.is_trivial), key=error))
+        return tuple(sorted((row for row in self.rows if not row.is_trivial), key=_validation_error))
 
     @property
     def selected(self) -> ForecastRow | None:
         """The model with the least validation error on targets that it cannot have seen; None without one."""
         return next((row for row in self.models if row.validation_score.errors.n), None)
+
+
+def _validation_error(row: ForecastRow) -> float:
+    found = row.validation_score.errors.pct_return_mae
+    return found if math.isfinite(found) else math.inf

@@ -10,7 +10,7 @@ from backtests.forecasts.forecast_ranges import covered, crps_of_deciles, one_si
 from backtests.forecasts.skill import Skill, session_losses, skill_of
 from models.forecasters.forecasts import Forecasts
 
-__all__ = ["ForecastScore", "Judged", "RangeScore", "score_forecasts"]
+__all__ = ["ForecastScore", "Judged", "RangeScore", "score_forecasts", "skill_against"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,6 +124,12 @@ def score_forecasts(
         ),
         skill=skill_of(losses, horizon=judged.overlapping(longest)),
     )
+
+
+def skill_against(said: Forecasts, other: Forecasts, judged: Judged) -> Skill:
+    """Skill of forecasts over other ones, in percentage-return MAE, over the cells that both are judged on."""
+    off, base = (np.abs(judged.outcomes - each.mean) for each in (said, other))
+    return skill_of(session_losses(off, base, said.sessions), horizon=judged.overlapping(said.horizons[-1]))
 
 
 def _quantiles(said: Forecasts, series: np.ndarray, ahead: np.ndarray) -> np.ndarray | None:

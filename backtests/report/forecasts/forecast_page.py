@@ -1,5 +1,6 @@
 """Forecast page: a study of forecasts as one self-contained page."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 from backtests.forecasts.forecast_ranges import reached
 from backtests.forecasts.forecast_results import BENCHMARK, ForecastResults, ForecastRow
+from backtests.forecasts.forecast_score import ForecastScore
 from backtests.report.forecasts.forecast_words import CONVENTIONS, by_horizon, by_symbol, error_table, findings
 from models.forecasters.forecasts import ONE_SIGMA, Forecasts
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["forecast_page"]
 
 DRAWN = 5  # forecasters of one picture
+DOTS_MOST = 40  # series of the picture by series
+VOLATILITY = "historical_volatility"
 PAST = 60  # sessions before the fan
 LISTED = 200  # series of the table
 
@@ -57,13 +61,13 @@ def _sections(results: ForecastResults, said: list[str]) -> "tuple[Section, ...]
             slug="errors",
             title="Every forecaster",
             lead=f"Test origins from {span}; {results.panel.facts.source}.",
-            parts=(_skill_part(results), Part(tables=(_errors(results),))),
+            parts=(_skill_part(results), Part(tables=_errors(results))),
         ),
         Section(
             slug="shown",
             title=shown.name,
             lead="The model that erred least on validation." if results.selected else "A trivial forecast.",
-            parts=(_shown_part(results, shown), Part(tables=(_symbols(results, shown),))),
+            parts=(_shown_part(results, shown), _series_part(results, shown)),
         ),
         Section(
             slug="conventions",
@@ -84,7 +88,8 @@ def _skill_part(results: ForecastResults) -> "Part":
         {row.name: row.test_score.skill.interval for row in rows}, orient="index", columns=["estimate", "low", "high"]
     )
     words = ", ".join(f"{name} {skill:+.2%}" for name, skill in skills["estimate"].items())
-    ahead = {row.name: _by_horizon_frame(results, row) for row in (results.models or tuple(rows))[:DRAWN]}
+    trivial = tuple(row for row in rows if row.is_trivial)
+    ahead = {row.name: _by_horizon_frame(results, row) for row in (*results.models[:DRAWN], *trivial)}
     return Part(
         pictures=(
             Picture(
@@ -94,7 +99,7 @@ def _skill_part(results: ForecastResults) -> "Part":
             ),
             Picture(
                 title="Skill by sessions ahead",
-                summary=f"The same by horizon, of {', '.join(ahead)}.",
+                summary=f"The same by horizon, of {', '.join(ahead)}; the scale is that of all but the worst.",
                 figure=skill_figure(ahead),
             ),
         )
@@ -112,15 +117,34 @@ def _shown_part(results: ForecastResults, row: ForecastRow) -> "Part":
 
     first = row.test.mean[:, :, 0], results.judged.outcomes[:, :, 0]
     pictures = [
+        _residuals(results, row),
         Picture(
             title=f"Said and came, {row.test.horizons[0]} session ahead",
             summary=f"R² of returns {row.test_score.errors.r2_return:+.4f} over all horizons.",
             figure=said_figure(*first),
-        )
+        ),
     ]
     if row.test.quantiles is not None:
         pictures = [_fan(results, row.test), *pictures, _calibration(results, row.test)]
     return Part(pictures=tuple(pictures))
+
+
+def _residuals(results: ForecastResults, row: ForecastRow) -> "Picture":
+    from backtests.report.content import Picture
+    from backtests.report.figures.forecast_figures import residuals_figure
+
+    shown = {each.name: each for each in (row, _row(results, BENCHMARK), results.best_trivial)}
+    residuals = {name: (results.judged.outcomes - each.test.mean)[:, :, 0] for name, each in shown.items()}
+    spreads = ", ".join(f"{name} {np.nanstd(values, ddof=1):.2%}" for name, values in residuals.items())
+    return Picture(
+        title=f"Residuals, {row.test.horizons[0]} session ahead",
+        summary=f"Standard deviations: {spreads}.",
+        figure=residuals_figure(residuals),
+    )
+
+
+def _row(results: ForecastResults, name: str) -> ForecastRow:
+    return next(row for row in results.rows if row.name == name)
 
 
 def _fan(results: ForecastResults, said: Forecasts) -> "Picture":
@@ -145,37 +169,83 @@ def _calibration(results: ForecastResults, said: Forecasts) -> "Picture":
     from backtests.report.content import Picture
     from backtests.report.figures.uncertainty_figures import level_figure
 
-    assert said.quantiles is not None
-    curve = reached(said.quantiles, results.judged.outcomes).dropna()
+    curve, trivial = (
+        reached(each.quantiles, results.judged.outcomes).dropna()
+        for each in (said, _row(results, VOLATILITY).test)
+        if each.quantiles is not None
+    )
     frame = pd.DataFrame({"estimate": curve, "low": curve, "high": curve})
     return Picture(
         title="Calibration",
-        summary=f"Outcomes at or below the 5 % quantile: {curve.get(0.05, np.nan):.1%}.",
+        summary=f"Outcomes at or below the 5 % quantile: {curve.get(0.05, np.nan):.1%}; of {VOLATILITY} "
+        f"{trivial.get(0.05, np.nan):.1%}.",
         figure=level_figure(frame),
     )
 
 
-def _errors(results: ForecastResults) -> "Table":
+def _errors(results: ForecastResults) -> "tuple[Table, ...]":
+    """Every measure: skill and errors of returns, of prices, ranges, and what each costs."""
     from backtests.report.content import Table
 
     columns, rows = error_table(results)
-    return Table(caption="Every measure, on test", columns=columns, rows=tuple(map(tuple, rows)))
+    return tuple(
+        Table(
+            caption=caption,
+            columns=(columns[0], *(columns[place] for place in places)),
+            rows=tuple((row[0], *(row[place] for place in places)) for row in rows),
+        )
+        for caption, places in _grouped(columns).items()
+    )
 
 
-def _symbols(results: ForecastResults, row: ForecastRow) -> "Table":
+def _grouped(columns: Sequence[str]) -> dict[str, list[int]]:
+    """The columns of each table, by its caption."""
+    places = list(range(1, len(columns)))
+    first, second, third = (columns.index(name) for name in ("R² of prices", "right direction", "parameters"))
+    return {
+        "Skill and errors of returns, on test": [place for place in places if place < first],
+        "Errors of prices, and residuals": [place for place in places if first <= place < second],
+        "Direction and ranges": [place for place in places if second <= place < third],
+        "Size and time": [place for place in places if place >= third],
+    }
+
+
+def _series_part(results: ForecastResults, row: ForecastRow) -> "Part":
+    from backtests.report.content import Part, Picture
+    from backtests.report.figures.dots_figures import dots_figure
+
+    scores = by_symbol(results, row)
+    table = _symbols(results, scores)
+    if not 1 < len(scores) <= DOTS_MOST:
+        return Part(tables=(table,))
+    skills = pd.DataFrame.from_dict(
+        {name: score.skill.interval for name, score in scores.items()},
+        orient="index",
+        columns=["estimate", "low", "high"],
+    )
+    picture = Picture(
+        title="Skill by series",
+        summary=f"Of {row.name} over persistence, which stands at 0; {(skills['low'] > 0).sum()} ranges lie above it.",
+        figure=dots_figure(skills, x_format="+.1%"),
+    )
+    return Part(pictures=(picture,), tables=(table,))
+
+
+def _symbols(results: ForecastResults, scores: Mapping[str, ForecastScore]) -> "Table":
     from backtests.report.content import Table
 
-    scores = list(by_symbol(results, row).items())
+    base = by_symbol(results, _row(results, BENCHMARK))
     cells = tuple(
         (
             name,
             f"{score.skill.interval.estimate:+.2%}",
             f"{score.skill.p_value:.3f}",
             f"{score.errors.pct_return_mae:.3%}",
+            f"{base[name].errors.pct_return_mae:.3%}",
             f"{score.ranges.coverage_90:.1%}",
         )
-        for name, score in scores[:LISTED]
+        for name, score in list(scores.items())[:LISTED]
     )
-    columns = ("series", "skill over persistence", "p", "MAE of returns", "within 90 %")
+    columns = ("series", "skill over persistence", "p", "MAE of returns", "persistence's", "within 90 %")
     note = f"The {LISTED} with the best skill, of {len(scores)}." if len(scores) > LISTED else ""
     return Table(caption="By series, the best skill first", columns=columns, rows=cells, note=note)

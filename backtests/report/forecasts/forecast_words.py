@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from backtests.forecasts.forecast_results import BENCHMARK, ForecastResults, ForecastRow
 from backtests.forecasts.forecast_score import ForecastScore, score_forecasts
+from backtests.report.forecasts.power_words import power_sentence
 from core.intervals import Interval
 
 __all__ = ["CONVENTIONS", "by_horizon", "by_symbol", "error_rows", "error_table", "findings"]
@@ -13,65 +14,63 @@ ERROR_COLUMNS = (
     "forecaster",
     "skill over persistence",
     "p",
+    "skill over the best trivial",
     "MAE of returns",
+    "MSE of returns",
     "RMSE of returns",
     "R² of returns",
     "R² of prices",
     "price MAE",
     "MAPE",
     "MASE",
+    "mean residual",
+    "sd of residuals",
+    "test ÷ train RMSE",
     "right direction",
     "within 1σ",
     "within 90 %",
+    "width of 90 %",
+    "pinball",
     "CRPS",
-    "test ÷ train RMSE",
+    "CRPS skill",
     "parameters",
     "seconds",
 )
+CHANCE = 0.05  # of being called better than persistence without being it
 CONVENTIONS = (
     "Skill is 1 − mean absolute error of returns ÷ persistence's, over all series and horizons, with its 95 % range by "
     "HAC errors over sessions; p is Diebold and Mariano's, two-sided.",
     "Persistence says that nothing moves. Its R² of prices is what any forecast of prices gets for free: an R² of "
     "prices means nothing without it beside.",
+    "The best trivial forecast is the one of the five that erred least on validation; where prices rise that is drift, "
+    "and a model that beats persistence alone may know no more than that.",
     "Models are sorted by their error on validation, which selected; test was judged once.",
     "Right direction is of the first horizon, with its binomial 95 % range, beside how often the return was above "
     "zero; a forecast of exactly zero has none.",
     "Ranges of a model that gives none are conformal, from its errors on validation; CRPS is twice the mean pinball "
-    "loss of the nine deciles.",
+    "loss of the nine deciles, its skill over persistence with ranges of its own past returns.",
 )
 
 
 def findings(results: ForecastResults) -> list[str]:
-    """What the study says, in plain sentences."""
-    models = results.models
-    if not models:
+    """What the results say, in plain sentences, the headline first."""
+    if not results.models:
         return ["Only trivial forecasts were asked."]
-    said = [_beats(results, [row.name for row in models if row.test_score.skill.is_better])]
-    if math.isfinite(results.best_p):
-        word = "found" if results.best_p < 0.05 else "not found"
-        said.append(
-            f"That the best of {len(models)} model{'s' if len(models) > 1 else ''} is better than persistence beyond "
-            f"what chance gives the best of so many: {word} (Hansen's p {results.best_p:.3f})."
-        )
-    base = next(row for row in results.rows if row.name == BENCHMARK).test_score.errors.r2_price
-    selected, errors = models[0], models[0].test_score.errors
-    said.append(
-        f"{selected.name} erred least on validation; on test its R² of prices is {errors.r2_price:.4f}, persistence's "
-        f"{base:.4f}, and its R² of returns {errors.r2_return:+.4f}."
-    )
-    said += [
-        f"CONTAMINATED: {row.name} may have been trained on targets up to {row.facts.get('trained until')}; they are "
-        "scored apart and select nothing."
-        for row in models
-        if row.is_contaminated
+    return [
+        _beats(results, [row.name for row in results.models if row.test_score.skill.is_better]),
+        *_over_best_trivial(results),
+        *_best_of_many(results),
+        _prices_explained(results),
+        *_too_small_to_see(results),
+        *_contaminated(results),
+        *(f"{name} was not asked: {why}" for name, why in results.failed.items()),
     ]
-    return said + [f"{name} was not asked: {why}" for name, why in results.failed.items()]
 
 
 def error_rows(results: ForecastResults) -> list[list[str]]:
     """A row a forecaster, trivial ones first, models by their validation error."""
     trivial = [row for row in results.rows if row.is_trivial]
-    return [_cells(row) for row in (*trivial, *results.models)]
+    return [_cells(results, row) for row in (*trivial, *results.models)]
 
 
 def error_table(results: ForecastResults) -> tuple[tuple[str, ...], list[list[str]]]:
@@ -100,32 +99,93 @@ def _beats(results: ForecastResults, better: Sequence[str]) -> str:
     if n_series > 1 and (selected := results.selected) is not None:
         scores = by_symbol(results, selected).values()
         count = sum(score.skill.is_better for score in scores)
-        return f"{_who(better)} persistence over all {n_series} series; {selected.name} does on {count} of them."
+        return (
+            f"{_who(better)} persistence over all {n_series} series; {selected.name} does on {count} of them, where "
+            f"chance alone gives {CHANCE * n_series:.1f}."
+        )
     return f"{_who(better)} persistence."
+
+
+def _over_best_trivial(results: ForecastResults) -> list[str]:
+    """Where prices rise, persistence is the wrong thing to beat: the best trivial forecast is told beside it."""
+    best = results.best_trivial
+    if best.name == BENCHMARK or (selected := results.selected) is None:
+        return []
+    better = [row.name for row in results.models if results.over_best_trivial(row).is_better]
+    over = results.over_best_trivial(selected)
+    return [
+        f"{best.name}, the trivial forecast that erred least on validation, has a skill of "
+        f"{_percent_range(best.test_score.skill.interval)} itself. {_who(better)} it; {selected.name}'s skill over it "
+        f"is {_percent_range(over.interval)}."
+    ]
+
+
+def _best_of_many(results: ForecastResults) -> list[str]:
+    if not math.isfinite(results.best_p):
+        return []
+    n_models, word = len(results.models), "found" if results.best_p < CHANCE else "not found"
+    return [
+        f"That the best of {n_models} model{'s' if n_models > 1 else ''} is better than persistence beyond what chance "
+        f"gives the best of so many: {word} (Hansen's p {results.best_p:.3f})."
+    ]
+
+
+def _prices_explained(results: ForecastResults) -> str:
+    base = next(row for row in results.rows if row.name == BENCHMARK).test_score.errors.r2_price
+    selected, errors = results.models[0], results.models[0].test_score.errors
+    return (
+        f"{selected.name} erred least on validation; on test its R² of prices is {errors.r2_price:.4f}, persistence's "
+        f"{base:.4f}, and its R² of returns {errors.r2_return:+.4f}."
+    )
+
+
+def _too_small_to_see(results: ForecastResults) -> list[str]:
+    selected = results.selected
+    if selected is None or selected.test_score.skill.is_better:
+        return []
+    sentence = power_sentence(selected.name, selected.test_score.skill)
+    return [sentence] if sentence else []
+
+
+def _contaminated(results: ForecastResults) -> list[str]:
+    return [
+        f"CONTAMINATED: {row.name} may have been trained on targets up to {row.facts.get('trained until')}; they are "
+        "scored apart and select nothing."
+        for row in results.models
+        if row.is_contaminated
+    ]
 
 
 def _who(names: Sequence[str]) -> str:
     return f"{', '.join(names) or 'No model'} beat{'s' if len(names) < 2 else ''}"
 
 
-def _cells(row: ForecastRow) -> list[str]:
-    score, errors = row.test_score, row.test_score.errors
+def _cells(results: ForecastResults, row: ForecastRow) -> list[str]:
+    score, errors, ranges = row.test_score, row.test_score.errors, row.test_score.ranges
+    is_base, is_best = row.name == BENCHMARK, row.name == results.best_trivial.name
     return [
         row.name,
-        "–" if row.name == BENCHMARK else _percent_range(score.skill.interval),
-        "–" if row.name == BENCHMARK else _number(score.skill.p_value, ".3f"),
+        "–" if is_base else _percent_range(score.skill.interval),
+        "–" if is_base else _number(score.skill.p_value, ".3f"),
+        "–" if is_best else _percent_range(results.over_best_trivial(row).interval),
         _number(errors.pct_return_mae, ".3%"),
+        _number(errors.mse, ".3e"),
         _number(errors.rmse, ".3%"),
         _number(errors.r2_return, "+.4f"),
         _number(errors.r2_price, ".4f"),
         _number(errors.price_mae, ",.3f"),
         _number(errors.price_mape, ".3%"),
         _number(errors.mase, ".3f"),
-        _direction(score),
-        _number(score.ranges.coverage_1_sigma, ".1%"),
-        _number(score.ranges.coverage_90, ".1%"),
-        _number(score.ranges.crps, ".3%"),
+        _number(errors.mean_residual, "+.3%"),
+        _number(errors.sd_residual, ".3%"),
         _number(row.overfitting, ".2f"),
+        _direction(score),
+        _number(ranges.coverage_1_sigma, ".1%"),
+        _number(ranges.coverage_90, ".1%"),
+        _number(ranges.width_90, ".2%"),
+        _number(ranges.pinball, ".3%"),
+        _number(ranges.crps, ".3%"),
+        _number(ranges.crps_skill, "+.2%"),
         f"{row.facts.get('parameters', 0):,}",
         f"{row.seconds:.1f}",
     ]
