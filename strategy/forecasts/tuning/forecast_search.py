@@ -2,161 +2,243 @@
 
 A search is a journal that Optuna keeps, one file a search. Where a trial looks next depends on the trials that were
 finished and on a seed of their number, so that a search that was killed and goes on ends where an uninterrupted one
-does. Nothing here reads a test row.
+does. Settings that were tried before are not fitted again: their trial has the errors of the earlier one. Nothing here
+reads a test row.
 """
 
 import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from core.errors import QuintileError, SourceError
-from core.progress import Count
+from backtests.forecasts.forecast_errors import point_errors
+from backtests.forecasts.tuning_results import SearchedForecaster
+from core.errors import MissingExtraError, QuintileError, RunError, SourceError
 from models.forecasters.forecast_extra import forecast_library
 from models.forecasters.forecaster import ForecastContext
-from models.forecasters.forecaster_settings import KINDS, Choices, ForecasterSettings
+from models.forecasters.forecaster_settings import KINDS, Choices, ForecasterSettings, Reach, forecaster_settings
+from strategy.forecasts.forecast_study import unseen_origins
 from strategy.forecasts.forecast_task import ForecastTask
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
 
-__all__ = ["SearchResult", "search_settings"]
+__all__ = ["search_settings", "searched_keys"]
 
-LOCK_SECONDS = 3  # after which a journal's lock is taken for that of a killed process
-DIRECTION = "minimize"
+GRACE_SECONDS = 3  # after which a journal's lock is taken for that of a killed process
+LOCK_SECONDS = 120.0  # to wait for another process's search to end: one that lost its command ends after its trial
+DIGITS = 3  # of a number that is searched: no forecast is told apart by more, and words stay readable
+REPORTED = Callable[[int, float], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """What a search found.
+class _Errors(NamedTuple):
+    """Validation errors of one setting; infinite where it cannot be fitted or says nothing."""
 
-    Parameters
-    ----------
-    settings : ForecasterSettings
-        The best settings.
-    told : mapping of str to object
-        Their keys that were searched.
-    error : float
-        Validation percentage-return MAE.
-    trials : int
-        Settings looked at: what a test result has to be counted with.
-    """
-
-    settings: ForecasterSettings
-    told: Mapping[str, Any]
-    error: float
-    trials: int
+    pct_return: float
+    price: float
+    contaminated: bool
+    seconds: float
+    reason: str
 
 
 def search_settings(
-    task: ForecastTask, kind: str, *, trials: int, journal: Path, count: Count | None = None
-) -> SearchResult:
+    task: ForecastTask, model: str, *, trials: int, journal: Path, report: REPORTED = lambda _done, _best: None
+) -> SearchedForecaster:
     """Search the settings of one forecaster; a search whose journal is there goes on.
 
     Parameters
     ----------
     task : ForecastTask
         Series, horizons and spans.
-    kind : str
-        Of ``models.forecasters.forecaster_settings.KINDS``.
+    model : str
+        A word of ``models.forecasters.forecaster_settings``: keys that it sets stay, the others are searched.
     trials : int
-        Settings to look at in all; one for a forecaster without choices.
+        Settings to look at in all; one where nothing is to be searched.
     journal : Path
         File of the search.
-    count : callable, optional
-        Called with trials done and in all.
+    report : callable
+        Called with trials done and the least error so far, also with those of the journal.
 
     Raises
     ------
     SourceError
         If the journal cannot be read.
+    RunError
+        If another process is at the same search.
     MissingExtraError
-        If Optuna is not installed.
+        If Optuna or a library of the forecaster is not installed.
     """
-    wanted = trials if KINDS[kind].SPACE else 1
-    study = _opened(journal)
-    while (done := len(_finished(study))) < wanted:
-        study.sampler = _sampler(task.settings.seed, kind, done)
-        trial = study.ask()
-        told = _suggested(trial, KINDS[kind].SPACE)
-        study.tell(trial, _validation_error(task, KINDS[kind].model_validate(_named(kind, told))))
-        if count is not None:
-            count(done + 1, wanted)
-    best = min(_finished(study), key=lambda trial: (trial.value, trial.number))
-    if not math.isfinite(best.value):
-        raise QuintileError(
-            f"{kind} failed with every one of {wanted} settings: {_validation_reason(task, kind, best)}"
-        )
-    return SearchResult(
-        settings=KINDS[kind].model_validate(_named(kind, best.params)),
-        told=best.params,
-        error=float(best.value),
-        trials=wanted,
-    )
+    space = searched_keys(model)
+    wanted = trials if space else 1
+    with _alone(journal):
+        _cut_unfinished(journal)
+        study = _opened(journal)
+        while (done := len(finished := _finished(study))) < wanted:
+            report(done, min((trial.value for trial in finished), default=math.inf))
+            study.sampler = _sampler(task.settings.seed, model, done)
+            trial = study.ask()
+            word = _word(model, _suggested(trial, space))
+            earlier = next((each for each in finished if each.user_attrs["word"] == word), None)
+            errors = _kept(earlier) if earlier is not None else _validation_errors(task, forecaster_settings(word))
+            for name, value in _attributes(word, errors).items():
+                trial.set_user_attr(name, value)
+            study.tell(trial, errors.pct_return)
+        report(wanted, min(trial.value for trial in finished))
+    return _result(model, finished)
+
+
+def searched_keys(model: str) -> Mapping[str, Choices | Reach]:
+    """What is searched for a word: the keys of its kind's space that it does not set.
+
+    Raises
+    ------
+    ValueError
+        If the word names no forecaster.
+    """
+    told = forecaster_settings(model).model_fields_set
+    return {key: tried for key, tried in KINDS[_kind(model)].SPACE.items() if key not in told}
+
+
+def _kind(model: str) -> str:
+    return model.partition(":")[0].strip()
+
+
+def _word(model: str, told: Mapping[str, Any]) -> str:
+    return ":".join((model.strip(), *(f"{key}={value}" for key, value in told.items())))
+
+
+@contextmanager
+def _alone(journal: Path) -> Iterator[None]:
+    """Hold a search alone: its lock is that of a database, which the system gives back when a process is killed."""
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(journal.with_suffix(".lock"), timeout=LOCK_SECONDS, isolation_level=None)) as held:
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.DatabaseError as error:
+            raise RunError(f"{journal.stem} is searched by another process: wait for it, or stop it") from error
+        yield
+
+
+def _cut_unfinished(journal: Path) -> None:
+    """Cut a last line that a kill left without its end: what is appended to it could not be read."""
+    content = journal.read_bytes() if journal.is_file() else b""
+    if content.startswith(b"{") and not content.endswith(b"\n"):
+        os.truncate(journal, content.rfind(b"\n") + 1)
 
 
 def _opened(journal: Path) -> "Study":
     """The study of a journal; a trial that a killed process left running is given up."""
     optuna, storages = forecast_library("optuna"), forecast_library("optuna.storages")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal.parent.mkdir(parents=True, exist_ok=True)
     try:
-        lock = storages.journal.JournalFileOpenLock(str(journal), grace_period=LOCK_SECONDS)
+        lock = storages.journal.JournalFileOpenLock(str(journal), grace_period=GRACE_SECONDS)
         storage = storages.JournalStorage(storages.journal.JournalFileBackend(str(journal), lock_obj=lock))
-        study = optuna.create_study(storage=storage, study_name=journal.stem, direction=DIRECTION, load_if_exists=True)
+        study = optuna.create_study(storage=storage, study_name=journal.stem, direction="minimize", load_if_exists=True)
         for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise SourceError(f"{journal} is no journal of a search ({error}): delete it to search anew") from error
+        for trial in _finished(study):
+            _kept(trial)
+    except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())[:80]
+        raise SourceError(f"{journal} is no journal of a search ({why}): delete it to search anew") from error
     return study
 
 
-def _finished(study: "Study") -> list[Any]:
+def _finished(study: "Study") -> "list[FrozenTrial]":
     from optuna.trial import TrialState
 
     return list(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
-def _sampler(seed: int, kind: str, done: int) -> Any:
+def _sampler(seed: int, model: str, done: int) -> Any:
     from optuna.samplers import TPESampler
 
-    digest = hashlib.sha256(f"{seed} {kind} {done}".encode()).digest()
+    digest = hashlib.sha256(f"{seed} {model} {done}".encode()).digest()
     return TPESampler(seed=int.from_bytes(digest[:4], "big"), constant_liar=False)
 
 
-def _suggested(trial: "Trial", space: Mapping[str, Any]) -> dict[str, Any]:
+def _suggested(trial: "Trial", space: Mapping[str, Choices | Reach]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for key, tried in space.items():
+        if isinstance(tried, Choices):
+            told[key] = trial.suggest_categorical(key, list(tried.values))
+        else:
+            told[key] = float(f"{trial.suggest_float(key, tried.low, tried.high, log=tried.log):.{DIGITS}g}")
+    return told
+
+
+def _validation_errors(task: ForecastTask, settings: ForecasterSettings) -> _Errors:
+    """Errors on the validation targets that a forecaster cannot have seen; on all, and marked, where it may have each.
+
+    A forecaster that cannot be fitted has infinite errors and says why.
+    """
+    began = time.perf_counter()
+    try:
+        history, split = task.history(settings.feature_set), task.split
+        rows = task.origins(split.validation)
+        fitted = settings.made().fit(history, split, context=ForecastContext(seed=task.settings.seed))
+        said = fitted.forecasts(history, rows)
+        unseen = unseen_origins(task, fitted, said.sessions)
+        mean = np.where(unseen[:, None, None] | ~unseen.any(), said.mean, np.nan)
+        found = point_errors(mean, history.outcomes()[rows], history.starts()[rows][..., None])
+    except MissingExtraError:
+        raise
+    except (QuintileError, ValueError, ArithmeticError) as error:
+        return _Errors(math.inf, math.inf, False, time.perf_counter() - began, " ".join(str(error).split()))
+    seconds, contaminated = time.perf_counter() - began, not unseen.any()
+    if not found.n:
+        return _Errors(math.inf, math.inf, contaminated, seconds, "it forecasts no validation session")
+    return _Errors(found.pct_return_mae, found.price_mae, contaminated, seconds, "")
+
+
+def _attributes(word: str, errors: _Errors) -> dict[str, Any]:
+    """What a trial keeps beside its value; infinity is not JSON."""
+    price = errors.price if math.isfinite(errors.price) else None
     return {
-        key: trial.suggest_categorical(key, list(tried.values))
-        if isinstance(tried, Choices)
-        else trial.suggest_float(key, tried.low, tried.high, log=tried.log)
-        for key, tried in space.items()
+        "word": word,
+        "price_mae": price,
+        "contaminated": errors.contaminated,
+        "seconds": errors.seconds,
+        "reason": errors.reason,
     }
 
 
-def _named(kind: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    return {**({"name": kind} if "name" in KINDS[kind].model_fields else {}), **told}
+def _kept(trial: "FrozenTrial") -> _Errors:
+    """The errors of a finished trial."""
+    kept, value = trial.user_attrs, trial.value
+    if value is None:
+        raise ValueError("a finished trial without a value")
+    price = math.inf if kept["price_mae"] is None else float(kept["price_mae"])
+    return _Errors(float(value), price, bool(kept["contaminated"]), 0.0, str(kept["reason"]))
 
 
-def _validation_error(task: ForecastTask, settings: ForecasterSettings) -> float:
-    """Mean absolute error of returns on validation; infinite where the forecaster cannot be fitted or says nothing."""
-    try:
-        history, split = task.history(settings.feature_set), task.split
-        fitted = settings.made().fit(history, split, context=ForecastContext(seed=task.settings.seed))
-        off = np.abs(history.outcomes()[split.validation] - fitted.forecasts(history, split.validation).mean)
-    except QuintileError:
-        return math.inf
-    known = off[np.isfinite(off)]
-    return float(known.mean()) if len(known) else math.inf
-
-
-def _validation_reason(task: ForecastTask, kind: str, best: Any) -> str:
-    try:
-        settings = KINDS[kind].model_validate(_named(kind, best.params))
-        settings.made().fit(task.history(settings.feature_set), task.split, context=ForecastContext())
-    except QuintileError as error:
-        return str(error)
-    return "no forecast of a validation session"
+def _result(model: str, finished: "Sequence[FrozenTrial]") -> SearchedForecaster:
+    """The best of a search by error of returns and by error of prices; the earlier of two that err alike."""
+    by_return = min(finished, key=lambda trial: (trial.value, trial.number))
+    by_price = min(finished, key=lambda trial: (_kept(trial).price, trial.number))
+    best, cheapest = _kept(by_return), _kept(by_price)
+    counted = {"trials": len(finished), "fits": len({trial.user_attrs["word"] for trial in finished})}
+    seconds = sum(float(trial.user_attrs["seconds"]) for trial in finished)
+    if not math.isfinite(best.pct_return):
+        words = f"every one of {counted['fits']} settings failed, the first: {_kept(finished[0]).reason}"
+        return SearchedForecaster(model=model, failure=words, seconds=seconds, **counted)
+    return SearchedForecaster(
+        model=model,
+        word=by_return.user_attrs["word"],
+        pct_return_mae=best.pct_return,
+        price_mae=best.price,
+        price_word=by_price.user_attrs["word"],
+        price_word_pct_return_mae=cheapest.pct_return,
+        price_word_price_mae=cheapest.price,
+        contaminated=best.contaminated,
+        seconds=seconds,
+        **counted,
+    )

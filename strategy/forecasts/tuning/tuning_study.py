@@ -1,166 +1,272 @@
 """Tuning study: every symbol's best forecaster, by searches side by side that may be killed and go on.
 
-A cell is one symbol and one forecaster. What fails is a row with its reason, and the rest go on; a worker that dies is
-replaced, and its search goes on from its journal.
+A cell is one symbol and one model. What fails is a row with its reason, and the rest go on; a worker that dies is
+replaced, and its search goes on from its journal. When all searches of a symbol are through, validation selects, the
+look at the test span is logged, and the selected is judged there once.
 """
 
-import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+import multiprocessing
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from core.errors import QuintileError, RunError, SourceError
-from core.files import read_json, write_json
+import pandas as pd
+
+from backtests.forecasts.tuning_results import SearchedForecaster, StudyResults, SymbolResult
+from core.errors import RunError, SourceError
+from core.files import atomic_path, read_json, write_json
 from core.parallel import Workers, as_completed
 from core.progress import ProgressCallback, silent
-from market.inputs import load_inputs
-from market.panel import Panel
-from market.request import BarsRequest
+from models.forecasters.forecast_extra import forecast_library
 from models.threads import threads
-from strategy.forecasts.forecast_task import TaskSettings, forecast_task
-from strategy.forecasts.tuning.forecast_search import search_settings
+from strategy.forecasts.forecast_trials import count_judged, record_judged
+from strategy.forecasts.tuning.forecast_search import search_settings, searched_keys
+from strategy.forecasts.tuning.search_progress import SearchProgress, keep_progress
+from strategy.forecasts.tuning.study_store import LOSSES, LOSSES_FILE, STUDY_FILE, write_study
+from strategy.forecasts.tuning.symbol_test import judge_symbol, select
+from strategy.forecasts.tuning.tuning_plan import PlannedStudy
+from strategy.runs.closure import forecast_closure
 
-__all__ = ["CellResult", "TuningPlan", "tune_symbols"]
+__all__ = ["tune"]
 
-DEATHS = 3  # of a pool's worker in a row after which the cells under way are given up
+DEATHS = 5  # of workers in a row, without a search being finished, after which the study is given up
+LOST = 71  # exit status of a worker whose command is gone
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TuningPlan:
-    """What is tuned.
-
-    Parameters
-    ----------
-    request : BarsRequest
-        The bars.
-    symbols, kinds : tuple of str
-        Series, and forecasters searched for each.
-    settings : TaskSettings
-        Horizons, spans and seed.
-    trials : int
-        Of each search.
-    """
-
-    request: BarsRequest
-    symbols: tuple[str, ...]
-    kinds: tuple[str, ...]
-    settings: TaskSettings
-    trials: int
-
-    def cells(self) -> list[tuple[str, str]]:
-        """Symbol and forecaster of every cell."""
-        return [(symbol, kind) for symbol in self.symbols for kind in self.kinds]
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellResult:
-    """What a search of one symbol came to.
+class _Job:
+    """One search, or one look at a test span."""
 
-    Parameters
-    ----------
-    symbol, kind : str
-        The cell.
-    told : mapping of str to object
-        The best settings that were searched; empty where it failed.
-    error : float or None
-        Validation percentage-return MAE; None where it failed.
-    trials : int
-        Settings looked at.
-    failure : str
-        Why it has no result; empty where it has.
-    """
-
+    planned: PlannedStudy  # with the bars of the symbol alone
     symbol: str
-    kind: str
-    told: Mapping[str, Any]
-    error: float | None
-    trials: int
-    failure: str = ""
+    model: str = ""
+    chosen: SymbolResult | None = None
 
 
-def tune_symbols(
-    plan: TuningPlan, folder: Path, *, workers: Workers | None = None, progress: ProgressCallback = silent
-) -> list[CellResult]:
-    """Search every cell that the folder holds no result of; the results of all, in the plan's order.
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """What is finished."""
+
+    searched: dict[tuple[str, str], SearchedForecaster] = field(default_factory=dict)
+    symbols: dict[str, SymbolResult] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> int:
+        """Searches and looks that are through."""
+        return len(self.searched) + len(self.symbols)
+
+
+def tune(planned: PlannedStudy, *, workers: Workers | None = None, progress: ProgressCallback = silent) -> StudyResults:
+    """Search what is not searched yet, judge what is selected, and keep everything; the study, whole.
 
     Parameters
     ----------
-    plan : TuningPlan
-        What is tuned.
-    folder : Path
-        Where journals and results are kept.
+    planned : PlannedStudy
+        Of ``plan_study``.
     workers : Workers
         One by default; the numbers do not depend on it.
     progress : callable
-        Called as cells are finished.
+        Called as searches are finished.
 
     Raises
     ------
     RunError
-        If workers were killed again and again without a cell being finished.
+        If another process is at the same study, or workers were killed again and again.
+    SourceError
+        If a journal cannot be read.
+    MissingExtraError
+        If a library is not installed.
     """
-    workers, cells = workers or Workers(), plan.cells()
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {cell: kept for cell in cells if (kept := _kept(plan, folder, cell)) is not None}
-    deaths = 0
-    while waiting := [cell for cell in cells if cell not in found]:
-        before = len(found)
-        try:
-            for cell, result in _searched(plan, folder.resolve(), waiting, workers):
-                found[cell] = result
-                progress("searches", len(found), len(cells), f"{cell[0]} · {cell[1]}")
-        except RunError:
-            deaths = deaths + 1 if len(found) == before else 1
-            if deaths >= DEATHS:
-                raise
-    return [found[cell] for cell in cells]
+    forecast_library("optuna")
+    with _alone(planned):
+        state, code = _kept_state(planned), _code(planned)
+        if len(state.symbols) == len(planned.plan.symbols) and (planned.folder / LOSSES_FILE).is_file():
+            return _finished(planned, state, code or _with_present(""))
+        deaths = 0
+        write_study(planned.store, _results(planned, state, code := _with_present(code)))
+        while len(state.symbols) < len(planned.plan.symbols):
+            before = state.ended
+            try:
+                for result in _worked_off(planned, state, workers or Workers(), progress):
+                    state.symbols[result.symbol] = result
+                    write_study(planned.store, _results(planned, state, code))
+            except RunError:
+                deaths = deaths + 1 if state.ended == before else 1
+                if deaths >= DEATHS:
+                    raise
+        return _finished(planned, state, code)
 
 
-def _searched(
-    plan: TuningPlan, folder: Path, cells: Sequence[tuple[str, str]], workers: Workers
-) -> Iterator[tuple[tuple[str, str], CellResult]]:
-    count = min(workers.count, len(cells))
-    yield from as_completed(partial(_search, plan, folder), cells, workers=count, on=workers.on)
+def _worked_off(
+    planned: PlannedStudy, state: _State, workers: Workers, progress: ProgressCallback
+) -> Iterator[SymbolResult]:
+    """Do the jobs that are waiting, and yield symbols as they are judged."""
+    cells = planned.cells
+    for job, result in as_completed(
+        _work, _waiting(planned, state), workers=min(workers.count, len(cells)), on=workers.on
+    ):
+        if isinstance(result, SearchedForecaster):
+            state.searched[job.symbol, job.model] = result
+            note = result.failure or f"{job.symbol} · {result.word} errs by {result.pct_return_mae or 0.0:.3%}"
+            progress("searches", len(state.searched), len(cells), note)
+        else:
+            yield result
 
 
-def _search(plan: TuningPlan, folder: Path, cell: tuple[str, str]) -> CellResult:
-    """Search one cell and keep its result."""
-    symbol, kind = cell
-    try:
-        with threads(1):
-            task = forecast_task(_panel(plan.request), [symbol], plan.settings)
-            found = search_settings(task, kind, trials=plan.trials, journal=folder / f"{_name(plan, cell)}.journal")
-        result = CellResult(symbol=symbol, kind=kind, told=found.told, error=found.error, trials=found.trials)
-    except (QuintileError, ValueError) as error:
-        why = " ".join(str(error).split())
-        result = CellResult(symbol=symbol, kind=kind, told={}, error=None, trials=0, failure=why)
-    write_json(folder / f"{_name(plan, cell)}.json", asdict(result))
+def _waiting(planned: PlannedStudy, state: _State) -> Iterator[_Job]:
+    """Yield jobs, a look at a test span as soon as all searches of its symbol are through, and logged before it is."""
+    searches = deque(cell for cell in planned.cells if cell not in state.searched)
+    unjudged = [symbol for symbol in planned.bars if symbol not in {*planned.refused, *state.symbols}]
+    while searches or unjudged:
+        ready = next((symbol for symbol in unjudged if _is_searched(planned, state, symbol)), None)
+        if ready is not None:
+            unjudged.remove(ready)
+            found = [state.searched[ready, model] for model in planned.plan.models]
+            chosen = select(ready, planned.bars[ready], found)
+            if chosen.selected:
+                words = [chosen.selected, chosen.price_pick]
+                record_judged(planned.store, planned.task(ready), words, source=planned.study)
+            yield _Job(planned=planned.of(ready), symbol=ready, chosen=chosen)
+        elif searches:
+            symbol, model = searches.popleft()
+            yield _Job(planned=planned.of(symbol), symbol=symbol, model=model)
+        else:
+            return  # the last searches are still under way: the next round judges them
+
+
+def _is_searched(planned: PlannedStudy, state: _State, symbol: str) -> bool:
+    return all((symbol, model) in state.searched for model in planned.plan.models)
+
+
+def _work(job: _Job) -> SearchedForecaster | SymbolResult:
+    """Do a job and keep its result."""
+    with threads(1):
+        return _search(job.planned, job) if job.chosen is None else _judge(job.planned, job.chosen)
+
+
+def _search(planned: PlannedStudy, job: _Job) -> SearchedForecaster:
+    path = partial(planned.search_file, job.symbol, job.model)
+    trials = planned.plan.trials if searched_keys(job.model) else 1
+
+    def report(done: int, best: float) -> None:
+        above = multiprocessing.parent_process()
+        if above is not None and not above.is_alive():
+            os._exit(LOST)  # nobody waits for it, and its command, given again, does the same search
+        keep_progress(path(".progress"), SearchProgress.of(done, trials, best))
+
+    found = search_settings(
+        planned.task(job.symbol), job.model, trials=planned.plan.trials, journal=path(".journal"), report=report
+    )
+    write_json(path(".json"), asdict(found))
+    return found
+
+
+def _judge(planned: PlannedStudy, chosen: SymbolResult) -> SymbolResult:
+    result = chosen
+    if chosen.selected:
+        result, losses = judge_symbol(planned.task(chosen.symbol), chosen)
+        with atomic_path(planned.symbol_file(chosen.symbol, ".parquet")) as path:
+            losses.to_parquet(path, index=False)
+    write_json(planned.symbol_file(chosen.symbol, ".json"), asdict(result))
     return result
 
 
-def _kept(plan: TuningPlan, folder: Path, cell: tuple[str, str]) -> CellResult | None:
-    """The result of a cell that was finished before; None where there is none, or one that cannot be read."""
-    path = folder / f"{_name(plan, cell)}.json"
-    if not path.is_file():
-        return None
+def _kept_state(planned: PlannedStudy) -> _State:
+    """What was finished before; what cannot be read is made again, from the journal where it is a search."""
+    state = _State()
+    for cell in planned.cells:
+        found = _read(planned.search_file(*cell, ".json"), SearchedForecaster)
+        if found is not None:
+            state.searched[cell] = found
+    for symbol in planned.plan.symbols:
+        if symbol in planned.refused:
+            bars = planned.bars.get(symbol, "")
+            state.symbols[symbol] = SymbolResult(symbol=symbol, bars=bars, failure=planned.refused[symbol])
+            write_json(planned.symbol_file(symbol, ".json"), asdict(state.symbols[symbol]))
+        elif _is_searched(planned, state, symbol) and (result := _kept_symbol(planned, symbol)) is not None:
+            state.symbols[symbol] = result
+    return state
+
+
+def _kept_symbol(planned: PlannedStudy, symbol: str) -> SymbolResult | None:
+    result = _read(planned.symbol_file(symbol, ".json"), SymbolResult)
+    whole = result is not None and (result.test is None or _losses_of(planned, symbol) is not None)
+    return result if whole else None
+
+
+def _read(path: Path, shape: type[Kept]) -> Kept | None:
     try:
-        return CellResult(**read_json(path))
-    except (SourceError, TypeError):
-        path.unlink()  # made again: what it was made of is in the journal
+        return read_json(path, shape) if path.is_file() else None
+    except SourceError:
         return None
 
 
-def _name(plan: TuningPlan, cell: tuple[str, str]) -> str:
-    """A file name of a cell: readable, and one for every plan, whatever characters a symbol has."""
-    symbol, kind = cell
-    told = f"{plan.request!r} {plan.settings.model_dump_json()} {plan.trials} {symbol} {kind}"
-    digest = hashlib.sha256(told.encode()).hexdigest()[:12]
-    return f"{re.sub('[^A-Za-z0-9]', '_', symbol)[:20]}-{kind}-{digest}"
+def _losses_of(planned: PlannedStudy, symbol: str) -> pd.DataFrame | None:
+    from pyarrow.lib import ArrowException
+
+    try:
+        return pd.read_parquet(planned.symbol_file(symbol, ".parquet"))
+    except (OSError, ValueError, ArrowException):
+        return None
 
 
-@lru_cache(maxsize=1)
-def _panel(request: BarsRequest) -> Panel:
-    return load_inputs(request).panel
+def _code(planned: PlannedStudy) -> str:
+    """The code that the study was made by so far."""
+    kept = _read(planned.folder / STUDY_FILE, StudyResults)
+    return "" if kept is None else kept.code
+
+
+def _with_present(code: str) -> str:
+    """The code of a study that goes on: fingerprints behind plus signs where it was changed on the way."""
+    return "+".join(dict.fromkeys([*filter(None, code.split("+")), forecast_closure().sha256]))
+
+
+def _results(planned: PlannedStudy, state: _State, code: str) -> StudyResults:
+    plan, facts = planned.plan, planned.panel.facts
+    return StudyResults(
+        study=planned.study,
+        source=facts.source,
+        synthetic=facts.synthetic,
+        bars=planned.panel.fingerprint(),
+        code=code,
+        settings=plan.settings.model_dump(mode="json"),
+        models=plan.models,
+        trials=plan.trials,
+        symbols=tuple(state.symbols[symbol] for symbol in plan.symbols if symbol in state.symbols),
+        asked=len(plan.symbols),
+    )
+
+
+def _finished(planned: PlannedStudy, state: _State, code: str) -> StudyResults:
+    """Write losses and study, whole."""
+    results = _results(planned, state, code)
+    frames = [_losses_of(planned, each.symbol) for each in results.tested]
+    losses = (
+        pd.concat([pd.DataFrame(columns=["session", "symbol", *LOSSES]), *frames]) if not frames else pd.concat(frames)
+    )
+    with atomic_path(planned.folder / LOSSES_FILE) as path:
+        losses.to_parquet(path, index=False)
+    tasks = [planned.task(each.symbol) for each in results.tested]
+    whole = replace(results, judged=count_judged(planned.store, tasks))
+    write_study(planned.store, whole)
+    return whole
+
+
+@contextmanager
+def _alone(planned: PlannedStudy) -> Iterator[None]:
+    """Hold the study alone: two commands at one study would do everything twice."""
+    planned.folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(planned.folder / ".lock", timeout=0.0, isolation_level=None)) as held:
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.DatabaseError as error:
+            raise RunError(f"study {planned.study} is under way in another process: wait for it, or stop it") from error
+        yield
