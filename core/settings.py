@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 
-__all__ = ["RECORDED", "Formerly", "Later", "Settings", "is_record"]
+__all__ = ["RECORDED", "Formerly", "Later", "Settings", "first_problem", "is_record"]
 
 _LATER: Final = "added after a version was frozen"
 _RECORDED: Final = "recorded"
@@ -86,3 +86,39 @@ class Settings(BaseModel):
 def is_record(info: ValidationInfo) -> bool:
     """Whether what is validated was recorded by an earlier process."""
     return bool((info.context or {}).get(_RECORDED))
+
+
+def first_problem(error: ValidationError, *, keys: str, within: tuple[str, ...] = ()) -> str:
+    """The first thing that is wrong with settings, in one line: the key, what is wrong and the value seen.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic found.
+    keys : str
+        Where a user finds the keys there are, after "remove it, or".
+    within : tuple of str
+        The section that was read, outermost first.
+
+    Examples
+    --------
+    >>> from pydantic import ValidationError
+    >>> from core.settings import Settings, first_problem
+    >>> class Costs(Settings):
+    ...     bps: float = 5.0
+    >>> try:
+    ...     Costs(bps="much")
+    ... except ValidationError as error:
+    ...     first_problem(error, keys="see the README")
+    "bps: input should be a valid number, unable to parse string as a number, was 'much'"
+    """
+    problem = error.errors()[0]
+    place = (*within, *map(str, problem["loc"]))
+    key, cause = ".".join(part for part in place if part != "[key]"), problem.get("ctx", {}).get("error")
+    if isinstance(cause, ValidationError):  # of a section whose kind was known only once it was read
+        return first_problem(cause, keys=keys, within=place)
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key}: remove it, or {keys}"
+    if problem["type"] == "value_error":  # a section's own check says what it saw
+        return f"{key}: {problem['ctx']['error']}" if key else f"{problem['ctx']['error']}"
+    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, was {problem['input']!r}"

@@ -22,8 +22,6 @@ from strategy.runs.result import ReportPath
 
 __all__ = ["Backtest", "backtest"]
 
-PAGE_MARK = '<meta name="color-scheme" content="light dark">'  # of every report
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Backtest:
@@ -95,6 +93,7 @@ class Backtest:
         ValueError
             If a file is there that is no report.
         """
+        from backtests.report.html_page import PAGE_MARK
         from quintile.weights_page import weights_page
 
         page = ReportPath(path)

@@ -19,8 +19,6 @@ from strategy.runs.result import ReportPath
 
 __all__ = ["ForecastStudy", "forecast"]
 
-PAGE_MARK = '<meta name="color-scheme" content="light dark">'  # of every report
-
 
 class ForecastOptions(TypedDict, total=False):
     """What a forecast may be told beside its symbols, bars and models; the fields of ``TaskSettings``."""
@@ -82,6 +80,7 @@ class ForecastStudy:
             If a file is there that is no report.
         """
         from backtests.report.forecasts.forecast_page import forecast_page
+        from backtests.report.html_page import PAGE_MARK
 
         page = ReportPath(path)
         require_new(page, what="report", ours=PAGE_MARK)
@@ -160,5 +159,5 @@ def forecast(
     wanted = {word: forecaster_settings(word) for word in ([models] if isinstance(models, str) else models)}
     names = [symbols] if isinstance(symbols, str) else symbols
     with shown_progress(quiet=options.get("quiet", False)) as progress:
-        task = forecast_task(inputs_for(bars).panel, names, TaskSettings.model_validate(told))
+        task = forecast_task(inputs_for(bars).panel, names, TaskSettings.told(told))
         return ForecastStudy(results=study_forecasts(task, wanted, progress=progress))

@@ -16,7 +16,9 @@ from markupsafe import Markup
 
 from backtests.report.content import SEVERITIES, Card, Picture, Section, Stamp
 
-__all__ = ["HtmlPage", "environment", "render_page"]
+__all__ = ["PAGE_MARK", "HtmlPage", "environment", "render_page"]
+
+PAGE_MARK = '<meta name="color-scheme" content="light dark">'  # of every page, by which a file is known as one of ours
 
 FOOTER = (
     "Drawn by Quintile. Research, not advice; past and simulated returns say little about future ones. "

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.settings import first_problem
 from models.forecasters.keys.forecaster_keys import Choices, ForecasterSettings, Reach
 from models.forecasters.keys.network_keys import (
     AttentiveLstmSettings,
@@ -40,6 +41,10 @@ KINDS: Mapping[str, type[ForecasterSettings]] = {
     "fracast": FracastSettings,
 }
 QUICK = ("linear", "ar", "smoothing")  # fitted in seconds
+STRANGERS = {
+    "cross_attention": "compares the names of a session and forecasts no single series: take lstm_attention, or rank "
+    "the names with `quintile run`"
+}
 
 
 def forecaster_settings(word: str) -> ForecasterSettings:
@@ -57,6 +62,8 @@ def forecaster_settings(word: str) -> ForecasterSettings:
     1
     """
     kind, *told = word.strip().split(":")
+    if kind in STRANGERS:
+        raise ValueError(f"{kind} {STRANGERS[kind]}")
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no forecaster: name one of {', '.join(KINDS)}")
     pairs = [text.partition("=") for text in told]
@@ -68,7 +75,5 @@ def forecaster_settings(word: str) -> ForecasterSettings:
     try:
         return KINDS[kind].model_validate(numbers)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or kind
         known = ", ".join(name for name in KINDS[kind].model_fields if name != "name") or "none"
-        raise ValueError(f"{kind}: {where}: {first['msg']}; its keys are {known}") from error
+        raise ValueError(f"{kind}: {first_problem(error, keys=f'give one of {known}')}") from error

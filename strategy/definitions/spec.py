@@ -25,7 +25,7 @@ from core.bounded_text import MAX_TOML_BYTES, toml_value
 from core.errors import UnsupportedBookError
 from core.files import read_bounded
 from core.notebook_html import notebook_card
-from core.settings import Formerly, Later, Settings, is_record
+from core.settings import Formerly, Later, Settings, first_problem, is_record
 from market.holdout import HoldoutSettings
 from market.returns import Execution
 from models.labels import LabelSettings
@@ -45,6 +45,7 @@ __all__ = ["DEFAULT_STRATEGY", "FeatureSettings", "StrategySpec", "load_spec", "
 
 DEFAULT_STRATEGY = "filter_negative"
 MAX_KEYS = 8  # parts of a dotted key
+WHERE_KEYS = "see `quintile definition` for the keys there are"
 DEFINITIONS = Path(__file__).parent
 RECORDED_SPEC, RECORDS = "spec.toml", ("run.json", "lock.json")
 
@@ -316,17 +317,4 @@ def _validated(numbers: Mapping[str, Any], origin: str, *, recorded: bool = Fals
     try:
         return StrategySpec.recorded(numbers) if recorded else StrategySpec.model_validate(numbers)
     except ValidationError as error:
-        raise ValueError(f"{origin}: {_first_problem(error)}") from error
-
-
-def _first_problem(error: ValidationError, *, within: tuple[str, ...] = ()) -> str:
-    problem = error.errors()[0]
-    place = (*within, *map(str, problem["loc"]))
-    key, cause = ".".join(part for part in place if part != "[key]"), problem.get("ctx", {}).get("error")
-    if isinstance(cause, ValidationError):  # of a section whose kind was known only once it was read
-        return _first_problem(cause, within=place)
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {key}: remove it, or see `quintile definition` for the keys there are"
-    if problem["type"] == "value_error":  # a section's own check says what it saw
-        return f"{key}: {problem['ctx']['error']}" if key else f"{problem['ctx']['error']}"
-    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, was {problem['input']!r}"
+        raise ValueError(f"{origin}: {first_problem(error, keys=WHERE_KEYS)}") from error

@@ -14,7 +14,7 @@ import pandas as pd
 from backtests.forecasts.forecast_errors import naive_mae
 from backtests.forecasts.forecast_results import BENCHMARK, ForecastResults, ForecastRow
 from backtests.forecasts.forecast_score import Judged, score_forecasts
-from backtests.forecasts.skill import best_of_many
+from backtests.forecasts.skill import best_of_many, session_losses
 from core.errors import QuintileError
 from core.progress import ProgressCallback, silent
 from models.forecasters.forecaster import FittedForecaster, ForecastContext, SeriesHistory
@@ -138,21 +138,17 @@ def _row(name: str, asked: _Asked, judged: Mapping[str, Judged], trained: np.nda
 
 def _best_p(rows: Sequence[ForecastRow], judged: Judged) -> float:
     """Hansen's p over the models that said something in every session in which persistence did."""
-    models = {row.name: _losses(row.test.mean, judged) for row in rows if not row.is_trivial}
-    base = _losses(judged.benchmark.mean, judged)
-    judged_models = pd.DataFrame(models, index=base.index).dropna(axis=1, how="all")
-    table = judged_models.assign(**{BENCHMARK: base}).dropna()
-    if judged_models.empty or len(table) < 2:
+    off = {row.name: np.abs(judged.outcomes - row.test.mean) for row in rows}
+    base = session_losses(off[BENCHMARK], off[BENCHMARK], judged.benchmark.sessions)["benchmark"]
+    paired = {
+        row.name: session_losses(off[row.name], off[BENCHMARK], judged.benchmark.sessions)
+        for row in rows
+        if not row.is_trivial
+    }  # a series on which a model is silent counts for neither of the two
+    gains = pd.DataFrame({name: each["benchmark"] - each["loss"] for name, each in paired.items()}, index=base.index)
+    gains = gains.dropna(axis=1, how="all").dropna()
+    if gains.empty or len(gains) < 2:
         return math.nan
-    return best_of_many(
-        table[judged_models.columns], table[BENCHMARK], horizon=judged.overlapping(judged.benchmark.horizons[-1])
-    )
-
-
-def _losses(mean: np.ndarray, judged: Judged) -> pd.Series:
-    """Mean absolute error of each session, over the cells that persistence is judged on."""
-    off = np.abs(judged.outcomes - mean).reshape(len(mean), -1)
-    known = np.isfinite(off)
-    counted = known.sum(axis=1)
-    means = np.where(known, off, 0.0).sum(axis=1) / np.maximum(counted, 1)
-    return pd.Series(np.where(counted > 0, means, np.nan), index=judged.benchmark.sessions)
+    base = base.loc[gains.index]
+    overlap = judged.overlapping(judged.benchmark.horizons[-1])
+    return best_of_many(gains.rsub(base, axis=0), base, horizon=overlap)

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.errors import DataError
-from core.settings import Settings
+from core.settings import Settings, first_problem
 from market.panel import Panel
 from market.returns import Execution
 from models.forecasters.forecaster import SeriesHistory
@@ -51,7 +51,7 @@ class TaskSettings(Settings):
     @classmethod
     def _check_horizons(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
         if list(horizons) != sorted(set(horizons)) or horizons[0] < 1 or horizons[-1] > 252:
-            raise ValueError(f"horizons must be rising whole numbers from 1 to 252, were {horizons}")
+            raise ValueError(f"must be rising whole numbers from 1 to 252, were {horizons}")
         return horizons
 
     @model_validator(mode="after")
@@ -59,6 +59,21 @@ class TaskSettings(Settings):
         if self.rolling and self.refit is None:
             raise ValueError("rolling drops sessions at each refit: give refit too")
         return self
+
+    @classmethod
+    def told(cls, options: Mapping[str, Any]) -> Self:
+        """The settings of options that a user named.
+
+        Raises
+        ------
+        ValueError
+            If one is unknown or impossible, in one line.
+        """
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            known = ", ".join(cls.model_fields)
+            raise ValueError(first_problem(error, keys=f"give one of {known}")) from error
 
     @property
     def execution(self) -> Execution:
@@ -76,6 +91,11 @@ class ForecastTask:
     settings : TaskSettings
         Horizons, clock, spans and seed.
 
+    Attributes
+    ----------
+    split : Split
+        Purged rows: no label of one span is realised in the next, and test origins have outcomes.
+
     Raises
     ------
     DataError
@@ -91,19 +111,23 @@ class ForecastTask:
                 f"a horizon of {longest} sessions leaves fewer than ten returns apart from each other in {n_sessions} "
                 "sessions: shorten --horizons or give more history"
             )
+        closes = panel.close
+        if (closes.max() == closes.min()).all():
+            raise DataError(f"the close of {closes.columns[0]} never changes: there is nothing to forecast")
         self.panel, self.settings = panel, settings
         self._features: dict[str | None, Mapping[str, pd.DataFrame]] = {None: {}}
 
-    @cached_property
-    def split(self) -> Split:
-        """Purged rows: no label of one span is realised in the next, and test origins have outcomes."""
+        self.split = self._split()
+
+    def _split(self) -> Split:
         execution, longest = self.settings.execution, self.settings.horizons[-1]
         found = resolve_split(self.panel.sessions, self.settings.split, delay=execution.delay, horizon=longest)
         test = slice(found.test.start, found.test.stop - found.purge)
-        if test.stop - test.start < MIN_JUDGED:
+        judged = len(range(test.start, test.stop, self.settings.every))
+        if judged < MIN_JUDGED:
             raise DataError(
-                f"the test span has {max(test.stop - test.start, 0)} origins with an outcome, {MIN_JUDGED} are the "
-                "least that say anything: give more history or a longer test span"
+                f"the test span has {judged} origins with an outcome, {MIN_JUDGED} are the least that say anything: "
+                "give more history, or judge more of them with a smaller `every`"
             )
         return Split(train=found.train, validation=found.validation, test=test, purge=found.purge)
 

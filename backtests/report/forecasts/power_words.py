@@ -25,12 +25,12 @@ def power_sentence(name: str, skill: Skill) -> str:
     >>> from core.intervals import Interval
     >>> skill = Skill(interval=Interval(0.01, -0.01, 0.03), statistic=1.0, p_value=0.32, n_sessions=114)
     >>> power_sentence("ar", skill)  # doctest: +ELLIPSIS
-    'What 114 test sessions cannot show: a skill of ar below 2.5 % would be missed more often than one time in five...'
+    'What 114 test sessions cannot show: a skill of ar below 2.49 % would be missed more often than one time in five...'
     """
     least = smallest_skill(skill)
     if not math.isfinite(least):
         return ""
     return (
-        f"What {skill.n_sessions:,} test sessions cannot show: a skill of {name} below {100.0 * least:.1f} % would be "
+        f"What {skill.n_sessions:,} test sessions cannot show: a skill of {name} below {100.0 * least:.2f} % would be "
         "missed more often than one time in five (one-sided at 5 %, HAC error)."
     )

@@ -78,7 +78,8 @@ def run_command(
     """Fit forecasters on the first sessions, choose on the next, and judge them once on the last."""
     from backtests.report.forecasts.forecast_page import forecast_page
     from backtests.report.forecasts.forecast_words import error_table, findings
-    from core.files import write_text
+    from backtests.report.html_page import PAGE_MARK
+    from core.files import require_new, write_text
     from market.inputs import load_inputs
     from market.request import BarsRequest
     from models.forecasters.forecaster_settings import forecaster_settings
@@ -90,7 +91,8 @@ def run_command(
 
     wanted = {word.strip(): forecaster_settings(word) for word in models.split(",") if word.strip()}
     told = {"clock": clock, "every": every, "refit": refit, "rolling": rolling, "seed": seed}
-    settings = TaskSettings.model_validate({"horizons": _horizons(horizons), **told})
+    settings = TaskSettings.told({"horizons": _horizons(horizons), **told})
+    require_new(page, what="--page", ours=PAGE_MARK)
     request = BarsRequest(bars=bars, start=start, end=end, exchange=exchange, point_in_time=point_in_time)
     with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
         task = forecast_task(load_inputs(request).panel, _symbols(symbols), settings)
@@ -113,7 +115,9 @@ def _symbols(told: str) -> list[str] | None:
     if told == "all":
         return None
     path = Path(told)
-    text = path.read_text(encoding="utf-8") if path.suffix == ".txt" and path.is_file() else told.replace(",", "\n")
+    if path.suffix == ".txt" and not path.is_file():
+        raise ValueError(f"there is no file {told}: give a file with one symbol a line, or symbols parted by commas")
+    text = path.read_text(encoding="utf-8") if path.suffix == ".txt" else told.replace(",", "\n")
     found = [line.strip() for line in text.splitlines() if line.strip()]
     if not found:
         raise ValueError("SYMBOLS names no symbol: give AAPL or AAPL,MSFT, a file with one a line, or all")
