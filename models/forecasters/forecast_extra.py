@@ -1,4 +1,4 @@
-"""Forecast extra: statsmodels, arch, Optuna and fracast, imported with the line that installs what is missing."""
+"""Forecast extra: libraries that only forecasting needs, imported with the line that installs what is missing."""
 
 from importlib import import_module
 from typing import Any
@@ -8,13 +8,15 @@ from core.errors import MissingExtraError
 __all__ = ["forecast_library"]
 
 
-def forecast_library(name: str) -> Any:
+def forecast_library(name: str, *, extra: str = "forecast") -> Any:
     """Import a module of the libraries that only forecasting needs.
 
     Parameters
     ----------
     name : str
         The module, such as ``"statsmodels.tsa.holtwinters"``.
+    extra : str
+        The extra that installs its library.
 
     Raises
     ------
@@ -33,4 +35,4 @@ def forecast_library(name: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name != library:  # the library is there, something that it needs is not
             raise
-        raise MissingExtraError(f"{library} is not installed: `pip install 'quintile[forecast]'`") from missing
+        raise MissingExtraError(f"{library} is not installed: `pip install 'quintile[{extra}]'`") from missing

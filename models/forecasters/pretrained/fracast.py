@@ -1,19 +1,25 @@
 """Fracast: a forecaster of 85,001 parameters whose weights come inside its package, so that nothing is downloaded."""
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from models.forecasters.forecast_extra import forecast_library
-from models.forecasters.pretrained.pretrained_forecaster import at_levels
+from models.forecasters.pretrained.past_bars import PastBars
+from models.forecasters.pretrained.price_forecasts import PriceForecasts
 
 __all__ = ["Fracast"]
 
 
 class Fracast:
-    """The weights of the installed package, in 32-bit floats; deterministic, on the processor."""
+    """The weights of the installed package, in 32-bit floats; deterministic, on the processor.
+
+    It takes as long with a short context as with a long one: whatever it is given is padded to the 2,048 values that
+    its network was built for.
+    """
 
     @cached_property
     def _model(self) -> Any:
@@ -28,7 +34,7 @@ class Fracast:
 
     @property
     def trained_until(self) -> dt.date | None:
-        """Its corpora of public series go to 2025; the newest day in them is not told."""
+        """Nobody says which is the newest day in the public series that it was trained on."""
         return None
 
     @property
@@ -41,7 +47,12 @@ class Fracast:
         """Values that it reads at most."""
         return int(self._model.context_length)
 
-    def price_quantiles(self, closes: np.ndarray, horizon: int, *, seed: int) -> np.ndarray:  # noqa: ARG002
-        """Quantiles of the next closes; it draws nothing."""
-        said = self._model.forecast_batch(closes, horizon=horizon)
-        return at_levels(np.asarray(said, dtype="float64"), np.asarray(self._model.quantiles))
+    @property
+    def facts(self) -> Mapping[str, float | int | str]:
+        """Nothing more."""
+        return {}
+
+    def price_forecasts(self, past: PastBars, horizon: int, *, seed: int) -> PriceForecasts:  # noqa: ARG002
+        """Deciles of the next closes; it draws nothing."""
+        said = self._model.forecast_batch(past.closes(), horizon=horizon)
+        return PriceForecasts.of_quantiles(np.asarray(said, dtype="float64"), np.asarray(self._model.quantiles))

@@ -1,8 +1,8 @@
-"""Pretrained forecaster: one adapter for all that read past values and give quantiles or samples of the next ones.
+"""Pretrained forecaster: one adapter for all that read past bars and give quantiles or samples of the closes to come.
 
-What a library must do is two things: say what it is, with the last day that its training may have seen, and turn a
-batch of past closes into quantiles of those to come. Targets up to that day are contaminated: a model may have learned
-them by heart, so that they are scored apart and select nothing.
+What a library must do is two things: say what it is, with the last day that its training may have seen, and forecast
+the next closes of a batch of series. Returns that ran before that day's close are contaminated: a model may have
+learned them by heart, so that they are scored apart and select nothing.
 """
 
 import datetime as dt
@@ -14,9 +14,11 @@ import numpy as np
 
 from models.forecasters.forecaster import ForecastContext, SeriesHistory
 from models.forecasters.forecasts import LEVELS, Forecasts
+from models.forecasters.pretrained.past_bars import PastBars
+from models.forecasters.pretrained.price_forecasts import PriceForecasts
 from models.sample_splits import Split
 
-__all__ = ["Pretrained", "PretrainedForecaster", "at_levels"]
+__all__ = ["MIN_CLOSES", "Pretrained", "PretrainedForecaster"]
 
 BATCH = 16  # series asked at once: memory grows with it
 MIN_CLOSES = 30
@@ -39,22 +41,29 @@ class Pretrained(Protocol):
 
     @property
     def context_length(self) -> int:
-        """Values that it reads at most."""
+        """Sessions that it reads at most."""
 
-    def price_quantiles(self, closes: np.ndarray, horizon: int, *, seed: int) -> np.ndarray:
-        """Quantiles of the next closes at ``LEVELS``, (B, horizon, Q), of past ones (B, L) that may begin with NaN."""
+    @property
+    def facts(self) -> Mapping[str, float | int | str]:
+        """What else is to be said of it, such as how many samples it draws."""
+
+    def price_forecasts(self, past: PastBars, horizon: int, *, seed: int) -> PriceForecasts:
+        """Forecasts of the next ``horizon`` closes; of a series the same, but for rounding, whichever are beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PretrainedForecaster:
     """A pretrained model as a forecaster.
 
+    Its returns run from the close of the origin; where the clock of the task starts at the next fill they stand for
+    those from there.
+
     Parameters
     ----------
     model : Pretrained
         What is asked.
     context : int, optional
-        Closes read at most; as many as the model reads by default.
+        Sessions read at most; as many as the model reads by default.
     asked : ForecastContext
         Seed and progress.
     """
@@ -68,29 +77,26 @@ class PretrainedForecaster:
         return replace(self, asked=context)
 
     def forecasts(self, history: SeriesHistory, rows: slice) -> Forecasts:
-        """Quantiles at every origin of ``rows``, the median as expectation; NaN with fewer than 30 closes."""
-        closes, sessions = np.exp(history.log_closes()), history.sessions[rows]
-        length = min(self.context or self.model.context_length, self.model.context_length)
-        shape = (len(sessions), closes.shape[1], len(history.horizons), len(LEVELS))
-        quantiles = np.full(shape, np.nan)
-        cells = [
-            (place, row, series)
-            for place, row in enumerate(range(*rows.indices(len(closes))))
-            for series in range(closes.shape[1])
-            if np.isfinite(closes[max(row + 1 - length, 0) : row + 1, series]).sum() >= MIN_CLOSES
-        ]
+        """Expectation and quantiles at every origin of ``rows``; NaN with fewer than 30 sessions."""
+        carried, sessions = history.panel.close.ffill().to_numpy(dtype="float64"), history.sessions[rows]
+        shape = (len(sessions), carried.shape[1], len(history.horizons))
+        mean, quantiles = np.full(shape, np.nan), np.full((*shape, len(LEVELS)), np.nan)
+        cells, ahead = self._cells(carried, rows), [horizon - 1 for horizon in history.horizons]
+        first, step = range(*rows.indices(len(carried)))[:1], rows.step or 1
         for start in range(0, len(cells), BATCH):
-            batch = cells[start : start + BATCH]
-            past = np.stack([_past(closes[: row + 1, series], length) for _, row, series in batch])
-            said = self.model.price_quantiles(past, history.horizons[-1], seed=self.asked.seed)
-            for (place, _row, series), prices, last in zip(batch, said, past[:, -1], strict=True):
-                quantiles[place, series] = prices[[h - 1 for h in history.horizons]] / last - 1.0
+            batch = tuple(cells[start : start + BATCH])
+            past = PastBars(panel=history.panel, carried=carried, cells=batch, length=self._length)
+            said = self.model.price_forecasts(past, history.horizons[-1], seed=self.asked.seed)
+            for at, (row, series) in enumerate(batch):
+                place, last = (row - first[0]) // step, carried[row, series]
+                mean[place, series] = said.point[at, ahead] / last - 1.0
+                quantiles[place, series] = said.quantiles[at, ahead] / last - 1.0
             self.asked.progress(min(start + BATCH, len(cells)), len(cells))
         return Forecasts(
             sessions=sessions,
             tickers=history.panel.tickers,
             horizons=history.horizons,
-            mean=quantiles[..., LEVELS.index(0.5)].copy(),
+            mean=mean,
             quantiles=quantiles,
         )
 
@@ -107,20 +113,19 @@ class PretrainedForecaster:
             "parameters": self.model.parameters,
             "pretrained": self.model.name,
             "trained until": "unknown" if until is None else until.isoformat(),
+            **self.model.facts,
         }
 
+    @property
+    def _length(self) -> int:
+        return min(self.context or self.model.context_length, self.model.context_length)
 
-def _past(closes: np.ndarray, length: int) -> np.ndarray:
-    """The last values, NaN before the first where there are fewer."""
-    kept = closes[-length:]
-    return np.concatenate([np.full(length - len(kept), np.nan), kept])
-
-
-def at_levels(quantiles: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Quantiles at ``LEVELS`` from those at the levels ``given``, in between by lines, NaN beyond; made to rise."""
-    rising = np.sort(quantiles, axis=-1)
-    wanted = np.asarray(LEVELS)
-    above = np.clip(np.searchsorted(given, wanted - 1e-9), 1, len(given) - 1)
-    share = (wanted - given[above - 1]) / (given[above] - given[above - 1])
-    found = rising[..., above - 1] * (1.0 - share) + rising[..., above] * share
-    return np.where((wanted >= given[0] - 1e-9) & (wanted <= given[-1] + 1e-9), found, np.nan)
+    def _cells(self, carried: np.ndarray, rows: slice) -> list[tuple[int, int]]:
+        """Row and column of every series that has enough past at an origin."""
+        known = np.cumsum(np.isfinite(carried), axis=0)  # carried closes are known from the first one on
+        return [
+            (row, series)
+            for row in range(*rows.indices(len(carried)))
+            for series in range(carried.shape[1])
+            if known[row, series] >= MIN_CLOSES
+        ]
