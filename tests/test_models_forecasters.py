@@ -11,7 +11,6 @@ from core.errors import DataError
 from market.panel import Panel, PanelFacts, no_delistings
 from market.returns import Execution
 from models.forecasters.ensemble_forecaster import EnsembleForecaster, simplex_weights
-from models.forecasters.folded_windows import folded
 from models.forecasters.forecaster import ForecastContext, SeriesHistory
 from models.forecasters.forecaster_settings import KINDS, TRIVIAL_NAMES, forecaster_settings
 from models.forecasters.forecasts import LEVELS, Forecasts
@@ -29,6 +28,11 @@ WORDS = (
     "smoothing",
     "smoothing:damped_trend=false",
     "lstm_compact:epochs=2:lookback=20",
+    "linear:fit=each",
+    "linear:fit=finetune",
+    "gru:epochs=1:lookback=20:hidden=4:fit=each",
+    "gru:epochs=1:lookback=20:hidden=4:fit=finetune",
+    "lstm_attention:epochs=1:lookback=20:hidden=4:layers=1",
 )
 
 
@@ -80,7 +84,16 @@ def test_what_comes_later_moves_no_forecast(walks: Panel, word: str) -> None:
         assert (np.diff(whole.quantiles, axis=-1) >= 0.0).all()
 
 
-@pytest.mark.parametrize("word", ["linear", "ar:p=2", "smoothing", "lstm_compact:epochs=2:lookback=20"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "linear:fit=finetune",
+        "ar:p=2",
+        "smoothing",
+        "lstm_compact:epochs=2:lookback=20",
+        "gru:epochs=1:lookback=20:hidden=4:fit=finetune",
+    ],
+)
 def test_nothing_after_validation_is_fitted_on(walks: Panel, word: str) -> None:
     settings = forecaster_settings(word)
     other = np.random.default_rng(9).normal(0.0, 0.05, (500, 3))
@@ -166,27 +179,6 @@ def test_a_series_without_history_is_left_out_beside_others_and_refused_alone(wa
             made.fit(history_of(short.of_tickers(["S2"])), SPLIT, context=CONTEXT)
 
 
-def test_a_fold_holds_every_labelled_window_once(walks: Panel) -> None:
-    from models.windows import build_windows, fit_scaler
-
-    history = history_of(walks.of_tickers(["S0"]), "core14", horizons=(1,))
-    panel, targets = history.panel, pd.DataFrame(history.outcomes()[:, :, 0], walks.sessions, ["S0"])
-    targets.columns = panel.tickers
-    scaler = fit_scaler(history.features, targets=targets, universe=panel.universe, rows=SPLIT.train, target_sd=0.01)
-    windows = build_windows(history.features, targets=targets, universe=panel.universe, scaler=scaler, lookback=20)
-    fold, rows = folded(windows, SPLIT, warm_up=19)
-    for span, there in ((SPLIT.train, rows.train), (SPLIT.validation, rows.validation)):
-        own, laid = windows.labelled[span], fold.labelled[there]
-        assert int(own.sum()) == int(laid.sum())
-        assert sorted(windows.y[span][own].tolist()) == sorted(fold.y[there][laid].tolist())
-    assert int(fold.labelled.sum()) == sum(int(fold.labelled[each].sum()) for each in (rows.train, rows.validation))
-    row, lane = (int(place) for place in fold.labelled[rows.train].nonzero()[5])
-    row += rows.train.start
-    mine = fold.x[row - 19 : row + 1, lane]
-    starts = [k for k in range(19, 297) if bool((windows.x[k - 19 : k + 1, 0] == mine).all())]
-    assert [float(windows.y[k, 0]) for k in starts] == [float(fold.y[row, lane])]
-
-
 def test_a_network_that_compares_names_is_no_forecaster() -> None:
     from models.forecasters.seam_forecaster import SeamForecaster
     from models.model_kinds import settings_of
@@ -194,7 +186,7 @@ def test_a_network_that_compares_names_is_no_forecaster() -> None:
 
     for model, loss, said in (
         ({"kind": "cross_attention"}, {"mse": 1.0}, "reads one series"),
-        ({"kind": "lstm"}, {"soft_rank": 1.0}, "compares names"),
+        ({"kind": "lstm"}, {"soft_rank": 1.0}, "compare no names"),
     ):
         settings = ModelSettings(model=settings_of(model), loss=LossSettings(terms=loss))
         with pytest.raises(ValueError, match=said):
@@ -252,7 +244,7 @@ def test_simplex_weights_are_those_of_another_solver() -> None:
     [
         ("prophet", "no forecaster"),
         ("arima:p", "keys behind colons"),
-        ("arima:z=1", "its keys are p, q"),
+        ("arima:z=1", "give one of p, q"),
         ("arima:p=-1", "greater than or equal to 0"),
         ("lstm_compact:dropout=2", "less than 1"),
     ],

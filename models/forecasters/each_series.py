@@ -1,16 +1,42 @@
-"""Each series alone: a forecaster that pools its series, fitted on every one of them by itself."""
+"""Each series: a forecaster that pools its series, fitted on every one alone, or on all and then further on each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 
-from core.errors import DataError
+from core.errors import DataError, RunError
 from models.forecasters.forecaster import FittedForecaster, ForecastContext, Forecaster, SeriesHistory
 from models.forecasters.forecasts import LEVELS, Forecasts
+from models.forecasters.keys.forecaster_keys import FitMode
 from models.sample_splits import Split
 
-__all__ = ["EachSeries", "FittedEach"]
+__all__ = ["EachSeries", "FineTuned", "FittedEach", "Tunable", "TunedForecaster", "in_mode"]
+
+
+class TunedForecaster(FittedForecaster, Protocol):
+    """A fitted forecaster that can go on with one series."""
+
+    def tuned(self, history: SeriesHistory, split: Split, *, context: ForecastContext) -> Self:
+        """Fit further on the training rows of one series; validation rows serve to stop and to choose."""
+
+
+class Tunable(Protocol):
+    """A forecaster whose fitted ones can go on with one series."""
+
+    def fit(self, history: SeriesHistory, split: Split, *, context: ForecastContext) -> TunedForecaster:
+        """Fit on the training rows of all series."""
+
+
+def in_mode(forecaster: Tunable, mode: FitMode) -> Forecaster:
+    """The forecaster fitted on all series together, on each alone, or on all and then further on each."""
+    match mode:
+        case "each":
+            return EachSeries(forecaster=forecaster)
+        case "finetune":
+            return FineTuned(forecaster=forecaster)
+    return forecaster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +56,46 @@ class EachSeries:
 
         Raises
         ------
-        DataError
+        DataError, RunError
             If none can be fitted; the reason is that of the first.
         """
         found: list[FittedForecaster | None] = []
-        reasons: list[DataError] = []
+        reasons: list[DataError | RunError] = []
         tickers = list(history.panel.tickers)
         for place, ticker in enumerate(tickers):
             try:
                 found.append(self.forecaster.fit(history.of(ticker), split, context=context))
-            except DataError as error:
+            except (DataError, RunError) as error:
                 found.append(None)
                 reasons.append(error)
             context.progress(place + 1, len(tickers))
         if not any(found):
             raise reasons[0]
+        return FittedEach(series=tuple(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuned:
+    """A forecaster fitted on all series, and then further on each.
+
+    Parameters
+    ----------
+    forecaster : Tunable
+        What is fitted.
+    """
+
+    forecaster: Tunable
+
+    def fit(self, history: SeriesHistory, split: Split, *, context: ForecastContext) -> "FittedEach":
+        """Fit on all series, then on every one; a series that holds too little keeps what all of them taught."""
+        pooled = self.forecaster.fit(history, split, context=context)
+        tickers, found = list(history.panel.tickers), list[FittedForecaster]()
+        for place, ticker in enumerate(tickers):
+            try:
+                found.append(pooled.tuned(history.of(ticker), split, context=context))
+            except (DataError, RunError):
+                found.append(pooled)
+            context.progress(place + 1, len(tickers))
         return FittedEach(series=tuple(found))
 
 

@@ -16,7 +16,13 @@ from models.forecasters.keys.network_keys import (
     GruSettings,
     TransformerSettings,
 )
-from models.forecasters.keys.pretrained_keys import FracastSettings
+from models.forecasters.keys.pretrained_keys import (
+    ChronosSettings,
+    FracastSettings,
+    KronosSettings,
+    SamplesSettings,
+    TimesfmSettings,
+)
 from models.forecasters.keys.series_keys import (
     ArimaSettings,
     ArSettings,
@@ -39,6 +45,10 @@ KINDS: Mapping[str, type[ForecasterSettings]] = {
     "gru": GruSettings,
     "transformer": TransformerSettings,
     "fracast": FracastSettings,
+    "chronos": ChronosSettings,
+    "timesfm": TimesfmSettings,
+    "kronos": KronosSettings,
+    "samples": SamplesSettings,
 }
 QUICK = ("linear", "ar", "smoothing")  # fitted in seconds
 STRANGERS = {

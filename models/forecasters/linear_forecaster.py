@@ -1,7 +1,7 @@
 """Linear forecaster: ridge regression of the returns to come on the features of the origin, all horizons at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -89,6 +89,28 @@ class FittedLinear:
         return Forecasts(
             sessions=history.sessions[rows], tickers=history.panel.tickers, horizons=history.horizons, mean=said
         )
+
+    def tuned(self, history: SeriesHistory, split: Split, *, context: ForecastContext) -> "FittedLinear":  # noqa: ARG002
+        """The regression drawn towards one series: ridge of what it leaves there, so that it shrinks to itself.
+
+        It stays as it is where no penalty lowers the error on the series' own validation rows.
+
+        Raises
+        ------
+        DataError
+            If the series has fewer than 30 complete training samples.
+        """
+        features, outcomes = _stacked(history), history.outcomes()
+        x, y = _samples(features, outcomes, split.train)
+        if len(x) < MIN_SAMPLES:
+            raise DataError(f"linear needs {MIN_SAMPLES} complete training samples, has {len(x)}: give more history")
+        scaled = self.scale.of(x)
+        left = y - _said(scaled, self.level, self.weights)
+        more = [_ridge(scaled, left, penalty) for penalty in PENALTIES]
+        tried = [self, *(replace(self, level=self.level + up, weights=self.weights + by) for up, by in more)]
+        x, came = _samples(features, outcomes, split.validation)
+        scaled = self.scale.of(x)
+        return min(tried, key=lambda fit: float(np.abs(came - _said(scaled, fit.level, fit.weights)).sum()))
 
     @property
     def facts(self) -> Mapping[str, float | int | str]:

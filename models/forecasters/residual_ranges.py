@@ -13,7 +13,7 @@ import pandas as pd
 from models.forecasters.forecaster import SeriesHistory
 from models.forecasters.forecasts import LEVELS, Forecasts, quantiles_of_samples
 
-__all__ = ["ResidualRanges", "fit_residual_ranges", "trailing_volatility"]
+__all__ = ["ResidualRanges", "error_ratios", "fit_residual_ranges", "trailing_volatility"]
 
 VOLATILITY_SESSIONS = 60
 MIN_RETURNS = 20
@@ -53,9 +53,33 @@ def fit_residual_ranges(forecasts: Forecasts, history: SeriesHistory) -> Residua
         With those outcomes.
     """
     rows = history.sessions.get_indexer(forecasts.sessions)
-    ratios = (history.outcomes()[rows] - forecasts.mean) / _spread(history, forecasts)
-    flat = ratios.reshape(-1, len(forecasts.horizons)).T
-    return ResidualRanges(horizons=forecasts.horizons, ratios=quantiles_of_samples(flat, LEVELS))
+    ratios = error_ratios(history.outcomes()[rows] - forecasts.mean, _spread(history, forecasts))
+    return ResidualRanges(horizons=forecasts.horizons, ratios=ratios)
+
+
+def error_ratios(errors: np.ndarray, spreads: np.ndarray) -> np.ndarray:
+    """Quantiles at ``LEVELS`` of errors ÷ spreads by horizon, all series and origins together.
+
+    Parameters
+    ----------
+    errors, spreads : ndarray of float, shape (n, N, H)
+        What came less what was expected, and what it is measured in; NaN is left out.
+
+    Returns
+    -------
+    ndarray of float, shape (H, len(LEVELS))
+        NaN where the errors are too few to tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.forecasters.forecasts import LEVELS
+    >>> from models.forecasters.residual_ranges import error_ratios
+    >>> errors = np.array([-0.02, 0.0, 0.04]).reshape(3, 1, 1)
+    >>> float(error_ratios(errors, np.full((3, 1, 1), 0.02))[0, LEVELS.index(0.75)])
+    2.0
+    """
+    return quantiles_of_samples((errors / spreads).reshape(-1, errors.shape[-1]).T, LEVELS)
 
 
 def trailing_volatility(history: SeriesHistory) -> np.ndarray:

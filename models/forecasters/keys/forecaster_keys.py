@@ -8,8 +8,10 @@ from core.settings import Settings
 if TYPE_CHECKING:
     from models.forecasters.forecaster import Forecaster
 
-__all__ = ["Choices", "Features", "ForecasterSettings", "Reach"]
+__all__ = ["FIT_MEANING", "Choices", "Features", "FitMode", "ForecasterSettings", "Reach"]
 
+FitMode = Literal["pooled", "each", "finetune"]
+FIT_MEANING = "pooled over the series, each series alone, or finetune: on all series and then further on each"
 Features = Literal["core14", "core11", "compact7", "compact12"]
 
 

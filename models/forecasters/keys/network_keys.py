@@ -1,20 +1,28 @@
 """Network keys: what the networks that forecast are told."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from models.forecasters.keys.forecaster_keys import Choices, Features, ForecasterSettings, Reach
+from models.forecasters.keys.forecaster_keys import FIT_MEANING, Choices, Features, FitMode, ForecasterSettings, Reach
 
 if TYPE_CHECKING:
     from models.forecasters.forecaster import Forecaster
+    from models.forecasters.seam_forecaster import SeamForecaster
 
 __all__ = ["AttentiveLstmSettings", "CompactLstmSettings", "GruSettings", "TransformerSettings"]
 
+CONFIGS: Mapping[str, Mapping[str, Any]] = {
+    "A": {"hidden": 64, "layers": 2, "dropout": 0.1, "learning_rate": 0.005, "patience": 10},
+    "B": {"hidden": 128, "layers": 3, "dropout": 0.05, "learning_rate": 0.01, "patience": 15},
+    "C": {"hidden": 256, "layers": 3, "dropout": 0.15, "learning_rate": 0.02, "patience": 20},
+}
+
 
 class NetworkForecasterSettings(ForecasterSettings):
-    """A network behind the model seam, pooled over the series, a training a horizon."""
+    """A network behind the model seam, one training for all horizons."""
 
     KIND: ClassVar[str]
     SPACE: ClassVar[Mapping[str, Choices | Reach]] = {
@@ -30,6 +38,9 @@ class NetworkForecasterSettings(ForecasterSettings):
     learning_rate: float = Field(default=1e-3, gt=0.0, description="of Adam")
     epochs: int = Field(default=30, ge=1, description="at most")
     patience: int = Field(default=5, ge=1, description="epochs without a better validation loss before it stops")
+    fit: FitMode = Field(default="pooled", description=FIT_MEANING)
+    tune_epochs: int = Field(default=5, ge=0, description="of fit=finetune: further epochs at most on each series")
+    tune_rate: float = Field(default=0.1, gt=0.0, description="of fit=finetune: step size, as a share of learning_rate")
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -43,7 +54,13 @@ class NetworkForecasterSettings(ForecasterSettings):
 
     def made(self) -> "Forecaster":
         """The network, not trained."""
-        from models.forecasters.seam_forecaster import SeamForecaster
+        from models.forecasters.each_series import in_mode
+
+        return in_mode(self.network(), self.fit)
+
+    def network(self) -> "SeamForecaster":
+        """The network as all series together teach it, not trained."""
+        from models.forecasters.seam_forecaster import SeamForecaster, Tuning
         from models.model_kinds import settings_of
         from models.model_settings import LossSettings, ModelSettings, TrainingSettings
 
@@ -52,7 +69,8 @@ class NetworkForecasterSettings(ForecasterSettings):
             max_epochs=self.epochs, patience=self.patience, learning_rate=self.learning_rate, burn_in=self.lookback
         )
         return SeamForecaster(
-            settings=ModelSettings(model=settings_of(told), loss=LossSettings(terms=self.terms), training=training)
+            settings=ModelSettings(model=settings_of(told), loss=LossSettings(terms=self.terms), training=training),
+            tuning=Tuning(epochs=self.tune_epochs, rate=self.tune_rate),
         )
 
 
@@ -95,13 +113,26 @@ class TransformerSettings(NetworkForecasterSettings):
 
 
 class AttentiveLstmSettings(NetworkForecasterSettings):
-    """The LSTM of two layers of 64 with attention over time and a (mean, variance) head."""
+    """The LSTM with attention over time and a (mean, variance) head: two layers of 64 unless told otherwise."""
 
     KIND: ClassVar[str] = "alstm"
 
+    config: Literal["A", "B", "C"] | None = Field(
+        default=None, description="a reference's: A is 2 layers of 64, B 3 of 128, C 3 of 256; other keys go before it"
+    )
     features: Features = Field(default="compact12", description="feature set")
     hidden: int = Field(default=64, ge=1, description="width of each layer")
     layers: int = Field(default=2, ge=1, description="layers")
+    ranges: Literal["validation", "gaussian"] = Field(
+        default="validation",
+        description="the variance scaled by validation errors, or taken at its word as that of a normal distribution",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_config(cls, told: Any) -> Any:
+        """The numbers of a configuration, where they are not said."""
+        return {**CONFIGS.get(str(told.get("config")), {}), **told} if isinstance(told, Mapping) else told
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -112,3 +143,7 @@ class AttentiveLstmSettings(NetworkForecasterSettings):
     def terms(self) -> dict[str, float]:
         """The likelihood of a normal distribution."""
         return {"gaussian": 1.0}
+
+    def network(self) -> "SeamForecaster":
+        """The network with its ranges."""
+        return replace(super().network(), ranges=self.ranges)

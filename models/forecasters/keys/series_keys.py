@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from models.forecasters.keys.forecaster_keys import Choices, Features, ForecasterSettings, Reach
+from models.forecasters.keys.forecaster_keys import FIT_MEANING, Choices, Features, FitMode, ForecasterSettings, Reach
 
 if TYPE_CHECKING:
     from models.forecasters.forecaster import Forecaster
@@ -26,7 +26,7 @@ class TrivialSettings(ForecasterSettings):
 
 
 class LinearSettings(ForecasterSettings):
-    """Ridge regression on the features of the origin, pooled over the series."""
+    """Ridge regression on the features of the origin."""
 
     SPACE: ClassVar[Mapping[str, Choices | Reach]] = {
         "features": Choices(("compact7", "compact12", "core11", "core14")),
@@ -37,12 +37,14 @@ class LinearSettings(ForecasterSettings):
     penalty: float | None = Field(
         default=None, gt=0.0, description="in units of the number of samples; the best on validation by default"
     )
+    fit: FitMode = Field(default="pooled", description=FIT_MEANING)
 
     def made(self) -> "Forecaster":
         """The regression, not fitted."""
+        from models.forecasters.each_series import in_mode
         from models.forecasters.linear_forecaster import PENALTIES, LinearForecaster
 
-        return LinearForecaster(penalties=PENALTIES if self.penalty is None else (self.penalty,))
+        return in_mode(LinearForecaster(penalties=PENALTIES if self.penalty is None else (self.penalty,)), self.fit)
 
 
 class ArSettings(ForecasterSettings):
