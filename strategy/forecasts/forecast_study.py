@@ -20,6 +20,7 @@ from core.progress import ProgressCallback, silent
 from models.forecasters.forecaster import FittedForecaster, ForecastContext, SeriesHistory
 from models.forecasters.forecaster_settings import TRIVIAL_NAMES, ForecasterSettings
 from models.forecasters.forecasts import Forecasts, joined
+from models.forecasters.pretrained.contamination import is_pretrained, unseen_returns
 from models.forecasters.residual_ranges import fit_residual_ranges
 from models.sample_splits import Split
 from strategy.forecasts.forecast_task import ForecastTask
@@ -78,7 +79,7 @@ def _asked(task: ForecastTask, settings: ForecasterSettings) -> _Asked:
     later = [settings.made().fit(history, split, context=context) for split in splits[1:]]
     said = [_with_ranges(task, history, fitted, split) for fitted, split in zip([first, *later], splits, strict=True)]
     spans = {"validation": said[0][0], "test": joined([test for _, test in said])}
-    pretrained = hasattr(first, "trained_until")
+    pretrained = is_pretrained(first)
     return _Asked(
         train=None if pretrained else first.forecasts(history, task.origins(splits[0].train)),
         **spans,
@@ -101,10 +102,7 @@ def _with_ranges(
 
 def unseen_origins(task: ForecastTask, fitted: FittedForecaster, sessions: pd.DatetimeIndex) -> np.ndarray:
     """Origins whose targets a pretrained forecaster cannot have been trained on; made-up bars nobody was."""
-    if not hasattr(fitted, "trained_until") or task.panel.facts.synthetic:
-        return np.ones(len(sessions), dtype=bool)
-    until = fitted.trained_until
-    return np.zeros(len(sessions), dtype=bool) if until is None else np.asarray(sessions > pd.Timestamp(until))
+    return unseen_returns(fitted, sessions, synthetic=task.panel.facts.synthetic)
 
 
 def _judged(task: ForecastTask, span: str, benchmark: Forecasts) -> Judged:
