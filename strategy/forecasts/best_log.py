@@ -1,23 +1,28 @@
 """Best log: which forecaster each symbol uses, in a chained log that only grows.
 
-Nothing is overwritten: the state before every change is in the log, so that any day's can be looked at and restored.
-``best.json`` beside it is a copy of the newest state for people, rewritten with every change.
+Nothing is overwritten: the state before every change is in the log, so that any moment's can be looked at and restored.
+``best.json`` beside it is a copy of the newest state for people, and ``backups/`` holds the states that were replaced;
+both are written by whoever changes the log, and what they say is held against it.
 """
 
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from core.files import write_json
-from strategy.trials.chained_log import ChainedLog, Entry
+from core.errors import SourceError
+from core.files import read_json, write_json
+from strategy.trials.chained_log import Chain, ChainedLog, Entry, broken_links, contradiction
 
-__all__ = ["BestLog", "Change", "Configuration", "changes"]
+__all__ = ["APPLIED", "RESTORED", "BestLog", "Change", "Configuration", "State", "changes", "state_at"]
 
 APPLIED, RESTORED = "applied", "restored"
-JSON_FILE = "best.json"
+JSON_FILE, BACKUPS = "best.json", "backups"
+
+State = dict[str, "Configuration"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,14 @@ class Configuration:
         Id of the study.
     bars, code : str
         Fingerprints.
+    persistence_error : float, optional
+        Persistence's on the same validation rows.
+    horizons : tuple of int
+        Sessions ahead.
+    clock : {"close", "next_open"}
+        Where returns start.
+    seed : int
+        Of everything random.
     """
 
     forecaster: str
@@ -41,6 +54,10 @@ class Configuration:
     study: str
     bars: str
     code: str
+    persistence_error: float | None = None
+    horizons: tuple[int, ...] = (1,)
+    clock: str = "close"
+    seed: int = 0
 
     @property
     def sha256(self) -> str:
@@ -48,12 +65,16 @@ class Configuration:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"horizons": list(self.horizons)}
+
+    def as_record(self) -> dict[str, Any]:
+        """``as_dict`` with its hash."""
+        return {**self.as_dict(), "sha256": self.sha256}
 
     @classmethod
     def of(cls, facts: Any) -> Self:
-        """What ``as_dict`` described, with its hash checked where it has one.
+        """What ``as_record`` described, with its hash checked.
 
         Raises
         ------
@@ -61,10 +82,11 @@ class Configuration:
             If it is nothing of the kind, or its hash is another's.
         """
         match facts:
-            case {"forecaster": str(word), "error": float() | int() as error, "study": str(study), "bars": str(bars),
-                  "code": str(code), **rest}:  # fmt: skip
-                found = cls(forecaster=word, error=float(error), study=study, bars=bars, code=code)
-                if rest.get("sha256", found.sha256) == found.sha256:
+            case {"forecaster": str(), "error": float() | int(), "study": str(), "bars": str(), "code": str(),
+                  "persistence_error": float() | int() | None, "horizons": [int(), *_] as horizons,
+                  "clock": "close" | "next_open", "seed": int(), "sha256": str(told)}:  # fmt: skip
+                found = cls(**{name: facts[name] for name in cls.__slots__} | {"horizons": tuple(horizons)})
+                if found.sha256 == told:
                     return found
         raise ValueError("a configuration was changed after it was written, or is none: restore an earlier state")
 
@@ -89,19 +111,38 @@ class BestLog(ChainedLog):
     FILE: ClassVar[str] = "best.sqlite"
     NOUN: ClassVar[str] = "log of best forecasters"
 
-    def state(self, at: dt.datetime | None = None) -> dict[str, Configuration]:
+    def state(self, at: dt.datetime | None = None) -> State:
         """The configuration of every symbol, now or as it stood at a moment.
 
         Raises
         ------
         ValueError
-            If the log cannot be read.
+            If the log or its copy was edited, cut or cannot be read.
         """
-        return _state(self.entries(), at)
+        return state_at(self.verified(), at)
 
-    def apply(self, found: Mapping[str, Configuration]) -> list[Change]:
-        """Put configurations in force beside those of other symbols; what they replace stays in the log."""
-        return self._enter(APPLIED, lambda state: {**state, **found})
+    def verified(self) -> list[Entry]:
+        """Every entry, held against its chain and against ``best.json``.
+
+        Raises
+        ------
+        ValueError
+            If the log or its copy was edited, cut or cannot be read.
+        """
+        copied = self._copied()  # read first: the log only grows, so that it holds what was copied before
+        return self._checked(self.entries(), copied)
+
+    def apply(self, found: Mapping[str, Configuration], *, why: str = "") -> list[Change]:
+        """Put configurations in force beside those of other symbols; what they replace stays in the log.
+
+        Parameters
+        ----------
+        found : mapping of str to Configuration
+            By symbol.
+        why : str
+            Where they come from.
+        """
+        return self._enter(APPLIED, lambda state: {**state, **found}, why)
 
     def restore(self, at: dt.datetime) -> list[Change]:
         """Put the state of a moment in force again; what it replaces stays in the log.
@@ -113,20 +154,69 @@ class BestLog(ChainedLog):
         """
         earlier = self.state(at)
         if not earlier:
-            raise ValueError(f"nothing was applied by {at:%Y-%m-%d %H:%M}: see the days of `quintile forecast best`")
-        return self._enter(RESTORED, lambda _state: earlier)
+            raise ValueError(
+                f"nothing was applied by {at:%Y-%m-%d %H:%M} UTC: `quintile forecast best --history` lists what was"
+            )
+        return self._enter(RESTORED, lambda _state: earlier, f"as of {at:%Y-%m-%d %H:%M:%S}")
 
-    def _enter(self, kind: str, after: Any) -> list[Change]:
+    def restore_backup(self, path: Path) -> list[Change]:
+        """Put the state of a backup in force again.
+
+        Raises
+        ------
+        SourceError
+            If the file is no backup, or was changed.
+        """
+        _, state = _copy_of(path)
+        return self._enter(RESTORED, lambda _state: state, f"from {path.name}")
+
+    def _enter(self, kind: str, after: Callable[[State], Mapping[str, Configuration]], why: str) -> list[Change]:
         with self.transaction() as held:
-            before = _state(held.entries, None)
+            self._checked(held.entries, self._copied())
+            before = state_at(held.entries, None)
             now = dict(sorted(after(before).items()))
             found = list(changes(before, now))
             if found:
-                state = {symbol: {**each.as_dict(), "sha256": each.sha256} for symbol, each in now.items()}
-                held.append(kind, state=state)
-        if found:
-            write_json(self.store / JSON_FILE, state)
+                if before:
+                    last = held.entries[-1]
+                    name = f"best-{held.now:%Y%m%dT%H%M%SZ}-{last.sequence}.json"
+                    write_json(self.store / BACKUPS / name, _copy(held.chain_at(last), before))
+                held.append(kind, state=_records(now), why=why)
+        self._publish()
         return found
+
+    def _publish(self) -> None:
+        """Write the copy of the newest state, unless it is one already; alone, so that no older one comes after it."""
+        with self.transaction() as held:
+            state, path = state_at(held.entries, None), self.store / JSON_FILE
+            if not state:
+                return
+            now = _copy(held.chain_at(held.entries[-1]), state)
+            if not path.is_file() or read_json(path) != now:
+                write_json(path, now)
+
+    def _copied(self) -> tuple[Chain, State] | None:
+        path = self.store / JSON_FILE
+        return _copy_of(path) if path.exists() else None
+
+    def _checked(self, entries: list[Entry], copied: tuple[Chain, State] | None) -> list[Entry]:
+        broken = next(broken_links(entries, self.NOUN), None)
+        if broken:
+            raise ValueError(
+                f"{self.path}: {broken}: move it and {JSON_FILE} away, then `quintile forecast best --restore` a file "
+                f"of {self.store / BACKUPS}"
+            )
+        if copied is None:
+            return entries
+        chain, state = copied
+        against = contradiction(entries, chain.as_dict(), self.NOUN)
+        if against is None and state != state_at(entries[: chain.length], None):
+            against = "was changed after it was written"
+        if against:
+            raise ValueError(
+                f"{self.store / JSON_FILE} {against}: the log counts, remove that copy of it if the log is yours"
+            )
+        return entries
 
 
 def changes(before: Mapping[str, Configuration], after: Mapping[str, Configuration]) -> Iterator[Change]:
@@ -137,8 +227,30 @@ def changes(before: Mapping[str, Configuration], after: Mapping[str, Configurati
             yield Change(symbol=symbol, before=old, after=new)
 
 
-def _state(entries: Sequence[Entry], at: dt.datetime | None) -> dict[str, Configuration]:
+def state_at(entries: Sequence[Entry], at: dt.datetime | None) -> State:
+    """The state after the last entry that was written by a moment; empty before the first."""
     kept = [entry for entry in entries if entry.kind in (APPLIED, RESTORED) and (at is None or entry.time <= at)]
-    if not kept:
-        return {}
-    return {symbol: Configuration.of(facts) for symbol, facts in kept[-1].facts["state"].items()}
+    return {symbol: Configuration.of(facts) for symbol, facts in kept[-1].facts["state"].items()} if kept else {}
+
+
+def _records(state: Mapping[str, Configuration]) -> dict[str, Any]:
+    return {symbol: each.as_record() for symbol, each in state.items()}
+
+
+def _copy(chain: Chain, state: Mapping[str, Configuration]) -> dict[str, Any]:
+    """What a copy of a state holds: where the log stood with it, and the state."""
+    return {"chain": chain.as_dict(), "best": _records(state)}
+
+
+def _copy_of(path: Path) -> tuple[Chain, State]:
+    """What a copy says; one of something else is one line."""
+    match read_json(path):
+        case {"chain": dict() as claim, "best": dict() as best} if (chain := Chain.claimed(claim)) is not None:
+            try:
+                return chain, {symbol: Configuration.of(facts) for symbol, facts in best.items()}
+            except ValueError as error:
+                raise SourceError(f"{path}: {error}") from error
+    raise SourceError(
+        f"{path} is no state of best forecasters: move it away, choose another folder with --out, or, where it holds "
+        "the errors of an older system, look at it with `quintile forecast rerank`"
+    )

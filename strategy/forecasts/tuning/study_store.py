@@ -109,6 +109,10 @@ def configurations(results: StudyResults) -> dict[str, Configuration]:
                 study=results.study,
                 bars=each.bars,
                 code=results.code,
+                persistence_error=each.persistence_validation,
+                horizons=tuple(results.settings.get("horizons", (1,))),
+                clock=results.settings.get("clock", "close"),
+                seed=results.settings.get("seed", 0),
             )
     return found
 
