@@ -12,7 +12,7 @@ from market.exchange_fit import frequency_of
 from market.panel import Panel
 from market.universe import Survivorship
 
-__all__ = ["OPTIMISTIC", "SYNTHETIC", "frequency_stamps", "front_stamps", "survivorship_stamp"]
+__all__ = ["CONTAMINATED", "OPTIMISTIC", "SYNTHETIC", "frequency_stamps", "front_stamps", "survivorship_stamp"]
 
 SYNTHETIC = Stamp(
     label="SYNTHETIC",
@@ -23,6 +23,12 @@ OPTIMISTIC = Stamp(
     label="OPTIMISTIC",
     severity="alarm",
     sentence="Orders fill at the very close that decided them, which nobody can trade: returns are overstated.",
+)
+CONTAMINATED = Stamp(
+    label="CONTAMINATED",
+    severity="alarm",
+    sentence="A pretrained forecaster may have been trained on returns of this test; those are scored apart and select "
+    "nothing.",
 )
 TODAYS_SECTORS = Stamp(
     label="TODAY'S SECTORS",

@@ -35,7 +35,7 @@ def forecast_page(results: ForecastResults, *, command: str) -> str:
         What made it.
     """
     from backtests.report.html_page import HtmlPage, render_page
-    from backtests.report.stamps import SYNTHETIC
+    from backtests.report.stamps import CONTAMINATED, SYNTHETIC
 
     panel, said = results.panel, findings(results)
     names = [str(ticker) for ticker in panel.tickers[:4]]
@@ -44,7 +44,10 @@ def forecast_page(results: ForecastResults, *, command: str) -> str:
         strategy="forecasts",
         verdict=" ".join(said[:2]),
         sections=_sections(results, said),
-        stamps=(SYNTHETIC,) if panel.facts.synthetic else (),
+        stamps=(
+            *((SYNTHETIC,) if panel.facts.synthetic else ()),
+            *((CONTAMINATED,) if any(row.is_contaminated for row in results.rows) else ()),
+        ),
         command=command,
     )
     return render_page(page)
