@@ -149,11 +149,17 @@ def _too_small_to_see(results: ForecastResults) -> list[str]:
 
 def _contaminated(results: ForecastResults) -> list[str]:
     return [
-        f"CONTAMINATED: {row.name} may have been trained on targets up to {row.facts.get('trained until')}; they are "
-        "scored apart and select nothing."
+        f"CONTAMINATED: {row.name} may have been trained on {_seen(row)}; they are scored apart and select nothing."
         for row in results.models
         if row.is_contaminated
     ]
+
+
+def _seen(row: ForecastRow) -> str:
+    until = row.facts.get("trained until")
+    if until == "unknown":
+        return "all targets, for nobody says when its training ended"
+    return f"targets before {until}" if until else "some targets"
 
 
 def _who(names: Sequence[str]) -> str:
