@@ -206,6 +206,12 @@ class BestLog(ChainedLog):
                 f"{self.path}: {broken}: move it and {JSON_FILE} away, then `quintile forecast best --restore` a file "
                 f"of {self.store / BACKUPS}"
             )
+        strange = next((each for each in entries if each.kind not in ("begin", APPLIED, RESTORED)), None)
+        if strange is not None:
+            raise ValueError(
+                f"{self.path}: entry {strange.sequence} of the {self.NOUN} is of kind {strange.kind[:40]!r}: it is "
+                "another log, choose another folder with --out"
+            )
         if copied is None:
             return entries
         chain, state = copied
