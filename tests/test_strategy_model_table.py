@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from backtests.report.content import Stamp
+from backtests.statistics.inference import holm
 from core.errors import RunError
 from core.intervals import Interval
 from market.inputs import Inputs, load_inputs
@@ -30,7 +31,7 @@ from strategy.runs.store import RunStore
 from strategy.studies.model_table.cell_verdicts import cell_verdicts
 from strategy.studies.model_table.contenders import SMALL, contenders, words_of
 from strategy.studies.model_table.market_facts import MarketFacts
-from strategy.studies.model_table.model_comparison import ModelRow, ModelTable, _beside, _facts, holm
+from strategy.studies.model_table.model_comparison import ModelRow, ModelTable, _beside, _facts
 from strategy.studies.model_table.model_table_pages import write_docs, write_table
 from strategy.studies.model_table.session_values import MEASURES, MarketMeasures, SessionValues, sharpe_values
 from strategy.studies.model_table.style_exposures import STYLES, style_exposures, style_residual_ic

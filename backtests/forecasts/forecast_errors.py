@@ -13,7 +13,7 @@ from scipy.stats import beta
 
 from core.intervals import Interval
 
-__all__ = ["Direction", "PointErrors", "direction_of", "naive_mae", "point_errors", "r_squared"]
+__all__ = ["Direction", "PointErrors", "binomial_interval", "direction_of", "naive_mae", "point_errors", "r_squared"]
 
 
 class Direction(NamedTuple):
@@ -139,7 +139,21 @@ def direction_of(forecast: np.ndarray, outcome: np.ndarray, *, horizon: int = 1)
         return Direction(share=Interval(math.nan, math.nan, math.nan), always_up=math.nan, n=0)
     right = float(np.mean(np.sign(forecast[known]) == np.sign(outcome[known])))
     counted = max(n // horizon, 1)
-    hits = right * counted
-    low = float(beta.ppf(0.025, hits, counted - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(0.975, hits + 1, counted - hits)) if hits < counted else 1.0
-    return Direction(share=Interval(right, low, high), always_up=float(np.mean(outcome[known] > 0.0)), n=n)
+    share = binomial_interval(right * counted, counted)
+    return Direction(share=share, always_up=float(np.mean(outcome[known] > 0.0)), n=n)
+
+
+def binomial_interval(hits: float, n: int) -> Interval:
+    """A share and the 95 % range of Clopper and Pearson (1934); all NaN of none.
+
+    Examples
+    --------
+    >>> from backtests.forecasts.forecast_errors import binomial_interval
+    >>> [round(bound, 3) for bound in binomial_interval(3, 25)]
+    [0.12, 0.025, 0.312]
+    """
+    if not n:
+        return Interval(math.nan, math.nan, math.nan)
+    low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
+    return Interval(hits / n, low, high)

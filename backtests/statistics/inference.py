@@ -1,4 +1,10 @@
-"""Inference: rows and drawdowns of the bootstrap and the probabilistic Sharpe ratio; randomness is an argument."""
+"""Inference: rows and drawdowns of the bootstrap, many tests at once and the probabilistic Sharpe ratio.
+
+Randomness is an argument.
+"""
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +14,7 @@ from backtests.statistics.deflation import sharpe_confidence
 from backtests.statistics.metrics import MIN_SESSIONS, session_sharpe, shape
 from core.conventions import SESSIONS_PER_YEAR
 
-__all__ = ["probabilistic_sharpe_ratio", "resampled_drawdowns", "stationary_bootstrap_rows"]
+__all__ = ["holm", "probabilistic_sharpe_ratio", "resampled_drawdowns", "stationary_bootstrap_rows"]
 
 
 def stationary_bootstrap_rows(
@@ -92,3 +98,20 @@ def probabilistic_sharpe_ratio(
     observed = returns.dropna().to_numpy(dtype=float)
     per_session = benchmark / np.sqrt(sessions_per_year)
     return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=per_session)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values so that the chance of a single false find among them is the level (Holm, 1979); NaN stays.
+
+    Examples
+    --------
+    >>> from backtests.statistics.inference import holm
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted((place for place, p in enumerate(p_values) if math.isfinite(p)), key=lambda place: p_values[place])
+    adjusted, largest = [math.nan] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from backtests.statistics.inference import holm
 from backtests.verdict import finite_or_none
 from core.errors import RunError, SourceError
 from core.files import read_json
@@ -24,7 +25,7 @@ from strategy.studies.model_table.table_workers import CellRuns, cell_inputs
 from strategy.studies.model_table.two_way_errors import Estimate, two_way_estimate
 from strategy.studies.planted_alpha.seed_intervals import ratio_interval
 
-__all__ = ["REFERENCE", "ModelRow", "ModelTable", "compare_models", "holm"]
+__all__ = ["REFERENCE", "ModelRow", "ModelTable", "compare_models"]
 
 REFERENCE = "ridge"
 LEVEL = 0.05
@@ -173,23 +174,6 @@ def compare_models(
         rows += _tested(made)
     refused = {f"{key[1]}, {key[0]}, seed {key[2]}": why for key, why in runs.refused.items()}
     return ModelTable(settings=settings, rows=tuple(rows), facts=facts, refused=refused)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values so that the chance of a single false find among them is the level (Holm, 1979); NaN stays.
-
-    Examples
-    --------
-    >>> from strategy.studies.model_table.model_comparison import holm
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = sorted((place for place, p in enumerate(p_values) if math.isfinite(p)), key=lambda place: p_values[place])
-    adjusted, largest = [math.nan] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[place]))
-        adjusted[place] = largest
-    return adjusted
 
 
 def _measured(
