@@ -10,7 +10,6 @@ import pytest
 from core.errors import DataError
 from market.panel import Panel, PanelFacts, no_delistings
 from market.returns import Execution
-from models.forecasters.ensemble_forecaster import EnsembleForecaster, simplex_weights
 from models.forecasters.forecaster import ForecastContext, SeriesHistory
 from models.forecasters.forecaster_settings import KINDS, TRIVIAL_NAMES, forecaster_settings
 from models.forecasters.forecasts import LEVELS, Forecasts
@@ -202,41 +201,6 @@ def test_ranges_from_residuals_hold_what_they_say_where_nothing_changes(walks: P
     outcomes = history.outcomes()[split.test]
     within = (said.quantile(0.05) <= outcomes) & (outcomes <= said.quantile(0.95))
     assert within.mean() == pytest.approx(0.9, abs=0.02)
-
-
-def test_ensembles_weigh_as_told_as_fitted_and_say_when_nothing_is_trimmed(walks: Panel) -> None:
-    history = history_of(walks, "compact12")
-    members = {word: forecaster_settings(word).made() for word in ("persistence", "smoothing", "linear")}
-    alone = [each.fit(history, SPLIT, context=CONTEXT).forecasts(history, SPLIT.test) for each in members.values()]
-    told = EnsembleForecaster(members=members, weights=(0.5, 0.2, 0.3)).fit(history, SPLIT, context=CONTEXT)
-    wanted = sum(weight * each.mean for weight, each in zip((0.5, 0.2, 0.3), alone, strict=True))
-    assert np.allclose(told.forecasts(history, SPLIT.test).mean, wanted, rtol=0.0, atol=1e-15)
-    fitted = EnsembleForecaster(members=members, fitted=True).fit(history, SPLIT, context=CONTEXT)
-    assert min(fitted.weights) >= 0.0
-    assert sum(fitted.weights) == pytest.approx(1.0)
-    trimmed = EnsembleForecaster(members=members, trim=0.1).fit(history, SPLIT, context=CONTEXT)
-    assert trimmed.facts["trimmed"] == "trims nothing: 10% of 3 members are less than one"
-    middle = EnsembleForecaster(members=members, trim=0.4).fit(history, SPLIT, context=CONTEXT)
-    median = np.median([each.mean for each in alone], axis=0)
-    assert np.allclose(middle.forecasts(history, SPLIT.test).mean, median, rtol=0.0, atol=1e-15)
-
-
-def test_simplex_weights_are_those_of_another_solver() -> None:
-    from scipy.optimize import minimize
-
-    rng = np.random.default_rng(0)
-    outcome = rng.normal(0.0, 0.02, 300)
-    said = [share * outcome + rng.normal(0.0, 0.01, 300) for share in (0.1, 0.3, -0.2)]
-    x = np.stack(said, axis=1)
-    other = minimize(
-        lambda w: 1e3 * float(np.sum((outcome - x @ w) ** 2)),
-        np.full(3, 1 / 3),
-        bounds=[(0.0, 1.0)] * 3,
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0},
-        tol=1e-14,
-    )
-    assert simplex_weights(said, outcome) == pytest.approx(tuple(other.x), abs=1e-5)
-    assert simplex_weights([np.full(3, np.nan)], np.zeros(3)) is None
 
 
 @pytest.mark.parametrize(

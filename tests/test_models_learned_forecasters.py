@@ -66,6 +66,7 @@ def test_windows_are_read_as_one_by_one_and_beside_others_alike(kind: str) -> No
             one = network(x[row - 5 : row + 1, [series]]).reshape(-1, 2)[-1]
         assert torch.allclose(given[row - 250, series], one, atol=1e-6)
     assert torch.equal(windows_given(network, x[:500], slice(300, 500), lookback=lookback), given[50:250])
+    assert torch.equal(windows_given(network, x, slice(251, 530, 7), lookback=lookback), given[1::7])
 
 
 def test_the_loss_by_hand() -> None:

@@ -1,123 +1,173 @@
-"""Ensemble forecaster: forecasters as one, by a mean, a trimmed mean, given weights or weights of validation."""
+"""Ensemble forecaster: what several forecasters say as one, by a mean, a trimmed mean, given or fitted weights.
+
+Members are not fitted again: an ensemble takes what they said of validation and of test. Weights that validation fits
+are those that err least there, squared, each horizon in the size of its own returns. Their error on the same rows would
+flatter them, so the validation rows are judged by halves: each half with the weights that the other half fits, a
+purge apart. That error is out of sample for the weights and of the same rows as every other's, so that an ensemble may
+be selected by it like any forecaster. Test is forecast with the weights of all validation rows.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import nnls
 
 from models.ensembles.combination import trimmed_mean
-from models.forecasters.forecaster import FittedForecaster, ForecastContext, Forecaster, SeriesHistory
+from models.forecasters.forecaster import SeriesHistory
 from models.forecasters.forecasts import Forecasts
-from models.sample_splits import Split
+from models.forecasters.residual_ranges import fit_residual_ranges
 
-__all__ = ["EnsembleForecaster", "FittedEnsembleForecaster", "simplex_weights"]
+__all__ = ["Combined", "Ensemble", "combined", "ensemble_of", "simplex_weights"]
 
 SUM_PULL = 1e4  # how much heavier than the errors the sum of the weights counts
+WORDS = "mean, validation, trimmed:0.1, or a weight a model such as .5,.2,.3"
+
+Spans = tuple[Forecasts, Forecasts]
+"""Forecasts of validation and of test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnsembleForecaster:
-    """A forecaster made of forecasters.
+class Ensemble:
+    """How forecasts of several forecasters become one.
 
     Parameters
     ----------
-    members : mapping of str to Forecaster
-        By name, two or more.
-    weights : tuple of float, optional
-        One a member, non-negative and of sum one; fitted on validation where ``fitted``, else equal.
-    fitted : bool
-        Weights that err least on validation rows, squared.
+    how : {"mean", "trimmed", "weights", "validation"}
+        What is done with them.
+    weights : tuple of float
+        One a member, from 0 on and of sum one; of ``"weights"``.
     trim : float
-        Share of the members left out at either end of every forecast, 0 to 0.45.
+        Share of the members left out at either end of every forecast, under one half; of ``"trimmed"``.
 
     Raises
     ------
     ValueError
-        If there are fewer than two members, or weights that are none.
+        If weights or trim are none of that.
+
+    Examples
+    --------
+    >>> from models.forecasters.ensemble_forecaster import Ensemble
+    >>> Ensemble(how="trimmed", trim=0.1).cut(5)
+    0
     """
 
-    members: Mapping[str, Forecaster]
-    weights: tuple[float, ...] | None = None
-    fitted: bool = False
+    how: Literal["mean", "trimmed", "weights", "validation"]
+    weights: tuple[float, ...] = ()
     trim: float = 0.0
 
     def __post_init__(self) -> None:
-        if len(self.members) < 2:
-            raise ValueError(f"an ensemble has two members or more, had {len(self.members)}")
-        told = self.weights or ()
-        if told and (len(told) != len(self.members) or min(told) < 0.0 or abs(sum(told) - 1.0) > 1e-9):
-            raise ValueError(f"weights must be {len(self.members)} numbers from 0 on whose sum is 1, were {told}")
-        if not 0.0 <= self.trim < 0.5:
-            raise ValueError(f"trim must be a share from 0 to 0.45, was {self.trim}")
+        told = self.weights
+        if self.how == "weights" and (not told or not min(told) >= 0.0 or not abs(sum(told) - 1.0) <= 1e-9):
+            shown = ", ".join(f"{weight:g}" for weight in told)
+            raise ValueError(f"weights must be numbers from 0 on whose sum is 1, were {shown} (sum {sum(told):g})")
+        if self.how == "trimmed" and not 0.0 < self.trim < 0.5:
+            raise ValueError(f"a trimmed mean leaves out a share between 0 and 0.5 at either end, was {self.trim:g}")
 
-    @property
-    def cut(self) -> int:
+    def cut(self, n_members: int) -> int:
         """Members left out at either end: 10 % of five are none."""
-        return int(self.trim * len(self.members))
+        return int(self.trim * n_members + 1e-9)
 
-    def fit(self, history: SeriesHistory, split: Split, *, context: ForecastContext) -> "FittedEnsembleForecaster":
-        """Fit every member, then the weights."""
-        fitted = [member.fit(history, split, context=context) for member in self.members.values()]
-        equal = tuple(1.0 / len(fitted) for _ in fitted)
-        weights = self.weights or equal
-        if self.fitted:
-            said = [each.forecasts(history, split.validation).mean for each in fitted]
-            weights = simplex_weights(said, history.outcomes()[split.validation]) or equal
-        return FittedEnsembleForecaster(
-            members=dict(zip(self.members, fitted, strict=True)), weights=weights, cut=self.cut, trim=self.trim
-        )
+    def check(self, members: Sequence[str]) -> None:
+        """Refuse members that it cannot be made of.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two, or not as many as weights.
+        """
+        if len(members) < 2:
+            raise ValueError(f"an ensemble is of two models or more, --models names {len(members)}")
+        if self.weights and len(self.weights) != len(members):
+            raise ValueError(
+                f"an ensemble needs a weight a model: {len(self.weights)} weights are given for {len(members)}, "
+                f"{', '.join(members)}"
+            )
+
+
+def ensemble_of(word: str) -> Ensemble:
+    """The ensemble of a word: ``mean``, ``validation``, ``trimmed:0.1`` or ``.5,.2,.3``.
+
+    Raises
+    ------
+    ValueError
+        If it is another.
+
+    Examples
+    --------
+    >>> from models.forecasters.ensemble_forecaster import ensemble_of
+    >>> ensemble_of(".5,.2,.3").weights
+    (0.5, 0.2, 0.3)
+    """
+    kind, _, told = word.strip().partition(":")
+    try:
+        if kind == "trimmed":
+            return Ensemble(how="trimmed", trim=float(told))
+        if kind == "mean" or kind == "validation":
+            if told:
+                raise ValueError(f"{kind} takes no number, was {told}")
+            return Ensemble(how="mean" if kind == "mean" else "validation")
+        return Ensemble(how="weights", weights=tuple(float(part) for part in word.split(",")))
+    except ValueError as error:
+        unread = str(error).startswith("could not convert")
+        reason = f"was {word!r}" if unread else str(error)
+        raise ValueError(f"--ensemble takes {WORDS}: {reason}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FittedEnsembleForecaster:
-    """The members after fitting.
+class Combined:
+    """What an ensemble says, with ranges from its errors on validation.
 
     Parameters
     ----------
-    members : mapping of str to FittedForecaster
-        By name.
+    validation, test : Forecasts
+        Of both spans.
+    facts : mapping of str to str
+        Weights, what was trimmed, and how validation is judged.
     weights : tuple of float
-        One a member.
-    cut : int
-        Members left out at either end of every forecast.
-    trim : float
-        The share that was asked for.
+        One a member, of the test span.
     """
 
-    members: Mapping[str, FittedForecaster]
+    validation: Forecasts
+    test: Forecasts
+    facts: Mapping[str, str]
     weights: tuple[float, ...]
-    cut: int
-    trim: float
 
-    def forecasts(self, history: SeriesHistory, rows: slice) -> Forecasts:
-        """What the members say together; NaN where one says nothing."""
-        said = [member.forecasts(history, rows) for member in self.members.values()]
-        return Forecasts(
-            sessions=said[0].sessions,
-            tickers=said[0].tickers,
-            horizons=said[0].horizons,
-            mean=self._joined([each.mean for each in said]),
-        )
+    def of_training(self, ensemble: Ensemble, said: Sequence[Forecasts]) -> Forecasts:
+        """What it says of training rows, of which the members said this; no ranges."""
+        return _joined(ensemble, said, self.weights)
 
-    @property
-    def facts(self) -> Mapping[str, float | int | str]:
-        """Numbers fitted, weights, and whether trimming trims anything."""
-        counted = [each.facts.get("parameters", 0) for each in self.members.values()]
-        weights = " ".join(f"{name} {weight:.3f}" for name, weight in zip(self.members, self.weights, strict=True))
-        facts: dict[str, float | int | str] = {"parameters": sum(int(each) for each in counted), "weights": weights}
-        if self.trim > 0.0:
-            none = f"trims nothing: {self.trim:.0%} of {len(self.members)} members are less than one"
-            facts["trimmed"] = f"{self.cut} at either end" if self.cut else none
-        return facts
 
-    def _joined(self, means: Sequence[np.ndarray]) -> np.ndarray:
-        if self.trim > 0.0:
-            return trimmed_mean(means, cut=self.cut)
-        total = np.zeros(means[0].shape)
-        for weight, mean in zip(self.weights, means, strict=True):
-            total = total + weight * mean
-        return total
+def combined(ensemble: Ensemble, members: Mapping[str, Spans], history: SeriesHistory) -> Combined:
+    """Make one forecast of what members said of validation and of test.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        How.
+    members : mapping of str to (Forecasts, Forecasts)
+        What each said of validation and of test, by its name.
+    history : SeriesHistory
+        With the outcomes of validation; none of test is read.
+    """
+    ensemble.check(list(members))
+    before, after = ([spans[place] for spans in members.values()] for place in (0, 1))
+    weights = ensemble.weights or (1.0 / len(members),) * len(members)
+    validation = _joined(ensemble, before, weights)
+    if ensemble.how == "validation":
+        rows = history.sessions.get_indexer(before[0].sessions)
+        outcomes, reach = history.outcomes()[rows], history.horizons[-1] + history.execution.delay
+        said = [each.mean for each in before]
+        validation = replace(validation, mean=_by_halves(said, outcomes, rows, reach))
+        weights = _fitted(said, outcomes, np.ones(len(rows), dtype=bool))
+    ranges = fit_residual_ranges(validation, history)
+    return Combined(
+        validation=ranges.around(validation, history),
+        test=ranges.around(_joined(ensemble, after, weights), history),
+        facts=_facts(ensemble, list(members), weights),
+        weights=weights,
+    )
 
 
 def simplex_weights(said: Sequence[np.ndarray], outcomes: np.ndarray) -> tuple[float, ...] | None:
@@ -141,3 +191,48 @@ def simplex_weights(said: Sequence[np.ndarray], outcomes: np.ndarray) -> tuple[f
     weights, _ = nnls(np.vstack([x, np.full(x.shape[1], pull)]), np.append(y, pull))
     total = float(weights.sum())
     return tuple(float(weight / total) for weight in weights) if total > 0.0 else None
+
+
+def _by_halves(said: Sequence[np.ndarray], outcomes: np.ndarray, places: np.ndarray, reach: int) -> np.ndarray:
+    """Each half of the rows as the weights of the other say it, (T, N, H); labels of the two do not overlap."""
+    middle = len(places) // 2
+    early = np.arange(len(places)) < middle
+    learned = (  # rows whose weights judge the late half, and those whose weights judge the early one
+        places + reach < places[middle],
+        places > places[max(middle - 1, 0)] + reach,
+    )
+    late, first = (_weighted(said, _fitted(said, outcomes, rows)) for rows in learned)
+    return np.where(early[:, None, None], first, late)
+
+
+def _fitted(said: Sequence[np.ndarray], outcomes: np.ndarray, rows: np.ndarray) -> tuple[float, ...]:
+    """Weights of some of the rows, horizons in the size of their returns; equal ones where these say nothing."""
+    size = np.sqrt(np.nanmean(np.where(rows[:, None, None], outcomes, np.nan) ** 2, axis=(0, 1)))
+    scaled = [each[rows] / size for each in said]
+    return simplex_weights(scaled, outcomes[rows] / size) or (1.0 / len(said),) * len(said)
+
+
+def _joined(ensemble: Ensemble, said: Sequence[Forecasts], weights: Sequence[float]) -> Forecasts:
+    """One forecast of several, without ranges; NaN where one says nothing."""
+    means = [each.mean for each in said]
+    if ensemble.how == "trimmed":
+        return replace(said[0], mean=trimmed_mean(means, cut=ensemble.cut(len(said))), quantiles=None)
+    return replace(said[0], mean=_weighted(means, weights), quantiles=None)
+
+
+def _weighted(means: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    total = np.zeros(means[0].shape)
+    for weight, mean in zip(weights, means, strict=True):
+        total = total + weight * mean
+    return total
+
+
+def _facts(ensemble: Ensemble, members: Sequence[str], weights: Sequence[float]) -> dict[str, str]:
+    if ensemble.how == "trimmed":
+        cut = ensemble.cut(len(members))
+        none = f"trims nothing: {ensemble.trim:.0%} of {len(members)} models are less than one"
+        return {"trimmed": f"{cut} of {len(members)} at either end" if cut else none}
+    facts = {"weights": " · ".join(f"{name} {weight:.3f}" for name, weight in zip(members, weights, strict=True))}
+    if ensemble.how == "validation":
+        facts["validation"] = "each half judged with the weights of the other"
+    return facts

@@ -71,20 +71,21 @@ def windows_given(network: nn.Module, x: torch.Tensor, rows: slice, *, lookback:
     x : Tensor of float, shape (T, N, F)
         Scaled features.
     rows : slice
-        Within x.
+        Within x; a step skips rows.
     lookback : int
         Rows of a window; one that would begin before x is read as if zeros came before.
     """
     n_series = x.shape[1]
     block = max(1, WINDOWS_ABREAST // n_series)
+    begin, end, step = rows.indices(len(x))
     said = []
-    for first in range(rows.start // block * block, rows.stop, block):
+    for first in range(begin // block * block, end, block):
         wide = x.new_zeros(block + lookback - 1, *x.shape[1:])
-        low, high = max(rows.start, first) - lookback + 1, min(rows.stop, first + block)
+        low, high = max(begin, first) - lookback + 1, min(end, first + block)
         wide[max(low, 0) - first + lookback - 1 : high - first + lookback - 1] = x[max(low, 0) : high]
         windows = wide.unfold(0, lookback, 1).permute(3, 0, 1, 2)  # (L, block, N, F)
         given = network(windows.reshape(lookback, block * n_series, -1))
         last = given[-1] if reads_sequences(network) else given
-        asked = slice(max(rows.start, first) - first, high - first)
+        asked = slice(max(begin, first) - first, high - first)
         said.append(last.reshape(block, n_series, -1)[asked])
-    return torch.cat(said) if said else x.new_zeros(0, n_series, 0)
+    return torch.cat(said)[::step]
