@@ -18,6 +18,7 @@ from models.ensembles.combination import trimmed_mean
 from models.forecasters.forecaster import SeriesHistory
 from models.forecasters.forecasts import Forecasts
 from models.forecasters.residual_ranges import fit_residual_ranges
+from models.forecasters.sample_means import trimmed_at_either_end
 
 __all__ = ["Combined", "Ensemble", "combined", "ensemble_of", "simplex_weights"]
 
@@ -67,7 +68,7 @@ class Ensemble:
 
     def cut(self, n_members: int) -> int:
         """Members left out at either end: 10 % of five are none."""
-        return int(self.trim * n_members + 1e-9)
+        return trimmed_at_either_end(self.trim, n_members)
 
     def check(self, members: Sequence[str]) -> None:
         """Refuse members that it cannot be made of.

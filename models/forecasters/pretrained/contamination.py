@@ -17,18 +17,15 @@ __all__ = ["is_pretrained", "seen_until", "unseen_returns"]
 
 
 def seen_until(fitted: FittedForecaster) -> dt.date:
-    """The last day that the training of a forecaster, or of one of its members, may have seen.
+    """The last day that the training of a forecaster elsewhere may have seen.
 
-    The first day of the calendar where nothing of it is pretrained, the last where a member does not say.
+    The first day of the calendar where it was trained here alone, the last where nobody says.
     """
-    if hasattr(fitted, "trained_until"):
-        return fitted.trained_until or dt.date.max
-    members = getattr(fitted, "members", {})
-    return max((seen_until(member) for member in members.values()), default=dt.date.min)
+    return getattr(fitted, "trained_until", dt.date.min) or dt.date.max
 
 
 def is_pretrained(fitted: FittedForecaster) -> bool:
-    """Whether it, or one of its members, was trained elsewhere."""
+    """Whether it was trained elsewhere."""
     return seen_until(fitted) > dt.date.min
 
 

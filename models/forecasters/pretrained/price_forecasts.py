@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from models.forecasters.forecasts import LEVELS, quantiles_of_samples
-from models.forecasters.pretrained.sample_means import mean_of_samples
+from models.forecasters.sample_means import mean_of_samples
 
 __all__ = ["PriceForecasts", "at_levels"]
 

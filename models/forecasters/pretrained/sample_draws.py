@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.forecasters.pretrained.sample_means import trimming_words
+from models.forecasters.sample_means import trimming_words
 
 __all__ = ["SampleDraws"]
 

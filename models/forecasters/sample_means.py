@@ -14,7 +14,7 @@ def trimmed_at_either_end(share: float, n: int) -> int:
 
     Examples
     --------
-    >>> from models.forecasters.pretrained.sample_means import trimmed_at_either_end
+    >>> from models.forecasters.sample_means import trimmed_at_either_end
     >>> trimmed_at_either_end(0.1, 5), trimmed_at_either_end(0.2, 5), trimmed_at_either_end(0.29, 100)
     (0, 1, 29)
     """
@@ -26,7 +26,7 @@ def trimming_words(share: float, n: int, *, noun: str = "samples") -> str:
 
     Examples
     --------
-    >>> from models.forecasters.pretrained.sample_means import trimming_words
+    >>> from models.forecasters.sample_means import trimming_words
     >>> trimming_words(0.1, 5)
     'nothing: 10% of 5 samples are less than one'
     """
@@ -40,7 +40,7 @@ def mean_of_samples(samples: np.ndarray, *, trim: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from models.forecasters.pretrained.sample_means import mean_of_samples
+    >>> from models.forecasters.sample_means import mean_of_samples
     >>> float(mean_of_samples(np.array([1.0, 2.0, 3.0, 4.0, 100.0]), trim=0.2))
     3.0
     """
