@@ -17,6 +17,7 @@ from backtests.forecasts.forecast_score import Judged, score_forecasts
 from backtests.forecasts.skill import best_of_many, session_losses
 from core.errors import QuintileError
 from core.progress import ProgressCallback, silent
+from models.forecasters.ensemble_forecaster import Ensemble, combined
 from models.forecasters.forecaster import FittedForecaster, ForecastContext, SeriesHistory
 from models.forecasters.forecaster_settings import TRIVIAL_NAMES, ForecasterSettings
 from models.forecasters.forecasts import Forecasts, joined
@@ -29,7 +30,11 @@ __all__ = ["study_forecasts", "unseen_origins"]
 
 
 def study_forecasts(
-    task: ForecastTask, settings: Mapping[str, ForecasterSettings], *, progress: ProgressCallback = silent
+    task: ForecastTask,
+    settings: Mapping[str, ForecasterSettings],
+    *,
+    ensembles: Mapping[str, Ensemble] | None = None,
+    progress: ProgressCallback = silent,
 ) -> ForecastResults:
     """Fit every forecaster on training rows, judge it on validation and test; the trivial ones always stand beside.
 
@@ -39,11 +44,15 @@ def study_forecasts(
         What is forecast.
     settings : mapping of str to ForecasterSettings
         By the word that names each.
+    ensembles : mapping of str to Ensemble, optional
+        Of all these forecasters, which are not fitted again; by the name of each.
     progress : callable
         Called as forecasters finish.
     """
     from models.forecasters.forecaster_settings import forecaster_settings
 
+    for ensemble in (ensembles or {}).values():
+        ensemble.check(list(settings))
     wanted = {**{name: forecaster_settings(name) for name in TRIVIAL_NAMES}, **settings}
     made, failed = dict[str, _Asked](), dict[str, str]()
     for done, (name, each) in enumerate(wanted.items(), start=1):
@@ -52,6 +61,11 @@ def study_forecasts(
         except QuintileError as error:
             failed[name] = str(error)
         progress("forecasting", done, len(wanted), name)
+    for name, ensemble in (ensembles or {}).items():
+        if missing := [member for member in settings if member in failed]:
+            failed[name] = f"{missing[0]} says nothing"
+        else:
+            made[name] = _together(task, ensemble, {member: made[member] for member in settings})
     judged = {span: _judged(task, span, getattr(made[BENCHMARK], span)) for span in ("validation", "test")}
     trained = task.history(None).outcomes()[task.origins(task.split.train)]
     rows = tuple(_row(name, each, judged, trained) for name, each in made.items())
@@ -70,6 +84,7 @@ class _Asked:
     seconds: float
     facts: Mapping[str, float | int | str]
     unseen: Mapping[str, np.ndarray]  # by span, a bool an origin: its training ended before
+    parts: Sequence[tuple[Forecasts, Forecasts]]  # what each fit said of its validation, where unseen, and of its test
 
 
 def _asked(task: ForecastTask, settings: ForecasterSettings) -> _Asked:
@@ -86,6 +101,26 @@ def _asked(task: ForecastTask, settings: ForecasterSettings) -> _Asked:
         seconds=time.perf_counter() - began,
         facts=first.facts,
         unseen={span: unseen_origins(task, first, each.sessions) for span, each in spans.items()},
+        parts=[(before.where(unseen_origins(task, first, before.sessions)), after) for before, after in said],
+    )
+
+
+def _together(task: ForecastTask, ensemble: Ensemble, members: Mapping[str, _Asked]) -> _Asked:
+    """An ensemble of what was asked, made anew with every fit of its members."""
+    began, history = time.perf_counter(), task.history(None)
+    fits = zip(*(asked.parts for asked in members.values()), strict=True)
+    found = [combined(ensemble, dict(zip(members, fit, strict=True)), history) for fit in fits]
+    trained = [asked.train for asked in members.values() if asked.train is not None]
+    return _Asked(
+        train=found[0].of_training(ensemble, trained) if len(trained) == len(members) else None,
+        validation=found[0].validation,
+        test=joined([each.test for each in found]),
+        seconds=time.perf_counter() - began,
+        facts={"parameters": sum(int(each.facts.get("parameters", 0)) for each in members.values()), **found[0].facts},
+        unseen={
+            span: np.all([asked.unseen[span] for asked in members.values()], axis=0) for span in ("validation", "test")
+        },
+        parts=(),
     )
 
 
