@@ -75,7 +75,7 @@ class PastBars:
         """
         row, _ = self.cells[place]
         past = self.panel.sessions[max(row + 1 - self.length, 0) : row + 1]
-        frequency = "D" if bool((past.dayofweek >= SATURDAY).any()) else "B"
+        frequency = "D" if bool((past.day_of_week >= SATURDAY).any()) else "B"
         return pd.date_range(past[-1] + dt.timedelta(days=1), periods=horizon, freq=frequency)
 
     def seed_of(self, place: int, seed: int) -> int:

@@ -14,8 +14,8 @@ import pandas as pd
 from core.errors import DataError
 from models.forecasters.forecaster import NothingFitted, SeriesHistory
 from models.forecasters.forecasts import LEVELS, Forecasts, quantiles_of_samples
-from models.forecasters.sample_means import mean_of_samples, trimming_words
 from models.forecasters.pretrained.sample_table import SampleTable, read_samples
+from models.forecasters.sample_means import mean_of_samples, trimming_words
 
 __all__ = ["SamplesFile"]
 
