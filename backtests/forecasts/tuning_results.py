@@ -100,6 +100,10 @@ class SymbolTest:
         Diebold and Mariano's, and its p against "not better than persistence", one-sided.
     contaminated : int
         Test origins whose targets the selected may have seen; they are in no number here.
+    best_trivial : str
+        The trivial forecast that erred least on validation; empty where it is not known.
+    over_trivial, p_over_trivial : float or None
+        Skill of the selected over that one, and its p, one-sided.
     """
 
     first: str
@@ -114,6 +118,9 @@ class SymbolTest:
     statistic: float | None
     p_better: float | None
     contaminated: int = 0
+    best_trivial: str = ""
+    over_trivial: float | None = None
+    p_over_trivial: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,13 +70,15 @@ def judge_symbol(task: ForecastTask, chosen: SymbolResult) -> tuple[SymbolResult
     result = replace(
         chosen,
         persistence_validation=_known(base.validation_score.errors.pct_return_mae),
-        test=_test(selected, pick, base),
+        test=_test(found, selected, pick),
     )
     return result, _losses(losses, chosen.symbol)
 
 
-def _test(selected: ForecastRow, pick: ForecastRow, base: ForecastRow) -> SymbolTest:
+def _test(found: ForecastResults, selected: ForecastRow, pick: ForecastRow) -> SymbolTest:
+    base = next(row for row in found.rows if row.name == BENCHMARK)
     skill, sessions = selected.test_score.skill, base.test.sessions
+    over_trivial = found.over_best_trivial(selected)
     return SymbolTest(
         first=f"{sessions[0]:%Y-%m-%d}",
         last=f"{sessions[-1]:%Y-%m-%d}",
@@ -90,6 +92,9 @@ def _test(selected: ForecastRow, pick: ForecastRow, base: ForecastRow) -> Symbol
         statistic=_known(skill.statistic),
         p_better=_one_sided(skill),
         contaminated=0 if selected.contaminated_score is None else selected.contaminated_score.errors.n,
+        best_trivial=found.best_trivial.name,
+        over_trivial=_known(over_trivial.interval.estimate),
+        p_over_trivial=_one_sided(over_trivial),
     )
 
 
