@@ -231,9 +231,9 @@ def _weighted(means: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarr
 def _facts(ensemble: Ensemble, members: Sequence[str], weights: Sequence[float]) -> dict[str, str]:
     if ensemble.how == "trimmed":
         cut = ensemble.cut(len(members))
-        none = f"trims nothing: {ensemble.trim:.0%} of {len(members)} models are less than one"
-        return {"trimmed": f"{cut} of {len(members)} at either end" if cut else none}
+        none = f"nothing: {ensemble.trim:.0%} of {len(members)} models are less than one"
+        return {"trimmed": f"{cut} of {len(members)} models at either end" if cut else none}
     facts = {"weights": " · ".join(f"{name} {weight:.3f}" for name, weight in zip(members, weights, strict=True))}
     if ensemble.how == "validation":
-        facts["validation"] = "each half judged with the weights of the other"
+        facts["validation"] = "fitted on validation, of which each half is judged with the weights of the other"
     return facts

@@ -63,6 +63,7 @@ def findings(results: ForecastResults) -> list[str]:
         _prices_explained(results),
         *_too_small_to_see(results),
         *_contaminated(results),
+        *_ensembles(results),
         *(f"{name} was not asked: {why}" for name, why in results.failed.items()),
     ]
 
@@ -152,6 +153,19 @@ def _contaminated(results: ForecastResults) -> list[str]:
         f"CONTAMINATED: {row.name} may have been trained on {_seen(row)}; they are scored apart and select nothing."
         for row in results.models
         if row.is_contaminated
+    ]
+
+
+def _ensembles(results: ForecastResults) -> list[str]:
+    """What each ensemble weighs or leaves out; an ensemble says so among its facts."""
+    told = [(row.name, row.facts) for row in results.models]
+    return [
+        *(f"{name} leaves out {facts['trimmed']}." for name, facts in told if "trimmed" in facts),
+        *(
+            f"{name} weighs {facts['weights']}{', ' if 'validation' in facts else ''}{facts.get('validation', '')}."
+            for name, facts in told
+            if "weights" in facts
+        ),
     ]
 
 
