@@ -4,12 +4,12 @@ A forecaster is named by a word, its kind, with keys behind colons: ``arima:p=2:
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from core.settings import first_problem
-from models.forecasters.keys.forecaster_keys import Choices, ForecasterSettings, Reach
+from models.forecasters.keys.forecaster_keys import Choices, FitMode, ForecasterSettings, Reach
 from models.forecasters.keys.network_keys import (
     AttentiveLstmSettings,
     CompactLstmSettings,
@@ -31,7 +31,16 @@ from models.forecasters.keys.series_keys import (
     TrivialSettings,
 )
 
-__all__ = ["KINDS", "QUICK", "TRIVIAL_NAMES", "Choices", "ForecasterSettings", "Reach", "forecaster_settings"]
+__all__ = [
+    "KINDS",
+    "QUICK",
+    "TRIVIAL_NAMES",
+    "Choices",
+    "ForecasterSettings",
+    "Reach",
+    "fitted_as",
+    "forecaster_settings",
+]
 
 TRIVIAL_NAMES = ("persistence", "drift", "historical_mean", "historical_volatility", "ema")
 KINDS: Mapping[str, type[ForecasterSettings]] = {
@@ -55,6 +64,29 @@ STRANGERS = {
     "cross_attention": "compares the names of a session and forecasts no single series: take lstm_attention, or rank "
     "the names with `quintile run`"
 }
+
+
+def fitted_as(word: str, mode: str | None) -> str:
+    """The word with a way to fit, where its kind has one and it says none itself.
+
+    Raises
+    ------
+    ValueError
+        If there is no such way.
+
+    Examples
+    --------
+    >>> from models.forecasters.forecaster_settings import fitted_as
+    >>> fitted_as("gru:hidden=8", "each"), fitted_as("arima", "each")
+    ('gru:hidden=8:fit=each', 'arima')
+    """
+    modes = get_args(FitMode)
+    if mode is not None and mode not in modes:
+        raise ValueError(f"--fit takes {', '.join(modes)}, was {mode!r}")
+    kind, *told = word.split(":")
+    fields = KINDS[kind].model_fields if kind in KINDS else {}
+    says = any(key.partition("=")[0].strip() == "fit" for key in told)
+    return word if mode is None or says or "fit" not in fields else f"{word}:fit={mode}"
 
 
 def forecaster_settings(word: str) -> ForecasterSettings:
