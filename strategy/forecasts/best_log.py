@@ -17,7 +17,7 @@ from core.errors import SourceError
 from core.files import read_json, write_json
 from strategy.trials.chained_log import Chain, ChainedLog, Entry, broken_links, contradiction
 
-__all__ = ["APPLIED", "RESTORED", "BestLog", "Change", "Configuration", "State", "changes", "state_at"]
+__all__ = ["APPLIED", "RESTORED", "BestLog", "Change", "Configuration", "State", "changes", "history", "state_at"]
 
 APPLIED, RESTORED = "applied", "restored"
 JSON_FILE, BACKUPS = "best.json", "backups"
@@ -237,6 +237,16 @@ def state_at(entries: Sequence[Entry], at: dt.datetime | None) -> State:
     """The state after the last entry that was written by a moment; empty before the first."""
     kept = [entry for entry in entries if entry.kind in (APPLIED, RESTORED) and (at is None or entry.time <= at)]
     return {symbol: Configuration.of(facts) for symbol, facts in kept[-1].facts["state"].items()} if kept else {}
+
+
+def history(entries: Sequence[Entry]) -> Iterator[tuple[Entry, list[Change]]]:
+    """Every entry that changed the state, oldest first, with what it changed."""
+    before: State = {}
+    for entry in entries:
+        if entry.kind in (APPLIED, RESTORED):
+            after = state_at([entry], None)
+            yield entry, list(changes(before, after))
+            before = after
 
 
 def _records(state: Mapping[str, Configuration]) -> dict[str, Any]:
