@@ -6,6 +6,11 @@ from typing import Annotated
 
 import typer
 
+from quintile.cli.forecasts.best_command import BEST_EXAMPLES, best_command
+from quintile.cli.forecasts.claims_command import CLAIMS_EXAMPLES, claims_command
+from quintile.cli.forecasts.compare_command import FORECAST_COMPARE_EXAMPLES, compare_command
+from quintile.cli.forecasts.rerank_command import RERANK_EXAMPLES, rerank_command
+from quintile.cli.forecasts.tune_command import TUNE_EXAMPLES, tune_command
 from quintile.cli.options import (
     Bars,
     End,
@@ -26,7 +31,8 @@ __all__ = ["add_forecast_commands"]
 RUN_EXAMPLES = """\b
 Examples:
   quintile forecast run AAPL --bars bars.parquet
-  quintile forecast run SPY,QQQ,DIA,IWM --bars etfs.parquet --models lstm_attention,linear,arima
+  quintile forecast run SPY,QQQ,DIA,IWM --bars etfs.parquet --models lstm_attention,linear,arima --ensemble validation
+  quintile forecast run all --bars builtin --models linear,ar,arima --ensemble mean --ensemble .5,.2,.3 --fit each
   quintile forecast run all --bars builtin --models linear,arima:p=1:q=0 --horizons 1,5
   quintile forecast run all --bars builtin --as-scores scores.parquet --horizon 5
 
@@ -37,6 +43,11 @@ def add_forecast_commands(app: typer.Typer) -> None:
     """Add the group ``forecast``."""
     forecasts = typer.Typer(help="Forecast single series, judged against doing nothing.", no_args_is_help=True)
     forecasts.command("run", epilog=RUN_EXAMPLES)(run_command)
+    forecasts.command("best", epilog=BEST_EXAMPLES)(best_command)
+    forecasts.command("compare", epilog=FORECAST_COMPARE_EXAMPLES)(compare_command)
+    forecasts.command("rerank", epilog=RERANK_EXAMPLES)(rerank_command)
+    forecasts.command("tune", epilog=TUNE_EXAMPLES)(tune_command)
+    forecasts.command("claims", epilog=CLAIMS_EXAMPLES)(claims_command)
     app.add_typer(forecasts, name="forecast")
 
 
@@ -48,6 +59,13 @@ def run_command(
     models: Annotated[
         str, typer.Option(metavar="LIST", help="Forecasters, with keys behind colons.")
     ] = "linear,ar,smoothing",
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOW", help="Also of all models: mean, validation, trimmed:0.1, or weights .5,.2,.3."),
+    ] = None,
+    fit: Annotated[
+        str | None, typer.Option(help="Of models that learn from all series: pooled, each alone, or finetune on each.")
+    ] = None,
     horizons: Annotated[str, typer.Option(metavar="LIST", help="Sessions ahead, such as 1,5, or 1..7.")] = "1..7",
     clock: Annotated[str, typer.Option(help="Where a return starts: close, or next_open.")] = "close",
     every: Annotated[int, typer.Option(min=1, help="Sessions from one judged origin to the next.")] = 1,
@@ -82,14 +100,19 @@ def run_command(
     from core.files import require_new, write_text
     from market.inputs import load_inputs
     from market.request import BarsRequest
-    from models.forecasters.forecaster_settings import forecaster_settings
+    from models.forecasters.ensemble_forecaster import ensemble_of
+    from models.forecasters.forecaster_settings import fitted_as, forecaster_settings
     from quintile.cli.console import table as drawn
     from quintile.cli.forecasts.score_option import check_score_option, save_scores
     from quintile.progress_display import progress_bars
     from strategy.forecasts.forecast_study import study_forecasts
     from strategy.forecasts.forecast_task import TaskSettings, forecast_task
 
-    wanted = {word.strip(): forecaster_settings(word) for word in models.split(",") if word.strip()}
+    words = [fitted_as(word.strip(), fit) for word in models.split(",") if word.strip()]
+    wanted = {word: forecaster_settings(word) for word in words}
+    ensembles = {f"ensemble {word}": ensemble_of(word) for word in ensemble or []}
+    for each in ensembles.values():
+        each.check(list(wanted))
     told = {"clock": clock, "every": every, "refit": refit, "rolling": rolling, "seed": seed}
     settings = TaskSettings.told({"horizons": _horizons(horizons), **told})
     require_new(page, what="--page", ours=PAGE_MARK)
@@ -97,7 +120,7 @@ def run_command(
     with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
         task = forecast_task(load_inputs(request).panel, _symbols(symbols), settings)
         check_score_option(as_scores, horizon, horizons=settings.horizons, n_names=len(task.panel.tickers), bars=bars)
-        study = study_forecasts(task, wanted, progress=progress)
+        study = study_forecasts(task, wanted, ensembles=ensembles, progress=progress)
     write_text(page, forecast_page(study, command=command_line()))
     handed_on = [] if as_scores is None else [save_scores(study, as_scores, horizon=horizon)]
     if as_json:
