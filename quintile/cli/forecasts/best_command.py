@@ -53,7 +53,7 @@ def best_command(
         raise ValueError(f"{out} is a file: choose a folder with --out")
     log = BestLog(out)
     if apply or diff:
-        _apply(log, study or "latest", only_shown=diff, as_json=as_json)
+        _apply(log, "latest" if study is None else study, only_shown=diff, as_json=as_json)
     elif restore is not None:
         _restore(log, restore, as_json=as_json)
     else:
@@ -90,7 +90,7 @@ def _apply(log: "BestLog", study: str, *, only_shown: bool, as_json: bool) -> No
         applied = log.apply(found, why=f"study {results.study}")
         if as_json:
             show_changes(applied, len(after), compared=shown, applied=True, as_json=True)
-        else:
+        elif applied:
             print(f"applied: {len(log.state())} symbols are in force; --restore DATE takes it back")
 
 

@@ -64,9 +64,9 @@ def show_changes(
         print("\n".join(warnings[:SAID]))
         if len(warnings) > SAID:
             print(f"and {len(warnings) - SAID} more such warnings: `quintile forecast compare best STUDY` shows all")
-    verb = "changed" if applied else "would change"
-    count = f"{len(changes)} symbol{'' if len(changes) == 1 else 's'} {verb}, {n_after} in force"
-    print(f"{count}{'' if applied else ' then: --apply does it'}." if changes else "Nothing changes.")
+    verb, then = ("changed", "") if applied else ("to change", " then")
+    count = f"{len(changes)} symbol{'' if len(changes) == 1 else 's'} {verb}, {n_after} in force{then}."
+    print(count if changes else "Nothing changes.")
 
 
 def show_history(past: "Sequence[tuple[Entry, list[Change]]]", *, as_json: bool) -> None:
