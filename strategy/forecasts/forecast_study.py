@@ -48,6 +48,11 @@ def study_forecasts(
         Of all these forecasters, which are not fitted again; by the name of each.
     progress : callable
         Called as forecasters finish.
+
+    Raises
+    ------
+    QuintileError
+        If none of the forecasters could be fitted; one that could not among others is named in the results.
     """
     from models.forecasters.forecaster_settings import forecaster_settings
 
@@ -61,6 +66,8 @@ def study_forecasts(
         except QuintileError as error:
             failed[name] = str(error)
         progress("forecasting", done, len(wanted), name)
+    if failed and not made.keys() & settings.keys():
+        raise QuintileError("; ".join(f"{name}: {why}" for name, why in failed.items()))
     for name, ensemble in (ensembles or {}).items():
         if missing := [member for member in settings if member in failed]:
             failed[name] = f"{missing[0]} says nothing"
