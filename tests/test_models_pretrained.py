@@ -16,7 +16,7 @@ import pytest
 import torch
 from scipy.stats import trim_mean
 
-from core.errors import BarsError, CheckpointError, DataError, MissingExtraError, SourceError
+from core.errors import BarsError, CheckpointError, DataError, MissingExtraError, QuintileError, SourceError
 from market.panel import Panel, PanelFacts, no_delistings
 from market.returns import Execution
 from models.forecasters.forecaster import ForecastContext, SeriesHistory
@@ -606,6 +606,21 @@ def test_made_up_bars_contaminate_nobody() -> None:
     )
     assert not results.models[0].is_contaminated
     assert results.selected is results.models[0]
+
+
+def test_a_model_that_cannot_be_asked_is_named_beside_others_and_refused_alone(tmp_path: Path) -> None:
+    from backtests.report.forecasts.forecast_words import findings
+    from strategy.forecasts.forecast_study import study_forecasts
+    from strategy.forecasts.forecast_task import ForecastTask, TaskSettings
+
+    pickled(tmp_path / "mine")
+    word, panel = f"kronos:weights={tmp_path}", panel_of(330)
+    task, broken = ForecastTask(panel, TaskSettings(horizons=(1,))), {word: forecaster_settings(word)}
+    knowing = {"knowing": KnowingSettings(Knowing(panel.close, dt.date(2024, 2, 29)))}
+    results = study_forecasts(task, {**broken, **knowing})  # type: ignore[dict-item]
+    assert f"{word} was not asked: no folder {tmp_path / 'model'}" in " ".join(findings(results))
+    with pytest.raises(QuintileError, match="no folder"):
+        study_forecasts(task, broken)
 
 
 def samples_frame(panel: Panel, rows: slice, n: int = 25) -> pd.DataFrame:
