@@ -1,6 +1,7 @@
 """Headlines of forecasters: every figure of the page by another way, and laws of what knows nothing."""
 
 import itertools
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from backtests.report.forecasts.claims_page import claims_page, write_claims
 from core.errors import DataError
 from market.panel import Panel
 from market.synthetic import SyntheticSettings, synthetic_market
+from tests.oracles.small_runs import long_bars, quintile, refusal
 
 
 @pytest.fixture(scope="module")
@@ -308,3 +310,42 @@ def test_a_name_of_bars_is_text_on_the_page_and_a_foreign_page_stays(measured: M
     (tmp_path / "claims.md").write_text("mine", encoding="utf-8")
     with pytest.raises(ValueError, match="is there already"):
         write_claims([measured], tmp_path, command="x")
+
+
+def test_what_the_command_cannot_do_is_one_clear_line_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "backtests.forecasts.claims.measured_claims.measure_claims", lambda *_, **__: pytest.fail("measured")
+    )
+    (tmp_path / "claims.md").write_text("mine", encoding="utf-8")
+    for options, said in (
+        (("--docs", tmp_path), "is there already"),
+        (("--docs", tmp_path / "new", "--bars", tmp_path / "none.parquet"), "none.parquet"),
+        (("--docs", tmp_path / "new", "--start", "2015-01-01"), "are of given bars: name them with --bars"),
+    ):
+        assert said in refusal("forecast", "claims", *options, monkeypatch=monkeypatch, capsys=capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["claims.md"]
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_page_and_names_no_folder_of_this_machine(
+    measured: MeasuredClaims, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("backtests.forecasts.claims.measured_claims.measure_claims", lambda *_, **__: measured)
+    long_bars(measured.panel).to_parquet(tmp_path / "bars.parquet")
+    words = (
+        "forecast",
+        "claims",
+        "--docs",
+        tmp_path / "docs",
+        "--bars",
+        tmp_path / "bars.parquet",
+        "--json",
+        "--quiet",
+    )
+    told = json.loads(quintile(*words, monkeypatch=monkeypatch, capsys=capsys))
+    assert told["pages"] == [str(tmp_path / "docs" / name) for name in ("claims.md", "claims.svg")]
+    page = (tmp_path / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert "Written by `quintile forecast claims --docs docs --bars bars.parquet`" in page
+    assert str(tmp_path) not in page

@@ -13,7 +13,7 @@ from backtests.forecasts.claims.sharpe_claims import sharpe_claim
 from backtests.report.forecasts import claim_tables as tables
 from core.files import require_new, write_text
 
-__all__ = ["MARKDOWN_PAGE", "PICTURE", "claims_page", "write_claims"]
+__all__ = ["MARKDOWN_PAGE", "PICTURE", "check_claims_folder", "claims_page", "write_claims"]
 
 MARKDOWN_PAGE, PICTURE = "claims.md", "claims.svg"
 TITLE = "# Headlines of forecasters"
@@ -63,6 +63,17 @@ def claims_page(found: Sequence[MeasuredClaims], *, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def check_claims_folder(folder: Path) -> None:
+    """Refuse a folder whose page is of another kind, before minutes of work.
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
+    require_new(folder / MARKDOWN_PAGE, what="page", ours=TITLE)
+
+
 def write_claims(found: Sequence[MeasuredClaims], folder: Path, *, command: str) -> list[Path]:
     """Write the page and its picture; their paths.
 
@@ -73,8 +84,8 @@ def write_claims(found: Sequence[MeasuredClaims], folder: Path, *, command: str)
     """
     from backtests.report.figures.claims_figures import draw_claims
 
+    check_claims_folder(folder)
     path = folder / MARKDOWN_PAGE
-    require_new(path, what="page", ours=TITLE)
     write_text(path, claims_page(found, command=command))
     draw_claims(found, folder / PICTURE)
     return [path, folder / PICTURE]
@@ -263,9 +274,9 @@ def _temperature(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Clai
 
 
 def _filled(text: str, indent: str = "") -> str:
-    return textwrap.fill(
-        " ".join(text.split()), WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
-    )
+    whole = " ".join(text.split()).replace(" %", "\0%")  # a number and its per cent stay on one line
+    filled = textwrap.fill(whole, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    return filled.replace("\0", " ")
 
 
 def _percent(share: float, digits: int = 1) -> str:

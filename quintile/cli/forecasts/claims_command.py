@@ -32,7 +32,7 @@ def claims_command(
 ) -> None:
     """Try seven headlines of forecasters on the built-in market, and on bars, and write the page about them."""
     from backtests.forecasts.claims.measured_claims import measure_claims
-    from backtests.report.forecasts.claims_page import write_claims
+    from backtests.report.forecasts.claims_page import check_claims_folder, write_claims
     from core.files import require_apart
     from market.inputs import load_inputs
     from market.request import BarsRequest
@@ -40,6 +40,7 @@ def claims_command(
 
     if bars is None and (start, end, exchange, point_in_time) != (None, None, None, False):
         raise ValueError("--start, --end, --exchange and --point-in-time are of given bars: name them with --bars")
+    check_claims_folder(docs)
     requests = [BarsRequest(bars="builtin")]
     command = f"quintile forecast claims --docs {docs.name or '.'}"
     if bars is not None:
