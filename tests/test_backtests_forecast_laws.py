@@ -248,5 +248,5 @@ def test_570_sessions_are_judged_and_say_what_they_cannot_show() -> None:
     least = smallest_skill(skill)
     assert 0.0 < least < 0.2
     told = power_sentence("ar", skill)
-    assert f"{100.0 * least:.1f} %" in told
+    assert f"{100.0 * least:.2f} %" in told
     assert "113 test sessions" in told
