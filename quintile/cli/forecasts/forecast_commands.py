@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from quintile.cli.forecasts.best_command import BEST_EXAMPLES, best_command
+from quintile.cli.forecasts.check_command import CHECK_EXAMPLES, check_command
 from quintile.cli.forecasts.claims_command import CLAIMS_EXAMPLES, claims_command
 from quintile.cli.forecasts.compare_command import FORECAST_COMPARE_EXAMPLES, compare_command
+from quintile.cli.forecasts.next_command import NEXT_EXAMPLES, next_command
 from quintile.cli.forecasts.rerank_command import RERANK_EXAMPLES, rerank_command
 from quintile.cli.forecasts.tune_command import TUNE_EXAMPLES, tune_command
 from quintile.cli.options import (
@@ -46,6 +48,8 @@ def add_forecast_commands(app: typer.Typer) -> None:
     forecasts.command("best", epilog=BEST_EXAMPLES)(best_command)
     forecasts.command("compare", epilog=FORECAST_COMPARE_EXAMPLES)(compare_command)
     forecasts.command("rerank", epilog=RERANK_EXAMPLES)(rerank_command)
+    forecasts.command("next", epilog=NEXT_EXAMPLES)(next_command)
+    forecasts.command("check", epilog=CHECK_EXAMPLES)(check_command)
     forecasts.command("tune", epilog=TUNE_EXAMPLES)(tune_command)
     forecasts.command("claims", epilog=CLAIMS_EXAMPLES)(claims_command)
     app.add_typer(forecasts, name="forecast")
