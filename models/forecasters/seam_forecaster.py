@@ -165,11 +165,11 @@ class FittedSeam:
         """With the weights that a training on these series ends with, and the ranges that follow from them."""
         trained = train(*self._lanes(history, split))
         fitted = replace(self, trained=trained)
-        if not gives_variance(self.forecaster.settings.model):
-            return fitted
         if self.forecaster.ranges == "gaussian":
             return replace(fitted, ratios=np.tile(ndtri(np.asarray(LEVELS)), (len(self.sds), 1)))
         mean, sd = fitted.moments(history, split.validation)
+        if sd is None:
+            return fitted
         return replace(fitted, ratios=error_ratios(history.outcomes()[split.validation] - mean, sd))
 
     def moments(self, history: SeriesHistory, rows: slice) -> tuple[np.ndarray, np.ndarray | None]:
