@@ -8,6 +8,7 @@ from backtests.forecasts.tuning_measures import TuningMeasures
 from backtests.report.forecasts.tuning_words import (
     TUNING_CONVENTIONS,
     failure_table,
+    pick_table,
     search_table,
     symbol_table,
     tuning_findings,
@@ -102,8 +103,8 @@ def _span(measures: TuningMeasures) -> str:
     settings = measures.results.settings
     ahead = ", ".join(str(each) for each in settings.get("horizons", ()))
     return (
-        f"Judged on test origins from {min(firsts)} to {max(lasts)}, every {settings.get('every', 1)}, over {ahead} "
-        "sessions ahead; the best skill first."
+        f"Judged at every origin in {settings.get('every', 1)} of test, from {min(firsts)} to {max(lasts)}; sessions "
+        f"ahead: {ahead}. The best skill first."
     )
 
 
@@ -142,15 +143,17 @@ def _curse_parts(measures: TuningMeasures) -> "tuple[Part, ...]":
         ("of these beyond noise", f"{picks.worsened_beyond_noise}"),
     )
     table = Table(caption="Pick by error of returns against pick by price error", columns=("on test", ""), rows=rows)
+    columns, different = pick_table(measures)
+    tables = (table, _table("Symbols whose picks differ, on test", columns, different, wordy=True, folded=True))
     if known.empty:
-        return (Part(tables=(table,)),)
+        return (Part(tables=tables),)
     picture = Picture(
         title="Winner's curse",
         summary=f"Skill of the selected on validation against test: mean {known['validation'].mean():+.2%} and "
         f"{known['test'].mean():+.2%}; below the dashed line test is worse.",
         figure=curse_figure(known),
     )
-    return (Part(pictures=(picture,)), Part(tables=(table,)))
+    return (Part(pictures=(picture,)), Part(tables=tables if different else (table,)))
 
 
 def _search_parts(measures: TuningMeasures) -> "tuple[Part, ...]":

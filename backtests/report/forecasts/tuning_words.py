@@ -5,12 +5,12 @@ import math
 from backtests.forecasts.tuning_measures import SymbolMeasure, TuningMeasures
 from core.intervals import Interval
 
-__all__ = ["TUNING_CONVENTIONS", "failure_table", "search_table", "symbol_table", "tuning_findings"]
+__all__ = ["TUNING_CONVENTIONS", "failure_table", "pick_table", "search_table", "symbol_table", "tuning_findings"]
 
 NONE = "–"
 SYMBOL_COLUMNS = (
     "symbol",
-    "selected",
+    "selected model",
     "skill over persistence",
     "p",
     "p by Holm",
@@ -24,7 +24,9 @@ SYMBOL_COLUMNS = (
     "sessions",
     "parameters",
     "seconds",
+    "its settings",
 )
+PICK_COLUMNS = ("symbol", "pick by returns", "MAE of returns", "pick by prices", "MAE of returns", "error is")
 SEARCH_COLUMNS = ("symbol", "model", "least error", "settings", "trials", "fits", "seconds", "")
 TUNING_CONVENTIONS = (
     "Settings are searched and models selected by the mean absolute error of percentage returns on validation; test "
@@ -76,6 +78,18 @@ def search_table(measures: TuningMeasures) -> tuple[tuple[str, ...], list[list[s
         for each in result.searched
     ]
     return SEARCH_COLUMNS, rows
+
+
+def pick_table(measures: TuningMeasures) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Headings, and a row a symbol whose picks by returns and by prices differ: their errors of returns on test."""
+    rows = []
+    for row in measures.symbols:
+        ours, other = row.test.selected, row.test.price_pick
+        if ours.word != other.word and ours.pct_return_mae and other.pct_return_mae:
+            change = ours.pct_return_mae / other.pct_return_mae - 1.0
+            told = [ours.word, _percent(ours.pct_return_mae), other.word, _percent(other.pct_return_mae)]
+            rows.append([row.result.symbol, *told, f"{change:+.2%}"])
+    return PICK_COLUMNS, rows
 
 
 def failure_table(measures: TuningMeasures) -> tuple[tuple[str, ...], list[list[str]]]:
@@ -190,7 +204,7 @@ def _symbol_cells(row: SymbolMeasure) -> list[str]:
     test, said = row.test, row.test.selected
     return [
         row.result.symbol,
-        row.result.selected,
+        row.result.selected.partition(":")[0],
         _range(row.skill),
         _number(test.p_better, ".3f"),
         _number(row.p_holm, ".3f"),
@@ -204,6 +218,7 @@ def _symbol_cells(row: SymbolMeasure) -> list[str]:
         f"{test.n_sessions:,}",
         f"{said.parameters:,}",
         f"{said.seconds:.1f}",
+        row.result.selected.partition(":")[2] or NONE,
     ]
 
 

@@ -75,7 +75,7 @@ def tune_command(
     some = Workers(count=workers, on=on)
     told = {"horizons": told_horizons(horizons), "every": every, "clock": clock, "seed": seed}
     named, words = told_symbols(symbols), told_words(models)
-    settings = TaskSettings.model_validate(told)
+    settings = TaskSettings.told(told)
     TuningPlan(symbols=named or ("all",), models=words, settings=settings, trials=trials)  # before bars are read
     request = BarsRequest(bars=bars, start=start, end=end, exchange=exchange, point_in_time=point_in_time)
     panel = load_inputs(request).panel
@@ -94,7 +94,6 @@ def _show(planned: "PlannedStudy", *, open_: bool, as_json: bool, quiet: bool) -
     from backtests.forecasts.tuning_measures import TuningMeasures
     from backtests.report.forecasts.tuning_page import tuning_page
     from backtests.report.forecasts.tuning_words import symbol_table, tuning_findings
-
     from core.files import write_text
     from quintile.cli.console import table as drawn
     from strategy.forecasts.tuning.study_store import STUDY_FILE, load_losses, load_study

@@ -20,7 +20,7 @@ import numpy as np
 
 from backtests.forecasts.forecast_errors import point_errors
 from backtests.forecasts.tuning_results import SearchedForecaster
-from core.errors import MissingExtraError, QuintileError, RunError, SourceError
+from core.errors import MissingExtraError, QuintileError, SourceError
 from models.forecasters.forecast_extra import forecast_library
 from models.forecasters.forecaster import ForecastContext
 from models.forecasters.forecaster_settings import KINDS, Choices, ForecasterSettings, Reach, forecaster_settings
@@ -70,9 +70,7 @@ def search_settings(
     Raises
     ------
     SourceError
-        If the journal cannot be read.
-    RunError
-        If another process is at the same search.
+        If the journal cannot be read, or another process is at the same search.
     MissingExtraError
         If Optuna or a library of the forecaster is not installed.
     """
@@ -123,7 +121,7 @@ def _alone(journal: Path) -> Iterator[None]:
         try:
             held.execute("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
-            raise RunError(f"{journal.stem} is searched by another process: wait for it, or stop it") from error
+            raise SourceError(f"{journal.stem} is searched by another process: wait for it, or stop it") from error
         yield
 
 
