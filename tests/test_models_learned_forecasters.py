@@ -182,6 +182,13 @@ def test_too_little_history_is_one_line(walks: Panel) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_bars_of_closes_alone_are_one_line_that_names_a_way_out(walks: Panel) -> None:
+    closes = replace(walks, open=walks.close, high=walks.close, low=walks.close)
+    settings = forecaster_settings(NETWORK)
+    with pytest.raises(DataError, match=r"feature high is constant .*: name others with features=, or arima"):
+        settings.made().fit(history_of(closes, settings.feature_set), SPLIT, context=CONTEXT)
+
+
 def test_configurations_are_the_references_and_yield_to_what_is_said() -> None:
     sizes = {name: forecaster_settings(f"lstm_attention:config={name}") for name in "ABC"}
     assert [(each.hidden, each.layers) for each in sizes.values()] == [(64, 2), (128, 3), (256, 3)]

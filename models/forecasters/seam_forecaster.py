@@ -89,19 +89,12 @@ class SeamForecaster:
         Raises
         ------
         DataError
-            If fewer than 30 training windows, or no validation window, have a return.
+            If fewer than 30 training windows, or no validation window, have a return, or a feature never changes.
         """
         training = self.settings.training.model_copy(update={"seed": context.seed})
         settings = self.settings.model_copy(update={"training": training})
         sds = _return_sds(history, split.train)
-        scaler = fit_scaler(
-            history.features,
-            targets=history.panel.close,
-            universe=history.panel.universe,
-            rows=split.train,
-            target_sd=float(sds[0]),
-        )
-        begun = FittedSeam(forecaster=replace(self, settings=settings), scaler=scaler, sds=sds)
+        begun = FittedSeam(forecaster=replace(self, settings=settings), scaler=_scaler(history, split.train), sds=sds)
         return begun.trained_on(history, split, partial(train_horizons, settings=settings))
 
 
@@ -221,6 +214,15 @@ class FittedSeam:
                 f"{learned.labels} and {validation.labels}: give more history, or a shorter lookback"
             )
         return learned, validation
+
+
+def _scaler(history: SeriesHistory, rows: slice) -> Scaler:
+    panel = history.panel
+    try:
+        return fit_scaler(history.features, targets=panel.close, universe=panel.universe, rows=rows, target_sd=1.0)
+    except DataError as error:
+        what = str(error).partition(":")[0]
+        raise DataError(f"{what}: name others with features=, or arima, which reads closes alone") from error
 
 
 def _return_sds(history: SeriesHistory, rows: slice) -> np.ndarray:
