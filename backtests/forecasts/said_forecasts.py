@@ -48,7 +48,7 @@ class SaidForecast:
     said : str
         When, ISO, UTC.
     late : bool
-        The first of the sessions was over by then: a replay, not a forecast.
+        The first of the sessions had opened by then: a replay, not a forecast.
     """
 
     symbol: str

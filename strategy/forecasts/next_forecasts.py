@@ -10,7 +10,7 @@ import numpy as np
 from backtests.forecasts.said_forecasts import KEPT_CLOSES, SaidForecast
 from core.errors import DataError, QuintileError
 from core.progress import ProgressCallback, silent
-from market.calendar import next_session, not_closed
+from market.calendar import next_session, not_closed, opening_after
 from market.panel import Panel
 from models.forecasters.forecaster import ForecastContext
 from models.forecasters.forecaster_settings import forecaster_settings
@@ -169,7 +169,7 @@ def _said(
     assert made.quantiles is not None  # ranges were put around a forecaster that gives none
     delay = TaskSettings(clock=configuration.clock).execution.delay
     days = [next_session(bars, delay=horizon + delay) for horizon in made.horizons]
-    first = bars.sessions[-1] if days[0] is None else days[0]
+    opening = opening_after(bars, delay=made.horizons[0] + delay)
     return SaidForecast(
         symbol=symbol,
         forecaster=configuration.forecaster,
@@ -188,7 +188,7 @@ def _said(
             tuple(None if np.isnan(each) else each for each in row) for row in made.quantiles[0, 0].tolist()
         ),
         said=now.isoformat(timespec="seconds"),
-        late=not bars.facts.synthetic and now.date() > first.date(),
+        late=not bars.facts.synthetic and now >= opening,
     )
 
 
