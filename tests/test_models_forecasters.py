@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -211,6 +212,7 @@ def test_ranges_from_residuals_hold_what_they_say_where_nothing_changes(walks: P
         ("arima:z=1", "give one of p, q"),
         ("arima:p=-1", "greater than or equal to 0"),
         ("lstm_compact:dropout=2", "less than 1"),
+        ("persistence:name=hope", "persistence has no keys"),
     ],
 )
 def test_words_that_name_nothing_are_one_clear_line(word: str, said: str) -> None:
@@ -224,6 +226,17 @@ def test_every_kind_can_be_made_and_its_space_is_of_its_keys() -> None:
         assert settings.SPACE.keys() <= settings.model_fields.keys()
         if not {"weights", "file"} & settings.model_fields.keys():  # what these need the user keeps on disk
             assert forecaster_settings(kind).made() is not None
+
+
+def test_the_page_of_forecasters_names_every_kind_and_key() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "forecasters.md").read_text(encoding="utf-8")
+    learned = {
+        kind: settings for kind, settings in KINDS.items() if not settings.__module__.endswith("pretrained_keys")
+    }
+    for kind, settings in learned.items():
+        assert f"`{kind}`" in page, kind
+        for key in settings.model_fields.keys() - {"name"}:
+            assert f"`{key}`" in page, (kind, key)
 
 
 def test_forecasts_refuse_shapes_that_do_not_fit() -> None:

@@ -113,7 +113,9 @@ def forecaster_settings(word: str) -> ForecasterSettings:
         raise ValueError(f"{word!r} must be a kind with keys behind colons, such as arima:p=2:q=1")
     numbers: dict[str, Any] = {key.strip(): value.strip() for key, _, value in pairs}
     if kind in TRIVIAL_NAMES:
-        numbers = {"name": kind, **numbers}
+        if told:
+            raise ValueError(f"{kind} has no keys: write it without {':'.join(told)}")
+        numbers = {"name": kind}
     try:
         return KINDS[kind].model_validate(numbers)
     except ValidationError as error:
