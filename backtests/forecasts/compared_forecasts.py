@@ -156,7 +156,7 @@ def _joined(a: SideSymbol | None, b: SideSymbol | None) -> tuple[pd.DataFrame | 
         return None, "only one side has it"
     if a.losses is None or b.losses is None:
         return None, (a.why if a.losses is None else b.why) or "no losses on test"
-    both = b.losses.join(a.losses, how="inner", suffixes=("_b", "_a"))
+    both = b.losses.add_suffix("_b").join(a.losses.add_suffix("_a"), how="inner")
     if len(both) < MIN_SESSIONS:
         return None, f"{len(both)} sessions selected neither, {MIN_SESSIONS} are the least"
     off = np.abs(both["persistence_a"] - both["persistence_b"])

@@ -191,13 +191,13 @@ def _model(path: Path, symbol: str, model: str, facts: Any) -> OldModel | None:
         facts = facts["validation"]
     if not isinstance(facts, dict):
         raise SourceError(f"{path}: {symbol!r} has no errors of {model!r} but {str(facts)[:40]!r}: give {SHAPE}")
-    errors = [facts.get(name) for name in ("price_mae", "pct_return_mae")]
-    if any(each is None for each in errors):
+    price, returns = facts.get("price_mae"), facts.get("pct_return_mae")
+    if price is None or returns is None:
         return None
-    for name, each in zip(("price_mae", "pct_return_mae"), errors, strict=True):
+    for name, each in (("price_mae", price), ("pct_return_mae", returns)):
         if isinstance(each, bool) or not isinstance(each, int | float) or not each > 0.0:
             raise SourceError(
                 f"{path}: {name} of {model!r} of {symbol!r} must be a positive number, was {str(each)[:40]!r}: mend or "
                 "leave it out"
             )
-    return OldModel(model=model, price_mae=float(errors[0]), pct_return_mae=float(errors[1]))
+    return OldModel(model=model, price_mae=float(price), pct_return_mae=float(returns))
