@@ -338,6 +338,11 @@ def test_prices_move_at_least_as_far_as_the_two_errors_say() -> None:
         assert row.price_moved <= base.max() / base.min() + 1e-12
         told += row.is_changed
     assert told > 10
+    low, high = 50.0, 200.0  # the old choice errs at the low price alone, the new one at the high price
+    old, new = (
+        OldModel(model=n, price_mae=p * e, pct_return_mae=e) for n, p, e in (("o", low, 0.02), ("n", high, 0.01))
+    )
+    assert rerank(OldResults(symbols={"S": (old, new)})).changed[0].price_moved == pytest.approx(high / low)
 
 
 @pytest.mark.parametrize(
@@ -435,6 +440,13 @@ def test_a_study_that_judged_nothing_is_not_applied(refused: Say, store: Path) -
     keep(store, replace(results, symbols=(failed,)), losses({"AAA": 0.0}))
     assert "study none-3 selected nothing that was judged on test" in refused("best", "none-3", "--apply")
     assert not (store / "best.json").exists()
+
+
+def test_a_study_that_is_under_way_is_applied_as_far_as_it_is_and_said(say: Say, store: Path) -> None:
+    keep(store, replace(study("half-3", OLD), asked=25), losses(dict.fromkeys(OLD, 0.0)))
+    said = say("best", "half-3", "--apply")
+    assert said.startswith("study half-3 is under way: 3 of 25 symbols are through")
+    assert len(BestLog(store).state()) == 3
 
 
 def test_a_failed_command_leaves_with_a_status(

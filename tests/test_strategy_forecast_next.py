@@ -331,6 +331,22 @@ def test_however_often_one_looks_drift_is_rarely_called_where_there_is_none() ->
     assert single > 4, "a bound for one look would have been fooled"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("horizon", "fooled"), [(1, 0.10), (5, 0.20)])
+def test_overlapping_heavy_tailed_errors_alarm_no_more_often_than_told(horizon: int, fooled: float) -> None:
+    """The figures of docs/forecast_registry.md: 150 streams of 500 sessions, looked at every ten."""
+    draws = np.random.default_rng(9).standard_t(4, size=(400_000, horizon)).sum(axis=1) * 0.01
+    rng, alarms, single = np.random.default_rng(0), 0, 0
+    for _ in range(150):
+        total = np.cumsum(rng.standard_t(4, size=500 + horizon) * 0.01)
+        losses = pd.Series(np.abs(total[horizon:] - total[:-horizon]))
+        looks = [drift_of(losses.iloc[:n], float(np.abs(draws).mean()), overlap=horizon) for n in range(30, 500, 10)]
+        alarms += any(each.is_alarm for each in looks)
+        single += any(each.p_value < 0.05 for each in looks)
+    assert alarms / 150 <= 0.05
+    assert single / 150 > fooled, "a test of one look would have been fooled"
+
+
 def test_drift_is_found_where_it_is_and_p_is_that_of_a_t_test() -> None:
     from scipy.stats import ttest_1samp
 

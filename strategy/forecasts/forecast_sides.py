@@ -17,6 +17,7 @@ from strategy.forecasts.tuning.study_store import configurations, load_losses, l
 __all__ = ["best_side", "moment_of", "of_symbols", "side_of", "study_side"]
 
 BEST = "best"
+FILES = (".json", ".pkl", ".pickle", ".csv", ".txt")  # a word that ends so is a file, not the id of a study
 
 
 def side_of(store: Path, word: str) -> Side:
@@ -35,8 +36,9 @@ def side_of(store: Path, word: str) -> Side:
             when = f" by {at:%Y-%m-%d %H:%M} UTC" if at else f" in {store}"
             raise ValueError(f"nothing was applied{when}: `quintile forecast best --apply` puts a study in force")
         return best_side(store, state, name=word)
-    if Path(word).suffix or len(Path(word).parts) > 1:
-        return _old_side(Path(word))
+    path = Path(word)
+    if path.suffix.lower() in FILES or len(path.parts) > 1:
+        return _old_side(path)
     return study_side(store, load_study(store, word))
 
 

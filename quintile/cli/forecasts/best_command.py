@@ -78,6 +78,8 @@ def _apply(log: "BestLog", study: str, *, only_shown: bool, as_json: bool) -> No
     found, before = configurations(results), log.state()
     if not found:
         raise ValueError(f"study {results.study} selected nothing that was judged on test: there is nothing to apply")
+    if not results.is_complete and not as_json:
+        print(f"study {results.study} is under way: {len(results.symbols)} of {results.asked} symbols are through")
     after = {**before, **found}
     changed = list(changes(before, after))
     names = {change.symbol for change in changed}
