@@ -6,7 +6,7 @@ The folder holds ``model/`` and ``tokenizer/``, each with ``config.json`` and ``
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,7 @@ def _loaded(model: WeightsFolder, tokenizer: WeightsFolder, context: int) -> Any
         return made.eval()
 
     parts = [
-        folder.read(lambda folder=folder, network=network: load(folder, network))
+        folder.read(partial(load, folder, network))
         for folder, network in ((model, library.Kronos), (tokenizer, library.KronosTokenizer))
     ]
     return library.KronosPredictor(*parts, device="cpu", max_context=context)

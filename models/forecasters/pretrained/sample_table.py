@@ -80,11 +80,12 @@ def _read(path: Path, _stamp: tuple[int, int]) -> SampleTable:
     if twice.any():
         first = frame[twice].iloc[0]
         raise SourceError(f"{origin} has {_cell(first)} sample {first['sample']} twice: number the samples of each")
-    counts = frame.groupby(KEY, sort=True).size()
-    if counts.min() < counts.max():
-        few, most = counts.idxmin(), int(counts.max())
-        cell = _cell(dict(zip(KEY, few, strict=True)))
-        raise SourceError(f"{origin} has {counts.min()} samples of {cell}, of others {most}: draw as many of each")
+    counts = frame.groupby(KEY, sort=True).size().reset_index(name="samples")
+    few, most = counts.iloc[int(counts["samples"].to_numpy().argmin())], counts["samples"].max()
+    if few["samples"] < most:
+        raise SourceError(
+            f"{origin} has {few['samples']} samples of {_cell(few)}, of others {most}: draw as many of each"
+        )
     returns = frame["return"].to_numpy().reshape(len(counts), -1)
     return SampleTable(
         cells=frame[KEY].iloc[:: returns.shape[1]].reset_index(drop=True), returns=returns, origin=origin
@@ -121,6 +122,6 @@ def _wrong(wrong: np.ndarray, told: str, origin: str) -> list[Defect]:
     return [Defect(kind=told, first=first, remedy=": mend or drop the row", count=len(places), unit="rows")]
 
 
-def _cell(row: object) -> str:
-    session, ticker, horizon = (row[name] for name in KEY)  # type: ignore[index]
+def _cell(row: pd.Series) -> str:
+    session, ticker, horizon = (row[name] for name in KEY)
     return f"{session:%Y-%m-%d} {ticker} {horizon} ahead"

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any, Self, TypeVar
 from core.errors import CheckpointError, SourceError
 from core.files import read_json
 
-__all__ = ["WeightsFolder"]
+__all__ = ["WeightsFolder", "quiet"]
 
 CONFIG = "config.json"
 ARGUMENTS = (TypeError, ValueError)
@@ -126,10 +127,15 @@ class WeightsFolder:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without what a library prints and warns of: its deprecations are nothing that a user can mend."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
+    """Without what a library prints, logs and warns of: its deprecations are nothing that a user can mend."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _without_weights(folder: Path, what: str) -> str:
