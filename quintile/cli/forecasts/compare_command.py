@@ -31,7 +31,7 @@ def compare_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare two choices of forecasters symbol by symbol: errors, configurations, and a paired test on test losses."""
+    """Compare two choices of forecasters by symbol: configurations, errors, and a paired test of them on test."""
     from backtests.forecasts.compared_forecasts import compare_sides
     from backtests.report.forecasts.compare_words import compare_findings, compare_page, compare_record, compare_table
     from backtests.report.html_page import PAGE_MARK
