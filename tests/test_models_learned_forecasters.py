@@ -17,6 +17,7 @@ from models.forecasters.learned.series_lanes import lanes_of
 from models.forecasters.residual_ranges import error_ratios
 from models.model_kinds import settings_of
 from models.sample_splits import Split
+from strategy.forecasts.forecast_task import TaskSettings, forecast_task
 from tests.test_models_forecasters import CONTEXT, SPLIT, history_of, panel_of
 
 NETWORK = "lstm_compact:epochs=2:lookback=20"
@@ -152,6 +153,33 @@ def test_fine_tuning_finds_what_pooling_loses(word: str) -> None:
         for mode in ("pooled", "finetune")
     }
     assert errors["finetune"] < 0.97 * errors["pooled"]
+
+
+@pytest.mark.parametrize("word", ["linear:features=core14", f"{NETWORK}:tune_epochs=2:features=core14"])
+def test_fine_tuning_of_one_series_begins_with_all_of_the_bars(walks: Panel, word: str) -> None:
+    task = forecast_task(walks, ["S1"], TaskSettings(horizons=(1, 3)))
+    whole = forecast_task(walks, None, TaskSettings(horizons=(1, 3)))
+    found = []
+    for each in (task, whole):
+        history = each.history("core14")
+        made = forecaster_settings(f"{word}:fit=finetune").made()
+        found.append(made.fit(history, each.split, context=CONTEXT).forecasts(history, each.split.test))
+    assert list(found[0].tickers) == ["S1"]
+    assert np.array_equal(found[0].mean[:, 0], found[1].mean[:, 1])
+    alone = forecast_task(walks.of_tickers(["S1"]), None, TaskSettings(horizons=(1, 3))).history("core14")
+    other = forecaster_settings(f"{word}:fit=finetune").made().fit(alone, task.split, context=CONTEXT)
+    assert not np.allclose(other.forecasts(alone, task.split.test).mean, found[0].mean, rtol=0.0, atol=1e-9)
+
+
+def test_what_comes_later_moves_no_series_of_wider_bars(walks: Panel) -> None:
+    settings = forecaster_settings("linear:fit=finetune")
+    task = forecast_task(walks, ["S1"], TaskSettings(horizons=(1, 3)))
+    history = task.history("compact12")
+    fitted = settings.made().fit(history, task.split, context=CONTEXT)
+    cut = history.until(history.sessions[task.split.test.start + 20])
+    assert cut.wider.sessions[-1] == cut.sessions[-1]
+    rows = slice(task.split.test.start, task.split.test.start + 21)
+    assert np.array_equal(fitted.forecasts(cut, rows).mean, fitted.forecasts(history, rows).mean)
 
 
 def test_no_epochs_of_fine_tuning_leave_the_pooled_network(walks: Panel) -> None:

@@ -76,7 +76,7 @@ class EachSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuned:
-    """A forecaster fitted on all series, and then further on each.
+    """A forecaster fitted on all series of the bars, and then further on each that is forecast.
 
     Parameters
     ----------
@@ -88,15 +88,16 @@ class FineTuned:
 
     def fit(self, history: SeriesHistory, split: Split, *, context: ForecastContext) -> "FittedEach":
         """Fit on all series, then on every one; a series that holds too little keeps what all of them taught."""
-        pooled = self.forecaster.fit(history, split, context=context)
+        source = history.wider
+        pooled = self.forecaster.fit(source, split, context=context)
         tickers, found = list(history.panel.tickers), list[FittedForecaster]()
         for place, ticker in enumerate(tickers):
             try:
-                found.append(pooled.tuned(history.of(ticker), split, context=context))
+                found.append(pooled.tuned(source.of(ticker), split, context=context))
             except (DataError, RunError):
                 found.append(pooled)
             context.progress(place + 1, len(tickers))
-        return FittedEach(series=tuple(found))
+        return FittedEach(series=tuple(found), is_wide=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,15 +108,18 @@ class FittedEach:
     ----------
     series : tuple of FittedForecaster or None
         In the order of the tickers; None where there was too little to fit.
+    is_wide : bool
+        Whether features are those among all series of the bars.
     """
 
     series: tuple[FittedForecaster | None, ...]
+    is_wide: bool = False
 
     def forecasts(self, history: SeriesHistory, rows: slice) -> Forecasts:
         """What every series' own forecaster says; NaN of a series without one."""
-        sessions = history.sessions[rows]
+        sessions, source = history.sessions[rows], history.wider if self.is_wide else history
         said = [
-            None if fitted is None else fitted.forecasts(history.of(ticker), rows)
+            None if fitted is None else fitted.forecasts(source.of(ticker), rows)
             for ticker, fitted in zip(history.panel.tickers, self.series, strict=True)
         ]
         shape = (len(sessions), 1, len(history.horizons))

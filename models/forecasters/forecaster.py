@@ -30,12 +30,20 @@ class SeriesHistory:
         fill.
     horizons : tuple of int
         Sessions ahead.
+    bars : callable, optional
+        Gives the history of all series of the bars, on the same sessions, where these are some of them.
     """
 
     panel: Panel
     features: Mapping[str, pd.DataFrame]
     execution: Execution
     horizons: tuple[int, ...]
+    bars: "Callable[[], SeriesHistory] | None" = None
+
+    @property
+    def wider(self) -> "SeriesHistory":
+        """All series of the bars; features are computed when this is asked."""
+        return self if self.bars is None else self.bars()
 
     @property
     def sessions(self) -> pd.DatetimeIndex:
@@ -59,12 +67,13 @@ class SeriesHistory:
     def of(self, ticker: str) -> "SeriesHistory":
         """One of the series alone."""
         features = {name: frame[[ticker]] for name, frame in self.features.items()}
-        return replace(self, panel=self.panel.of_tickers([ticker]), features=features)
+        return replace(self, panel=self.panel.of_tickers([ticker]), features=features, bars=None)
 
     def until(self, session: pd.Timestamp) -> "SeriesHistory":
         """What was known at the close of a session."""
         features = {name: frame.loc[:session] for name, frame in self.features.items()}
-        return replace(self, panel=self.panel.until(session), features=features)
+        bars = None if self.bars is None else lambda: self.wider.until(session)
+        return replace(self, panel=self.panel.until(session), features=features, bars=bars)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, Self
 
 import pandas as pd
@@ -90,6 +90,8 @@ class ForecastTask:
         Bars of the series that are forecast.
     settings : TaskSettings
         Horizons, clock, spans and seed.
+    bars : Panel, optional
+        Of which ``panel`` are some series, for forecasters that learn from all before they turn to one.
 
     Attributes
     ----------
@@ -102,7 +104,7 @@ class ForecastTask:
         If the bars hold too few sessions for the horizons and spans.
     """
 
-    def __init__(self, panel: Panel, settings: TaskSettings) -> None:
+    def __init__(self, panel: Panel, settings: TaskSettings, *, bars: Panel | None = None) -> None:
         n_sessions, longest = len(panel.sessions), settings.horizons[-1]
         if n_sessions < MIN_SESSIONS:
             raise DataError(f"a forecast needs {MIN_SESSIONS} sessions, the bars have {n_sessions}: give more history")
@@ -116,6 +118,7 @@ class ForecastTask:
             raise DataError(f"the close of {closes.columns[0]} never changes: there is nothing to forecast")
         self.panel, self.settings = panel, settings
         self._features: dict[str | None, Mapping[str, pd.DataFrame]] = {None: {}}
+        self._wider = None if bars is None else ForecastTask(bars, settings)
 
         self.split = self._split()
 
@@ -164,6 +167,7 @@ class ForecastTask:
             features=self._features[feature_set],
             execution=self.settings.execution,
             horizons=self.settings.horizons,
+            bars=None if self._wider is None else partial(self._wider.history, feature_set),
         )
 
 
@@ -180,4 +184,4 @@ def forecast_task(panel: Panel, symbols: Sequence[str] | None, settings: TaskSet
     if unknown:
         near = ", ".join(map(str, panel.tickers[:5]))
         raise DataError(f"the bars hold no symbol {unknown[0]!r}: they hold {len(panel.tickers)}, such as {near}")
-    return ForecastTask(panel.of_tickers(names), settings)
+    return ForecastTask(panel.of_tickers(names), settings, bars=panel if len(names) < len(panel.tickers) else None)
