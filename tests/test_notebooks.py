@@ -10,6 +10,7 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 ROOT = NOTEBOOKS[0].parent.parent
+PICTURES = {"02_what_the_signal_knows": 6, "09_the_forecasting_trap": 1}
 
 
 def read(path: Path) -> Any:
@@ -20,8 +21,12 @@ def code_cells(notebook: Any) -> list[Any]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_two_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["01_bars_to_verdict", "02_what_the_signal_knows"]
+def test_there_are_three_notebooks() -> None:
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_bars_to_verdict",
+        "02_what_the_signal_knows",
+        "09_the_forecasting_trap",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -70,6 +75,22 @@ def test_what_the_signal_knows_is_six_pictures(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
+def test_the_forecasting_trap_says_what_knows_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("QUINTILE_BARS", raising=False)
+    values = last_values(read(NOTEBOOKS[2]))
+    fits = next(value for value in values if "r2_return" in getattr(value, "columns", ()))
+    assert fits["r2_price"].min() > 0.97
+    assert fits["r2_return"].iloc[:4].max() < 0.05
+    assert fits["r2_return"].iloc[4] > 0.3
+    chosen = next(value for value in values if "worse_later" in getattr(value, "columns", ()))
+    assert (chosen["worse"] == 0.0).all()
+    assert (chosen["improved"] > 0.05).all()
+    assert "2.53 ± 1.27, 95 % range 0.05 to 5.01" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom_in_a_kernel(
@@ -88,4 +109,4 @@ def test_a_notebook_runs_from_top_to_bottom_in_a_kernel(
         assert "EVIDENCE" in shown[-1]["text/html"]
     else:
         pictures = [data for data in shown if "application/vnd.plotly.v1+json" in data]
-        assert len(pictures) == 6
+        assert len(pictures) == PICTURES[path.stem]
