@@ -134,8 +134,8 @@ def _prices(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Claim:
         that reads five sessions ahead it is {peeking.r2_price:.4f}, while the R² of returns goes from
         {honest.r2_return:+.3f} to {peeking.r2_return:+.3f}. Without any leak the R² of prices stays above 0.99 and
         that of returns is about nothing. The 0.5 to 0.7 that is hoped for would be far below doing nothing.
-        Its error of 1.64 % of the price, told beside the R², stands beside that of doing nothing on the four series here:
-        {errors}.""",
+        Its error of 1.64 % of the price, told beside the R², stands beside that of doing nothing on the four series
+        here: {errors}.""",
         ask="""
         What is the R² of returns, and the skill over doing nothing with its range? `quintile forecast run` never
         prints an R² of prices without that of doing nothing beside it.""",
