@@ -318,6 +318,11 @@ def test_a_skill_that_was_there_only_in_selection_is_to_be_tuned_again() -> None
 def test_ranges_that_are_too_narrow_are_said() -> None:
     panel = made_up(noise(600))
     assert checked(said_at(panel, range(300, 599), half=0.008), panel).verdict == "ranges do not hold"
+    wide = checked(said_at(panel, range(300, 599), half=0.08), panel)
+    assert (wide.within_90.high, wide.verdict) == (1.0, "ranges do not hold")
+    few = checked(said_at(panel, range(300, 332), half=0.08), panel)
+    assert (few.within_90.estimate, few.verdict) == (1.0, "holds"), "32 of 32 within the 90 % range happen by chance"
+    assert few.within_90.low < 0.9
 
 
 def test_however_often_one_looks_drift_is_rarely_called_where_there_is_none() -> None:

@@ -4,6 +4,7 @@ A forecast is scored where the closes that it was said from are still those of t
 split or dividend leaves them: returns are then the same.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +20,7 @@ from core.intervals import Interval, hac_interval, hac_lags_by_rule, hac_standar
 from market.panel import Panel
 from market.returns import Execution
 from models.forecasters.forecaster import SeriesHistory
-from models.forecasters.forecasts import Forecasts
+from models.forecasters.forecasts import ONE_SIGMA, Forecasts
 
 __all__ = ["CheckedForecasts", "CheckedSymbol", "Verdict", "check_forecasts"]
 
@@ -249,8 +250,8 @@ class _Came:
         return _Measures(
             score=score if score.errors.n else None,
             bias=self._interval(outcomes - self.forecasts.mean),
-            within_68=self._interval(one_sigma(quantiles, outcomes)),
-            within_90=self._interval(covered(quantiles, outcomes, low=0.05, high=0.95)),
+            within_68=self._share(one_sigma(quantiles, outcomes), ONE_SIGMA[1] - ONE_SIGMA[0]),
+            within_90=self._share(covered(quantiles, outcomes, low=0.05, high=0.95), PROMISED),
             drift=drift,
             relative=relative,
             worse=worse,
@@ -268,8 +269,14 @@ class _Came:
             drift_of(losses, base, overlap=self.overlap, alpha=alpha),
         )
 
-    def _interval(self, values: np.ndarray) -> Interval:
-        """Mean over sessions, each counted once, with its 95 % range."""
+    def _share(self, values: np.ndarray, promised: float) -> Interval:
+        """A share between 0 and 1, its error no less than one of as many forecasts that hold what they promise."""
+        least = math.sqrt(promised * (1.0 - promised) * self.overlap / len(values))
+        found = self._interval(values, least=least)
+        return Interval(found.estimate, max(found.low, 0.0), min(found.high, 1.0))
+
+    def _interval(self, values: np.ndarray, *, least: float = 0.0) -> Interval:
+        """Mean over sessions, each counted once, with its 95 % range by an error of at least ``least``."""
         values = values[:, 0]
         known = np.isfinite(values)
         kept = known.any(axis=-1)
@@ -277,4 +284,6 @@ class _Came:
         if not len(means):
             return Interval(np.nan, np.nan, np.nan)
         lags = hac_lags_by_rule(len(means), horizon=self.overlap)
-        return hac_interval(float(means.mean()), hac_standard_error(means, lags=lags), lags=lags, n_sessions=len(means))
+        error = hac_standard_error(means, lags=lags)
+        error = max(error, least) if math.isfinite(error) else error
+        return hac_interval(float(means.mean()), error, lags=lags, n_sessions=len(means))
