@@ -18,6 +18,7 @@ __all__ = ["CHECK_CONVENTIONS", "check_findings", "check_page", "check_record", 
 COLUMNS = (
     "symbol",
     "forecaster",
+    "verdict",
     "scored",
     "waiting",
     "MAE of returns",
@@ -27,7 +28,6 @@ COLUMNS = (
     "within 68 %",
     "within 90 %",
     "p of drift",
-    "verdict",
 )
 NAMED = 8  # symbols of a sentence
 CHECK_CONVENTIONS = (
@@ -94,6 +94,7 @@ def _cells(row: CheckedSymbol) -> list[str]:
     return [
         row.symbol,
         row.forecaster if row.is_in_force else f"{row.forecaster} (before)",
+        row.verdict,
         str(row.complete),
         str(row.waiting),
         percent(None if score is None else score.errors.pct_return_mae, 3),
@@ -103,7 +104,6 @@ def _cells(row: CheckedSymbol) -> list[str]:
         _range(row.within_68, digits=1),
         _range(row.within_90, digits=1),
         ratio(row.drift.p_value, 3),
-        row.verdict,
     ]
 
 

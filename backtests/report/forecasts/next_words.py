@@ -30,7 +30,7 @@ NEXT_COLUMNS = (
 )
 RANGES = {"68": ONE_SIGMA, "90": (0.05, 0.95)}
 DRAWN = 12  # fans of one page
-PAST = 60  # sessions before a fan
+PAST = (20, 60)  # sessions before a fan, at least and at most, else eight times those ahead
 NEXT_CONVENTIONS = (
     "Each forecaster was fitted on all sessions up to the newest whose outcome is known; what is expected is a simple "
     "return, and a price is the close at the origin times one plus it.",
@@ -138,14 +138,16 @@ def _fan(each: SaidForecast, panel: "Panel") -> "Picture":
     from backtests.report.content import Picture
     from backtests.report.figures.forecast_figures import fan_figure
 
-    past = panel.close[each.symbol].loc[: each.origin].dropna().iloc[-PAST:]
+    longest = each.horizons[-1]
+    shown = min(max(PAST[0], 8 * longest), PAST[1])
+    past = panel.close[each.symbol].loc[: each.origin].dropna().iloc[-shown:]
     bounds = {"low90": 0.05, "low68": ONE_SIGMA[0], "high68": ONE_SIGMA[1], "high90": 0.95}
     ahead = pd.DataFrame({name: each.quantile(level) for name, level in bounds.items()}, each.horizons, dtype="float64")
     ahead["middle"] = each.mean
     low, high = (bound[-1] for bound in (each.quantile(0.05), each.quantile(0.95)))
     return Picture(
         title=f"{each.symbol} from {each.origin}",
-        summary=f"{each.forecaster} expects {percent(each.mean[-1], 2)} over {each.horizons[-1]} sessions, 90 % range "
+        summary=f"{each.forecaster} expects {percent(each.mean[-1], 2)} over {longest} session{'' if longest == 1 else 's'}, 90 % range "
         f"{_returns(low, high)}.",
         figure=fan_figure(past, (1.0 + ahead) * each.close),
     )
