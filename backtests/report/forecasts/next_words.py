@@ -145,10 +145,12 @@ def _fan(each: SaidForecast, panel: "Panel") -> "Picture":
     ahead = pd.DataFrame({name: each.quantile(level) for name, level in bounds.items()}, each.horizons, dtype="float64")
     ahead["middle"] = each.mean
     low, high = (bound[-1] for bound in (each.quantile(0.05), each.quantile(0.95)))
+    over = f"{longest} session{'' if longest == 1 else 's'}"
     return Picture(
         title=f"{each.symbol} from {each.origin}",
-        summary=f"{each.forecaster} expects {percent(each.mean[-1], 2)} over {longest} session{'' if longest == 1 else 's'}, 90 % range "
-        f"{_returns(low, high)}.",
+        summary=(
+            f"{each.forecaster} expects {percent(each.mean[-1], 2)} over {over}, 90 % range {_returns(low, high)}."
+        ),
         figure=fan_figure(past, (1.0 + ahead) * each.close),
     )
 
