@@ -182,8 +182,9 @@ def test_what_comes_later_moves_no_series_of_wider_bars(walks: Panel) -> None:
     assert np.array_equal(fitted.forecasts(cut, rows).mean, fitted.forecasts(history, rows).mean)
 
 
-def test_no_epochs_of_fine_tuning_leave_the_pooled_network(walks: Panel) -> None:
-    pooled, tuned = said(NETWORK, walks), said(f"{NETWORK}:fit=finetune:tune_epochs=0", walks)
+@pytest.mark.parametrize("keys", ["tune_epochs=0", "tune_epochs=1:tune_rate=1e-7"])
+def test_no_epochs_or_steps_of_fine_tuning_leave_the_pooled_network(walks: Panel, keys: str) -> None:
+    pooled, tuned = said(NETWORK, walks), said(f"{NETWORK}:fit=finetune:{keys}", walks)
     assert np.allclose(pooled.mean, tuned.mean, rtol=0.0, atol=1e-8)
 
 
