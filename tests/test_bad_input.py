@@ -152,6 +152,14 @@ FILE_CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     ),
     "a strategy file that is not TOML": ({"mine.toml": "name = "}, ("run", "mine.toml")),
     "a file that exists": ({"mine.toml": ""}, ("new", "mine")),
+    "no forecaster in force": ({}, ("forecast", "best")),
+    "a registry of something else": ({"best.json": '{"AAPL": "toto"}'}, ("forecast", "best", "--out", ".")),
+    "a state before the first": ({}, ("forecast", "best", "--restore", "2020-01-31")),
+    "no study to apply": ({}, ("forecast", "best", "--apply", "mine")),
+    "damaged old results": ({"old.json": "{"}, ("forecast", "rerank", "old.json")),
+    "old results of another shape": ({"old.json": "[1]"}, ("forecast", "rerank", "old.json")),
+    "old results in a pickle": ({"old.pkl": "x"}, ("forecast", "rerank", "old.pkl")),
+    "no forecast to check": ({}, ("forecast", "check")),
 }
 
 
