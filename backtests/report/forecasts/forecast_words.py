@@ -149,10 +149,20 @@ def _too_small_to_see(results: ForecastResults) -> list[str]:
 
 
 def _contaminated(results: ForecastResults) -> list[str]:
+    """Which models may have seen their targets, and what they came to on those."""
     return [
-        f"CONTAMINATED: {row.name} may have been trained on {_seen(row)}; they are scored apart and select nothing."
-        for row in results.models
-        if row.is_contaminated
+        *(
+            f"CONTAMINATED: {row.name} may have been trained on {_seen(row)}; they are scored apart (MAE of returns "
+            f"{seen.errors.pct_return_mae:.3%}, skill over persistence {_percent_range(seen.skill.interval)}) and "
+            "select nothing."
+            for row in results.models
+            if (seen := row.contaminated_score) is not None
+        ),
+        *(
+            f"{row.name} may have been trained on every target of validation, so that it is never selected."
+            for row in results.models
+            if "trained until" in row.facts and not row.is_contaminated and not row.validation_score.errors.n
+        ),
     ]
 
 
