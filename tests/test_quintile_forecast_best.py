@@ -22,7 +22,7 @@ from backtests.forecasts.tuning_results import (
     SymbolResult,
     SymbolTest,
 )
-from backtests.report.forecasts.compare_words import applied_words, compare_findings
+from backtests.report.forecasts.compare_words import applied_words, compare_findings, difference_words
 from backtests.report.forecasts.rerank_words import rerank_findings
 from core.errors import SourceError
 from strategy.forecasts.best_log import BestLog
@@ -127,7 +127,7 @@ def test_applying_says_first_what_changes_and_whether_it_is_better(say: Say, sto
     assert said.index("4 symbols to change, 4 in force then.") < said.index("applied: ")
     warnings = [line for line in said.splitlines() if line.startswith("WARNING")]
     assert len(warnings) == 1
-    assert warnings[0].startswith("WARNING BBB: linear errs more than ar:p=1 in force: −")
+    assert warnings[0].startswith("WARNING BBB: linear errs more than ar:p=1 in force beyond noise: −")
     assert "B erred less on 1 of 2, beyond noise on 1; it erred more on 1 (BBB), beyond noise on 1." in said
     assert said.splitlines()[-1] == "applied: 4 symbols are in force; --restore DATE takes it back"
     assert {name: each.forecaster for name, each in BestLog(store).state().items()} == {
@@ -254,7 +254,17 @@ def test_over_many_symbols_a_session_counts_once() -> None:
     assert found.overall.interval.estimate == pytest.approx(0.1)
     assert "Zero regressions." in compare_findings(found)[1]
     assert applied_words(found) == []
-    assert len(applied_words(compare_sides(side("b", 0.9), side("a", 1.0)))) == 5
+    worse = applied_words(compare_sides(side("b", 0.9), side("a", 1.0)))
+    assert len(worse) == 5
+    assert worse[0].startswith("WARNING S0: a errs more than b in force beyond noise: −11.11")
+    assert difference_words(compare_sides(side("b", 0.9), side("a", 1.0))) == ["S0, S1, S2, S3, S4: study b → a"]
+
+
+def test_what_noise_tells_apart_is_called_neither_better_nor_worse(store: Path, say: Say) -> None:
+    say("best", "ar-1", "--apply")
+    keep(store, study("noise-3", {"AAA": ("linear", 0.01)}), losses({"AAA": -0.0001}, seed=2))
+    (warning,) = json.loads(say("best", "noise-3", "--diff", "--json"))["warnings"]
+    assert warning.startswith("WARNING AAA: linear does not beat ar:p=1 in force beyond noise: ")
 
 
 FACTS = {  # of a reference: percentage-return MAE of the old choice and of the new

@@ -19,6 +19,7 @@ __all__ = [
     "compare_page",
     "compare_record",
     "compare_table",
+    "difference_words",
     "skill_words",
 ]
 
@@ -80,9 +81,8 @@ def applied_words(found: Compared) -> list[str]:
         elif row.skill.is_better:
             continue
         else:
-            worse = "errs more than" if row.skill.interval.estimate < 0.0 else "does not beat"
-            noise = "" if row.skill.is_worse else " beyond noise"
-            what = f"{worse} {row.a.forecaster} in force{noise}: {skill_words(row.skill)}"
+            verb = "errs more than" if row.skill.is_worse else "does not beat"
+            what = f"{verb} {row.a.forecaster} in force beyond noise: {skill_words(row.skill)}"
         said.append(f"WARNING {row.symbol}: {row.b.forecaster} {what}")
     return said
 
@@ -106,6 +106,18 @@ def compare_table(found: Compared) -> tuple[tuple[str, ...], list[list[str]]]:
             "–" if row.skill is None or not row.is_changed else ratio(row.skill.p_value, 3),
         ]
         for row in ordered
+    ]
+
+
+def difference_words(found: Compared) -> list[str]:
+    """What differs beside the forecaster, symbols that differ alike in one line."""
+    alike: dict[str, list[str]] = {}
+    for row in found.symbols:
+        if row.differences:
+            alike.setdefault("; ".join(row.differences), []).append(row.symbol)
+    return [
+        f"{', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}: {what}"
+        for what, names in alike.items()
     ]
 
 

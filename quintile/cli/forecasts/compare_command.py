@@ -33,7 +33,13 @@ def compare_command(
 ) -> None:
     """Compare two choices of forecasters by symbol: configurations, errors, and a paired test of them on test."""
     from backtests.forecasts.compared_forecasts import compare_sides
-    from backtests.report.forecasts.compare_words import compare_findings, compare_page, compare_record, compare_table
+    from backtests.report.forecasts.compare_words import (
+        compare_findings,
+        compare_page,
+        compare_record,
+        compare_table,
+        difference_words,
+    )
     from backtests.report.html_page import PAGE_MARK
     from core.files import require_new, write_text
     from quintile.cli.console import table as drawn
@@ -50,9 +56,6 @@ def compare_command(
         return
     columns, rows = compare_table(found)
     drawn("A beside B", list(columns), rows, in_parts=True)
-    for row in found.symbols:
-        if row.differences:
-            print(f"{row.symbol}: {'; '.join(row.differences)}")
-    print("\n".join(compare_findings(found)))
+    print("\n".join([*difference_words(found), *compare_findings(found)]))
     if page is not None:
         show_file(page, open_=open_, as_json=False, quiet=False)
