@@ -20,7 +20,7 @@ from models.sample_splits import Split
 from strategy.forecasts.forecast_task import TaskSettings, forecast_task
 from tests.test_models_forecasters import CONTEXT, SPLIT, history_of, panel_of
 
-NETWORK = "lstm_compact:epochs=2:lookback=20"
+NETWORK = "gru:epochs=2:lookback=20:hidden=4"
 
 
 @pytest.fixture(scope="module")
