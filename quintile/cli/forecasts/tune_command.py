@@ -49,7 +49,7 @@ def tune_command(
     workers: Annotated[int, typer.Option(help="Processes at once.")] = 1,
     on: Annotated[str, typer.Option(help="Where workers run: processes, or ray.")] = "processes",
     horizons: Annotated[str, typer.Option(metavar="LIST", help="Sessions ahead, such as 1,5, or 1..7.")] = "1",
-    every: Annotated[int, typer.Option(min=1, help="Sessions from one judged origin to the next.")] = 5,
+    every: Annotated[int, typer.Option(min=1, help="Sessions from one judged origin to the next.")] = 1,
     clock: Annotated[str, typer.Option(help="Where a return starts: close, or next_open.")] = "close",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     start: Start = None,

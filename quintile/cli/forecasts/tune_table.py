@@ -55,11 +55,12 @@ class StudyTable:
 
     def drawn(self, height: int) -> Any:
         """The table, cut to the symbols that fit: those under way first."""
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         found, models = self.progress(), self._planned.plan.models
-        table = Table(title=Text(f"{self._planned.study}: {self.words()}"), title_justify="left", box=None)
+        table = Table(box=None)
         for name in ("symbol", *models):
             table.add_column(Text(printable(name)), no_wrap=True, overflow="ellipsis")
         shown = sorted(dict.fromkeys(symbol for symbol, _ in found), key=lambda symbol: _place(found, symbol, models))
@@ -68,7 +69,7 @@ class StudyTable:
             table.add_row(*(Text(printable(each)) for each in (symbol, *cells)))
         if len(shown) > height - EDGE:
             table.add_row(Text(f"and {len(shown) - max(height - EDGE, 1)} others"))
-        return table
+        return Group(Text(f"{self._planned.study}: {self.words()}"), table)  # a title would fold to a narrow table
 
 
 def _place(found: "Mapping[tuple[str, str], SearchProgress]", symbol: str, models: tuple[str, ...]) -> int:
