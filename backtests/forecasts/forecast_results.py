@@ -35,6 +35,8 @@ class ForecastRow:
         What the forecaster says of itself.
     contaminated_score : ForecastScore, optional
         Over the test origins that its training may have seen, which are in no other score; None where there are none.
+    may_be_selected : bool
+        Whether its training saw no target of validation: errors over fewer of them compare with nobody's.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ForecastRow:
     seconds: float
     facts: Mapping[str, float | int | str]
     contaminated_score: ForecastScore | None = None
+    may_be_selected: bool = True
 
     @property
     def is_contaminated(self) -> bool:
@@ -97,15 +100,15 @@ class ForecastResults:
 
     @property
     def models(self) -> tuple[ForecastRow, ...]:
-        """The rows that are not trivial, by their validation error; last those that have none that counts."""
+        """The rows that are not trivial, by their validation error; last those that may not be selected by it."""
         return tuple(sorted((row for row in self.rows if not row.is_trivial), key=_validation_error))
 
     @property
     def selected(self) -> ForecastRow | None:
-        """The model with the least validation error on targets that it cannot have seen; None without one."""
-        return next((row for row in self.models if row.validation_score.errors.n), None)
+        """The model with the least validation error, of those that have seen no target of validation; None without."""
+        return next((row for row in self.models if math.isfinite(_validation_error(row))), None)
 
 
 def _validation_error(row: ForecastRow) -> float:
     found = row.validation_score.errors.pct_return_mae
-    return found if math.isfinite(found) else math.inf
+    return found if row.may_be_selected and math.isfinite(found) else math.inf

@@ -170,6 +170,7 @@ def _row(name: str, asked: _Asked, judged: Mapping[str, Judged], trained: np.nda
         validation_score=score_forecasts(asked.validation.where(unseen["validation"]), judged["validation"]),
         test_score=score_forecasts(test, judged["test"]),
         contaminated_score=seen,
+        may_be_selected=bool(unseen["validation"].all()),
         train_rmse=float(np.sqrt(np.nanmean(residual**2))) if np.isfinite(residual).any() else math.nan,
         seconds=asked.seconds,
         facts=asked.facts,

@@ -159,9 +159,9 @@ def _contaminated(results: ForecastResults) -> list[str]:
             if (seen := row.contaminated_score) is not None
         ),
         *(
-            f"{row.name} may have been trained on every target of validation, so that it is never selected."
+            f"{row.name} may have been trained on targets of validation, so that it is never selected."
             for row in results.models
-            if "trained until" in row.facts and not row.is_contaminated and not row.validation_score.errors.n
+            if not row.may_be_selected and not row.is_contaminated
         ),
     ]
 

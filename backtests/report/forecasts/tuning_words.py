@@ -190,7 +190,7 @@ def _counted(measures: TuningMeasures) -> list[str]:
 
 def _contaminated(measures: TuningMeasures) -> list[str]:
     return [
-        f"CONTAMINATED: {model} may have been trained on every validation target of {n} symbol{'s' if n != 1 else ''}: "
+        f"CONTAMINATED: {model} may have been trained on validation targets of {n} symbol{'s' if n != 1 else ''}: "
         "its errors stand in the searches and select nothing."
         for model, n in measures.contaminated.items()
     ]

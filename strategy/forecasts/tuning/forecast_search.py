@@ -191,7 +191,7 @@ def _validation_errors(task: ForecastTask, settings: ForecasterSettings) -> _Err
         raise
     except (QuintileError, ValueError, ArithmeticError) as error:
         return _Errors(math.inf, math.inf, False, time.perf_counter() - began, " ".join(str(error).split()))
-    seconds, contaminated = time.perf_counter() - began, not unseen.any()
+    seconds, contaminated = time.perf_counter() - began, not unseen.all()
     if not found.n:
         return _Errors(math.inf, math.inf, contaminated, seconds, "it forecasts no validation session")
     return _Errors(found.pct_return_mae, found.price_mae, contaminated, seconds, "")
