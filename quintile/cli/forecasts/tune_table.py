@@ -112,7 +112,7 @@ def _live(table: StudyTable) -> Iterator[None]:
 
 
 def _lines(table: StudyTable) -> ProgressCallback:
-    def say(_stage: str, _done: int, _total: int, note: str = "") -> None:
+    def say(stage: str, done: int, total: int, note: str = "") -> None:
         now = time.strftime("%H:%M:%S")
         print(printable(f"{now} {table.words()}: {note}"), file=sys.stderr, flush=True)
 

@@ -223,11 +223,11 @@ def _result(model: str, finished: "Sequence[FrozenTrial]") -> SearchedForecaster
     by_return = min(finished, key=lambda trial: (trial.value, trial.number))
     by_price = min(finished, key=lambda trial: (_kept(trial).price, trial.number))
     best, cheapest = _kept(by_return), _kept(by_price)
-    counted = {"trials": len(finished), "fits": len({trial.user_attrs["word"] for trial in finished})}
+    trials, fits = len(finished), len({trial.user_attrs["word"] for trial in finished})
     seconds = sum(float(trial.user_attrs["seconds"]) for trial in finished)
     if not math.isfinite(best.pct_return):
-        words = f"every one of {counted['fits']} settings failed, the first: {_kept(finished[0]).reason}"
-        return SearchedForecaster(model=model, failure=words, seconds=seconds, **counted)
+        words = f"every one of {fits} settings failed, the first: {_kept(finished[0]).reason}"
+        return SearchedForecaster(model=model, failure=words, seconds=seconds, trials=trials, fits=fits)
     return SearchedForecaster(
         model=model,
         word=by_return.user_attrs["word"],
@@ -238,5 +238,6 @@ def _result(model: str, finished: "Sequence[FrozenTrial]") -> SearchedForecaster
         price_word_price_mae=cheapest.price,
         contaminated=best.contaminated,
         seconds=seconds,
-        **counted,
+        trials=trials,
+        fits=fits,
     )
