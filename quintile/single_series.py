@@ -10,6 +10,7 @@ import pandas as pd
 from backtests.forecasts.forecast_results import ForecastResults, ForecastRow
 from backtests.report.forecasts.forecast_words import error_table, findings
 from core.files import require_new, write_text
+from models.forecasters.ensemble_forecaster import named_ensembles
 from models.forecasters.forecaster_settings import QUICK, forecaster_settings
 from quintile.bar_frames import Bars, inputs_for
 from quintile.progress_display import shown_progress
@@ -21,7 +22,7 @@ __all__ = ["ForecastStudy", "forecast"]
 
 
 class ForecastOptions(TypedDict, total=False):
-    """What a forecast may be told beside its symbols, bars and models; the fields of ``TaskSettings``."""
+    """What a forecast may be told beside symbols, bars and models: the fields of ``TaskSettings``, and ensembles."""
 
     horizons: tuple[int, ...]
     clock: Literal["close", "next_open"]
@@ -29,6 +30,7 @@ class ForecastOptions(TypedDict, total=False):
     refit: int | None
     rolling: bool
     seed: int
+    ensembles: Sequence[str]
     quiet: bool
 
 
@@ -43,7 +45,7 @@ class ForecastStudy:
 
     Examples
     --------
-    >>> study = qt.forecast(["SYN000"], bars, models=["linear"], horizons=(1,), quiet=True)
+    >>> study = qt.forecast(["SYN000"], bars, models=["ar"], horizons=(1,), quiet=True)
     >>> study.measures.index[0]
     'persistence'
     """
@@ -129,7 +131,8 @@ def forecast(
         ``horizons``: sessions ahead, 1 to 7 by default. ``clock``: a return starts at the ``"close"`` of the origin, or
         at the ``"next_open"``. ``every``: sessions from one judged origin to the next. ``refit``: test sessions after
         which forecasters are fitted again, ``rolling`` with as many old ones dropped. ``seed``: of everything random.
-        ``quiet``: no progress bars.
+        ``ensembles``: rows more of all models, each ``"mean"``, ``"validation"``, ``"trimmed:0.1"`` or weights such as
+        ``".5,.2,.3"``. ``quiet``: no progress bars.
 
     Returns
     -------
@@ -155,9 +158,10 @@ def forecast(
     if unknown:
         known = ", ".join(ForecastOptions.__annotations__)
         raise ValueError(f"forecast has no option {unknown[0]!r}: it takes {known}")
-    told = {key: value for key, value in options.items() if key != "quiet"}
+    told = {key: value for key, value in options.items() if key not in ("ensembles", "quiet")}
+    ensembles = named_ensembles(options.get("ensembles", ()))
     wanted = {word: forecaster_settings(word) for word in ([models] if isinstance(models, str) else models)}
     names = [symbols] if isinstance(symbols, str) else symbols
     with shown_progress(quiet=options.get("quiet", False)) as progress:
         task = forecast_task(inputs_for(bars).panel, names, TaskSettings.told(told))
-        return ForecastStudy(results=study_forecasts(task, wanted, progress=progress))
+        return ForecastStudy(results=study_forecasts(task, wanted, ensembles=ensembles, progress=progress))

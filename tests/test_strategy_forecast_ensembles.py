@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+import quintile as qt
 from backtests.report.forecasts.forecast_words import findings
 from core.errors import DataError
 from market.panel import Panel
-from models.forecasters.ensemble_forecaster import combined, ensemble_of
+from models.forecasters.ensemble_forecaster import combined, ensemble_of, named_ensembles
 from models.forecasters.forecaster import NothingFitted, SeriesHistory
 from models.forecasters.forecaster_settings import fitted_as
 from models.forecasters.forecasts import Forecasts
@@ -18,7 +19,7 @@ from tests.oracles.small_runs import long_bars, refusal
 from tests.test_models_forecasters import panel_of
 
 WORDS = ("mean", "validation", ".25,.75", "trimmed:0.1")
-ENSEMBLES = {f"ensemble {word}": ensemble_of(word) for word in WORDS}
+ENSEMBLES = named_ensembles(WORDS)
 
 
 @dataclass
@@ -123,6 +124,14 @@ def test_what_a_pretrained_member_may_have_seen_fits_no_weight(panel: Panel) -> 
     assert 0 < int(kept.sum()) < len(kept)
     one = combined(ensemble_of("validation"), spans, task.history(None))
     assert row.facts["weights"] == one.facts["weights"]
+
+
+def test_ensembles_are_asked_from_python_too(panel: Panel) -> None:
+    study = qt.forecast(None, panel, models=["linear", "ar:p=1"], horizons=(1,), ensembles=[".5,.5"], quiet=True)
+    mean = (study.forecasts("linear") + study.forecasts("ar:p=1")) / 2.0
+    assert np.allclose(study.forecasts("ensemble .5,.5"), mean, rtol=0.0, atol=1e-15)
+    with pytest.raises(ValueError, match="takes mean, validation"):
+        qt.forecast(None, panel, models=["linear", "ar:p=1"], ensembles=["best"], quiet=True)
 
 
 def test_ways_to_fit_go_to_those_that_have_one() -> None:

@@ -7,7 +7,7 @@ purge apart. That error is out of sample for the weights and of the same rows as
 be selected by it like any forecaster. Test is forecast with the weights of all validation rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,7 +20,7 @@ from models.forecasters.forecasts import Forecasts
 from models.forecasters.residual_ranges import fit_residual_ranges
 from models.forecasters.sample_means import trimmed_at_either_end
 
-__all__ = ["Combined", "Ensemble", "combined", "ensemble_of", "simplex_weights"]
+__all__ = ["Combined", "Ensemble", "combined", "ensemble_of", "named_ensembles", "simplex_weights"]
 
 SUM_PULL = 1e4  # how much heavier than the errors the sum of the weights counts
 WORDS = "mean, validation, trimmed:0.1, or a weight a model such as .5,.2,.3"
@@ -138,6 +138,23 @@ class Combined:
     def of_training(self, ensemble: Ensemble, said: Sequence[Forecasts]) -> Forecasts:
         """What it says of training rows, of which the members said this; no ranges."""
         return _joined(ensemble, said, self.weights)
+
+
+def named_ensembles(words: Iterable[str]) -> dict[str, Ensemble]:
+    """Ensembles of words, by the names of their rows.
+
+    Raises
+    ------
+    ValueError
+        If a word names none.
+
+    Examples
+    --------
+    >>> from models.forecasters.ensemble_forecaster import named_ensembles
+    >>> list(named_ensembles(["mean", "trimmed:0.2"]))
+    ['ensemble mean', 'ensemble trimmed:0.2']
+    """
+    return {f"ensemble {word.strip()}": ensemble_of(word) for word in words}
 
 
 def combined(ensemble: Ensemble, members: Mapping[str, Spans], history: SeriesHistory) -> Combined:

@@ -104,7 +104,7 @@ def run_command(
     from core.files import require_new, write_text
     from market.inputs import load_inputs
     from market.request import BarsRequest
-    from models.forecasters.ensemble_forecaster import ensemble_of
+    from models.forecasters.ensemble_forecaster import named_ensembles
     from models.forecasters.forecaster_settings import fitted_as, forecaster_settings
     from quintile.cli.console import table as drawn
     from quintile.cli.forecasts.score_option import check_score_option, save_scores
@@ -114,7 +114,7 @@ def run_command(
 
     words = [fitted_as(word.strip(), fit) for word in models.split(",") if word.strip()]
     wanted = {word: forecaster_settings(word) for word in words}
-    ensembles = {f"ensemble {word}": ensemble_of(word) for word in ensemble or []}
+    ensembles = named_ensembles(ensemble or [])
     for each in ensembles.values():
         each.check(list(wanted))
     told = {"clock": clock, "every": every, "refit": refit, "rolling": rolling, "seed": seed}
