@@ -20,6 +20,8 @@ from strategy.runs.result import ReportPath
 
 __all__ = ["ForecastStudy", "forecast"]
 
+DEFAULT_STORE = "forecasts"
+
 
 class ForecastOptions(TypedDict, total=False):
     """What a forecast may be told beside symbols, bars and models: the fields of ``TaskSettings``, and ensembles."""
@@ -31,6 +33,7 @@ class ForecastOptions(TypedDict, total=False):
     rolling: bool
     seed: int
     ensembles: Sequence[str]
+    store: str | Path
     quiet: bool
 
 
@@ -45,7 +48,7 @@ class ForecastStudy:
 
     Examples
     --------
-    >>> study = qt.forecast(["SYN000"], bars, models=["ar"], horizons=(1,), quiet=True)
+    >>> study = qt.forecast(["SYN000"], bars, models=["ar"], horizons=(1,), store=store, quiet=True)
     >>> study.measures.index[0]
     'persistence'
     """
@@ -132,7 +135,8 @@ def forecast(
         at the ``"next_open"``. ``every``: sessions from one judged origin to the next. ``refit``: test sessions after
         which forecasters are fitted again, ``rolling`` with as many old ones dropped. ``seed``: of everything random.
         ``ensembles``: rows more of all models, each ``"mean"``, ``"validation"``, ``"trimmed:0.1"`` or weights such as
-        ``".5,.2,.3"``. ``quiet``: no progress bars.
+        ``".5,.2,.3"``. ``store``: folder of forecasts in whose log the models are counted, ``"forecasts"`` by default.
+        ``quiet``: no progress bars.
 
     Returns
     -------
@@ -150,7 +154,7 @@ def forecast(
 
     Examples
     --------
-    >>> study = qt.forecast(["SYN000", "SYN001"], bars, models=["linear"], horizons=(1, 5), quiet=True)
+    >>> study = qt.forecast(["SYN000", "SYN001"], bars, models=["linear"], store=store, quiet=True)
     >>> study.findings[0].startswith("No model beats persistence")
     True
     """
@@ -158,10 +162,12 @@ def forecast(
     if unknown:
         known = ", ".join(ForecastOptions.__annotations__)
         raise ValueError(f"forecast has no option {unknown[0]!r}: it takes {known}")
-    told = {key: value for key, value in options.items() if key not in ("ensembles", "quiet")}
+    told = {key: value for key, value in options.items() if key not in ("ensembles", "store", "quiet")}
+    store = Path(options.get("store", DEFAULT_STORE))
     ensembles = named_ensembles(options.get("ensembles", ()))
     wanted = {word: forecaster_settings(word) for word in ([models] if isinstance(models, str) else models)}
     names = [symbols] if isinstance(symbols, str) else symbols
     with shown_progress(quiet=options.get("quiet", False)) as progress:
         task = forecast_task(inputs_for(bars).panel, names, TaskSettings.told(told))
-        return ForecastStudy(results=study_forecasts(task, wanted, ensembles=ensembles, progress=progress))
+        results = study_forecasts(task, wanted, ensembles=ensembles, store=store, progress=progress)
+    return ForecastStudy(results=results)

@@ -42,8 +42,9 @@ def forecast(folder: Path, *words: str, monkeypatch: pytest.MonkeyPatch):
     ("words", "said"),
     [
         (["NOPE", "--bars", "ok.parquet"], "the bars hold no symbol 'NOPE': they hold 2, such as AAA, BBB"),
-        (["none.txt", "--bars", "ok.parquet"], "SYMBOLS names no symbol"),
-        (["lost.txt", "--bars", "ok.parquet"], "there is no file lost.txt"),
+        (["none.txt", "--bars", "ok.parquet"], "none.txt names no symbol"),
+        (["lost.txt", "--bars", "ok.parquet"], "lost.txt is no file: give one with a symbol a line"),
+        (["AAA", "--bars", "ok.parquet", "--models", ","], "--models names no forecaster"),
         (["AAA", "--bars", "thirty.parquet"], "a forecast needs 120 sessions, the bars have 30: give more history"),
         (["AAA", "--bars", "months.parquet"], "the test span has 19 origins with an outcome, 30 are the least"),
         (["AAA", "--bars", "ok.parquet", "--every", "50"], "judge more of them with a smaller `every`"),
@@ -95,3 +96,18 @@ def test_a_gap_is_carried_and_forecast_across(folder, monkeypatch):
     words = ["AAA", "--bars", "gap.parquet", "--models", "linear", "--horizons", "1,5", "--json"]
     answer = forecast(folder, *words, "--page", "gap.html", monkeypatch=monkeypatch)
     assert answer.exit_code == 0, answer.output
+
+
+def test_every_forecaster_that_was_shown_is_counted_once(folder, monkeypatch):
+    def judged(models: str, page: str) -> str:
+        words = ["BBB", "--bars", "ok.parquet", "--models", models, "--horizons", "1", "--out", "counted", "--json"]
+        answer = forecast(folder, *words, "--page", page, monkeypatch=monkeypatch)
+        assert answer.exit_code == 0, answer.output
+        found = [each for each in json.loads(answer.output)["findings"] if "judged on this span" in each]
+        assert len(found) == 1
+        return found[0]
+
+    assert judged("ar:p=1", "one.html").startswith("1 forecaster has been judged")
+    assert judged("ar:p=1", "one.html").startswith("1 forecaster has been judged")
+    assert judged("ar:p=1,ar:p=2", "two.html").startswith("2 forecasters have been judged")
+    assert "2 forecasters have been judged" in (folder / "two.html").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Ensembles in a study: rows beside their members, which are fitted once, and what cannot be one."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,8 +127,10 @@ def test_what_a_pretrained_member_may_have_seen_fits_no_weight(panel: Panel) -> 
     assert row.facts["weights"] == one.facts["weights"]
 
 
-def test_ensembles_are_asked_from_python_too(panel: Panel) -> None:
-    study = qt.forecast(None, panel, models=["linear", "ar:p=1"], horizons=(1,), ensembles=[".5,.5"], quiet=True)
+def test_ensembles_are_asked_from_python_too(panel: Panel, tmp_path: Path) -> None:
+    study = qt.forecast(
+        None, panel, models=["linear", "ar:p=1"], horizons=(1,), ensembles=[".5,.5"], store=tmp_path, quiet=True
+    )
     mean = (study.forecasts("linear") + study.forecasts("ar:p=1")) / 2.0
     assert np.allclose(study.forecasts("ensemble .5,.5"), mean, rtol=0.0, atol=1e-15)
     with pytest.raises(ValueError, match="takes mean, validation"):

@@ -39,7 +39,7 @@ def test_a_refit_is_a_fit_of_the_split_moved_on(panel):
     refit = on_test(panel, refit=20)
     task = forecast_task(panel, None, TaskSettings(horizons=(1, 3), refit=20))
     assert len(refit.sessions) == task.split.test.stop - task.split.test.start
-    second, history = task.splits[1], task.history("compact12")
+    second, history = task.splits[1], task.history("core14")
     fresh = forecaster_settings(WORD).made().fit(history, second, context=_context()).forecasts(history, second.test)
     np.testing.assert_array_equal(refit.of(fresh.sessions).mean, fresh.mean)
     assert not np.allclose(on_test(panel).of(fresh.sessions).mean, fresh.mean)

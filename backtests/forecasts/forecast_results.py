@@ -81,6 +81,8 @@ class ForecastResults:
         p of the best of the models against persistence, Hansen's; NaN without a model.
     failed : mapping of str to str
         Forecasters that could not be fitted, and why.
+    n_judged : int, optional
+        Forecasters that have been judged on this span of these bars so far, these among them; None where not counted.
     """
 
     panel: Panel
@@ -88,6 +90,7 @@ class ForecastResults:
     judged: Judged
     best_p: float
     failed: Mapping[str, str] = field(default_factory=dict)
+    n_judged: int | None = None
 
     @property
     def best_trivial(self) -> ForecastRow:

@@ -92,7 +92,7 @@ def joined(parts: Sequence[Forecasts]) -> Forecasts:
     ranged = [part.quantiles for part in parts if part.quantiles is not None]
     return replace(
         parts[0],
-        sessions=parts[0].sessions.append([part.sessions for part in parts[1:]]),
+        sessions=pd.DatetimeIndex(np.concatenate([part.sessions for part in parts]), name=parts[0].sessions.name),
         mean=np.concatenate([part.mean for part in parts]),
         quantiles=np.concatenate(ranged) if len(ranged) == len(parts) else None,
     )

@@ -40,7 +40,10 @@ class LinearForecaster:
         features, outcomes = _stacked(history), history.outcomes()
         x, y = _samples(features, outcomes, split.train)
         if len(x) < MIN_SAMPLES:
-            raise DataError(f"linear needs {MIN_SAMPLES} complete training samples, has {len(x)}: give more history")
+            raise DataError(
+                f"linear needs {MIN_SAMPLES} complete training samples, has {len(x)}: give more history, or "
+                "features with a shorter memory such as core14"
+            )
         mean, sd = x.mean(axis=0), x.std(axis=0)
         scale = _Scale(mean=mean, sd=np.where(sd > 0.0, sd, 1.0))
         fits = {penalty: _ridge(scale.of(x), y, penalty) for penalty in self.penalties}
@@ -103,7 +106,10 @@ class FittedLinear:
         features, outcomes = _stacked(history), history.outcomes()
         x, y = _samples(features, outcomes, split.train)
         if len(x) < MIN_SAMPLES:
-            raise DataError(f"linear needs {MIN_SAMPLES} complete training samples, has {len(x)}: give more history")
+            raise DataError(
+                f"linear needs {MIN_SAMPLES} complete training samples, has {len(x)}: give more history, or "
+                "features with a shorter memory such as core14"
+            )
         scaled = self.scale.of(x)
         left = y - _said(scaled, self.level, self.weights)
         more = [_ridge(scaled, left, penalty) for penalty in PENALTIES]

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from models.forecasters.pretrained.contamination import is_pretrained, unseen_re
 from models.forecasters.residual_ranges import fit_residual_ranges
 from models.sample_splits import Split
 from strategy.forecasts.forecast_task import ForecastTask
+from strategy.forecasts.forecast_trials import record_judged
 
 __all__ = ["study_forecasts", "unseen_origins"]
 
@@ -34,6 +36,7 @@ def study_forecasts(
     settings: Mapping[str, ForecasterSettings],
     *,
     ensembles: Mapping[str, Ensemble] | None = None,
+    store: Path | None = None,
     progress: ProgressCallback = silent,
 ) -> ForecastResults:
     """Fit every forecaster on training rows, judge it on validation and test; the trivial ones always stand beside.
@@ -46,6 +49,9 @@ def study_forecasts(
         By the word that names each.
     ensembles : mapping of str to Ensemble, optional
         Of all these forecasters, which are not fitted again; by the name of each.
+    store : Path, optional
+        Folder of forecasts in whose log the models are counted before anybody sees what they came to on test; needed
+        wherever the results are shown.
     progress : callable
         Called as forecasters finish.
 
@@ -76,8 +82,14 @@ def study_forecasts(
     judged = {span: _judged(task, span, getattr(made[BENCHMARK], span)) for span in ("validation", "test")}
     trained = task.history(None).outcomes()[task.origins(task.split.train)]
     rows = tuple(_row(name, each, judged, trained) for name, each in made.items())
+    models = [row.name for row in rows if not row.is_trivial]
     return ForecastResults(
-        panel=task.panel, rows=rows, judged=judged["test"], best_p=_best_p(rows, judged["test"]), failed=failed
+        panel=task.panel,
+        rows=rows,
+        judged=judged["test"],
+        best_p=_best_p(rows, judged["test"]),
+        failed=failed,
+        n_judged=None if store is None or not models else record_judged(store, task, models, source="run"),
     )
 
 

@@ -8,7 +8,7 @@ from backtests.forecasts.forecast_score import ForecastScore, score_forecasts
 from backtests.report.forecasts.power_words import power_sentence
 from core.intervals import Interval
 
-__all__ = ["CONVENTIONS", "by_horizon", "by_symbol", "error_rows", "error_table", "findings"]
+__all__ = ["CONVENTIONS", "by_horizon", "by_symbol", "error_rows", "error_table", "findings", "judged_so_far"]
 
 ERROR_COLUMNS = (
     "forecaster",
@@ -63,9 +63,15 @@ def findings(results: ForecastResults) -> list[str]:
         _prices_explained(results),
         *_too_small_to_see(results),
         *_contaminated(results),
+        *([] if results.n_judged is None else [judged_so_far(results.n_judged)]),
         *_ensembles(results),
         *(f"{name} was not asked: {why}" for name, why in results.failed.items()),
     ]
+
+
+def judged_so_far(n: int) -> str:
+    """How many forecasters have been judged on a test span: the more, the better the best looks by chance."""
+    return f"{n} forecaster{'s have' if n != 1 else ' has'} been judged on this span of these bars so far."
 
 
 def error_rows(results: ForecastResults) -> list[list[str]]:

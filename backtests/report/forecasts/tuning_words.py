@@ -3,6 +3,7 @@
 import math
 
 from backtests.forecasts.tuning_measures import SymbolMeasure, TuningMeasures
+from backtests.report.forecasts.forecast_words import judged_so_far
 from core.intervals import Interval
 
 __all__ = ["TUNING_CONVENTIONS", "failure_table", "pick_table", "search_table", "symbol_table", "tuning_findings"]
@@ -183,9 +184,7 @@ def _change(gain: Interval) -> str:
 
 def _counted(measures: TuningMeasures) -> list[str]:
     n = measures.results.judged
-    return (
-        [f"{n} forecaster{'s have' if n != 1 else ' has'} been judged on this span of these bars so far."] if n else []
-    )
+    return [judged_so_far(n)] if n else []
 
 
 def _contaminated(measures: TuningMeasures) -> list[str]:

@@ -33,7 +33,7 @@ class LinearSettings(ForecasterSettings):
         "penalty": Reach(1e-3, 1e2, log=True),
     }
 
-    features: Features = Field(default="compact12", description="feature set")
+    features: Features = Field(default="core14", description="feature set")
     penalty: float | None = Field(
         default=None, gt=0.0, description="in units of the number of samples; the best on validation by default"
     )

@@ -10,6 +10,7 @@ from quintile.cli.forecasts.best_command import BEST_EXAMPLES, best_command
 from quintile.cli.forecasts.check_command import CHECK_EXAMPLES, check_command
 from quintile.cli.forecasts.claims_command import CLAIMS_EXAMPLES, claims_command
 from quintile.cli.forecasts.compare_command import FORECAST_COMPARE_EXAMPLES, compare_command
+from quintile.cli.forecasts.forecast_options import ForecastStore
 from quintile.cli.forecasts.next_command import NEXT_EXAMPLES, next_command
 from quintile.cli.forecasts.rerank_command import RERANK_EXAMPLES, rerank_command
 from quintile.cli.forecasts.tune_command import TUNE_EXAMPLES, tune_command
@@ -92,6 +93,7 @@ def run_command(
     horizon: Annotated[
         int | None, typer.Option(min=1, help="Sessions ahead of --as-scores; the first horizon by default.")
     ] = None,
+    out: ForecastStore = Path("forecasts"),
     open_: Open = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -108,23 +110,24 @@ def run_command(
     from models.forecasters.forecaster_settings import fitted_as, forecaster_settings
     from quintile.cli.console import table as drawn
     from quintile.cli.forecasts.score_option import check_score_option, save_scores
+    from quintile.cli.forecasts.told_lists import told_horizons, told_symbols, told_words
     from quintile.progress_display import progress_bars
     from strategy.forecasts.forecast_study import study_forecasts
     from strategy.forecasts.forecast_task import TaskSettings, forecast_task
 
-    words = [fitted_as(word.strip(), fit) for word in models.split(",") if word.strip()]
+    words = [fitted_as(word, fit) for word in told_words(models)]
     wanted = {word: forecaster_settings(word) for word in words}
     ensembles = named_ensembles(ensemble or [])
     for each in ensembles.values():
         each.check(list(wanted))
     told = {"clock": clock, "every": every, "refit": refit, "rolling": rolling, "seed": seed}
-    settings = TaskSettings.told({"horizons": _horizons(horizons), **told})
+    settings = TaskSettings.told({"horizons": told_horizons(horizons), **told})
     require_new(page, what="--page", ours=PAGE_MARK)
     request = BarsRequest(bars=bars, start=start, end=end, exchange=exchange, point_in_time=point_in_time)
     with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
-        task = forecast_task(load_inputs(request).panel, _symbols(symbols), settings)
+        task = forecast_task(load_inputs(request).panel, told_symbols(symbols), settings)
         check_score_option(as_scores, horizon, horizons=settings.horizons, n_names=len(task.panel.tickers), bars=bars)
-        study = study_forecasts(task, wanted, ensembles=ensembles, progress=progress)
+        study = study_forecasts(task, wanted, ensembles=ensembles, store=out, progress=progress)
     write_text(page, forecast_page(study, command=command_line()))
     handed_on = [] if as_scores is None else [save_scores(study, as_scores, horizon=horizon)]
     if as_json:
@@ -135,26 +138,3 @@ def run_command(
     drawn("Every measure, on test", list(columns), rows, in_parts=True)
     print("\n".join([*findings(study), *handed_on]))
     show_file(page, open_=open_, as_json=False, quiet=quiet)
-
-
-def _symbols(told: str) -> list[str] | None:
-    """Symbols of a list or a file, one a line; None for all of the bars."""
-    if told == "all":
-        return None
-    path = Path(told)
-    if path.suffix == ".txt" and not path.is_file():
-        raise ValueError(f"there is no file {told}: give a file with one symbol a line, or symbols parted by commas")
-    text = path.read_text(encoding="utf-8") if path.suffix == ".txt" else told.replace(",", "\n")
-    found = [line.strip() for line in text.splitlines() if line.strip()]
-    if not found:
-        raise ValueError("SYMBOLS names no symbol: give AAPL or AAPL,MSFT, a file with one a line, or all")
-    return found
-
-
-def _horizons(told: str) -> tuple[int, ...]:
-    first, dots, last = told.partition("..")
-    parts = told.split(",") if not dots else [first, last]
-    if not all(part.strip().isdigit() for part in parts):
-        raise ValueError(f"--horizons takes whole numbers such as 1,5, or 1..7, was {told!r}")
-    numbers = tuple(int(part) for part in parts)
-    return tuple(range(numbers[0], numbers[1] + 1)) if dots else numbers

@@ -28,7 +28,7 @@ def told_symbols(told: str) -> tuple[str, ...] | None:
     text = _read(path) if is_file else told.replace(",", "\n")
     found = [line.partition("#")[0].strip() for line in text.splitlines()]
     if not any(found):
-        where = f"{path} names" if is_file else "--symbols names"
+        where = f"{path} names" if is_file else "the list names"
         raise ValueError(f"{where} no symbol: give AAPL or AAPL,MSFT, a file with one a line, or all")
     return tuple(dict.fromkeys(filter(None, found)))
 
@@ -77,8 +77,8 @@ def _read(path: Path) -> str:
     from core.files import read_bounded
 
     if not path.is_file():
-        raise ValueError(f"--symbols {path} is no file: give one with a symbol a line, or symbols parted by commas")
+        raise ValueError(f"{path} is no file: give one with a symbol a line, or symbols parted by commas")
     try:
         return read_bounded(path, MAX_LIST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"--symbols {path} is no text: give a file with one symbol a line") from error
+        raise ValueError(f"{path} is no text: give a file with one symbol a line") from error

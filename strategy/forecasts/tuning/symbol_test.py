@@ -26,7 +26,9 @@ def select(symbol: str, bars: str, searched: Sequence[SearchedForecaster]) -> Sy
     able = [each for each in searched if each.selects]
     chosen = min(able, key=lambda each: each.pct_return_mae or 0.0, default=None)
     cheapest = min(able, key=lambda each: each.price_word_price_mae or 0.0, default=None)
-    why = [f"{each.model}: {each.failure or 'CONTAMINATED, it may have seen targets of validation'}" for each in searched]
+    why = [
+        f"{each.model}: {each.failure or 'CONTAMINATED, it may have seen targets of validation'}" for each in searched
+    ]
     return SymbolResult(
         symbol=symbol,
         bars=bars,

@@ -10,6 +10,7 @@ from typing import Self
 
 from core.errors import DataError
 from market.panel import Panel
+from models.forecasters.forecaster_settings import forecaster_settings
 from strategy.forecasts.forecast_task import ForecastTask, TaskSettings
 from strategy.forecasts.forecast_trials import series_fingerprints
 from strategy.forecasts.tuning.forecast_search import searched_keys
@@ -58,6 +59,8 @@ class TuningPlan:
                 raise ValueError(f"{name} name {twice} twice: name each once")
         for model in self.models:
             searched_keys(model)
+            if getattr(forecaster_settings(model), "fit", None) == "finetune":
+                raise ValueError(f"{model}: each symbol is tuned by itself, fine-tuning begins with all: leave fit out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
