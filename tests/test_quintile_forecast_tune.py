@@ -130,7 +130,7 @@ def test_the_live_table_shows_trials_errors_and_failures_and_fits_the_terminal(p
         (("--horizons", "x"), "A", "--horizons takes whole numbers such as 1,5, or 1..7, was 'x'"),
         ((), "NOPE", "the bars hold none of the symbols, such as 'NOPE': they hold 4"),
         ((), "missing.txt", "missing.txt is no file: give one with a symbol a line"),
-        ((), ",", "--symbols names no symbol: give AAPL or AAPL,MSFT"),
+        ((), ",", "the list names no symbol: give AAPL or AAPL,MSFT"),
     ],
 )
 def test_bad_input_is_one_line(refused, words, symbols, said):
