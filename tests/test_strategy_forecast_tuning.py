@@ -456,9 +456,19 @@ def test_measures_of_a_study_are_those_by_hand():
     assert picks.gain.interval.estimate == pytest.approx(1.0 - (0.8 + 0.9 + 1.1) / (0.8 + 1.0 + 1.0))
 
 
+@pytest.mark.parametrize(("ps", "both"), [((0.01, 0.5, 0.5), 1), ((0.02, 0.5, 0.5), 0), ((0.5, 0.001, 0.5), 0)])
+def test_what_beats_persistence_is_held_against_the_best_trivial_forecast_too(ps, both):
+    found = measured()
+    rows = tuple(
+        replace(row, test=replace(row.test, p_over_trivial=p)) for row, p in zip(found.symbols, ps, strict=True)
+    )
+    assert replace(found, symbols=rows).n_better_than_trivial == both  # A alone beats persistence; three symbols
+
+
 def test_a_study_says_its_headline_its_curse_its_picks_and_its_failures():
     said = tuning_findings(measured(40))
     assert said[0].startswith("No model beats persistence on 2 of 3 symbols; on 1 the selected does beyond noise")
+    assert said[0].endswith("It beats the best trivial forecast too on none of these.")
     told = " ".join(said)
     assert "errs less than persistence on test on 2 of 3, 67% (9% to 99%, binomial" in told
     assert "mean skill of +20.00%; on test +6.67%. It is lower on test for 3 of 3, by +13.33%" in told

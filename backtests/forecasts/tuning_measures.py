@@ -158,6 +158,12 @@ class TuningMeasures:
         return sum(row.is_better_of_all for row in self.symbols)
 
     @property
+    def n_better_than_trivial(self) -> int:
+        """Symbols on which the selected is better than the best trivial forecast too, by Holm's rule."""
+        ps = [math.nan if row.test.p_over_trivial is None else row.test.p_over_trivial for row in self.symbols]
+        return sum(row.is_better_of_all and p < LEVEL for row, p in zip(self.symbols, holm(ps), strict=True))
+
+    @property
     def contaminated(self) -> dict[str, int]:
         """Models that may have seen every validation target and so selected nothing, with how many symbols."""
         found = [each.model for result in self.results.symbols for each in result.searched if each.contaminated]

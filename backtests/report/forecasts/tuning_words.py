@@ -118,10 +118,11 @@ def _headline(measures: TuningMeasures) -> list[str]:
         return [f"{row.result.selected}, selected of {_models(measures)}, {said} persistence on {row.result.symbol}."]
     if better == 0:
         return [f"No model beats persistence on any {of} {noise}."]
+    trivial = f"It beats the best trivial forecast too on {measures.n_better_than_trivial or 'none'} of these."
     return [
-        f"No model beats persistence on {n - better} {of}; on {better} the selected does {noise}."
+        f"No model beats persistence on {n - better} {of}; on {better} the selected does {noise}. {trivial}"
         if better < n
-        else f"The selected beats persistence on all {n} symbols {noise}."
+        else f"The selected beats persistence on all {n} symbols {noise}. {trivial}"
     ]
 
 
