@@ -145,3 +145,26 @@ def test_the_best_of_many_is_hansens_test() -> None:
     test.compute()
     assert best_of_many(table, base) == float(test.pvalues["consistent"])
     assert best_of_many(table.assign(good=base - 0.2), base) < 0.01
+
+
+def test_series_that_are_right_together_count_as_one() -> None:
+    rng = np.random.default_rng(4)
+    came, said = rng.normal(size=(400, 1)), rng.normal(size=(400, 1))
+    one = direction_of(said, came)
+    copies = direction_of(np.repeat(said, 5, axis=1), np.repeat(came, 5, axis=1))
+    assert copies.n == 5 * one.n
+    assert copies.share == pytest.approx(one.share, abs=1e-3)
+    apart = direction_of(rng.normal(size=(400, 5)), rng.normal(size=(400, 5)))
+    assert apart.share.high - apart.share.low == pytest.approx((one.share.high - one.share.low) / np.sqrt(5), rel=0.15)
+    assert direction_of(np.ones((30, 5)), np.ones((30, 5))).share == direction_of(np.ones(30), np.ones(30)).share
+
+
+def test_the_blocks_of_the_bootstrap_are_twice_the_overlap() -> None:
+    from arch.bootstrap import SPA
+
+    rng = np.random.default_rng(8)
+    table = pd.DataFrame(rng.normal(1.0, 0.1, size=(200, 2)), columns=["a", "b"])
+    base = pd.Series(rng.normal(1.0, 0.1, 200))
+    test = SPA(base.to_numpy(), table.to_numpy(), block_size=14, reps=2000, seed=0)
+    test.compute()
+    assert best_of_many(table, base, horizon=7) == float(test.pvalues["consistent"])

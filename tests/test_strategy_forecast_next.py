@@ -18,6 +18,7 @@ from backtests.forecasts.said_forecasts import SaidForecast
 from backtests.report.forecasts.check_words import check_findings, check_page, check_record
 from backtests.report.forecasts.next_words import next_page, next_record
 from core.errors import DataError
+from market.calendar import opening_after
 from market.panel import Panel, PanelFacts
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.forecasters.forecasts import LEVELS
@@ -162,6 +163,16 @@ def test_a_forecast_that_comes_after_its_session_is_marked_and_one_of_an_open_se
         for days in (30, 1)
     )
     assert (after.late, before.late) == (True, False)
+    opening = opening_after(bars)
+    for place, told in enumerate(({}, {"clock": "next_open"}, {"horizons": (5,)})):
+        again = {"S0": replace(AR, **told)}
+        said = [
+            say_next(
+                log_of(tmp_path / f"{place}{minutes}", opening + dt.timedelta(minutes=minutes)), bars, again, ["S0"]
+            )
+            for minutes in (-1, 1)
+        ]
+        assert [each.said[0].late for each in said] == [False, True], "whatever the clock and the horizon"
     with pytest.raises(DataError, match="wait for the close"):
         say_next(log_of(tmp_path / "c", last - dt.timedelta(hours=1)), bars, state, ["S0"])
 

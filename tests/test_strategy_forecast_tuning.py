@@ -377,8 +377,13 @@ def test_a_look_counts_once_and_on_overlapping_spans_of_the_same_series(panel, t
     assert count_judged(tmp_path, [other]) == 1  # only the wider one had it
     longer = ForecastTask(task.panel, TaskSettings(horizons=(1, 2)))
     assert record_judged(tmp_path, longer, ["ar"], source="run") == 4  # another target is another forecaster
+    for number, change in enumerate(
+        ({"seed": 1}, {"refit": 20}, {"refit": 20, "rolling": True}, {"every": 2}), start=5
+    ):
+        again = ForecastTask(task.panel, SETTINGS.model_copy(update=change))
+        assert record_judged(tmp_path, again, ["ar"], source="run") == number  # so is another seed or refit
     monkeypatch.setenv("CI", "true")
-    assert record_judged(tmp_path, task, ["smoothing"], source="run") == 4
+    assert record_judged(tmp_path, task, ["smoothing"], source="run") == 8
     assert list(ForecastTrialLog(tmp_path).problems()) == []
 
 

@@ -20,7 +20,7 @@ class Direction(NamedTuple):
     """How often the sign came right, its 95 % binomial range, and of how many forecasts.
 
     Forecasts of exactly zero and outcomes of exactly zero have no sign and are not counted: persistence has none.
-    Ranges take forecasts as independent; those that overlap are counted as one per horizon.
+    Returns that overlap count as one per horizon, and series that are right together as fewer than they are.
     """
 
     share: Interval
@@ -131,16 +131,32 @@ def direction_of(forecast: np.ndarray, outcome: np.ndarray, *, horizon: int = 1)
     forecast, outcome : ndarray of float, shape (T, N)
         Of one horizon.
     horizon : int
-        Sessions ahead: returns that overlap count as one in ``horizon`` for the range.
+        Sessions ahead: returns that overlap count as one in ``horizon`` for the range, and series that are right or
+        wrong together in a session as fewer than they are.
     """
     known = np.isfinite(forecast) & np.isfinite(outcome) & (forecast != 0.0) & (outcome != 0.0)
     n = int(known.sum())
     if not n:
         return Direction(share=Interval(math.nan, math.nan, math.nan), always_up=math.nan, n=0)
-    right = float(np.mean(np.sign(forecast[known]) == np.sign(outcome[known])))
-    counted = max(n // horizon, 1)
+    hits = np.where(known, np.sign(forecast) == np.sign(outcome), False)
+    right = float(hits.sum()) / n
+    counted = max(_independent(hits, known) // horizon, 1)
     share = binomial_interval(right * counted, counted)
     return Direction(share=share, always_up=float(np.mean(outcome[known] > 0.0)), n=n)
+
+
+def _independent(hits: np.ndarray, known: np.ndarray) -> int:
+    """As how many independent forecasts the series of T sessions count: fewer where they are right together.
+
+    The variance of a share clustered by session is that of p (1 − p) ÷ n independent ones; a share of 0 or 1 tells
+    nothing of it, so that each session counts once.
+    """
+    n, share = int(known.sum()), float(hits.sum()) / int(known.sum())
+    if known.ndim == 1 or known.shape[1] == 1:
+        return n
+    together = (hits.astype("float64") - share * known).sum(axis=1)
+    spread = float(np.sum(together**2)) / n**2
+    return min(n, int(share * (1.0 - share) / spread)) if spread > 0.0 else int(known.any(axis=1).sum())
 
 
 def binomial_interval(hits: float, n: int) -> Interval:

@@ -122,11 +122,11 @@ def best_of_many(losses: pd.DataFrame, benchmark: pd.Series, *, horizon: int = 1
     benchmark : Series
         The benchmark's loss in the same sessions.
     horizon : int
-        Sessions ahead; blocks are at least so long.
+        Sessions ahead; where more than one, blocks are at least twice as long, because losses overlap.
     seed : int
         Of the bootstrap.
     """
-    length = max(horizon, round(len(losses) ** (1.0 / 3.0)))
+    length = max(2 * horizon if horizon > 1 else 1, round(len(losses) ** (1.0 / 3.0)))
     test = forecast_library("arch.bootstrap").SPA(
         benchmark.to_numpy(), losses.to_numpy(), block_size=length, reps=REPETITIONS, seed=seed
     )

@@ -50,7 +50,7 @@ def record_judged(store: Path, task: ForecastTask, words: Sequence[str], *, sour
     store : Path
         Folder of forecasts.
     task : ForecastTask
-        Its series, its test origins, its horizons and clock.
+        Its series, its test origins, its horizons, clock, refits and seed.
     words : sequence of str
         The forecasters; trivial ones are not counted and need not be named.
     source : str
@@ -95,8 +95,10 @@ def _span(task: ForecastTask) -> _Span:
 
 
 def _target(task: ForecastTask) -> str:
-    """What is forecast, hashed: horizons and clock."""
-    told = f"{list(task.settings.horizons)} {task.settings.clock}"
+    """What is forecast, when it is fitted and from which seed, hashed: another seed or refit is another look."""
+    settings = task.settings
+    scheme = f"{settings.every} {settings.refit} {settings.rolling} {settings.seed}"
+    told = f"{list(settings.horizons)} {settings.clock} {scheme}"
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 

@@ -90,7 +90,8 @@ def say_next(
     log : NextLog
         Where forecasts are kept.
     panel : Panel
-        Bars up to the newest session; a forecaster is fitted on all of them, ranges on the newest fifth.
+        Bars up to the newest session; a forecaster learns from all but the newest fifth, by which it stops and
+        chooses and on which its ranges are fitted.
     state : mapping of str to Configuration
         What is in force.
     symbols : sequence of str
@@ -169,7 +170,7 @@ def _said(
     assert made.quantiles is not None  # ranges were put around a forecaster that gives none
     delay = TaskSettings(clock=configuration.clock).execution.delay
     days = [next_session(bars, delay=horizon + delay) for horizon in made.horizons]
-    opening = opening_after(bars, delay=made.horizons[0] + delay)
+    opening = opening_after(bars)  # whatever the horizon: a later word could have seen a part of what it forecasts
     return SaidForecast(
         symbol=symbol,
         forecaster=configuration.forecaster,
@@ -193,7 +194,7 @@ def _said(
 
 
 def _forecast(bars: Panel, configuration: Configuration) -> Forecasts:
-    """Fit on everything whose outcome is known, and forecast from the last session."""
+    """Fit on the oldest four fifths, choose and range on the newest whose outcome is known; forecast from the end."""
     told = {"horizons": configuration.horizons, "clock": configuration.clock, "seed": configuration.seed}
     settings = TaskSettings.told(told)
     words = forecaster_settings(configuration.forecaster)

@@ -32,8 +32,8 @@ RANGES = {"68": ONE_SIGMA, "90": (0.05, 0.95)}
 DRAWN = 12  # fans of one page
 PAST = (20, 60)  # sessions before a fan, at least and at most, else eight times those ahead
 NEXT_CONVENTIONS = (
-    "Each forecaster was fitted on all sessions up to the newest whose outcome is known; what is expected is a simple "
-    "return, and a price is the close at the origin times one plus it.",
+    "Each forecaster learned from the oldest four fifths of the sessions and stopped and chose on the newest; what is "
+    "expected is a simple return, and a price is the close at the origin times one plus it.",
     "Ranges are the forecaster's own, or conformal: from its errors on the newest fifth of the sessions, in units of "
     "the volatility at the origin. They hold what they promise as far as errors to come are like those.",
     "What is said is kept and never changed; `quintile forecast check` holds it against what came.",
