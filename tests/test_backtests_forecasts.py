@@ -61,6 +61,7 @@ def test_direction_leaves_out_what_has_no_sign_and_counts_overlaps_once() -> Non
     assert overlapping.share.high - overlapping.share.low > 2.0 * (alone.share.high - alone.share.low)
 
 
+@pytest.mark.slow
 def test_crps_equals_the_library_of_scoring_rules() -> None:
     rules = pytest.importorskip("scoringrules")
     rng = np.random.default_rng(2)
