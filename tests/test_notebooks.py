@@ -76,9 +76,10 @@ def test_what_the_signal_knows_is_six_pictures(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.slow
 def test_the_forecasting_trap_says_what_knows_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("QUINTILE_BARS", raising=False)
+    monkeypatch.chdir(tmp_path)
     values = last_values(read(NOTEBOOKS[2]))
     fits = next(value for value in values if "r2_return" in getattr(value, "columns", ()))
     assert fits["r2_price"].min() > 0.97
