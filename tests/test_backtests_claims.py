@@ -172,7 +172,7 @@ def test_accuracy_correlation_and_sharpe_are_those_of_a_simulation() -> None:
     said, noise = rng.standard_normal((2, 1_000_000))
     came = correlation * said + math.sqrt(1.0 - correlation**2) * noise
     assert np.mean(np.sign(said) == np.sign(came)) == pytest.approx(accuracy, abs=0.002)
-    right = np.where(rng.random(1_000_000) < accuracy, 1.0, -1.0) * np.abs(rng.standard_normal(1_000_000))
+    right = np.sign(said) * came
     assert math.sqrt(252) * right.mean() / right.std() == pytest.approx(sharpe_of_accuracy(accuracy), rel=0.02)
     assert sharpe_of_accuracy(accuracy, n_bets=50) == pytest.approx(sharpe_of_accuracy(accuracy) * math.sqrt(50))
     assert accuracy_of_sharpe(sharpe_of_accuracy(0.53, n_bets=9), n_bets=9) == pytest.approx(0.53)
@@ -276,6 +276,9 @@ def test_a_scorer_finds_a_planted_alpha_at_either_temperature_and_nothing_withou
     found = learned_ics(synthetic_market(planted).panel)
     assert min(one.test for one in found.values()) > 0.015
     assert abs(found[0.05].test - found[1.0].test) < 0.01
+    assert (found[0.05].lead, found[0.05].lead_error) == (0.0, 0.0)
+    assert found[1.0].lead == pytest.approx(found[0.05].validation - found[1.0].validation, abs=1e-12)
+    assert 0.0 < found[1.0].lead_error < found[1.0].validation_error, "what both err by drops out of a paired difference"
     null = learned_ics(synthetic_market(planted.model_copy(update={"planted_ic": 0.0})).panel)
     assert max(abs(one.test) for one in null.values()) < 0.02
 

@@ -73,10 +73,10 @@ def correlation_of_accuracy(accuracy: float) -> float:
 def sharpe_of_accuracy(accuracy: float, *, n_bets: float = 1.0) -> float:
     """Annual Sharpe ratio, without costs, of following signs that come right so often, a bet a session.
 
-    The sign is taken as independent of the size of a normal return: mean (2a − 1) √(2/π) in standard deviations. It
-    grows with the root of ``n_bets``, the independent bets of a session.
+    Forecast and return are normal about zero, as in ``correlation_of_accuracy``: mean ρ √(2/π) in standard deviations.
+    It grows with the root of ``n_bets``, the independent bets of a session.
     """
-    mean = (2.0 * accuracy - 1.0) * math.sqrt(2.0 / math.pi)
+    mean = correlation_of_accuracy(accuracy) * math.sqrt(2.0 / math.pi)
     return math.sqrt(SESSIONS_PER_YEAR * n_bets) * mean / math.sqrt(1.0 - mean**2)
 
 
@@ -90,4 +90,5 @@ def accuracy_of_sharpe(ratio: float, *, n_bets: float = 1.0) -> float:
     0.6
     """
     one = ratio / math.sqrt(SESSIONS_PER_YEAR * n_bets)
-    return 0.5 + one / math.sqrt(1.0 + one**2) / math.sqrt(8.0 / math.pi)
+    mean = one / math.sqrt(1.0 + one**2)
+    return 0.5 + math.asin(mean / math.sqrt(2.0 / math.pi)) / math.pi

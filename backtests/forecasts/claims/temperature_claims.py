@@ -18,6 +18,7 @@ from signals.rows import row_correlation, row_ranks
 __all__ = ["TEMPERATURES", "LearnedIC", "learned_ics", "soft_against_hard"]
 
 TEMPERATURES = (0.01, 0.05, 0.1, 0.5, 1.0)  # those of the reference
+CLAIMED = 0.05
 MAX_NAMES = 100
 MAX_LEARNED = 900  # sessions learned from
 ROUNDS = 40  # of the optimiser
@@ -27,11 +28,16 @@ TRAIN, VALIDATION = 0.6, 0.8
 
 
 class LearnedIC(NamedTuple):
-    """Mean rank IC of a linear scorer on validation and on test, and the HAC error of the first."""
+    """Mean rank IC of a linear scorer on validation, with its HAC error, and on test.
+
+    ``lead`` is the paired difference of τ = 0.05 over this temperature on validation, ``lead_error`` its HAC error.
+    """
 
     validation: float
     validation_error: float
     test: float
+    lead: float
+    lead_error: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,18 +90,24 @@ def learned_ics(panel: Panel) -> dict[float, LearnedIC]:
     n = len(sessions.came)
     first, second = int(TRAIN * n), int(VALIDATION * n)
     learned = slice(max(0, first - MAX_LEARNED), first)
-    found = {}
+    ics = {}
     for temperature in TEMPERATURES:
         weights = _learned(sessions.x[learned], sessions.came[learned], temperature)
         scores = np.where(np.isfinite(sessions.x).all(axis=-1), sessions.x @ weights, np.nan)
         pair = [row_ranks(_both(*each)) for each in ((scores, sessions.came), (sessions.came, scores))]
-        ic = pd.Series(row_correlation(*pair).ravel())
-        found[temperature] = LearnedIC(
-            validation=float(ic[first:second].mean()),
-            validation_error=hac_standard_error(ic[first:second]),
-            test=float(ic[second:].mean()),
-        )
-    return found
+        ics[temperature] = pd.Series(row_correlation(*pair).ravel())
+    return {temperature: _learned_ic(ic, ics[CLAIMED], first, second) for temperature, ic in ics.items()}
+
+
+def _learned_ic(ic: pd.Series, claimed: pd.Series, first: int, second: int) -> LearnedIC:
+    validation, lead = ic[first:second], (claimed - ic)[first:second]
+    return LearnedIC(
+        validation=float(validation.mean()),
+        validation_error=hac_standard_error(validation),
+        test=float(ic[second:].mean()),
+        lead=float(lead.mean()),
+        lead_error=hac_standard_error(lead) if lead.any() else 0.0,
+    )
 
 
 def _both(values: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 CLAIMED_SHARPE = 2.53
+LEARNED_COLUMNS = ("validation ± HAC error", "lead of 0.05 over it ± HAC error", "test")
 CALENDAR_SESSIONS = 149  # of New York from 2025-04-01 to 2025-10-31, the span that the reference names
 COINS, FORECASTS = (1, 30, 90), (60, 126, 250, 1000)
 
@@ -178,13 +179,14 @@ def soft_table(found: Sequence[MeasuredClaims]) -> ClaimTable:
 
 def learned_table(found: Sequence[MeasuredClaims]) -> ClaimTable:
     """Rank ICs of a scorer learned at each temperature."""
-    columns = tuple(f"{source_words(each)}: {what}" for each in found for what in ("validation ± HAC error", "test"))
+    columns = tuple(f"{source_words(each)}: {what}" for each in found for what in LEARNED_COLUMNS)
     rows = []
     for temperature in found[0].learned:
         cells = []
         for each in found:
             one = each.learned[temperature]
-            cells += [f"{one.validation:+.4f} ± {one.validation_error:.4f}", f"{one.test:+.4f}"]
+            lead = f"{one.lead:+.4f} ± {one.lead_error:.4f}" if one.lead_error > 0.0 else "–"
+            cells += [f"{one.validation:+.4f} ± {one.validation_error:.4f}", lead, f"{one.test:+.4f}"]
         rows.append((f"{temperature:g}", *cells))
     return ClaimTable("", ("τ", *columns), rows)
 

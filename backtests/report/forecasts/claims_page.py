@@ -16,6 +16,7 @@ from core.files import require_new, write_text
 __all__ = ["MARKDOWN_PAGE", "PICTURE", "check_claims_folder", "claims_page", "write_claims"]
 
 MARKDOWN_PAGE, PICTURE = "claims.md", "claims.svg"
+ONE_SIDED = 1.645  # standard errors
 TITLE = "# Headlines of forecasters"
 WIDTH = 118
 CLAIMED_MAE = 0.0436
@@ -132,8 +133,9 @@ def _prices(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Claim:
         that matters: fitted on all rows instead of the training rows, the R² of prices is {leaky.r2_price:.5f}
         instead of {honest.r2_price:.5f}. Nor does an R² of prices show a leak that is beyond doubt: with an indicator
         that reads five sessions ahead it is {peeking.r2_price:.4f}, while the R² of returns goes from
-        {honest.r2_return:+.3f} to {peeking.r2_return:+.3f}. Without any leak the R² of prices stays above 0.99 and
-        that of returns is about nothing. The 0.5 to 0.7 that is hoped for would be far below doing nothing.
+        {honest.r2_return:+.3f} to {peeking.r2_return:+.3f}. Without any leak the R² of
+        prices of the pooled series stays above 0.99 and
+        that of returns is about nothing. The 0.5 to 0.7 that is hoped for would be far below doing nothing there.
         Its error of 1.64 % of the price, told beside the R², stands beside that of doing nothing on the four series
         here: {errors}.""",
         ask="""
@@ -156,7 +158,9 @@ def _scaled(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Claim:
         achievement by itself: on the built-in market doing nothing errs by {scaled["scaled"]:.4f} next session and
         {scaled["scaled_week"]:.4f} seven sessions ahead, in the same units.""",
         ask="""
-        What does doing nothing err by in the same units, over the same sessions? MASE and skill are that ratio.""",
+        What does doing nothing err by in the same units, over the same sessions? Skill is 1 − that ratio;
+        MASE is the ratio to doing nothing on the
+        training sessions.""",
     )
 
 
@@ -194,8 +198,9 @@ def _sharpe(found: Sequence[MeasuredClaims]) -> Claim:
         shown=[tables.sharpe_table(), tables.trial_table(found)],
         why=f"""
         It is an estimate from {SHARPE_SESSIONS} returns with a standard error of {claim.standard_error:.2f}: the 95 %
-        range goes from {claim.low:.2f} to {claim.high:.2f}. For a single book fixed beforehand that is just beyond
-        zero: {claim.sessions_needed:.0f} sessions would do at such a ratio, one-sided at 95 %. For the best of
+        range goes from {claim.low:.2f} to {claim.high:.2f}, and from {tables.CALENDAR_SESSIONS} returns it reaches
+        across zero. For a single book fixed beforehand that is the edge:
+        {claim.sessions_needed:.0f} sessions would do at such a ratio, one-sided at 95 %. For the best of
         several it is what luck shows: the best of {many} books without skill is expected at {lucky:.2f} over such a
         span, and random books on these bars, dealt anew every session and without costs, get there.""",
         ask="""
@@ -255,8 +260,9 @@ def _selection(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Claim:
 
 
 def _temperature(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Claim:
-    values = [one.validation for one in first.learned.values()]
-    error = max(one.validation_error for one in first.learned.values())
+    leads = [(one.lead, one.lead_error) for each in found for one in each.learned.values() if one.lead_error > 0.0]
+    better, worse = (sum(sign * lead > ONE_SIDED * error for lead, error in leads) for sign in (1.0, -1.0))
+    most = max((abs(lead) for lead, _ in leads), default=0.0)
     raw = first.soft["raw"]
     return Claim(
         title="“τ = 0.05 is critical”",
@@ -267,12 +273,15 @@ def _temperature(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Clai
         why=f"""
         On returns as they are, of one or two per cent, τ = 0.05 is no sharp rank at all: its correlation with ranks
         is {raw[0.05]:.2f}, little above the {raw[1.0]:.2f} of τ = 1, where a sigmoid is a straight line. On z-scored
-        scores all five rank nearly alike. A linear scorer learned with each has validation ICs that lie within
-        {max(values) - min(values):.4f} of each other, beside a HAC error of {error:.4f} of each: one of five had to
-        be the best. The Sharpe ratio that chose has the error of the section above. The same holds for a network: see
+        scores all five rank nearly alike. Of a linear scorer learned with each, session by session on validation,
+        τ = 0.05 has a rank IC above that of another temperature beyond noise in {better or "none"} of {len(leads)}
+        comparisons and below it in {worse or "none"} (paired, one-sided at 5 %, HAC), by {most:.4f} at most, and the
+        order on test is another. That is tuning, not a threshold. The Sharpe ratio that chose has the error of the
+        section above. The same holds for a network: see
         the [planted-alpha study](planted_alpha.md).""",
         ask="""
-        How far apart are the settings beside the error of each, and does the order hold on other data?""",
+        How far apart are the settings beside the error of their paired difference, and
+        does the order hold on other data?""",
     )
 
 
