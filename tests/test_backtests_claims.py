@@ -278,7 +278,7 @@ def test_a_scorer_finds_a_planted_alpha_at_either_temperature_and_nothing_withou
     assert abs(found[0.05].test - found[1.0].test) < 0.01
     assert (found[0.05].lead, found[0.05].lead_error) == (0.0, 0.0)
     assert found[1.0].lead == pytest.approx(found[0.05].validation - found[1.0].validation, abs=1e-12)
-    assert 0.0 < found[1.0].lead_error < found[1.0].validation_error, "what both err by drops out of a paired difference"
+    assert 0.0 < found[1.0].lead_error < found[1.0].validation_error  # what both err by drops out
     null = learned_ics(synthetic_market(planted.model_copy(update={"planted_ic": 0.0})).panel)
     assert max(abs(one.test) for one in null.values()) < 0.02
 
