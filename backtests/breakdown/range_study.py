@@ -20,6 +20,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
+from backtests.statistics.pinball import mean_pinball
 from core.intervals import Interval, hac_interval, hac_lags_by_rule, hac_standard_error
 from market.panel import Panel
 from market.returns import Execution, forward_returns
@@ -172,11 +173,7 @@ def crps(residuals: np.ndarray, quantiles: Sequence[np.ndarray | float]) -> np.n
     quantiles : sequence of ndarray or float
         One a level, each of the residuals' shape or one number for all.
     """
-    total = np.zeros(residuals.shape)
-    for level, quantile in zip(QUANTILE_LEVELS, quantiles, strict=True):
-        gap = residuals - quantile
-        total += np.maximum(level * gap, (level - 1.0) * gap)
-    return 2.0 * total / len(QUANTILE_LEVELS)
+    return 2.0 * mean_pinball(residuals, quantiles, QUANTILE_LEVELS)
 
 
 def _judged(part: ReturnRanges, forward: pd.DataFrame, volatility: pd.DataFrame) -> pd.DataFrame:

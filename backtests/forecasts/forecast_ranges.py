@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from backtests.statistics.pinball import mean_pinball
 from models.forecasters.forecasts import DECILES, LEVELS, ONE_SIGMA
 
-__all__ = ["covered", "crps_of_deciles", "crps_of_samples", "gaussian_crps", "one_sigma", "pinball", "reached", "width"]
+__all__ = ["covered", "crps_of_deciles", "one_sigma", "pinball", "reached", "width"]
 
 
 def covered(quantiles: np.ndarray, outcome: np.ndarray, *, low: float, high: float) -> np.ndarray:
@@ -29,13 +30,8 @@ def width(quantiles: np.ndarray, *, low: float, high: float) -> float:
 
 
 def pinball(quantiles: np.ndarray, outcome: np.ndarray, *, levels: Sequence[float] = DECILES) -> np.ndarray:
-    """Mean pinball loss of the quantiles at ``levels`` in every cell, (T, N, H); NaN where one is missing.
-
-    max(τ (y − q), (τ − 1)(y − q)) for the quantile q at level τ (Koenker and Bassett, 1978).
-    """
-    taken, weights = quantiles[..., [LEVELS.index(level) for level in levels]], np.asarray(levels)
-    off = outcome[..., None] - taken
-    return np.asarray(np.mean(np.maximum(weights * off, (weights - 1.0) * off), axis=-1))
+    """``mean_pinball`` of the quantiles at ``levels`` in every cell, (T, N, H); NaN where one is missing."""
+    return mean_pinball(outcome, [quantiles[..., LEVELS.index(level)] for level in levels], levels)
 
 
 def crps_of_deciles(quantiles: np.ndarray, outcome: np.ndarray) -> np.ndarray:
@@ -45,26 +41,6 @@ def crps_of_deciles(quantiles: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     2007); nine levels that every forecaster gives make all comparable.
     """
     return 2.0 * pinball(quantiles, outcome)
-
-
-def crps_of_samples(samples: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score of the empirical distribution of samples along the last axis.
-
-    E|X − y| − E|X − X′| / 2, over the ordered samples in one pass.
-    """
-    ordered = np.sort(samples, axis=-1)
-    n = ordered.shape[-1]
-    spread = np.sum((2.0 * np.arange(1, n + 1) - n - 1.0) * ordered, axis=-1) / n**2
-    return np.asarray(np.mean(np.abs(ordered - outcome[..., None]), axis=-1) - spread)
-
-
-def gaussian_crps(mean: np.ndarray, spread: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score of a normal forecast: σ (z (2Φ(z) − 1) + 2φ(z) − 1/√π)."""
-    from scipy.special import ndtr
-
-    z = (outcome - mean) / spread
-    density = np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
-    return np.asarray(spread * (z * (2.0 * ndtr(z) - 1.0) + 2.0 * density - 1.0 / math.sqrt(math.pi)))
 
 
 def reached(quantiles: np.ndarray, outcome: np.ndarray) -> pd.Series:

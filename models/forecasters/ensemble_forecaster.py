@@ -205,7 +205,7 @@ def simplex_weights(said: Sequence[np.ndarray], outcomes: np.ndarray) -> tuple[f
     if not known.any():
         return None
     x, y = np.stack([each[known] for each in said], axis=1), outcomes[known]
-    pull = SUM_PULL * max(float(np.abs(x).max()), 1e-12) * np.sqrt(len(y))
+    pull = SUM_PULL * (float(np.abs(x).max()) or 1.0) * np.sqrt(len(y))  # members that all say 0 have no scale
     weights, _ = nnls(np.vstack([x, np.full(x.shape[1], pull)]), np.append(y, pull))
     total = float(weights.sum())
     return tuple(float(weight / total) for weight in weights) if total > 0.0 else None

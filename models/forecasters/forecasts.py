@@ -82,10 +82,6 @@ class Forecasts:
         hidden = None if self.quantiles is None else np.where(kept[:, None, None, None], self.quantiles, np.nan)
         return replace(self, mean=np.where(kept[:, None, None], self.mean, np.nan), quantiles=hidden)
 
-    def with_quantiles(self, quantiles: np.ndarray) -> Self:
-        """The same expectation with other ranges, shape (T, N, H, len(LEVELS))."""
-        return replace(self, quantiles=quantiles)
-
 
 def joined(parts: Sequence[Forecasts]) -> Forecasts:
     """Forecasts of one span after another as one; ranges only where all have them."""

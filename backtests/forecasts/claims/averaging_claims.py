@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from backtests.forecasts.claims.claim_series import test_start
+from backtests.forecasts.claims.claim_series import first_test_row
 
 __all__ = ["Averaged", "averaged", "most_of_averaging", "random_walks", "wildness_for"]
 
@@ -45,7 +45,7 @@ def averaged(closes: pd.DataFrame) -> Averaged:
     closes : DataFrame of float, shape (n_sessions, n_series)
         Without NaN; the last fifth is judged.
     """
-    start = test_start(len(closes))
+    start = first_test_row(len(closes))
     errors = np.zeros((MEMBERS + 2, closes.shape[1]))  # members, average, persistence
     for place in range(closes.shape[1]):
         returns = closes.iloc[:, place].pct_change(fill_method=None).to_numpy()[1:]

@@ -6,7 +6,7 @@ import pandas as pd
 from core.errors import DataError
 from market.panel import Panel
 
-__all__ = ["MIN_SERIES", "claim_series", "test_start"]
+__all__ = ["MIN_SERIES", "claim_series", "first_test_row"]
 
 N_SERIES = 25  # as many as the reference with a model a symbol
 MIN_SERIES = 5
@@ -44,9 +44,6 @@ def claim_series(panel: Panel, *, n_series: int = N_SERIES) -> pd.DataFrame:
     return carried[first]
 
 
-def test_start(n_sessions: int) -> int:
+def first_test_row(n_sessions: int) -> int:
     """The row with which the test span begins: the last fifth."""
     return int(np.floor((1.0 - TEST_SHARE) * n_sessions))
-
-
-test_start.__test__ = False  # type: ignore[attr-defined]

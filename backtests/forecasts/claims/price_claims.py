@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.forecasts.claims.claim_series import test_start
+from backtests.forecasts.claims.claim_series import first_test_row
 from backtests.forecasts.forecast_errors import r_squared
 
 __all__ = ["PERSISTENCE", "PriceFit", "free_r2", "price_fits", "rmse_over_persistence"]
@@ -63,7 +63,7 @@ def free_r2(closes: pd.DataFrame) -> dict[str, float]:
         The lowest and the median series over 126 sessions, the median over the last fifth, and the pools of four and of
         all series over the last fifth.
     """
-    values, start = closes.to_numpy(), test_start(len(closes))
+    values, start = closes.to_numpy(), first_test_row(len(closes))
     short = [r_squared(*_pair(values[-SHORT_TEST - 1 :, [place]])) for place in range(values.shape[1])]
     whole = [r_squared(*_pair(values[start:, [place]])) for place in range(values.shape[1])]
     return {
@@ -110,7 +110,7 @@ def price_fits(closes: pd.DataFrame, *, seed: int = 0) -> dict[str, PriceFit]:
     """
     pooled = closes.iloc[:, :POOLED]
     honest, peeking = _samples(pooled, centred=False), _samples(pooled, centred=True)
-    start = test_start(len(closes))
+    start = first_test_row(len(closes))
     early = honest.rows < start
     drawn = np.random.default_rng(seed).random(len(honest.rows)) < start / len(closes)
     everything = np.ones(len(honest.rows), dtype=bool)

@@ -8,7 +8,7 @@ from backtests.forecasts.forecast_score import ForecastScore, score_forecasts
 from backtests.report.forecasts.power_words import power_sentence
 from core.intervals import Interval
 
-__all__ = ["CONVENTIONS", "by_horizon", "by_symbol", "error_rows", "error_table", "findings", "judged_so_far"]
+__all__ = ["CONVENTIONS", "by_horizon", "by_symbol", "error_table", "findings", "judged_so_far"]
 
 ERROR_COLUMNS = (
     "forecaster",
@@ -74,15 +74,10 @@ def judged_so_far(n: int) -> str:
     return f"{n} forecaster{'s have' if n != 1 else ' has'} been judged on this span of these bars so far."
 
 
-def error_rows(results: ForecastResults) -> list[list[str]]:
-    """A row a forecaster, trivial ones first, models by their validation error."""
-    trivial = [row for row in results.rows if row.is_trivial]
-    return [_cells(results, row) for row in (*trivial, *results.models)]
-
-
 def error_table(results: ForecastResults) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Headings and rows of every measure."""
-    return ERROR_COLUMNS, error_rows(results)
+    """Headings of every measure, and a row a forecaster: trivial ones first, models by their validation error."""
+    trivial = [row for row in results.rows if row.is_trivial]
+    return ERROR_COLUMNS, [_cells(results, row) for row in (*trivial, *results.models)]
 
 
 def by_horizon(results: ForecastResults, row: ForecastRow) -> dict[int, ForecastScore]:
