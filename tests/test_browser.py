@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser import faults_of, open_browser
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = pytest.mark.slow
 
 GOOD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Good</title></head>
 <body><main><h1>Good</h1>{}</main></body></html>"""
