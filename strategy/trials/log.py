@@ -7,7 +7,7 @@ one of them survives.
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -16,10 +16,23 @@ if TYPE_CHECKING:
 from core.conventions import SESSIONS_PER_YEAR
 from strategy.trials.chained_log import ChainedLog, Entry
 
-__all__ = ["CI", "COMPANION", "TRIAL", "TrialKey", "TrialLog", "comparable", "distinct", "trial_kind", "trial_sharpe"]
+__all__ = [
+    "CI",
+    "COMPANION",
+    "POINT",
+    "SWEEP",
+    "TRIAL",
+    "TrialKey",
+    "TrialLog",
+    "comparable",
+    "distinct",
+    "trial_kind",
+    "trial_sharpe",
+]
 
 TRIAL, COMPANION, CI = "trial", "companion", "ci"
-COUNTED = (TRIAL, COMPANION)
+POINT, SWEEP = "point", "sweep"  # settings that a sweep looked at on validation; and what it came to
+COUNTED = (TRIAL, COMPANION, POINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +44,7 @@ class TrialKey:
     spec, panel : str
         Fingerprints of strategy, with the scores or model it was given, and of bars.
     first, last : str
-        Test span, ISO dates.
+        Test span, of a sweep's point the validation span; ISO dates.
     """
 
     spec: str
@@ -73,6 +86,19 @@ class TrialKey:
             raise ValueError(f"entry {entry.sequence} of the trial log has no key that can be read")
         return cls(**{part.name: key[part.name] for part in fields(cls)})
 
+    def until_judged(self, entry: Entry) -> Self:
+        """The key of a sweep's point with the span that the winner of its sweep is judged on.
+
+        Raises
+        ------
+        ValueError
+            If its entry does not say.
+        """
+        judged = entry.facts["judged"]
+        if not (isinstance(judged, list) and len(judged) == 2 and all(isinstance(day, str) for day in judged)):
+            raise ValueError(f"entry {entry.sequence} of the trial log does not say what its sweep is judged on")
+        return replace(self, first=judged[0], last=judged[1])
+
     def is_comparable(self, other: "TrialKey") -> bool:
         """Whether the other trial saw the same bars on an overlapping test span."""
         return self.panel == other.panel and self.first <= other.last and other.first <= self.last
@@ -82,9 +108,10 @@ class TrialLog(ChainedLog):
     """The log of a store of runs.
 
     Entries of kind ``"trial"`` and ``"companion"``, a further book of the same page, count: a reader may pick either.
-    ``"begin"``, ``"ci"``, ``"baseline"``, ``"stress"``, ``"walk"``, ``"replay"``, ``"freeze"``, ``"opening"`` and
-    ``"paper"`` are kept and not counted. Baselines, stresses and paths show how far a result can be trusted; whoever
-    goes on with a row of them runs it, and that counts.
+    ``"point"``, settings that a sweep looked at on validation, counts against every test of what was chosen by it.
+    ``"begin"``, ``"ci"``, ``"baseline"``, ``"stress"``, ``"walk"``, ``"sweep"``, ``"look"``, ``"replay"``,
+    ``"freeze"``, ``"opening"`` and ``"paper"`` are kept and not counted. Baselines, stresses and paths show how far a
+    result can be trusted; whoever goes on with a row of them runs it, and that counts.
     """
 
     __slots__ = ()
@@ -98,13 +125,26 @@ def distinct(entries: Iterable[Entry]) -> dict[TrialKey, Entry]:
     first_entries: dict[TrialKey, Entry] = {}
     for entry in entries:
         if entry.kind in COUNTED:
-            first_entries.setdefault(TrialKey.logged(entry), entry)
+            key = TrialKey.logged(entry)
+            if key not in first_entries or first_entries[key].kind == POINT != entry.kind:
+                first_entries[key] = entry
     return first_entries
 
 
 def comparable(entries: Iterable[Entry], key: TrialKey) -> dict[TrialKey, Entry]:
-    """The distinct trials on the same bars and an overlapping test span."""
-    return {other: entry for other, entry in distinct(entries).items() if key.is_comparable(other)}
+    """The distinct trials on the same bars and an overlapping test span, and points of sweeps judged on such a span.
+
+    A point whose own strategy was tested there is that trial, and no other one.
+    """
+    found = distinct(entries)
+    tests = {other: entry for other, entry in found.items() if entry.kind != POINT and key.is_comparable(other)}
+    tested = {key.spec, *(each.spec for each in tests)}
+    points = {
+        other: entry
+        for other, entry in found.items()
+        if entry.kind == POINT and other.spec not in tested and key.is_comparable(other.until_judged(entry))
+    }
+    return tests | points
 
 
 def trial_sharpe(entry: Entry, sessions_per_year: float) -> float:

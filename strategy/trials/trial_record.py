@@ -13,7 +13,7 @@ import pandas as pd
 from backtests.comparison.baseline_comparison import LUCK
 from backtests.evaluation import MODEL, Evaluation
 from backtests.statistics.deflation import Overfitting, overfitting_probability
-from backtests.statistics.metrics import sharpe_ratio
+from backtests.statistics.metrics import shape, sharpe_ratio
 from backtests.verdict import TrialStanding
 from backtests.walk_study import WalkStudy
 from core.errors import RunError, SourceError
@@ -21,7 +21,19 @@ from core.files import read_json, write_json
 from strategy.runs.run_files import UNREADABLE
 from strategy.runs.store import CHAIN_FILE, RunFolder, RunStore
 from strategy.trials.chained_log import Chain, Entry, broken_links, contradiction
-from strategy.trials.log import CI, COMPANION, TRIAL, TrialKey, TrialLog, comparable, distinct, trial_kind, trial_sharpe
+from strategy.trials.log import (
+    CI,
+    COMPANION,
+    POINT,
+    SWEEP,
+    TRIAL,
+    TrialKey,
+    TrialLog,
+    comparable,
+    distinct,
+    trial_kind,
+    trial_sharpe,
+)
 
 __all__ = ["CHAIN_FILE", "record_trial"]
 
@@ -76,11 +88,12 @@ def record_trial(
     others = [entry for other, entry in alike.items() if other != key]
     own = evaluation.performance(evaluation.rules.name).sharpe
     found, damaged = _kept_paths(store, others)
+    overfitting = _worse(_overfitting(evaluation, found), _overfitting_of_sweep(entries, key))
     return TrialStanding(
         recorded=len(distinct(entries).keys() | {key}),
         sharpes=(own, *(trial_sharpe(entry, evaluation.result.sessions_per_year) for entry in others)),
         uncounted=sum(entry.kind == CI for entry in entries),
-        overfitting=_overfitting(evaluation, found),
+        overfitting=overfitting,
         left_out=tuple(damaged),
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
         stamps=(*stamps, *doubts),
@@ -141,6 +154,7 @@ def _keys(folder: RunFolder, evaluation: Evaluation) -> dict[str, TrialKey]:
 
 def _facts(folder: RunFolder, evaluation: Evaluation, name: str, key: TrialKey) -> dict[str, Any]:
     net = evaluation.results[name].net_returns
+    moments = shape(net.dropna())
     return {
         "strategy": evaluation.rules.name,
         "run": folder.run_id,
@@ -148,6 +162,9 @@ def _facts(folder: RunFolder, evaluation: Evaluation, name: str, key: TrialKey) 
         "sharpe": _finite(evaluation.performance(name).sharpe),
         "sessions": len(net),
         "sessions_per_year": evaluation.results[name].sessions_per_year,
+        "skew": _finite(moments.skewness),
+        "kurtosis": _finite(moments.kurtosis),
+        "synthetic": evaluation.inputs.panel.facts.synthetic,
     }
 
 
@@ -189,10 +206,36 @@ def _overfitting(evaluation: Evaluation, kept: Mapping[str, pd.Series]) -> Overf
     return overfitting_probability(pd.DataFrame(paths), n_blocks=BLOCKS)
 
 
+def _overfitting_of_sweep(entries: Sequence[Entry], key: TrialKey) -> Overfitting | None:
+    """The probability of overfitting of the last sweep that chose this very strategy on these bars."""
+    for entry in reversed(entries):
+        facts = entry.facts
+        if entry.kind == SWEEP and (facts["winner"], facts["panel"]) == (key.spec, key.panel):
+            found = facts["overfitting_probability"]
+            return (
+                None
+                if found is None
+                else Overfitting(
+                    probability=float(found),
+                    logits=np.empty(0),
+                    n_trials=int(facts["paths"]),
+                    n_blocks=BLOCKS,
+                )
+            )
+    return None
+
+
+def _worse(page: Overfitting | None, sweep: Overfitting | None) -> Overfitting | None:
+    """The higher of two probabilities of overfitting, among what a page shows and among what a sweep chose from."""
+    if page is None or sweep is None:
+        return page or sweep
+    return page if page.probability >= sweep.probability else sweep
+
+
 def _kept_paths(store: RunStore, others: Iterable[Entry]) -> tuple[dict[str, pd.Series], list[str]]:
     """The net returns that other trials kept, by run and book, and the trials whose file is there and damaged."""
     found, damaged = dict[str, pd.Series](), list[str]()
-    for entry in others:
+    for entry in (each for each in others if each.kind != POINT):
         strategy, run = str(entry.facts["strategy"]), str(entry.facts["run"])
         book = str(entry.facts.get("book", strategy))
         file = store.root / Path(strategy).name / Path(run).name / "returns.parquet"
