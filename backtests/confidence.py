@@ -6,8 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtests.statistics.deflation import deflated_sharpe_ratio, minimum_track_record_length
+from backtests.statistics.deflation import (
+    deflated_sharpe_ratio,
+    expected_maximum_sharpe,
+    minimum_track_record_length,
+    sharpe_confidence,
+)
 from backtests.statistics.inference import probabilistic_sharpe_ratio
+from backtests.statistics.metrics import session_sharpe, shape
 from core.conventions import FEW_TRIALS, SESSIONS_PER_YEAR
 
 __all__ = ["CONFIDENCE", "Confidence", "confidence_among"]
@@ -51,13 +57,36 @@ class Confidence:
 def confidence_among(
     net_returns: pd.Series, sharpes: tuple[float, ...], *, sessions_per_year: float = SESSIONS_PER_YEAR
 ) -> Confidence:
-    """PSR and DSR of net returns, given the annual Sharpe ratios of all comparable trials, their own included."""
+    """PSR and DSR of net returns among all comparable trials, their own included.
+
+    Parameters
+    ----------
+    net_returns : Series of float
+        Simple net return of each judged session.
+    sharpes : tuple of float
+        Annual net Sharpe ratio of every trial; NaN where it is not known on test, as of a sweep's point. All count; the
+        deflation takes the variance of those known where they are five or more, else that of trials without skill over
+        as many sessions.
+    sessions_per_year : float
+        By which they are annual.
+    """
     trials = np.array(sharpes)
     few = len(trials) < FEW_TRIALS
     return Confidence(
         n_trials=len(trials),
         probabilistic=probabilistic_sharpe_ratio(net_returns),
-        deflated=math.nan if few else deflated_sharpe_ratio(net_returns, trials, sessions_per_year=sessions_per_year),
+        deflated=math.nan if few else _deflated(net_returns, trials, sessions_per_year),
         sessions=len(net_returns.dropna()),
         sessions_needed=minimum_track_record_length(net_returns, confidence=CONFIDENCE),
     )
+
+
+def _deflated(net_returns: pd.Series, trials: np.ndarray, sessions_per_year: float) -> float:
+    """DSR; a few known ratios say too little of the spread of all, and those on validation nothing of that on test."""
+    if np.isfinite(trials).sum() >= FEW_TRIALS:
+        return deflated_sharpe_ratio(net_returns, trials, sessions_per_year=sessions_per_year)
+    observed = net_returns.dropna().to_numpy(dtype=float)
+    if len(observed) < 2:
+        return math.nan
+    best = expected_maximum_sharpe(1.0 / (len(observed) - 1), len(trials))
+    return sharpe_confidence(session_sharpe(observed), len(observed), shape(observed), benchmark=best)

@@ -4,7 +4,7 @@
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from backtests.breadth import Breadth
@@ -12,7 +12,8 @@ from backtests.confidence import CONFIDENCE, Confidence, confidence_among
 from backtests.evaluation import MODEL, Evaluation
 from backtests.statistics.deflation import Overfitting
 from backtests.statistics.metrics import sharpe_ratio
-from backtests.verdict_words import verdict_sentence
+from backtests.statistics.online_error import OnlineTest
+from backtests.verdict_words import sequence_words, verdict_sentence
 from core.conventions import FEW_TRIALS
 from market.panel import Panel
 from market.returns import Execution
@@ -60,6 +61,8 @@ class Grounds:
         The result is DRIFTED, quick, from a second opening of a hold-out, or counted by a log that was edited.
     collapsed : bool
         In a month of judged sessions or more, less than half of the names that should have a score had one.
+    discovered : bool
+        The p-value is a discovery by LORD++ in the log's sequence of tests, or no log counts it.
     """
 
     confidence: Confidence
@@ -70,6 +73,7 @@ class Grounds:
     overfitting: float = math.nan
     capped: bool = False
     collapsed: bool = False
+    discovered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,6 +97,8 @@ class TrialStanding:
         What page one must say of this result besides.
     left_out : tuple of str
         Trials whose kept returns cannot be read: the probability of overfitting was measured without them.
+    sequence : OnlineTest or None
+        Its test in the log's sequence of tests; None where no log counts it.
     """
 
     recorded: int = 1
@@ -102,6 +108,7 @@ class TrialStanding:
     openings: tuple[str, ...] = ()
     stamps: tuple[tuple[str, str], ...] = ()
     left_out: tuple[str, ...] = ()
+    sequence: OnlineTest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,9 +134,11 @@ class Verdict:
 
     @property
     def trials_note(self) -> str:
-        """The deflated Sharpe ratio, minimum track record and probability of overfitting, in one sentence."""
+        """Deflated Sharpe ratio, test of the log, minimum track record and PBO, in one sentence."""
         confidence, overfitting = self.grounds.confidence, self.grounds.overfitting
         parts = [_deflation(confidence, self.standing)]
+        if self.standing.sequence is not None:
+            parts.append(sequence_words(self.standing.sequence))
         if math.isfinite(confidence.sessions_needed):
             needed = math.ceil(confidence.sessions_needed)
             parts.append(f"minimum track record at 95 %: {needed:,} sessions, {confidence.sessions:,} judged")
@@ -144,7 +153,8 @@ def weigh(grounds: Grounds) -> str:
     if grounds.synthetic or not grounds.executable or grounds.collapsed or not significant:
         return "NOT EVIDENCE"
     doubtful = grounds.survivor_biased or grounds.capped or grounds.overfitting >= MAX_OVERFITTING
-    return "WEAK" if doubtful or not grounds.confidence.passes_multiple_testing else "EVIDENCE"
+    paid_for = grounds.confidence.passes_multiple_testing and grounds.discovered
+    return "EVIDENCE" if paid_for and not doubtful else "WEAK"
 
 
 def gather_grounds(
@@ -169,7 +179,7 @@ def gather_grounds(
     confidence : Confidence
         Of its net returns among their trials.
     standing : TrialStanding, optional
-        Adds the probability of overfitting and the stamps that cap a verdict.
+        Adds the probability of overfitting, the test of the log and the stamps that cap a verdict.
     breadth : Breadth, optional
         Adds whether the cross-section collapsed.
     """
@@ -184,6 +194,7 @@ def gather_grounds(
         overfitting=math.nan if overfitting is None else overfitting.probability,
         capped=bool(labels & set(CAPPING_STAMPS)),
         collapsed=COLLAPSED in labels or (breadth is not None and breadth.collapsed),
+        discovered=standing is None or standing.sequence is None or standing.sequence.is_discovery,
     )
 
 
@@ -211,6 +222,8 @@ def judge(evaluation: Evaluation, standing: TrialStanding) -> Verdict:
     if word != weigh(replace(grounds, capped=False)):
         capping = [label for label, _ in standing.stamps if label in CAPPING_STAMPS]
         sentence += f" {' and '.join(capping)}: WEAK at best."
+    if standing.sequence is not None and word != weigh(replace(grounds, discovered=True)):
+        sentence += f" No discovery as test {standing.sequence.number:,} of its log: WEAK at best."
     return Verdict(word=word, sentence=f"{word}: {sentence}", grounds=grounds, standing=standing)
 
 
@@ -250,6 +263,11 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "engine": result.engine,
         "stamps": [*(label for label, _ in standing.stamps), *([COLLAPSED] if verdict.grounds.collapsed else [])],
         "holdout_openings": list(standing.openings),
+        **(
+            {}
+            if standing.sequence is None
+            else {f"log_test_{key}": it for key, it in asdict(standing.sequence).items()}
+        ),
     } | ({} if rules.horizon == 1 else {"horizon": rules.horizon})
     if longer := evaluation.signal.summary_until_next():
         numbers |= {"rank_ic_until_next": longer.mean, "rank_ic_until_next_standard_error": longer.standard_error}

@@ -5,10 +5,11 @@ import math
 from backtests.breadth import Breadth
 from backtests.confidence import CONFIDENCE, Confidence
 from backtests.evaluation import MODEL, Evaluation
+from backtests.statistics.online_error import OnlineTest
 from core.intervals import Interval
 from signals.score_metrics import ICSummary
 
-__all__ = ["breadth_words", "missing_ic", "side_of_zero", "verdict_sentence"]
+__all__ = ["breadth_words", "missing_ic", "sequence_words", "side_of_zero", "verdict_sentence"]
 
 MIN_NAMES = 5  # with a score and a return, for a rank IC of the session
 
@@ -40,6 +41,16 @@ def breadth_words(breadth: Breadth) -> str:
     return (
         f"The cross-section collapsed: for {breadth.thin_sessions:,} sessions from {breadth.thin_from:%Y-%m-%d} on, "
         f"less than half of the names that should have a score had one. {words}."
+    )
+
+
+def sequence_words(test: OnlineTest) -> str:
+    """What the sequence of tests of a log allows this one, and whether it is a discovery."""
+    if math.isnan(test.p_value):
+        return f"test {test.number:,} of this log: no p-value, no discovery"
+    return (
+        f"test {test.number:,} of this log: LORD++ allows {test.allowed:.2g} (alpha-investing {test.invested:.2g}), "
+        f"p = {test.p_value:.2g}: {'a' if test.is_discovery else 'no'} discovery"
     )
 
 

@@ -166,12 +166,14 @@ def _confidence(headline: Mapping[str, Any], result: BacktestResult, sharpes: tu
 def _word(headline: Mapping[str, Any], grounds: Grounds) -> str:
     """The verdict of the rule; what is not measured here, the headline says of itself."""
     stamps, overfitting = set(headline.get("stamps", ())), headline.get("overfitting_probability")
+    allowed, p_value = headline.get("log_test_allowed"), 1.0 - grounds.confidence.probabilistic
     return weigh(
         replace(
             grounds,
             overfitting=math.nan if overfitting is None else float(overfitting),
             capped=bool(stamps & set(CAPPING_STAMPS)),
             collapsed=grounds.collapsed or COLLAPSED in stamps,
+            discovered=allowed is None or p_value <= float(allowed),
         )
     )
 

@@ -181,6 +181,9 @@ SHAPE: Mapping[str, tuple[str, Test, object]] = {
             "probabilistic_sharpe",
             "deflated_sharpe",
             "overfitting_probability",
+            "log_test_p_value",
+            "log_test_allowed",
+            "log_test_invested",
         )
     },
     "headline.sharpe_standard_error": (*NUMBER, REQUIRED),

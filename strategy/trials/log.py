@@ -148,10 +148,13 @@ def comparable(entries: Iterable[Entry], key: TrialKey) -> dict[TrialKey, Entry]
 
 
 def trial_sharpe(entry: Entry, sessions_per_year: float) -> float:
-    """Sharpe ratio of a logged trial, annual by the given sessions a year; NaN where it has none.
+    """Sharpe ratio of a logged trial over its test span, annual by the given sessions a year; NaN where it has none.
 
+    A sweep's point has none: it counts, and its ratio on validation says nothing of how far those on test lie apart.
     An entry says by how many sessions a year its own is annual; one without the number means 252.
     """
+    if entry.kind == POINT:
+        return math.nan
     sharpe, own = entry.facts["sharpe"], entry.facts.get("sessions_per_year", SESSIONS_PER_YEAR)
     if not all(number is None or type(number) in (int, float) for number in (sharpe, own)) or not own:
         raise ValueError(f"entry {entry.sequence} of the trial log has no Sharpe ratio that can be read")

@@ -34,6 +34,7 @@ from strategy.trials.log import (
     trial_kind,
     trial_sharpe,
 )
+from strategy.trials.verdict_sequence import place_in_sequence
 
 __all__ = ["CHAIN_FILE", "record_trial"]
 
@@ -97,6 +98,9 @@ def record_trial(
         left_out=tuple(damaged),
         openings=tuple(_opening(entry) for entry in entries if entry.kind == "opening"),
         stamps=(*stamps, *doubts),
+        sequence=place_in_sequence(
+            entries, key, evaluation.result.net_returns, synthetic=evaluation.inputs.panel.facts.synthetic
+        ),
     )
 
 
