@@ -29,6 +29,7 @@ from core.parallel import KILLED
 from market.panel import Panel
 from market.synthetic import SyntheticSettings, synthetic_market
 from models.forecasters.forecaster_settings import forecaster_settings
+from strategy import search_journal
 from strategy.forecasts.forecast_study import study_forecasts
 from strategy.forecasts.forecast_task import ForecastTask, TaskSettings
 from strategy.forecasts.forecast_trials import ForecastTrialLog, count_judged, record_judged
@@ -167,7 +168,7 @@ def test_a_journal_of_something_else_is_refused_with_the_remedy(task, tmp_path):
 
 
 def test_two_processes_do_not_search_the_same_at_once(task, tmp_path, monkeypatch):
-    monkeypatch.setattr(forecast_search, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(search_journal, "LOCK_SECONDS", 0.0)
     with closing(sqlite3.connect(tmp_path / "a.lock", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(SourceError, match="searched by another process"):

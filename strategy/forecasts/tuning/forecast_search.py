@@ -6,13 +6,9 @@ does. Settings that were tried before are not fitted again: their trial has the 
 reads a test row.
 """
 
-import hashlib
 import math
-import os
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,12 +16,12 @@ import numpy as np
 
 from backtests.forecasts.forecast_errors import point_errors
 from backtests.forecasts.tuning_results import SearchedForecaster
-from core.errors import MissingExtraError, QuintileError, SourceError
-from models.forecasters.forecast_extra import forecast_library
+from core.errors import MissingExtraError, QuintileError
 from models.forecasters.forecaster import ForecastContext
 from models.forecasters.forecaster_settings import KINDS, Choices, ForecasterSettings, Reach, forecaster_settings
 from strategy.forecasts.forecast_study import unseen_origins
 from strategy.forecasts.forecast_task import ForecastTask
+from strategy.search_journal import finished_trials, held_alone, journal_study, seeded_sampler
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -33,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["search_settings", "searched_keys"]
 
-GRACE_SECONDS = 3  # after which a journal's lock is taken for that of a killed process
-LOCK_SECONDS = 120.0  # to wait for another process's search to end: one that lost its command ends after its trial
 DIGITS = 3  # of a number that is searched: no forecast is told apart by more, and words stay readable
 REPORTED = Callable[[int, float], None]
 
@@ -76,12 +70,11 @@ def search_settings(
     """
     space = searched_keys(model)
     wanted = trials if space else 1
-    with _alone(journal):
-        _cut_unfinished(journal)
+    with held_alone(journal):
         study = _opened(journal)
-        while (done := len(finished := _finished(study))) < wanted:
+        while (done := len(finished := finished_trials(study))) < wanted:
             report(done, min((trial.value for trial in finished), default=math.inf))
-            study.sampler = _sampler(task.settings.seed, model, done)
+            study.sampler = seeded_sampler(task.settings.seed, model, done)
             trial = study.ask()
             word = _word(model, _suggested(trial, space))
             earlier = next((each for each in finished if each.user_attrs["word"] == word), None)
@@ -113,54 +106,8 @@ def _word(model: str, told: Mapping[str, Any]) -> str:
     return ":".join((model.strip(), *(f"{key}={value}" for key, value in told.items())))
 
 
-@contextmanager
-def _alone(journal: Path) -> Iterator[None]:
-    """Hold a search alone: its lock is that of a database, which the system gives back when a process is killed."""
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(journal.with_suffix(".lock"), timeout=LOCK_SECONDS, isolation_level=None)) as held:
-        try:
-            held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.DatabaseError as error:
-            raise SourceError(f"{journal.stem} is searched by another process: wait for it, or stop it") from error
-        yield
-
-
-def _cut_unfinished(journal: Path) -> None:
-    """Cut a last line that a kill left without its end: what is appended to it could not be read."""
-    content = journal.read_bytes() if journal.is_file() else b""
-    if content.startswith(b"{") and not content.endswith(b"\n"):
-        os.truncate(journal, content.rfind(b"\n") + 1)
-
-
 def _opened(journal: Path) -> "Study":
-    """The study of a journal; a trial that a killed process left running is given up."""
-    optuna, storages = forecast_library("optuna"), forecast_library("optuna.storages")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        lock = storages.journal.JournalFileOpenLock(str(journal), grace_period=GRACE_SECONDS)
-        storage = storages.JournalStorage(storages.journal.JournalFileBackend(str(journal), lock_obj=lock))
-        study = optuna.create_study(storage=storage, study_name=journal.stem, direction="minimize", load_if_exists=True)
-        for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        for trial in _finished(study):
-            _kept(trial)
-    except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        why = " ".join(str(error).split())[:80]
-        raise SourceError(f"{journal} is no journal of a search ({why}): delete it to search anew") from error
-    return study
-
-
-def _finished(study: "Study") -> "list[FrozenTrial]":
-    from optuna.trial import TrialState
-
-    return list(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
-
-
-def _sampler(seed: int, model: str, done: int) -> Any:
-    from optuna.samplers import TPESampler
-
-    digest = hashlib.sha256(f"{seed} {model} {done}".encode()).digest()
-    return TPESampler(seed=int.from_bytes(digest[:4], "big"), constant_liar=False)
+    return journal_study(journal, direction="minimize", extra="forecast", check=_kept)
 
 
 def _suggested(trial: "Trial", space: Mapping[str, Choices | Reach]) -> dict[str, Any]:
