@@ -263,12 +263,8 @@ def headline(evaluation: Evaluation, verdict: Verdict) -> dict[str, Any]:
         "engine": result.engine,
         "stamps": [*(label for label, _ in standing.stamps), *([COLLAPSED] if verdict.grounds.collapsed else [])],
         "holdout_openings": list(standing.openings),
-        **(
-            {}
-            if standing.sequence is None
-            else {f"log_test_{key}": it for key, it in asdict(standing.sequence).items()}
-        ),
     } | ({} if rules.horizon == 1 else {"horizon": rules.horizon})
+    numbers |= {} if standing.sequence is None else {f"log_test_{k}": v for k, v in asdict(standing.sequence).items()}
     if longer := evaluation.signal.summary_until_next():
         numbers |= {"rank_ic_until_next": longer.mean, "rank_ic_until_next_standard_error": longer.standard_error}
         numbers |= {"decision_interval": evaluation.signal.pace.interval}
