@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from backtests.report.content import SEVERITIES, Card, Picture, Section, Stamp
 
-__all__ = ["PAGE_MARK", "HtmlPage", "environment", "render_page"]
+__all__ = ["FOOTER", "PAGE_MARK", "UNSAFE_IN_SCRIPTS", "HtmlPage", "environment", "render_page", "source_hash"]
 
 PAGE_MARK = '<meta name="color-scheme" content="light dark">'  # of every page, by which a file is known as one of ours
 
@@ -86,7 +86,7 @@ def render_page(page: HtmlPage) -> str:
             footer=FOOTER,
             plotly_js=plotly_js,
             draw_js=draw_js,
-            script_sources=" ".join(_source_hash(script) for script in (plotly_js, draw_js)),
+            script_sources=" ".join(source_hash(script) for script in (plotly_js, draw_js)),
         )
     )
 
@@ -120,6 +120,7 @@ def _resource(name: str) -> str:
     return resources.files("backtests.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _source_hash(script: str) -> str:
+def source_hash(script: str) -> str:
+    """Source of a policy that lets exactly this script run."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"'sha256-{digest}'"
