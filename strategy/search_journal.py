@@ -27,7 +27,7 @@ DAMAGED = (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError)
 
 
 @contextmanager
-def held_alone(journal: Path, *, seconds: float | None = None) -> Iterator[None]:
+def held_alone(journal: Path, *, seconds: float | None = None, name: str = "") -> Iterator[None]:
     """Hold a search alone: its lock is that of a database, which the system gives back when a process is killed.
 
     A last line of the journal that a kill left without its end is cut: what is appended to it could not be read.
@@ -43,7 +43,8 @@ def held_alone(journal: Path, *, seconds: float | None = None) -> Iterator[None]
         try:
             held.execute("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
-            raise SourceError(f"{journal.stem} is searched by another process: wait for it, or stop it") from error
+            whose = name or journal.stem
+            raise SourceError(f"{whose} is searched by another process: wait for it, or stop it") from error
         _cut_unfinished(journal)
         yield
 
@@ -94,7 +95,7 @@ def journal_study(
     except DAMAGED as error:
         why = " ".join(str(error).split())[:80]
         raise SourceError(f"{journal} is no journal of a search ({why}): delete it to search anew") from error
-    return study  # type: ignore[no-any-return]
+    return study
 
 
 def finished_trials(study: "Study") -> "list[FrozenTrial]":
