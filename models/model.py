@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 import torch
@@ -16,6 +16,9 @@ import torch
 from models.model_settings import ModelSettings, Scoring
 from models.sample_splits import Split
 from models.windows import Scaler, Windows
+
+if TYPE_CHECKING:
+    from models.networks.watched_epoch import WatchedEpoch
 
 __all__ = [
     "FitContext",
@@ -87,6 +90,8 @@ class FitContext:
         Called with rounds done, rounds at most, and a note.
     announce : callable, optional
         Called with a line before a long training: what it will take. By default nothing is measured for one.
+    watch : callable, optional
+        Called with the numbers of each epoch of a network, before ``progress``.
     """
 
     folder: Path | None = None
@@ -95,6 +100,7 @@ class FitContext:
     start: Weights | None = None
     progress: Callable[[int, int, str], None] = lambda _done, _total, _note: None
     announce: Callable[[str], None] | None = None
+    watch: "Callable[[WatchedEpoch], None] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

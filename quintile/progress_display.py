@@ -1,4 +1,7 @@
-"""Progress display: bars on a terminal and below a notebook's cell, nothing where nobody looks. It decides nothing."""
+"""Progress display: bars and epochs on a terminal and below a notebook's cell, nothing where nobody looks.
+
+It decides nothing. A network's epochs are a line each, above the bars; in a notebook a picture of their losses.
+"""
 
 import html
 import sys
@@ -6,10 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from core.notebook_html import small_lines
 from core.progress import ProgressCallback, silent
 from core.terminal import printable, styled
+from quintile.epoch_lines import HEADING, epoch_line
+
+if TYPE_CHECKING:
+    from models.networks.watched_epoch import WatchedEpoch
 
 __all__ = ["CellBars", "progress_bars", "shown_progress"]
 
@@ -30,6 +38,7 @@ class CellBars:
         self._handle = handle
         self._stages: dict[str, tuple[int, int, str]] = {}
         self._said: list[str] = []
+        self._epochs: list[WatchedEpoch] = []
         self._drawn = 0.0
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
@@ -45,6 +54,10 @@ class CellBars:
         self._said.append(words)
         self._handle.update({"text/html": self.as_html(), "text/plain": ""}, raw=True)
 
+    def watch(self, seen: "WatchedEpoch") -> None:
+        """Show the numbers of an epoch, and the losses of the training so far."""
+        self._epochs = [*(each for each in self._epochs if each.part == seen.part), seen]
+
     def as_html(self) -> str:
         """What was said, and every stage as a row; names and notes are escaped."""
         said = "".join(f"<p>{html.escape(words)}</p>" for words in self._said)
@@ -53,7 +66,14 @@ class CellBars:
             f"<td>{done:,} of {total:,}</td><td>{html.escape(note)}</td></tr>"
             for stage, (done, total, note) in self._stages.items()
         )
-        return f"{said}<table>{''.join(rows)}</table>"
+        return f"{said}<table>{''.join(rows)}</table>{self._curves()}"
+
+    def _curves(self) -> str:
+        """The last epoch in numbers, and the losses of all as a picture."""
+        if not self._epochs:
+            return ""
+        lines = {name: [getattr(seen, f"{name}_loss") for seen in self._epochs] for name in ("validation", "train")}
+        return f"<p>{html.escape(epoch_line(self._epochs[-1]))}</p>{small_lines(lines, title='Loss')}"
 
 
 class TerminalBars:
@@ -68,6 +88,7 @@ class TerminalBars:
     def __init__(self, bars: Any) -> None:
         self._bars = bars
         self._tasks: dict[str, Any] = {}
+        self._headed = False
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Move the stage's bar."""
@@ -84,6 +105,14 @@ class TerminalBars:
 
         console = self._bars.console
         console.print(Text(printable(words, encoding=console.encoding)), soft_wrap=True)
+
+    def watch(self, seen: "WatchedEpoch") -> None:
+        """Print the numbers of an epoch as a line above the bars; on a narrow terminal those that matter most."""
+        if not self._headed:
+            self._headed = True
+            self.say(HEADING)
+        console = self._bars.console
+        self.say(epoch_line(seen, console.width if console.is_terminal else None))
 
     def stop(self) -> None:
         """Leave the bars as they stand."""

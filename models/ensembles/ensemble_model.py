@@ -158,12 +158,13 @@ class _FitContexts:
         def tell(done: int, total: int, note: str) -> None:
             context.progress(done, total, f"{where}, {count} of {self.n_fits}: {note}")
 
-        say = context.announce
+        say, watch = context.announce, context.watch
         return replace(
             context,
             folder=None if context.folder is None else context.folder / where,
             progress=tell,
             announce=None if say is None or self.place else lambda words: say(f"{where}: {words}"),
+            watch=None if watch is None else lambda seen: watch(replace(seen, part=where)),
         )
 
     def fold(self, number: int, n_fits: int) -> "_FitContexts":

@@ -1,4 +1,4 @@
-"""Epoch measures: what an epoch's losses, gradients and accuracies come to, beside the loss itself."""
+"""Epoch measures: what an epoch's losses, gradients, accuracies and correlations come to, beside the loss itself."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from models.losses.rank_loss import MIN_NAMES
+from models.losses.rank_loss import MIN_NAMES, rank_correlations
 
-__all__ = ["epoch_means", "side_accuracies", "side_sums"]
+__all__ = ["epoch_curves", "epoch_means", "rank_sums", "side_accuracies", "side_sums"]
 
 
 def side_accuracies(scores: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -35,6 +35,28 @@ def side_sums(scores: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -
     """Sum of the accuracies over the sessions that have one, and how many these are."""
     found = side_accuracies(scores, targets, mask)
     return {"accuracy": found.nansum().item(), "judged": float(found.isfinite().sum())}
+
+
+def rank_sums(scores: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> dict[str, float]:
+    """Sum of the rank correlations over the sessions that have one, and how many these are."""
+    found = rank_correlations(scores, targets, mask)
+    return {"ic": found.nansum().item(), "ranked": float(found.isfinite().sum())}
+
+
+def epoch_curves(tally: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Session mean of the batches' rank correlations, and mean and largest norm of the steps' gradients.
+
+    Parameters
+    ----------
+    tally : sequence of mapping
+        As for ``epoch_means``, each with the ``norm`` of its step before clipping.
+    """
+    ranked, norms = sum(step["ranked"] for step in tally), [step["norm"] for step in tally]
+    return {
+        "train_ic": sum(step["ic"] for step in tally) / ranked if ranked else math.nan,
+        "gradient_norm": sum(norms) / len(norms),
+        "max_gradient_norm": max(norms),
+    }
 
 
 def epoch_means(tally: Sequence[Mapping[str, float]], terms: Iterable[str]) -> dict[str, Any]:

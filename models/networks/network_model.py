@@ -15,9 +15,10 @@ from models.model_kinds import own_failures
 from models.model_settings import ModelSettings
 from models.networks.fitted_network import FittedNetwork
 from models.networks.train import train_network
-from models.networks.trained import EpochRecord, resolve_device, untrained_network
+from models.networks.trained import resolve_device, untrained_network
 from models.networks.training_estimate import estimate_training
 from models.networks.training_state import ResumePoint
+from models.networks.watched_epoch import WatchedEpoch
 from models.sample_splits import Split
 from models.spans import reads_sequences
 from models.windows import Windows
@@ -42,11 +43,13 @@ class NetworkModel:
         self._check_network(windows)
         resume = None if context.folder is None else ResumePoint(folder=context.folder, identity=context.identity)
 
-        def show(record: EpochRecord) -> None:
-            note = f"loss {record.validation_loss:.4f} · validation rank IC {record.validation_ic:+.4f}"
-            if math.isnan(record.validation_loss):
-                note = f"refit, training loss {record.train_loss:.4f}"
-            context.progress(record.epoch, max(record.epoch, self.settings.training.max_epochs), note)
+        def show(seen: WatchedEpoch) -> None:
+            note = f"loss {seen.validation_loss:.4f} · validation rank IC {seen.validation_ic:+.4f}"
+            if math.isnan(seen.validation_loss):
+                note = f"refit, training loss {seen.train_loss:.4f}"
+            if context.watch is not None:
+                context.watch(seen)
+            context.progress(seen.epoch, seen.epochs, note)
 
         with own_failures(self.settings.model.kind), memory_errors():
             windows = windows.to(resolve_device(context.device))

@@ -13,7 +13,7 @@ from torch import nn
 from models.losses.session_losses import SessionLosses, session_losses
 from models.model_settings import ModelSettings
 from models.networks.augmentation import Sample, drawn_sample
-from models.networks.epoch_measures import side_sums
+from models.networks.epoch_measures import rank_sums, side_sums
 from models.networks.heads import score_of
 from models.spans import Span, labelled_block, span_scores, usable_sessions
 from models.threads import threads
@@ -63,8 +63,9 @@ def _backward(network: nn.Module, sample: Sample, *, counted: int, settings: Mod
     }
     with threads(1):
         torch.autograd.backward(given, sum(pulls.values(), torch.zeros_like(outputs)))
+    scores = score_of(outputs.detach(), settings.model.gives)
     measured = {"loss": losses.total.sum().item()}
-    measured |= side_sums(score_of(outputs.detach(), settings.model.gives), y, labelled)
+    measured |= side_sums(scores, y, labelled) | rank_sums(scores, y, labelled)
     measured |= {f"{name}_term": term.sum().item() for name, term in losses.terms.items()}
     return measured | {f"{name}_pull": pull.square().sum().item() for name, pull in pulls.items()}
 

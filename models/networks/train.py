@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from core.errors import RunError
 from models.losses.rank_loss import rank_correlations
 from models.model_settings import ModelSettings, TrainingSettings
 from models.networks.augmentation import augmentation_rng
-from models.networks.epoch_measures import epoch_means, side_accuracies
+from models.networks.epoch_measures import epoch_curves, epoch_means, side_accuracies
 from models.networks.heads import score_of
 from models.networks.learning_schedule import best_epoch, epoch_learning_rate, is_finished
 from models.networks.step_gradient import check_precision, span_losses, step_gradient
@@ -38,6 +38,7 @@ from models.networks.training_state import (
     restore_moments,
     save_state,
 )
+from models.networks.watched_epoch import WatchedEpoch
 from models.sample_splits import Split
 from models.spans import Span, cover, labelled_block, reads_sequences, span_scores, training_batches, usable_rows
 from models.threads import steady
@@ -74,14 +75,15 @@ class _Job:
     settings: ModelSettings
     start: Weights | None
     point: ResumePoint | None
-    progress: Callable[[EpochRecord], None] | None
+    progress: Callable[[WatchedEpoch], None] | None
 
-    def tell(self, learner: _Learner, record: EpochRecord) -> None:
+    def tell(self, learner: _Learner, record: EpochRecord, curves: Mapping[str, Any]) -> None:
         """Put the state on disk, then show the epoch."""
         if self.point is not None:
             save_state(self.point, _state(learner))
         if self.progress is not None:
-            self.progress(record)
+            shown = {key: value for key, value in asdict(record).items() if key not in ("terms", "gradients")}
+            self.progress(WatchedEpoch(epochs=max(record.epoch, self.settings.training.max_epochs), **shown, **curves))
 
 
 def train_network(
@@ -91,7 +93,7 @@ def train_network(
     settings: ModelSettings,
     start: Weights | None = None,
     resume: ResumePoint | None = None,
-    progress: Callable[[EpochRecord], None] | None = None,
+    progress: Callable[[WatchedEpoch], None] | None = None,
 ) -> TrainedModel:
     """Train a network on the training span and keep the epoch with the best validation loss.
 
@@ -109,7 +111,7 @@ def train_network(
     resume : ResumePoint, optional
         Where state is saved after every epoch; a state saved there is resumed.
     progress : callable, optional
-        Called with each epoch's record, after its state is on disk; an epoch of a refit has no validation.
+        Called with each epoch's numbers, after its state is on disk; an epoch of a refit has no validation.
 
     Raises
     ------
@@ -153,13 +155,13 @@ def _choose_on(learner: _Learner, job: _Job, rows: np.ndarray, validation: slice
     """Train for an epoch, measure it on validation, and keep its weights if they are the best so far."""
     started, epoch, settings = time.perf_counter(), len(learner.history) + 1, job.settings
     rate = epoch_learning_rate(learner.losses, settings.training)
-    measured = _train_epoch(learner, job.windows, rows, settings=settings, epoch=epoch, rate=rate)
+    measured, curves = _train_epoch(learner, job.windows, rows, settings=settings, epoch=epoch, rate=rate)
     measured |= _evaluate(learner.network, job.windows, validation, settings=settings)
     record = EpochRecord(epoch=epoch, seconds=time.perf_counter() - started, **measured)
     learner.history.append(record)
     if best_epoch(learner.losses, min_delta=settings.training.min_delta) == epoch:
         learner.best_weights = _copied(learner.network)
-    job.tell(learner, record)
+    job.tell(learner, record, curves)
 
 
 def _refitted(learner: _Learner, job: _Job, split: Split) -> dict[str, torch.Tensor]:
@@ -171,7 +173,7 @@ def _refitted(learner: _Learner, job: _Job, split: Split) -> dict[str, torch.Ten
         learner.network, learner.optimizer = fresh.network, fresh.optimizer
     for first in learner.history[learner.refitted : chosen]:
         started = time.perf_counter()
-        measured = _train_epoch(
+        measured, curves = _train_epoch(
             learner, job.windows, rows, settings=job.settings, epoch=first.epoch, rate=first.learning_rate
         )
         learner.refitted = first.epoch
@@ -182,14 +184,14 @@ def _refitted(learner: _Learner, job: _Job, split: Split) -> dict[str, torch.Ten
             seconds=time.perf_counter() - started,
             **measured,
         )
-        job.tell(learner, record)
+        job.tell(learner, record, curves)
     return _copied(learner.network)
 
 
 def _train_epoch(
     learner: _Learner, windows: Windows, rows: np.ndarray, *, settings: ModelSettings, epoch: int, rate: float
-) -> dict[str, Any]:
-    """Take one pass over the training sessions; return its mean losses and gradient norms."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take one pass over the training sessions; return its mean losses and pulls, and its curves."""
     training, network, optimizer = settings.training, learner.network, learner.optimizer
     torch.manual_seed(epoch_seed(training.seed, epoch))
     rng = augmentation_rng(training.seed, epoch)
@@ -204,14 +206,14 @@ def _train_epoch(
         sums = step_gradient(network, windows, spans, settings=settings, rng=rng)
         if sums is None:
             continue
-        tally.append(sums)
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
-        if not math.isfinite(norm.item()):
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm).item()
+        tally.append(sums | {"norm": norm})
+        if not math.isfinite(norm):
             raise RunError(f"training diverged in epoch {epoch}: lower training.learning_rate, was {rate:g}")
         optimizer.step()
     if not tally:
         raise RunError(f"training.mixup left no session with enough labelled names in epoch {epoch}: set it to 0")
-    return epoch_means(tally, settings.loss.weights) | {"learning_rate": rate}
+    return epoch_means(tally, settings.loss.weights) | {"learning_rate": rate}, epoch_curves(tally)
 
 
 def _steps(batches: list[list[Span]], accumulate: int) -> Iterator[list[Span]]:

@@ -19,6 +19,7 @@ from models.estimators.ridge_regression import RidgeFit, fit_ridge, ridge_scores
 from models.model import FitContext, FittedModel, ScoreContext, before_refit
 from models.model_kinds import make_model
 from models.model_settings import ModelSettings
+from models.networks.watched_epoch import watcher
 from models.uncertainty.checkpoint_spread import spread_of, weighed_scores
 from models.uncertainty.fitted_uncertainty import FittedUncertainty, fit_uncertainty
 from models.uncertainty.uncertainty_settings import UncertaintySettings
@@ -88,7 +89,9 @@ def learn(
         start=training_data.start,
         progress=partial(progress, "training"),
         announce=announcer(progress),
+        watch=watcher(progress),
     )
+    progress("training", 0, spec.training.max_epochs)
     model = make_model(settings).fit(training_data.windows, training_data.split, context=context)
     checkpoint = _calibrated(spec, model, training_data, identity=identity, device=device, progress=progress)
     save_checkpoint(path, checkpoint)

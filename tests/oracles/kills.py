@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from models.networks.trained import EpochRecord
+from models.networks.watched_epoch import WatchedEpoch
 
 __all__ = ["KilledError", "kill_after", "same_bits"]
 
@@ -13,10 +13,10 @@ class KilledError(Exception):
     """Stands for a kill between two epochs."""
 
 
-def kill_after(epoch: int) -> Callable[[EpochRecord], None]:
+def kill_after(epoch: int) -> Callable[[WatchedEpoch], None]:
     """A progress that kills the training after an epoch."""
 
-    def progress(record: EpochRecord) -> None:
+    def progress(record: WatchedEpoch) -> None:
         if record.epoch == epoch:
             raise KilledError
 
