@@ -20,6 +20,7 @@ from strategy.definitions.render import rule_words
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.epilogue import Remarks, conclude, conclude_quickly
 from strategy.runs.context import RunContext
+from strategy.runs.log.run_log import logged
 from strategy.runs.result import Run
 from strategy.runs.store import RunOrigin
 from strategy.runs.whole_run import kept_run, whole_run
@@ -78,7 +79,7 @@ def evaluate(
     placed = align_scores(given, inputs.panel)
     _check_length(placed)
     chosen = scores_spec(spec or load_spec("quintile_long_short"), name)
-    context = context or RunContext()
+    context = logged(context or RunContext())
     judge = quick_evaluation if quick else partial(evaluate_scores, baselines={}, progress=context.progress)
     evaluation = judge(chosen.rules, inputs, scores=placed)
     evaluation = replace(evaluation, breadth=given_breadth(evaluation))

@@ -31,6 +31,7 @@ from strategy.learning.training_data import (
 from strategy.learning.warm_start import begins_with, check_start, keep_start, kept_start, start_notes, start_record
 from strategy.runs.beside import beside_fingerprint
 from strategy.runs.context import RunContext
+from strategy.runs.log.run_log import kept_log, logged
 from strategy.runs.result import Run
 from strategy.runs.store import RunFolder, RunOrigin, identity_of
 
@@ -88,7 +89,7 @@ def run(
     if device not in DEVICES:
         raise ValueError(f"device must be auto, cpu or cuda, was {device!r}")
     require_optimizer(spec.portfolio)  # before hours of training, not after
-    context = context or RunContext()
+    context = logged(context or RunContext())
     inputs, progress = Inputs.of(bars), context.progress
     check_book(spec.rules.portfolio, inputs)
     scratch = Scratch(folder=context.store.root, above=half_of_memory() if memory is None else memory)
@@ -97,7 +98,7 @@ def run(
     # before the run has a folder: bars that cannot carry the strategy leave none behind
     training_data = _prepared(spec, inputs.panel, start, scratch)
     folder = _open_folder(spec, inputs, context, start)
-    with folder.locked():
+    with folder.locked(), kept_log(context, folder, device=device):
         identity = folder.record["identity"]
         checkpoint = learn(spec, training_data, folder=folder.path, identity=identity, device=device, progress=progress)
         tested = test_sessions(inputs.panel, checkpoint)
@@ -116,8 +117,11 @@ def run(
             evaluation, checkpoint, training_data.windows, scoring=spec.model.scored, device=device
         )
         evaluation = with_ranges(evaluation, spec, checkpoint, training_data.windows, device=device)
+        progress("report", 0, 1)
         remarks = Remarks(notes=start_notes(start))
-        return conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
+        made = conclude(context.store, folder, evaluation, checkpoint=checkpoint, remarks=remarks)
+        progress("report", 1, 1)
+        return made
 
 
 def _prepared(spec: StrategySpec, panel: Panel, start: GivenModel | None, scratch: Scratch) -> TrainingData:

@@ -26,6 +26,7 @@ from strategy.learning.member_study import with_members
 from strategy.learning.return_ranges import with_ranges
 from strategy.learning.training_data import kept_model_features
 from strategy.runs.context import RunContext
+from strategy.runs.log.run_log import logged
 from strategy.runs.result import Run
 from strategy.runs.store import RunOrigin
 from strategy.runs.whole_run import kept_run, whole_run
@@ -102,7 +103,7 @@ def run_model(
     CheckpointError
         As ``spec_with_model``.
     """
-    spec = spec_with_model(spec, model)
+    spec, context = spec_with_model(spec, model), logged(context)
     _check_span(inputs.panel, model)
     check_book(spec.rules.portfolio, inputs)
     evaluation = _evaluated(spec, inputs, model.checkpoint, context, device)

@@ -46,7 +46,7 @@ def test_a_training_that_was_estimated_has_the_bits_of_one_that_was_not(
     plain = model.fit(windows, split, context=FitContext(device="cpu"))
     told = model.fit(windows, split, context=FitContext(device="cpu", announce=said.append))
     assert len(said) == 1
-    assert said[0].startswith(f"{plain.card.n_parameters:,} parameters, about ")
+    assert f"; {plain.card.n_parameters:,} parameters, about " in said[0]
     one, other = plain.stored(), told.stored()
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
     assert one.record == other.record
@@ -111,9 +111,12 @@ def test_a_training_of_few_steps_is_not_measured() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "14,113 parameters, about 0.4 GB, about 12 min for 30 epochs, may stop early"),
-        ({"n_bytes": 0, "stops_early": False}, "14,113 parameters, about 12 min for 30 epochs"),
-        ({"seconds": 11.2, "epochs": 1}, "14,113 parameters, about 0.4 GB, about 11 s for 1 epoch, may stop early"),
+        ({}, "about 12 min: 30 epochs of 24 s, early stopping may end it sooner; 14,113 parameters, about 0.4 GB"),
+        ({"n_bytes": 0, "stops_early": False}, "about 12 min: 30 epochs of 24 s; 14,113 parameters"),
+        (
+            {"seconds": 11.2, "epochs": 1, "n_bytes": 0},
+            "about 11 s: 1 epoch of 11 s, early stopping may end it sooner; 14,113 parameters",
+        ),
     ],
 )
 def test_an_estimate_is_one_line(changes: dict[str, Any], said: str) -> None:

@@ -105,7 +105,7 @@ def test_a_quick_run_is_small_and_logged_as_a_trial(
     shown = json.loads(quintile(*words, "--quick", "--json", **told))
     folder = RunStore(tmp_path).find("latest")
     assert shown["run"] == folder.run_id
-    kept = {"ic.parquet", "metrics.json", "returns.parquet", "run.json", "spec.toml", "trials.json"}
+    kept = {"ic.parquet", "metrics.json", "returns.parquet", "run.json", "run.log", "spec.toml", "trials.json"}
     assert files_under(folder.path) == kept
     assert "was quick and has no report" in refusal("report", "latest", "--out", tmp_path, **told)
     assert "was quick and kept no" in refusal("compare-books", "latest", "--out", tmp_path, **told)

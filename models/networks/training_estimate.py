@@ -54,7 +54,7 @@ class TrainingEstimate:
     Examples
     --------
     >>> TrainingEstimate(n_parameters=14_113, n_bytes=4 * 10**8, seconds=720.0, epochs=30, stops_early=True).words
-    '14,113 parameters, about 0.4 GB, about 12 min for 30 epochs, may stop early'
+    'about 12 min: 30 epochs of 24 s, early stopping may end it sooner; 14,113 parameters, about 0.4 GB'
     """
 
     n_parameters: int
@@ -72,9 +72,11 @@ class TrainingEstimate:
     def words(self) -> str:
         """One line."""
         memory = f", about {max(self.n_bytes / 1e9, 0.1):.1f} GB" if self.n_bytes else ""
-        early = ", may stop early" if self.stops_early else ""
-        epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
-        return f"{self.n_parameters:,} parameters{memory}, about {duration(self.seconds)} for {epochs}{early}"
+        early = ", early stopping may end it sooner" if self.stops_early else ""
+        each = self.seconds / self.epochs
+        one = f"{each:.1f} s" if each < 10.0 else duration(each)
+        epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'} of {one}"
+        return f"about {duration(self.seconds)}: {epochs}{early}; {self.n_parameters:,} parameters{memory}"
 
 
 def estimate_training(

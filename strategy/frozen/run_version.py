@@ -34,6 +34,7 @@ from strategy.learning.decide import frozen_scores, frozen_windows
 from strategy.learning.learn import test_sessions
 from strategy.learning.return_ranges import with_ranges
 from strategy.runs.context import RunContext
+from strategy.runs.log.run_log import logged
 from strategy.runs.result import Run
 from strategy.runs.store import RunOrigin
 from strategy.runs.whole_run import kept_run, whole_run
@@ -199,7 +200,7 @@ def run_version(frozen: FrozenStrategy, inputs: Inputs, *, context: RunContext) 
     DataError
         If the bars hold no session to judge.
     """
-    inputs = replace(inputs, panel=frozen.on_own_year(inputs.panel))
+    inputs, context = replace(inputs, panel=frozen.on_own_year(inputs.panel)), logged(context)
     spec, panel, checkpoint = frozen.spec, inputs.panel, frozen.checkpoint
     tested = test_sessions(panel, checkpoint)
     if not len(tested[tested >= (frozen.judged_from or panel.sessions[0])]):

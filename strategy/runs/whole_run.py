@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from market.panel import Panel
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.context import RunContext
+from strategy.runs.log.run_log import kept_log
 from strategy.runs.run_folder import LOCK_FILE, RunFolder, RunOrigin
 from strategy.runs.store import RunStore
 
@@ -50,7 +51,8 @@ def whole_run(spec: StrategySpec, panel: Panel, *, context: RunContext, origin: 
     try:
         with folder.locked():
             folder.begin(spec, request, panel=panel.fingerprint(), command=context.command, origin=origin)
-            yield folder
+            with kept_log(context, folder):
+                yield folder
             kept = kept_run(folder).path
             kept.parent.mkdir(parents=True, exist_ok=True)
             (folder.path / LOCK_FILE).unlink()

@@ -16,7 +16,7 @@ from typing import Any
 from core.errors import RunError, SourceError
 from core.files import read_json
 from core.parallel import as_completed
-from core.progress import ProgressCallback
+from core.progress import ProgressCallback, announcer
 from core.user_file import loaded_files
 from strategy.runs.closure import ROOT
 from strategy.runs.shared_folder import Shared
@@ -79,7 +79,7 @@ def run_folds(
         If ``on`` is ``"ray"`` and Ray is not installed.
     """
     waiting = [task for task in tasks if not task.files.is_complete]
-    lost, shown = list[FoldTask](), dict[int, FoldTask]()
+    lost, shown, told = list[FoldTask](), dict[int, FoldTask](), set[str]()
     for task in waiting:
         _forget(task)
     ended = len(tasks) - len(waiting)
@@ -87,6 +87,7 @@ def run_folds(
     def show() -> None:
         progress("folds", ended - len(lost), len(tasks))
         _show(waiting, shown, progress)
+        _say(waiting, told, progress, f"{len(tasks)} folds on {workers} workers")
 
     watch = partial(_watched, Shared.of(bars), loaded_files())
     for task, done in as_completed(watch, waiting, workers=workers, on=WATCHERS[on], meanwhile=show):
@@ -167,6 +168,18 @@ def _show(tasks: Sequence[FoldTask], shown: dict[int, FoldTask], progress: Progr
     for slot, task in shown.items():
         note = notes[task]
         progress(f"worker {slot}", note["done"], note["total"], f"{task.name} {note['stage']} {note['note']}".strip())
+
+
+def _say(tasks: Sequence[FoldTask], told: set[str], progress: ProgressCallback, plan: str) -> None:
+    """Say once what the first fold says that a training will take."""
+    say = announcer(progress)
+    if say is None or told:
+        return
+    for task in tasks:
+        words = (_note(task) or {}).get("said")
+        if words and not told:
+            told.add(task.name)
+            say(f"{task.name.rstrip(',')}: {words}; {plan}")
 
 
 def _note(task: FoldTask) -> dict[str, Any] | None:

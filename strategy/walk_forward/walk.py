@@ -22,6 +22,7 @@ from strategy.epilogue import conclude
 from strategy.frozen.archive import panel_files
 from strategy.runs.beside import beside_fingerprint
 from strategy.runs.context import RunContext
+from strategy.runs.log.run_log import kept_log, logged
 from strategy.runs.store import RunFolder, RunOrigin, identity_of
 from strategy.walk_forward.fold import settings_of
 from strategy.walk_forward.fold_checks import check_folds
@@ -78,7 +79,7 @@ def walk(
         If the book is optimised and skfolio is not installed.
     """
     require_optimizer(spec.portfolio)  # before hours of training, not after
-    context, workers = context or RunContext(), workers or Workers(count=2)
+    context, workers = logged(context or RunContext()), workers or Workers(count=2)
     inputs = Inputs.of(bars)
     settings = settings or WalkSettings()
     if context.resume is not None:
@@ -99,6 +100,7 @@ def walk(
     with ExitStack() as held:
         for folder in folders:
             held.enter_context(folder.locked())
+        held.enter_context(kept_log(context, *folders))
         _compute(folders, folds, inputs.panel, workers, context.progress)
         study = _report(folders, folds, inputs, settings, context)
     return WalkForward(study=study, folders=folders, strategy=spec.name)
