@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from quintile.lookup import load_run, load_strategy
     from quintile.own_weights import Backtest, backtest
     from quintile.research import compare_books, evaluate, prove, run, walk_forward
+    from quintile.settings_sweep import sweep
     from quintile.single_series import ForecastStudy, forecast
     from quintile.trading_desk import decide, paper
     from signals.features import Computing
@@ -93,6 +94,7 @@ __all__ = [
     "prove",
     "run",
     "sharpe_ratio",
+    "sweep",
     "synthetic_market",
     "walk_forward",
     "with_outside",
@@ -119,6 +121,7 @@ _HOMES = {
     "quintile.lookup": "load_run load_strategy",
     "quintile.own_weights": "Backtest backtest",
     "quintile.research": "compare_books evaluate prove run walk_forward",
+    "quintile.settings_sweep": "sweep",
     "quintile.single_series": "ForecastStudy forecast",
     "quintile.trading_desk": "decide paper",
     "signals.features": "Computing",

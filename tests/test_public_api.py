@@ -62,6 +62,7 @@ SIGNATURES = {
     "prove": "subject, *, deep=False, quiet=False",
     "run": "spec, bars, *, model=None, resume=None, store='runs', **options",
     "sharpe_ratio": "returns, *, risk_free=0.0, sessions_per_year=252",
+    "sweep": "spec, bars, *, grid=None, trials=None, store='runs', **options",
     "synthetic_market": "settings=SyntheticSettings()",
     "walk_forward": "spec, bars, *, train=756, test=63, workers=2, **options",
     "with_outside": "panel, tables",

@@ -34,6 +34,7 @@ from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
 from quintile.cli.run_commands import RUN_EXAMPLES, run_command
 from quintile.cli.store_commands import add_store_commands
 from quintile.cli.study_commands import CALIBRATE_EXAMPLES, calibrate_command
+from quintile.cli.sweeps.sweep_command import SWEEP_EXAMPLES, sweep_command
 from quintile.cli.version_commands import add_versioning_commands
 from quintile.cli.view_commands import definition_command, report_command, show_command, tearsheet_command
 from quintile.cli.walk_commands import WALK_EXAMPLES, walk_command
@@ -98,6 +99,7 @@ def _examples(*lines: str) -> str:
 app.command("run", epilog=RUN_EXAMPLES)(run_command)
 app.command("walk", epilog=WALK_EXAMPLES)(walk_command)
 app.command("walk-forward", epilog=WALK_EXAMPLES, hidden=True)(walk_command)
+app.command("sweep", epilog=SWEEP_EXAMPLES)(sweep_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
 app.command("compare-books", epilog=COMPARE_EXAMPLES)(compare_books_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)

@@ -185,7 +185,7 @@ class Plan:
             "grid": {key: list(values) for key, values in self.grid.items()},
             "points": [dict(point) for point in self.points],
             "search": {key: each.model_dump(mode="json", exclude_defaults=True) for key, each in self.search.items()},
-            "guard": self.guard.model_dump(mode="json", exclude_none=True),
+            "guard": self.guard.model_dump(mode="json", exclude_defaults=True),
         }
 
     def searched_keys(self, base: StrategySpec) -> dict[str, Searched]:

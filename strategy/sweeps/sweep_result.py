@@ -26,11 +26,10 @@ class Sweep:
     folder : Path
         Where it lies.
 
-    Examples
+    See Also
     --------
-    >>> found = qt.sweep(spec, bars, grid={"portfolio.k": [0.1, 0.2]}, store=store, quiet=True)
-    >>> sorted(found.winner) == ["portfolio.k"] and found.run.verdict.word
-    'NOT EVIDENCE'
+    quintile.settings_sweep.sweep
+        What makes one.
     """
 
     folder: Path
