@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
+SITE := build/docs/html
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow mutation faults bench check definition freeze-shipped clean
+.PHONY: help setup demo test test-slow mutation faults bench docs check definition freeze-shipped clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,6 +48,14 @@ faults: $(READY) ## Try every fault of the table and write docs/faults.md; an ho
 bench: $(READY) ## Measure every workload, with peers, and write benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
+docs: $(DOCS_READY) ## Build the documentation's site, offline, and say where it is
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --conf-dir docs --builder html . $(SITE)
+	@echo "file://$(CURDIR)/$(SITE)/docs/index.html"
+
+$(DOCS_READY): $(READY)
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 definition: $(READY) ## Render STRATEGY_DEFINITION.md from the newest version of the default strategy
 	$(BIN)/quintile versions --quiet --definition STRATEGY_DEFINITION.md
 
@@ -62,4 +72,4 @@ freeze-shipped: $(READY) ## Train on the built-in market and freeze both shipped
 	$(MAKE) definition
 
 clean: ## Remove .venv and caches; runs stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist benchmarks/.peers
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist benchmarks/.peers

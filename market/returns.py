@@ -22,8 +22,8 @@ class Execution(Settings):
     Parameters
     ----------
     fill : {"next_open", "next_close", "close"}
-        ``"next_open"`` fills at the open of *t*+1, ``"next_close"`` at its close, ``"close"`` at the very close of the
-        decision, which nobody can trade: reports mark it OPTIMISTIC.
+        ``"next_open"`` fills at the open of *t* + 1, ``"next_close"`` at its close, ``"close"`` at the very close of
+        the decision, which nobody can trade: reports mark it OPTIMISTIC.
     extra_delay : int
         Further sessions between decision and fill, at least 0.
     no_volume : {"waits", "fills"}

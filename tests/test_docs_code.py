@@ -6,6 +6,7 @@ in the slow test, those of ``APART`` cannot run here and name the test that does
 the shipped strategies have a network of eight units; nothing else differs from what a reader gets.
 """
 
+import io
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +49,10 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ("STRATEGY_DEFINITION.md", "LOG.md")  # a rendered page, and a diary of what was measured at the time
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")) if path.name not in GENERATED)
 LANGUAGES = ("python", "python slow", "sh", "toml", "text")
+DIRECTIVE = re.compile(
+    r"\{(toctree|eval-rst|command|settings)\}( .+)?"
+)  # of the site; tests/test_docs_site.py reads them
+SHOWN = "It prints:"  # before a text block: to the letter what the Python block above it prints
 CHANGED_CODE = 3  # what `verify` leaves with where a version is whole and the code has moved on since
 UNFINISHED = ("MissingParameter", "BadOptionUsage", "NoArgsIsHelpError")  # a mention may leave out values
 OWN = ("model.kind=attention", "model.kind=extra_trees", "portfolio.builder=by_rank")  # of the page's own file
@@ -168,7 +174,8 @@ def trains(line: Line) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_block_of_a_page_says_what_it_is(page: Path) -> None:
-    assert [block.place for block in blocks_of(page) if block.language not in LANGUAGES] == []
+    unknown = [block for block in blocks_of(page) if block.language not in LANGUAGES]
+    assert [block.place for block in unknown if not DIRECTIVE.fullmatch(block.language)] == []
     prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     assert re.findall(r"(?<=\n\n) {4}(?![-*\d]).*", prose) == [], "fence a block and name its language"
 
@@ -307,6 +314,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     panel = synthetic_market(SyntheticSettings(**MARKET)).panel
     for name in ("bars", "latest", "newer", "mine"):
         long_bars(panel).to_parquet(folder / f"{name}.parquet")
+    long_bars(panel).to_csv(folder / "bars.csv", index=False, date_format="%Y-%m-%d")
     rng, tested = np.random.default_rng(0), panel.sessions[-120:]
     noise = rng.normal(0.0, 0.001, (len(tested), len(panel.tickers)))
     pd.DataFrame(noise, index=tested, columns=panel.tickers).to_parquet(folder / "scores.parquet")
@@ -361,12 +369,17 @@ def at_desk(desk: Path, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def run_python(page: Path, folder: Path, changed: Callable[[str], str] = str, *, slow: bool = False) -> None:
     """Run the Python blocks of a page one after the other in one namespace."""
     names: dict[str, Any] = {"__name__": "page"}
-    blocks = [block for block in blocks_of(page) if block.language == "python" or (slow and block.is_slow)]
-    for number, block in enumerate(blocks):
-        named = re.search(r"`(\w+\.py)`:$", block.before)
-        file = folder / (named[1] if named else f"block_{number}.py")
-        file.write_text(changed(block.text), encoding="utf-8")
-        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), names)
+    printed = None
+    for number, block in enumerate(blocks_of(page)):
+        if block.language == "text" and block.before == SHOWN and printed is not None:
+            assert printed.strip() == block.text.strip(), block.place
+        if block.language == "python" or (slow and block.is_slow):
+            named = re.search(r"`(\w+\.py)`:$", block.before)
+            file = folder / (named[1] if named else f"block_{number}.py")
+            file.write_text(changed(block.text), encoding="utf-8")
+            with redirect_stdout(io.StringIO()) as told:
+                exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), names)
+            printed = told.getvalue()
 
 
 def carry_out(line: Line, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from strategy.definitions.spec import load_spec
+from tests.test_docs_site import toctree_entries
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")))
@@ -111,6 +112,6 @@ def test_every_page_of_the_documentation_is_linked_from_another() -> None:
             (other.parent / target).resolve() == page
             for other, text in texts.items()
             if other != page
-            for target in links_of(text)
+            for target in [*links_of(text), *(f"{entry}.md" for entry in toctree_entries(text))]
         )
         assert any(linked), f"no page links to {page.relative_to(ROOT)}"
