@@ -6,7 +6,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import erfinv
 
+from backtests.statistics.metrics import session_sharpe
 from backtests.verdict import Confidence, Grounds, confidence_among, weigh
 from core.conventions import SESSIONS_PER_YEAR
 
@@ -25,6 +27,7 @@ def test_what_survives_everything_is_evidence() -> None:
         ({"ic_above_zero": False}, "NOT EVIDENCE"),
         ({"survivor_biased": True}, "WEAK"),
         ({"capped": True}, "WEAK"),
+        ({"discovered": False}, "WEAK"),
         ({"overfitting": 0.5}, "WEAK"),
         ({"overfitting": 0.49}, "EVIDENCE"),
     ],
@@ -53,6 +56,19 @@ def test_fewer_than_five_trials_are_not_deflated() -> None:
     returns = pd.Series(np.random.default_rng(0).normal(0.001, 0.01, size=300))
     assert math.isnan(confidence_among(returns, (1.0, 0.5, 0.2, 0.1)).deflated)
     assert 0.0 < confidence_among(returns, (1.0, 0.5, 0.2, 0.1, 0.0)).deflated < 1.0
+
+
+def test_points_without_a_test_result_count_and_lend_no_variance() -> None:
+    """By the formula, the best of 200 null Sharpe ratios is 2.7655 of their standard deviations up, 1 ÷ √299 here."""
+    returns = pd.Series(np.random.default_rng(0).normal(0.002, 0.01, size=300))
+    found = confidence_among(returns, (3.0, *[math.nan] * 199))
+    score = math.sqrt(2.0) * erfinv(2.0 * found.probabilistic - 1.0)
+    scale = session_sharpe(returns) * math.sqrt(299) / score
+    assert math.sqrt(2.0) * erfinv(2.0 * found.deflated - 1.0) == pytest.approx(score - 2.7655 / scale, abs=1e-4)
+    few_known = confidence_among(returns, (3.0, 9.0, -9.0, 4.0, *[math.nan] * 196))
+    five_known = confidence_among(returns, (3.0, 9.0, -9.0, 4.0, 0.0, *[math.nan] * 195))
+    assert few_known.deflated == found.deflated
+    assert five_known.deflated < found.deflated
 
 
 def share_called_evidence(rng: np.random.Generator, *, true_sharpe: float | None, repetitions: int = 500) -> float:

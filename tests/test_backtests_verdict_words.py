@@ -9,6 +9,7 @@ import pytest
 from backtests.breadth import Breadth
 from backtests.evaluation import Evaluation
 from backtests.report.stamps import front_stamps
+from backtests.statistics.online_error import OnlineTest
 from backtests.verdict import COLLAPSED, TrialStanding, headline, judge
 from market.inputs import Inputs
 from tests.random_evaluation import random_evaluation, random_page, random_result, with_evaluation
@@ -57,6 +58,26 @@ def test_a_verdict_that_a_stamp_caps_says_so() -> None:
         == judge(found, TrialStanding()).sentence.replace("EVIDENCE", "WEAK", 1) + " QUICK and DRIFTED: WEAK at best."
     )
     assert judge(weak, stamped).sentence == judge(weak, TrialStanding()).sentence
+
+
+def test_a_test_that_is_no_discovery_is_weak_and_says_so() -> None:
+    panel = evaluation().inputs.panel
+    real = Inputs(panel=dataclasses.replace(panel, facts=dataclasses.replace(panel.facts, synthetic=False)))
+    found = evaluation(returns=0.3, inputs=real)
+    late = OnlineTest(number=37, p_value=0.0012, allowed=0.0004, invested=0.00021)
+    enough = judge(found, TrialStanding(sequence=dataclasses.replace(late, p_value=0.0004)))
+    weak = judge(found, TrialStanding(sequence=late))
+    assert (enough.word, weak.word) == ("EVIDENCE", "WEAK")
+    assert weak.sentence.endswith(" No discovery as test 37 of its log: WEAK at best.")
+    assert "discovery" not in enough.sentence
+    assert (
+        "test 37 of this log: LORD++ allows 0.0004 (alpha-investing 0.00021), p = 0.0012: no discovery;"
+        in weak.trials_note
+    )
+    assert headline(found, weak)["log_test_allowed"] == 0.0004
+    assert "log_test_allowed" not in headline(found, judge(found, TrialStanding()))
+    untold = judge(found, TrialStanding(sequence=dataclasses.replace(late, p_value=NAN)))
+    assert "test 37 of this log: no p-value, no discovery" in untold.trials_note
 
 
 @pytest.mark.parametrize(

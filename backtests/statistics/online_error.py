@@ -14,6 +14,7 @@ __all__ = ["ERROR_RATE", "OnlineTest", "OnlineTests", "alpha_investing", "last_t
 
 ERROR_RATE = 0.05  # false discoveries allowed among the discoveries of a log
 DECAY = 1.6  # of the spending sequence: a log begins short, so most is spent early
+TOTAL = float(zeta(DECAY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def spending(place: int) -> float:
     >>> round(spending(1), 4), round(spending(10), 4)
     (0.4375, 0.011)
     """
-    return float(place**-DECAY / zeta(DECAY))
+    return float(place**-DECAY) / TOTAL
 
 
 def lord_plus_plus(
