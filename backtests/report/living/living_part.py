@@ -1,0 +1,162 @@
+"""Living part: what a report needs to let its reader move costs, clock, legs and names, offline and with no server."""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from backtests.evaluation import Evaluation
+from backtests.judged_span import until_judged
+from backtests.report.formats import scientific
+from backtests.report.html_page import environment
+from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
+from backtests.report.living.setting_steps import sliders_of
+from backtests.report.living.setting_twin import Carried, kept_books, open_carried
+from backtests.report.page import Page
+
+__all__ = ["MAX_DATA", "MAX_DIFFERENCE", "LivingPart", "living_part"]
+
+MAX_DATA = 5_400_000  # characters of base64; the rest of a page takes about 2.5 MB
+MAX_CELLS = 3_000_000  # names × sessions; more would never fit
+MAX_DIFFERENCE = 1e-6  # of capital, between the page's curve and the run's
+SETTABLE = re.compile(r"quintile (run|evaluate)\b(?! \S*@)")  # a frozen version takes no other settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivingPart:
+    """The section's inside.
+
+    Parameters
+    ----------
+    html : Markup
+        Controls and places, escaped.
+    script : str
+        Drawing library, ledger and controls, one script; empty where the run is too large.
+    data : str
+        What the ledger reads, base64; empty where the run is too large.
+    style : str
+        Rules of the controls.
+    """
+
+    html: Markup
+    script: str
+    data: str
+    style: str
+
+
+def living_part(page: Page) -> LivingPart | None:
+    """Let the reader of a report keep the books of its run again under other settings.
+
+    Parameters
+    ----------
+    page : Page
+        Everything on the page; the same input gives the same bytes.
+
+    Returns
+    -------
+    LivingPart or None
+        None for an evaluation without decided weights. A run whose numbers would make the file too large, or that the
+        carried numbers do not follow to a millionth of capital, gets one line that says so.
+    """
+    evaluation = page.evaluation
+    if not _has_weights(evaluation):
+        return None
+    found = _followed(evaluation, page.verdict.standing.sharpes)
+    if isinstance(found, str):
+        return LivingPart(html=Markup('<p class="sentence">{}</p>').format(found), script="", data="", style="")
+    blob, carried, difference = found
+    macros: Any = environment().get_template("living/living.html").module
+    html = macros.controls(
+        sliders=sliders_of(carried),
+        tickers=carried.header["tickers"],
+        sectors=sorted({each for each in carried.header["sectors"] or () if each}),
+        days=[f"{carried.sessions[carried.own.first]:%Y-%m-%d}", f"{carried.sessions[-1]:%Y-%m-%d}"],
+        words=_words(carried, difference),
+        command=_command(page),
+        key=hashlib.sha256(blob).hexdigest()[:16],
+    )
+    return LivingPart(
+        html=html,
+        script="\n".join((_resource("vendor", "uPlot.iife.min.js"), *(_resource("living", name) for name in SCRIPTS))),
+        data=base64.b64encode(blob).decode(),
+        style="\n".join((_resource("vendor", "uPlot.min.css"), _resource("living", "living.css"))),
+    )
+
+
+SCRIPTS = ("ledger.js", "living.js")
+
+
+def _has_weights(evaluation: Evaluation) -> bool:
+    book = evaluation.books.get(evaluation.rules.name)
+    if book is None or book.weights.empty:
+        return False
+    inputs = evaluation.inputs if evaluation.span is None else until_judged(evaluation.inputs, evaluation.span)
+    return book.weights.index.equals(inputs.panel.sessions) and book.weights.columns.equals(inputs.panel.tickers)
+
+
+def _followed(evaluation: Evaluation, sharpes: tuple[float, ...]) -> tuple[bytes, Carried, float] | str:
+    """The blob that follows the run's curve with the longest order that fits; else why there is none."""
+    panel, choices = evaluation.inputs.panel, list(order_choices(evaluation))
+    too_large = (
+        f"This run holds {panel.close.size:,} bars, too many to carry along in one file: there is nothing to move here."
+    )
+    if panel.close.size > MAX_CELLS:
+        return too_large
+    for fineness in FINENESS:
+        blob = blob_of(evaluation, sharpes, fineness=fineness, reach=choices[-1])
+        if len(blob) * 4 / 3 > MAX_DATA:
+            return too_large
+        carried = open_carried(blob)
+        difference = _difference(evaluation, carried)
+        if difference <= MAX_DIFFERENCE:
+            break
+    else:
+        return (
+            f"The numbers that fit into a page miss the run's curve by {scientific(difference)} of capital: left out."
+        )
+    for reach in choices[:-1]:
+        longer = blob_of(evaluation, sharpes, fineness=fineness, reach=reach)
+        if len(longer) * 4 / 3 <= MAX_DATA:
+            return longer, open_carried(longer), difference
+    return blob, carried, difference
+
+
+def _difference(evaluation: Evaluation, carried: Carried) -> float:
+    """Largest difference of the carried numbers' curve and the run's, of capital."""
+    equity, own = evaluation.result.equity, carried.own
+    record, _, _ = kept_books(carried, own)
+    rows = carried.sessions.get_indexer(equity.index) - own.first
+    return float(np.abs(record.equity[rows] - equity.to_numpy()).max() / evaluation.result.capital)
+
+
+def _words(carried: Carried, difference: float) -> list[str]:
+    """What cannot be moved here, what a name left out does, and how well the page follows the run."""
+    book, grid = carried.header["book"], carried.header["grid"]
+    replaced = "The next name in the order takes the place of one left out."
+    words = [replaced if book["reach"] else "What a name left out would have held stays in cash."]
+    if book["reach"] == 0:
+        words.insert(0, "The order of all names would make this file too large, so k stays as it is.")
+    elif book["reach"] is None:
+        kept = f"This page cannot redo {book['kept']}, so k stays as it is and the legs scale the weights decided."
+        words.insert(0, kept)
+    if book["filters"]:
+        words.append("Who passes the short filter is as the run decided.")
+    digits = f"prices without a tick to {grid['bits'] + 1} binary digits"
+    exact = "every price as it is" if all(grid["per_unit"]) else digits
+    agreement = f"differs from the run's by {scientific(difference)} of capital at most; the page carries {exact}."
+    return [*words, f"At the run's own settings this curve {agreement}"]
+
+
+def _command(page: Page) -> str:
+    """The run's command where settings can be added to it."""
+    command = page.provenance.command
+    return command if SETTABLE.match(command) else ""
+
+
+def _resource(folder: str, name: str) -> str:
+    return resources.files("backtests.report").joinpath(folder, name).read_text(encoding="utf-8")
