@@ -19,10 +19,10 @@ from backtests.report.sweeps.sweep_results import (
 )
 from backtests.report.sweeps.sweep_words import sweep_findings
 from backtests.statistics.deflation import overfitting_probability
+from backtests.statistics.parameter_importance import parameter_importance
 from signals.score_metrics import summarize_ic
 from strategy.definitions.spec import StrategySpec
 from strategy.sweeps.fitted_scores import learned_part
-from strategy.sweeps.parameter_importance import parameter_importance
 from strategy.sweeps.point_judgement import IC, NET, JudgedFiles
 from strategy.sweeps.sweep_plan import Plan, PlannedPoint
 from strategy.sweeps.sweep_trials import SweepLog

@@ -212,7 +212,7 @@ class SweepSummary:
     paths : int
         Points whose returns it was measured over.
     importance : DataFrame of float
-        Index key; columns ``share``, ``chance`` and ``levels``, see ``strategy.sweeps.parameter_importance``.
+        Index key; columns ``share``, ``chance`` and ``levels``, see ``backtests.statistics.parameter_importance``.
     ridge : tuple of (estimate, low, high) or None
         Rank IC of the best point that is no ridge less that of the best ridge, by session; None without one of both.
     trials, looks, budget : int

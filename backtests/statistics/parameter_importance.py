@@ -34,7 +34,7 @@ def parameter_importance(settings: Sequence[Mapping[str, Any]], values: Sequence
 
     Examples
     --------
-    >>> from strategy.sweeps.parameter_importance import parameter_importance
+    >>> from backtests.statistics.parameter_importance import parameter_importance
     >>> grid = [{"a": a, "b": b} for a in (1, 2) for b in (1, 2)]
     >>> parameter_importance(grid, [0.0, 1.0, 0.0, 1.0])["share"].to_dict()
     {'b': 1.0, 'a': 0.0}
