@@ -11,6 +11,7 @@ from backtests.evaluation import evaluate_scores
 from core.memory import half_of_memory
 from market.inputs import Inputs
 from market.panel import Panel
+from models.networks.network_model import device_name
 from models.scratch import Scratch
 from portfolio.optimizer import require_optimizer
 from strategy.definitions.spec import StrategySpec
@@ -98,7 +99,7 @@ def run(
     # before the run has a folder: bars that cannot carry the strategy leave none behind
     training_data = _prepared(spec, inputs.panel, start, scratch)
     folder = _open_folder(spec, inputs, context, start)
-    with folder.locked(), kept_log(context, folder, device=device):
+    with folder.locked(), kept_log(context, folder, device=device_name(device)):
         identity = folder.record["identity"]
         checkpoint = learn(spec, training_data, folder=folder.path, identity=identity, device=device, progress=progress)
         tested = test_sessions(inputs.panel, checkpoint)

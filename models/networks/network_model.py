@@ -23,7 +23,7 @@ from models.sample_splits import Split
 from models.spans import reads_sequences
 from models.windows import Windows
 
-__all__ = ["NetworkModel"]
+__all__ = ["NetworkModel", "device_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,12 @@ class NetworkModel:
                 f"network {kind.kind} cannot be scored long: give it a method step(x, state), or set model.scoring to "
                 "exact"
             )
+
+
+def device_name(device: str) -> str:
+    """What a network is trained on where ``device`` is asked for: cpu, or a graphics card by its name."""
+    place = resolve_device(device)
+    return f"cuda ({torch.cuda.get_device_name(place)})" if place.type == "cuda" else place.type
 
 
 def _check_scores(network: nn.Module, x: torch.Tensor, heads: tuple[str, ...]) -> None:
