@@ -43,6 +43,7 @@ from strategy.definitions.spec import StrategySpec, load_spec, override, shipped
 from strategy.pipeline import run
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
+from strategy.sweeps.sweep_plan import Plan, grid_points
 from tests.oracles.small_runs import SMALL, left_with, long_bars
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +76,7 @@ APART = {
     r"quintile walk\b": ("retrains fold by fold in processes of its own", "test_strategy_walk.py"),
     r"quintile calibrate-market\b": ("trains on dozens of markets", "test_strategy_planted_alpha.py"),
     r"quintile models table\b": ("trains dozens of models", "test_strategy_model_table.py"),
+    r"quintile sweep\b": ("trains dozens of models", "test_quintile_sweep.py"),
     r"quintile prove --self-test": ("runs 46 leaks against every check", "test_strategy_prove.py"),
     r"quintile prove (20261121|\w+@)": ("minutes, and names a run that the reader has", "test_strategy_prove.py"),
     r"quintile run .*--from\b": ("trains twice on bars of the reader's own", "test_strategy_warm_start.py"),
@@ -253,8 +255,17 @@ def test_every_other_line_names_what_there_is() -> None:
             assert place.is_dir() or place.with_suffix(".py").is_file(), f"{line.place} {module}"
 
 
+def check_sweep(table: dict[str, Any]) -> None:
+    """Plan a sweep as its command does, up to the first training."""
+    plan = Plan.read({"grid": {"portfolio.k": [0.1]}, **table}, trials=1 if "search" in table else None)
+    assert plan.searched_keys(load_spec()) if plan.trials else grid_points(plan, load_spec())
+
+
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "toml"], ids=lambda block: block.place)
 def test_every_toml_block_is_part_of_a_strategy(block: Block) -> None:
+    if tomllib.loads(block.text).keys() & {"grid", "points", "search", "guard"}:
+        check_sweep(tomllib.loads(block.text))
+        return
     numbers = load_spec().model_dump(mode="json", exclude_none=True)
     for section, keys in tomllib.loads(block.text).items():
         another = section == "model" and "kind" in keys
