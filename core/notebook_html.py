@@ -3,8 +3,9 @@
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-__all__ = ["notebook_card", "notebook_text", "small_lines"]
+__all__ = ["html_link", "notebook_card", "notebook_text", "small_lines"]
 
 WIDTH, HEIGHT, MARGIN = 420, 90, 4  # pixels
 MAX_POINTS = 400
@@ -30,6 +31,12 @@ def notebook_card(heading: str, rows: Iterable[tuple[str, str]], picture: str = 
     """
     cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
     return f"<p>{html.escape(heading)}</p><table>{cells}</table>{picture}"
+
+
+def html_link(path: Path) -> str:
+    """A link to a file on disk that opens beside the notebook."""
+    address = html.escape(path.resolve().as_uri(), quote=True)
+    return f'<a href="{address}" target="_blank">{html.escape(str(path))}</a>'
 
 
 def notebook_text(text: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.conventions import FEW_TRIALS, SESSIONS_PER_YEAR
 from core.errors import RunError, SourceError
-from core.notebook_html import notebook_card, small_lines
+from core.notebook_html import html_link, notebook_card, small_lines
 from strategy.runs.run_files import RANGE_FRAMES
 from strategy.runs.store import RunFolder
 
@@ -25,8 +25,7 @@ class ReportPath(type(Path())):  # type: ignore[misc]
         webbrowser.open(self.resolve().as_uri())
 
     def _repr_html_(self) -> str:
-        address = html.escape(self.resolve().as_uri(), quote=True)
-        return f'<a href="{address}" target="_blank">{html.escape(str(self))}</a>'
+        return html_link(self)
 
 
 @dataclass(frozen=True, slots=True)

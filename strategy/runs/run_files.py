@@ -4,16 +4,26 @@ Every value that is read from them has the type that was written; a key of a new
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError, SourceError
 from core.files import read_json
 
-__all__ = ["RANGE_FRAMES", "UNREADABLE", "read_metrics", "read_run_frame", "read_run_record", "recorded_number"]
+if TYPE_CHECKING:  # the list of runs answers before pandas is there
+    import pandas as pd
+
+__all__ = [
+    "RANGE_FRAMES",
+    "UNREADABLE",
+    "check_metrics",
+    "check_run_record",
+    "read_metrics",
+    "read_run_frame",
+    "read_run_record",
+    "recorded_number",
+]
 
 RANGE_FRAMES = {"low": "range_low", "high": "range_high"}  # by the end of a return's 90 % range
 BY_SESSION = ("scores", "weights", "returns", "ic", *RANGE_FRAMES.values())
@@ -135,7 +145,7 @@ def read_run_record(path: Path) -> dict[str, Any]:
         If the file is no record of a run.
     """
     record = read_json(path)
-    _check(record, _Record, path, "record of a run")
+    check_run_record(record, path)
     return dict(record)
 
 
@@ -148,11 +158,21 @@ def read_metrics(path: Path) -> dict[str, Any]:
         If the file holds no metrics of a run.
     """
     metrics = read_json(path)
-    _check(metrics, _Metrics, path, "metrics of a run")
+    check_metrics(metrics, path)
     return _Table(metrics, path)
 
 
-def read_run_frame(path: Path) -> pd.DataFrame:
+def check_run_record(value: Any, path: Path) -> None:
+    """Refuse what was read of a ``run.json`` and is no record of a run, by a ``RunError``."""
+    _check(value, _Record, path, "record of a run")
+
+
+def check_metrics(value: Any, path: Path) -> None:
+    """Refuse what was read of a ``metrics.json`` and is no metrics of a run, by a ``RunError``."""
+    _check(value, _Metrics, path, "metrics of a run")
+
+
+def read_run_frame(path: Path) -> "pd.DataFrame":
     """A frame of a run; scores, weights, returns and ICs are numbers by session.
 
     Raises
@@ -160,6 +180,7 @@ def read_run_frame(path: Path) -> pd.DataFrame:
     RunError
         If the file is not there, cannot be read, or is no such frame.
     """
+    import pandas as pd
     from pyarrow.lib import ArrowException
 
     if not path.is_file():
@@ -196,7 +217,10 @@ def _reason(error: ValidationError) -> str:
     return f"no {place}" if first["type"] == "missing" or not first["loc"] else f"no right {place}"
 
 
-def _check_by_session(frame: pd.DataFrame) -> None:
+def _check_by_session(frame: "pd.DataFrame") -> None:
+    import numpy as np
+    import pandas as pd
+
     index, columns = frame.index, frame.columns
     if not isinstance(index, pd.DatetimeIndex) or not index.is_monotonic_increasing or not index.is_unique:
         raise ValueError("its rows are no sessions in order")

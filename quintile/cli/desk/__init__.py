@@ -1,0 +1,1 @@
+"""Commands of the desk: what is looked at between runs."""
