@@ -110,6 +110,10 @@ def test_few_discoveries_among_nulls_are_false() -> None:
     assert nulls_only / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
 
 
+def test_a_p_value_at_its_level_is_a_discovery() -> None:
+    assert lord_plus_plus([HALF * spending(1)]).discoveries == (True,)
+
+
 def test_no_p_value_is_no_discovery_and_takes_its_place() -> None:
     with_gap = lord_plus_plus([math.nan, 0.004])
     assert with_gap.discoveries == (False, False)

@@ -24,7 +24,7 @@ from strategy.trials.verdict_sequence import logged_p_value, place_in_sequence
 
 AGREEING = Measured(validation=0.021, training=0.030, standard_error=0.005, sessions=8)
 APART = Measured(validation=0.001, training=0.080, standard_error=0.005, sessions=8)
-GUARDED = Guard(looks=2, protect=True, disagreements=3)
+GUARDED = Guard(looks=2, protect=True, noise=0.05, disagreements=8)  # a log is random: noise that decides nothing
 
 
 def span(spec: str, *, panel: str = "p", first: str = "2020-01-01", last: str = "2020-12-31") -> TrialKey:
@@ -98,6 +98,8 @@ def test_a_point_without_a_rank_ic_opens_nothing_past_the_budget(tmp_path: Path)
     asked(log, span("b"))
     assert math.isnan(asked(log, span("a")).rank_ic)
     assert asked(log, span("c"), nothing) == LookAnswer(number=3, budget=2, rank_ic=0.03, how="training")
+    certain = Measured(validation=0.5, training=0.03, standard_error=0.0, sessions=8)
+    assert asked(log, span("d"), certain) == LookAnswer(number=4, budget=2, rank_ic=0.03, how="training")
 
 
 def killed_before_it_is_kept(log: TrialLog, key: TrialKey, measured: Measured) -> None:
@@ -121,13 +123,13 @@ def test_a_killed_search_is_told_the_same_when_it_resumes(tmp_path: Path) -> Non
     assert {each.how for each in told} == {"plain", "training", "protected"}
 
 
-def test_another_log_has_other_noise(tmp_path: Path) -> None:
+def test_another_log_and_another_look_have_other_noise(tmp_path: Path) -> None:
     told = []
     for name in ("one", "two"):
         log = TrialLog(tmp_path / name)
-        told.append([asked(log, span(spec), APART).rank_ic for spec in "abc"])
-    assert told[0][:2] == told[1][:2]
-    assert told[0][2] != told[1][2]
+        told.append([asked(log, span(spec), APART).rank_ic for spec in "abcd"])
+    assert told[0][:2] == told[1][:2] == [0.001, 0.001]
+    assert len({*told[0][2:], *told[1][2:]}) == 4
 
 
 SEARCH = f"""
