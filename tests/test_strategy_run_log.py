@@ -137,11 +137,11 @@ def test_an_error_and_a_warning_are_lines_and_go_on_to_whom_they_belong(tmp_path
 
     def fails() -> None:
         with KeptLog(RunLog(), [tmp_path / "a", tmp_path / "b"], opening):
+            warnings.simplefilter("always")
             warnings.warn("of a library", UserWarning, stacklevel=1)
             raise ValueError("no\nbars")
 
     with warnings.catch_warnings(record=True) as seen, pytest.raises(ValueError, match="no"):
-        warnings.simplefilter("always")
         fails()
     assert [str(each.message) for each in seen] == ["of a library"]
     lines = logged_lines(tmp_path / "a")

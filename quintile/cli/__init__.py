@@ -18,6 +18,8 @@ import typer
 from core.terminal import plain_streams
 from quintile.cli.compare_commands import COMPARE_EXAMPLES, compare_books_command
 from quintile.cli.data_commands import add_data_commands
+from quintile.cli.desk.track_command import TRACK_EXAMPLES, track_command
+from quintile.cli.desk.watch_command import WATCH_EXAMPLES, watch_command
 from quintile.cli.evaluation_commands import (
     DECIDE_EXAMPLES,
     EVALUATE_EXAMPLES,
@@ -117,6 +119,8 @@ add_store_commands(
     ),
 )
 app.command("show", epilog=_examples("quintile show", "quintile show 20261121 --json"))(show_command)
+app.command("watch", epilog=WATCH_EXAMPLES)(watch_command)
+app.command("track", epilog=TRACK_EXAMPLES)(track_command)
 app.command("report", epilog=_examples("quintile report", "quintile report latest --open"))(report_command)
 app.command("tearsheet", epilog=_examples("quintile tearsheet latest --open"))(tearsheet_command)
 app.command("definition", epilog=_examples("quintile definition filter_negative --out STRATEGY_DEFINITION.md"))(
