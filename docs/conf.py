@@ -51,6 +51,7 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "accessible_pages",
     "kernel_figures",
     "live_reference",
     "public_names",
@@ -92,5 +93,5 @@ html_additional_pages = {"index": "redirect.html"}  # the site's first page lies
 html_show_sphinx = False
 html_copy_source = False
 html_show_copyright = False
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"

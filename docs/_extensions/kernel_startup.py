@@ -21,8 +21,9 @@ def _division(figure: Any) -> str:
     drawn = json.dumps([told["data"], layout]).replace("</", "<\\/")
     title = (layout.get("title") or {}).get("text") or "figure"
     name, height = f"figure-{next(_numbers)}", layout.get("height") or 450
+    label = f'role="figure" aria-label="{html.escape(title)}"'
     return (
-        f'<div id="{name}" class="figure" role="img" aria-label="{html.escape(title)}" style="height:{height}px"></div>'
+        f'<div id="{name}" class="figure" {label} style="height:{height}px"></div>'
         f'<script>window.addEventListener("load", () => Plotly.newPlot("{name}", ...{drawn}, {{responsive: true}}));'
         "</script>"
     )
