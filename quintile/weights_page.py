@@ -19,7 +19,10 @@ from backtests.report.figures.what_if_figures import Dial, dial_figure
 from backtests.report.formats import a_year, count, percent, plus_minus, ranged, ratio
 from backtests.report.html_page import HtmlPage, render_page
 from backtests.report.run_provenance import Span
+from backtests.report.sections import folded
 from backtests.report.sections.attribution_section import attribution_section
+from backtests.report.sections.book.convention_words import PARITY_CONVENTION
+from backtests.report.sections.book.names_section import names_section
 from backtests.report.sections.books_section import exposure_section, performance_section, trading_section
 from backtests.report.sections.common_rows import (
     RANGE_CONVENTION,
@@ -28,7 +31,7 @@ from backtests.report.sections.common_rows import (
     return_conventions,
     span_words,
 )
-from backtests.report.sections.front_section import METRICS, PARITY_CONVENTION
+from backtests.report.sections.front_section import METRICS
 from backtests.report.sections.regimes_section import regime_section
 from backtests.report.stamps import OPTIMISTIC, SYNTHETIC, frequency_stamps, survivorship_stamp
 from backtests.sensitivity.capacity import capacity_curve
@@ -89,7 +92,8 @@ def weights_page(inputs: Inputs, weights: pd.DataFrame, result: BacktestResult, 
     sections = (
         _front(report, inputs, market),
         _comparison(report, inputs, market),
-        performance_section(books),
+        performance_section(books, market),
+        names_section(books, is_synthetic=synthetic),
         attribution_section(books, is_synthetic=synthetic),
         _what_if(weights, result, inputs),
         regime_section(books, is_synthetic=synthetic),
@@ -103,7 +107,7 @@ def weights_page(inputs: Inputs, weights: pd.DataFrame, result: BacktestResult, 
             title=f"SYNTHETIC: {title}" if synthetic and "SYNTHETIC" not in title.upper() else title,
             strategy=NAME,
             verdict=_sentence(report),
-            sections=tuple(section for section in sections if section is not None),
+            sections=folded(sections),
             stamps=_stamps(result, inputs),
             cards=_cards(report),
         )
@@ -161,7 +165,7 @@ def _front(report: BookReport, inputs: Inputs, market: pd.Series) -> Section:
     if inputs.benchmark is not None:
         beside["benchmark"] = inputs.benchmark.reindex(net.index)
     picture = Picture(
-        title="What one unit grew to",
+        title="Growth of 1",
         summary=f"{percent(report.net.total_return)} net in all, with a deepest drawdown of "
         f"{percent(report.net.max_drawdown)}. The full line is net of costs ({result.costs}), the dotted one before.",
         figure=wealth_figure(net, gross, pd.DataFrame(beside)),
@@ -195,7 +199,7 @@ def _comparison(report: BookReport, inputs: Inputs, market: pd.Series) -> Sectio
         figure=dots_figure(range_frame(gaps), x_format=".1f"),
     )
     columns = ("Series", "Sharpe ± SE", "95 % range", "Gap, 95 %")
-    note = f"Series without costs; differences are paired by session. {RANGE_CONVENTION}"
+    note = "Series without costs; differences are paired by session."
     table = Table(caption="Beside the market", columns=columns, rows=rows, note=note)
     lead = comparison_sentence(compared)
     return Section(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.intervals import hac_standard_error
 
-__all__ = ["SignMetrics", "over_median", "sign_metrics"]
+__all__ = ["SignMetrics", "accuracy_by_session", "over_median", "sign_metrics"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +52,13 @@ def sign_metrics(scores: pd.DataFrame, forward: pd.DataFrame, *, horizon: int = 
     horizon : int
         Sessions that each forward return spans; the error counts at least horizon − 1 lags.
     """
-    realised = forward.reindex(index=scores.index, columns=scores.columns).to_numpy(dtype=float)
-    predicted = scores.to_numpy(dtype=float)
-    judged = ~np.isnan(predicted) & ~np.isnan(realised) & (realised != 0.0)
-    called, rose = (predicted > 0) & judged, (realised > 0) & judged
+    judged, called, rose = _calls(scores, forward)
     right = (called == rose) & judged
     both, n_judged = int((called & rose).sum()), int(judged.sum())
     precision, recall = _share(both, int(called.sum())), _share(both, int(rose.sum()))
-    by_session = np.divide(right.sum(axis=1), judged.sum(axis=1), out=np.full(len(judged), np.nan), where=judged.any(1))
     return SignMetrics(
         accuracy=_share(int(right.sum()), n_judged),
-        standard_error=hac_standard_error(pd.Series(by_session), horizon=horizon),
+        standard_error=hac_standard_error(_right_share(right, judged, scores.index), horizon=horizon),
         precision=precision,
         recall=recall,
         f1=2.0 * precision * recall / (precision + recall) if precision + recall > 0 else np.nan,
@@ -72,9 +68,29 @@ def sign_metrics(scores: pd.DataFrame, forward: pd.DataFrame, *, horizon: int = 
     )
 
 
+def accuracy_by_session(scores: pd.DataFrame, forward: pd.DataFrame) -> pd.Series:
+    """Share of right calls of the sign in each session, as in ``sign_metrics``; NaN in one that judges no name."""
+    judged, called, rose = _calls(scores, forward)
+    return _right_share((called == rose) & judged, judged, scores.index)
+
+
 def over_median(values: pd.DataFrame) -> pd.DataFrame:
     """Values less the median of their session: the call that a market-neutral book makes."""
     return values.sub(values.median(axis=1), axis=0)
+
+
+def _calls(scores: pd.DataFrame, forward: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Name-sessions that are judged, those called a rise, and those that rose, shape (n_sessions, n_tickers)."""
+    realised = forward.reindex(index=scores.index, columns=scores.columns).to_numpy(dtype=float)
+    predicted = scores.to_numpy(dtype=float)
+    judged = ~np.isnan(predicted) & ~np.isnan(realised) & (realised != 0.0)
+    return judged, (predicted > 0) & judged, (realised > 0) & judged
+
+
+def _right_share(right: np.ndarray, judged: np.ndarray, sessions: pd.Index) -> pd.Series:
+    blank = np.full(len(judged), np.nan)
+    share = np.divide(right.sum(axis=1), judged.sum(axis=1), out=blank, where=judged.any(axis=1))
+    return pd.Series(share, index=sessions, name="accuracy")
 
 
 def _share(part: int, whole: int) -> float:

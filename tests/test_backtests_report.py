@@ -15,7 +15,6 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plotly.offline import get_plotlyjs
 
 from backtests.breakdown.trading_summary import trading_summary
 from backtests.report import report_page
@@ -34,6 +33,7 @@ from backtests.report.figures.books_figures import (
 from backtests.report.figures.signal_figures import cumulative_ic_figure, ic_figure, quarter_figure
 from backtests.report.figures.training_figures import loss_figure
 from backtests.report.formats import bps, count, date, percent, plus_minus, ratio, scientific
+from backtests.report.html_page import plotly_source
 from backtests.report.report_page import render_report, restate_proof, write_report
 from backtests.report.run_provenance import ProofReport, Span
 from backtests.report.sections import all_sections, front_cards
@@ -115,7 +115,7 @@ def test_the_page_asks_the_network_for_nothing(html, parsed):
     links = [attrs["href"] for _, attrs in parsed.tags if "href" in attrs]
     assert links
     assert all(link.startswith("#") for link in links)
-    own = html.replace(get_plotlyjs(), "")
+    own = html.replace(plotly_source(), "")
     assert not re.search(r"https?://|@import|url\(", own)
     assert "default-src 'none'" in own
 
@@ -129,7 +129,7 @@ def test_the_policy_lets_exactly_the_pages_own_scripts_run(parsed):
 
 
 def test_plotly_is_inlined_once_and_cannot_close_its_script(html):
-    library = get_plotlyjs()
+    library = plotly_source()
     assert html.count(library[:2000]) == 1
     assert "</script" not in library.lower()
 
@@ -206,7 +206,7 @@ def test_no_number_prints_as_nan_or_infinity(parsed):
 @pytest.mark.slow
 def test_ten_years_fit_into_three_megabytes():
     shown = render_report(random_page(2500))
-    assert len(shown.encode()) - len(get_plotlyjs().encode()) < 3_000_000
+    assert len(shown.encode()) - len(plotly_source().encode()) < 3_000_000
 
 
 def test_a_synthetic_market_is_told_in_the_title_and_in_the_first_stamp(report, parsed):
@@ -298,7 +298,7 @@ def test_page_one_holds_what_must_stand_beside_a_sharpe_ratio(report, parsed):
     words = " ".join(sentence for part in front.parts for sentence in part.sentences)
     for told in ("100 sessions", "5 bps one way", "all names with a print", "Trials: 1.", "1 session later"):
         assert told in words
-    table = front.parts[1].tables[0]
+    table = front.parts[2].tables[0]
     rows = {row[0]: row[1:] for row in table.rows}
     net = report.books["main"].net
     assert rows["Sharpe, net ± SE"][0] == f"{net.sharpe:.2f}\u00a0±\u00a0{net.sharpe_standard_error:.2f}".replace(
@@ -343,9 +343,10 @@ def test_a_book_is_summarised_net_and_gross_on_the_sessions_that_decided(report)
 def test_sections_draw_and_count_what_the_book_did(report):
     parts = {section.slug: section.parts for section in all_sections(report)}
     book = report.books["other"]
-    drawn = np.asarray(parts["performance"][0].pictures[0].figure.data[1].y)
+    (deep,) = (part for part in parts["performance"] if part.heading == "Drawdowns")
+    drawn = np.asarray(deep.pictures[0].figure.data[1].y)
     np.testing.assert_allclose(drawn, drawdowns(book.result.net_returns), rtol=1e-6)
-    anatomy = parts["performance"][0].tables[1].rows
+    anatomy = deep.tables[1].rows
     deepest = drawdown_table(book.result.net_returns, n_deepest=5)
     assert [row[0] for row in anatomy] == [percent(depth) for depth in deepest["depth"]]
     assert anatomy[0][2] == date(deepest["trough"][0])

@@ -8,7 +8,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 import pytest
-from plotly.offline import get_plotlyjs
 
 from backtests.breakdown.book_study import BookStudy, book_study
 from backtests.breakdown.signal_study import ModelStudy, signal_study
@@ -19,6 +18,7 @@ from backtests.report.book_report import BookReport
 from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.histogram_figures import marked_histogram_figure
 from backtests.report.figures.study_figures import spread_figure
+from backtests.report.html_page import plotly_source
 from backtests.report.page import page_of
 from backtests.report.report_page import render_report
 from backtests.report.sections import all_sections
@@ -173,7 +173,7 @@ def test_every_picture_has_words_and_every_type_is_large_enough(parsed):
 @pytest.mark.slow
 def test_ten_years_of_every_page_stay_under_three_megabytes():
     shown = render_report(studied(2500))
-    assert len(shown.encode()) - len(get_plotlyjs().encode()) < 3_000_000
+    assert len(shown.encode()) - len(plotly_source().encode()) < 3_000_000
 
 
 def test_the_baseline_comparison_says_its_sentence_in_front_and_at_home(report):

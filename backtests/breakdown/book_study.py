@@ -10,6 +10,7 @@ import pandas as pd
 from backtests.breakdown.attribution import attribution_table, leg_returns, sector_table
 from backtests.breakdown.held_clusters import Clusters
 from backtests.breakdown.holding_periods import concentration, holding_table, implied_holding
+from backtests.breakdown.name_study import NameStudy, name_study
 from backtests.engine.backtest_result import BacktestResult
 from backtests.statistics.factor_regression import FactorFit, factor_fit
 from backtests.statistics.rolling_beta import rolling_beta
@@ -41,6 +42,8 @@ class BookStudy:
         Of the net returns on the given factors; None without them, or with too few common sessions.
     clusters : Clusters or None
         ``held_clusters`` of the last close, for an optimised book.
+    names : NameStudy or None
+        What each name contributed, and the worst sessions.
     """
 
     legs: pd.DataFrame
@@ -52,6 +55,7 @@ class BookStudy:
     sectors: pd.DataFrame | None = None
     factors: FactorFit | None = None
     clusters: Clusters | None = None
+    names: NameStudy | None = None
 
 
 def book_study(
@@ -90,6 +94,7 @@ def book_study(
         beta=rolling_beta(result.net_returns, market),
         sectors=None if sectors is None else sector_table(result, panel, sectors),
         factors=_factor_fit(result, factors),
+        names=name_study(result, panel, market=market, sectors=sectors),
     )
 
 
@@ -120,6 +125,7 @@ def judged_study(
         beta=rolling_beta(judged.net_returns, market),
         sectors=None if sectors is None else sector_table(whole, inputs.panel, sectors, sessions=sessions),
         factors=_factor_fit(judged, factors),
+        names=name_study(whole, inputs.panel, market=market, sectors=sectors, sessions=sessions),
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from backtests.breakdown.signal_sides import side_spreads
 from market import Panel
-from signals.classification import SignMetrics, over_median, sign_metrics
+from signals.classification import SignMetrics, accuracy_by_session, over_median, sign_metrics
 from signals.distribution import histogram, leg_hits, rank_stability, session_percentiles
 from signals.groups import ic_by_group, size_terciles
 from signals.score_metrics import information_coefficient, quantile_returns
@@ -43,6 +44,12 @@ class SignalStudy:
         ``rank_stability`` of the scores.
     sign, relative_sign : SignMetrics
         Sign of the scores against that of the returns; and both against the median of their session.
+    accuracy : Series
+        ``accuracy_by_session`` of the side of the median.
+    pearson : Series
+        Pearson IC of each session, beside the rank IC.
+    sides : DataFrame
+        ``side_spreads`` of the quintiles.
     """
 
     ic_histogram: pd.DataFrame
@@ -55,6 +62,9 @@ class SignalStudy:
     stability: pd.DataFrame
     sign: SignMetrics
     relative_sign: SignMetrics
+    accuracy: pd.Series
+    pearson: pd.Series
+    sides: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,11 +119,9 @@ def signal_study(
     horizon : int
         Sessions that each forward return spans; every error counts at least horizon − 1 lags.
     """
-    ic = information_coefficient(scores, forward)
-    spreads = {
-        "predicted": quantile_returns(scores, scores).spread,
-        "realised": quantile_returns(scores, forward).spread,
-    }
+    ic, quintiles = information_coefficient(scores, forward), quantile_returns(scores, forward)
+    spreads = {"predicted": quantile_returns(scores, scores).spread, "realised": quintiles.spread}
+    relative = over_median(scores), over_median(forward.where(scores.notna()))
     return SignalStudy(
         ic_histogram=histogram(ic),
         by_size=ic_by_group(scores, forward, size_terciles(panel), horizon=horizon),
@@ -124,5 +132,8 @@ def signal_study(
         calibration=quantile_returns(scores, forward, n_quantiles=DECILES, predicted=scores, horizon=horizon).summary,
         stability=rank_stability(scores, lags=sorted({*STABILITY_LAGS, horizon})),
         sign=sign_metrics(scores, forward, horizon=horizon),
-        relative_sign=sign_metrics(over_median(scores), over_median(forward.where(scores.notna())), horizon=horizon),
+        relative_sign=sign_metrics(*relative, horizon=horizon),
+        accuracy=accuracy_by_session(*relative),
+        pearson=information_coefficient(scores, forward, method="pearson"),
+        sides=side_spreads(quintiles, scores, forward),
     )

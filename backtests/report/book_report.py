@@ -17,7 +17,7 @@ from backtests.statistics.regimes import named_periods, regime_table, trend_labe
 from core.intervals import Interval
 from portfolio.book import Book
 
-__all__ = ["BookReport", "book_report"]
+__all__ = ["BookReport", "book_report", "regime_labels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,11 +108,31 @@ def book_report(
 
 
 def _regimes(result: BacktestResult, market: pd.Series, vix: pd.Series | None) -> dict[str, pd.DataFrame]:
-    returns, warm_up = result.net_returns, round(result.sessions_per_year)  # terciles of a year's past at least
-    labels = {
-        "Named periods": named_periods(pd.DatetimeIndex(returns.index)),
-        "Trailing volatility": volatility_labels(market, warm_up=warm_up),
-        "Trend": trend_labels(market),
-    } | ({} if vix is None else {"VIX": vix_labels(vix, warm_up=warm_up)})
+    returns = result.net_returns
+    labels = regime_labels(pd.DatetimeIndex(returns.index), market, vix, warm_up=round(result.sessions_per_year))
     annual = partial(regime_table, returns, sessions_per_year=result.sessions_per_year)
     return {family: annual(regimes) for family, regimes in labels.items()}
+
+
+def regime_labels(
+    sessions: pd.DatetimeIndex, market: pd.Series, vix: pd.Series | None = None, *, warm_up: int
+) -> dict[str, pd.Series]:
+    """Labels of sessions by family of regimes.
+
+    Parameters
+    ----------
+    sessions : DatetimeIndex
+        Those that named periods are told of.
+    market : Series of float
+        Simple market return of each session, the whole history.
+    vix : Series of float, optional
+        Level at each close, the whole history.
+    warm_up : int
+        Sessions of past that a tercile needs.
+    """
+    labels = {
+        "Named periods": named_periods(sessions),
+        "Trailing volatility": volatility_labels(market, warm_up=warm_up),
+        "Trend": trend_labels(market),
+    }
+    return labels | ({} if vix is None else {"VIX": vix_labels(vix, warm_up=warm_up)})

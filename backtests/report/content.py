@@ -4,11 +4,24 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
-__all__ = ["SEVERITIES", "Card", "Part", "Picture", "Section", "Severity", "Stamp", "Table"]
+__all__ = [
+    "HEATS",
+    "SEVERITIES",
+    "Card",
+    "LivingPart",
+    "Part",
+    "Picture",
+    "Section",
+    "Severity",
+    "Stamp",
+    "Table",
+]
 
 Severity = Literal["alarm", "caution", "note"]
 SEVERITIES: tuple[Severity, ...] = ("alarm", "caution", "note")  # the gravest first
+HEATS = 4  # shades of a cell on either side of none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +71,8 @@ class Table:
         Cells are words and are set flush left.
     folded : bool
         Shown on a click; for long tables that few read.
+    heat : tuple of tuple of int
+        Shade of every cell after the first of its row, from −4 for the lowest to 4; none by default.
     """
 
     caption: str
@@ -66,11 +81,19 @@ class Table:
     note: str = ""
     wordy: bool = False
     folded: bool = False
+    heat: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"table {self.caption!r} has {len(self.columns)} columns, a row has {len(row)} cells")
+        if self.heat and [len(row) + 1 for row in self.heat] != [len(row) for row in self.rows]:
+            raise ValueError(f"table {self.caption!r} needs a shade for each cell but the first of a row, or none")
+
+    def shade(self, row: int, cell: int) -> str:
+        """Class of a cell, counted from 0: ``"gain3"``, ``"loss1"``, or empty for one without a shade."""
+        heat = self.heat[row][cell - 1] if self.heat and cell else 0
+        return f"{'gain' if heat > 0 else 'loss'}{abs(heat)}" if heat else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +109,8 @@ class Picture:
 class Part:
     """A group of pictures and tables under an optional heading.
 
-    Pictures stand side by side where the screen is wide; tables do where ``beside``.
+    Pictures stand side by side where the screen is wide; tables do where ``beside``. A part that is ``folded`` shows
+    its heading alone until it is opened.
     """
 
     heading: str = ""
@@ -94,13 +118,40 @@ class Part:
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
     beside: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Section:
-    """A section of the page: anchor, title, the sentence to remember, and its parts."""
+    """A section of the page: anchor, title, the sentence to remember, and its parts.
+
+    One that is ``folded`` shows its title and that sentence until it is opened.
+    """
 
     slug: str
     title: str
     lead: str
     parts: tuple[Part, ...] = field(default=())
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivingPart:
+    """A part of the page that moves under the reader's hand.
+
+    Parameters
+    ----------
+    html : Markup
+        What is shown, already escaped, without the section and its heading.
+    script : str
+        What moves it; runs after the page's own scripts.
+    data : str
+        What it reads, as base64.
+    style : str
+        Rules of its look.
+    """
+
+    html: Markup
+    script: str
+    data: str
+    style: str = ""

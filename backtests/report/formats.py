@@ -6,7 +6,7 @@ import pandas as pd
 
 from core.intervals import Interval
 
-__all__ = ["a_year", "bps", "count", "date", "percent", "plus_minus", "ranged", "ratio", "scientific"]
+__all__ = ["MISSING", "a_year", "bps", "count", "date", "percent", "plus_minus", "ranged", "ratio", "scientific"]
 
 MISSING = "n/a"
 TIE = "\u00a0"  # a number and its unit stay on one line

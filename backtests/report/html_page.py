@@ -14,9 +14,18 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from backtests.report.content import SEVERITIES, Card, Picture, Section, Stamp
+from backtests.report.content import SEVERITIES, Card, LivingPart, Part, Picture, Section, Stamp
 
-__all__ = ["FOOTER", "PAGE_MARK", "UNSAFE_IN_SCRIPTS", "HtmlPage", "environment", "render_page", "source_hash"]
+__all__ = [
+    "FOOTER",
+    "PAGE_MARK",
+    "UNSAFE_IN_SCRIPTS",
+    "HtmlPage",
+    "environment",
+    "plotly_source",
+    "render_page",
+    "source_hash",
+]
 
 PAGE_MARK = '<meta name="color-scheme" content="light dark">'  # of every page, by which a file is known as one of ours
 
@@ -53,6 +62,10 @@ class HtmlPage:
         What makes the page again.
     proof : mapping of str to Markup
         Marked places of a proof: one for each severity of stamps, and its section; none by default.
+    paper : tuple of Part
+        What is printed under the first picture in place of the sections; without it all sections are printed.
+    living : LivingPart or None
+        What stands after the first section.
     """
 
     title: str
@@ -63,13 +76,14 @@ class HtmlPage:
     cards: tuple[Card, ...] = ()
     command: str = ""
     proof: Mapping[str, Markup] = field(default_factory=lambda: dict.fromkeys((*SEVERITIES, "section"), Markup("")))
+    paper: tuple[Part, ...] = ()
+    living: LivingPart | None = None
 
 
 def render_page(page: HtmlPage) -> str:
     """Render a page as HTML that works offline and makes no request; every word of it is escaped."""
-    from plotly.offline import get_plotlyjs
-
-    plotly_js, draw_js = get_plotlyjs(), _resource("draw.js")
+    living = page.living
+    scripts = (plotly_source(), _resource("draw.js"), *((living.script,) if living and living.script else ()))
     return (
         environment()
         .get_template("template.html")
@@ -78,17 +92,24 @@ def render_page(page: HtmlPage) -> str:
             strategy=page.strategy,
             verdict=page.verdict,
             stamps=_by_severity(page.stamps),
+            stamped=bool(page.stamps),
             proof=page.proof,
             cards=page.cards,
             sections=page.sections,
             drawn=_drawings(page.sections),
             command=page.command,
             footer=FOOTER,
-            plotly_js=plotly_js,
-            draw_js=draw_js,
-            script_sources=" ".join(source_hash(script) for script in (plotly_js, draw_js)),
+            paper=page.paper,
+            living=living,
+            scripts=scripts,
+            script_sources=" ".join(source_hash(script) for script in scripts),
         )
     )
+
+
+def plotly_source() -> str:
+    """The part of plotly.js that draws in two dimensions, as it stands in ``vendor``, with its licence in its head."""
+    return _resource("vendor/plotly-cartesian.min.js")
 
 
 def _by_severity(stamps: tuple[Stamp, ...]) -> list[tuple[str, list[Stamp]]]:

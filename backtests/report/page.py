@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
 from backtests.breakdown.book_study import optimizer_note, short_leg_note
 from backtests.evaluation import Evaluation
 from backtests.reference_gates import Gate, reference_gates, win_rate_interval
-from backtests.report.book_report import BookReport, book_report
+from backtests.report.book_report import BookReport, book_report, regime_labels
 from backtests.report.run_provenance import ProofReport, Provenance
 from backtests.report.signal_report import SignalReport, signal_report
 from backtests.verdict import Verdict
@@ -137,12 +139,20 @@ def page_of(
         verdict=verdict,
         provenance=provenance,
         books=books,
-        signal=signal_report(evaluation.signal),
+        signal=signal_report(evaluation.signal, _families(evaluation)),
         survivorship=survivorship(evaluation.inputs.panel),
         gates=_gates(evaluation, provenance, books),
         proof=proof,
         walk=walk,
     )
+
+
+def _families(evaluation: Evaluation) -> dict[str, pd.Series]:
+    """Regimes of the scored sessions, by family; made-up bars lie in no period of history."""
+    scored, result = pd.DatetimeIndex(evaluation.scores.index), evaluation.result
+    labels = regime_labels(scored, evaluation.market, evaluation.inputs.vix, warm_up=round(result.sessions_per_year))
+    hidden = {"Named periods"} if evaluation.inputs.panel.facts.synthetic else set()
+    return {family: regimes for family, regimes in labels.items() if family not in hidden}
 
 
 def _gates(evaluation: Evaluation, provenance: Provenance, books: Mapping[str, BookReport]) -> tuple[Gate, ...]:

@@ -9,7 +9,7 @@ from backtests.report.content import SEVERITIES
 from backtests.report.html_page import HtmlPage, environment, render_page
 from backtests.report.page import Page
 from backtests.report.run_provenance import ProofReport
-from backtests.report.sections import all_sections, front_cards, proof_section, proof_stamp
+from backtests.report.sections import all_sections, front_cards, printed_parts, proof_section, proof_stamp
 from backtests.report.stamps import front_stamps
 from core.files import write_text
 
@@ -29,7 +29,7 @@ def render_report(page: Page) -> str:
     Returns
     -------
     str
-        UTF-8 HTML of about 5 MB, most of it plotly.js, which works offline and makes no request.
+        UTF-8 HTML of about 2 MB, most of it plotly.js, which works offline and makes no request.
     """
     return render_page(
         HtmlPage(
@@ -41,6 +41,7 @@ def render_report(page: Page) -> str:
             cards=front_cards(page),
             command=page.provenance.command,
             proof=_proof_places(page.proof),
+            paper=printed_parts(page),
         )
     )
 

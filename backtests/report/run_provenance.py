@@ -149,6 +149,8 @@ class Provenance:
         Thresholds of the reference gates; None leaves the gates out.
     notes : tuple of str
         Notes of the run, after those of its verdict, training and books.
+    machine : tuple of (str, str)
+        Device and runtime, as the run's log has them; empty where nothing is known.
     """
 
     title: str
@@ -160,6 +162,7 @@ class Provenance:
     training: TrainingReport | None = None
     gates: GateSettings | None = None
     notes: tuple[str, ...] = ()
+    machine: tuple[tuple[str, str], ...] = ()
 
 
 def training_report(card: "ModelCard", *, notes: tuple[str, ...] = ()) -> TrainingReport:

@@ -67,8 +67,8 @@ def blank_figure(*, height: int = 340, y_format: str = "", log: bool = False) ->
     log : bool
         Vertical axis in powers.
     """
-    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID, "automargin": True, "fixedrange": True}
-    vertical = axis | {"tickformat": y_format, "hoverformat": y_format, "type": "linear"}
+    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID, "automargin": True}
+    vertical = axis | {"fixedrange": True} | {"tickformat": y_format, "hoverformat": y_format, "type": "linear"}
     powers = {"type": "log", "dtick": "D2", "tickformat": ".2~f"} if log else {}  # 1, 2, 5, 10
     return go.Figure(
         layout={

@@ -20,10 +20,12 @@ from backtests.statistics.metrics import (
 from core.conventions import SESSIONS_PER_YEAR
 
 __all__ = [
+    "MIN_REGIME_SESSIONS",
     "NAMED_PERIODS",
     "UNLABELLED",
     "named_periods",
     "regime_table",
+    "regimes_in_order",
     "trend_labels",
     "vix_labels",
     "volatility_labels",
@@ -142,12 +144,16 @@ def regime_table(
     """
     observed = returns.dropna()
     regime = labels.reindex(observed.index).fillna(UNLABELLED)
-    order = [*VOLATILITY_NAMES, *VIX_NAMES, *NAMED_PERIODS, "up trend", "down trend"]
-    known = [name for name in order if (regime == name).any()]
-    others = sorted(set(regime) - {*known, UNLABELLED})
-    last = [UNLABELLED] if (regime == UNLABELLED).any() else []
-    rows = {name: _regime_row(observed[regime == name], sessions_per_year) for name in (*known, *others, *last)}
+    rows = {name: _regime_row(observed[regime == name], sessions_per_year) for name in regimes_in_order(regime)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("regime")
+
+
+def regimes_in_order(labels: pd.Series) -> list[str]:
+    """The labels that occur, each once: by name or, of named periods, by time; other ones after them, none last."""
+    order = [*VOLATILITY_NAMES, *VIX_NAMES, *NAMED_PERIODS, "up trend", "down trend"]
+    known = [name for name in order if (labels == name).any()]
+    others = sorted(set(labels) - {*known, UNLABELLED})
+    return [*known, *others, *([UNLABELLED] if (labels == UNLABELLED).any() else [])]
 
 
 def _past_tercile(levels: pd.Series, names: tuple[str, str, str], warm_up: int) -> pd.Series:

@@ -11,6 +11,7 @@ __all__ = [
     "drawdown_distribution_figure",
     "drawdown_figure",
     "exposure_figure",
+    "glance_figure",
     "largest_weight_figure",
     "names_figure",
     "paid_costs_figure",
@@ -27,7 +28,7 @@ EXPOSURES = {"long": LONG, "short": SHORT, "net": NET, "gross": GROSS}
 
 
 def wealth_figure(net: pd.DataFrame, gross: pd.DataFrame, market: pd.DataFrame) -> go.Figure:
-    """Draw what one unit grew to: each book net (full line) and gross (dotted), each market in grey.
+    """Draw the growth of 1: each book net (full line) and gross (dotted), each market in grey.
 
     Parameters
     ----------
@@ -46,6 +47,19 @@ def wealth_figure(net: pd.DataFrame, gross: pd.DataFrame, market: pd.DataFrame) 
         figure.add_trace(line(paths["gross"][name], name=f"{plain(name)}, gross", line=dotted))
         figure.add_trace(line(paths["net"][name], name=f"{plain(name)}, net", line={"color": colour, "width": 2.2}))
     return figure
+
+
+def glance_figure(net: pd.DataFrame, gross: pd.DataFrame, market: pd.DataFrame, underwater: pd.DataFrame) -> go.Figure:
+    """Draw ``wealth_figure`` with the drawdown of each net book under it, fractions, 0 or negative."""
+    figure = wealth_figure(net, gross, market)
+    for name, colour in colours(underwater.columns).items():
+        style = {"color": colour, "width": 1.2}
+        fill = {"fill": "tozeroy", "fillcolor": _faint(colour), "showlegend": False}
+        figure.add_trace(line(underwater[name], name=f"{plain(name)}, drawdown", line=style, yaxis="y2", **fill))
+    below = figure.layout.yaxis.to_plotly_json() | {"type": "linear", "tickformat": ".0%", "hoverformat": ".1%"}
+    below = {key: value for key, value in below.items() if key != "dtick"}
+    figure.update_layout(yaxis={"domain": [0.32, 1.0]}, yaxis2=below | {"domain": [0.0, 0.26]}, height=410)
+    return figure.update_xaxes(anchor="y2")
 
 
 def drawdown_figure(drawdowns: pd.DataFrame) -> go.Figure:

@@ -6,7 +6,14 @@ import plotly.graph_objects as go
 
 from backtests.report.theme import BOOK_COLOURS, GRID, MARKET_COLOUR, blank_figure, colours, line, plain
 
-__all__ = ["cumulative_ic_figure", "decay_figure", "ic_figure", "quantile_figure", "quarter_figure"]
+__all__ = [
+    "cumulative_ic_figure",
+    "decay_figure",
+    "ic_figure",
+    "quantile_figure",
+    "quarter_figure",
+    "side_spreads_figure",
+]
 
 QUARTER = 63
 MAX_LABELLED_QUARTERS = 12
@@ -27,6 +34,14 @@ def cumulative_ic_figure(ic: pd.DataFrame) -> go.Figure:
     figure = blank_figure(height=300, y_format=".1f")
     for name, colour in colours(ic.columns).items():
         figure.add_trace(line(ic[name].cumsum(), name=plain(name), line={"color": colour, "width": 2}))
+    return figure.add_hline(y=0, line={"color": MARKET_COLOUR, "width": 1}).update_layout(showlegend=True)
+
+
+def side_spreads_figure(spreads: pd.DataFrame) -> go.Figure:
+    """Draw the running sum of the return of each end of a ranking against its market, fractions, a column per end."""
+    figure = blank_figure(height=300, y_format=".0%")
+    for name, colour in colours(spreads.columns).items():
+        figure.add_trace(line(spreads[name].cumsum(), name=plain(name), line={"color": colour, "width": 2}))
     return figure.add_hline(y=0, line={"color": MARKET_COLOUR, "width": 1}).update_layout(showlegend=True)
 
 

@@ -10,12 +10,12 @@ from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures.holdings_figures import legs_figure
 from backtests.report.figures.what_if_figures import factors_figure, sectors_figure
 from backtests.report.formats import count, date, percent, ranged, ratio
+from backtests.report.sections.common_rows import TODAYS_SECTORS
 from backtests.statistics.factor_regression import FactorFit
 from core.intervals import Interval
 
 __all__ = ["attribution_section"]
 
-TODAY = "One sector list for the whole history, as of the day it was compiled: on past sessions it was not yet known."
 PARTS = {"long": "Long side", "short": "Short side", "costs": "Costs", "net": "Net"}
 
 
@@ -79,7 +79,7 @@ def _sector_parts(studies: Mapping[str, BookStudy], year: float, *, is_synthetic
     if known:
         yield Part(
             heading="By sector",
-            sentences=() if is_synthetic else (TODAY,),
+            sentences=() if is_synthetic else (TODAYS_SECTORS,),
             pictures=tuple(_sector_picture(name, table) for name, table in known.items()),
             tables=tuple(_sector_table(name, table, year) for name, table in known.items()),
             beside=True,

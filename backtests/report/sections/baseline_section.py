@@ -10,21 +10,20 @@ from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.histogram_figures import marked_histogram_figure
 from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.page import Page
-from backtests.report.sections.common_rows import RANGE_CONVENTION, range_frame
+from backtests.report.sections.common_rows import range_frame
 from core.intervals import Interval
 
 __all__ = ["baseline_section"]
 
 CONVENTION = (
-    "Every baseline trades through the same rules, clock and costs, on each session's own scores dealt out in the "
-    "baseline's order, so that short filters see the same levels. The universe is an equal-weighted book, rebalanced "
+    "Every baseline trades through the same rules, clock and costs, on each session's own scores reordered by the "
+    "baseline, so that short filters see the same levels. The universe is an equal-weighted book, rebalanced "
     "daily at the same costs; a benchmark bears none. Differences are paired by session; intervals are not adjusted "
     "for the number of baselines. Random ranks are the evaluated scores with the names behind them exchanged, each "
     "name's whole path handed to another: as persistent as they are, and traded as much. Shown are the median, the "
     "middle 95 % of the books, and the mean return a year. A bet that many names share, such as one on a sector, is "
-    "scattered by the exchange, so that the range of such bets is wider. "
+    "scattered by the exchange, so that the range of such bets is wider."
 )
-CONVENTION += RANGE_CONVENTION
 
 
 def baseline_section(page: Page) -> Section | None:

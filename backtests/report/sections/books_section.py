@@ -20,14 +20,8 @@ from backtests.report.figures.books_figures import (
 from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.holdings_figures import beta_figure, effective_names_figure
 from backtests.report.formats import count, date, percent, ranged, ratio
-from backtests.report.sections.common_rows import (
-    RANGE_CONVENTION,
-    Metric,
-    by_book,
-    range_frame,
-    return_conventions,
-    sharpe_words,
-)
+from backtests.report.sections.book.returns_parts import months_part, rolling_part, sides_part
+from backtests.report.sections.common_rows import Metric, by_book, range_frame, sharpe_words
 from backtests.statistics.metrics import drawdown_table, drawdowns, exposures
 from portfolio.costs import Costs
 
@@ -59,8 +53,8 @@ SHAPE_CONVENTION = (
 )
 
 
-def performance_section(books: Mapping[str, BookReport]) -> Section:
-    """Drawdowns over time with their table, and the rest of the performance metrics."""
+def performance_section(books: Mapping[str, BookReport], market: pd.Series) -> Section:
+    """Months, drawdowns, rolling figures, and the rest of the performance metrics."""
     deep = pd.DataFrame({name: drawdowns(book.result.net_returns) for name, book in books.items()})
     deepest = ", ".join(f"{name} {percent(book.net.max_drawdown)}" for name, book in books.items())
     picture = Picture(
@@ -75,9 +69,12 @@ def performance_section(books: Mapping[str, BookReport]) -> Section:
     return Section(
         slug="performance",
         title="Returns and drawdowns",
-        lead="Depth and length of the drawdowns, and the distribution of the returns.",
+        lead="Monthly returns, rolling Sharpe ratio, volatility and beta, drawdowns, and the distribution of returns.",
         parts=(
-            Part(pictures=(picture,), tables=anatomy, beside=True),
+            months_part(books),
+            rolling_part(books, market),
+            *sides_part(books),
+            Part(heading="Drawdowns", pictures=(picture,), tables=anatomy, beside=True),
             *_resampled_part(books),
             Part(
                 heading="Sharpe ratio and distribution",
@@ -270,12 +267,8 @@ def _holding_tables(books: Mapping[str, BookReport]) -> tuple[Table, ...]:
 
 def _shape_table(books: Mapping[str, BookReport]) -> Table:
     rows = tuple((metric.label, *(metric.printed(book) for book in books.values())) for metric in SHAPE)
-    year = next(iter(books.values())).net.sessions_per_year
     return Table(
-        caption="Distribution of the net returns",
-        columns=("Measure", *books),
-        rows=rows,
-        note=f"{return_conventions(year)} {RANGE_CONVENTION} {SHAPE_CONVENTION}",
+        caption="Distribution of the net returns", columns=("Measure", *books), rows=rows, note=SHAPE_CONVENTION
     )
 
 

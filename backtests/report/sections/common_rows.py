@@ -17,7 +17,9 @@ from market import Execution
 from signals.score_metrics import ICSummary
 
 __all__ = [
+    "IC_CONVENTION",
     "RANGE_CONVENTION",
+    "TODAYS_SECTORS",
     "TOO_FEW",
     "Metric",
     "by_book",
@@ -34,6 +36,13 @@ __all__ = [
 ]
 
 TOO_FEW = "too few sessions"
+TODAYS_SECTORS = (
+    "One sector list for the whole history, as of the day it was compiled: on past sessions it was not yet known."
+)
+IC_CONVENTION = (
+    "Rank IC = Spearman correlation of scores and forward returns within a session, average ranks; Pearson IC = the "
+    "correlation of the values; ± is one HAC (Newey-West) standard error of the mean."
+)
 HOLE_DAYS = 21  # between two sessions: no exchange closes for so long, the sessions between are a hole
 HOLE_GAPS = 3.0  # and times the usual gap, for bars of a month
 RANGE_CONVENTION = (

@@ -73,6 +73,7 @@ def _data_rows(page: Page) -> tuple[tuple[str, str], ...]:
         ("Costs", str(page.rules.costs)),
         *((f"Engine, {name}", book.result.engine) for name, book in page.books.items()),
         ("Trials counted", count(page.verdict.standing.recorded)),
+        *page.provenance.machine,
     )
 
 

@@ -7,32 +7,21 @@ import pandas as pd
 from backtests.comparison.baseline_comparison import comparison_sentence
 from backtests.report.book_report import BookReport
 from backtests.report.content import Card, Part, Picture, Section, Table
-from backtests.report.figures.books_figures import wealth_figure
+from backtests.report.figures.books_figures import glance_figure
 from backtests.report.formats import a_year, count, percent, ranged, ratio, scientific
 from backtests.report.judged_words import judged_words
 from backtests.report.page import Page
-from backtests.report.sections.common_rows import (
-    RANGE_CONVENTION,
-    Metric,
-    by_book,
-    compared,
-    facts_of,
-    ic_words,
-    overlap_words,
-    return_conventions,
-    sharpe_words,
-)
+from backtests.report.sections.book.convention_words import conventions_part
+from backtests.report.sections.common_rows import Metric, by_book, compared, facts_of, ic_words, sharpe_words
 from backtests.report.signal_report import SignalReport
+from backtests.statistics.metrics import drawdowns
 from backtests.walk_study import walk_sentence
 from core.intervals import Interval
 from market.input_remarks import input_remarks
 from signals.score_metrics import ICSummary
 
-__all__ = ["front_cards", "front_section", "parity_words"]
+__all__ = ["books_table", "front_cards", "front_section", "parity_words", "signal_table"]
 
-PARITY_CONVENTION = (
-    "Carried: order-sessions without a print. Parity: largest equity difference of two engines ÷ starting capital."
-)
 METRICS = (
     Metric(label="Sharpe, net ± SE", printed=sharpe_words),
     Metric(label="Sharpe, net, 95 % range", printed=lambda book: ranged(book.sharpe_range)),
@@ -68,13 +57,19 @@ def front_section(page: Page) -> Section:
     picture = Part(pictures=(_wealth(page),))
     books = Part(
         sentences=(facts_of(page), _calendar_words(page), *judged_words(page.evaluation), *_input_words(page)),
-        tables=(_books_table(page),),
     )
+    table = Part(heading="The books in numbers", tables=(books_table(page),), folded=True)
     compared = page.evaluation.baseline_comparison
     baselines = () if compared is None else (comparison_sentence(compared),)
     walk = () if page.walk is None else (walk_sentence(page.walk),)
-    signal = Part(sentences=(*walk, *baselines, *_comparisons(page.signal)), tables=(_signal_table(page.signal),))
-    return Section(slug="front", title="At a glance", lead="", parts=(picture, books, signal))
+    signal = Part(
+        heading="Model beside baselines",
+        sentences=(*walk, *baselines, *_comparisons(page.signal)),
+        tables=(signal_table(page.signal),),
+        folded=True,
+    )
+    parts = (picture, books, table, signal, conventions_part(page))
+    return Section(slug="front", title="At a glance", lead="", parts=parts)
 
 
 def _calendar_words(page: Page) -> str:
@@ -129,10 +124,10 @@ def _wealth(page: Page) -> Picture:
     if benchmark is not None:
         market["benchmark"] = benchmark.reindex(net.index)
     return Picture(
-        title="What one unit grew to",
+        title="Growth of 1, with drawdown",
         summary=" ".join(_earned(name, book) for name, book in page.books.items())
         + f" Full lines are net of costs ({page.rules.costs}), dotted ones before them.",
-        figure=wealth_figure(net, gross, market),
+        figure=glance_figure(net, gross, market, pd.DataFrame({name: drawdowns(net[name].dropna()) for name in net})),
     )
 
 
@@ -141,13 +136,14 @@ def _earned(name: str, book: BookReport) -> str:
     return f"{name} returned {total} net in all, with a deepest drawdown of {deepest}."
 
 
-def _books_table(page: Page) -> Table:
+def books_table(page: Page) -> Table:
+    """Every book in the measures of page one."""
     rows = tuple((metric.label, *(metric.printed(book) for book in page.books.values())) for metric in METRICS)
     return Table(
         caption="The books, net of costs unless said otherwise",
         columns=("Measure", *page.books),
         rows=rows,
-        note=f"{return_conventions(page.sessions_per_year)} {RANGE_CONVENTION} {PARITY_CONVENTION}",
+        note="How each figure is taken: under Conventions.",
     )
 
 
@@ -155,7 +151,8 @@ def _comparisons(signal: SignalReport) -> tuple[str, ...]:
     return tuple(compared(gap, signal.model, other) for other, gap in signal.differences.items())
 
 
-def _signal_table(signal: SignalReport) -> Table:
+def signal_table(signal: SignalReport) -> Table:
+    """Every set of scores by its rank IC, and the evaluated ones by their Pearson IC too."""
     columns = (
         "Scores",
         "Rank IC ± SE",
@@ -167,13 +164,19 @@ def _signal_table(signal: SignalReport) -> Table:
         "95 % range of it",
     )
     rows = tuple(_signal_row(signal, name) for name in signal.summaries)
+    if signal.pearson is not None:
+        rows = (rows[0], _pearson_row(signal.model, signal.pearson), *rows[1:])
     return Table(
         caption="Model beside baselines on the same features, labels and sessions",
         columns=columns,
         rows=rows,
-        note="Spearman correlation of scores and forward returns within a session, average ranks; "
-        f"standard errors by HAC; the difference is paired by session.{overlap_words(signal.evaluation.horizon)}",
+        note="The difference is paired by session.",
     )
+
+
+def _pearson_row(model: str, found: ICSummary) -> tuple[str, ...]:
+    cells = (ic_words(found), ranged(found.interval, 4), ratio(found.icir, 3), ratio(found.t_hac, 1))
+    return (f"{model}, Pearson IC", *cells, percent(found.hit_rate), "", "")
 
 
 def _signal_row(signal: SignalReport, name: str) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from backtests.reference_gates import Gate
 from backtests.report.content import Part, Section, Table
 from backtests.report.formats import count, percent, plus_minus, ranged, ratio
 from backtests.report.page import Page
-from backtests.report.sections.common_rows import RANGE_CONVENTION
 from signals.classification import SignMetrics
 
 __all__ = ["gates_section"]
@@ -41,7 +40,7 @@ def _gates_table(gates: tuple[Gate, ...]) -> Table:
     for gate in gates:
         details.setdefault(gate.detail, []).append(gate.name)
     note = " ".join(f"{', '.join(names)}: {detail}." for detail, names in details.items())
-    return Table(caption="Gates of the strategy", columns=columns, rows=rows, note=f"{note} {RANGE_CONVENTION}")
+    return Table(caption="Gates of the strategy", columns=columns, rows=rows, note=note)
 
 
 def _measured(gate: Gate) -> str:

@@ -23,25 +23,29 @@ NOTES = {
 }
 
 
-def regime_section(books: Mapping[str, BookReport], *, is_synthetic: bool = False) -> Section | None:
-    """Performance of the books by regime; None where no session of any book has one.
+def regime_section(
+    books: Mapping[str, BookReport], signal: Mapping[str, pd.DataFrame] | None = None, *, is_synthetic: bool = False
+) -> Section | None:
+    """Performance of the books and of the signal by regime; None where no session of any book has one.
 
     Parameters
     ----------
     books : mapping of str to BookReport
         By name.
+    signal : mapping of str to DataFrame, optional
+        ``signal_regimes`` by family.
     is_synthetic : bool
         The dates of the bars are invented, so that no period of market history is among them.
     """
     families = list(dict.fromkeys(family for book in books.values() for family in book.regimes))
     families = [family for family in families if _is_told(family, books) and not (is_synthetic and family == DATED)]
-    parts = tuple(_family_part(family, books) for family in families)
+    parts = tuple(_family_part(family, books, (signal or {}).get(family)) for family in families)
     if not parts:
         return None
     return Section(
         slug="regimes",
         title="Regimes",
-        lead="Performance by market regime; a regime of fewer than 60 sessions gets no number.",
+        lead="Performance, IC and accuracy by market regime; a regime of fewer than 60 sessions gets no number.",
         parts=parts,
     )
 
@@ -51,10 +55,29 @@ def _is_told(family: str, books: Mapping[str, BookReport]) -> bool:
     return any(set(book.regimes[family].index) - {UNLABELLED} for book in books.values() if family in book.regimes)
 
 
-def _family_part(family: str, books: Mapping[str, BookReport]) -> Part:
+def _family_part(family: str, books: Mapping[str, BookReport], signal: pd.DataFrame | None) -> Part:
     tables = {name: book.regimes[family] for name, book in books.items() if family in book.regimes}
     pictures = () if all(table["sharpe"].isna().all() for table in tables.values()) else (_picture(family, tables),)
-    return Part(heading=family, pictures=pictures, tables=(_table(family, tables),))
+    known = () if signal is None or signal.empty else (_signal_table(family, signal),)
+    return Part(heading=family, pictures=pictures, tables=(_table(family, tables), *known))
+
+
+def _signal_table(family: str, signal: pd.DataFrame) -> Table:
+    rows = tuple((str(regime), *_signal_cells(row)) for regime, row in signal.iterrows())
+    columns = ("Regime", "Rank IC ± SE", "IC hit rate", "Accuracy ± SE, %", "Sessions")
+    return Table(caption=f"Rank IC and accuracy by {_worded(family)}", columns=columns, rows=rows)
+
+
+def _signal_cells(row: pd.Series) -> tuple[str, ...]:
+    if math.isnan(row["rank_ic"]):
+        return (TOO_FEW, "", "", count(row["sessions"]))
+    accuracy = plus_minus(100.0 * row["accuracy"], 100.0 * row["accuracy_error"], 2)
+    return (
+        plus_minus(row["rank_ic"], row["rank_ic_error"], 4),
+        percent(row["hit_rate"]),
+        accuracy,
+        count(row["sessions"]),
+    )
 
 
 def _picture(family: str, tables: dict[str, pd.DataFrame]) -> Picture:

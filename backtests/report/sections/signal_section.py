@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from backtests.breakdown.signal_study import SignalStudy
 from backtests.report.content import Part, Picture, Section, Table
 from backtests.report.figures.dots_figures import dots_figure
 from backtests.report.figures.signal_figures import (
@@ -12,15 +13,14 @@ from backtests.report.figures.signal_figures import (
     ic_figure,
     quantile_figure,
     quarter_figure,
+    side_spreads_figure,
 )
 from backtests.report.formats import bps, count, percent, plus_minus, ranged, ratio
 from backtests.report.page import Page
 from backtests.report.sections.common_rows import (
-    RANGE_CONVENTION,
     TOO_FEW,
     horizon_words,
     ic_words,
-    overlap_words,
     range_frame,
 )
 from backtests.report.sections.study_section import (
@@ -37,10 +37,7 @@ from core.intervals import Interval, hac_intervals
 __all__ = ["signal_section"]
 
 MAX_UNFOLDED_QUARTERS = 12
-IC_CONVENTION = (
-    "Rank IC = Spearman correlation of scores and forward returns within a session, average ranks; "
-    "± is one HAC (Newey-West) standard error of the mean."
-)
+SIDES = {"top_less_market": "Top quintile less market", "market_less_bottom": "Market less bottom quintile"}
 
 
 def signal_section(page: Page) -> Section:
@@ -67,6 +64,7 @@ def signal_section(page: Page) -> Section:
         Part(heading="By quarter and by horizon", pictures=(_quarters(signal), _decay(signal))),
         Part(tables=tables if study is None else (*tables, stability_table(study)), beside=True),
         quintiles,
+        *(() if study is None else (_sides_part(signal, study),)),
         _ranges(signal),
         *(() if study is None else (prediction_part(study, horizon), group_part(study))),
         *_recovery(signal),
@@ -80,6 +78,40 @@ def _without_ic(page: Page, lead: str) -> Section:
     horizon = page.signal.evaluation.horizon
     parts = () if study is None else (prediction_part(study, horizon),)
     return Section(slug="signal", title="Predictive power of the signal", lead=lead, parts=parts)
+
+
+def _sides_part(signal: SignalReport, study: SignalStudy) -> Part:
+    """Both ends of the ranking against the market of the scored names."""
+    held = horizon_words(signal.evaluation.horizon)
+    words = "; ".join(
+        f"{SIDES[name]} {bps(found.estimate)} ({ranged(found, 1, scale=1e4)} bps)"
+        for name, found in signal.side_ranges.items()
+    )
+    picture = Picture(
+        title="Running sum of top less market and of market less bottom",
+        summary=f"Mean return of {held} after the fill, with 95 % ranges: {words}.",
+        figure=side_spreads_figure(study.sides.rename(columns=SIDES)),
+    )
+    rows = tuple(
+        (
+            SIDES[name],
+            bps(found.estimate, 2),
+            f"{ranged(found, 2, scale=1e4)} bps",
+            percent((study.sides[name] > 0).sum() / max(study.sides[name].count(), 1)),
+        )
+        for name, found in signal.side_ranges.items()
+    )
+    note = (
+        "Market: equal-weighted mean forward return of the scored names, same sessions and fills, gross of costs. Both "
+        "add up to the return of the top less the bottom quintile."
+    )
+    table = Table(
+        caption="Ends of the ranking against the market",
+        columns=("Spread", "Mean", "95 % range", "Sessions above zero"),
+        rows=rows,
+        note=note,
+    )
+    return Part(heading="Top less market, market less bottom", pictures=(picture,), tables=(table,))
 
 
 def _ranges(signal: SignalReport) -> Part:
@@ -107,9 +139,11 @@ def _ranges_table(signal: SignalReport) -> Table:
         (name, ratio(summary.mean, 4), ranged(summary.interval, 4), ranged(signal.resampled[name], 4))
         for name, summary in signal.summaries.items()
     )
+    if signal.pearson is not None:
+        found = signal.pearson
+        rows += ((f"{signal.model}, Pearson IC", ratio(found.mean, 4), ranged(found.interval, 4), ""),)
     columns = ("Scores", "Mean rank IC", "95 % by HAC", "95 % by bootstrap")
-    overlap = overlap_words(signal.evaluation.horizon)
-    note = f"{RANGE_CONVENTION} A mean IC is bootstrapped like a Sharpe ratio.{overlap}"
+    note = "Bootstrapped like a Sharpe ratio."
     return Table(caption="Ranges of the mean rank IC, two ways", columns=columns, rows=rows, note=note)
 
 
@@ -194,8 +228,7 @@ def _quarter_table(signal: SignalReport) -> Table:
     )
     columns = ("Quarter", "Rank IC ± SE", "ICIR", "Hit rate", "Sessions")
     folded = len(rows) > MAX_UNFOLDED_QUARTERS
-    note = f"{IC_CONVENTION}{overlap_words(signal.evaluation.horizon)}"
-    return Table(caption="Rank IC by quarter", columns=columns, rows=rows, note=note, folded=folded)
+    return Table(caption="Rank IC by quarter", columns=columns, rows=rows, folded=folded)
 
 
 def _quarter_cells(row: pd.Series) -> tuple[str, str, str]:
@@ -243,8 +276,7 @@ def _quantile_table(signal: SignalReport) -> Table:
         columns=("Quintile", "Realised ± SE", "95 % range", "Predicted", "Hit rate", "Sessions"),
         rows=rows,
         note="Means over sessions of the mean simple return of the quintile's names, gross of costs. Hit rate: share "
-        "of names on the expected side of the session's median; the middle quintile has no expected side."
-        f"{overlap_words(signal.evaluation.horizon)}",
+        "of names on the expected side of the session's median; the middle quintile has no expected side.",
     )
 
 

@@ -23,13 +23,13 @@ KEPT = (
     "These books are run on the compiled ledger alone. Sharpe ratios are net, annual as on page one, risk-free 0, ± "
     "one standard error (Mertens 2002), from each book's own first fill on; n/a where a book became insolvent."
 )
-AS_DECIDED = "The strategy's own weights at every setting."
+AS_DECIDED = "Costs, clock and size move with the strategy's own weights unchanged."
 STRESSED = (
     "Costs of 10 bps are half-spread and commission of at least that, one way; slippage is added to them. The delay "
     "is one more session between decision and fill. Top 100: the members of the universe with the largest mean dollar "
-    "volume of 63 sessions, listed each month; a smaller universe is left as it is. Each book is decided anew from the "
+    "volume of 63 sessions, listed each month; a smaller universe is left as it is. Each book is built again from the "
     "same scores, overlays included. A stress that comes to an earlier one at the strategy's own costs, or in a "
-    "universe as small as that, is left out. " + KEPT
+    "universe as small as that, is left out."
 )
 
 
@@ -44,7 +44,11 @@ def what_if_section(page: Page) -> Section | None:
         title="What if",
         lead=_lead(found),
         parts=(
-            Part(sentences=(WARNING,), pictures=(_stress_picture(found.stress),), tables=(_stress_table(found),)),
+            Part(
+                sentences=(WARNING, f"{KEPT} {AS_DECIDED}"),
+                pictures=(_stress_picture(found.stress),),
+                tables=(_stress_table(found),),
+            ),
             Part(heading="Costs and clock", pictures=tuple(_curves(name, found)), tables=(_cost_table(found),)),
             _size(found),
             Part(heading="Smoothing", pictures=(_frontier_picture(found),), tables=(_frontier_table(found),)),
@@ -147,7 +151,7 @@ def _cost_table(found: WhatIfs) -> Table:
         caption="Costs, borrow fee and delay",
         columns=("Dial", "Sharpe net ± SE", "Annual return", "Drawdown"),
         rows=rows,
-        note=f"{AS_DECIDED} Break-even: mean return before trading costs ÷ mean two-way traded notional. {KEPT}",
+        note="Break-even: mean return before trading costs ÷ mean two-way traded notional.",
         folded=True,
     )
 
@@ -201,8 +205,7 @@ def _capacity_table(found: WhatIfs) -> Table:
         for capital, (_, row) in zip(capitals, found.capacity.table.iterrows(), strict=True)
     )
     columns = ("Capital", "Sharpe net ± SE", "Annual return", "Median trade ÷ ADV", "95th percentile")
-    note = f"{AS_DECIDED} {_assumption(found.capacity)} {KEPT}"
-    return Table(caption="Capacity", columns=columns, rows=rows, note=note)
+    return Table(caption="Capacity", columns=columns, rows=rows)
 
 
 def _money(capital: float) -> str:
@@ -217,8 +220,8 @@ def _frontier_picture(found: WhatIfs) -> Picture:
     low, high = table["turnover"].min(), table["turnover"].max()
     return Picture(
         title="Sharpe ratio by turnover, a point for each smoothing",
-        summary=f"Decided anew from the same scores: turnover from {percent(low)} to {percent(high)} of equity "
-        f"per session. The larger point is the strategy's own smoothing, α {found.smoothed:g}.",
+        summary=f"Each book is built again from the same scores: turnover from {percent(low)} to {percent(high)} of "
+        f"equity per session. The larger point is the strategy's own smoothing, α {found.smoothed:g}.",
         figure=frontier_figure(table, found.smoothed),
     )
 
@@ -235,5 +238,5 @@ def _frontier_table(found: WhatIfs) -> Table:
         for smoothing, row in found.smoothing.iterrows()
     )
     columns = ("New target's weight", "Turnover per session", "Sharpe gross", "Sharpe net ± SE", "Annual return")
-    note = f"Turnover is one way; gross is the same weights without any friction. {KEPT}"
+    note = "Gross is the same weights without any friction."
     return Table(caption="Smoothing and turnover", columns=columns, rows=rows, note=note)
