@@ -85,7 +85,6 @@ APART = {
     r"quintile run --resume": ("needs a run that was interrupted", "test_strategy_pipeline.py"),
     r"quintile replay\b": ("reads the whole built-in market, which is small here", "test_strategy_replay.py"),
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
-    r"quintile track .*--to mlflow\b": ("asks for an extra of many libraries", "test_strategy_tracking.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
     r"quintile holdout open\b": ("opens a seal", "test_strategy_holdout.py"),
     r"quintile forecast tune\b": ("searches for minutes", "test_quintile_forecast_tune.py"),
