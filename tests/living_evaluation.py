@@ -1,6 +1,5 @@
 """A run's evaluation with what a living report reads of it, and random settings, told to Python and to node."""
 
-import base64
 import json
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from backtests.engine.backtest import run_backtest
 from backtests.engine.overlay_loop import decide_book
 from backtests.evaluation import Evaluation
 from backtests.judged_span import judged_part, judged_scores, judged_span, until_judged
+from backtests.report.living.number_code import written
 from backtests.report.living.setting_twin import Carried, Setting
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
@@ -84,7 +84,7 @@ def node_says(blob: bytes, settings: list[Setting], folder: Path, **more: Any) -
     asked = folder / "asked.json"
     asked.write_text(
         json.dumps(
-            {"data": base64.b64encode(blob).decode(), "settings": [asdict(each) for each in settings], **more},
+            {"data": written(blob), "settings": [asdict(each) for each in settings], **more},
             default=float,
         )
     )

@@ -17,7 +17,7 @@ from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
 from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
 from backtests.report.living.living_part import living_part
-from backtests.report.living.number_code import coded_bits, coded_numbers, packed, shortest, unpacked
+from backtests.report.living.number_code import Table, coded, packed, unpacked, written
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from backtests.report.living.setting_steps import sliders_of
 from backtests.report.living.setting_twin import Carried, Setting, decided_weights, kept_books, open_carried
@@ -82,9 +82,9 @@ def page_of(run: Evaluation, *, command: str = "quintile run filter_negative") -
 
 
 def test_differences_of_either_sign_become_small_numbers_by_hand() -> None:
-    coded = coded_numbers(np.array([[300], [299], [301], [301], [44]]), chained=True)
-    assert coded.base == (300,)
-    planes = [zlib.decompress(plane, 31) for plane in coded.planes]
+    told = coded(Table(np.array([[300], [299], [301], [301], [44]]), "chained"))
+    assert told.base == (300,)
+    planes = [zlib.decompress(plane, 31) for plane in told.planes]
     assert planes == [bytes([0, 1, 4, 0, 513 - 512]), bytes([0, 0, 0, 0, 2])]  # −257 is 513
 
 
@@ -92,7 +92,7 @@ def test_tables_come_back_whole() -> None:
     rng = np.random.default_rng(0)
     numbers = rng.integers(-(2**30), 2**30, (7, 5))
     flags, small = rng.random((7, 5)) < 0.3, rng.integers(0, 300, (7, 5))
-    tables = {"n": coded_numbers(numbers, chained=True), "f": coded_bits(flags), "s": shortest(small)}
+    tables = {"n": Table(numbers, "chained"), "f": Table(flags, "bits"), "s": Table(small, "shortest")}
     header, back = unpacked(packed({"word": "α"}, tables))
     assert header["word"] == "α"
     for name, told in {"n": numbers, "f": flags, "s": small}.items():
@@ -100,9 +100,15 @@ def test_tables_come_back_whole() -> None:
     assert packed({}, tables) == packed({}, tables)
 
 
+def test_a_blob_is_written_without_a_character_that_html_reads() -> None:
+    every = bytes(range(256)) * 64
+    assert not set(written(every)) & set("<>&\"' \n")
+    assert written(bytes([0, 0, 0, 86, 1])) == "00011" + written(bytes([1, 0, 0, 0]))
+
+
 def test_a_number_that_four_bytes_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="four bytes"):
-        coded_numbers(np.array([[0], [2**33]]), chained=True)
+        coded(Table(np.array([[0], [2**33]]), "chained"))
 
 
 def test_prices_in_ticks_come_back_bit_for_bit_and_others_nearly() -> None:
@@ -279,7 +285,8 @@ def test_what_cannot_be_redone_has_no_slider(runs: dict[str, Evaluation]) -> Non
 def test_a_run_that_is_too_large_says_so_in_one_line(
     runs: dict[str, Evaluation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backtests.report.living.living_part.MAX_DATA", 10_000)
+    for limit in ("MAX_DATA", "MAX_ORDERED"):
+        monkeypatch.setattr(f"backtests.report.living.living_part.{limit}", 10_000)
     part = living_part(page_of(runs["filter"]))
     assert part is not None
     assert "too many to carry along" in part.html

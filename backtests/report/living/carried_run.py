@@ -17,13 +17,13 @@ from backtests.engine.ledger import ledger_bars
 from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
 from backtests.report.living.carried_order import CarriedOrder, can_rebuild, carried_order, carried_sides
-from backtests.report.living.number_code import CodedTable, coded_bits, coded_numbers, packed, shortest
+from backtests.report.living.number_code import Table, packed
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from market.inputs import Inputs
 from portfolio.book import pick_names
 from portfolio.rules import TradingRules
 
-__all__ = ["FINENESS", "Fineness", "blob_of", "order_choices", "stages_kept"]
+__all__ = ["FINENESS", "Fineness", "blob_of", "order_choices", "run_told", "stages_kept"]
 
 MAX_REACH = 1.5  # of the names a side, where the whole order does not fit
 
@@ -37,10 +37,8 @@ class Fineness:
     weight: int
 
 
-FINENESS = tuple(
-    Fineness(price=price, volume=volume, weight=weight)
-    for price, volume, weight in ((14, 8, 20), (16, 10, 24), (18, 12, 26), (20, 14, 28), (23, 17, 30), (26, 20, 30))
-)
+FINENESSES = ((16, 10, 24), (18, 12, 26), (19, 13, 27), (21, 15, 29), (24, 18, 30), (27, 21, 30))
+FINENESS = tuple(Fineness(price=price, volume=volume, weight=weight) for price, volume, weight in FINENESSES)
 
 
 def stages_kept(rules: TradingRules) -> str:
@@ -73,7 +71,20 @@ def order_choices(evaluation: Evaluation) -> Iterator[int | None]:
 
 
 def blob_of(evaluation: Evaluation, sharpes: tuple[float, ...], *, fineness: Fineness, reach: int | None) -> bytes:
-    """Everything that the page carries, as ``number_code.unpacked`` reads it.
+    """``run_told``, packed.
+
+    Raises
+    ------
+    ValueError
+        If a number takes more than four bytes.
+    """
+    return packed(*run_told(evaluation, sharpes, fineness=fineness, reach=reach))
+
+
+def run_told(
+    evaluation: Evaluation, sharpes: tuple[float, ...], *, fineness: Fineness, reach: int | None
+) -> tuple[dict[str, Any], dict[str, Table]]:
+    """Header and tables of everything that the page carries.
 
     Parameters
     ----------
@@ -85,31 +96,26 @@ def blob_of(evaluation: Evaluation, sharpes: tuple[float, ...], *, fineness: Fin
         Of what has no tick.
     reach : int or None
         Of the order that is carried; None carries the decided weights.
-
-    Raises
-    ------
-    ValueError
-        If a number takes more than four bytes.
     """
     inputs = evaluation.inputs if evaluation.span is None else until_judged(evaluation.inputs, evaluation.span)
     weights = evaluation.books[evaluation.rules.name].weights.to_numpy()
     rows = slice(max(int(np.argmax(~np.isnan(weights).all(axis=1))) - 1, 0), None)
     header, tables = _bars_part(inputs, evaluation.rules, rows, fineness)
     told, book = _book_part(evaluation, inputs, rows, (fineness, reach))
-    return packed({**header, **told, **_run_part(evaluation, sharpes)}, {**tables, **book, **_judged(evaluation, rows)})
+    return {**header, **told, **_run_part(evaluation, sharpes)}, {**tables, **book, **_judged(evaluation, rows)}
 
 
 def _bars_part(
     inputs: Inputs, rules: TradingRules, rows: slice, fineness: Fineness
-) -> tuple[dict[str, Any], dict[str, CodedTable]]:
+) -> tuple[dict[str, Any], dict[str, Table]]:
     """Sessions, names, prices, volumes and pay-outs."""
     panel = inputs.panel
     bars = ledger_bars(panel, rules.execution, rules.costs)
     fills, closes = bars.at_fill[rows], bars.at_close[rows]
     grid = grid_of((fills, closes), fineness.price)
-    whole_close = _carried_back(grid.whole(closes))
-    whole_fill = _carried_back(np.where(np.isnan(fills), whole_close, grid.whole(fills)))
-    before = np.vstack([whole_fill[:1], whole_close[:-1]])
+    whole_close = _carried_back(_rounded_off(grid.whole(closes), grid.coarser))
+    whole_fill = _carried_back(np.where(np.isnan(fills), whole_close << grid.coarser, grid.whole(fills)))
+    before = np.vstack([whole_fill[:1], whole_close[:-1] << grid.coarser])
     known = [
         np.where(np.isnan(each).all(axis=0), len(each), (~np.isnan(each)).argmax(axis=0)) for each in (fills, closes)
     ]
@@ -120,28 +126,39 @@ def _bars_part(
         "days": (panel.sessions[rows].to_numpy().astype("datetime64[D]").astype(int)).tolist(),
         "tickers": [str(each) for each in panel.tickers],
         "sectors": _sectors(inputs),
-        "grid": {"per_unit": grid.per_unit.tolist(), "bits": grid.bits, "base": whole_fill[0].tolist()},
+        "grid": {"per_unit": grid.per_unit.tolist(), "bits": grid.bits, "base": whole_fill[0].tolist()}
+        | {"coarser": grid.coarser.tolist()},
         "known": [each.tolist() for each in known],
         "payouts": [left.tolist(), columns.tolist(), bars.payout[leaving[left], columns].tolist()],
         "price_field": rules.execution.price_field,
     }
     tables = {
         "fill": _steps(whole_fill - before),
-        "close": _steps(whole_close - whole_fill),
-        "waits": coded_bits(np.isnan(bars.fill_price[rows])),
+        "close": _steps(whole_close - (whole_fill >> grid.coarser)),
+        "waits": _flags(np.isnan(bars.fill_price[rows])),
     }
     if bars.volume.size:
         volume = _mean_volume(inputs, rules, rows)
         volumes = NumberGrid(per_unit=np.zeros(volume.shape[1], dtype=np.int64), bits=fineness.volume)
         header["volume_bits"] = fineness.volume
-        tables["volume"] = coded_numbers(_carried_on(volumes.whole(np.where(volume > 0, volume, np.nan))), chained=True)
-        tables["no_volume"] = coded_bits(~(volume > 0))
+        tables["volume"] = Table(_carried_on(volumes.whole(np.where(volume > 0, volume, np.nan))), "chained")
+        tables["no_volume"] = _flags(~(volume > 0))
     return header, tables
 
 
-def _steps(steps: np.ndarray) -> CodedTable:
+def _flags(flags: np.ndarray) -> Table:
+    return Table(flags, "bits")
+
+
+def _steps(steps: np.ndarray) -> Table:
     """Differences of either sign as numbers of at least 0."""
-    return coded_numbers((steps << 1) ^ (steps >> 63), chained=False)
+    return Table((steps << 1) ^ (steps >> 63), "plain")
+
+
+def _rounded_off(whole: np.ndarray, coarser: np.ndarray) -> np.ndarray:
+    """Whole numbers with some of their last binary digits rounded away."""
+    half = (1 << coarser) >> 1
+    return np.asarray((whole + half) >> coarser)
 
 
 def _carried_back(whole: np.ndarray) -> np.ndarray:
@@ -166,7 +183,7 @@ def _mean_volume(inputs: Inputs, rules: TradingRules, rows: slice) -> np.ndarray
 
 def _book_part(
     evaluation: Evaluation, inputs: Inputs, rows: slice, choice: tuple[Fineness, int | None]
-) -> tuple[dict[str, Any], dict[str, CodedTable]]:
+) -> tuple[dict[str, Any], dict[str, Table]]:
     """Settings of the book, and the order it is built from or the weights themselves."""
     rules, (fineness, reach) = evaluation.rules, choice
     book = rules.portfolio
@@ -187,20 +204,20 @@ def _book_part(
         rebalanced = ~np.isnan(decided).all(axis=1)
         last = np.maximum.accumulate(np.where(rebalanced, np.arange(len(whole)), 0))
         return told, {
-            "weights": coded_numbers(whole[last], chained=True),
-            "rebalanced": coded_bits(rebalanced[:, None]),
+            "weights": Table(whole[last], "chained"),
+            "rebalanced": _flags(rebalanced[:, None]),
         }
     picks = pick_names(evaluation.scores, inputs.panel, book, costs=rules.costs, sectors=inputs.sectors)
     order = carried_order(picks, book, rules.costs, reach=reach) if reach else carried_sides(picks, book, rules.costs)
     return told, _order_tables(order, picks.listed, rows)
 
 
-def _order_tables(order: CarriedOrder, listed: pd.DataFrame, rows: slice) -> dict[str, CodedTable]:
+def _order_tables(order: CarriedOrder, listed: pd.DataFrame, rows: slice) -> dict[str, Table]:
     return {
-        "symbols": shortest(order.symbols[rows]),
-        "scored": coded_bits(order.scored[rows]),
-        "passing": coded_numbers(order.passing[rows, None], chained=True),
-        "listed": coded_bits(listed.to_numpy()[rows]),
+        "symbols": Table(order.symbols[rows], "shortest"),
+        "scored": _flags(order.scored[rows]),
+        "passing": Table(order.passing[rows, None], "chained"),
+        "listed": _flags(listed.to_numpy()[rows]),
     }
 
 
@@ -220,14 +237,14 @@ def _run_part(evaluation: Evaluation, sharpes: tuple[float, ...]) -> dict[str, A
     }
 
 
-def _judged(evaluation: Evaluation, rows: slice) -> dict[str, CodedTable]:
+def _judged(evaluation: Evaluation, rows: slice) -> dict[str, Table]:
     sessions = evaluation.inputs.panel.sessions
     if evaluation.span is not None:
         sessions = sessions[: int(sessions.searchsorted(evaluation.span.sessions[-1])) + 1]
         judged = sessions.isin(evaluation.span.sessions)
     else:
         judged = sessions.isin(evaluation.result.net_returns.index)
-    return {"judged": coded_bits(np.asarray(judged)[rows, None])}
+    return {"judged": _flags(np.asarray(judged)[rows, None])}
 
 
 def _sectors(inputs: Inputs) -> list[str | None] | None:

@@ -8,9 +8,21 @@ globalThis.QuintileLedger = (function () {
 
   // ---- unpacking ----
 
-  function bytesOf(base64) {
-    const text = atob(base64.trim()), bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%,()*+-;.=/?@^_`{|}~";
+
+  // Four bytes of each five characters, the highest first.
+  function bytesOf(words) {
+    const text = words.trim(), bytes = new Uint8Array((text.length / 5) * 4), digit = new Uint8Array(128);
+    for (let i = 0; i < DIGITS.length; i++) digit[DIGITS.charCodeAt(i)] = i;
+    for (let i = 0, to = 0; i < text.length; i += 5) {
+      let value = 0;
+      for (let j = 0; j < 5; j++) value = value * 85 + digit[text.charCodeAt(i + j)];
+      for (let j = 3; j >= 0; j--) {
+        bytes[to + j] = value % 256;
+        value = Math.floor(value / 256);
+      }
+      to += 4;
+    }
     return bytes;
   }
 
@@ -19,8 +31,8 @@ globalThis.QuintileLedger = (function () {
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  async function unpack(base64) {
-    const bytes = bytesOf(base64);
+  async function unpack(words) {
+    const bytes = bytesOf(words);
     let end = 4 + new DataView(bytes.buffer).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(await opened(bytes.subarray(4, end))));
     const tables = {};
@@ -83,16 +95,17 @@ globalThis.QuintileLedger = (function () {
   }
 
   function pricesOf(header, tables) {
-    const [n, m] = tables.fill.shape, { per_unit: perUnit, bits, base } = header.grid;
+    const [n, m] = tables.fill.shape, { per_unit: perUnit, bits, base, coarser } = header.grid;
     const fills = numbersOf(tables.fill), closes = numbersOf(tables.close);
     const atFill = new Float64Array(n * m), atClose = new Float64Array(n * m);
     for (let i = 0; i < m; i++) {
       let whole = base[i];
+      const unit = 2 ** coarser[i];
       const ticks = perUnit[i], [knownFill, knownClose] = [header.known[0][i], header.known[1][i]];
       for (let t = 0; t < n; t++) {
         whole += signed(fills[i * n + t]);
         atFill[t * m + i] = t < knownFill ? NaN : ticks > 0 ? whole / ticks : digitsValue(whole, bits);
-        whole += signed(closes[i * n + t]);
+        whole = (Math.floor(whole / unit) + signed(closes[i * n + t])) * unit;
         atClose[t * m + i] = t < knownClose ? NaN : ticks > 0 ? whole / ticks : digitsValue(whole, bits);
       }
     }
@@ -132,7 +145,7 @@ globalThis.QuintileLedger = (function () {
     const [n, m] = tables.symbols.shape, reach = header.book.reach;
     const symbols = new Uint16Array(n * m), sequence = new Uint16Array(n * m);
     const told = new Int32Array(n), low = new Int32Array(n), passing = new Int32Array(n), scored = flagsOf(tables.scored);
-    const rebalanced = new Uint8Array(n), place = new Int32Array(2 * m + 2), high = [];
+    const rebalanced = new Uint8Array(n), counts = new Int32Array(n), place = new Int32Array(2 * m + 2), high = [];
     eachNumber(tables.symbols, (at, symbol) => { symbols[at] = symbol; });
     eachNumber(tables.passing, (at, count) => { passing[at] = count; });
     for (let t = 0; t < n; t++) {
@@ -141,7 +154,7 @@ globalThis.QuintileLedger = (function () {
       place.fill(-1);
       high.length = 0;
       for (let i = 0; i < m; i++) {
-        rebalanced[t] |= scored[row + i];
+        counts[t] += scored[row + i];
         if (reach > 0 && symbols[row + i] > 0) place[symbols[row + i]] = i;
         else if (symbols[row + i] === 1) sequence[row + filled++] = i;
         else if (symbols[row + i] === 2) high.push(i);
@@ -153,11 +166,12 @@ globalThis.QuintileLedger = (function () {
         passing[t] = filled;
         for (let i = 0; i < m; i++) if (symbols[row + i] === 3) sequence[row + filled++] = i;
       }
+      rebalanced[t] = counts[t] > 0 ? 1 : 0;
       low[t] = filled;
       for (const i of high) sequence[row + filled++] = i;
       told[t] = filled;
     }
-    return { sequence, told, low, passing, scored, rebalanced, listed: flagsOf(tables.listed) };
+    return { sequence, told, low, passing, scored, counts, rebalanced, listed: flagsOf(tables.listed) };
   }
 
   function ownSetting(known) {
@@ -172,7 +186,8 @@ globalThis.QuintileLedger = (function () {
 
   class Refused extends Error {}
 
-  // Weights decided at each close, and the sessions with a decision; other rows hold nothing of meaning.
+  // Weights decided at each close, and the sessions with a decision; other rows hold nothing of meaning. The next call
+  // writes over them.
   function decide(known, setting) {
     const { book } = known.header, left = new Uint8Array(known.m);
     if (book.reach) setting.left_out.forEach((i) => { left[i] = 1; });
@@ -183,8 +198,13 @@ globalThis.QuintileLedger = (function () {
     return decided;
   }
 
+  function roomOf(known) {
+    known.room = known.room || new Float64Array(known.n * known.m);
+    return known.room;
+  }
+
   function scaled(known, setting) {
-    const { book } = known.header, weights = new Float64Array(known.weights.length);
+    const { book } = known.header, weights = roomOf(known);
     const long = book.long > 0 ? setting.long / book.long : 1, short = book.short > 0 ? setting.short / book.short : 1;
     for (let i = 0; i < weights.length; i++) weights[i] = known.weights[i] * (known.weights[i] > 0 ? long : short);
     return { weights, rebalanced: known.rebalanced };
@@ -192,7 +212,7 @@ globalThis.QuintileLedger = (function () {
 
   function rebuilt(known, setting, left) {
     const { n, m, listed } = known, { book } = known.header, rebalanced = new Uint8Array(n);
-    const weights = new Float64Array(n * m), target = new Float64Array(m), state = new Float64Array(m);
+    const weights = roomOf(known), target = new Float64Array(m), state = new Float64Array(m);
     const old = 1 - book.smoothing;
     let begun = false;
     for (let t = 0; t < n; t++) {
@@ -212,16 +232,14 @@ globalThis.QuintileLedger = (function () {
 
   // Target weights of one close, into ``target``.
   function pick(known, setting, left, t, target) {
-    const { m, sequence, told, low, passing, scored } = known, { book } = known.header, row = t * m;
-    let nScored = 0;
-    for (let i = 0; i < m; i++) nScored += scored[row + i] & (1 - left[i]);
+    const { m, sequence, told, low, passing, scored, counts } = known, { book } = known.header, row = t * m;
+    let nScored = counts[t];
+    if (book.reach) for (const i of setting.left_out) nScored -= scored[row + i];
     target.fill(0);
     const wanted = book.k_is_share ? Math.floor(setting.k * nScored + 0.5) : setting.k;
     const count = Math.min(Math.max(wanted, 1), Math.floor(nScored / 2));
     if (count === 0) return { count, scored: nScored };
-    let whole = 0;
-    for (let i = 0; i < m; i++) whole += scored[row + i];
-    const gap = told[t] < whole, shorts = [];
+    const gap = told[t] < counts[t], shorts = [];
     const long = setting.long / count;
     let taken = 0;
     for (let p = told[t] - 1; taken < count; p--) {

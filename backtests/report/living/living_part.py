@@ -1,6 +1,5 @@
 """Living part: what a report needs to let its reader move costs, clock, legs and names, offline and with no server."""
 
-import base64
 import hashlib
 import re
 from dataclasses import dataclass
@@ -14,14 +13,16 @@ from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
 from backtests.report.formats import scientific
 from backtests.report.html_page import environment
-from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
+from backtests.report.living.carried_run import FINENESS, blob_of, order_choices, run_told
+from backtests.report.living.number_code import written
 from backtests.report.living.setting_steps import sliders_of
-from backtests.report.living.setting_twin import Carried, kept_books, open_carried
+from backtests.report.living.setting_twin import Carried, carried_of, kept_books, open_carried
 from backtests.report.page import Page
 
 __all__ = ["MAX_DATA", "MAX_DIFFERENCE", "LivingPart", "living_part"]
 
-MAX_DATA = 5_400_000  # characters of base64; the rest of a page takes about 2.5 MB
+MAX_DATA = 5_750_000  # characters; the rest of a page takes about 2.2 MB
+MAX_ORDERED = 5_100_000  # with the order of names, which only k and the places of names left out need
 MAX_CELLS = 3_000_000  # names × sessions; more would never fit
 MAX_DIFFERENCE = 1e-6  # of capital, between the page's curve and the run's
 SETTABLE = re.compile(r"quintile (run|evaluate)\b(?! \S*@)")  # a frozen version takes no other settings
@@ -38,7 +39,7 @@ class LivingPart:
     script : str
         Drawing library, ledger and controls, one script; empty where the run is too large.
     data : str
-        What the ledger reads, base64; empty where the run is too large.
+        What the ledger reads, characters without a meaning in HTML; empty where the run is too large.
     style : str
         Rules of the controls.
     """
@@ -83,7 +84,7 @@ def living_part(page: Page) -> LivingPart | None:
     return LivingPart(
         html=html,
         script="\n".join((_resource("vendor", "uPlot.iife.min.js"), *(_resource("living", name) for name in SCRIPTS))),
-        data=base64.b64encode(blob).decode(),
+        data=written(blob),
         style="\n".join((_resource("vendor", "uPlot.min.css"), _resource("living", "living.css"))),
     )
 
@@ -108,10 +109,8 @@ def _followed(evaluation: Evaluation, sharpes: tuple[float, ...]) -> tuple[bytes
     if panel.close.size > MAX_CELLS:
         return too_large
     for fineness in FINENESS:
-        blob = blob_of(evaluation, sharpes, fineness=fineness, reach=choices[-1])
-        if len(blob) * 4 / 3 > MAX_DATA:
-            return too_large
-        carried = open_carried(blob)
+        header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=choices[-1])
+        carried = carried_of(header, {name: table.values for name, table in tables.items()})
         difference = _difference(evaluation, carried)
         if difference <= MAX_DIFFERENCE:
             break
@@ -119,11 +118,11 @@ def _followed(evaluation: Evaluation, sharpes: tuple[float, ...]) -> tuple[bytes
         return (
             f"The numbers that fit into a page miss the run's curve by {scientific(difference)} of capital: left out."
         )
-    for reach in choices[:-1]:
-        longer = blob_of(evaluation, sharpes, fineness=fineness, reach=reach)
-        if len(longer) * 4 / 3 <= MAX_DATA:
-            return longer, open_carried(longer), difference
-    return blob, carried, difference
+    for reach in choices:
+        blob = blob_of(evaluation, sharpes, fineness=fineness, reach=reach)
+        if _size(blob) <= (MAX_ORDERED if reach else MAX_DATA):
+            return blob, open_carried(blob), difference
+    return too_large
 
 
 def _difference(evaluation: Evaluation, carried: Carried) -> float:
@@ -132,6 +131,10 @@ def _difference(evaluation: Evaluation, carried: Carried) -> float:
     record, _, _ = kept_books(carried, own)
     rows = carried.sessions.get_indexer(equity.index) - own.first
     return float(np.abs(record.equity[rows] - equity.to_numpy()).max() / evaluation.result.capital)
+
+
+def _size(blob: bytes) -> float:
+    return len(blob) * 5 / 4
 
 
 def _words(carried: Carried, difference: float) -> list[str]:

@@ -3,23 +3,33 @@
 A table is told name by name. A chained one is told as the differences from session to session, from each name's base,
 and a difference as a number of at least 0 (0, −1, 1, −2, … become 0, 1, 2, 3, …). The numbers' lowest bytes form the
 first plane, the next ones the second, and every plane is a gzip member. A blob is the length of the header's member
-(4 bytes, little-endian), that member, and all planes in the order in which the header's ``tables`` name them.
+(4 bytes, little-endian), that member, and all planes in the order in which the header's ``tables`` name them. On a page
+it is written in base 85, five characters for four bytes and none of them with a meaning in HTML.
 """
 
+import base64
 import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["LARGEST", "CodedTable", "coded_bits", "coded_numbers", "packed", "shortest", "unpacked"]
+__all__ = ["LARGEST", "CodedTable", "Table", "coded", "packed", "unpacked", "written"]
 
 LARGEST = 2**32 - 1  # what four planes hold
 GZIP = 31  # zlib's window bits of a gzip member
 STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY)  # noise has nothing to look back at
 LENGTH = 4  # bytes
+PLAIN = bytes.maketrans(b"&<>", b",./")  # for the three characters of base 85 that HTML gives a meaning
+
+
+class Table(NamedTuple):
+    """Numbers or flags, shape (n_sessions, n_names), and how they are coded."""
+
+    values: np.ndarray
+    code: Literal["plain", "chained", "shortest", "bits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,14 +69,23 @@ class CodedTable:
         return told | ({"base": list(self.base)} if self.base else {})
 
 
-def coded_numbers(values: np.ndarray, *, chained: bool) -> CodedTable:
-    """Code whole numbers, shape (n_sessions, n_names).
+def coded(table: Table) -> CodedTable:
+    """Code a table; ``"shortest"`` is plain or chained, whichever takes fewer bytes.
 
     Raises
     ------
     ValueError
         If a number or a difference takes more than four bytes.
     """
+    if table.code == "bits":
+        return _coded_bits(table.values)
+    if table.code == "shortest":
+        both = (_coded_numbers(table.values, chained=chained) for chained in (False, True))
+        return min(both, key=lambda each: each.size)
+    return _coded_numbers(table.values, chained=table.code == "chained")
+
+
+def _coded_numbers(values: np.ndarray, *, chained: bool) -> CodedTable:
     numbers = np.ascontiguousarray(values.T.astype(np.int64))
     base: tuple[int, ...] = ()
     if chained:
@@ -83,24 +102,18 @@ def coded_numbers(values: np.ndarray, *, chained: bool) -> CodedTable:
     )
 
 
-def coded_bits(flags: np.ndarray) -> CodedTable:
-    """Code flags, shape (n_sessions, n_names), the lowest bit of a byte first."""
+def _coded_bits(flags: np.ndarray) -> CodedTable:
     told = np.packbits(np.ascontiguousarray(flags.T).ravel(), bitorder="little").tobytes()
     return CodedTable(code="bits", shape=(flags.shape[0], flags.shape[1]), planes=(_squeezed(told),))
 
 
-def shortest(values: np.ndarray) -> CodedTable:
-    """Code numbers of at least 0 the way that takes fewer bytes."""
-    return min((coded_numbers(values, chained=chained) for chained in (False, True)), key=lambda coded: coded.size)
-
-
-def packed(header: Mapping[str, Any], tables: Mapping[str, CodedTable]) -> bytes:
+def packed(header: Mapping[str, Any], tables: Mapping[str, Table]) -> bytes:
     """One blob of a header and tables; the same numbers give the same bytes."""
-    told = {**header, "tables": [table.described(name) for name, table in tables.items()]}
+    as_planes = {name: coded(table) for name, table in tables.items()}
+    told = {**header, "tables": [table.described(name) for name, table in as_planes.items()]}
     first = _squeezed(json.dumps(told, allow_nan=False, separators=(",", ":")).encode())
-    return b"".join(
-        [len(first).to_bytes(LENGTH, "little"), first, *(each for t in tables.values() for each in t.planes)]
-    )
+    planes = [plane for table in as_planes.values() for plane in table.planes]
+    return b"".join([len(first).to_bytes(LENGTH, "little"), first, *planes])
 
 
 def unpacked(blob: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -115,6 +128,11 @@ def unpacked(blob: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             end += length
         tables[told["name"]] = _table(told, planes)
     return header, tables
+
+
+def written(blob: bytes) -> str:
+    """A blob as characters of a page, filled up with zeros to four bytes."""
+    return base64.b85encode(blob + bytes(-len(blob) % 4)).translate(PLAIN).decode()
 
 
 def _table(told: Mapping[str, Any], planes: list[np.ndarray]) -> np.ndarray:

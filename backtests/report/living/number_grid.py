@@ -11,6 +11,7 @@ import numpy as np
 
 __all__ = ["NumberGrid", "grid_of"]
 
+COARSER = 2
 PER_UNIT = (1, 10, 100, 1000, 10_000)  # ticks in one unit of currency
 
 
@@ -28,6 +29,11 @@ class NumberGrid:
 
     per_unit: np.ndarray
     bits: int
+
+    @property
+    def coarser(self) -> np.ndarray:
+        """Digits that a close lacks beside a fill, by name: its rounding is gone a session later, the other stays."""
+        return np.where(self.per_unit > 0, 0, COARSER)
 
     @property
     def is_exact(self) -> bool:

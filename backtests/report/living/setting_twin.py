@@ -27,7 +27,7 @@ from portfolio.selection import select_sides
 if TYPE_CHECKING:
     from backtests.engine.kernel import Bars, Record
 
-__all__ = ["Carried", "Setting", "decided_weights", "kept_books", "open_carried"]
+__all__ = ["Carried", "Setting", "carried_of", "decided_weights", "kept_books", "open_carried"]
 
 
 KEPT = ("builder", "smoothing", "short_sizing", "max_position", "cash_buffer", "dust")  # settings nothing moves
@@ -105,14 +105,17 @@ class Setting:
 
 def open_carried(blob: bytes) -> Carried:
     """Read a blob."""
-    header, tables = unpacked(blob)
+    return carried_of(*unpacked(blob))
+
+
+def carried_of(header: dict[str, Any], tables: dict[str, np.ndarray]) -> Carried:
+    """What a page reads of a header and tables."""
     grid = NumberGrid(per_unit=np.array(header["grid"]["per_unit"], dtype=np.int64), bits=header["grid"]["bits"])
-    steps = np.stack([_signed(tables["fill"]), _signed(tables["close"])], axis=1)  # (n_sessions, 2, n_names)
-    whole = np.cumsum(steps.reshape(-1, steps.shape[2]), axis=0) + np.array(header["grid"]["base"], dtype=np.int64)
-    rows = np.arange(len(steps))[:, None]
+    whole = _whole_prices(header, _signed(tables["fill"]), _signed(tables["close"]))
+    rows = np.arange(len(header["days"]))[:, None]
     fill, close = (
-        np.where(rows < np.array(known), np.nan, grid.values(whole[moment::2]))
-        for moment, known in enumerate(header["known"])
+        np.where(rows < np.array(known), np.nan, grid.values(told))
+        for told, known in zip(whole, header["known"], strict=True)
     )
     return Carried(header=header, tables=tables, at_fill=fill, at_close=close)
 
@@ -145,6 +148,16 @@ def kept_books(carried: Carried, setting: Setting) -> tuple["Record", int, int]:
     record = blank_record(bars)
     terms = ledger_terms(costs, bars, capital=carried.header["capital"], start=start)
     return record, start, keep_books(bars, due, terms, record)
+
+
+def _whole_prices(header: dict[str, Any], fills: np.ndarray, closes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers of the prices at the fill and at the close, from their steps."""
+    coarser = np.array(header["grid"]["coarser"], dtype=np.int64)
+    at, whole = np.array(header["grid"]["base"], dtype=np.int64), (np.empty_like(fills), np.empty_like(closes))
+    for row in range(len(fills)):
+        whole[0][row] = at + fills[row]
+        whole[1][row] = at = ((whole[0][row] >> coarser) + closes[row]) << coarser
+    return whole
 
 
 def _signed(steps: np.ndarray) -> np.ndarray:
