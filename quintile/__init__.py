@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from quintile.lookup import load_run, load_strategy
     from quintile.own_weights import Backtest, backtest
     from quintile.research import compare_books, evaluate, prove, run, walk_forward
+    from quintile.run_desk import board, compare
     from quintile.settings_sweep import sweep
     from quintile.single_series import ForecastStudy, forecast
     from quintile.trading_desk import decide, paper
@@ -70,9 +71,11 @@ __all__ = [
     "WalkForward",
     "__version__",
     "backtest",
+    "board",
     "book_rule",
     "choose_universe",
     "company_facts",
+    "compare",
     "compare_books",
     "decide",
     "errors",
@@ -122,6 +125,7 @@ _HOMES = {
     "quintile.own_weights": "Backtest backtest",
     "quintile.research": "compare_books evaluate prove run walk_forward",
     "quintile.settings_sweep": "sweep",
+    "quintile.run_desk": "board compare",
     "quintile.single_series": "ForecastStudy forecast",
     "quintile.trading_desk": "decide paper",
     "signals.features": "Computing",

@@ -1,6 +1,7 @@
 """Research: train, judge and compare, each in one call; every result is a value that prints and shows itself."""
 
 import datetime as dt
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -15,6 +16,7 @@ from quintile.bar_frames import Bars, inputs_for, recorded_request, require_load
 from quintile.frozen_version import FrozenVersion
 from quintile.lookup import require
 from quintile.progress_display import shown_progress
+from quintile.redrawn_board import redraw_board
 from signals.score_file import cut_scores, read_scores, scores_of_table
 from strategy.definitions.spec import StrategySpec, load_spec
 from strategy.evaluate import evaluate as evaluate_given
@@ -130,9 +132,12 @@ def run(
     with shown_progress(quiet=options.get("quiet", False)) as progress:
         context = RunContext(store=place, request=recorded_request(bars), progress=progress, resume=unfinished)
         if model is not None:
-            return run_model(spec, inputs, find_model(model, place), context=context)
-        start = None if from_run is None else find_model(from_run, place)
-        return run_strategy(spec, inputs, context=context, start=start)
+            made = run_model(spec, inputs, find_model(model, place), context=context)
+        else:
+            start = None if from_run is None else find_model(from_run, place)
+            made = run_strategy(spec, inputs, context=context, start=start)
+    redraw_board(place.root, tell=warnings.warn)
+    return made
 
 
 def evaluate(
@@ -185,7 +190,9 @@ def evaluate(
     with shown_progress(quiet=options.get("quiet", False)) as progress:
         context = RunContext(store=RunStore(Path(store)), request=recorded_request(bars), progress=progress)
         spec = _judging_spec(rules)
-        return evaluate_given(given, inputs_for(bars), spec=spec, context=context, quick=quick, name=name)
+        made = evaluate_given(given, inputs_for(bars), spec=spec, context=context, quick=quick, name=name)
+    redraw_board(Path(store), tell=warnings.warn)
+    return made
 
 
 def walk_forward(
@@ -237,7 +244,9 @@ def walk_forward(
     inputs = inputs_for(bars, spec.holdout)
     with shown_progress(quiet=quiet) as progress:
         context = RunContext(store=store, request=recorded_request(bars), progress=progress)
-        return walk(spec, inputs, settings=settings, context=context, workers=Workers(count=workers))
+        walked = walk(spec, inputs, settings=settings, context=context, workers=Workers(count=workers))
+    redraw_board(store.root, tell=warnings.warn)
+    return walked
 
 
 def compare_books(

@@ -18,6 +18,7 @@ import typer
 from core.terminal import plain_streams
 from quintile.cli.compare_commands import COMPARE_EXAMPLES, compare_books_command
 from quintile.cli.data_commands import add_data_commands
+from quintile.cli.desk.desk_commands import BOARD_EXAMPLES, COMPARE_RUNS_EXAMPLES, board_command, compare_command
 from quintile.cli.desk.track_command import TRACK_EXAMPLES, track_command
 from quintile.cli.desk.watch_command import WATCH_EXAMPLES, watch_command
 from quintile.cli.evaluation_commands import (
@@ -104,6 +105,8 @@ app.command("walk-forward", epilog=WALK_EXAMPLES, hidden=True)(walk_command)
 app.command("sweep", epilog=SWEEP_EXAMPLES)(sweep_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
 app.command("compare-books", epilog=COMPARE_EXAMPLES)(compare_books_command)
+app.command("compare", epilog=COMPARE_RUNS_EXAMPLES)(compare_command)
+app.command("board", epilog=BOARD_EXAMPLES)(board_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
 app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
@@ -111,7 +114,13 @@ app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
 app.command("new", epilog=NEW_EXAMPLES)(new_command)
 add_store_commands(
     app,
-    _examples("quintile runs", "quintile runs --out DIR --json", "quintile runs prune --keep 20 --dry-run"),
+    _examples(
+        "quintile runs",
+        "quintile runs --strategy filter_negative --where 'sharpe_net>0.5' --sort sharpe_net --reverse",
+        "quintile runs --where portfolio.k=0.1 --limit 10",
+        "quintile runs --out DIR --json",
+        "quintile runs prune --keep 20 --dry-run",
+    ),
     _examples(
         "quintile runs prune --keep 20",
         "quintile runs prune --older-than 90 --yes",

@@ -28,6 +28,7 @@ from quintile.cli.options import (
     told_options,
 )
 from quintile.cli.run_commands import spec_of
+from quintile.redrawn_board import redraw_board
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,9 @@ def _learned(
 
     inputs = load_inputs(request, holdout=spec.holdout)
     context = RunContext(store=store, request=request, command=command_line(), progress=progress)
-    return run(spec, inputs, context=context).folder, inputs
+    folder = run(spec, inputs, context=context).folder
+    redraw_board(store.root)
+    return folder, inputs
 
 
 def _own_inputs(folder: "RunFolder", told: dict[str, Any]) -> "Inputs":

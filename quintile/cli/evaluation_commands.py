@@ -31,6 +31,7 @@ from quintile.cli.options import (
     show_run,
     told_options,
 )
+from quintile.redrawn_board import redraw_board
 
 if TYPE_CHECKING:
     from strategy.runs.store import RunFolder
@@ -111,6 +112,7 @@ def evaluate_command(
     with progress_bars(quiet=quiet or as_json or quick) as progress:
         context = RunContext(store=place, request=request, command=typed, progress=progress)
         finished = evaluate(given, load_inputs(request), spec=spec, context=context, quick=quick, name=scores.name)
+    redraw_board(place.root)
     show_run(finished.folder, as_json=as_json, verbose=verbose)
 
 

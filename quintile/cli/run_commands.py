@@ -38,6 +38,7 @@ from quintile.cli.options import (
 )
 from quintile.cli.resumption import refuse_changed_bars, refuse_changed_spec
 from quintile.cli.version_commands import Versions, run_frozen_command
+from quintile.redrawn_board import redraw_board
 
 if TYPE_CHECKING:
     from strategy.definitions.spec import StrategySpec
@@ -143,6 +144,7 @@ def run_command(
     begun = None if from_ is None else find_model(from_, store)
     asked = _asked(store, strategy, resume, given, told)
     finished = _execute(asked, given, start=begun, device=device, memory=limit, quiet=quiet or as_json)
+    redraw_board(store.root)
     show_run(finished, as_json=as_json, verbose=verbose)
 
 

@@ -3,37 +3,51 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quintile.cli.options import Json, Out, Quiet, Verbose, print_rows, run_store, told_options
+from quintile.cli.options import Json, Out, Quiet, Verbose, run_store, told_options
 from quintile.cli.version_commands import Versions, versions_folder
 
 if TYPE_CHECKING:
     from strategy.frozen.retention import PrunePlan
-    from strategy.runs.store import RunFolder
 
 __all__ = ["add_store_commands"]
 
 
 def runs_command(
     context: typer.Context,
+    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this strategy.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Only runs that meet KEY OP VALUE, e.g. 'sharpe_net>0.5' or 'portfolio.k=0.1'; repeatable. OP is one "
+            "of >= <= != = > < and ~, which is contains.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="By a headline number, a setting or a fact; oldest first by default."),
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Highest first; without --sort, newest first.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The first N by --sort; without it, the newest N.")
+    ] = None,
     out: Out = Path("runs"),
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the runs of a folder, or free their space with prune."""
+    """List the runs of a folder and the settings in which they differ, or free their space with prune."""
     if context.invoked_subcommand is not None:
         context.obj = {"out": out, "as_json": as_json, "quiet": quiet}
         return
-    rows = [_row(folder) for folder in run_store(out).folders()]
-    empty = f"no runs in {out}: start one with `quintile run`"
-    if as_json or verbose or not rows:
-        print_rows(rows, empty=empty, without=(), as_json=as_json, quiet=quiet)
-    else:
-        _print_short(rows)
+    from quintile.cli.desk.run_list import RunChoice, print_runs
+
+    choice = RunChoice(strategy=strategy, where=tuple(where or ()), sort=sort, reverse=reverse, limit=limit)
+    print_runs(out, choice, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def prune_command(
@@ -92,39 +106,3 @@ def add_store_commands(app: typer.Typer, examples: str, prune_examples: str) -> 
     runs.callback(epilog=examples)(runs_command)
     runs.command("prune", epilog=prune_examples)(prune_command)
     app.add_typer(runs, name="runs")
-
-
-def _print_short(rows: list[dict[str, Any]]) -> None:
-    """Print the columns that fit a terminal of 80; a run's id is never broken, for it is copied."""
-    from quintile.cli.console import table
-
-    cells = [
-        [row["run"], row["strategy"], _two(row["sharpe_net"]), _four(row["rank_ic"]), row["verdict"] or row["status"]]
-        for row in rows
-    ]
-    table("", ["run", "strategy", "Sharpe", "rank IC", "verdict"], cells, in_parts=True)
-
-
-def _two(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _four(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
-def _row(folder: "RunFolder") -> dict[str, Any]:
-    """A run's line; one whose record or metrics cannot be read is said on standard error, and listed as damaged."""
-    from core.errors import RunError, SourceError
-
-    row: dict[str, Any] = {"run": folder.run_id, "strategy": folder.home.name, "status": "damaged"}
-    row |= dict.fromkeys(("sharpe_net", "rank_ic", "verdict", "panel"))
-    try:
-        record = folder.record
-        row |= {"strategy": record["strategy"], "panel": record["identity"]["panel"][:12]}
-        headline = folder.metrics["headline"] if folder.is_complete else {}
-    except (RunError, SourceError, OSError) as error:
-        print(f"quintile: {error}", file=sys.stderr)
-        return row
-    numbers = {key: headline.get(key) for key in ("sharpe_net", "rank_ic", "verdict")}
-    return row | numbers | {"status": "complete" if folder.is_complete else "unfinished"}

@@ -24,6 +24,7 @@ from quintile.cli.options import (
     versions_folder,
 )
 from quintile.cli.trials_command import trials_command
+from quintile.redrawn_board import redraw_board
 
 if TYPE_CHECKING:
     from market.inputs import Inputs
@@ -261,6 +262,7 @@ def _run_frozen(
     with progress_bars(quiet=quiet) as progress:
         context = RunContext(store=store, request=request, command=command_line(), progress=progress)
         made = run_version(frozen, inputs, context=context)
+    redraw_board(store.root)
     show_run(made.folder, **shown)
 
 

@@ -36,6 +36,7 @@ from quintile.cli.options import (
 )
 from quintile.cli.resumption import refuse_changed_bars, refuse_changed_spec, refuse_option
 from quintile.cli.run_commands import spec_of, told_spec
+from quintile.redrawn_board import redraw_board
 
 if TYPE_CHECKING:
     from core.parallel import Workers
@@ -129,6 +130,7 @@ def walk_command(
         spec, request = folder.spec, folder.request
     walked = RunContext(store=store, resume=folder, request=request, command=command_line())
     finished = _execute(spec, settings, walked, Workers(count=workers, on=on), quiet=quiet or as_json)
+    redraw_board(store.root)
     print(json.dumps(finished.as_dict(), indent=2) if as_json else finished)
 
 

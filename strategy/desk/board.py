@@ -19,12 +19,11 @@ from core.errors import RunError
 from core.files import require_new, write_text
 from core.notebook_html import html_link, notebook_card
 from strategy.desk.board_rows import forecast_rows, run_rows_of, sweep_rows, version_rows
-from strategy.desk.run_index import run_entries
+from strategy.desk.run_index import BOARD, run_entries
 from strategy.frozen.versions import SHIPPED
 
-__all__ = ["BOARD", "Board", "draw_board", "refresh_board"]
+__all__ = ["Board", "draw_board", "refresh_board"]
 
-BOARD: Final = "board.html"
 LOCK: Final = ".board.lock"
 PATIENCE: Final = 30.0  # seconds that a drawing waits for another one
 FORECASTS: Final = "forecasts"  # beside the store, where `quintile forecast` writes by default

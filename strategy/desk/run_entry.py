@@ -109,7 +109,7 @@ class RunEntry:
     @classmethod
     def kept(cls, value: Any) -> Self | None:
         """The entry that ``as_kept`` gave; None for anything else."""
-        with suppress(TypeError, ValueError, AttributeError):
+        with suppress(TypeError, ValueError, AttributeError, LookupError):
             entry = cls(**{**value, "walk": tuple(value["walk"])})
             if _is_plain(entry):
                 return entry

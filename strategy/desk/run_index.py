@@ -19,9 +19,10 @@ from core.files import read_json, write_text
 from strategy.desk.run_entry import CLAIM, METRICS, PRUNED, RECORD, SPEC, RunEntry, entry_of
 from strategy.runs.run_order import order_of
 
-__all__ = ["CACHE", "differing_settings", "run_entries"]
+__all__ = ["BOARD", "CACHE", "differing_settings", "run_entries"]
 
 CACHE: Final = ".runs.json"
+BOARD: Final = "board.html"  # of a store, where one was drawn
 FORM: Final = 1  # of the cache; another one is read anew
 MIN_KEPT: Final = 20  # entries that must be new before the cache is worth writing
 READ: Final = (RECORD, PRUNED, METRICS, SPEC, CLAIM, "report.html", "returns.parquet")

@@ -52,7 +52,8 @@ def curve_text(days: "np.ndarray", net: "np.ndarray") -> str:
     """The curve of net returns by day since 1970; empty with fewer than two sessions, or where wealth is no number."""
     import numpy as np
 
-    wealth = np.cumprod(1.0 + net)
+    with np.errstate(over="ignore"):
+        wealth = np.cumprod(1.0 + net)
     if len(wealth) < 2 or not np.isfinite(wealth).all() or np.abs(wealth).max() > LARGEST:
         return ""
     evenly = np.linspace(0, len(wealth) - 1, MAX_POINTS - 2).round().astype(int)

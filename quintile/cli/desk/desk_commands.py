@@ -1,7 +1,6 @@
 """Commands of the desk: ``compare`` and ``board``."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,8 @@ from quintile.cli.options import Json, Open, Out, Quiet, Verbose, Versions, prin
 
 if TYPE_CHECKING:
     from backtests.report.boards.comparison import Comparison
-    from strategy.runs.store import RunStore
 
-__all__ = ["BOARD_EXAMPLES", "COMPARE_RUNS_EXAMPLES", "board_command", "compare_command", "redraw_board"]
+__all__ = ["BOARD_EXAMPLES", "COMPARE_RUNS_EXAMPLES", "board_command", "compare_command"]
 
 COMPARE_RUNS_EXAMPLES = """\b
 Examples:
@@ -84,20 +82,6 @@ def board_command(
     if not (as_json or quiet):
         print(board.counts)
     show_file(board.page, open_=open_, as_json=as_json, quiet=quiet)
-
-
-def redraw_board(store: "RunStore") -> None:
-    """Draw the board of a store anew where there is one; the run that ended stands whatever comes of it."""
-    from strategy.desk.board import BOARD, refresh_board
-
-    if not (store.root / BOARD).is_file():
-        return
-    from core.errors import QuintileError
-
-    try:
-        refresh_board(store.root)
-    except (QuintileError, OSError, ValueError) as error:
-        print(f"quintile: the board was not drawn anew ({error}): draw it with `quintile board`", file=sys.stderr)
 
 
 def _print(found: "Comparison") -> None:
