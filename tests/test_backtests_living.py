@@ -1,5 +1,6 @@
 """Living report: its numbers come back, its book is the run's, and its ledger in the browser is the Python one."""
 
+import base64
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from backtests.engine.overlay_loop import decide_book
 from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
 from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
-from backtests.report.living.living_part import living_part
+from backtests.report.living.living_part import LivingPart, living_part
 from backtests.report.living.number_code import Table, coded, packed, unpacked, written
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from backtests.report.living.setting_steps import sliders_of
@@ -76,6 +77,12 @@ def page_of(run: Evaluation, *, command: str = "quintile run filter_negative") -
     """What ``living_part`` reads of a page."""
     standing = SimpleNamespace(standing=SimpleNamespace(sharpes=SHARPES))
     return SimpleNamespace(evaluation=run, verdict=standing, provenance=SimpleNamespace(command=command))
+
+
+def carried_in(part: LivingPart) -> Carried:
+    """What a part carries, read from its characters."""
+    back = part.data.translate(str.maketrans(",./", "&<>"))
+    return open_carried(base64.b85decode(back))
 
 
 # ---- numbers ----
