@@ -16,8 +16,9 @@ from backtests.engine.backtest import run_backtest
 from backtests.engine.overlay_loop import decide_book
 from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
+from backtests.report.content import LivingPart
 from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
-from backtests.report.living.living_part import LivingPart, living_part
+from backtests.report.living.living_part import living_part
 from backtests.report.living.number_code import Table, coded, packed, unpacked, written
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from backtests.report.living.setting_steps import sliders_of

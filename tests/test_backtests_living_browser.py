@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.report.living.living_part import LivingPart, living_part
+from backtests.report.content import LivingPart
+from backtests.report.living.living_part import living_part
 from backtests.report.living.setting_twin import kept_books
 from tests.browser import faults_of, open_browser, opened
 from tests.living_evaluation import SHARPES, random_scores, random_settings, traded_evaluation

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -11,6 +10,7 @@ from markupsafe import Markup
 
 from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
+from backtests.report.content import LivingPart
 from backtests.report.formats import scientific
 from backtests.report.html_page import environment
 from backtests.report.living.carried_run import FINENESS, blob_of, order_choices, run_told
@@ -19,35 +19,14 @@ from backtests.report.living.setting_steps import sliders_of
 from backtests.report.living.setting_twin import Carried, carried_of, kept_books, open_carried
 from backtests.report.page import Page
 
-__all__ = ["MAX_DATA", "MAX_DIFFERENCE", "LivingPart", "living_part"]
+__all__ = ["MAX_DATA", "MAX_DIFFERENCE", "living_part"]
 
 MAX_DATA = 5_750_000  # characters; the rest of a page takes about 2.2 MB
 MAX_ORDERED = 5_100_000  # with the order of names, which only k and the places of names left out need
+SCRIPTS = ("ledger.js", "living.js")
 MAX_CELLS = 3_000_000  # names × sessions; more would never fit
 MAX_DIFFERENCE = 1e-6  # of capital, between the page's curve and the run's
 SETTABLE = re.compile(r"quintile (run|evaluate)\b(?! \S*@)")  # a frozen version takes no other settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LivingPart:
-    """The section's inside.
-
-    Parameters
-    ----------
-    html : Markup
-        Controls and places, escaped.
-    script : str
-        Drawing library, ledger and controls, one script; empty where the run is too large.
-    data : str
-        What the ledger reads, characters without a meaning in HTML; empty where the run is too large.
-    style : str
-        Rules of the controls.
-    """
-
-    html: Markup
-    script: str
-    data: str
-    style: str
 
 
 def living_part(page: Page) -> LivingPart | None:
@@ -61,15 +40,16 @@ def living_part(page: Page) -> LivingPart | None:
     Returns
     -------
     LivingPart or None
-        None for an evaluation without decided weights. A run whose numbers would make the file too large, or that the
-        carried numbers do not follow to a millionth of capital, gets one line that says so.
+        ``data`` is as ``number_code.written`` leaves it. None for an evaluation without decided weights; a run whose
+        numbers would make the file too large, or that the carried numbers do not follow to a millionth of capital, gets
+        one line that says so and no script.
     """
     evaluation = page.evaluation
     if not _has_weights(evaluation):
         return None
     found = _followed(evaluation, page.verdict.standing.sharpes)
     if isinstance(found, str):
-        return LivingPart(html=Markup('<p class="sentence">{}</p>').format(found), script="", data="", style="")
+        return LivingPart(html=Markup('<p class="sentence">{}</p>').format(found), script="", data="")
     blob, carried, difference = found
     macros: Any = environment().get_template("living/living.html").module
     html = macros.controls(
@@ -87,9 +67,6 @@ def living_part(page: Page) -> LivingPart | None:
         data=written(blob),
         style="\n".join((_resource("vendor", "uPlot.min.css"), _resource("living", "living.css"))),
     )
-
-
-SCRIPTS = ("ledger.js", "living.js")
 
 
 def _has_weights(evaluation: Evaluation) -> bool:
