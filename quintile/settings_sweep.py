@@ -1,5 +1,6 @@
 """Settings sweep: many settings of a strategy tried on validation, and the winner judged once on test, in one call."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -9,6 +10,7 @@ from core.parallel import Workers
 from quintile.bar_frames import Bars, inputs_for, recorded_request
 from quintile.lookup import require
 from quintile.progress_display import shown_progress
+from quintile.redrawn_board import redraw_board
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.context import RunContext
 from strategy.runs.store import DEFAULT_STORE, RunStore
@@ -101,7 +103,9 @@ def sweep(
     with shown_progress(quiet=running.get("quiet", False)) as progress:
         run = RunContext(store=RunStore(Path(store)), request=recorded_request(bars), progress=progress)
         context = SweepContext(run=run, workers=workers, resume=running.get("resume", False))
-        return sweep_points(spec, inputs_for(bars, spec.holdout), plan, context=context)
+        found = sweep_points(spec, inputs_for(bars, spec.holdout), plan, context=context)
+    redraw_board(Path(store), tell=warnings.warn)
+    return found
 
 
 def _plan(grid: Mapping[str, Values] | str | Path | None, trials: int | None, told: dict[str, Any]) -> Plan:

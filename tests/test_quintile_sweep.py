@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import quintile as qt
 from core.files import file_sha256
 from quintile.cli import app
+from tests.browser import faults_of, open_browser
 
 SMALL = ("--bars", "builtin:n_tickers=24,n_sessions=260", "--set", "model.lookback=5")
 GRID = """
@@ -112,6 +113,15 @@ def test_what_cannot_be_swept_is_refused_in_one_line(
 
 
 @pytest.mark.slow
+def test_the_page_has_no_fault_in_a_browser(tmp_path: Path) -> None:
+    options = [word for each in NETWORK for word in ("--set", each)]
+    text = '[grid]\nmodel.kind = ["lstm", "ridge"]\n[search]\nportfolio.k = {low = 0.1, high = 0.3}\n'
+    swept_page = Path(swept(tmp_path, text, *options, "--trials", "11")["page"])
+    with open_browser() as browser:
+        assert faults_of(browser, swept_page) == []
+
+
+@pytest.mark.slow
 def test_python_has_the_same_door(tmp_path: Path) -> None:
     told = swept(tmp_path, GRID)
     spec = qt.load_strategy("quintile_long_short", {"model.lookback": 5})
@@ -158,7 +168,12 @@ def test_two_workers_and_one_give_the_same_points(tmp_path: Path) -> None:
 
 def started(folder: Path, *words: str) -> subprocess.Popen:
     command = [str(Path(sys.executable).parent / "quintile"), "sweep", *words, "--out", str(folder), "--quiet"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with said_file(folder).open("w") as told:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told)
+
+
+def said_file(folder: Path) -> Path:
+    return folder.with_suffix(".said")
 
 
 def points(folder: Path) -> dict[str, bytes]:
@@ -174,10 +189,10 @@ def killed_sweep(folder: Path, *words: str, kills: tuple[int, ...]) -> float:
         while process.poll() is None and (count is None or len(list(folder.glob("*/sweeps/*/points/*.json"))) < count):
             time.sleep(0.05)
         if count is not None:
-            assert process.poll() is None, process.stderr and process.stderr.read()
+            assert process.poll() is None, said_file(folder).read_text()
             process.send_signal(signal.SIGKILL)
         process.wait()
-    assert process.returncode == 0, process.stderr and process.stderr.read()
+    assert process.returncode == 0, said_file(folder).read_text()
     return time.monotonic() - began
 
 
@@ -213,9 +228,18 @@ def test_the_eighty_one_points_of_the_reference_on_a_small_market(tmp_path: Path
     )
     short = ("model.lookback=5", "training.burn_in=5", "training.max_epochs=1", "training.batch_sessions=64")
     options = [word for each in short for word in ("--set", each)]
-    words = ("filter_negative", *options, "--grid", str(grid), "--bars", "builtin:n_tickers=20,n_sessions=200")
+    words = (
+        "filter_negative",
+        *options,
+        "--grid",
+        str(grid),
+        "--bars",
+        "builtin:n_tickers=20,n_sessions=200",
+        "--looks",
+        "100",
+    )
     process = started(tmp_path / "runs", *words, "--workers", "2")
-    assert process.wait() == 0, process.stderr and process.stderr.read()
+    assert process.wait() == 0, said_file(tmp_path / "runs").read_text()
     record = json.loads(next((tmp_path / "runs").glob("*/sweeps/*/sweep.json")).read_text())
     assert record["points"] == {"done": 81, "total": 81}
     assert record["trainings"] == 81

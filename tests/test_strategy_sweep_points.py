@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from backtests.report.sweeps.sweep_results import Judgement, PointResult, SweepWinner
 from backtests.statistics.parameter_importance import parameter_importance
@@ -18,6 +19,7 @@ from core.parallel import Workers
 from market.inputs import Inputs
 from market.panel import Panel
 from market.synthetic import SyntheticSettings, synthetic_market
+from quintile.cli import app
 from strategy.definitions.spec import StrategySpec, load_spec, override
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
@@ -185,7 +187,9 @@ def test_a_sweep_is_held_to_the_looks_that_are_left(tmp_path, base, panel):
     with pytest.raises(RunError, match=r"5 new points need more looks than are left .* 0 of 4 .*--guard"):
         swept(tmp_path, base, panel, {**SEARCH, "guard": {"looks": 4}}, trials=5)
     assert not list(tmp_path.rglob("fit.json"))
-    guarded = swept(tmp_path, base, panel, {**SEARCH, "guard": {"looks": 4, "protect": True}}, trials=6)
+    guarded = swept(
+        tmp_path, base, panel, {**SEARCH, "guard": {"looks": 4, "protect": True, "disagreements": 9}}, trials=6
+    )
     states = guarded.points["state"].tolist()
     assert states == ["judged"] * 4 + ["protected"] * 2
     hidden = guarded.points.loc[5:, ["sharpe", "turnover"]]
@@ -397,3 +401,23 @@ def test_the_points_of_a_sweep_are_a_frame(tmp_path, base, panel):
     assert found.record["points"] == {"done": 2, "total": 2}
     assert "NOT EVIDENCE" in str(found)
     assert not (found.folder / "bars").exists()
+
+
+def test_what_the_guard_does_not_tell_is_not_listed(tmp_path, base, panel):
+    swept(
+        tmp_path,
+        base,
+        panel,
+        {"grid": {"portfolio.k": [0.1, 0.2]}, "guard": {"looks": 1, "protect": True, "disagreements": 9}},
+    )
+    answer = CliRunner().invoke(app, ["trials", "--json", "--out", str(tmp_path)])
+    listed = [entry for entry in json.loads(answer.stdout) if entry["kind"] == POINT]
+    assert ["sharpe" in entry for entry in listed] == [True, False]
+
+
+def test_the_usual_search_tries_what_can_move_the_objective(base):
+    network = load_spec("filter_negative")
+    ranked = Plan(trials=2).searched_keys(network)
+    assert "model.hidden" in ranked
+    assert not any(key.startswith("portfolio.") for key in ranked)
+    assert {"portfolio.k", "model.target"} <= Plan(trials=2, objective="sharpe").searched_keys(base).keys()

@@ -58,8 +58,9 @@ def parameter_importance(settings: Sequence[Mapping[str, Any]], values: Sequence
 
 def _levels(values: Sequence[Any]) -> np.ndarray:
     """The level of each point: its value, or the quarter of the points that a number is in."""
-    plain = all(type(each) in (int, float) for each in values)
-    if plain and len(set(values)) > MOST_LEVELS:
-        return np.asarray(pd.qcut(pd.Series(values, dtype=float), 4, labels=False, duplicates="drop"))
+    told = [each for each in values if each is not None]
+    if all(type(each) in (int, float) for each in told) and len(set(told)) > MOST_LEVELS:
+        quarters = pd.qcut(pd.Series(values, dtype=float), 4, labels=False, duplicates="drop")
+        return np.asarray(quarters.fillna(-1.0))
     words = [repr(each) for each in values]
     return np.asarray(pd.factorize(np.array(words, dtype=object))[0])

@@ -41,9 +41,9 @@ def trials_command(
         raise typer.Exit(1 if problems else 0)
     entries = [entry for entry in log.entries() if strategy in (None, entry.facts.get("strategy"))]
     if as_json:
-        print(json.dumps([{"sequence": e.sequence, "kind": e.kind, **e.facts} for e in entries], indent=2))
+        print(json.dumps([{"sequence": e.sequence, "kind": e.kind, **_told(e.facts)} for e in entries], indent=2))
         return
-    rows = [[str(e.sequence), e.kind, *_trial_cells(e.facts)] for e in entries]
+    rows = [[str(e.sequence), e.kind, *_trial_cells(_told(e.facts))] for e in entries]
     table("", ["entry", "kind", "when", "strategy", "Sharpe, net", "test span"], rows)
     print(f"{len(distinct(entries))} trials recorded")
     for broken in broken_links(log.entries(), log.NOUN):
@@ -52,6 +52,12 @@ def trials_command(
 
 def _whole(log: "TrialLog") -> str:
     return f"{len(log.entries())} entries, no edit, and no deletion of an entry that a run or version recorded"
+
+
+def _told(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of an entry without the validation numbers that a sweep's guard does not tell."""
+    hidden = ("sharpe", "rank_ic") if facts.get("guarded") else ()
+    return {name: value for name, value in facts.items() if name not in hidden}
 
 
 def _trial_cells(facts: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +90,7 @@ def fitted_scores(
     folder: Path,
     bounds: Sequence[float | None] = (),
     with_training: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[FitRecord, pd.DataFrame | None]:
     """Train, or read what was trained, and give the scores of the validation sessions.
 
@@ -105,6 +106,8 @@ def fitted_scores(
         By epoch, of the median rule; none stops nothing.
     with_training : bool
         Measure the rank IC on the training sessions too.
+    say : callable, optional
+        Called with what a long training will take; without it nothing is measured for that.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def fitted_scores(
     """
     kept = KeptFiles(folder)
     if not kept.hold(FIT_FILE):
-        record = _trained(spec, bars, folder, bounds, with_training=with_training)
+        record = _trained(spec, bars, folder, bounds, with_training=with_training, say=say)
         write_json(folder / FIT_FILE, _as_json(record))
         kept.note(*([SCORES_FILE] if record.scores else []), FIT_FILE)
         shutil.rmtree(folder / WORK, ignore_errors=True)
@@ -142,9 +145,10 @@ def _trained(
     bounds: Sequence[float | None],
     *,
     with_training: bool,
+    say: Callable[[str], None] | None,
 ) -> FitRecord:
     """Train and score; a training that cannot be done says why."""
-    watch, panel = _Watch(folder / WORK / "training", bounds), bars.inputs.panel
+    watch, panel = _Watch(folder / WORK / "training", bounds, say), bars.inputs.panel
     try:
         features = kept_model_features(spec, panel)
         training_data = prepare_training_data(spec, panel, features=features, split=bars.split(spec))
@@ -173,6 +177,7 @@ class _Watch:
 
     folder: Path
     bounds: Sequence[float | None] = field(default=())
+    say: Callable[[str], None] | None = None
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG002  the protocol's
         """Look at the epochs so far."""

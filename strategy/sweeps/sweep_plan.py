@@ -30,7 +30,7 @@ from pydantic import ValidationError, model_validator
 from backtests.report.sweeps.sweep_results import OBJECTIVES, Objective
 from core.settings import Settings, first_problem
 from strategy.definitions.spec import StrategySpec
-from strategy.sweeps.sweep_keys import check_key, flattened, spec_with
+from strategy.sweeps.sweep_keys import applicable, check_key, flattened, spec_with
 from strategy.trials.validation_looks import Guard
 
 __all__ = ["DEFAULT_SEARCH", "Plan", "PlannedPoint", "Searched", "grid_points", "planned_point"]
@@ -88,9 +88,14 @@ DEFAULT_SEARCH: Mapping[str, Searched] = {
     "training.learning_rate": Searched(low=1e-4, high=1e-2, log=True),
     "training.weight_decay": Searched(low=1e-6, high=1e-3, log=True),
     "loss.temperature": Searched(low=0.02, high=0.5, log=True),
+    "model.learning_rate": Searched(low=0.01, high=0.3, log=True),
+    "model.leaves": Searched(low=7, high=63, log=True),
+    "model.min_leaf": Searched(low=50, high=1000, log=True),
+    "model.target": Searched(choices=("zscore", "rank")),
+    "model.lookback": Searched(choices=(20, 60, 90)),
     "portfolio.k": Searched(low=0.05, high=0.3),
     "portfolio.smoothing": Searched(low=0.05, high=1.0, log=True),
-}  # of which the strategy's kind of model has some
+}  # of which the strategy's kind of model has some; what only moves the book is tried where the book chooses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +202,17 @@ class Plan:
             If a value is not allowed with any kind of model that the search tries.
         """
         told = {**self.search, **{key: Searched(choices=values) for key, values in self.grid.items()}}
-        keys = told or {key: each for key, each in DEFAULT_SEARCH.items() if spec_with(base, {key: each.ends[0]})[0]}
+        keys = told or self._usual_keys(base)
         kinds = [{"model.kind": kind} for kind in keys["model.kind"].ends] if "model.kind" in keys else [{}]
         for key, each in keys.items():
             _require_key(base, key, each.ends, kinds)
         return keys
+
+    def _usual_keys(self, base: StrategySpec) -> dict[str, Searched]:
+        """What is searched where nothing is said."""
+        found = {key: each for key, each in DEFAULT_SEARCH.items() if applicable(key, base)}
+        chosen_by_book = self.objective == "sharpe"
+        return {key: each for key, each in found.items() if chosen_by_book or not key.startswith("portfolio.")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

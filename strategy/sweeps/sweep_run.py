@@ -20,6 +20,7 @@ from strategy.definitions.spec import StrategySpec, override
 from strategy.runs.context import RunContext
 from strategy.runs.provenance import code_fingerprint
 from strategy.sweeps.point_judgement import point_result
+from strategy.sweeps.sweep_estimate import FirstEstimate
 from strategy.sweeps.sweep_folder import SWEEPS, SweepFolder, sweep_id
 from strategy.sweeps.sweep_keys import settings_words
 from strategy.sweeps.sweep_plan import Plan, PlannedPoint, Searched, grid_points
@@ -65,6 +66,7 @@ class _Sweep:
     log: SweepLog
     bars: ValidationBars
     record: dict[str, Any]
+    estimate: FirstEstimate
     started: float = field(default_factory=time.perf_counter)
 
     def show(self, course: SweepCourse, ended: int) -> None:
@@ -117,7 +119,8 @@ def sweep(spec: StrategySpec, bars: Panel | Inputs, plan: Plan, *, context: Swee
     log.require_looks(points, base, beside=plan.trials or 0)
     with folder.held():
         record = _opened(folder, base, plan, context)
-        going = _Sweep(context=context, folder=folder, log=log, bars=seen, record=record)
+        estimate = FirstEstimate.of(folder.path)
+        going = _Sweep(context=context, folder=folder, log=log, bars=seen, record=record, estimate=estimate)
         try:
             course = SweepCourse(spec=base, plan=replace(plan, refit=refit), total=plan.trials or len(points))
             seen.keep(folder.path / "bars")
@@ -201,8 +204,12 @@ def _judged(
         going.show(course, ended)
         return course
 
+    def say() -> None:
+        plan = f"{course.total} points on {going.context.workers.count} workers"
+        going.estimate.say(going.context.run.progress, plan)
+
     course = settle(course)
-    for _ in judge_all(tasks, going.folder, workers=going.context.workers) if waiting else ():
+    for _ in judge_all(tasks, going.folder, workers=going.context.workers, meanwhile=say) if waiting else ():
         ended += 1
         course = settle(course)
     return course

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from backtests.report.sweeps.sweep_results import PROTECTED, PointResult
+from backtests.report.sweeps.sweep_results import PROTECTED, Judgement, PointResult
 from core.errors import RunError
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunStore
@@ -108,12 +108,13 @@ class SweepLog:
             )
             answer = look(held, key, self._measured(point, result), self.guard)
             if not known:
-                held.append(trial_kind(POINT), **self._facts(point, result, key))
+                held.append(trial_kind(POINT), **self._facts(point, result, key), guarded=not answer.is_plain)
         if answer.is_plain or result.failure:
             return result, answer
         told = answer.rank_ic if math.isfinite(answer.rank_ic) else None
         hidden = PointResult(number=result.number, settings=result.settings, state=PROTECTED, rank_ic=told)
-        return replace(hidden, judgements=result.judgements), answer
+        nothing = tuple(Judgement(spec=each.spec, seed=each.seed) for each in result.judgements)
+        return replace(hidden, judgements=nothing), answer
 
     def conclude(self, winner: StrategySpec, *, points: int, overfitting: tuple[float | None, int]) -> None:
         """Log what a sweep chose, before it is judged on test: its verdict weighs the probability of overfitting."""

@@ -181,11 +181,14 @@ def _run_folder(spec: StrategySpec, inputs: Inputs, folder: Path, context: RunCo
     return run(spec, inputs, context=resumed, device="cpu").folder
 
 
-def _has_scores_of(made: Run, spec: StrategySpec, bars: ValidationBars, point: PointResult) -> bool:
-    """Whether a run's model gives the validation scores that a point was judged by, bit for bit."""
+def _has_scores_of(made: Run, spec: StrategySpec, bars: ValidationBars, point: PointResult) -> bool | None:
+    """Whether a run's model gives the validation scores that a point was judged by, bit for bit.
+
+    None where the guard took the point's numbers away.
+    """
     wanted = point.judgements[0].scores
     if not wanted:
-        return True  # its numbers were taken away by the guard
+        return None
     panel, checkpoint = bars.inputs.panel, load_checkpoint(made.folder.path / "model")
     features = kept_model_features(spec, panel)
     training_data = prepare_training_data(spec, panel, features=features, split=bars.split(spec))

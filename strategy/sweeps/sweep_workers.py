@@ -21,6 +21,7 @@ from strategy.learning.user_files import load_user_file
 from strategy.runs.shared_folder import Shared
 from strategy.sweeps.fitted_scores import fitted_scores, learned_part
 from strategy.sweeps.point_judgement import judge_scores
+from strategy.sweeps.sweep_estimate import first_estimate
 from strategy.sweeps.sweep_folder import SweepFolder
 from strategy.sweeps.sweep_plan import PlannedPoint
 from strategy.sweeps.validation_bars import kept_bars
@@ -94,6 +95,7 @@ def _judge(shared: Shared, user_files: tuple[Path, ...], task: SweepTask) -> Non
         if path not in loaded_files():
             load_user_file(path)
     folder, bars, first = SweepFolder(shared.folder), kept_bars(shared.folder / "bars"), task.specs[0]
+    estimate = first_estimate(folder.path)
     with threads(1):
         fit, scores = fitted_scores(
             first,
@@ -101,6 +103,7 @@ def _judge(shared: Shared, user_files: tuple[Path, ...], task: SweepTask) -> Non
             folder=folder.fit(learned_part(first)),
             bounds=task.bounds,
             with_training=task.with_training,
+            say=None if estimate is None else estimate.keep,
         )
         for spec in task.specs:
             folder.points.write(*judge_scores(spec, bars, fit, scores))

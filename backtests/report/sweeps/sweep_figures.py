@@ -35,7 +35,7 @@ def slice_figure(values: Sequence[Any], numbers: Sequence[float], *, chosen: int
     marker = {"color": BOOK_COLOURS[0], "size": 8, "opacity": 0.65}
     figure.add_trace(go.Scatter(x=places, y=heights, mode="markers", marker=marker, name="a point"))
     means = pd.Series(np.asarray(numbers, dtype=float)).groupby(pd.Series(places)).mean()
-    if len(means) < len(places):
+    if 2 * len(means) <= len(places):
         line = {"color": MARKET_COLOUR, "width": 2}
         mode = "lines+markers" if numeric else "markers"
         square = {"color": MARKET_COLOUR, "size": 9, "symbol": "square"}

@@ -6,6 +6,7 @@ from backtests.report.sweeps.sweep_results import OBJECTIVES, SweepSummary, obje
 from backtests.report.sweeps.sweep_words import (
     POINT_NOTE,
     SWEEP_CONVENTIONS,
+    failure_rows,
     point_table,
     sweep_findings,
     winner_rows,
@@ -95,7 +96,7 @@ def _sections(summary: SweepSummary) -> "tuple[Section, ...]":
     said = sweep_findings(summary)
     judged = Table(
         caption="The winner",
-        columns=("", "validation, which chose", "test, judged once"),
+        columns=("measure", "validation, which chose", "test, judged once"),
         rows=winner_rows(summary),
         note=f"{summary.universe}. {summary.costs}.",
     )
@@ -104,6 +105,9 @@ def _sections(summary: SweepSummary) -> "tuple[Section, ...]":
     points = Table(caption="All points", columns=columns, rows=rows, note=POINT_NOTE, folded=len(rows) > UNFOLDED)
     first = Table(caption="The best on validation", columns=columns, rows=rows[:UNFOLDED], note=POINT_NOTE)
     tables = (first, points) if len(rows) > UNFOLDED else (points,)
+    if failures := failure_rows(summary):
+        why = Table(caption="Without a number", columns=("point", "settings", "why"), rows=failures, wordy=True)
+        tables = (*tables, why)
     return (
         Section(
             slug="said",

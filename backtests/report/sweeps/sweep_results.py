@@ -161,7 +161,7 @@ class SweepWinner:
         Whether it was trained anew on training and validation before the test.
     same_bits : bool or None
         Whether the run's model gives the validation scores of the point, bit for bit; None where the model is another
-        one, refitted.
+        one, refitted, or the guard took the scores away.
     scores, weights : str
         sha256 of the run's scores of test and of its model's weights.
     headline : mapping

@@ -16,7 +16,15 @@ from backtests.report.sweeps.sweep_results import (
     objective_of,
 )
 
-__all__ = ["POINT_NOTE", "SWEEP_CONVENTIONS", "point_table", "settings_line", "sweep_findings", "winner_rows"]
+__all__ = [
+    "POINT_NOTE",
+    "SWEEP_CONVENTIONS",
+    "failure_rows",
+    "point_table",
+    "settings_line",
+    "sweep_findings",
+    "winner_rows",
+]
 
 BAD_OVERFITTING = 0.5
 POINT_NOTE = (
@@ -49,6 +57,7 @@ def sweep_findings(summary: SweepSummary) -> list[str]:
         *_overfitting_words(summary),
         *_ridge_words(summary),
         *_state_words(summary),
+        *_unequal_words(summary),
         f"{summary.trials:,} trials are recorded in this store; look {summary.looks:,} of {summary.budget:,} at this "
         "validation span was the last.",
         _run_words(winner),
@@ -64,8 +73,14 @@ def point_table(summary: SweepSummary) -> tuple[tuple[str, ...], tuple[tuple[str
     """Columns and rows of all points, the best on validation first."""
     keys = list(dict.fromkeys(key for point in summary.points for key in point.settings))
     seeds = len(summary.seeds) > 1
-    columns = ("point", *keys, "rank IC", *(["seeds ±"] if seeds else []), "Sharpe, net", "turnover", "")
+    columns = ("point", *keys, "rank IC", *(["seeds ±"] if seeds else []), "Sharpe, net", "turnover", "state")
     return columns, tuple(_cells(point, keys, seeds=seeds) for point in summary.ranked)
+
+
+def failure_rows(summary: SweepSummary) -> tuple[tuple[str, str, str], ...]:
+    """Points without a number: what they set, and why there is none."""
+    failed = (point for point in summary.points if point.state == FAILED)
+    return tuple((str(point.number), settings_line(point.settings), point.failure) for point in failed)
 
 
 def winner_rows(summary: SweepSummary) -> tuple[tuple[str, str, str], ...]:
@@ -163,14 +178,25 @@ def _state_words(summary: SweepSummary) -> list[str]:
     return ["; ".join(found) + ". All of them count as trials."] if found else []
 
 
+def _unequal_words(summary: SweepSummary) -> list[str]:
+    """What makes numbers of points hard to compare."""
+    keys = {key for point in summary.points for key in point.settings}
+    return [
+        *(["The points do not all pay the same costs."] if any(key.startswith("costs.") for key in keys) else []),
+        *(["Rank ICs are with returns of different horizons."] if "label.horizon" in keys else []),
+    ]
+
+
 def _run_words(winner: SweepWinner) -> str:
     if winner.refitted:
         return f"Run {winner.run} trained the winner anew on training and validation before the test."
+    if winner.same_bits is None:
+        return f"Run {winner.run} judged the winner on test."
     return f"Run {winner.run} gives the point's validation scores bit for bit."
 
 
 def _cells(point: PointResult, keys: list[str], *, seeds: bool) -> tuple[str, ...]:
-    state = {STOPPED: f"stopped after epoch {len(point.epochs)}", FAILED: point.failure, PROTECTED: "guarded"}
+    state = {STOPPED: f"stopped at {len(point.epochs)}", PROTECTED: "guarded"}
     return (
         str(point.number),
         *(_shown(point.settings[key]) if key in point.settings else "–" for key in keys),
@@ -178,7 +204,7 @@ def _cells(point: PointResult, keys: list[str], *, seeds: bool) -> tuple[str, ..
         *([_number(point.rank_ic_spread, ".4f")] if seeds else []),
         _pair(point.sharpe, point.sharpe_error, 2),
         "–" if point.turnover is None else f"{point.turnover:.1%}",
-        state.get(point.state, ""),
+        state.get(point.state, point.state),
     )
 
 

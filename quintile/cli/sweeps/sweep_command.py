@@ -38,6 +38,7 @@ from quintile.cli.options import (
     told_options,
 )
 from quintile.cli.run_commands import spec_of
+from quintile.redrawn_board import redraw_board
 
 if TYPE_CHECKING:
     from strategy.definitions.spec import StrategySpec
@@ -149,6 +150,7 @@ def sweep_command(
     run = RunContext(store=run_store(out, csv=csv), request=request, command=command_line())
     words = Told(strategy=strategy, assignments=(*(set_ or ()), *_split_words(spec, split)))
     found = _execute(spec, plan, SweepContext(run=run, workers=some, told=words, resume=resume), quiet=quiet or as_json)
+    redraw_board(out)
     if as_json:
         print(json.dumps(found.record | {"folder": str(found.folder), "page": str(found.report)}, indent=2))
         return
@@ -203,12 +205,12 @@ def _show(found: "Sweep", *, verbose: bool) -> None:
             settings_line(row["settings"]),
             _number(row["rank_ic"], row["rank_ic_error"], 4),
             _number(row["sharpe"], row["sharpe_error"], 2),
-            row["failure"] or ("" if row["state"] == "judged" else row["state"]),
+            row["failure"] or row["state"],
         ]
         for row in shown
     ]
     title = "Points" if len(shown) == len(rows) else f"The best {len(shown)} of {len(rows)} points"
-    columns = ["point", "settings", "rank IC", "Sharpe, net", ""]
+    columns = ["point", "settings", "rank IC", "Sharpe, net", "state"]
     table(f"{title}, on validation {' to '.join(record['validation'])}", columns, cells, in_parts=True)
     print("\n".join([*found.findings, f"again  {record['winner']['command']}"]))
 
