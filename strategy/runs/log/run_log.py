@@ -46,7 +46,7 @@ class RunLog:
         self._shown, self._watch = shown, watcher(shown)
         self._paths: tuple[Path, ...] = ()
         self._waiting: list[str] = []
-        self._stage, self._since, self._noted = "preparing", time.monotonic(), 0.0
+        self._stage, self._words, self._since, self._noted = "preparing", "", time.monotonic(), 0.0
         said = announcer(shown)
         self.say: Callable[[str], None] | None = None if said is None else self._announce(said)
 
@@ -54,9 +54,7 @@ class RunLog:
         """Show how far a stage is; write where one begins and ends, and how far it is every few seconds."""
         if not stage.startswith("worker "):  # each has a log of its own
             self._enter(stage, f"{BEGUN}: {done} of {total}")
-            if time.monotonic() - self._noted >= SECONDS_BETWEEN:
-                self._noted = time.monotonic()
-                self.write(stage, f"{done} of {total}")
+            self._go_on(stage, f"{done} of {total}")
         self._shown(stage, done, total, note)
 
     def watch(self, seen: WatchedEpoch) -> None:
@@ -109,7 +107,14 @@ class RunLog:
             return
         self._leave()
         self._stage, self._since, self._noted = stage, time.monotonic(), time.monotonic()
+        self._words = words.removeprefix(f"{BEGUN}: ")
         self.write(stage, words)
+
+    def _go_on(self, stage: str, words: str) -> None:
+        """Write how far a stage is, if that has changed and was not written a moment ago."""
+        if words != self._words and time.monotonic() - self._noted >= SECONDS_BETWEEN:
+            self._words, self._noted = words, time.monotonic()
+            self.write(stage, words)
 
     def _leave(self) -> None:
         if self._stage:
