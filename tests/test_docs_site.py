@@ -26,6 +26,7 @@ import typer
 import quintile as qt
 from quintile.cli import app
 from strategy.definitions.spec import StrategySpec
+from tests.browser import faults_of, open_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -237,7 +238,7 @@ class Page(HTMLParser):
             self.loads.append(given["src"])
         if tag == "link" and given.get("rel") in ("stylesheet", "icon", "preload", "prefetch"):
             self.loads.append(given["href"])
-        if tag == "img" and not given.get("alt", "").strip():
+        if tag == "img" and re.search(r"\.(png|svg)$|^\s*$", given.get("alt", "")):
             self.silent.append(given.get("src", ""))
 
 
@@ -275,6 +276,17 @@ def test_the_built_reference_has_every_name_and_every_command(site: Path) -> Non
     ] == []
     commands = ["-".join(("quintile", *words)) for words, _ in live_pages().commands_below() if words]
     assert [name for name in commands if name not in anchors] == []
+
+
+LOOKED_AT = ("docs/index", "docs/reference/command_line", "docs/data", "notebooks/02_what_the_signal_knows")
+
+
+@pytest.mark.slow
+def test_pages_of_the_site_read_well_at_every_width(site: Path) -> None:
+    """No message, no request beyond the site's own files, nothing wider than the page, nothing that axe finds."""
+    with open_browser() as browser:
+        found = [fault for name in LOOKED_AT for fault in faults_of(browser, site / f"{name}.html")]
+    assert [fault for fault in found if f"request: {site.resolve().as_uri()}/" not in fault] == []
 
 
 @pytest.mark.slow
