@@ -189,8 +189,8 @@ def _bounds(scores: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray
     """The score up to which a name is short and that from which it is long, by session, and the names of a leg."""
     n_names = scores.shape[1]
     size = max(1, round(fraction * n_names))
-    parted = np.partition(scores, (size - 1, n_names - size), axis=1)
-    return parted[:, size - 1].copy(), parted[:, n_names - size].copy(), size
+    ordered = np.sort(scores, axis=1)  # quicker than a partition, for whole vectors are compared at once
+    return ordered[:, size - 1].copy(), ordered[:, n_names - size].copy(), size
 
 
 @compiled
@@ -201,12 +201,13 @@ def _traded(
     n_sessions, n_names = returns.shape
     gross, traded, side = np.zeros(n_sessions), np.zeros(n_sessions), np.zeros(n_names)
     for t in range(n_sessions):
-        row = t // hold
-        for name in range(n_names):
-            if t % hold == 0:
-                score = scores[row, name]
-                new = 1.0 if score >= high[row] else -1.0 if score <= low[row] else 0.0
-                traded[t] += abs(new - side[name])
+        row, earned, moved = t // hold, 0.0, 0.0
+        if t % hold == 0:
+            for name in range(n_names):
+                new = 1.0 * (scores[row, name] >= high[row]) - 1.0 * (scores[row, name] <= low[row])
+                moved += abs(new - side[name])
                 side[name] = new
-            gross[t] += side[name] * returns[t, name]
+        for name in range(n_names):
+            earned += side[name] * returns[t, name]
+        gross[t], traded[t] = earned, moved
     return gross, traded
