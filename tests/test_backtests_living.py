@@ -1,6 +1,5 @@
 """Living report: its numbers come back, its book is the run's, and its ledger in the browser is the Python one."""
 
-import base64
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from backtests.report.living.living_part import living_part
 from backtests.report.living.number_code import Table, coded, packed, unpacked, written
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from backtests.report.living.setting_steps import sliders_of
-from backtests.report.living.setting_twin import Carried, Setting, decided_weights, kept_books, open_carried
+from backtests.report.living.setting_twin import Carried, Setting, carried_in, decided_weights, kept_books, open_carried
 from backtests.statistics.deflation import deflated_sharpe_ratio
 from backtests.statistics.inference import probabilistic_sharpe_ratio
 from backtests.statistics.metrics import max_drawdown, sharpe_ratio, sharpe_standard_error
@@ -80,10 +79,8 @@ def page_of(run: Evaluation, *, command: str = "quintile run filter_negative") -
     return SimpleNamespace(evaluation=run, verdict=standing, provenance=SimpleNamespace(command=command))
 
 
-def carried_in(part: LivingPart) -> Carried:
-    """What a part carries, read from its characters."""
-    back = part.data.translate(str.maketrans(",./", "&<>"))
-    return open_carried(base64.b85decode(back))
+def document_with(part: LivingPart) -> str:
+    return f'<p>before</p><script type="application/octet-stream" id="living-data">{part.data}</script><p>after</p>'
 
 
 # ---- numbers ----
@@ -288,6 +285,16 @@ def test_what_cannot_be_redone_has_no_slider(runs: dict[str, Evaluation]) -> Non
     part = living_part(page_of(runs["scaled"]))
     assert part is not None
     assert "cannot redo the builder confidence" in part.html
+
+
+def test_a_report_is_read_back_in_python(runs: dict[str, Evaluation]) -> None:
+    part = living_part(page_of(runs["filter"]))
+    assert part is not None
+    carried = carried_in(document_with(part))
+    record, start, _ = kept_books(carried, carried.own)
+    np.testing.assert_allclose(record.equity[start:], runs["filter"].result.equity.to_numpy(), rtol=1e-12)
+    with pytest.raises(ValueError, match="carries no prices"):
+        carried_in("<p>a report</p>")
 
 
 def test_a_run_that_is_too_large_says_so_in_one_line(

@@ -13,10 +13,10 @@ import pytest
 
 from backtests.report.content import LivingPart
 from backtests.report.living.living_part import living_part
-from backtests.report.living.setting_twin import kept_books
+from backtests.report.living.setting_twin import carried_in, kept_books
 from tests.browser import faults_of, open_browser, opened
 from tests.living_evaluation import SHARPES, random_scores, random_settings, traded_evaluation
-from tests.test_backtests_living import BOOKS, carried_in, page_of, troubled
+from tests.test_backtests_living import BOOKS, document_with, page_of, troubled
 
 pytestmark = pytest.mark.slow
 TEMPLATE = Path(__file__).parent.parent / "backtests" / "report" / "template.html"
@@ -74,7 +74,7 @@ def test_a_living_page_is_quiet_narrow_and_accessible(browser: Any, path: Path) 
 def test_the_browser_s_ledger_is_the_python_ledger_on_50_random_settings(
     browser: Any, path: Path, part: LivingPart
 ) -> None:
-    carried = carried_in(part)
+    carried = carried_in(document_with(part))
     settings = [carried.own, *random_settings(np.random.default_rng(9), carried, 50)]
     with opened(browser, path, lawful=False) as page:
         page.wait_for_selector("#living-page[data-ready]")

@@ -16,13 +16,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["LARGEST", "CodedTable", "Table", "coded", "packed", "unpacked", "written"]
+__all__ = ["LARGEST", "CodedTable", "Table", "coded", "packed", "read_back", "unpacked", "written"]
 
 LARGEST = 2**32 - 1  # what four planes hold
 GZIP = 31  # zlib's window bits of a gzip member
 STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY)  # noise has nothing to look back at
 LENGTH = 4  # bytes
-PLAIN = bytes.maketrans(b"&<>", b",./")  # for the three characters of base 85 that HTML gives a meaning
+HTML, PLAIN = b"&<>", b",./"  # the characters of base 85 that HTML gives a meaning, and those in their place
 
 
 class Table(NamedTuple):
@@ -132,7 +132,12 @@ def unpacked(blob: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def written(blob: bytes) -> str:
     """A blob as characters of a page, filled up with zeros to four bytes."""
-    return base64.b85encode(blob + bytes(-len(blob) % 4)).translate(PLAIN).decode()
+    return base64.b85encode(blob + bytes(-len(blob) % 4)).translate(bytes.maketrans(HTML, PLAIN)).decode()
+
+
+def read_back(words: str) -> bytes:
+    """A blob from the characters of a page."""
+    return base64.b85decode(words.strip().encode().translate(bytes.maketrans(PLAIN, HTML)))
 
 
 def _table(told: Mapping[str, Any], planes: list[np.ndarray]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Setting twin: what a page's own ledger must say, by the engine and the book that every backtest is kept with.
 
-``open_carried`` reads a blob as the page does. A setting is then traded by ``portfolio``'s builders and stages on the
+``carried_in`` reads a report as its page does. A setting is then traded by ``portfolio``'s builders and stages on the
 order that is carried, and by the compiled kernel on the prices that are carried.
 """
 
@@ -14,7 +14,7 @@ from backtests.engine.due_weights import first_due
 from backtests.engine.frictions import night_years
 from backtests.engine.ledger import blank_record, ledger_terms
 from backtests.report.living.carried_order import CarriedOrder, told_scores
-from backtests.report.living.number_code import unpacked
+from backtests.report.living.number_code import read_back, unpacked
 from backtests.report.living.number_grid import NumberGrid
 from core.conventions import BASIS_POINTS
 from market.panel import aligned_frame
@@ -27,9 +27,10 @@ from portfolio.selection import select_sides
 if TYPE_CHECKING:
     from backtests.engine.kernel import Bars, Record
 
-__all__ = ["Carried", "Setting", "carried_of", "decided_weights", "kept_books", "open_carried"]
+__all__ = ["Carried", "Setting", "carried_in", "carried_of", "decided_weights", "kept_books", "open_carried"]
 
 
+PLACE = '<script type="application/octet-stream" id="living-data">'
 KEPT = ("builder", "smoothing", "short_sizing", "max_position", "cash_buffer", "dust")  # settings nothing moves
 
 
@@ -101,6 +102,25 @@ class Setting:
     def moved(self, **changes: Any) -> Self:
         """The same with some moved."""
         return replace(self, **changes)
+
+
+def carried_in(document: str) -> Carried:
+    """What a report carries along.
+
+    Parameters
+    ----------
+    document : str
+        HTML of the report.
+
+    Raises
+    ------
+    ValueError
+        If it carries nothing.
+    """
+    words = document.partition(PLACE)[2].partition("</script>")[0]
+    if not words.strip():
+        raise ValueError("this report carries no prices and weights along: it is of before, or its run is too large")
+    return open_carried(read_back(words))
 
 
 def open_carried(blob: bytes) -> Carried:
