@@ -87,6 +87,7 @@ APART = {
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
     r"quintile holdout open\b": ("opens a seal", "test_strategy_holdout.py"),
+    r"quintile compare 2026": ("names runs that the reader has", "test_quintile_compare_runs.py"),
     r"quintile forecast tune\b": ("searches for minutes", "test_quintile_forecast_tune.py"),
     r"quintile forecast (best|compare)\b": ("needs studies of the reader's", "test_quintile_forecast_best.py"),
     r"quintile forecast rerank\b": ("needs another system's errors", "test_quintile_forecast_best.py"),

@@ -1,10 +1,10 @@
 """Numbers as words: one spelling per unit. NaN, None and infinity print "n/a"; a minus is a true minus."""
 
 import math
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from core.intervals import Interval
+if TYPE_CHECKING:  # a page of many runs is drawn without pandas
+    from core.intervals import Interval
 
 __all__ = ["MISSING", "a_year", "bps", "count", "date", "percent", "plus_minus", "ranged", "ratio", "scientific"]
 
@@ -54,7 +54,7 @@ def plus_minus(number: float | None, error: float | None, digits: int = 2) -> st
     return shown if MISSING in (shown, spread) else f"{shown}{TIE}±{TIE}{spread}"
 
 
-def ranged(bounds: Interval, digits: int = 2, *, scale: float = 1.0) -> str:
+def ranged(bounds: "Interval", digits: int = 2, *, scale: float = 1.0) -> str:
     """Bounds of an estimate, as 0.20 to 1.30, each times ``scale``."""
     low, high = ratio(scale * bounds.low, digits), ratio(scale * bounds.high, digits)
     return MISSING if MISSING in (low, high) else f"{low}{TIE}to{TIE}{high}"
@@ -62,6 +62,8 @@ def ranged(bounds: Interval, digits: int = 2, *, scale: float = 1.0) -> str:
 
 def date(moment: object) -> str:
     """Date as 2018-02-07; ``"open"`` for one that has not come."""
+    import pandas as pd
+
     stamp = pd.Timestamp(moment)  # type: ignore[arg-type]
     return "open" if pd.isna(stamp) else f"{stamp:%Y-%m-%d}"
 

@@ -78,11 +78,6 @@ class BoardRow:
         """How the verdict is coloured."""
         return TONES.get(self.verdict, "soft")
 
-    @property
-    def spark(self) -> str:
-        """The path of its small curve."""
-        return sparkline(self.curve)
-
 
 def render_board(rows: tuple[BoardRow, ...], *, counts: str) -> str:
     """Render the board as HTML that works offline and makes no request; the same input gives the same bytes.
@@ -94,6 +89,7 @@ def render_board(rows: tuple[BoardRow, ...], *, counts: str) -> str:
     counts : str
         How many of each there are, in words.
     """
+    sparks = [sparkline(row.curve) for row in rows]
     return render_frame(
         "board.html",
         title="Research board",
@@ -101,7 +97,7 @@ def render_board(rows: tuple[BoardRow, ...], *, counts: str) -> str:
         skip="To the table",
         scripts=("board.js",),
         counts=counts,
-        rows=rows,
+        rows=list(zip(rows, sparks, strict=True)),
         kinds=sorted({row.kind for row in rows}),
-        curves=script_json({str(place): row.curve for place, row in enumerate(rows) if row.spark}),
+        curves=script_json({str(place): rows[place].curve for place, spark in enumerate(sparks) if spark}),
     )
