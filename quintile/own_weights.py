@@ -64,7 +64,7 @@ class Backtest:
         return self.result.trades
 
     def plot(self) -> Any:
-        """Plotly figure of what one unit grew to, net and gross of costs, and in the equal-weighted market."""
+        """Plotly figure of the growth of 1, net and gross of costs, and in the equal-weighted market."""
         from backtests.report.figures.curves_figures import curves_figure
 
         returns = self.returns

@@ -166,8 +166,8 @@ def _front(report: BookReport, inputs: Inputs, market: pd.Series) -> Section:
         beside["benchmark"] = inputs.benchmark.reindex(net.index)
     picture = Picture(
         title="Growth of 1",
-        summary=f"{percent(report.net.total_return)} net in all, with a deepest drawdown of "
-        f"{percent(report.net.max_drawdown)}. The full line is net of costs ({result.costs}), the dotted one before.",
+        summary=f"{percent(report.net.total_return)} net in all, with a maximum drawdown of "
+        f"{percent(report.net.max_drawdown)}. The solid line is net of costs ({result.costs}), the dotted one gross.",
         figure=wealth_figure(net, gross, pd.DataFrame(beside)),
     )
     table = Table(
@@ -220,9 +220,7 @@ def _what_if(weights: pd.DataFrame, result: BacktestResult, inputs: Inputs) -> S
     if (weights < 0).any(axis=None):
         curves["borrow fee"] = (borrow_curve(panel, base), Dial(title="borrow fee, bps a year"))
     broken = break_even_bps(result)
-    lead = (
-        "The book never traded." if np.isnan(broken) else f"The mean return is gone at {ratio(broken, 1)} bps one way."
-    )
+    lead = "The book never traded." if np.isnan(broken) else f"The book breaks even at {ratio(broken, 1)} bps one way."
     pictures = tuple(
         Picture(title=f"Net Sharpe ratio by {name}", summary=_ends(table["sharpe"]), figure=dial_figure(table, dial))
         for name, (table, dial) in curves.items()

@@ -147,7 +147,7 @@ def test_the_pages_hold_what_was_asked_for(parsed):
         "60–90", "Duplicates", "f1 = f2", "below market at a", "Holding periods", "Herfindahl", "Effective number",
         "Beta to the equal-weighted universe, last 63 sessions", "The scores as a classifier", "NOT MEASURED",
         "Net performance by VIX", "Attribution of main", "Sectors of main", "Factor regression of main",
-        "Stress matrix", "The mean return is gone at 31.4 bps", "is halved at about 2 bn",
+        "Stress matrix", "The book breaks even at 31.4 bps", "halves the Sharpe ratio at about 2 bn",
         "Smoothing and turnover", "not counted as trials", "Impact is assumed",
     ):  # fmt: skip
         assert words in parsed.text, words
@@ -205,7 +205,7 @@ def test_unknown_sectors_are_said_to_be_unknown(report):
 def test_the_page_says_what_luck_was_drawn_and_how_it_moves_beside_the_book(report):
     picture = section(report, "baselines").parts[0].pictures[2]
     assert "random ranks as persistent as its own have a median Sharpe ratio" in picture.summary
-    assert "Share of luck that does as well" in picture.summary
+    assert "of the random books do at least as well" in picture.summary
     assert "0.978 drawn, 0.980 its own" in picture.summary or "0.979 drawn, 0.980 its own" in picture.summary
     assert "7.1 % drawn, 7.0 % its own" in picture.summary.replace("\u00a0", " ").replace("%", " %").replace("  ", " ")
 

@@ -1,7 +1,7 @@
 """Baseline books: simple scores and luck through the strategy's own rules, clock and costs, and the comparison.
 
 A baseline ranks names and predicts no level, so a rule such as "short below zero" would mean something else for each.
-Every baseline is therefore given the evaluated scores of the session, dealt out in the baseline's order: the books
+Every baseline is therefore given the evaluated scores of the session, reordered by the baseline: the books
 differ in the names they hold and in nothing else.
 """
 

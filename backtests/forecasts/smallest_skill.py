@@ -1,4 +1,4 @@
-"""Smallest skill: what a test of a forecaster against a trivial one could have told from nothing.
+"""Smallest skill: what a test of a forecaster against a trivial one could have distinguished from zero.
 
 A short history that finds no skill has not shown that there is none; this says how much there would have had to be.
 """

@@ -104,7 +104,7 @@ def _curves(compared: ComparedBooks) -> Part:
         f"{name} {plus_minus(row['sharpe'], row['standard_error'])}" for name, row in compared.table.iterrows()
     )
     picture = Picture(
-        title="What one unit grew to, net of costs",
+        title="Growth of 1, net of costs",
         summary=f"Sharpe ratio ± SE: {words}.",
         figure=curves_figure(compared.returns, compared.market),
     )

@@ -77,7 +77,7 @@ def _verdict_stamps(verdict: Verdict) -> tuple[Stamp, ...]:
     own = Stamp(
         label=verdict.word,
         severity=VERDICT_SEVERITY[verdict.word],
-        sentence="What these numbers support; the verdict under these stamps says why.",
+        sentence="The verdict on these numbers; the sentence below the stamps gives the reasons.",
     )
     standing = verdict.standing
     named = [Stamp(label=label, severity="alarm", sentence=sentence) for label, sentence in standing.stamps]

@@ -25,10 +25,10 @@ class WhatIfs:
     capacity : CapacityCurve
         The same weights at other sizes.
     smoothing : DataFrame, index ``smoothing``
-        The book decided anew from the same scores: columns of ``case_metrics``, ``sharpe_gross`` (no friction at all)
+        The book built again from the same scores: columns of ``case_metrics``, ``sharpe_gross`` (no friction at all)
         and ``turnover`` (one way, mean per session).
     stress : DataFrame, index ``legs`` and ``stress``
-        The book decided anew: columns of ``case_metrics``, and ``refused``, why there is no number, else empty.
+        The book built again: columns of ``case_metrics``, and ``refused``, why there is no number, else empty.
     trade_bps, smoothed : float
         The book's own place on the cost and the smoothing curve.
     delayed : int

@@ -168,7 +168,7 @@ class Run:
         return f"report  {self.report}"
 
     def plot(self) -> Any:
-        """Plotly figure of what one unit grew to in each book, net of costs, and in the equal-weighted market."""
+        """Plotly figure of the growth of 1 in each book, net of costs, and in the equal-weighted market."""
         from backtests.report.figures.curves_figures import curves_figure
 
         returns = self.returns
@@ -195,7 +195,7 @@ class Run:
         rows = list((dict(headline_rows(self.metrics["headline"])) | {"Stamps": ", ".join(self.stamps)}).items())
         market = (1.0 + self._finished.read_column("returns", "market")).cumprod()
         lines = {self.strategy: self.equity.tolist(), "equal-weighted market": market.tolist()}
-        picture = small_lines(lines, title="What one unit grew to, net of costs")
+        picture = small_lines(lines, title="Growth of 1, net of costs")
         last = html.escape(self.last_line) if self.left_out else f"Report: {self.report._repr_html_()}"
         return f"{notebook_card(self.verdict.sentence, rows, picture)}<p>{last}</p>"
 

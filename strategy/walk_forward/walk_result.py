@@ -67,7 +67,7 @@ class WalkForward:
             for seed, *cells, _ in seed_table(self.study)
         ]
         lines = {run.folder.run_id: run.equity.tolist() for run in self.runs[:3]}
-        picture = small_lines(lines, title="What one unit grew to, net of costs")
+        picture = small_lines(lines, title="Growth of 1, net of costs")
         links = "".join(f"<p>Report: {run.report._repr_html_()}</p>" for run in self.runs)
         return notebook_card(walk_sentence(self.study), [("Plan", self.study.plan), *rows], picture) + links
 

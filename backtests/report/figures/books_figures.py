@@ -28,7 +28,7 @@ EXPOSURES = {"long": LONG, "short": SHORT, "net": NET, "gross": GROSS}
 
 
 def wealth_figure(net: pd.DataFrame, gross: pd.DataFrame, market: pd.DataFrame) -> go.Figure:
-    """Draw the growth of 1: each book net (full line) and gross (dotted), each market in grey.
+    """Draw the growth of 1: each book net (solid line) and gross (dotted), each market in grey.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ MARKS = {"flat": ("triangle-down", BOOK_COLOURS[1]), "re-enter": ("triangle-up",
 
 
 def curves_figure(returns: pd.DataFrame, market: pd.Series) -> go.Figure:
-    """Draw what one unit grew to in each book, and in the market in grey.
+    """Draw the growth of 1 in each book, and in the market in grey.
 
     Parameters
     ----------

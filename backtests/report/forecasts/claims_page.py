@@ -202,7 +202,7 @@ def _sharpe(found: Sequence[MeasuredClaims]) -> Claim:
         across zero. For a single book fixed beforehand that is the edge:
         {claim.sessions_needed:.0f} sessions would do at such a ratio, one-sided at 95 %. For the best of
         several it is what luck shows: the best of {many} books without skill is expected at {lucky:.2f} over such a
-        span, and random books on these bars, dealt anew every session and without costs, get there.""",
+        span, and random books on these bars, with ranks redrawn every session and without costs, get there.""",
         ask="""
         How long is the span, how many settings were compared on it, and what is the deflated Sharpe ratio? Every
         report of Quintile has the three beside the ratio; `quintile trials` counts.""",
@@ -238,7 +238,7 @@ def _selection(found: Sequence[MeasuredClaims], first: MeasuredClaims) -> Claim:
     return Claim(
         title="“27.5 % better, zero regressions”",
         claimed="""
-        Of 24 symbols 13 got another model by ranking recorded errors anew, by the error of the percentage return
+        Of 24 symbols 13 got another model by ranking the recorded errors again, by the error of the percentage return
         instead of the price. Where the model changed the error is 27.5 % lower on average, and on no symbol is it
         higher. One large stock goes from 0.0300 to 0.0152.""",
         shown=[tables.selection_table(found)],

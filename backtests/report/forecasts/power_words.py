@@ -9,7 +9,7 @@ __all__ = ["power_sentence"]
 
 
 def power_sentence(name: str, skill: Skill) -> str:
-    """What the test of one forecaster could not have told from nothing; empty where that is not known.
+    """The smallest skill that one test could have distinguished from zero; empty where that is not known.
 
     Parameters
     ----------

@@ -19,10 +19,10 @@ CONVENTION = (
     "Every baseline trades through the same rules, clock and costs, on each session's own scores reordered by the "
     "baseline, so that short filters see the same levels. The universe is an equal-weighted book, rebalanced "
     "daily at the same costs; a benchmark bears none. Differences are paired by session; intervals are not adjusted "
-    "for the number of baselines. Random ranks are the evaluated scores with the names behind them exchanged, each "
-    "name's whole path handed to another: as persistent as they are, and traded as much. Shown are the median, the "
-    "middle 95 % of the books, and the mean return a year. A bet that many names share, such as one on a sector, is "
-    "scattered by the exchange, so that the range of such bets is wider."
+    "for the number of baselines. Random ranks are the evaluated scores with tickers permuted: the whole score path of "
+    "one name is assigned to another, which keeps persistence and turnover. Shown are the median, the middle 95 % of "
+    "the books, and the mean return per year. The permutation breaks up bets that many names share, such as a sector "
+    "bet, which widens the range of such books."
 )
 
 
@@ -49,7 +49,7 @@ def _sharpes(compared: BaselineComparison) -> Picture:
     words = ", ".join(f"{name} {ratio(found.estimate)} ({ranged(found)})" for name, found in ranges.items())
     return Picture(
         title=f"Net Sharpe ratio of {compared.name} and of its baselines, with 95 % ranges",
-        summary=f"Overlapping ranges say little: common moves cancel only in the differences. {words}.",
+        summary=f"Overlapping ranges are no test: moves common to both cancel only in the paired differences. {words}.",
         figure=dots_figure(range_frame(ranges), x_format=".1f"),
     )
 
@@ -85,7 +85,8 @@ def _luck_words(compared: BaselineComparison, random: RandomBooks) -> str:
     return (
         f"Books on random ranks as persistent as its own have a median Sharpe ratio of {ratio(found.estimate)}; 95 % "
         f"of them lie between {ratio(found.low)} and {ratio(found.high)}, and this book has {ratio(compared.sharpe)}. "
-        f"Share of luck that does as well: {percent(random.p_value)} (one-sided p-value, this book counted among them)."
+        f"{percent(random.p_value)} of the random books do at least as well (one-sided p-value, this book counted "
+        "among them)."
     )
 
 
@@ -95,7 +96,7 @@ def _pace_words(random: RandomBooks) -> str:
         return ""
     return (
         f"Rank autocorrelation from one scored session to the next: {ratio(random.drawn.autocorrelation, 3)} drawn, "
-        f"{ratio(random.own.autocorrelation, 3)} its own; turnover of the decided weights, one way a decision: "
+        f"{ratio(random.own.autocorrelation, 3)} its own; turnover of the decided weights, one way per decision: "
         f"{percent(random.drawn.turnover)} drawn, {percent(random.own.turnover)} its own."
     )
 

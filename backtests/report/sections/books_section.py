@@ -109,7 +109,7 @@ def trading_section(books: Mapping[str, BookReport], costs: Costs) -> Section:
         ),
         Picture(
             title="Trading costs paid so far",
-            summary=f"Running sum as a fraction of equity, {costs}. In all: {paid}.",
+            summary=f"Running sum as a fraction of equity, {costs}. Total: {paid}.",
             figure=paid_costs_figure(cost),
         ),
     )
@@ -153,7 +153,7 @@ def _resampled_table(books: Mapping[str, BookReport]) -> Table:
     note = (
         "A distribution, not a confidence interval: paths of the same length from blocks of the observed net returns, "
         "drawn with replacement (stationary bootstrap, seed 0); block length by Politis and White, the longer one "
-        "of returns and squared returns. No path holds a loss that the span does not."
+        "of returns and squared returns. A path holds no loss that the observed span does not."
     )
     columns = ("Book", "Observed", "1 in 20 deeper", "1 in 4 deeper", "Median", "1 in 4 shallower", "1 in 20 shallower")
     return Table(caption="Quantiles of the resampled maximum drawdown", columns=columns, rows=rows, note=note)
@@ -221,7 +221,7 @@ def _effective(studies: Mapping[str, BookStudy]) -> Picture:
     words = ", ".join(f"{name} {ratio(mean, 0)}" for name, mean in effective.mean().items())
     return Picture(
         title="Effective number of names",
-        summary=f"Equal positions that would be as concentrated, on average: {words}.",
+        summary=f"Number of equal positions with the same concentration, on average: {words}.",
         figure=effective_names_figure(effective),
     )
 

@@ -126,14 +126,14 @@ def _wealth(page: Page) -> Picture:
     return Picture(
         title="Growth of 1, with drawdown",
         summary=" ".join(_earned(name, book) for name, book in page.books.items())
-        + f" Full lines are net of costs ({page.rules.costs}), dotted ones before them.",
+        + f" Solid lines are net of costs ({page.rules.costs}), dotted lines gross.",
         figure=glance_figure(net, gross, market, pd.DataFrame({name: drawdowns(net[name].dropna()) for name in net})),
     )
 
 
 def _earned(name: str, book: BookReport) -> str:
     total, deepest = percent(book.net.total_return), percent(book.net.max_drawdown)
-    return f"{name} returned {total} net in all, with a deepest drawdown of {deepest}."
+    return f"{name} returned {total} net in all, with a maximum drawdown of {deepest}."
 
 
 def books_table(page: Page) -> Table:

@@ -73,7 +73,7 @@ def _sign_table(calls: dict[str, SignMetrics]) -> Table:
         caption="The scores as a classifier",
         columns=columns,
         rows=rows,
-        note="Up is the positive class; returns of exactly zero are left out. Predicting every name up would have the "
+        note="Up is the positive class; returns of exactly zero are left out. Always predicting up would have the "
         "accuracy under “Rose”. Side of the median: scores and returns less the median of their session. ± is a HAC "
         "error over sessions.",
     )

@@ -45,7 +45,7 @@ def regime_section(
     return Section(
         slug="regimes",
         title="Regimes",
-        lead="Performance, IC and accuracy by market regime; a regime of fewer than 60 sessions gets no number.",
+        lead="Performance, IC and accuracy by market regime; regimes of fewer than 60 sessions are not reported.",
         parts=parts,
     )
 

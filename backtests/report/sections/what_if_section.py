@@ -27,9 +27,9 @@ AS_DECIDED = "Costs, clock and size move with the strategy's own weights unchang
 STRESSED = (
     "Costs of 10 bps are half-spread and commission of at least that, one way; slippage is added to them. The delay "
     "is one more session between decision and fill. Top 100: the members of the universe with the largest mean dollar "
-    "volume of 63 sessions, listed each month; a smaller universe is left as it is. Each book is built again from the "
-    "same scores, overlays included. A stress that comes to an earlier one at the strategy's own costs, or in a "
-    "universe as small as that, is left out."
+    "volume of 63 sessions, listed each month; a smaller universe is kept whole. Each book is built again from the "
+    "same scores, overlays included. A stress that would repeat an earlier row, at the strategy's own costs or in a "
+    "universe that small already, is omitted."
 )
 
 
@@ -71,7 +71,7 @@ def _break_even(found: WhatIfs) -> str:
     if found.break_even <= 0:
         return "The book loses before trading costs, so no cost level breaks even."
     return (
-        f"The mean return is gone at {ratio(found.break_even, 1)} bps one way; the strategy was charged "
+        f"The book breaks even at {ratio(found.break_even, 1)} bps one way; the strategy was charged "
         f"{found.trade_bps:g}."
     )
 
@@ -175,12 +175,12 @@ def _capacity_picture(capacity: CapacityCurve) -> Picture:
 
 def _halved(capacity: CapacityCurve) -> str:
     if not np.isnan(capacity.half):
-        return f"Of that without impact, the Sharpe ratio is halved at about {_money(capacity.half)}."
+        return f"Market impact halves the Sharpe ratio at about {_money(capacity.half)}."
     if not capacity.without > 0:
-        return "Without impact the Sharpe ratio is not above zero, so that no size halves it."
+        return "The Sharpe ratio is not above zero even without impact, so no size halves it."
     if capacity.table["sharpe"].isna().any():
-        return "Where the Sharpe ratio is halved is not known: a book of that size became insolvent."
-    return "Of that without impact, the Sharpe ratio stays above half."
+        return "The size at which impact halves the Sharpe ratio is not known: a book of that size became insolvent."
+    return "Impact does not halve the Sharpe ratio at any of these sizes."
 
 
 def _assumption(capacity: CapacityCurve) -> str:
