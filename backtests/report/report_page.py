@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from backtests.report.content import SEVERITIES
 from backtests.report.html_page import HtmlPage, environment, render_page
+from backtests.report.living.living_part import living_part
 from backtests.report.page import Page
 from backtests.report.run_provenance import ProofReport
 from backtests.report.sections import all_sections, front_cards, printed_parts, proof_section, proof_stamp
@@ -42,6 +43,7 @@ def render_report(page: Page) -> str:
             command=page.provenance.command,
             proof=_proof_places(page.proof),
             paper=printed_parts(page),
+            living=living_part(page),
         )
     )
 
