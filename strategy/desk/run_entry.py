@@ -6,7 +6,7 @@ Neither pandas nor a frame is touched. What cannot be read is an entry too, whic
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -104,7 +104,7 @@ class RunEntry:
 
     def as_kept(self) -> dict[str, Any]:
         """Plain values of JSON."""
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def kept(cls, value: Any) -> Self | None:

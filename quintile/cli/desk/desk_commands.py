@@ -78,7 +78,7 @@ def board_command(
     """Draw one page over all runs, walks, sweeps, forecasts and versions; it is drawn anew as runs end."""
     from strategy.desk.board import draw_board
 
-    board = draw_board(run_store(out).root, page=page, versions=versions, forecasts=forecasts)
+    board = draw_board(out, page=page, versions=versions, forecasts=forecasts)
     if not (as_json or quiet):
         print(board.counts)
     show_file(board.page, open_=open_, as_json=as_json, quiet=quiet)
