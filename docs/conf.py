@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_extensions")]
 
+from kept_outputs import kept_outputs  # noqa: E402
 from kernel_figures import prepare_kernels  # noqa: E402
-from source_hash import hash_of_sources  # noqa: E402
 
 project = "Quintile"
 author = "the authors of Quintile"
@@ -76,9 +76,9 @@ napoleon_use_rtype = False
 # Outputs are kept for as long as neither the notebook nor the code below it changes. A cell that fails fails the build.
 BUILT = Path(os.environ.get("QUINTILE_SITE", ROOT / "build" / "docs"))
 nb_execution_mode = os.environ.get("QUINTILE_NOTEBOOKS", "cache")
-nb_execution_cache_path = str(BUILT / "notebooks" / hash_of_sources(ROOT))
+nb_execution_cache_path = str(kept_outputs(ROOT, BUILT / "notebooks"))
 nb_execution_timeout = 600
-nb_execution_raise_on_error = True
+nb_execution_show_tb = True  # and the warning fails the build
 nb_execution_in_temp = True
 nb_merge_streams = True
 prepare_kernels(BUILT / "ipython")

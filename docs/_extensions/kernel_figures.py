@@ -4,6 +4,7 @@ Kernels of the gallery begin with ``kernel_startup.py``. The library is the one 
 and loaded by the gallery's pages.
 """
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -22,6 +23,7 @@ def prepare_kernels(folder: Path) -> None:
     startup.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name("kernel_startup.py"), startup / "00-figures.py")
     (folder / "profile_default" / "ipython_kernel_config.py").write_text('c.IPKernelApp.log_level = "ERROR"\n')
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
     os.environ["IPYTHONDIR"] = str(folder)
 
 
