@@ -2,7 +2,10 @@
 
 import re
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,15 +24,20 @@ from backtests.statistics.metrics import sharpe_ratio, volatility
 from backtests.statistics.monthly_returns import monthly_returns
 from backtests.statistics.rolling_metrics import rolling_sharpe, rolling_volatility
 from core.intervals import hac_standard_error
+from core.progress import duration
 from signals.classification import accuracy_by_session, sign_metrics
 from signals.score_metrics import information_coefficient, quantile_returns
+from strategy.runs.log.log_lines import LOG_FILE, written_line
+from strategy.runs.report_provenance import machine_rows
 from tests.oracles.markets import random_panel
 from tests.oracles.planted import frame
 from tests.test_backtests_attribution import result_of
 from tests.test_backtests_report import ParsedPage
 from tests.test_backtests_report_pages import studied
 
+ROOT = Path(__file__).resolve().parent.parent
 FOOTNOTE = 60  # characters: shorter sentences may be said twice
+TRANSLATED = ("told from nothing", "dealt anew", "dealt out", "one unit grew", "share of luck", "decided anew")
 
 
 @pytest.fixture(scope="module")
@@ -238,3 +246,30 @@ def test_every_figure_is_of_a_kind_that_the_vendored_plotly_draws(parsed):
 def test_headings_of_the_page_descend_in_order(parsed):
     levels = [int(tag[1]) for tag, _ in parsed.tags if re.fullmatch(r"h[1-6]", tag)]
     assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_device_and_runtime_are_those_of_the_last_sitting(tmp_path):
+    began = datetime(2020, 1, 1, tzinfo=UTC)
+    told = [
+        (0, "start", "begins"),
+        (9, "training", "done in 9.0 s"),
+        (100, "start", "resumes"),
+        (101, "machine", "Linux, device cpu"),
+        (140, "training", "done in 39.0 s"),
+        (225, "report", "begun"),
+    ]
+    lines = [written_line(began + timedelta(seconds=after), stage, words) for after, stage, words in told]
+    (tmp_path / LOG_FILE).write_text("".join(lines))
+    folder = SimpleNamespace(path=tmp_path, record={"environment": {"machine": "Linux", "processors": "2"}})
+    rows = (("Machine and device", "Linux, device cpu"), ("Training time", "39.0 s"))
+    assert machine_rows(folder) == (*rows, ("Runtime up to the report", duration(125)))
+    (tmp_path / LOG_FILE).unlink()
+    assert machine_rows(folder) == (("Machine", "Linux, 2 processors"),)
+
+
+def test_no_sentence_of_pages_commands_or_docs_sounds_translated():
+    pages = [path for folder in ("backtests/report", "quintile") for path in ROOT.glob(f"{folder}/**/*.py")]
+    docs = [path for path in ROOT.glob("docs/**/*.md") if path.parent.name != "decisions" and path.name != "faults.md"]
+    words = {path: " ".join(path.read_text(encoding="utf-8").lower().split()) for path in (*pages, *docs)}
+    assert len(words) > 100
+    assert {(path.name, phrase) for path, text in words.items() for phrase in TRANSLATED if phrase in text} == set()

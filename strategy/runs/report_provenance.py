@@ -7,14 +7,18 @@ import pandas as pd
 
 from backtests.evaluation import Evaluation
 from backtests.report.run_provenance import Fingerprints, Provenance, Span, Spans, training_report
+from core.progress import duration
 from strategy.definitions.render import rule_words
+from strategy.runs.log.log_lines import LOG_FILE, read_log
 from strategy.runs.provenance import commit
 from strategy.runs.store import RunFolder
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
 
-__all__ = ["provenance_of"]
+__all__ = ["machine_rows", "provenance_of"]
+
+START, MACHINE, TRAINING, DONE = "start", "machine", "training", "done in "  # stages and a word of a run's log
 
 
 def provenance_of(
@@ -51,7 +55,26 @@ def provenance_of(
         else training_report(checkpoint.model.card, notes=_calibration_notes(checkpoint)),
         gates=spec.gates,
         notes=notes,
+        machine=machine_rows(folder),
     )
+
+
+def machine_rows(folder: RunFolder) -> tuple[tuple[str, str], ...]:
+    """Device and runtime of a run by its log, the last sitting of one that was resumed; by its record without a log."""
+    lines = read_log(folder.path / LOG_FILE)
+    starts = [place for place, line in enumerate(lines) if line.stage == START]
+    if not starts:
+        found = folder.record.get("environment", {})
+        return (("Machine", f"{found['machine']}, {found['processors']} processors"),) if "machine" in found else ()
+    sitting = lines[starts[-1] :]
+    said = {line.stage: line.message for line in sitting if line.stage == MACHINE or line.message.startswith(DONE)}
+    took = (sitting[-1].time - sitting[0].time).total_seconds()
+    rows = (
+        ("Machine and device", said.get(MACHINE, "")),
+        ("Training time", said.get(TRAINING, "").removeprefix(DONE)),
+        ("Runtime up to the report", duration(took)),
+    )
+    return tuple((name, words) for name, words in rows if words)
 
 
 def _scored_span(evaluation: Evaluation) -> Spans:
