@@ -13,6 +13,7 @@ from backtests.engine.many_books import net_returns_of
 from backtests.engine.overlay_loop import decide_book
 from backtests.statistics.bootstrap_intervals import sharpe_gap_interval
 from backtests.statistics.metrics import sharpe_ratio
+from backtests.statistics.online_error import OnlineTest
 from backtests.verdict import COLLAPSED, Confidence, gather_grounds, weigh
 from core.errors import MissingExtraError, RunError
 from core.files import write_json
@@ -106,6 +107,10 @@ def test_each_book_is_one_trial_and_the_runs_own_is_not_counted_twice(compared, 
     again = compare_books(folder, store=store, inputs=Inputs(panel=market.panel))
     assert again.n_trials == compared.n_trials
     pd.testing.assert_frame_equal(again.table, compared.table)
+    facts = [entry.facts for entry in TrialLog(store.root).entries() if entry.kind == "trial"][-1]
+    assert facts["synthetic"] is True
+    assert facts["kurtosis"] > 1.0
+    assert np.isfinite(facts["skew"])
 
 
 def test_the_same_books_on_another_model_are_other_trials(folder, market, tmp_path, monkeypatch):
@@ -234,3 +239,14 @@ def test_what_capped_the_runs_own_verdict_caps_that_of_every_book(folder, market
         grounds = gather_grounds(panel, run.spec.execution, ic=ABOVE_ZERO, confidence=sure, standing=_stamped(run))
         found[label] = weigh(dataclasses.replace(grounds, survivor_biased=False))
     assert found == {"": "EVIDENCE", "DRIFTED": "WEAK", COLLAPSED: "NOT EVIDENCE"}
+
+
+def test_a_book_that_is_no_discovery_of_its_log_is_weak_at_best(folder, market):
+    sure = Confidence(n_trials=1, probabilistic=0.99, deflated=np.nan, sessions=500, sessions_needed=100.0)
+    panel = dataclasses.replace(market.panel, facts=dataclasses.replace(market.panel.facts, synthetic=False))
+    found = []
+    for p_value in (0.001, 0.002):
+        standing = _stamped(folder, OnlineTest(number=4, p_value=p_value, allowed=0.001, invested=0.0))
+        grounds = gather_grounds(panel, folder.spec.execution, ic=ABOVE_ZERO, confidence=sure, standing=standing)
+        found.append(weigh(dataclasses.replace(grounds, survivor_biased=False)))
+    assert found == ["EVIDENCE", "WEAK"]

@@ -19,6 +19,7 @@ from backtests.evaluation import MODEL
 from backtests.judged_span import judged_part, judged_scores, judged_span, until_judged
 from backtests.statistics.bootstrap_intervals import sharpe_gap_interval, sharpe_interval
 from backtests.statistics.metrics import performance_summary, sharpe_ratio
+from backtests.statistics.online_error import OnlineTest
 from backtests.verdict import TrialStanding, confidence_among, finite_or_none, gather_grounds, weigh
 from core.conventions import SESSIONS_PER_YEAR
 from core.errors import DataError, RunError, UnsupportedBookError
@@ -35,6 +36,7 @@ from strategy.definitions.spec import StrategySpec
 from strategy.runs.store import RunFolder, RunStore
 from strategy.studies.book_lineup import book_lineup
 from strategy.trials.log import TrialKey, TrialLog, comparable, trial_kind, trial_sharpe
+from strategy.trials.verdict_sequence import place_in_sequence, shape_facts
 
 if TYPE_CHECKING:
     from backtests.report.content import Stamp
@@ -228,8 +230,9 @@ def compare_books(
     if not held:
         raise RunError(f"no book could be held, the first because {next(iter(refused.values()))}")
     market = equal_weight_market(given.panel)
-    trials = _counted(folder, store, {name: (lineup[name], result) for name, (_, result) in held.items()})
-    grounds = partial(gather_grounds, given.panel, spec.execution, ic=signal, standing=_stamped(folder))
+    books = {name: (lineup[name], result) for name, (_, result) in held.items()}
+    trials, tests = _counted(folder, store, books, synthetic=given.panel.facts.synthetic)
+    grounds = partial(gather_grounds, given.panel, spec.execution, ic=signal)
     rows: dict[str, dict[str, Any]] = {}
     for name, (book, result) in held.items():
         confidence = confidence_among(result.net_returns, trials, sessions_per_year=result.sessions_per_year)
@@ -238,7 +241,7 @@ def compare_books(
         rows[name] = {
             **_figures(book, result, market),
             **gap,
-            "verdict": weigh(grounds(confidence=confidence)),
+            "verdict": weigh(grounds(confidence=confidence, standing=_stamped(folder, tests[name]))),
             **ratios,
         }
     returns = pd.DataFrame({name: result.net_returns for name, (_, result) in held.items()})
@@ -275,10 +278,10 @@ def write_comparison(comparison: BookComparison, folder: RunFolder, *, command: 
     return write_compared_books(page, folder.path / PAGE)
 
 
-def _stamped(folder: RunFolder) -> TrialStanding:
-    """What the run's own verdict was capped by: its scores are those of every book."""
+def _stamped(folder: RunFolder, test: OnlineTest | None = None) -> TrialStanding:
+    """A book's test of the log, and what the run's own verdict was capped by: its scores are those of every book."""
     labels = folder.metrics["headline"].get("stamps", ())  # runs of before have none
-    return TrialStanding(stamps=tuple((str(label), "") for label in labels))
+    return TrialStanding(stamps=tuple((str(label), "") for label in labels), sequence=test)
 
 
 def _figures(book: Book, result: BacktestResult, market: pd.Series) -> dict[str, Any]:
@@ -336,24 +339,33 @@ def _timed_books(
 
 
 def _counted(
-    folder: RunFolder, store: RunStore, results: Mapping[str, tuple[BookSettings, BacktestResult]]
-) -> tuple[float, ...]:
-    """Log every book, and return the Sharpe ratios of all comparable trials, these included."""
+    folder: RunFolder,
+    store: RunStore,
+    results: Mapping[str, tuple[BookSettings, BacktestResult]],
+    *,
+    synthetic: bool,
+) -> tuple[tuple[float, ...], dict[str, OnlineTest]]:
+    """Log every book; the Sharpe ratios of all comparable trials, these included, and each book's test of the log."""
     log, identity = TrialLog(store.root), folder.record["identity"]
     own: dict[TrialKey, float] = {}
+    keys: dict[str, TrialKey] = {}
     for name, (book, result) in results.items():
         tried = identity | {"spec": folder.spec.model_copy(update={"portfolio": book}).fingerprint()}
         key, year = TrialKey.of(tried, result.net_returns.index), result.sessions_per_year
         sharpe = sharpe_ratio(result.net_returns, sessions_per_year=year)
         facts = {"sharpe": sharpe if np.isfinite(sharpe) else None, "sessions": len(result.net_returns)}
-        facts |= {"sessions_per_year": year}
+        facts |= {"sessions_per_year": year, "synthetic": synthetic, **shape_facts(result.net_returns)}
         run = f"{folder.run_id} ({name})"
         log.append(trial_kind(), strategy=folder.spec.name, run=run, key=asdict(key), **facts)
-        own[key] = sharpe
+        own[key], keys[name] = sharpe, key
     entries = log.entries()
     alike = {key: entry for each in own for key, entry in comparable(entries, each).items()}
     year = next(iter(results.values()))[1].sessions_per_year
-    return tuple(({key: trial_sharpe(entry, year) for key, entry in alike.items()} | own).values())
+    tests = {
+        name: place_in_sequence(entries, keys[name], result.net_returns, synthetic=synthetic)
+        for name, (_, result) in results.items()
+    }
+    return tuple(({key: trial_sharpe(entry, year) for key, entry in alike.items()} | own).values()), tests
 
 
 def _facts(panel: Panel) -> tuple[str, ...]:

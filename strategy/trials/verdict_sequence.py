@@ -7,13 +7,13 @@ import pandas as pd
 
 from backtests.statistics.deflation import sharpe_confidence
 from backtests.statistics.inference import probabilistic_sharpe_ratio
-from backtests.statistics.metrics import Shape
+from backtests.statistics.metrics import Shape, shape
 from backtests.statistics.online_error import OnlineTest, last_test
 from core.conventions import SESSIONS_PER_YEAR
 from strategy.trials.chained_log import Entry
 from strategy.trials.log import COMPANION, TRIAL, TrialKey
 
-__all__ = ["logged_p_value", "place_in_sequence"]
+__all__ = ["logged_p_value", "place_in_sequence", "shape_facts"]
 
 NORMAL = Shape(0.0, 3.0)
 TESTS = (TRIAL, COMPANION)  # a sweep's points never saw the test span
@@ -64,6 +64,13 @@ def logged_p_value(entry: Entry) -> float:
         return math.nan
     law = NORMAL if skew is None or kurtosis is None else Shape(float(skew), float(kurtosis))
     return 1.0 - sharpe_confidence(float(sharpe) / math.sqrt(yearly), int(sessions), law)
+
+
+def shape_facts(net_returns: pd.Series) -> dict[str, float | None]:
+    """Skewness and kurtosis as an entry keeps them; None with too few sessions."""
+    law = shape(net_returns)
+    known = math.isfinite(law.skewness) and math.isfinite(law.kurtosis)
+    return {"skew": law.skewness, "kurtosis": law.kurtosis} if known else {"skew": None, "kurtosis": None}
 
 
 def _overlapping(keys: Sequence[TrialKey], place: int) -> set[int]:

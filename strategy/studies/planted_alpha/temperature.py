@@ -160,6 +160,7 @@ def count_trials(cells: list[tuple[Cell, Numbers]], panel: Panel, log: TrialLog)
         key = TrialKey.of({"spec": spec.fingerprint(), "panel": cell.bars}, panel.sessions[split.test])
         if key not in distinct(log.entries()):
             facts = {"sharpe": numbers["sharpe"], "sessions": int(numbers["sessions"] or 0)}
+            facts |= {"synthetic": panel.facts.synthetic}
             log.append(trial_kind(), strategy=spec.name, run="calibrate-market", key=asdict(key), **facts)
 
 
