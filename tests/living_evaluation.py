@@ -72,6 +72,8 @@ def random_settings(rng: np.random.Generator, carried: Carried, n: int) -> list[
         }
         if book["reach"]:
             moved["k"] = float(rng.choice([0.05, 0.1, 0.2, 0.25])) if book["k_is_share"] else int(rng.integers(1, 5))
+        elif book["steps"]:
+            moved["k"] = rng.choice(book["steps"]).item()
         settings.append(own.moved(**{name: value for name, value in moved.items() if rng.random() < 0.6}))
     return settings
 

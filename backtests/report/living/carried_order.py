@@ -2,8 +2,9 @@
 
 A name's symbol says where it stood at its close: 1 + 2p for the p-th lowest score, 2 + 2p for the p-th highest, from
 p = 0 and whichever end is nearer; 0 for a name that is further inside than the reach, or without a score. With no
-reach at all only the sides are told, as the run picked them: 1 a low name that passes the short filter, 3 one that does
-not, 2 a high one. Every short filter is a bar on the score, so it is told as a count: so many of the lowest pass.
+reach at all only the smallest of some k is told at which a name is picked, the j-th from j = 0: 1 + 3j for a low name
+that passes the short filter, 3 + 3j for one that does not, 2 + 3j for a high one. Every short filter is a bar on the
+score, so it is told as a count: so many of the lowest pass.
 """
 
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ import pandas as pd
 from portfolio.book import Picks
 from portfolio.book_settings import BookSettings
 from portfolio.costs import Costs
-from portfolio.selection import ascending_place
+from portfolio.selection import ascending_place, select_sides
 
-__all__ = ["REBUILT", "CarriedOrder", "can_rebuild", "carried_order", "carried_sides", "told_scores"]
+__all__ = ["REBUILT", "CarriedOrder", "can_rebuild", "carried_order", "carried_steps", "told_scores"]
 
 REBUILT = ("quintile_long_short", "bottom_k", "filter_negative", "long_only")
-LOW_PASSES, HIGH, LOW_STAYS = 1, 2, 3  # symbols without a reach
-SIDE_SCORES = {LOW_PASSES: -2.0, LOW_STAYS: 0.25, HIGH: 1.0}
-MIDDLE = 0.5
+LOW_PASSES, HIGH, LOW_STAYS = 1, 2, 3  # of the first step of k
+MIDDLE = 0.5  # above any low name that stays, below any high one
+FAR = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,13 +59,16 @@ def carried_order(picks: Picks, book: BookSettings, costs: Costs, *, reach: int)
     return CarriedOrder(symbols=np.where(told, symbols, 0), scored=scored, passing=_passing(picks, book, costs))
 
 
-def carried_sides(picks: Picks, book: BookSettings, costs: Costs) -> CarriedOrder:
-    """Tell only who was picked on either side."""
-    place, scored, _ = _places(picks)
+def carried_steps(picks: Picks, book: BookSettings, costs: Costs, *, steps: tuple[float, ...]) -> CarriedOrder:
+    """Tell only who is picked at each of some k, from the smallest up."""
+    place, scored, n_scored = _places(picks)
+    from_top = n_scored[:, None] - 1 - place
+    counts = [select_sides(picks.eligible, k).count[:, None] for k in steps]
+    low, high = (sum((each >= count).astype(np.int64) for count in counts) for each in (place, from_top))
     passing = _passing(picks, book, costs)
-    low = np.where(place < passing[:, None], LOW_PASSES, LOW_STAYS)
-    symbols = np.where(picks.selection.top, HIGH, np.where(picks.selection.bottom, low, 0))
-    return CarriedOrder(symbols=symbols, scored=scored, passing=passing)
+    lows = np.where(place < passing[:, None], LOW_PASSES, LOW_STAYS) + 3 * low
+    symbols = np.where(low < len(steps), lows, np.where(high < len(steps), HIGH + 3 * high, 0))
+    return CarriedOrder(symbols=np.where(scored, symbols, 0), scored=scored, passing=passing)
 
 
 def told_scores(order: CarriedOrder, *, reach: int) -> np.ndarray:
@@ -75,7 +79,7 @@ def told_scores(order: CarriedOrder, *, reach: int) -> np.ndarray:
     order : CarriedOrder
         What is told.
     reach : int
-        0 where only the sides are told.
+        0 where only steps of k are told.
 
     Returns
     -------
@@ -84,9 +88,9 @@ def told_scores(order: CarriedOrder, *, reach: int) -> np.ndarray:
     """
     symbols = order.symbols
     if reach == 0:
-        scores = np.full(symbols.shape, MIDDLE)
-        for symbol, score in SIDE_SCORES.items():
-            scores[symbols == symbol] = score
+        step, kind = (symbols - 1) // 3, (symbols - 1) % 3 + 1
+        told = {LOW_PASSES: step - FAR, LOW_STAYS: (step + 1) / FAR, HIGH: FAR - step}
+        scores = np.select([(kind == each) & (symbols > 0) for each in told], list(told.values()), default=MIDDLE)
     else:
         last = order.scored.sum(axis=1)[:, None] - 1
         place = np.where(symbols % 2 == 1, (symbols - 1) // 2, last - (symbols - 2) // 2)

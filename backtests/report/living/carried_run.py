@@ -16,16 +16,20 @@ from backtests.engine.frictions import average_dollar_volume
 from backtests.engine.ledger import ledger_bars
 from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
-from backtests.report.living.carried_order import CarriedOrder, can_rebuild, carried_order, carried_sides
+from backtests.report.living.carried_order import CarriedOrder, can_rebuild, carried_order, carried_steps
 from backtests.report.living.number_code import Table, packed
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from market.inputs import Inputs
 from portfolio.book import pick_names
+from portfolio.book_settings import BookSettings
 from portfolio.rules import TradingRules
 
-__all__ = ["FINENESS", "Fineness", "blob_of", "order_choices", "run_told", "stages_kept"]
+__all__ = ["BARS", "FINENESS", "Fineness", "blob_of", "order_choices", "run_told", "stages_kept"]
 
+BARS = ("fill", "close", "waits", "volume", "no_volume")  # tables that are the same for every reach
 MAX_REACH = 1.5  # of the names a side, where the whole order does not fit
+STEPS = (0.25, 0.5, 0.75, 1.0, 1.25, MAX_REACH)  # of k, where no order fits
+OWN_STEP = -1  # in place of a reach: not even those
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Fineness:
     weight: int
 
 
-FINENESSES = ((16, 10, 24), (18, 12, 26), (19, 13, 27), (21, 15, 29), (24, 18, 30), (27, 21, 30))
+FINENESSES = ((16, 10, 24), (18, 12, 26), (19, 13, 27), (21, 15, 28), (24, 18, 29), (27, 21, 29))
 FINENESS = tuple(Fineness(price=price, volume=volume, weight=weight) for price, volume, weight in FINENESSES)
 
 
@@ -57,7 +61,7 @@ def stages_kept(rules: TradingRules) -> str:
 
 
 def order_choices(evaluation: Evaluation) -> Iterator[int | None]:
-    """Reaches of the order to carry, the longest first; None carries the decided weights instead."""
+    """Reaches of the order to carry, the longest first, 0 for steps of k; None carries the decided weights instead."""
     if stages_kept(evaluation.rules):
         yield None
         return
@@ -67,7 +71,7 @@ def order_choices(evaluation: Evaluation) -> Iterator[int | None]:
     yield (n_names + 1) // 2
     if part < n_names // 2:
         yield part
-    yield 0
+    yield from (0, OWN_STEP)
 
 
 def blob_of(evaluation: Evaluation, sharpes: tuple[float, ...], *, fineness: Fineness, reach: int | None) -> bytes:
@@ -76,7 +80,7 @@ def blob_of(evaluation: Evaluation, sharpes: tuple[float, ...], *, fineness: Fin
     Raises
     ------
     ValueError
-        If a number takes more than four bytes.
+        If a number takes more than six bytes.
     """
     return packed(*run_told(evaluation, sharpes, fineness=fineness, reach=reach))
 
@@ -95,7 +99,7 @@ def run_told(
     fineness : Fineness
         Of what has no tick.
     reach : int or None
-        Of the order that is carried; None carries the decided weights.
+        Of the order that is carried, 0 for steps of k, ``OWN_STEP`` for the run's alone; None carries the weights.
     """
     inputs = evaluation.inputs if evaluation.span is None else until_judged(evaluation.inputs, evaluation.span)
     weights = evaluation.books[evaluation.rules.name].weights.to_numpy()
@@ -193,7 +197,8 @@ def _book_part(
             **{name: getattr(book, name) for name in ("max_position", "cash_buffer", "dust")},
             "k_is_share": isinstance(book.k, float),
             "filters": book.builder == "filter_negative",
-            "reach": reach,
+            "reach": None if reach is None else max(reach, 0),
+            "steps": list(_steps_of_k(book, reach)),
             "kept": stages_kept(rules),
         }
     }
@@ -208,8 +213,23 @@ def _book_part(
             "rebalanced": _flags(rebalanced[:, None]),
         }
     picks = pick_names(evaluation.scores, inputs.panel, book, costs=rules.costs, sectors=inputs.sectors)
-    order = carried_order(picks, book, rules.costs, reach=reach) if reach else carried_sides(picks, book, rules.costs)
+    if reach > 0:
+        order = carried_order(picks, book, rules.costs, reach=reach)
+    else:
+        order = carried_steps(picks, book, rules.costs, steps=_steps_of_k(book, reach))
     return told, _order_tables(order, picks.listed, rows)
+
+
+def _steps_of_k(book: BookSettings, reach: int | None) -> tuple[float, ...]:
+    """Some k from the smallest up, the run's own among them; it alone, or none where an order or weights are told."""
+    if reach is None or reach > 0:
+        return ()
+    if reach == OWN_STEP:
+        return (book.k,)
+    if isinstance(book.k, int):
+        return tuple(sorted({max(round(step * book.k), 1) for step in STEPS}))
+    shares = {round(step * book.k, 4) for step in STEPS if step != 1.0}
+    return tuple(sorted({book.k, *(share for share in shares if 0 < share <= 0.5)}))
 
 
 def _order_tables(order: CarriedOrder, listed: pd.DataFrame, rows: slice) -> dict[str, Table]:

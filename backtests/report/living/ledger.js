@@ -142,7 +142,7 @@ globalThis.QuintileLedger = (function () {
 
   // Names of each session from the lowest score up, as far as they are told: ``low`` of them stand before the gap.
   function orderOf(header, tables) {
-    const [n, m] = tables.symbols.shape, reach = header.book.reach;
+    const [n, m] = tables.symbols.shape, { reach } = header.book, steps = header.book.steps.length;
     const symbols = new Uint16Array(n * m), sequence = new Uint16Array(n * m);
     const told = new Int32Array(n), low = new Int32Array(n), passing = new Int32Array(n), scored = flagsOf(tables.scored);
     const rebalanced = new Uint8Array(n), counts = new Int32Array(n), place = new Int32Array(2 * m + 2), high = [];
@@ -156,15 +156,23 @@ globalThis.QuintileLedger = (function () {
       for (let i = 0; i < m; i++) {
         counts[t] += scored[row + i];
         if (reach > 0 && symbols[row + i] > 0) place[symbols[row + i]] = i;
-        else if (symbols[row + i] === 1) sequence[row + filled++] = i;
-        else if (symbols[row + i] === 2) high.push(i);
       }
       if (reach > 0) {
         for (let symbol = 1; symbol < place.length; symbol += 2) if (place[symbol] >= 0) sequence[row + filled++] = place[symbol];
         for (let symbol = place.length - 2; symbol > 0; symbol -= 2) if (place[symbol] >= 0) high.push(place[symbol]);
       } else {
-        passing[t] = filled;
-        for (let i = 0; i < m; i++) if (symbols[row + i] === 3) sequence[row + filled++] = i;
+        passing[t] = 0;
+        for (let step = 0; step < steps; step++) {
+          for (let i = 0; i < m; i++) {
+            if (symbols[row + i] !== 3 * step + 1) continue;
+            sequence[row + filled++] = i;
+            passing[t]++;
+          }
+          for (let i = 0; i < m; i++) if (symbols[row + i] === 3 * step + 3) sequence[row + filled++] = i;
+        }
+        for (let step = steps - 1; step >= 0; step--) {
+          for (let i = 0; i < m; i++) if (symbols[row + i] === 3 * step + 2) high.push(i);
+        }
       }
       rebalanced[t] = counts[t] > 0 ? 1 : 0;
       low[t] = filled;

@@ -13,16 +13,15 @@ from backtests.judged_span import until_judged
 from backtests.report.content import LivingPart
 from backtests.report.formats import scientific
 from backtests.report.html_page import environment
-from backtests.report.living.carried_run import FINENESS, blob_of, order_choices, run_told
-from backtests.report.living.number_code import written
+from backtests.report.living.carried_run import BARS, FINENESS, order_choices, run_told
+from backtests.report.living.number_code import coded, packed, written
 from backtests.report.living.setting_steps import sliders_of
 from backtests.report.living.setting_twin import Carried, carried_of, kept_books, open_carried
 from backtests.report.page import Page
 
 __all__ = ["MAX_DATA", "MAX_DIFFERENCE", "living_part"]
 
-MAX_DATA = 5_750_000  # characters; the rest of a page takes about 2.2 MB
-MAX_ORDERED = 5_100_000  # with the order of names, which only k and the places of names left out need
+MAX_DATA = 4_400_000  # characters; the rest of a page takes about 3.5 MB, so that all stays below 8
 SCRIPTS = ("ledger.js", "living.js")
 MAX_CELLS = 3_000_000  # names × sessions; more would never fit
 MAX_DIFFERENCE = 1e-6  # of capital, between the page's curve and the run's
@@ -79,11 +78,10 @@ def _has_weights(evaluation: Evaluation) -> bool:
 
 def _followed(evaluation: Evaluation, sharpes: tuple[float, ...]) -> tuple[bytes, Carried, float] | str:
     """The blob that follows the run's curve with the longest order that fits; else why there is none."""
-    panel, choices = evaluation.inputs.panel, list(order_choices(evaluation))
-    too_large = (
-        f"This run holds {panel.close.size:,} bars, too many to carry along in one file: there is nothing to move here."
-    )
-    if panel.close.size > MAX_CELLS:
+    sessions, choices = evaluation.inputs.panel.sessions, list(order_choices(evaluation))
+    cells = len(evaluation.scores.columns) * int((sessions >= evaluation.scores.index[0]).sum())
+    too_large = f"This run holds {cells:,} bars, too many to carry along in one file: there is nothing to move here."
+    if cells > MAX_CELLS:
         return too_large
     for fineness in FINENESS:
         header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=choices[-1])
@@ -91,13 +89,14 @@ def _followed(evaluation: Evaluation, sharpes: tuple[float, ...]) -> tuple[bytes
         difference = _difference(evaluation, carried)
         if difference <= MAX_DIFFERENCE:
             break
-    else:
-        return (
-            f"The numbers that fit into a page miss the run's curve by {scientific(difference)} of capital: left out."
-        )
+    if not difference <= MAX_DIFFERENCE:
+        missed = f"{scientific(difference)} of capital"
+        return f"The numbers that fit into a page miss the run's curve by {missed}: there is nothing to move here."
+    shared = {name: coded(table) for name, table in tables.items() if name in BARS}
     for reach in choices:
-        blob = blob_of(evaluation, sharpes, fineness=fineness, reach=reach)
-        if _size(blob) <= (MAX_ORDERED if reach else MAX_DATA):
+        header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=reach)
+        blob = packed(header, {**tables, **shared})
+        if len(blob) * 5 / 4 <= MAX_DATA:
             return blob, open_carried(blob), difference
     return too_large
 
@@ -110,17 +109,14 @@ def _difference(evaluation: Evaluation, carried: Carried) -> float:
     return float(np.abs(record.equity[rows] - equity.to_numpy()).max() / evaluation.result.capital)
 
 
-def _size(blob: bytes) -> float:
-    return len(blob) * 5 / 4
-
-
 def _words(carried: Carried, difference: float) -> list[str]:
     """What cannot be moved here, what a name left out does, and how well the page follows the run."""
     book, grid = carried.header["book"], carried.header["grid"]
     replaced = "The next name in the order takes the place of one left out."
     words = [replaced if book["reach"] else "What a name left out would have held stays in cash."]
     if book["reach"] == 0:
-        words.insert(0, "The order of all names would make this file too large, so k stays as it is.")
+        moved = "so k moves in steps" if len(book["steps"]) > 1 else "so k stays as it is"
+        words.insert(0, f"The order of all names would make this file too large, {moved}.")
     elif book["reach"] is None:
         kept = f"This page cannot redo {book['kept']}, so k stays as it is and the legs scale the weights decided."
         words.insert(0, kept)

@@ -18,7 +18,7 @@ import numpy as np
 
 __all__ = ["LARGEST", "CodedTable", "Table", "coded", "packed", "read_back", "unpacked", "written"]
 
-LARGEST = 2**32 - 1  # what four planes hold
+LARGEST = 2**48 - 1  # what six planes hold, and a browser counts exactly
 GZIP = 31  # zlib's window bits of a gzip member
 STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY)  # noise has nothing to look back at
 LENGTH = 4  # bytes
@@ -75,7 +75,7 @@ def coded(table: Table) -> CodedTable:
     Raises
     ------
     ValueError
-        If a number or a difference takes more than four bytes.
+        If a number or a difference takes more than six bytes.
     """
     if table.code == "bits":
         return _coded_bits(table.values)
@@ -93,7 +93,7 @@ def _coded_numbers(values: np.ndarray, *, chained: bool) -> CodedTable:
         steps = np.diff(numbers, axis=1, prepend=numbers[:, :1])
         numbers = (steps << 1) ^ (steps >> 63)
     if numbers.min(initial=0) < 0 or numbers.max(initial=0) > LARGEST:
-        raise ValueError(f"numbers must take at most four bytes, the largest was {int(np.abs(numbers).max())}")
+        raise ValueError(f"numbers must take at most six bytes, the largest was {int(np.abs(numbers).max())}")
     n_planes = max((int(numbers.max(initial=0)).bit_length() + 7) // 8, 1)
     planes = (((numbers >> 8 * place) & 255).astype(np.uint8).tobytes() for place in range(n_planes))
     shape = (values.shape[0], values.shape[1])
@@ -107,9 +107,9 @@ def _coded_bits(flags: np.ndarray) -> CodedTable:
     return CodedTable(code="bits", shape=(flags.shape[0], flags.shape[1]), planes=(_squeezed(told),))
 
 
-def packed(header: Mapping[str, Any], tables: Mapping[str, Table]) -> bytes:
+def packed(header: Mapping[str, Any], tables: Mapping[str, Table | CodedTable]) -> bytes:
     """One blob of a header and tables; the same numbers give the same bytes."""
-    as_planes = {name: coded(table) for name, table in tables.items()}
+    as_planes = {name: coded(table) if isinstance(table, Table) else table for name, table in tables.items()}
     told = {**header, "tables": [table.described(name) for name, table in as_planes.items()]}
     first = _squeezed(json.dumps(told, allow_nan=False, separators=(",", ":")).encode())
     planes = [plane for table in as_planes.values() for plane in table.planes]

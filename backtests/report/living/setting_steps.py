@@ -43,20 +43,23 @@ def sliders_of(carried: Carried) -> tuple[Slider, ...]:
     ]
     if book["builder"] != "long_only" and (book["short"] > 0 or book["reach"] is not None):
         sliders.append(_slider("short", "Short leg, of equity", (step / 20 for step in range(MAX_LEG + 1)), own.short))
-    if book["reach"]:
+    if book["reach"] or len(book["steps"]) > 1:
         sliders.append(_k_slider(carried))
     return tuple(sliders)
 
 
 def _k_slider(carried: Carried) -> Slider:
-    """Slider of k, up to what is carried of the order, or half of all names."""
+    """Slider of k, over the steps carried, or up to what is carried of the order, or half of all names."""
     own, book = carried.own.k, carried.header["book"]
+    label = "k, share of names a side" if book["k_is_share"] else "k, names a side"
+    if book["steps"]:
+        return _slider("k", label, book["steps"], own)
     n_names = len(carried.header["tickers"])
     most = min(book["reach"], n_names // 2)
     if book["k_is_share"]:
         shares = (each for each in SHARES if each * n_names <= most or each <= own)
-        return _slider("k", "k, share of names a side", shares, own)
-    return _slider("k", "k, names a side", (each for each in COUNTS if each <= most), own)
+        return _slider("k", label, shares, own)
+    return _slider("k", label, (each for each in COUNTS if each <= most), own)
 
 
 def _slider(name: str, label: str, values: Iterable[float], own: float) -> Slider:
