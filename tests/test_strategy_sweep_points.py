@@ -32,7 +32,8 @@ from strategy.sweeps.sweep_result import Sweep
 from strategy.sweeps.sweep_run import SweepContext, sweep
 from strategy.sweeps.sweep_winner import best_point, winner_spec
 from strategy.sweeps.validation_bars import cut_at_validation
-from strategy.trials.log import POINT, TrialKey, TrialLog, comparable, distinct
+from strategy.trials.log import POINT, SWEEP, TrialKey, TrialLog, comparable, distinct
+from strategy.trials.trial_record import _overfitting_of_sweep, _worse
 
 SEARCH = {"search": {"model": {"penalties": [[0.1], [10.0], [1000.0]]}, "portfolio": {"k": {"low": 0.1, "high": 0.3}}}}
 TRIALS = 11  # two generations
@@ -127,7 +128,7 @@ def test_a_sweep_that_was_killed_ends_as_if_it_never_was(tmp_path, base, panel, 
     kept, calls = sweep_workers.judge_scores, itertools.count()
 
     def dying(*args: Any) -> Any:
-        if next(calls) in (2, 7):
+        if next(calls) in (2, 11):  # in either generation
             raise KeyboardInterrupt
         return kept(*args)
 
@@ -421,3 +422,16 @@ def test_the_usual_search_tries_what_can_move_the_objective(base):
     assert "model.hidden" in ranked
     assert not any(key.startswith("portfolio.") for key in ranked)
     assert {"portfolio.k", "model.target"} <= Plan(trials=2, objective="sharpe").searched_keys(base).keys()
+
+
+def test_the_verdict_of_a_winner_weighs_the_overfitting_of_its_sweep(tmp_path: Path) -> None:
+    log, key = TrialLog(tmp_path), TrialKey(spec="won", panel="p", first="2020-01-01", last="2020-12-31")
+    log.append(SWEEP, strategy="s", sweep="a", panel="p", winner="won", points=9, overfitting_probability=0.7, paths=9)
+    log.append(SWEEP, strategy="s", sweep="b", panel="q", winner="won", points=9, overfitting_probability=0.1, paths=9)
+    found = _overfitting_of_sweep(log.entries(), key)
+    assert found is not None
+    assert (found.probability, found.n_trials) == (0.7, 9)
+    assert _overfitting_of_sweep(log.entries(), replace(key, spec="another")) is None
+    milder = replace(found, probability=0.2)
+    assert _worse(milder, found) is found
+    assert _worse(None, milder) is milder
