@@ -12,6 +12,7 @@ import pytest
 
 import quintile as qt
 from backtests.report.boards.board_page import BoardRow, Measure, render_board
+from backtests.report.boards.page_frame import script_json
 from backtests.report.html_page import PAGE_MARK
 from core.errors import RunError
 from core.files import write_json
@@ -130,6 +131,12 @@ def test_hostile_words_stay_words() -> None:
     assert json.loads(curves[1]) == {"0": "2020-01-01|0,1|10000,10001"}
 
 
+def test_json_ends_no_script_element() -> None:
+    shown = script_json({HOSTILE: HOSTILE})
+    assert not set(shown) & set("<>&")
+    assert json.loads(shown) == {HOSTILE: HOSTILE}
+
+
 def test_a_run_of_a_hostile_strategy_is_drawn(bench: Bench, tmp_path: Path) -> None:
     folder = copied_run(bench.run, tmp_path / "runs", number=1)
     renamed = folder.path.rename(folder.path.parent / "2026'\"><b>x")
@@ -196,7 +203,7 @@ def test_processes_that_end_runs_at_once_leave_a_board_of_all(bench: Bench, tmp_
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join(300)
         assert worker.exitcode == 0
     html = (root / "board.html").read_text(encoding="utf-8")
     assert all(f"-{number:06x}" in html for number in range(7))
