@@ -22,6 +22,10 @@ from strategy.runs.log.run_log import KeptLog, RunLog, opening_lines
 from strategy.runs.log.watched_run import WatchedRun, watched_run
 from strategy.runs.log.writer_process import writes_still
 from strategy.runs.store import RunFolder, RunStore
+from strategy.sweeps.sweep_estimate import FirstEstimate, first_estimate
+from strategy.walk_forward import fold_workers
+from strategy.walk_forward.fold_worker import ProgressNotes
+from strategy.walk_forward.fold_workers import FoldTask
 from tests.frozen_market import Bench
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -267,6 +271,42 @@ def test_a_finished_run_has_the_epochs_of_its_card_and_a_version_has_no_log(benc
     plain = WatchedRun.as_dict(seen)
     assert plain["epochs"][0]["epoch"] == 1
     assert plain["log"][-1].endswith("finished")
+
+
+class Speaker:
+    """A display that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.say = self.said.append
+
+    def __call__(self, *_told: Any) -> None:
+        """Show nothing."""
+
+
+def test_a_walk_says_once_what_its_first_fold_says(tmp_path: Path) -> None:
+    tasks = [FoldTask(folder=RunFolder(tmp_path), number=n, name=f"fold {n} of 2, seed 1,") for n in (1, 2)]
+    notes = ProgressNotes(tasks[0].files.path / "progress.json", os.getppid(), is_first=True)
+    assert ProgressNotes(tasks[1].files.path / "progress.json", os.getppid(), is_first=False).say is None
+    shown, told = Speaker(), set[str]()
+    fold_workers._say(tasks, told, shown, "2 folds on 1 workers")
+    assert notes.say is not None
+    notes.say("about 12 min: 30 epochs of 24 s")
+    notes("training", 1, 30)
+    for _ in range(2):
+        fold_workers._say(tasks, told, shown, "2 folds on 1 workers")
+    assert shown.said == ["fold 1 of 2, seed 1: about 12 min: 30 epochs of 24 s; 2 folds on 1 workers"]
+
+
+def test_a_sweep_says_once_what_its_first_training_says(tmp_path: Path) -> None:
+    shown, kept, read = Speaker(), first_estimate(tmp_path), FirstEstimate.of(tmp_path)
+    assert first_estimate(tmp_path) is None, "the second training measures nothing"
+    read.say(shown, "4 points on 2 workers")
+    assert kept is not None
+    kept.keep("about 12 min")
+    for _ in range(2):
+        read.say(shown, "4 points on 2 workers")
+    assert shown.said == ["a training takes about 12 min; 4 points on 2 workers"]
 
 
 @pytest.mark.slow
