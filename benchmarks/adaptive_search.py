@@ -28,7 +28,7 @@ __all__ = ["Design", "Found", "rule_shares", "search_validation", "search_with_t
 
 TURNS = ("hill climbing", "greedy agent", "hill climbing", "greedy agent", "TPE")  # in turn
 WORKERS = 2
-FEWER, FEWEST = 100, 40  # searches beside the two markets that the claim is about
+FEWER, FEWEST = 50, 25  # searches beside the two markets that the claim is about
 SIZES = ((100, 500), (300, 500), (500, 500), (100, 1000))  # names, and sessions of test
 SEED = 19
 FIRST_LEVEL = lord_plus_plus([1.0]).levels[0]
@@ -133,9 +133,9 @@ def section(_: Options) -> str:
     costless = replace(design, searches=FEWER, size=replace(design.size, trade_bps=0.0))
     on_test = replace(costless, size=replace(costless.size, test=500))
     markets = {"null": design, "rank IC .03": planted, f"null, no costs, {FEWER} searches": costless}
-    once = {name: rule_shares(_run(search_validation, each, spent)) for name, each in markets.items()}
     looked = {"null, no costs": looked_test_shares(_run(search_with_test, on_test, spent))}
     power = {f"{names} names, {test:,} sessions": _power(planted, names, test, spent) for names, test in SIZES}
+    once = {name: rule_shares(_run(search_validation, each, spent)) for name, each in markets.items()}
     facts = f"`python -m benchmarks adaptive_search`: {machine()}; {sum(spent) / 60.0:.0f} processor minutes."
     parts = ["## Adaptive searches and the verdict", facts, _how(design), _table("rule", once)]
     parts += [LOOKED, _table("rule", looked), POWER, _table("names and test", {"EVIDENCE": power})]
