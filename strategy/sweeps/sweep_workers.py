@@ -6,6 +6,7 @@ numbers depend neither on how many workers there are nor on the order in which t
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -111,9 +112,13 @@ def _judge(shared: Shared, user_files: tuple[Path, ...], task: SweepTask) -> Non
 
 @lru_cache(maxsize=1)
 def _end_with_parent() -> None:
-    """End this worker with the process that began it: one that was killed takes nothing from its workers any more."""
+    """End this worker with the process that began it: one that was killed takes nothing from its workers any more.
+
+    Ctrl-C, which the terminal tells every process, ends a worker without a word: its caller says how the sweep goes on.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(1))
         threading.Thread(target=_wait_for, args=(parent.sentinel,), daemon=True).start()
 
 
