@@ -38,6 +38,7 @@ def test_a_curve_is_a_mark_a_value_and_the_last_of_each_group_where_there_are_mo
     assert spark_line([0, 7, 3.5], 10, encoding="ascii") == ".#+"
     assert spark_line([1.0, math.nan, 1.0], 10) == "▅ ▅"
     assert spark_line([math.nan], 10) == ""
+    assert spark_line([0, 0, 0, 7], 2) == "▁█"
     assert spark_line(list(range(100)), 4) == "▁▃▆█"
 
 

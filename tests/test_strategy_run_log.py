@@ -93,12 +93,14 @@ def test_a_cut_line_is_skipped_by_readers_and_by_those_after_the_next_writer(tmp
     with KeptLog(log, [tmp_path], [("start", "begins")]):
         log.watch(epoch(1))
     with (tmp_path / LOG_FILE).open("a", encoding="utf-8") as opened:
-        opened.write(written_line(NOON, "epoch", message_of(epoch(2)))[:-4])  # the seconds are cut, and still a number
+        opened.write(
+            written_line(NOON, "epoch", message_of(epoch(2, seconds=123.456)))[:-4]
+        )  # the seconds are cut, and still a number
     assert [seen.epoch for seen in epochs_of(read_log(tmp_path / LOG_FILE))] == [1]
     again = RunLog()
     with KeptLog(again, [tmp_path], [("start", "goes on")]):
-        again.watch(epoch(2, train_loss=0.5))
-    assert [(seen.epoch, seen.train_loss) for seen in epochs_of(read_log(tmp_path / LOG_FILE))] == [(1, 0.9), (2, 0.5)]
+        again.watch(epoch(3, train_loss=0.5))
+    assert [(seen.epoch, seen.train_loss) for seen in epochs_of(read_log(tmp_path / LOG_FILE))] == [(1, 0.9), (3, 0.5)]
     text = (tmp_path / LOG_FILE).read_text(encoding="utf-8")
     assert text.count(" (cut)\n") == 1
     assert [line for line in text.splitlines() if not line.startswith("20")] == []

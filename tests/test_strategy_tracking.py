@@ -74,6 +74,7 @@ def test_a_tracked_run_says_what_the_run_says(bench: Bench, tracked: TrackedRun)
     assert {path.name for path in tracked.artefacts} >= {"report.html", "spec.toml", "metrics.json", LOG_FILE}
     epochs = epochs_of(read_log(bench.run.path / LOG_FILE))
     assert [point.value for point in tracked.curves["epoch/train_ic"]] == [seen.train_ic for seen in epochs]
+    assert [point.step for point in tracked.curves["epoch/train_ic"]] == [1, 2]
     sessions = tracked.curves["session/rank_ic"]
     assert np.mean([point.value for point in sessions]) == pytest.approx(run.ic["model"].mean())
     assert tracked.curves["session/equity"][-1].value == pytest.approx(run.equity.iloc[-1])
