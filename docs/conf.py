@@ -22,7 +22,7 @@ language = "en"
 # --- what is a page ---
 
 root_doc = "docs/index"
-include_patterns = ["docs/**", "*.md", "benchmarks/README.md", "notebooks/*.ipynb"]
+include_patterns = ["docs/**", "*.md", "benchmarks/README.md", "notebooks/*.ipynb", "notebooks/README.md"]
 exclude_patterns = [
     ".*",
     "backtests",

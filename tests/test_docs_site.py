@@ -84,7 +84,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert [page for page, times in counted.items() if times > 1] == []
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
     root = sorted(ROOT.glob("*.md"))
-    wanted = [*pages_of_docs(), *root, ROOT / "benchmarks" / "README.md", *notebooks]
+    wanted = [*pages_of_docs(), *root, *(ROOT / name / "README.md" for name in ("benchmarks", "notebooks")), *notebooks]
     lost = [page.relative_to(ROOT).as_posix() for page in wanted if page not in counted]
     assert lost == [], "list it in a toctree of docs/index.md"
 
