@@ -110,7 +110,7 @@ def _sections(summary: SweepSummary) -> "tuple[Section, ...]":
         tables = (*tables, why)
     return (
         Section(
-            slug="said",
+            slug="front",
             title="What it came to",
             lead=said[1] if len(said) > 1 else said[0],
             parts=(Part(sentences=(*said[2:], *again), tables=(judged,)),),
