@@ -130,11 +130,10 @@ def section(_: Options) -> str:
     """The tables of the benchmarks' page; nothing here is timed but the whole."""
     design, spent = Design(), list[float]()
     planted = replace(design, size=replace(design.size, planted_ic=0.03))
-    costless = replace(design, searches=FEWER, size=replace(design.size, trade_bps=0.0))
-    on_test = replace(costless, size=replace(costless.size, test=500))
-    markets = {"null": design, "rank IC .03": planted, f"null, no costs, {FEWER} searches": costless}
+    on_test = replace(design, searches=FEWER, size=replace(design.size, test=500, trade_bps=0.0))
     looked = {"null, no costs": looked_test_shares(_run(search_with_test, on_test, spent))}
     power = {f"{names} names, {test:,} sessions": _power(planted, names, test, spent) for names, test in SIZES}
+    markets = {"null": design, "rank IC .03": planted}
     once = {name: rule_shares(_run(search_validation, each, spent)) for name, each in markets.items()}
     facts = f"`python -m benchmarks adaptive_search`: {machine()}; {sum(spent) / 60.0:.0f} processor minutes."
     parts = ["## Adaptive searches and the verdict", facts, _how(design), _table("rule", once)]
