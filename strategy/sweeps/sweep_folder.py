@@ -4,14 +4,14 @@
 
     <store>/<strategy>/sweeps/<id>/sweep.json      how far it is and what it came to, renewed as points are judged
                                    sweep.toml      what is tried, as it was resolved
-                                   strategy.toml   the strategy that the points change
+                                   base.toml       the strategy that the points change
                                    sweep.html      its page
                                    search.journal  of a search: Optuna's journal
                                    points/         a judgement a training and book, by fingerprint
                                    fits/           a training's epochs and validation scores
                                    bars/           bars until the end of validation, while it is under way
 
-The id is made of what is tried, on what and by which code: the same sweep has the same folder.
+The id is made of what is tried and on which bars: the same sweep has the same folder. Other code does not resume it.
 """
 
 import hashlib
@@ -112,7 +112,7 @@ class SweepFolder:
         told = {"trials": plan.trials, "seeds": list(plan.seeds) or None, "objective": plan.objective}
         whole = {key: value for key, value in plan.as_record().items() if value}
         head = "".join(f"# {key} = {value}\n" for key, value in told.items() if value is not None)
-        write_text(self.path / "strategy.toml", spec.to_toml())
+        write_text(self.path / "base.toml", spec.to_toml())
         write_text(self.path / "sweep.toml", head + tomli_w.dumps(whole))
         self.write(record)
 

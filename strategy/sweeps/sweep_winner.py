@@ -93,11 +93,11 @@ def winner_command(
     strategy file of the sweep's folder stands in their place.
     """
     if context.request.bars == IN_MEMORY:
-        return f"qt.run(qt.load_strategy({str(folder / 'strategy.toml')!r}, {dict(settings)!r}), bars)"
+        return f"qt.run(qt.load_strategy({str(folder / 'base.toml')!r}, {dict(settings)!r}), bars)"
     words = [f"{key}={toml_word(value)}" for key, value in settings.items()]
     named, assignments = told.strategy, [*told.assignments, *words]
     if not named or override(load_spec(named), assignments) != spec:
-        named, assignments = str(folder / "strategy.toml"), words
+        named, assignments = str(folder / "base.toml"), words
     parts = ["quintile", "run", named, *_bars(context.request)]
     for each in assignments:
         parts += ["--set", each]
