@@ -21,9 +21,18 @@ PACKAGES = ("quintile", "strategy", "backtests", "portfolio", "signals", "models
 Arrow = tuple[str, str, str, str]  # file and function that call, file and function that are called
 # Handed down by the caller and called from below: progress, books, cases and features that are drawn one at a time, and
 # a section of the spec, whose own checks its reader runs. Python asks the finder of siblings wherever one imports.
+LOGGED = ("RunLog.__call__", "RunLog.say", "RunLog.watch")
 DRAWN = ("luck.py:_watched", "case_metrics.<locals>.due", "computed_pieces.<locals>.<genexpr>")
 DRAWN += ("permutation_importance.<locals>.<genexpr>",)
-HANDED_DOWN = ("show", "advance", "<lambda>", "SiblingFinder.find_spec", "trailing_windows.py:_kernels", *DRAWN)
+HANDED_DOWN = (
+    "show",
+    "advance",
+    "<lambda>",
+    "SiblingFinder.find_spec",
+    "trailing_windows.py:_kernels",
+    *LOGGED,
+    *DRAWN,
+)
 READS_SECTIONS = ("core/settings.py", "Settings.recorded")
 
 
