@@ -30,10 +30,12 @@ from strategy.sweeps.sweep_keys import spec_with, toml_word
 from strategy.sweeps.sweep_plan import Plan, grid_points
 from strategy.sweeps.sweep_result import Sweep
 from strategy.sweeps.sweep_run import SweepContext, sweep
+from strategy.sweeps.sweep_trials import SweepLog
 from strategy.sweeps.sweep_winner import best_point, winner_spec
 from strategy.sweeps.validation_bars import cut_at_validation
 from strategy.trials.log import POINT, SWEEP, TrialKey, TrialLog, comparable, distinct
 from strategy.trials.trial_record import _overfitting_of_sweep, _worse
+from strategy.trials.validation_looks import Guard
 
 SEARCH = {"search": {"model": {"penalties": [[0.1], [10.0], [1000.0]]}, "portfolio": {"k": {"low": 0.1, "high": 0.3}}}}
 TRIALS = 11  # two generations
@@ -199,6 +201,18 @@ def test_a_sweep_is_held_to_the_looks_that_are_left(tmp_path, base, panel):
     assert sum(each["rank_ic"] is None for each in kept) == 2
 
 
+def test_a_search_that_goes_on_needs_the_looks_of_its_other_points_alone(tmp_path, base, panel):
+    seen, test = cut_at_validation(base, Inputs(panel=panel))
+    log = SweepLog(store=RunStore(tmp_path), sweep="a", bars=seen, test=test, guard=Guard(looks=8))
+    for point in grid_points(Plan.read({"grid": {"portfolio.k": [0.1, 0.12, 0.14, 0.16, 0.18]}}), base):
+        log.note(point, PointResult(number=point.number, settings=point.settings, state="judged", rank_ic=0.01))
+    log.require_looks((), base, beside=8)
+    with pytest.raises(RunError, match="4 new points need more looks"):
+        log.require_looks((), base, beside=9)
+    with pytest.raises(RunError, match="8 new points need more looks"):
+        replace(log, sweep="another").require_looks((), base, beside=8)
+
+
 @pytest.mark.slow
 def test_seeds_are_averaged_with_their_spread(tmp_path, panel):
     base = override(
@@ -266,6 +280,8 @@ def test_kinds_stand_in_one_grid_and_keys_of_other_kinds_are_left_out(base):
         ({}, {}, "there is nothing to try"),
         ({"grid": {"portfolio.k": [0.1]}, "guard": {"protect": True}}, {"objective": "sharpe"}, "rank ICs alone"),
         ({"grid": {"portfolio.k": [0.1]}}, {"seeds": (1, 1)}, "seeds are different"),
+        ({"grid": {"portfolio.k": [0.1]}, "guard": 3}, {}, "guard must be a table of keys"),
+        ({"search": {"model.lookback": {"low": 1, "high": 3, "step": 0.5}}}, {"trials": 2}, "step must be one"),
     ],
 )
 def test_what_is_no_plan_is_refused_in_one_line(table, told, words):

@@ -73,6 +73,8 @@ class Searched(Settings):
             raise ValueError("log needs a low above 0 and no step")
         if self.step is not None and self.step <= 0:
             raise ValueError(f"step must be positive, was {self.step}")
+        if isinstance(self.low, int) and isinstance(self.high, int) and isinstance(self.step, float):
+            raise ValueError(f"low and high are whole numbers, so step must be one, was {self.step}")
         return self
 
     @property
@@ -175,7 +177,7 @@ class Plan:
         unknown = [name for name in table if name not in SECTIONS]
         if unknown:
             raise ValueError(f"a sweep has no section {unknown[0]}: its sections are {', '.join(SECTIONS)}; {WHERE}")
-        guard = _validated(Guard, {**table.get("guard", {}), **told.pop("guard", {})}, "guard")
+        guard = _validated(Guard, {**_table(table.get("guard", {}), "guard"), **told.pop("guard", {})}, "guard")
         return cls(
             grid=dict(_lists(table.get("grid", {}))),
             points=tuple(_whole_points(table.get("points", ()))),

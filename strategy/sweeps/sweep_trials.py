@@ -71,7 +71,7 @@ class SweepLog:
         base : StrategySpec
             The strategy.
         beside : int
-            Points that are still to be asked for.
+            Points that a search asks for; those of this sweep that the log has took their looks before a kill.
 
         Raises
         ------
@@ -81,8 +81,11 @@ class SweepLog:
         entries, sessions = self.log.entries(), self.sessions(base)
         first, last = self.bars.dates(base)
         taken = looks_taken(entries, TrialKey(spec="", panel=self.test.panel, first=first, last=last))
-        known = {key.spec for key, entry in distinct(entries).items() if entry.kind == POINT}
-        new = beside + sum(self.key(point).spec not in known for point in points if point.specs)
+        kinds = (POINT, trial_kind(POINT))
+        logged = [entry for entry in entries if entry.kind in kinds and "judged" in entry.facts]
+        known = {TrialKey.logged(entry).spec for entry in logged}
+        asked = sum(entry.facts.get("sweep") == self.sweep for entry in logged)
+        new = max(0, beside - asked) + sum(self.key(point).spec not in known for point in points if point.specs)
         budget = self.guard.budget(sessions)
         if taken + new > budget and not self.guard.protect:
             raise RunError(
