@@ -17,7 +17,7 @@ from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
 from backtests.report.content import LivingPart
 from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
-from backtests.report.living.living_part import living_part
+from backtests.report.living.living_part import MAX_COARSE, MAX_DIFFERENCE, living_part
 from backtests.report.living.number_code import Table, coded, packed, unpacked, written
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from backtests.report.living.setting_steps import sliders_of
@@ -256,14 +256,27 @@ def test_the_page_s_figures_are_those_of_the_report(runs: dict[str, Evaluation],
 # ---- the part ----
 
 
-def test_prices_without_a_tick_are_rounded_until_the_curve_follows() -> None:
+def without_a_tick() -> Evaluation:
     panel = troubled(in_ticks=False)
-    scores = random_scores(np.random.default_rng(5), panel, first=30)
-    part = living_part(page_of(traded_evaluation(BOOKS["at the close"], panel, scores)))
+    return traded_evaluation(BOOKS["at the close"], panel, random_scores(np.random.default_rng(5), panel, first=30))
+
+
+def gap_said(part: LivingPart | None) -> float:
     assert part is not None
-    found = part.html.partition("differs from the run&#39;s by ")[2].partition(" of capital")[0]
-    assert 0 < float(found.replace("−", "-")) <= 1e-6
-    assert "binary digits" in part.html
+    return float(part.html.partition("differs from the run&#39;s by ")[2].partition(" of capital")[0].replace("−", "-"))
+
+
+def test_prices_without_a_tick_are_rounded_until_the_curve_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = living_part(page_of(without_a_tick()))
+    assert 0 < gap_said(fine) <= MAX_DIFFERENCE
+    assert "binary digits" in fine.html
+    monkeypatch.setattr("backtests.report.living.living_part.MAX_DATA", int(0.7 * len(fine.data)))
+    coarse = living_part(page_of(run := without_a_tick()))
+    carried = carried_in(document_with(coarse))
+    record, start, _ = kept_books(carried, carried.own)
+    found = np.abs(record.equity[start:] - run.result.equity.to_numpy()).max() / run.result.capital
+    assert MAX_DIFFERENCE < gap_said(coarse) == pytest.approx(found, rel=0.1)
+    assert found <= MAX_COARSE
 
 
 def test_a_part_has_the_same_bytes_twice_and_runs_no_word_of_a_file(runs: dict[str, Evaluation]) -> None:

@@ -1,8 +1,8 @@
 """Carried run: what a report takes along so that its page can keep the books of the run again.
 
 Bars and weights start with the session before the first decision. Prices are those that the ledger values a book at:
-the last ones known at the fill and at the close. Whatever is rounded is rounded finely enough that the run's own curve
-moves by no more than a millionth of its capital, which is measured each time a report is drawn.
+the last ones known at the fill and at the close. What a rounding moves the run's own curve by is measured each time a
+report is drawn, see ``living_part``.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,17 @@ class Fineness:
     weight: int
 
 
-FINENESSES = ((16, 10, 24), (18, 12, 26), (19, 13, 27), (21, 15, 28), (24, 18, 29), (27, 21, 29))
+FINENESSES = (
+    (12, 8, 22),
+    (14, 9, 23),
+    (15, 10, 24),
+    (16, 10, 24),
+    (18, 12, 26),
+    (19, 13, 27),
+    (21, 15, 28),
+    (24, 18, 29),
+    (27, 21, 29),
+)
 FINENESS = tuple(Fineness(price=price, volume=volume, weight=weight) for price, volume, weight in FINENESSES)
 
 

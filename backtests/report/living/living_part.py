@@ -13,8 +13,8 @@ from backtests.judged_span import until_judged
 from backtests.report.content import LivingPart
 from backtests.report.formats import scientific
 from backtests.report.html_page import environment
-from backtests.report.living.carried_run import BARS, FINENESS, order_choices, run_told
-from backtests.report.living.number_code import coded, packed, written
+from backtests.report.living.carried_run import BARS, FINENESS, Fineness, order_choices, run_told
+from backtests.report.living.number_code import CodedTable, Table, coded, packed, written
 from backtests.report.living.setting_steps import sliders_of
 from backtests.report.living.setting_twin import Carried, carried_of, kept_books, open_carried
 from backtests.report.page import Page
@@ -25,6 +25,7 @@ MAX_DATA = 4_400_000  # characters; the rest of a page takes about 3.5 MB, so th
 SCRIPTS = ("ledger.js", "living.js")
 MAX_CELLS = 3_000_000  # names × sessions; more would never fit
 MAX_DIFFERENCE = 1e-6  # of capital, between the page's curve and the run's
+MAX_COARSE = 1e-4  # the same, where finer numbers do not fit
 SETTABLE = re.compile(r"quintile (run|evaluate)\b(?! \S*@)")  # a frozen version takes no other settings
 
 
@@ -36,12 +37,16 @@ def living_part(page: Page) -> LivingPart | None:
     page : Page
         Everything on the page; the same input gives the same bytes.
 
+    Notes
+    -----
+    Numbers are rounded just so finely that the run's own curve moves by no more than a millionth of its capital; where
+    those do not fit, as finely as fits, and by a ten-thousandth at most. The page says by how much.
+
     Returns
     -------
     LivingPart or None
         ``data`` is as ``number_code.written`` leaves it. None for an evaluation without decided weights; a run whose
-        numbers would make the file too large, or that the carried numbers do not follow to a millionth of capital, gets
-        one line that says so and no script.
+        numbers would make the file too large gets one line that says so and no script.
     """
     evaluation = page.evaluation
     if not _has_weights(evaluation):
@@ -77,28 +82,55 @@ def _has_weights(evaluation: Evaluation) -> bool:
 
 
 def _followed(evaluation: Evaluation, sharpes: tuple[float, ...]) -> tuple[bytes, Carried, float] | str:
-    """The blob that follows the run's curve with the longest order that fits; else why there is none."""
+    """The blob that follows the run's curve closely with the longest order that fits; else why there is none."""
     sessions, choices = evaluation.inputs.panel.sessions, list(order_choices(evaluation))
     cells = len(evaluation.scores.columns) * int((sessions >= evaluation.scores.index[0]).sum())
     too_large = f"This run holds {cells:,} bars, too many to carry along in one file: there is nothing to move here."
     if cells > MAX_CELLS:
         return too_large
-    for fineness in FINENESS:
-        header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=choices[-1])
-        carried = carried_of(header, {name: table.values for name, table in tables.items()})
-        difference = _difference(evaluation, carried)
-        if difference <= MAX_DIFFERENCE:
-            break
-    if not difference <= MAX_DIFFERENCE:
-        missed = f"{scientific(difference)} of capital"
+    differences = _differences(evaluation, sharpes, choices[-1])
+    follow = {fineness: gap for fineness, gap in reversed(differences.items()) if gap <= MAX_COARSE}
+    if not follow:
+        missed = f"{scientific(min(differences.values()))} of capital"
         return f"The numbers that fit into a page miss the run's curve by {missed}: there is nothing to move here."
-    shared = {name: coded(table) for name, table in tables.items() if name in BARS}
-    for reach in choices:
-        header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=reach)
-        blob = packed(header, {**tables, **shared})
-        if len(blob) * 5 / 4 <= MAX_DATA:
+    for fineness, difference in follow.items():
+        blob = _fitting(evaluation, sharpes, fineness, choices)
+        if blob is not None:
             return blob, open_carried(blob), difference
     return too_large
+
+
+def _differences(evaluation: Evaluation, sharpes: tuple[float, ...], reach: int | None) -> dict[Fineness, float]:
+    """How far each fineness leaves the run's curve, from the coarsest to the first that follows it closely."""
+    found = dict[Fineness, float]()
+    for fineness in FINENESS:
+        header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=reach)
+        carried = carried_of(header, {name: table.values for name, table in tables.items()})
+        found[fineness] = _difference(evaluation, carried)
+        if found[fineness] <= MAX_DIFFERENCE:
+            break
+    return found
+
+
+def _fitting(
+    evaluation: Evaluation, sharpes: tuple[float, ...], fineness: Fineness, choices: list[int | None]
+) -> bytes | None:
+    """The blob with the longest order that fits into a page; None where not even the shortest does."""
+    header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=choices[-1])
+    shared: dict[str, Table | CodedTable] = {name: coded(table) for name, table in tables.items() if name in BARS}
+    shortest = packed(header, {**tables, **shared})
+    if not _fits(shortest):
+        return None
+    for reach in choices[:-1]:
+        header, tables = run_told(evaluation, sharpes, fineness=fineness, reach=reach)
+        blob = packed(header, {**tables, **shared})
+        if _fits(blob):
+            return blob
+    return shortest
+
+
+def _fits(blob: bytes) -> bool:
+    return len(blob) * 5 / 4 <= MAX_DATA  # four bytes are five characters
 
 
 def _difference(evaluation: Evaluation, carried: Carried) -> float:
