@@ -76,7 +76,7 @@ APART = {
     r"quintile walk\b": ("retrains fold by fold in processes of its own", "test_strategy_walk.py"),
     r"quintile calibrate-market\b": ("trains on dozens of markets", "test_strategy_planted_alpha.py"),
     r"quintile models table\b": ("trains dozens of models", "test_strategy_model_table.py"),
-    r"quintile compare 20261121\b": ("names runs that the reader has", "test_quintile_compare_runs.py"),
+    r"quintile track .*mlflow\b": ("needs MLflow, an extra", "test_strategy_tracking.py"),
     r"quintile sweep\b": ("trains dozens of models", "test_quintile_sweep.py"),
     r"quintile prove --self-test": ("runs 46 leaks against every check", "test_strategy_prove.py"),
     r"quintile prove (20261121|\w+@)": ("minutes, and names a run that the reader has", "test_strategy_prove.py"),

@@ -75,7 +75,7 @@ def test_out_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def exhausted(*_: object) -> None:
         raise MemoryError("malloc of size 40 failed")
 
-    monkeypatch.setattr("strategy.runs.store.RunStore.folders", exhausted)
+    monkeypatch.setattr("quintile.cli.desk.run_list.run_entries", exhausted)
     code, out, err = left_with("runs", monkeypatch=monkeypatch, capsys=capsys)
     assert (code, out) == (1, "")
     assert err == (
@@ -112,7 +112,7 @@ def test_a_name_that_cannot_be_used_is_told_with_the_remedy(
     def unusable(*_: object) -> None:
         "b\udcc3rs".encode()
 
-    monkeypatch.setattr("strategy.runs.store.RunStore.folders", unusable)
+    monkeypatch.setattr("quintile.cli.desk.run_list.run_entries", unusable)
     code, out, err = left_with("runs", monkeypatch=monkeypatch, capsys=capsys)
     assert (code, out) == (1, "")
     assert err.startswith("quintile: 'b\\udcc3rs' holds a character that cannot be used here: set PYTHONUTF8=1")
