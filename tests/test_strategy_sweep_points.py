@@ -23,7 +23,7 @@ from quintile.cli import app
 from strategy.definitions.spec import StrategySpec, load_spec, override
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
-from strategy.sweeps import sweep_run, sweep_workers
+from strategy.sweeps import sweep_run, sweep_search, sweep_workers
 from strategy.sweeps.fitted_scores import learned_part
 from strategy.sweeps.median_rule import median_bounds, stopping_epoch
 from strategy.sweeps.sweep_keys import spec_with, toml_word
@@ -38,7 +38,7 @@ from strategy.trials.trial_record import _overfitting_of_sweep, _worse
 from strategy.trials.validation_looks import Guard
 
 SEARCH = {"search": {"model": {"penalties": [[0.1], [10.0], [1000.0]]}, "portfolio": {"k": {"low": 0.1, "high": 0.3}}}}
-TRIALS = 11  # two generations
+GENERATION, TRIALS = 3, 4  # two generations
 HEADLINE = {"verdict": "NOT EVIDENCE", "sharpe_net": 0.1, "sharpe_standard_error": 1.0, "comparable_trials": 3}
 
 
@@ -54,7 +54,7 @@ def base() -> StrategySpec:
 
 @pytest.fixture(scope="module", autouse=True)
 def _untested() -> Iterator[None]:
-    """Sweeps end with their points: no winner is run on test."""
+    """Sweeps end with their points, no winner is run on test; generations are small."""
 
     def winner(going: Any, course: Any, best: PointResult, inputs: Inputs) -> SweepWinner:
         told: dict[str, Any] = {"run": "none", "command": "", "refitted": False, "same_bits": None}
@@ -62,6 +62,8 @@ def _untested() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sweep_run, "_run_winner", winner)
+        for module in (sweep_run, sweep_search):
+            patched.setattr(module, "GENERATION", GENERATION)
         yield
 
 
@@ -130,7 +132,7 @@ def test_a_sweep_that_was_killed_ends_as_if_it_never_was(tmp_path, base, panel, 
     kept, calls = sweep_workers.judge_scores, itertools.count()
 
     def dying(*args: Any) -> Any:
-        if next(calls) in (2, 11):  # in either generation
+        if next(calls) in (1, 4):  # in either generation
             raise KeyboardInterrupt
         return kept(*args)
 
@@ -179,7 +181,7 @@ def test_points_are_trials_once_and_deflate_what_is_judged_later(tmp_path, base,
 
 
 def test_points_that_differ_in_their_book_share_a_training(tmp_path, base, panel):
-    grid = {"grid": {"portfolio.k": [0.1, 0.2], "costs.trade_bps": [5, 10], "model.penalties": [[1.0], [10.0]]}}
+    grid = {"grid": {"portfolio.k": [0.1, 0.2], "model.penalties": [[1.0], [10.0]]}}
     found = swept(tmp_path, base, panel, grid)
     assert len(list((found.folder / "fits").iterdir())) == 2
     by_training = found.points.groupby(found.points["model.penalties"].map(str))["rank_ic"].nunique()
@@ -191,11 +193,11 @@ def test_a_sweep_is_held_to_the_looks_that_are_left(tmp_path, base, panel):
         swept(tmp_path, base, panel, {**SEARCH, "guard": {"looks": 4}}, trials=5)
     assert not list(tmp_path.rglob("fit.json"))
     guarded = swept(
-        tmp_path, base, panel, {**SEARCH, "guard": {"looks": 4, "protect": True, "disagreements": 9}}, trials=6
+        tmp_path, base, panel, {**SEARCH, "guard": {"looks": 2, "protect": True, "disagreements": 9}}, trials=4
     )
     states = guarded.points["state"].tolist()
-    assert states == ["judged"] * 4 + ["protected"] * 2
-    hidden = guarded.points.loc[5:, ["sharpe", "turnover"]]
+    assert states == ["judged"] * 2 + ["protected"] * 2
+    hidden = guarded.points.loc[3:, ["sharpe", "turnover"]]
     assert hidden.isna().all(axis=None)
     kept = [json.loads(path.read_text()) for path in (guarded.folder / "points").glob("*.json")]
     assert sum(each["rank_ic"] is None for each in kept) == 2
@@ -346,6 +348,7 @@ def test_the_median_rule_is_that_of_optuna():
     assert len(seen) > 2
 
 
+@pytest.mark.slow
 def test_a_training_below_the_median_is_stopped_and_keeps_its_epochs(tmp_path, panel):
     from strategy.sweeps.fitted_scores import fitted_scores
 
