@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from filelock import FileLock
 
 import quintile as qt
 from backtests.report.boards.board_page import BoardRow, Measure, render_board
@@ -17,7 +18,7 @@ from backtests.report.html_page import PAGE_MARK
 from core.errors import RunError
 from core.files import write_json
 from quintile.redrawn_board import redraw_board
-from strategy.desk.board import draw_board, refresh_board
+from strategy.desk.board import LOCK, draw_board, refresh_board
 from strategy.runs.store import RunFolder
 from tests.browser import faults_of, open_browser, opened
 from tests.frozen_market import Bench
@@ -96,7 +97,8 @@ def test_links_are_relative_and_lead_to_files(root: Path) -> None:
     for href in hrefs:
         assert href.startswith("./")
         assert (root / unquote(href)).is_file(), href
-    elsewhere = draw_board(root, page=root.parent / "pages" / "all.html").page
+    with FileLock(root / LOCK):  # what is drawn elsewhere asks nothing of the store, which may be read-only
+        elsewhere = draw_board(root, page=root.parent / "pages" / "all.html").page
     for href in Found(elsewhere.read_text(encoding="utf-8")).all("a", "href"):
         assert href.startswith("#") or (elsewhere.parent / unquote(href)).is_file(), href
 

@@ -1,5 +1,7 @@
 """Exports of a run: what they hold, read back by other code, made once, and refused where they would touch a run."""
 
+import errno
+import itertools
 import json
 import struct
 import sys
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboardX.record_writer import RecordWriter
 
 from core.errors import MissingExtraError, RunError
 from strategy.runs.log.log_lines import LOG_FILE, epochs_of, read_log
@@ -152,6 +155,21 @@ def test_runs_are_exported_by_the_command_once_each(
     inside = bench.run.path / "events"
     assert "which is not touched" in refusal("track", run, *words, "--into", inside, **told)
     assert not inside.exists()
+
+
+def test_a_full_disk_ends_an_export_and_leaves_nothing(
+    tracked: TrackedRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    records = itertools.count()
+
+    def filling(writer: RecordWriter, record: bytes) -> None:
+        if next(records):
+            raise OSError(errno.ENOSPC, f"no space left for {len(record)} bytes in {writer.path}")
+
+    monkeypatch.setattr(RecordWriter, "write", filling)
+    with pytest.raises(OSError, match="no space left"):
+        write_events(tracked, tmp_path)
+    assert not list((tmp_path / "filter_negative").iterdir())
 
 
 def test_an_address_says_where_the_store_is(tmp_path: Path) -> None:

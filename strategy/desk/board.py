@@ -7,6 +7,7 @@ once the last one has seen them all.
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -97,7 +98,7 @@ def draw_board(
         raise RunError(f"no runs in {root}: start one with `quintile run`, or name its folder with --out")
     require_new(target, what="the board", ours=PAGE_MARK)
     try:
-        with FileLock(root / LOCK, timeout=PATIENCE):
+        with nullcontext() if page is not None else FileLock(root / LOCK, timeout=PATIENCE):
             frozen = [root.parent / VERSIONS, SHIPPED] if versions is None else [versions]
             board = Board(rows=_rows(root, target, frozen, forecasts or root.parent / FORECASTS), page=target)
             write_text(target, render_board(board.rows, counts=board.counts))

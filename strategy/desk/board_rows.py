@@ -120,7 +120,7 @@ def _conditions(headline: Mapping[str, Any], origin: str) -> tuple[str, ...]:
     span = " to ".join(map(str, period)) if isinstance(period, list | tuple) else "period n/a"
     counted = f"{headline.get('trials', 'n/a')} trials, {headline.get('comparable_trials', 'n/a')} on its bars and span"
     bps = headline.get("trade_bps")
-    costs = headline.get("costs") or ("costs n/a" if bps is None else f"{bps} bps one way")
+    costs = headline.get("costs") or ("costs n/a" if bps is None else f"{bps:g} bps one way on traded notional")
     bars = f"{headline.get('source', '')}; {headline.get('universe', '')}"
     said = (f"{span}, {sessions or 'n/a'} sessions", bars, costs, counted, origin)
     return tuple(str(each).strip("; ") for each in said if str(each).strip("; "))

@@ -6,6 +6,7 @@ export is made once and no folder of anything else is replaced.
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +75,30 @@ def write_events(run: TrackedRun, into: Path) -> bool:
 
 
 def _write(library: Any, run: TrackedRun, folder: Path) -> None:
+    """Write every event in this thread: the library's writer has one of its own, in which a full disk is never told."""
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto import event_pb2
+
+    writer = EventsWriter(str(folder / "events"))
+    try:
+        for summary, step, time in _summaries(library.summary, run):
+            event = event_pb2.Event(wall_time=time, step=step, summary=summary)
+            writer.write_event(event)
+    finally:
+        writer.close()
+
+
+def _summaries(library: Any, run: TrackedRun) -> Iterator[tuple[Any, int, float]]:
+    """What an export says, each with its step and time: settings, curves, headline numbers, verdict and tags."""
     ended = run.ended.timestamp()
-    with library.SummaryWriter(logdir=str(folder)) as writer:
-        params = {name: cut_text(value, MAX_PARAM) for name, value in run.params.items()}
-        for summary in library.summary.hparams(params, dict(run.metrics)):
-            writer.file_writer.add_summary(summary, walltime=ended)
-        for name, points in run.curves.items():
-            for point in points:
-                writer.add_scalar(name, point.value, point.step, walltime=point.time)
-        for name, value in run.metrics.items():
-            writer.add_scalar(name, value, 0, walltime=ended)
-        writer.add_text("verdict", run.sentence, 0, walltime=ended)
-        rows = "\n".join(f"| {name} | {value.replace('|', '/')} |" for name, value in run.tags.items())
-        writer.add_text("tags", f"| tag | value |\n|---|---|\n{rows}", 0, walltime=ended)
+    params = {name: cut_text(value, MAX_PARAM) for name, value in run.params.items()}
+    yield from ((summary, 0, ended) for summary in library.hparams(params, dict(run.metrics)))
+    for name, points in run.curves.items():
+        yield from ((library.scalar(name, point.value), point.step, point.time) for point in points)
+    yield from ((library.scalar(name, value), 0, ended) for name, value in run.metrics.items())
+    yield library.text("verdict", run.sentence), 0, ended
+    rows = "\n".join(f"| {name} | {value.replace('|', '/')} |" for name, value in run.tags.items())
+    yield library.text("tags", f"| tag | value |\n|---|---|\n{rows}"), 0, ended
 
 
 def _mark(folder: Path) -> dict[str, Any]:

@@ -200,9 +200,9 @@ def _remarks(runs: Sequence[ComparedRun], common: pd.DatetimeIndex) -> tuple[str
     if len({run.panel for run in runs}) > 1:
         bars = ", ".join(f"{name} {run.word('source')} ({run.panel[:12]})" for name, run in named)
         said.append(f"The bars differ: {bars}. What differs below may come from the bars.")
-    for key, what in (("universe", "universes"), ("costs", "costs"), ("execution", "fills")):
-        if len({run.word(key) for run in runs}) > 1:
-            told = "; ".join(f"{name} {run.word(key)}" for name, run in named)
+    for fact, what in (("universe", "universes"), ("costs", "costs"), ("fills at", "fills")):
+        if len({FACTS[fact](run) for run in runs}) > 1:
+            told = "; ".join(f"{name} {FACTS[fact](run)}" for name, run in named)
             said.append(f"The {what} differ: {told}.")
     said.append(_span_remark(named, common))
     return (*said, *(sentence for run in runs for sentence in run.missing))
@@ -285,7 +285,7 @@ def _period(run: ComparedRun) -> str:
 
 def _costs(run: ComparedRun) -> str:
     bps = _value(run, "trade_bps")  # older runs kept one number
-    return run.word("costs") if "costs" in run.headline or bps is None else f"{bps:g} bps one way"
+    return run.word("costs") if "costs" in run.headline or bps is None else f"{bps:g} bps one way on traded notional"
 
 
 def _trials(run: ComparedRun) -> str:
