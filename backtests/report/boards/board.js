@@ -43,7 +43,7 @@
     const row = document.createElement("tr");
     const cell = document.createElement("th");
     row.className = "group";
-    cell.colSpan = 9;
+    cell.colSpan = 8;
     cell.scope = "rowgroup";
     cell.textContent = strategy + " · " + count;
     row.append(cell);
