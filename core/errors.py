@@ -9,6 +9,7 @@
     │   └── UniverseError    no or impossible membership
     ├── CheckpointError      model weights missing, corrupt or foreign
     ├── RunError             a run is missing, changed or cannot resume
+    │   └── LooksSpentError  validation was asked as often as it may be
     ├── MissingExtraError    a library that is only installed on request
     ├── UnsupportedBookError a book the backtest engine cannot express
     └── ParityError          the two backtest engines disagree
@@ -18,6 +19,7 @@ __all__ = [
     "BarsError",
     "CheckpointError",
     "DataError",
+    "LooksSpentError",
     "MissingExtraError",
     "ParityError",
     "QuintileError",
@@ -58,6 +60,10 @@ class CheckpointError(QuintileError):
 
 class RunError(QuintileError):
     """A run that is missing, has changed or cannot resume."""
+
+
+class LooksSpentError(RunError):
+    """A validation span that was asked about as often as it may be."""
 
 
 class MissingExtraError(QuintileError):

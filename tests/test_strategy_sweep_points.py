@@ -203,6 +203,20 @@ def test_a_sweep_is_held_to_the_looks_that_are_left(tmp_path, base, panel):
     assert sum(each["rank_ic"] is None for each in kept) == 2
 
 
+@pytest.mark.parametrize("searched", [True, False])
+def test_a_sweep_whose_answers_are_spent_ends_with_the_points_it_has(tmp_path, base, panel, searched):
+    guard = {"looks": 1, "protect": True, "threshold": 0.0, "noise": 0.0, "disagreements": 1}
+    grid = {"model.penalties": [[0.1], [1.0], [10.0], [100.0], [1000.0]]}
+    tried = {"search": {"portfolio.k": {"low": 0.1, "high": 0.3}}} if searched else {"grid": grid}
+    found = swept(tmp_path, base, panel, {**tried, "guard": guard}, **({"trials": 5} if searched else {}))
+    assert found.points["state"].tolist() == ["judged", "protected"]
+    assert found.record["points"] == {"done": 2, "total": 5}
+    assert "The sweep ended after 2 of 5 points" in " ".join(found.findings)
+    assert sum(entry.kind == POINT for entry in TrialLog(tmp_path).entries()) == 2
+    if searched:  # no further generation is judged
+        assert len(list((found.folder / "points").glob("*.json"))) == GENERATION
+
+
 def test_a_search_that_goes_on_needs_the_looks_of_its_other_points_alone(tmp_path, base, panel):
     seen, test = cut_at_validation(base, Inputs(panel=panel))
     log = SweepLog(store=RunStore(tmp_path), sweep="a", bars=seen, test=test, guard=Guard(looks=8))

@@ -4,13 +4,13 @@ Points see the bars until the end of validation and nothing later; the winner al
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from backtests.report.sweeps.sweep_results import PROTECTED, PointResult, SweepWinner, objective_of
-from core.errors import RunError, note_remedy
+from core.errors import LooksSpentError, RunError, note_remedy
 from core.files import write_text
 from core.parallel import Workers
 from core.progress import duration
@@ -118,6 +118,8 @@ def sweep(spec: StrategySpec, bars: Panel | Inputs, plan: Plan, *, context: Swee
     log = SweepLog(store=store, sweep=name, bars=seen, test=test, guard=plan.guard)
     log.require_looks(points, base, beside=plan.trials or 0)
     with folder.held():
+        if folder.is_finished:  # by another process meanwhile
+            return Sweep(folder.path)
         record = _opened(folder, base, plan, context)
         estimate = FirstEstimate.of(folder.path)
         going = _Sweep(context=context, folder=folder, log=log, bars=seen, record=record, estimate=estimate)
@@ -194,13 +196,18 @@ def _judged(
     *,
     bounds: tuple[float | None, ...] = (),
 ) -> SweepCourse:
-    """Train and judge points; log and show each once all before it are."""
+    """Train and judge points; log and show each once all before it are, while looks at validation are left."""
     tasks = tasks_of(points, going.folder, bounds=bounds, with_training=course.plan.guard.protect)
     waiting, ended = list(points), 0
 
     def settle(course: SweepCourse) -> SweepCourse:
         while waiting and (found := point_result(waiting[0], going.folder.points)) is not None:
-            course = _noted(going, course, waiting.pop(0), found)
+            try:
+                course = _noted(going, course, waiting.pop(0), found)
+            except LooksSpentError:
+                if not course.results:
+                    raise
+                waiting.clear()  # the sweep ends with the points that were answered
         going.show(course, ended)
         return course
 
@@ -212,6 +219,8 @@ def _judged(
     for _ in judge_all(tasks, going.folder, workers=going.context.workers, meanwhile=say) if waiting else ():
         ended += 1
         course = settle(course)
+        if not waiting:
+            break
     return course
 
 
@@ -227,7 +236,7 @@ def _noted(going: _Sweep, course: SweepCourse, point: PlannedPoint, found: Point
 def _searched(going: _Sweep, course: SweepCourse, keys: dict[str, Searched]) -> SweepCourse:
     """Generation by generation: ask, train and judge, tell."""
     journal, plan = going.folder.journal, course.plan
-    for first in _generations(course.total):
+    for first in range(1, course.total + 1, GENERATION):
         points = tuple(
             _splittable(going.bars, point) for point in asked_points(plan, course.spec, keys, journal, first=first)
         )
@@ -235,11 +244,9 @@ def _searched(going: _Sweep, course: SweepCourse, keys: dict[str, Searched]) -> 
         course = _judged(going, course, points, bounds=bounds)
         pairs = zip(course.planned[first - 1 :], course.results[first - 1 :], strict=True)
         note_points(journal, [(*pair, objective_of(pair[1], plan.objective)) for pair in pairs], keys)
+        if len(course.results) < first + len(points) - 1:
+            break  # no look was left
     return course
-
-
-def _generations(total: int) -> Iterator[int]:
-    return iter(range(1, total + 1, GENERATION))
 
 
 def _splittable(bars: ValidationBars, point: PlannedPoint) -> PlannedPoint:

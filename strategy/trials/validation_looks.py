@@ -15,12 +15,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from backtests.statistics.thresholdout import Thresholdout
-from core.errors import RunError
+from core.errors import LooksSpentError
 from core.settings import Settings
 from strategy.trials.chained_log import Entry, Transaction
 from strategy.trials.log import TrialKey
 
-__all__ = ["LOOK", "Guard", "LookAnswer", "Measured", "look", "looks_taken", "require_look"]
+__all__ = ["LOOK", "Guard", "LookAnswer", "Measured", "look", "looks_taken"]
 
 LOOK = "look"  # the kind of an entry; it is no trial
 DISAGREEMENT_SHARE = 4  # a quarter of the looks: were the noise to hide nothing, the bias grows by √1.25 at most
@@ -127,7 +127,7 @@ def look(held: Transaction, key: TrialKey, measured: Measured, guard: Guard) -> 
 
     Raises
     ------
-    RunError
+    LooksSpentError
         If no look is left.
     """
     taken = _looks(held.entries, key)
@@ -143,19 +143,6 @@ def look(held: Transaction, key: TrialKey, measured: Measured, guard: Guard) -> 
     kept = rank_ic if math.isfinite(rank_ic) else None
     held.append(LOOK, key=asdict(key), **{**asdict(answer), "rank_ic": kept})
     return answer
-
-
-def require_look(entries: Sequence[Entry], key: TrialKey, sessions: int, guard: Guard) -> None:
-    """Refuse a specification that no look is left for, before it is trained.
-
-    Raises
-    ------
-    RunError
-        If no look is left and it has not been looked at.
-    """
-    taken = _looks(entries, key)
-    if key.spec not in _specs(taken):
-        _require(taken, len(_specs(taken)) + 1, sessions, guard)
 
 
 def looks_taken(entries: Iterable[Entry], key: TrialKey) -> int:
@@ -181,13 +168,13 @@ def _require(taken: Sequence[Entry], number: int, sessions: int, guard: Guard) -
     if number <= budget:
         return
     if not guard.protect:
-        raise RunError(
+        raise LooksSpentError(
             f"{budget:,} looks at this validation span are spent: judge the best point once on test, take other "
             "bars or another span, or go on with protected answers (--guard)"
         )
     told = guard.told(sessions)
     if _disagreements(taken) >= told:
-        raise RunError(
+        raise LooksSpentError(
             f"{budget:,} looks at this validation span and {told:,} protected answers about it are spent: judge the "
             "best point once on test, or take other bars or another span"
         )

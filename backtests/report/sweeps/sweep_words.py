@@ -35,7 +35,7 @@ SWEEP_CONVENTIONS = (
     "Every point was trained on the training span and judged on validation alone, by the bars that end there; labels "
     "that reach across the end of a span are left out.",
     "The winner is run once on test by the ordinary pipeline, after every point was logged as a trial: its deflated "
-    "Sharpe ratio counts them all, with their Sharpe ratios on validation.",
+    "Sharpe ratio counts them all; their Sharpe ratios on validation lend no variance.",
     "PBO is the probability of backtest overfitting by combinatorially symmetric cross-validation (Bailey et al., "
     "2016) over the net returns of the points on validation, 16 blocks.",
     "Importance is the share of the variance between points that the means of one parameter's values explain (η²), by "
@@ -53,6 +53,7 @@ def sweep_findings(summary: SweepSummary) -> list[str]:
     return [
         _verdict_words(summary, chosen, winner),
         *_chosen_words(summary, chosen),
+        *_early_words(summary),
         _deflation_words(winner),
         *_overfitting_words(summary),
         *_ridge_words(summary),
@@ -135,6 +136,14 @@ def _chosen_words(summary: SweepSummary, chosen: PointResult) -> list[str]:
         f"Its number is the mean over {len(summary.seeds)} seeds (standard deviation {_number(spread, '.4f')}); "
         f"on test it was run with the first of them, {first}, as was laid down before.",
     ]
+
+
+def _early_words(summary: SweepSummary) -> list[str]:
+    """That a sweep that is through has fewer points than it was asked for."""
+    if len(summary.points) == summary.total:
+        return []
+    ended = f"The sweep ended after {len(summary.points):,} of {summary.total:,} points"
+    return [f"{ended}: every answer about this validation span that the guard allows was given."]
 
 
 def _deflation_words(winner: SweepWinner) -> str:
