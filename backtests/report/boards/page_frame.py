@@ -9,6 +9,7 @@ from backtests.report.html_page import FOOTER, UNSAFE_IN_SCRIPTS, environment, s
 __all__ = ["render_frame", "script_json"]
 
 HOME = "backtests.report"
+STYLES = ("vendor/uPlot.min.css", "palette.css", "boards/boards.css")
 LIBRARY = ("vendor/uPlot.iife.min.js", "boards/curves.js")
 
 
@@ -32,7 +33,7 @@ def render_frame(template: str, *, title: str, scripts: tuple[str, ...] = (), **
         .get_template(f"boards/{template}")
         .render(
             title=title,
-            style=_text("vendor/uPlot.min.css") + _text("boards/boards.css"),
+            style="".join(map(_text, STYLES)),
             scripts=run,
             script_sources=" ".join(source_hash(script) for script in run),
             footer=FOOTER,
