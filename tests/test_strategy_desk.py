@@ -237,6 +237,15 @@ def test_an_unknown_key_names_near_ones() -> None:
     with pytest.raises(ValueError, match="no run has the key 'zzz'"):
         sorted_entries(entries, "zzz")
     assert kept_entries([], [Condition.parse("zzz=1")]) == []
+    several = [entry(settings={"first.size": "1", "second.size": "2"})]
+    with pytest.raises(ValueError, match=r"'size' ends several keys: write one of first.size, second.size"):
+        kept_entries(several, [Condition.parse("size=1")])
+
+
+def test_a_period_is_read_as_its_two_ends() -> None:
+    entries = [entry(headline={"period": ["2016-01-04", "2017-06-16"], "stamps": []})]
+    assert kept_entries(entries, [Condition.parse("period~2016-01-04 to")]) == entries
+    assert kept_entries(entries, [Condition.parse("stamps~QUICK")]) == []
 
 
 def test_runs_are_sorted_by_number_with_the_unknown_last_either_way() -> None:

@@ -27,6 +27,7 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "~": lambda text, part: str(part).lower() in str(text).lower(),
 }
 FORM: Final = re.compile(r"\s*([\w.\-]+)\s*(>=|<=|!=|==|=|>|<|~)\s*(.*?)\s*", re.DOTALL)
+NAMED: Final = "numbers are named as in a run's metrics.json, settings as in its spec.toml"
 SAID: Final = "write KEY OP VALUE, such as 'sharpe_net>0.5', 'portfolio.k=0.1' or 'verdict~weak'"
 
 
@@ -116,6 +117,8 @@ def value_of(entry: RunEntry, key: str) -> str | float | None:
     value = entry.headline.get(key)
     if isinstance(value, str | int | float):
         return value
+    if isinstance(value, list | tuple) and value:
+        return (" to " if key == "period" else ", ").join(map(str, value))
     if key in entry.settings:
         return entry.settings[key]
     ends = [full for full in entry.settings if full.endswith(f".{key}")]
@@ -129,10 +132,13 @@ def _require(entries: Sequence[RunEntry], key: str) -> None:
     for entry in finished:
         known |= dict.fromkeys((*entry.headline, *entry.settings))
     ends = {full.rpartition(".")[2] for full in known}
-    if not finished or key in known or key in ends:
+    full_keys = [full for full in known if full.endswith(f".{key}")]
+    if not finished or key in known or len(full_keys) == 1:
         return
+    if full_keys:
+        raise ValueError(f"{key!r} ends several keys: write one of {', '.join(full_keys)}")
     near = difflib.get_close_matches(key, [*known, *ends], n=3)
-    hint = f"did you mean {', '.join(dict.fromkeys(near))}?" if near else "`quintile runs --json` shows the keys"
+    hint = f"did you mean {', '.join(dict.fromkeys(near))}?" if near else NAMED
     raise ValueError(f"no run has the key {key!r}: {hint}")
 
 
