@@ -58,7 +58,7 @@ def board(store: str | Path = DEFAULT_STORE, *, versions: str | Path | None = No
     Parameters
     ----------
     store : str or Path
-        Folder of runs; the page is its ``board.html``, which is drawn anew as runs of the command line end.
+        Folder of runs; the page is its ``board.html``, which is drawn anew as runs end.
     versions : str or Path, optional
         Folder of versions; the one beside the store and the shipped ones by default.
 
