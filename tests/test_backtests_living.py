@@ -126,6 +126,8 @@ def test_prices_in_ticks_come_back_bit_for_bit_and_others_nearly() -> None:
     back = grid.values(grid.whole(prices))
     np.testing.assert_array_equal(back[:, 0], prices[:, 0])
     assert np.abs(back[:, 1] / prices[:, 1] - 1.0).max() <= 2.0**-21
+    dear = NumberGrid(per_unit=np.array([10_000]), bits=12)  # more ticks than a float has exponents, times 2¹²
+    assert dear.values(dear.whole(np.array([[1_234.5678]]))).item() == 1_234.5678
     three = NumberGrid(per_unit=np.array([0]), bits=2).whole(np.array([[3.0], [np.nan]]))  # 3 = 3/4 × 2²
     assert three.tolist() == [[2 * 4 + 2], [0]]
 

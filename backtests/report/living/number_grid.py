@@ -50,8 +50,9 @@ class NumberGrid:
 
     def values(self, whole: np.ndarray) -> np.ndarray:
         """What whole numbers stand for."""
-        exponent = whole >> self.bits
-        rest = whole - (exponent << self.bits)
+        rounded = np.where(self.per_unit > 0, 0, whole)  # counts of ticks have no exponent
+        exponent = rounded >> self.bits
+        rest = rounded - (exponent << self.bits)
         digits = np.ldexp(0.5 + rest / 2.0 ** (self.bits + 1), exponent)
         return np.asarray(np.where(self.per_unit > 0, whole / np.maximum(self.per_unit, 1), digits))
 
