@@ -22,6 +22,7 @@ from signals.score_metrics import ICSummary
 
 __all__ = [
     "COLLAPSED",
+    "MAX_OVERFITTING",
     "Confidence",
     "Grounds",
     "TrialStanding",

@@ -198,9 +198,7 @@ def _rebuilt(carried: Carried, setting: Setting) -> np.ndarray:
     if setting.left_out and told["reach"]:
         scores[:, list(setting.left_out)] = np.nan
     settings = BookSettings(
-        **{
-            name: told[name] for name in ("builder", "smoothing", "short_sizing", "max_position", "cash_buffer", "dust")
-        },
+        **{name: told[name] for name in KEPT},
         **{name: getattr(setting, name) for name in ("k", "long", "short")},
     )
     frame = aligned_frame(scores, carried.sessions, names)

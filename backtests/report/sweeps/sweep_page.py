@@ -11,9 +11,10 @@ from backtests.report.sweeps.sweep_words import (
     sweep_findings,
     winner_rows,
 )
+from backtests.verdict import MAX_OVERFITTING
 
 if TYPE_CHECKING:
-    from backtests.report.content import Card, Picture, Section, Stamp
+    from backtests.report.content import Card, Picture, Section, Severity, Stamp
 
 __all__ = ["sweep_page"]
 
@@ -44,7 +45,7 @@ def sweep_page(summary: SweepSummary) -> str:
 
 
 def _stamps(summary: SweepSummary) -> "tuple[Stamp, ...]":
-    from backtests.report.content import Stamp
+    from backtests.report.content import SEVERITIES, Stamp
     from backtests.report.stamps import SYNTHETIC, VERDICT_SEVERITY
 
     word = "" if summary.winner is None else str(summary.winner.headline.get("verdict", ""))
@@ -55,15 +56,15 @@ def _stamps(summary: SweepSummary) -> "tuple[Stamp, ...]":
         severity="caution",
         sentence="The best point in one half of validation falls to the median in the other as often as not.",
     )
-    worthless = summary.overfitting is not None and summary.overfitting >= 0.5
+    worthless = summary.overfitting is not None and summary.overfitting >= MAX_OVERFITTING
     stamps = (*((SYNTHETIC,) if summary.synthetic else ()), *verdict, *((overfitted,) if worthless else ()))
-    return tuple(sorted(stamps, key=lambda stamp: ("alarm", "caution", "note").index(stamp.severity)))
+    return tuple(sorted(stamps, key=lambda stamp: SEVERITIES.index(stamp.severity)))
 
 
-def _verdict_stamp(word: str, severity: str) -> "Stamp":
+def _verdict_stamp(word: str, severity: "Severity") -> "Stamp":
     from backtests.report.content import Stamp
 
-    return Stamp(label=word, severity=severity, sentence="Of the winner on test, deflated by every point.")  # type: ignore[arg-type]
+    return Stamp(label=word, severity=severity, sentence="Of the winner on test, deflated by every point.")
 
 
 def _cards(summary: SweepSummary) -> "tuple[Card, ...]":

@@ -15,6 +15,7 @@ from backtests.report.sweeps.sweep_results import (
     SweepWinner,
     objective_of,
 )
+from backtests.verdict import MAX_OVERFITTING
 
 __all__ = [
     "POINT_NOTE",
@@ -26,7 +27,6 @@ __all__ = [
     "winner_rows",
 ]
 
-BAD_OVERFITTING = 0.5
 POINT_NOTE = (
     "Sorted by what chose, on validation; no number of the test is in this table. ± is one standard error: HAC of the "
     "session rank ICs, and of the Sharpe ratio under non-normal returns."
@@ -159,7 +159,7 @@ def _overfitting_words(summary: SweepSummary) -> list[str]:
     found = summary.overfitting
     if found is None:
         return ["Too few points or validation sessions to tell how often the best one falls to the median (PBO)."]
-    judged = "the choice among these points is worthless" if found >= BAD_OVERFITTING else "below one half"
+    judged = "the choice among these points is worthless" if found >= MAX_OVERFITTING else "below one half"
     return [f"PBO over {summary.paths:,} points is {found:.2f}: {judged}."]
 
 
