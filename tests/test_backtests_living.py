@@ -16,7 +16,7 @@ from backtests.engine.overlay_loop import decide_book
 from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
 from backtests.report.content import LivingPart
-from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
+from backtests.report.living.carried_run import FINENESS, order_choices, run_told
 from backtests.report.living.living_part import MAX_COARSE, MAX_DIFFERENCE, living_part
 from backtests.report.living.number_code import Table, coded, packed, unpacked, written
 from backtests.report.living.number_grid import NumberGrid, grid_of
@@ -70,7 +70,7 @@ def runs() -> dict[str, Evaluation]:
 
 
 def blobs_of(run: Evaluation) -> list[bytes]:
-    return [blob_of(run, SHARPES, fineness=FINENESS[-1], reach=reach) for reach in order_choices(run)]
+    return [packed(*run_told(run, SHARPES, fineness=FINENESS[-1], reach=reach)) for reach in order_choices(run)]
 
 
 def page_of(run: Evaluation, *, command: str = "quintile run filter_negative") -> Any:

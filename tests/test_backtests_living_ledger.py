@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backtests.report.living.carried_run import FINENESS, blob_of, order_choices
+from backtests.report.living.carried_run import FINENESS, order_choices, run_told
+from backtests.report.living.number_code import packed
 from backtests.report.living.setting_twin import kept_books, open_carried
 from tests.living_evaluation import SHARPES, node_says, traded_evaluation
 from tests.living_troubles import TROUBLES, troubled_panel, troubled_scores, troubled_settings
@@ -15,7 +16,7 @@ def told_apart(name: str, folder: Path, *, place: int, n: int) -> tuple[int, int
     """Check every setting of a book to the last bit; how many called for margin, and how many failed."""
     panel = troubled_panel()
     run = traded_evaluation(TROUBLES[name], panel, troubled_scores(panel))
-    blob = blob_of(run, SHARPES, fineness=FINENESS[-1], reach=list(order_choices(run))[place])
+    blob = packed(*run_told(run, SHARPES, fineness=FINENESS[-1], reach=list(order_choices(run))[place]))
     carried = open_carried(blob)
     settings, called, stopped = troubled_settings(carried, n), 0, 0
     for setting, said in zip(settings, node_says(blob, settings, folder)["answers"], strict=True):

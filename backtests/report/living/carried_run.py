@@ -17,14 +17,14 @@ from backtests.engine.ledger import ledger_bars
 from backtests.evaluation import Evaluation
 from backtests.judged_span import until_judged
 from backtests.report.living.carried_order import CarriedOrder, can_rebuild, carried_order, carried_steps
-from backtests.report.living.number_code import Table, packed
+from backtests.report.living.number_code import Table
 from backtests.report.living.number_grid import NumberGrid, grid_of
 from market.inputs import Inputs
 from portfolio.book import pick_names
 from portfolio.book_settings import BookSettings
 from portfolio.rules import TradingRules
 
-__all__ = ["BARS", "FINENESS", "Fineness", "blob_of", "order_choices", "run_told", "stages_kept"]
+__all__ = ["BARS", "FINENESS", "Fineness", "order_choices", "run_told", "stages_kept"]
 
 BARS = ("fill", "close", "waits", "volume", "no_volume")  # tables that are the same for every reach
 MAX_REACH = 1.5  # of the names a side, where the whole order does not fit
@@ -82,17 +82,6 @@ def order_choices(evaluation: Evaluation) -> Iterator[int | None]:
     if part < n_names // 2:
         yield part
     yield from (0, OWN_STEP)
-
-
-def blob_of(evaluation: Evaluation, sharpes: tuple[float, ...], *, fineness: Fineness, reach: int | None) -> bytes:
-    """``run_told``, packed.
-
-    Raises
-    ------
-    ValueError
-        If a number takes more than six bytes.
-    """
-    return packed(*run_told(evaluation, sharpes, fineness=fineness, reach=reach))
 
 
 def run_told(

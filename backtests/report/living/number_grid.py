@@ -35,11 +35,6 @@ class NumberGrid:
         """Digits that a close lacks beside a fill, by name: its rounding is gone a session later, the other stays."""
         return np.where(self.per_unit > 0, 0, COARSER)
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether nothing is rounded."""
-        return bool((self.per_unit > 0).all())
-
     def whole(self, values: np.ndarray) -> np.ndarray:
         """Whole numbers of positive values, shape (n_sessions, n_names); 0 for NaN."""
         fraction, exponent = np.frexp(values)  # fraction in [1/2, 1)
