@@ -81,9 +81,9 @@ def store_run(run: TrackedRun, into: Path) -> bool:
     known = [each for each in _runs(client, experiment) if each.data.tags.get(RUN_TAG) == run.run]
     if any(each.data.tags.get(DIGEST_TAG) == digest for each in known):
         return False
-    for each in known:
-        client.delete_run(each.info.run_id)
     _store(library, client, experiment, run, digest)
+    for each in known:  # last, so that an export that fails takes nothing away
+        client.delete_run(each.info.run_id)
     return True
 
 
