@@ -13,7 +13,7 @@ from types import ModuleType
 
 __all__ = ["SIBLINGS", "keep_siblings"]
 
-SIBLINGS = ("backtests", "core", "market", "models", "portfolio", "signals", "strategy")
+SIBLINGS = ("backtests", "core", "live", "market", "models", "portfolio", "signals", "strategy")
 HOME = Path(__file__).resolve().parent.parent
 
 

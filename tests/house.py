@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("quintile", "strategy", "backtests", "portfolio", "signals", "models", "market", "core")
+PACKAGES = ("quintile", "live", "strategy", "backtests", "portfolio", "signals", "models", "market", "core")
 UNNAMED = ("__init__.py", "__main__.py")
 MAX_SHARE = 0.30  # of the product's lines, in one package
 MAX_ROOM = 20  # modules flat in one folder

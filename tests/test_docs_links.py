@@ -13,7 +13,7 @@ from tests.test_docs_site import toctree_entries
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")))
 HISTORY = ("LOG.md", "CHANGELOG.md")  # they tell of what was there at the time
-PACKAGES = "core|market|signals|models|portfolio|backtests|strategy|quintile|tests|benchmarks|docs|notebooks"
+PACKAGES = "core|market|signals|models|portfolio|backtests|strategy|live|quintile|tests|benchmarks|docs|notebooks"
 A_PATH = re.compile(rf"(?<![\w/.])((?:{PACKAGES})/[\w./-]*\w(?:\.\w+)?/?)")
 A_MODULE = re.compile(rf"`((?:{PACKAGES})(?:\.\w+)+)(?:\(\))?`")
 

@@ -302,7 +302,7 @@ FAULTS = {
     "docs/orphan.md": ("# Orphan\n", "isn't included in any toctree"),
     "quintile/research.py": ("", "nowhere_at_all"),
 }
-PACKAGES = ("core", "market", "signals", "models", "portfolio", "backtests", "strategy", "quintile")
+PACKAGES = ("core", "market", "signals", "models", "portfolio", "backtests", "strategy", "live", "quintile")
 FAILING = "this notebook fails on purpose"
 
 

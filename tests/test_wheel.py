@@ -11,7 +11,7 @@ import pytest
 from strategy.frozen.versions import VersionFolder
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = {"core", "market", "signals", "models", "portfolio", "backtests", "strategy", "quintile"}
+PACKAGES = {"core", "market", "signals", "models", "portfolio", "backtests", "strategy", "live", "quintile"}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 __all__ = ["kept_outputs"]
 
-PACKAGES = ("core", "market", "signals", "models", "portfolio", "backtests", "strategy", "quintile")
+PACKAGES = ("core", "market", "signals", "models", "portfolio", "backtests", "strategy", "live", "quintile")
 DECIDING = (".py", ".toml", ".html", ".js", ".css")
 
 

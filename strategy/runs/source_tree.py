@@ -20,7 +20,7 @@ from strategy.runs.syntax import (
 
 __all__ = ["EXECUTED", "PACKAGES", "Home", "SourceModule", "SourceTree"]
 
-PACKAGES = ("core", "market", "signals", "models", "portfolio", "backtests", "strategy", "quintile")
+PACKAGES = ("core", "market", "signals", "models", "portfolio", "backtests", "strategy", "live", "quintile")
 EXECUTED = "at import"  # the definition that holds what a module does when it is imported; no name is spelt so
 DOCUMENTED = ("pydantic", "Field")
 
