@@ -5,8 +5,9 @@ trial log: either is found cut, rewritten or begun anew where the other survives
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
 from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,17 +16,40 @@ from core.errors import RunError
 from strategy.trials.chained_log import ChainedLog, Entry, Transaction, broken_links, contradiction
 from strategy.trials.log import TrialLog
 
-__all__ = ["DECISION", "PAPER", "RESTATED", "SCORE", "VERSION", "PaperLog", "paper_logs"]
+__all__ = [
+    "ACTION",
+    "DECISION",
+    "FILL",
+    "ORDER",
+    "PAPER",
+    "RECONCILED",
+    "RESTATED",
+    "SCORE",
+    "VERSION",
+    "PaperLog",
+    "paper_logs",
+]
 
 VERSION, DECISION, SCORE, RESTATED = "version", "decision", "score", "restated"
+ORDER, FILL, ACTION, RECONCILED = "order", "fill", "action", "reconciled"
 PAPER = "paper"  # the kind under which the trial log remembers a paper log, and the folder of paper logs in a store
 SHAPES: dict[str, dict[str, type]] = {
     VERSION: {"version": str, "lock": str},
     DECISION: {"session": dt.date, "fills": str, "late": bool, "flat": bool, "weights": dict},
     SCORE: {"session": dt.date, "net": Real, "gross": Real, "turnover": Real, "cost": Real},
     RESTATED: {"session": dt.date},
+    ORDER: {"session": dt.date, "client_order_id": str, "ticker": str, "side": str, "shares": Decimal, "state": str},
+    FILL: {"session": dt.date, "client_order_id": str, "ticker": str, "shares": Decimal, "price": Decimal},
+    ACTION: {"session": dt.date, "type": str, "ticker": str, "shares": Decimal, "cash": Decimal},
+    RECONCILED: {"session": dt.date, "moment": str, "cash": Decimal, "equity": Decimal, "positions": Mapping},
 }
-BESIDE: dict[str, type] = {"missed": list, "stamps": list, "sessions_per_year": Real}  # not in every release
+BESIDE: dict[str, type] = {  # not in every release, or not in every entry of the kind
+    "missed": list,
+    "stamps": list,
+    "sessions_per_year": Real,
+    "open": Real,
+    "differences": Mapping,
+}
 
 
 class PaperLog(ChainedLog):
@@ -33,7 +57,9 @@ class PaperLog(ChainedLog):
 
     Entries are of kind ``"begin"``, ``"version"`` (whose log it is), ``"decision"`` (weights decided at a close, and
     whether they came too late), ``"score"`` (what one session came to) and ``"restated"`` (a scored session whose bars
-    are others now).
+    are others now). Where a broker trades the decisions there are also ``"order"`` (planned before it is sent, and
+    again with each state that it came to), ``"fill"`` (signed shares at a price), ``"action"`` (a split, a dividend, a
+    pay-out, a fee) and ``"reconciled"`` (what the broker said is held). Their amounts are decimal numbers as text.
     """
 
     __slots__ = ()
@@ -130,6 +156,10 @@ def _strange(entries: Sequence[Entry]) -> Iterator[str]:
 def _is(value: Any, kind: type) -> bool:
     if kind is dt.date:
         return isinstance(value, str) and _is_day(value)
+    if kind is Decimal:
+        return isinstance(value, str) and _is_amount(value)
+    if kind is Mapping:
+        return isinstance(value, dict) and all(_is(amount, Decimal) for amount in value.values())
     if kind is list:
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
     if kind is dict:
@@ -141,4 +171,11 @@ def _is_day(text: str) -> bool:
     try:
         return f"{dt.date.fromisoformat(text)}" == text
     except ValueError:
+        return False
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
         return False

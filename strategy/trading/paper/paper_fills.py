@@ -1,0 +1,93 @@
+"""Paper fills: what a broker filled of a paper log's orders, and what is held after it, out of the log alone.
+
+Amounts are decimal numbers in the log and stay so where shares are counted; a table of fills holds floats.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from strategy.trials.chained_log import Entry
+from strategy.trials.paper_log import ACTION, FILL, ORDER, RECONCILED, PaperLog
+
+__all__ = ["FEE", "FILL_COLUMNS", "held_cash", "held_shares", "order_states", "paper_fills"]
+
+FEE = "FEE"  # the type of an action that only takes cash
+FILL_COLUMNS = ("session", "ticker", "shares", "price", "fee", "client_order_id")
+
+
+def paper_fills(log: PaperLog) -> pd.DataFrame:
+    """Fills of a paper log, in the order in which they came.
+
+    Parameters
+    ----------
+    log : PaperLog
+        Log of a version that a broker trades.
+
+    Returns
+    -------
+    DataFrame, one row a fill
+        ``session`` (of the fill), ``ticker``, ``shares`` (negative for a sale), ``price`` and ``fee`` in the currency
+        of the account, ``client_order_id``; ``open``, the first price of the session in the bars that the fill was
+        read with, NaN where they did not have it. A broker charges fees by session and name or by session alone: they
+        are divided among the fills that they are for by notional.
+    """
+    entries = log.entries()
+    rows = [_row(entry.facts) for entry in entries if entry.kind == FILL]
+    fills = pd.DataFrame(rows, columns=[*FILL_COLUMNS, "open"])
+    fills = fills.astype({"session": "datetime64[ns]", "shares": float, "price": float, "fee": float, "open": float})
+    notional = (fills["shares"] * fills["price"]).abs()
+    for fee in (entry.facts for entry in entries if entry.kind == ACTION and entry.facts["type"] == FEE):
+        charged = fills["session"].eq(pd.Timestamp(fee["session"]))
+        charged &= fills["ticker"].eq(fee["ticker"]) if fee["ticker"] else True
+        if charged.any():
+            fills.loc[charged, "fee"] -= float(fee["cash"]) * notional[charged] / notional[charged].sum()
+    return fills
+
+
+def held_shares(entries: Sequence[Entry]) -> dict[str, Decimal]:
+    """Shares that a log's fills, actions and adopted positions come to, without names that come to none."""
+    held: dict[str, Decimal] = defaultdict(Decimal)
+    for entry in entries:
+        for ticker, shares in _moved(entry).items():
+            held[ticker] += shares
+    return {ticker: shares for ticker, shares in sorted(held.items()) if shares}
+
+
+def held_cash(entries: Sequence[Entry]) -> Decimal:
+    """Cash that a log comes to: what the account held when it was first read, then fills and actions."""
+    opening = next((entry for entry in entries if entry.kind == RECONCILED), None)
+    cash = Decimal() if opening is None else Decimal(opening.facts["cash"])
+    for entry in entries:
+        facts = entry.facts
+        if entry.kind == FILL:
+            cash -= Decimal(facts["shares"]) * Decimal(facts["price"])
+        elif entry.kind == ACTION:
+            cash += Decimal(facts["cash"])
+    return cash
+
+
+def order_states(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Every order by its client order id, as it was planned, with the state that it came to last."""
+    states: dict[str, dict[str, Any]] = {}
+    for facts in (entry.facts for entry in entries if entry.kind == ORDER):
+        states[facts["client_order_id"]] = states.get(facts["client_order_id"], {}) | dict(facts)
+    return states
+
+
+def _moved(entry: Entry) -> dict[str, Decimal]:
+    """Signed shares by which an entry changes what is held."""
+    if entry.kind in (FILL, ACTION):
+        facts = entry.facts
+        return {facts["ticker"]: Decimal(facts["shares"])}
+    if entry.kind == RECONCILED and entry.facts.get("adopted"):
+        return {ticker: Decimal(shares) for ticker, shares in entry.facts["differences"].items()}
+    return {}
+
+
+def _row(facts: dict[str, Any]) -> list[Any]:
+    numbers = (float(facts["shares"]), float(facts["price"]), 0.0)
+    return [facts["session"], facts["ticker"], *numbers, facts["client_order_id"], facts.get("open", float("nan"))]
