@@ -43,7 +43,7 @@ def test_what_the_user_set_stays(own: tuple[str, str], clean: pytest.MonkeyPatch
     assert before == os.environ
 
 
-@pytest.mark.parametrize("module", ["quintile.research", "models.threads"])
+@pytest.mark.parametrize("module", [pytest.param("quintile.research", marks=pytest.mark.slow), "models.threads"])
 def test_it_is_settled_before_torch_is_loaded(module: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in POLICY}
     command = [sys.executable, "-c", SEEN.replace("MODULE", module)]
