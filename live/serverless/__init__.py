@@ -1,0 +1,1 @@
+"""Serverless: one exported model behind HTTP, with numpy and onnxruntime alone."""
