@@ -31,6 +31,8 @@ from quintile.cli.evaluation_commands import (
 )
 from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
 from quintile.cli.forecasts.forecast_commands import add_forecast_commands
+from quintile.cli.live.bench_model_command import BENCH_MODEL_EXAMPLES, bench_model_command
+from quintile.cli.live.serverless_command import SERVERLESS_EXAMPLES, serverless_command
 from quintile.cli.model_commands import add_model_commands
 from quintile.cli.paper_commands import PAPER_EXAMPLES, paper_command
 from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
@@ -138,6 +140,8 @@ app.command("definition", epilog=_examples("quintile definition filter_negative 
 
 app.command("features", epilog=FEATURES_EXAMPLES)(features_command)
 add_versioning_commands(app)
+app.command("bench-model", epilog=BENCH_MODEL_EXAMPLES)(bench_model_command)
+app.command("serverless", epilog=SERVERLESS_EXAMPLES)(serverless_command)
 add_model_commands(app)
 add_forecast_commands(app)
 add_data_commands(app)
