@@ -4,7 +4,8 @@ Amounts are decimal numbers in the log and stay so where shares are counted; a t
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +14,23 @@ import pandas as pd
 from strategy.trials.chained_log import Entry
 from strategy.trials.paper_log import ACTION, FILL, ORDER, RECONCILED, PaperLog
 
-__all__ = ["FEE", "FILL_COLUMNS", "held_cash", "held_shares", "order_states", "paper_fills"]
+__all__ = ["FEE", "FILL_COLUMNS", "Note", "held_cash", "held_shares", "noted", "order_states", "paper_fills"]
 
 FEE = "FEE"  # the type of an action that only takes cash
 FILL_COLUMNS = ("session", "ticker", "shares", "price", "fee", "client_order_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an entry tells, or would tell: its kind and its facts, read once."""
+
+    kind: str
+    facts: Mapping[str, Any]
+
+
+def noted(entries: Iterable[Entry]) -> list[Note]:
+    """Entries as notes."""
+    return [Note(entry.kind, entry.facts) for entry in entries]
 
 
 def paper_fills(log: PaperLog) -> pd.DataFrame:
@@ -48,7 +62,7 @@ def paper_fills(log: PaperLog) -> pd.DataFrame:
     return fills
 
 
-def held_shares(entries: Sequence[Entry]) -> dict[str, Decimal]:
+def held_shares(entries: Sequence[Entry | Note]) -> dict[str, Decimal]:
     """Shares that a log's fills, actions and adopted positions come to, without names that come to none."""
     held: dict[str, Decimal] = defaultdict(Decimal)
     for entry in entries:
@@ -57,8 +71,8 @@ def held_shares(entries: Sequence[Entry]) -> dict[str, Decimal]:
     return {ticker: shares for ticker, shares in sorted(held.items()) if shares}
 
 
-def held_cash(entries: Sequence[Entry]) -> Decimal:
-    """Cash that a log comes to: what the account held when it was first read, then fills and actions."""
+def held_cash(entries: Sequence[Entry | Note]) -> Decimal:
+    """Cash that a log comes to: what the account held when it was first read, then fills, actions and adopted gaps."""
     opening = next((entry for entry in entries if entry.kind == RECONCILED), None)
     cash = Decimal() if opening is None else Decimal(opening.facts["cash"])
     for entry in entries:
@@ -67,10 +81,12 @@ def held_cash(entries: Sequence[Entry]) -> Decimal:
             cash -= Decimal(facts["shares"]) * Decimal(facts["price"])
         elif entry.kind == ACTION:
             cash += Decimal(facts["cash"])
+        elif entry.kind == RECONCILED and facts.get("adopted"):
+            cash += Decimal(facts.get("cash_gap", "0"))
     return cash
 
 
-def order_states(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+def order_states(entries: Sequence[Entry | Note]) -> dict[str, dict[str, Any]]:
     """Every order by its client order id, as it was planned, with the state that it came to last."""
     states: dict[str, dict[str, Any]] = {}
     for facts in (entry.facts for entry in entries if entry.kind == ORDER):
@@ -78,7 +94,7 @@ def order_states(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     return states
 
 
-def _moved(entry: Entry) -> dict[str, Decimal]:
+def _moved(entry: Entry | Note) -> dict[str, Decimal]:
     """Signed shares by which an entry changes what is held."""
     if entry.kind in (FILL, ACTION):
         facts = entry.facts
@@ -88,6 +104,6 @@ def _moved(entry: Entry) -> dict[str, Decimal]:
     return {}
 
 
-def _row(facts: dict[str, Any]) -> list[Any]:
+def _row(facts: Mapping[str, Any]) -> list[Any]:
     numbers = (float(facts["shares"]), float(facts["price"]), 0.0)
     return [facts["session"], facts["ticker"], *numbers, facts["client_order_id"], facts.get("open", float("nan"))]

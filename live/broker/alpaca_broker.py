@@ -1,0 +1,314 @@
+"""Alpaca broker: the protocol over alpaca-py, for the paper endpoint, the live one and the fake broker alike.
+
+Keys come from the environment and are never printed. The library repeats refused requests by itself, without jitter
+and deaf to Retry-After, and waits for an answer without end: here it is told to do neither.
+"""
+
+import datetime as dt
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from live.broker.backoff import Backoff
+from live.broker.broker_protocol import (
+    BUY,
+    NEW_YORK,
+    Account,
+    Activity,
+    BrokerError,
+    BrokerOrder,
+    MarketClock,
+    OrderRefusedError,
+    OrderTicket,
+)
+from models.forecasters.forecast_extra import forecast_library
+
+__all__ = ["LIVE_WORD", "AlpacaBroker", "open_alpaca"]
+
+LIVE_WORD = "real-money"
+KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+FAKE_KEYS = ("fake", "fake")  # for loopback, where a true key is never sent
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LIVE_HOST = "api.alpaca.markets"
+MAX_ORDERS = 500  # in one answer, the most that are given
+PAGE = 100  # activities in one answer, the most that are given
+TOO_MANY, NOT_FOUND, SERVER = 429, 404, 500
+MAX_TOLD = 200  # characters of a broker's own words
+Answer = TypeVar("Answer")
+
+
+def open_alpaca(
+    url: str | None = None,
+    *,
+    live: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+    backoff: Backoff | None = None,
+) -> "AlpacaBroker":
+    """A broker behind Alpaca's protocol.
+
+    Parameters
+    ----------
+    url : str, optional
+        Another server than Alpaca's: https, or http on loopback, where no key is needed and none is sent.
+    live : str, optional
+        ``"real-money"`` for the live endpoint; by default the paper endpoint.
+    environment : mapping
+        Holds ``APCA_API_KEY_ID`` and ``APCA_API_SECRET_KEY``.
+    backoff : Backoff, optional
+        Patience.
+
+    Raises
+    ------
+    ValueError
+        If the word, the address or the keys are not what they must be.
+    MissingExtraError
+        Without alpaca-py.
+    """
+    if live not in (None, LIVE_WORD):
+        raise ValueError(f"live orders need the word {LIVE_WORD}, was {live!r}: leave it out for the paper endpoint")
+    local = _check_address(url, live)
+    keys = FAKE_KEYS if local else tuple(environment.get(name, "") for name in KEYS)
+    if not all(keys):
+        raise ValueError(f"the broker needs keys: set {KEYS[0]} and {KEYS[1]} in the environment")
+    patience = backoff or Backoff()
+    return AlpacaBroker(client=_client(keys, url, paper=live is None, timeout=patience.timeout), backoff=patience)
+
+
+def _check_address(url: str | None, live: str | None) -> bool:
+    """Whether an address is on loopback; one that must not get a key is refused."""
+    if url is None:
+        return False
+    parts = urlsplit(url)
+    local = parts.hostname in LOOPBACK
+    if parts.hostname == LIVE_HOST or live is not None:
+        raise ValueError(f"{url} is no place for paper orders: give --broker alpaca --live {LIVE_WORD} for real money")
+    if parts.scheme != "https" and not (local and parts.scheme == "http"):
+        raise ValueError(f"{url} would carry the keys in clear: give an https address, or http on 127.0.0.1")
+    return local
+
+
+def _client(keys: tuple[str, ...], url: str | None, *, paper: bool, timeout: float) -> Any:
+    """A client of alpaca-py that asks once and waits ``timeout`` seconds."""
+    library = _library("trading.client")
+    from requests.adapters import HTTPAdapter
+
+    class Bounded(HTTPAdapter):
+        def send(self, *words: Any, **settings: Any) -> Any:
+            return super().send(*words, **(settings | {"timeout": timeout}))
+
+    class AskedOnce(library.TradingClient):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__(*keys, paper=paper, url_override=url)
+            self._retry = 0
+            self._session.trust_env = False  # neither a proxy nor a netrc of the machine sees the keys
+            for scheme in ("http://", "https://"):
+                self._session.mount(scheme, Bounded())
+
+    return AskedOnce()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlpacaBroker:
+    """:class:`~live.broker.broker_protocol.Broker` over a ``TradingClient``."""
+
+    client: Any
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def clock(self) -> MarketClock:
+        """Its clock."""
+        seen = self._ask(self.client.get_clock)
+        times = {name: getattr(seen, name) for name in ("next_open", "next_close")}
+        return MarketClock(now=seen.timestamp, is_open=seen.is_open, **times)
+
+    def account(self) -> Account:
+        """Cash and equity."""
+        seen = self._ask(self.client.get_account)
+        names = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+        blocked = next((name for name in names if getattr(seen, name)), "")
+        return Account(cash=Decimal(seen.cash), equity=Decimal(seen.equity), blocked=blocked)
+
+    def positions(self) -> dict[str, Decimal]:
+        """Signed shares by ticker."""
+        seen = self._ask(self.client.get_all_positions)
+        signed = {each.symbol: _signed(Decimal(each.qty), each.side.value) for each in seen}
+        return {ticker: shares for ticker, shares in sorted(signed.items()) if shares}
+
+    def sessions(self, first: dt.date, last: dt.date) -> list[dt.date]:
+        """Sessions from ``first`` to ``last``."""
+        filters = _requests().GetCalendarRequest(start=first, end=last)
+        return [each.date for each in self._ask(partial(self.client.get_calendar, filters))]
+
+    def submit(self, ticket: OrderTicket) -> BrokerOrder:
+        """Send an order, once; where the answer was lost, ask for the order before sending it again."""
+        wanted = _request(ticket)
+        for number, last in enumerate(self.backoff.tries()):
+            try:
+                return _order(self.client.submit_order(wanted))
+            except _failures() as error:
+                if _status(error) == TOO_MANY and not last:
+                    self.backoff.wait(number, asked=_retry_after(error))
+                    continue
+                if (known := self.order(ticket.client_order_id)) is not None:
+                    return known
+                if _is_refused(error):
+                    raise OrderRefusedError(_words(error)) from None
+                if last:
+                    raise BrokerError(_unanswered(error, self.backoff.attempts)) from None
+                self.backoff.wait(number)
+        raise AssertionError("the last attempt returns or raises")
+
+    def order(self, client_order_id: str) -> BrokerOrder | None:
+        """An order by its client's id."""
+        ask = partial(self.client.get_order_by_client_id, client_order_id)
+        seen = self._ask(ask, missing=True)
+        return None if seen is None else _order(seen)
+
+    def open_orders(self) -> list[BrokerOrder]:
+        """Orders that may still fill."""
+        return self._orders("open")
+
+    def recent_orders(self) -> list[BrokerOrder]:
+        """The newest orders, whatever became of them."""
+        return self._orders("all")
+
+    def cancel(self, order_id: str) -> None:
+        """Cancel an order."""
+        self._ask(partial(self.client.cancel_order_by_id, order_id), missing=True)
+
+    def activities(self, after: dt.date | None = None) -> list[Activity]:
+        """What changed the account; pages are read to the last."""
+        told: dict[str, Any] = {"direction": "asc", "page_size": PAGE}
+        if after is not None:
+            told["after"] = f"{after}"
+        found: list[Activity] = []
+        while True:
+            page = self._ask(partial(self.client.get, "/account/activities", dict(told)))
+            found += [_activity(each) for each in page]
+            if len(page) < PAGE:
+                return found
+            told["page_token"] = page[-1]["id"]
+
+    def _orders(self, status: str) -> list[BrokerOrder]:
+        filters = _requests().GetOrdersRequest(status=status, limit=MAX_ORDERS)
+        return [_order(each) for each in self._ask(partial(self.client.get_orders, filters))]
+
+    def _ask(self, call: Callable[[], Answer], *, missing: bool = False) -> Answer | Any:
+        """Ask what changes nothing, again where no answer came; with ``missing`` None for what is not there."""
+        for number, last in enumerate(self.backoff.tries()):
+            try:
+                return call()
+            except _failures() as error:
+                if missing and _status(error) == NOT_FOUND:
+                    return None
+                if _is_refused(error):
+                    raise BrokerError(_words(error)) from None
+                if last:
+                    raise BrokerError(_unanswered(error, self.backoff.attempts)) from None
+                self.backoff.wait(number, asked=_retry_after(error))
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _library(module: str) -> Any:
+    """A module of alpaca-py, which brings a module that its own dependency calls deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return forecast_library(f"alpaca.{module}", extra="broker")
+
+
+def _requests() -> Any:
+    return _library("trading.requests")
+
+
+def _request(ticket: OrderTicket) -> Any:
+    """A market order for the opening auction; fractions of a share wait for the same open as day orders."""
+    return _requests().MarketOrderRequest(
+        symbol=ticket.ticker,
+        qty=float(ticket.shares),
+        side=ticket.side,
+        time_in_force="opg" if ticket.is_whole else "day",
+        client_order_id=ticket.client_order_id,
+    )
+
+
+def _order(seen: Any) -> BrokerOrder:
+    return BrokerOrder(
+        order_id=str(seen.id),
+        client_order_id=seen.client_order_id,
+        ticker=seen.symbol,
+        side=seen.side.value,
+        shares=Decimal(str(seen.qty)),
+        filled=Decimal(str(seen.filled_qty or 0)),
+        state=seen.status.value,
+    )
+
+
+def _activity(seen: Mapping[str, Any]) -> Activity:
+    """An activity as Alpaca writes it: fills have a moment, all else has a date."""
+    amounts = {name: Decimal(str(seen.get(name) or 0)) for name in ("qty", "price", "net_amount")}
+    common = {"activity_id": seen["id"], "kind": seen["activity_type"], "ticker": seen.get("symbol") or ""}
+    if seen["activity_type"] != "FILL":
+        moved = amounts["qty"] if seen["activity_type"] in MOVES_SHARES else Decimal()
+        session = dt.date.fromisoformat(seen["date"])
+        return Activity(**common, session=session, shares=moved, cash=amounts["net_amount"])
+    moment = dt.datetime.fromisoformat(seen["transaction_time"].replace("Z", "+00:00"))
+    return Activity(
+        **common,
+        session=moment.astimezone(NEW_YORK).date(),
+        shares=amounts["qty"] if seen["side"] == BUY else -amounts["qty"],
+        price=amounts["price"],
+        order_id=seen["order_id"],
+    )
+
+
+MOVES_SHARES = ("SPLIT", "REORG", "MA", "SPIN", "NC", "ACATS", "JNLS")  # others tell a quantity that stays where it is
+
+
+def _signed(shares: Decimal, side: str) -> Decimal:
+    """Shares of a position, negative for a short however the broker writes it."""
+    return -abs(shares) if side == "short" else shares
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from requests import RequestException
+
+    return (_library("common.exceptions").APIError, RequestException)
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status of a refusal; None where no answer came."""
+    status: int | None = getattr(error, "status_code", None)
+    return status
+
+
+def _is_refused(error: Exception) -> bool:
+    status = _status(error)
+    return status is not None and status < SERVER and status != TOO_MANY
+
+
+def _retry_after(error: Exception) -> float:
+    """Seconds that a refusal asks for; 0 where it names none."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    asked = str(headers.get("Retry-After", "")).strip()
+    return min(float(asked), 600.0) if asked.replace(".", "", 1).isdigit() else 0.0
+
+
+def _words(error: Exception) -> str:
+    """The broker's own words, in one line."""
+    try:
+        told = json.loads(str(error))
+        words = str(told["message"]) if isinstance(told, dict) and "message" in told else str(error)
+    except ValueError:
+        words = str(error)
+    return f"the broker refused ({_status(error)}): {' '.join(words.split())[:MAX_TOLD]}"
+
+
+def _unanswered(error: Exception, attempts: int) -> str:
+    status = _status(error)
+    why = f"answered {status}" if status is not None else f"gave no answer ({type(error).__name__})"
+    return f"the broker {why} {attempts} times: repeat the command later, it goes on where it stopped"
