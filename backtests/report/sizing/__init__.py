@@ -1,0 +1,1 @@
+"""Sizing: the page of a study of agents that size a finished book."""
