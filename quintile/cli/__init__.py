@@ -33,6 +33,7 @@ from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
 from quintile.cli.forecasts.forecast_commands import add_forecast_commands
 from quintile.cli.live.bench_model_command import BENCH_MODEL_EXAMPLES, bench_model_command
 from quintile.cli.live.serverless_command import SERVERLESS_EXAMPLES, serverless_command
+from quintile.cli.live.sizing_command import SIZING_EXAMPLES, size_book_command
 from quintile.cli.model_commands import add_model_commands
 from quintile.cli.paper_commands import PAPER_EXAMPLES, paper_command
 from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
@@ -111,6 +112,7 @@ app.command("compare", epilog=COMPARE_RUNS_EXAMPLES)(compare_command)
 app.command("board", epilog=BOARD_EXAMPLES)(board_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
 app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
+app.command("size-book", epilog=SIZING_EXAMPLES)(size_book_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
 app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
 app.command("new", epilog=NEW_EXAMPLES)(new_command)
