@@ -17,12 +17,13 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import MissingExtraError, SourceError
+from core.files import file_sha256
 from live.serverless import scoring_handler
 from live.serverless.serverless_folder import SERVERLESS_FILES, write_serverless
 from quintile.cli import app
 from tests.tiny_bundle import FEATURES, expected_by_hand, tiny_bundle
 
-TOKEN = "a token of the tests"
+TOKEN = "0123456789abcdef-of-the-tests"
 SESSIONS = ["2026-01-02", "2026-01-05", "2026-01-06", "2026-01-07"]
 
 
@@ -231,7 +232,7 @@ def test_a_wrong_request_is_answered_in_one_line(handler: Any, name: str) -> Non
     assert answer_of(handler, event(body=GOOD))[0] == 200, "the next request is served"
 
 
-@pytest.mark.parametrize("token", [None, "", "another", TOKEN[:-1], f"{TOKEN} ", "é"])
+@pytest.mark.parametrize("token", [None, "", "another", TOKEN[:-1], f"{TOKEN}0", "é"])
 def test_another_token_or_none_is_refused(handler: Any, token: str | None) -> None:
     answer = handler(event(body=GOOD, token=token), None)
     assert answer["statusCode"] == 401
@@ -346,9 +347,14 @@ def test_a_missing_file_is_named(copied: Path, monkeypatch: pytest.MonkeyPatch, 
     assert refusal(copied, monkeypatch) == f"{name} is missing: deploy the whole folder"
 
 
-@pytest.mark.parametrize("token", ["", "  "])
-def test_without_a_token_nothing_is_served(deployed: Path, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
-    assert refusal(deployed, monkeypatch, QUINTILE_TOKEN=token) == "no token is set: set QUINTILE_TOKEN"
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [("", "is not set"), ("short", "must be 16"), ("a token with its spaces", "must be 16"), ("é" * 20, "must be 16")],
+)
+def test_without_a_good_token_nothing_is_served(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch, token: str, words: str
+) -> None:
+    assert refusal(deployed, monkeypatch, QUINTILE_TOKEN=token).startswith(f"QUINTILE_TOKEN {words}")
 
 
 @pytest.mark.parametrize("limit", ["", "0", "-1", "6 MB", "9" * 40])
@@ -466,8 +472,73 @@ def test_the_application_starts_and_ends_with_its_server(deployed: Path) -> None
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
+# --- the command ---
+
+
+def test_the_command_writes_the_folder_and_says_its_hashes(tmp_path: Path) -> None:
+    words = ["serverless", str(tiny_bundle(tmp_path / "bundle")), "--out", str(tmp_path / "lambda"), "--json"]
+    ran = CliRunner().invoke(app, words)
+    assert ran.exit_code == 0, ran.output
+    told = json.loads(ran.stdout)["files"]
+    assert told == {name: file_sha256(tmp_path / "lambda" / name) for name in SERVERLESS_FILES}
+
+
 def test_the_command_needs_a_folder_of_an_export(tmp_path: Path) -> None:
-    found = [command.name for command in app.registered_commands]
-    if "serverless" in found:
-        ran = CliRunner().invoke(app, ["serverless", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
-        assert isinstance(ran.exception, SourceError)
+    ran = CliRunner().invoke(app, ["serverless", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
+    assert isinstance(ran.exception, SourceError)
+    assert str(ran.exception).endswith("cannot be served: card.json is missing: deploy the whole folder")
+
+
+# --- a real export ---
+
+
+@pytest.mark.slow
+def test_a_served_export_scores_every_test_session_as_the_version_does(
+    frozen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from live.export.exported_version import export_version
+    from live.export.raw_inputs import raw_inputs
+    from strategy.frozen.replay import version_bars
+    from strategy.frozen.run_version import open_frozen
+    from strategy.learning.decide import frozen_scores
+    from strategy.trials.log import TrialLog
+
+    opened, panel = open_frozen(frozen, TrialLog(tmp_path / "runs")), version_bars(frozen, frozen.body)
+    handler = handler_of(
+        write_serverless(export_version(opened, panel, tmp_path / "bundle").folder, tmp_path / "lambda"), monkeypatch
+    )
+    features, universe, sessions, tickers = raw_inputs(opened.spec, panel)
+    ours = frozen_scores(opened.spec, panel, opened.checkpoint)
+    first = int(sessions.get_loc(ours.index[0])) - opened.spec.model.lookback + 1
+    asked = {
+        "features": list(opened.checkpoint.model.scaler.names),
+        "sessions": [f"{session:%Y-%m-%d}" for session in sessions[first:]],
+        "names": list(tickers),
+        "values": np.where(np.isnan(features), None, features.astype(object))[first:].tolist(),
+        "universe": universe[first:].tolist(),
+    }
+    status, told = answer_of(handler, event(body=asked))
+    assert (status, told["version"], told["lock"]) == (200, str(frozen.version), frozen.sha256), told
+    assert told["sessions"] == [f"{session:%Y-%m-%d}" for session in ours.index]
+    assert told["in_sample_sessions"] == 0
+    served = np.array(told["expected_returns"], dtype=float)
+    assert (np.isnan(served) == ours.isna().to_numpy()).all()
+    assert np.nanmax(np.abs(served - ours.to_numpy())) <= 1e-4 * opened.checkpoint.calibration.slope
+
+
+@pytest.mark.slow
+def test_the_requirements_alone_run_the_handler_in_a_fresh_environment(deployed: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    # as the Containerfile of the folder installs
+    words = ["install", "--quiet", "--no-cache-dir", "--only-binary", ":all:", "--requirement", "requirements.txt"]
+    subprocess.run([python, "-m", "pip", *words], cwd=deployed, check=True)
+    frozen = subprocess.run([python, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
+    assert sorted(frozen.lower().split()) == sorted((deployed / "requirements.txt").read_text().lower().split())
+    code = "import json, sys, handler; print(json.dumps(handler.handler(json.loads(sys.stdin.read()), None)))"
+    environment = {"QUINTILE_TOKEN": TOKEN, "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(
+        [python, "-c", code], input=json.dumps(event(body=GOOD)), cwd=deployed, env=environment, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    assert_same(json.loads(json.loads(ran.stdout)["body"])["expected_returns"], by_hand(GOOD))

@@ -37,10 +37,10 @@ MAX_BODY = 6 * 2**20  # bytes; AWS Lambda takes no more
 MAX_NAMES = 10_000
 MAX_SCORED = 260  # sessions that one request scores
 KEYS = ("features", "sessions", "names", "values")
-OPTIONAL = ("universe",)
 ROUTES = {"/health": "GET", "/card": "GET", "/scores": "POST"}
 HASH = re.compile(r"[0-9a-f]{64}")
 ADDRESSES = {"host": re.compile(r"[^:]*(:\d{1,5})?"), "x-forwarded-port": re.compile(r"\d{1,5}")}
+TOKEN = re.compile(r"[!-~]{16,512}")  # as of `quintile serve`
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Message = Mapping[str, Any]
@@ -141,7 +141,7 @@ def asked_of(body: bytes, card: Mapping[str, Any]) -> Asked:
         In one line that names the key: 400 where it is no JSON, 422 where it has another shape than the card's.
     """
     told = _json_object(body)
-    strangers = sorted(set(told) - {*KEYS, *OPTIONAL})
+    strangers = sorted(set(told) - {*KEYS, "universe"})
     missing = [key for key in KEYS if key not in told]
     if strangers or missing:
         word = f"unknown key {_shown(strangers[0])}" if strangers else f"{missing[0]} is missing"
@@ -312,8 +312,9 @@ class Application:
         }
 
     def _check_token(self, scope: Message) -> None:
-        given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
-        if len(given) != 1 or not hmac.compare_digest(given[0], b"Bearer " + self.token.encode()):
+        told = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+        scheme, _, given = (told[0] if len(told) == 1 else b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(given, self.token.encode()):
             raise Refused(401, "the token is missing or wrong: send Authorization: Bearer TOKEN")
 
     async def _body(self, scope: Message, receive: Receive) -> bytes:
@@ -347,8 +348,9 @@ def opened_application(environment: Mapping[str, str], beside: Path) -> Applicat
     """The application of an environment; one that refuses everything, and says why, where it may serve nothing."""
     try:
         token, limit = environment.get("QUINTILE_TOKEN", ""), environment.get("QUINTILE_MAX_BODY", str(MAX_BODY))
-        if not token.strip():
-            raise Refused(503, "no token is set: set QUINTILE_TOKEN")
+        if not TOKEN.fullmatch(token):
+            told = "must be 16 to 512 visible ASCII characters without spaces" if token else "is not set"
+            raise Refused(503, f"QUINTILE_TOKEN {told}: make one with `openssl rand -hex 32`")
         if not limit.isdecimal() or not 1 <= int(limit[:12]) <= 2**30:
             raise Refused(503, "QUINTILE_MAX_BODY must be a number of bytes, at most 1073741824")
         folder = Path(environment.get("QUINTILE_BUNDLE") or beside)
