@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from core.errors import SourceError
 from core.files import read_json
 from models.export.graph_files import GraphScores, onnx_scores, torchscript_scores
@@ -118,18 +116,6 @@ def is_bundle(folder: Path) -> bool:
     except ExportError:
         return False
     return {each.name for each in folder.iterdir()} <= {*GRAPHS, CARD, PARITY}
-
-
-def batched_scores(
-    score: GraphScores, features: np.ndarray, universe: np.ndarray, *, lookback: int, windows: int
-) -> np.ndarray:
-    """Expected returns (S − L + 1, N) in calls of at most ``windows`` windows, or of one session."""
-    step, decided = max(1, windows // max(features.shape[1], 1)), len(features) - lookback + 1
-    parts = [
-        score(features[row : row + lookback - 1 + step], universe[row : row + lookback - 1 + step])
-        for row in range(0, decided, step)
-    ]
-    return np.concatenate(parts)
 
 
 def _names_graphs(files: object) -> bool:

@@ -3,6 +3,8 @@
 The panel is what Quintile reads; another program has to compute the same features itself.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +12,7 @@ from market.panel import Panel
 from strategy.definitions.spec import StrategySpec
 from strategy.learning.training_data import model_features, tradable
 
-__all__ = ["raw_inputs"]
+__all__ = ["raw_inputs", "stacked_features"]
 
 
 def raw_inputs(spec: StrategySpec, panel: Panel) -> tuple[np.ndarray, np.ndarray, pd.DatetimeIndex, pd.Index]:
@@ -39,6 +41,10 @@ def raw_inputs(spec: StrategySpec, panel: Panel) -> tuple[np.ndarray, np.ndarray
     RunError
         If the bars reach into the spec's sealed hold-out.
     """
-    features = model_features(spec, panel)
-    stacked = np.stack([frame.to_numpy(dtype=np.float32) for frame in features.values()], axis=2)
-    return stacked, tradable(panel).to_numpy(dtype=bool), panel.sessions, panel.tickers
+    features = stacked_features(model_features(spec, panel))
+    return features, tradable(panel).to_numpy(dtype=bool), panel.sessions, panel.tickers
+
+
+def stacked_features(features: Mapping[str, pd.DataFrame]) -> np.ndarray:
+    """Features (n_sessions, n_tickers, n_features) of float32, in their order."""
+    return np.stack([frame.to_numpy(dtype=np.float32) for frame in features.values()], axis=2)

@@ -17,6 +17,7 @@ from models.export.estimator_graphs import estimator_graph
 from models.export.network_graphs import cut_windows, network_graph
 from models.export.refusal import ExportError
 from models.export.session_scale_graph import within_session_z
+from models.export.tree_graph import TreeScores
 from models.model import FittedModel
 from models.networks.fitted_network import FittedNetwork
 from models.windows import Scaler
@@ -24,7 +25,7 @@ from models.windows import Scaler
 __all__ = ["ExportGraph", "export_graph"]
 
 
-def export_graph(checkpoint: Checkpoint) -> nn.Module:
+def export_graph(checkpoint: Checkpoint) -> "ExportGraph":
     """The graph of a checkpoint, in evaluation mode on the processor.
 
     Parameters
@@ -34,7 +35,7 @@ def export_graph(checkpoint: Checkpoint) -> nn.Module:
 
     Returns
     -------
-    Module
+    ExportGraph
         ``features`` float32 (S, N, F), raw and NaN where missing, and ``universe`` bool (S, N) to ``expected_returns``
         float64 (S − L + 1, N): row *i* is the decision at row *i* + L − 1, NaN where the name is not in the universe or
         its window is not complete. An infinite feature counts as missing.
@@ -85,12 +86,21 @@ class ExportGraph(nn.Module):
         Scaled features and mask to scores.
     """
 
+    level: torch.Tensor
+    slope: torch.Tensor
+
     def __init__(self, checkpoint: Checkpoint, scores: nn.Module) -> None:
         super().__init__()
         self.scaling = Scaling(checkpoint.model.scaler)
         self.lookback = checkpoint.model.settings.model.lookback
         self.scores = scores
-        self.level, self.slope = checkpoint.calibration.level, checkpoint.calibration.slope
+        for name in ("level", "slope"):  # tensors: exporters write a number as float32
+            self.register_buffer(name, torch.tensor(getattr(checkpoint.calibration, name), dtype=torch.float64))
+
+    @property
+    def has_trees(self) -> bool:
+        """Whether a step decides: a feature that is rounded may fall on its other side."""
+        return any(isinstance(each, TreeScores) for each in self.modules())
 
     def forward(self, features: torch.Tensor, universe: torch.Tensor) -> torch.Tensor:
         """Expected returns (S − L + 1, N) of features (S, N, F) and universe (S, N)."""

@@ -76,17 +76,17 @@ def onnx_bytes(graph: ExportGraph, *, kind: str) -> bytes:
     return content
 
 
-def torchscript_bytes(graph: nn.Module, *, like: ExportGraph, kind: str) -> bytes:
-    """The graph, or its int8 form, as a TorchScript archive.
+def torchscript_bytes(graph: ExportGraph, *, kind: str, changed: nn.Module | None = None) -> bytes:
+    """The graph, or a changed copy of it, as a TorchScript archive.
 
     Parameters
     ----------
-    graph : Module
-        ``like`` itself, or a changed copy of it.
-    like : ExportGraph
-        Says what goes in.
+    graph : ExportGraph
+        From ``export_graph``; says what goes in.
     kind : str
         For an error.
+    changed : Module, optional
+        Its int8 form, which is written in its place.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def torchscript_bytes(graph: nn.Module, *, like: ExportGraph, kind: str) -> byte
     written = io.BytesIO()
     with _hushed(), own_failures(kind), torch.inference_mode(False), torch.no_grad():
         try:
-            traced = torch.jit.trace(graph, traced_inputs(like), check_trace=False)  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(changed or graph, traced_inputs(graph), check_trace=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise ExportError(f"kind {kind} cannot be traced: {_reason(error)}") from error
         torch.jit.save(traced, written)

@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights of every matrix of a network set to zero.
+"""Pruned weights: the smallest weights of every matrix of a network set to zero.
 
 The zeros stay in dense files and dense products: the file is as large as before and as slow. What it shows is how many
 weights the scores hang on.

@@ -1,0 +1,50 @@
+"""Exported version: a frozen version as a bundle, written only where its files score as the version does."""
+
+from pathlib import Path
+
+from core.files import write_bytes, write_json
+from live.export.bundle import CARD, PARITY, Bundle
+from live.export.bundle_place import new_bundle, require_place
+from live.export.export_card import export_card
+from live.export.graph_set import ExportOptions, graph_set
+from live.export.parity_study import parity_study
+from market.panel import Panel
+from strategy.frozen.run_version import FrozenStrategy
+
+__all__ = ["export_version"]
+
+
+def export_version(frozen: FrozenStrategy, panel: Panel, out: Path, *, options: ExportOptions | None = None) -> Bundle:
+    """Export a version: graph files, parity with our own scoring on every test session, card; all of it or nothing.
+
+    Parameters
+    ----------
+    frozen : FrozenStrategy
+        From ``open_frozen``, so that its files and code are checked.
+    panel : Panel
+        Bars that reach past its validation span; its own, where it holds them.
+    out : Path
+        Folder of the bundle; a former export there is replaced.
+    options : ExportOptions, optional
+        Formats, int8, pruning.
+
+    Raises
+    ------
+    ExportError
+        If the kind cannot be a graph, or a file does not keep the written limits of parity.
+    MissingExtraError
+        If a library of the extra ``export`` is not installed.
+    ValueError
+        If the folder holds something else, or the bars no test session.
+    """
+    options = options or ExportOptions()
+    require_place(out)
+    made = graph_set(frozen, options)
+    parity = parity_study(frozen, panel, made, options)
+    card = export_card(frozen, panel, made, options)
+    with new_bundle(out) as folder:
+        for name, content in made.files.items():
+            write_bytes(folder / name, content)
+        write_json(folder / PARITY, parity)
+        write_json(folder / CARD, card)
+    return Bundle(folder=out, card=card, parity=parity)
