@@ -33,7 +33,14 @@ from scipy.special import lambertw
 
 from core.intervals import hac_interval
 
-__all__ = ["MIN_SESSIONS", "difference_confidence_sequence", "long_run_deviations", "mean_confidence_sequence"]
+__all__ = [
+    "MIN_SESSIONS",
+    "MIN_WINDOWS",
+    "Side",
+    "difference_confidence_sequence",
+    "long_run_deviations",
+    "mean_confidence_sequence",
+]
 
 MIN_SESSIONS = 20  # numbers before a range is given: the limit theorem needs some
 MIN_WINDOWS = 8  # horizons before a deviation is known from the stream alone

@@ -1,0 +1,1 @@
+"""Report of a monitored version: what was found, as values, and its page."""
