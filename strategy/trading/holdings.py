@@ -16,7 +16,7 @@ from market.bars.csv import csv_notes, decimal_of
 from market.bars.defects import Defect, refuse
 from market.ticker_names import clean_ticker
 
-__all__ = ["CASH_ROW", "Holdings", "read_holdings"]
+__all__ = ["CASH_ROW", "Holdings", "read_holdings", "table_holdings"]
 
 TICKER = ("ticker", "symbol")
 CASH_ROW = "$CASH"  # no ticker begins so: CASH alone is one
@@ -76,10 +76,17 @@ def read_holdings(path: str | Path) -> Holdings:
         raise SourceError(
             f"{path.name} is empty: it needs a header with ticker and shares, or ticker and weight"
         ) from error
-    return _holdings(table, path.name)
+    return table_holdings(table, path.name)
 
 
-def _holdings(table: pa.Table, origin: str) -> Holdings:
+def table_holdings(table: pa.Table, origin: str) -> Holdings:
+    """Holdings of a table with the columns that ``read_holdings`` takes; ``origin`` names it in messages.
+
+    Raises
+    ------
+    DataError
+        As ``read_holdings``.
+    """
     named: dict[str, str] = {plain_name(name): name for name in reversed(table.schema.names)}
     kinds = [name for name in ("shares", "weight") if name in named]
     ticker = next((named[word] for word in TICKER if word in named), None)

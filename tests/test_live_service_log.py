@@ -1,0 +1,195 @@
+"""The request log: it only grows, a kill loses no answer that was given, and an edit is found."""
+
+import asyncio
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import RunError
+from live.service.request_log import FILE, LogWriteError, RequestLog, log_entries, log_faults
+from live.service.service_metrics import ServiceMetrics
+from live.service.service_token import bears, is_local, names_local, read_token, require_token
+
+
+def written(path: Path, count: int, **facts: Any) -> None:
+    """Open the log, add entries at the same time, and close it."""
+
+    async def add(log: RequestLog) -> None:
+        await asyncio.gather(*(log.append("answer", id=str(n), **facts) for n in range(count)))
+
+    log = RequestLog(path)
+    try:
+        asyncio.run(add(log))
+    finally:
+        log.close()
+
+
+def test_entries_are_there_in_their_order_and_numbered(tmp_path: Path) -> None:
+    written(tmp_path / FILE, 3)
+    written(tmp_path / FILE, 2)
+    entries = list(log_entries(tmp_path / FILE))
+    assert [entry["kind"] for entry in entries] == ["start", *["answer"] * 3, "start", *["answer"] * 2]
+    assert [entry["n"] for entry in entries] == list(range(1, 8))
+    assert list(log_faults(tmp_path / FILE)) == []
+
+
+@pytest.mark.parametrize("left", range(1, 40, 7))
+def test_a_torn_last_line_is_ended_and_nothing_before_it_is_lost(left: int, tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    written(path, 3)
+    content = path.read_bytes()
+    path.write_bytes(content[:-left])
+    whole = 4 if left == 1 else 3  # without its line end the last entry is still whole
+    written(path, 1)
+    assert path.read_bytes().startswith(content[:-left])
+    kinds = [entry["kind"] for entry in log_entries(path)]
+    assert kinds == ["start", "answer", "answer", "answer"][:whole] + ([] if left == 1 else ["mended"]) + [
+        "start",
+        "answer",
+    ]
+    assert list(log_faults(path)) == []
+
+
+def test_every_edit_and_every_lost_line_is_found(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    written(path, 4, status=200)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for place in range(len(lines)):
+        path.write_bytes(b"".join([*lines[:place], lines[place].replace(b'"n"', b'"m"'), *lines[place + 1 :]]))
+        if place < len(lines) - 1:  # the last one may be torn, and is looked at when a server starts
+            assert f"line {place + 1} was edited" in next(log_faults(path))
+        else:
+            with pytest.raises(RunError, match="not as it was written"):
+                RequestLog(path)
+        if place < len(lines) - 1:
+            path.write_bytes(b"".join(lines[:place] + lines[place + 1 :]))
+            assert "missing" in next(log_faults(path))
+
+
+def test_two_servers_do_not_share_a_log(tmp_path: Path) -> None:
+    log = RequestLog(tmp_path / FILE)
+    with pytest.raises(RunError, match="another server writes"):
+        RequestLog(tmp_path / FILE)
+    log.close()
+    written(tmp_path / FILE, 1)
+
+
+@pytest.mark.parametrize("after", [0, 30])
+def test_on_a_full_disk_nobody_is_told_it_was_logged_and_no_half_line_stays(
+    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = tmp_path / FILE, os.write
+
+    def full(handle: int, content: Any) -> int:
+        if after:
+            write(handle, bytes(content[:after]))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def add(log: RequestLog) -> None:
+        before = path.read_bytes()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            with pytest.raises(LogWriteError, match="No space left"):
+                await log.append("answer", id="1")
+        assert path.read_bytes() == before
+        await log.append("answer", id="2")
+
+    log = RequestLog(path)
+    asyncio.run(add(log))
+    log.close()
+    assert [entry.get("id") for entry in log_entries(path)] == [None, "2"]
+    assert list(log_faults(path)) == []
+
+
+def test_a_log_that_cannot_be_begun_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_told: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(RunError, match="free some space"):
+            RequestLog(tmp_path / FILE)
+    written(tmp_path / FILE, 1)  # and the lock was let go
+
+
+def test_an_entry_that_is_too_long_is_refused_and_the_others_stay(tmp_path: Path) -> None:
+    async def add(log: RequestLog) -> None:
+        with pytest.raises(LogWriteError, match="at most 8,192"):
+            await log.append("answer", path="x" * 9000)
+        await log.append("answer", path="y")
+
+    log = RequestLog(tmp_path / FILE)
+    asyncio.run(add(log))
+    log.close()
+    assert list(log_faults(tmp_path / FILE)) == []
+    assert len(list(log_entries(tmp_path / FILE))) == 2
+
+
+def test_what_comes_from_outside_cannot_end_a_line(tmp_path: Path) -> None:
+    written(tmp_path / FILE, 1, method='/a\n{"body": 1}\x1b[2J\u2028')
+    lines = (tmp_path / FILE).read_bytes().split(b"\n")
+    assert len(lines) == 3
+    assert b"\x1b" not in lines[1]
+    assert lines[1].isascii()
+
+
+# --- token and metrics ---
+
+
+def test_a_token_has_a_length_and_is_never_shown() -> None:
+    assert read_token({}) is None
+    assert read_token({"QUINTILE_TOKEN": "x" * 16}) == "x" * 16
+    for wrong in ("x" * 15, "x" * 20 + " y", "x" * 513, "é" * 20):
+        with pytest.raises(ValueError, match="QUINTILE_TOKEN must be") as caught:
+            read_token({"QUINTILE_TOKEN": wrong})
+        assert wrong not in str(caught.value)
+
+
+def test_beyond_this_machine_it_listens_with_a_token_alone() -> None:
+    for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost"):
+        assert is_local(host)
+        require_token(host, None)
+    for host in ("0.0.0.0", "::", "192.168.1.7", "desk", "", "localhost.example"):
+        with pytest.raises(ValueError, match="QUINTILE_TOKEN"):
+            require_token(host, None)
+        require_token(host, "x" * 16)
+
+
+def test_only_one_right_header_bears_the_token() -> None:
+    right = (b"authorization", b"Bearer secret")
+    assert bears([right], "secret")
+    assert bears([(b"authorization", b"bearer secret")], "secret")
+    for wrong in ([], [right, right], [(b"authorization", b"secret")], [(b"authorization", b"Bearer secre")]):
+        assert not bears(wrong, "secret")
+
+
+def test_local_names_are_these() -> None:
+    for host in (b"localhost", b"LOCALHOST:1", b"127.0.0.1:8000", b"[::1]:8000"):
+        assert names_local([(b"host", host)])
+    for host in (b"evil.example", b"localhost.evil.example", b"127.0.0.1.evil.example:80", b"", b"127.0.0.1:8000:1"):
+        assert not names_local([(b"host", host)])
+    assert not names_local([])
+
+
+def test_a_histogram_counts_what_is_at_most_a_bound() -> None:
+    metrics = ServiceMetrics()
+    for seconds in (0.001, 0.0011, 99.0):
+        metrics.count("/decide", 200, seconds)
+    metrics.count("none", 431)
+    text = metrics.text(info={"version": 'a"b\\\n'}, gauges={"age": 1.5})
+    for line in (
+        'quintile_serve_latency_seconds_bucket{le="0.001"} 1',
+        'quintile_serve_latency_seconds_bucket{le="0.0025"} 2',
+        'quintile_serve_latency_seconds_bucket{le="10.0"} 2',
+        'quintile_serve_latency_seconds_bucket{le="+Inf"} 3',
+        "quintile_serve_latency_seconds_count 3",
+        'quintile_serve_requests_total{route="none",status="431"} 1',
+        'quintile_serve_info{version="a\\"b\\\\\\n"} 1',
+        "quintile_serve_age 1.5",
+    ):
+        assert line in text.splitlines()
+    assert json.loads(text.split("_sum ")[1].splitlines()[0]) == 0.001 + 0.0011 + 99.0
