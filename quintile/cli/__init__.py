@@ -32,6 +32,8 @@ from quintile.cli.evaluation_commands import (
 from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
 from quintile.cli.forecasts.forecast_commands import add_forecast_commands
 from quintile.cli.live.bench_model_command import BENCH_MODEL_EXAMPLES, bench_model_command
+from quintile.cli.live.monitor_command import MONITOR_EXAMPLES, monitor_command
+from quintile.cli.live.serve_command import SERVE_EXAMPLES, serve_command
 from quintile.cli.live.serverless_command import SERVERLESS_EXAMPLES, serverless_command
 from quintile.cli.live.sizing_command import SIZING_EXAMPLES, size_book_command
 from quintile.cli.model_commands import add_model_commands
@@ -115,6 +117,8 @@ app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
 app.command("size-book", epilog=SIZING_EXAMPLES)(size_book_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
 app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
+app.command("monitor", epilog=MONITOR_EXAMPLES)(monitor_command)
+app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)
 app.command("new", epilog=NEW_EXAMPLES)(new_command)
 add_store_commands(
     app,
