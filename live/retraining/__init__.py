@@ -1,0 +1,1 @@
+"""Retraining: a challenger trained on newer bars, judged beside the frozen champion, and promoted by a written rule."""
