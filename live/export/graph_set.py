@@ -1,7 +1,7 @@
 """Graph set: what of a version is exported, and the bytes of every file that was asked for."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.progress import ProgressCallback, silent
@@ -14,7 +14,7 @@ from models.export.pruned_weights import PrunedModel, pruned_checkpoint
 from models.export.refusal import ExportError
 from strategy.frozen.run_version import FrozenStrategy
 
-__all__ = ["ExportOptions", "GraphSet", "graph_set"]
+__all__ = ["ExportOptions", "GraphSet", "export_options", "graph_set"]
 
 FORMATS: Mapping[ExportFormat, str] = {"onnx": ONNX, "torchscript": TORCHSCRIPT}
 
@@ -41,11 +41,27 @@ class ExportOptions:
     progress: ProgressCallback = silent
 
     def __post_init__(self) -> None:
-        strangers = [each for each in self.formats if each not in FORMATS]
-        if strangers or not self.formats:
-            raise ValueError(f"--to must be onnx or torchscript, was {', '.join(strangers) or 'neither'}")
+        if not self.formats:
+            raise ValueError("--to must be onnx or torchscript, was neither")
         if self.prune is not None and not 0.0 < self.prune < 1.0:
             raise ValueError(f"--prune must be a share above 0 and below 1, was {self.prune:g}")
+
+
+def export_options(
+    formats: Iterable[str], *, int8: bool = False, prune: float | None = None, progress: ProgressCallback = silent
+) -> ExportOptions:
+    """What is exported, from words; each format counts once.
+
+    Raises
+    ------
+    ValueError
+        If a format is neither onnx nor torchscript, or the share no share.
+    """
+    asked = list(dict.fromkeys(formats))
+    known = {str(each): each for each in FORMATS}
+    if strangers := [each for each in asked if each not in known]:
+        raise ValueError(f"--to must be onnx or torchscript, was {strangers[0][:60]!r}")
+    return ExportOptions(formats=tuple(known[each] for each in asked), int8=int8, prune=prune, progress=progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
