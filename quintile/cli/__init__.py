@@ -32,7 +32,9 @@ from quintile.cli.evaluation_commands import (
 from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
 from quintile.cli.forecasts.forecast_commands import add_forecast_commands
 from quintile.cli.live.bench_model_command import BENCH_MODEL_EXAMPLES, bench_model_command
+from quintile.cli.live.export_command import EXPORT_EXAMPLES, export_command
 from quintile.cli.live.monitor_command import MONITOR_EXAMPLES, monitor_command
+from quintile.cli.live.retrain_command import RETRAIN_EXAMPLES, retrain_command
 from quintile.cli.live.serve_command import SERVE_EXAMPLES, serve_command
 from quintile.cli.live.serverless_command import SERVERLESS_EXAMPLES, serverless_command
 from quintile.cli.live.sizing_command import SIZING_EXAMPLES, size_book_command
@@ -119,6 +121,7 @@ app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
 app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
 app.command("monitor", epilog=MONITOR_EXAMPLES)(monitor_command)
 app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)
+app.command("retrain", epilog=RETRAIN_EXAMPLES)(retrain_command)
 app.command("new", epilog=NEW_EXAMPLES)(new_command)
 add_store_commands(
     app,
@@ -146,6 +149,7 @@ app.command("definition", epilog=_examples("quintile definition filter_negative 
 
 app.command("features", epilog=FEATURES_EXAMPLES)(features_command)
 add_versioning_commands(app)
+app.command("export", epilog=EXPORT_EXAMPLES)(export_command)
 app.command("bench-model", epilog=BENCH_MODEL_EXAMPLES)(bench_model_command)
 app.command("serverless", epilog=SERVERLESS_EXAMPLES)(serverless_command)
 add_model_commands(app)
