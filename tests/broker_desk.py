@@ -27,7 +27,7 @@ from strategy.trading.paper.paper_fills import held_cash, held_shares
 from strategy.trials.paper_log import PaperLog
 
 LOCK = "0" * 64
-NAMES = ("AAA", "BBB", "CCC", "DDD")
+NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
 FREE = TradeLimits(order_notional=1e9, session_notional=1e9, volume_share=1.0)
 FIRST = 30  # row of the first decision
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -73,10 +73,11 @@ class Desk:
     broker: AlpacaBroker
     limits: TradeLimits = FREE
     slept: list[float] = field(default_factory=list)
+    now: dt.datetime = NEVER
 
     @property
     def log(self) -> PaperLog:
-        return PaperLog(self.folder / "paper" / "mine-1.0.0", lambda: self.broker.clock().now.astimezone(dt.UTC))
+        return PaperLog(self.folder / "paper" / "mine-1.0.0", lambda: self.now)
 
     @property
     def trade_desk(self) -> TradeDesk:
@@ -87,7 +88,7 @@ class Desk:
     @property
     def row(self) -> int:
         """The session that closed last."""
-        return self.market.n_closed(self.broker.clock().now) - 1
+        return self.market.n_closed(self.now) - 1
 
     @property
     def panel(self) -> Panel:
@@ -97,6 +98,7 @@ class Desk:
     def move(self, to: str) -> None:
         answer = requests.post(f"{self.url}/fake/clock", json={"to": to}, timeout=10)
         assert answer.status_code == 200, answer.text
+        self.now = dt.datetime.fromisoformat(answer.json()["timestamp"]).astimezone(dt.UTC)
 
     def commit(self, weights: Mapping[str, float], *, opening: dt.datetime = NEVER) -> None:
         session = f"{self.panel.sessions[-1]:%Y-%m-%d}"
@@ -143,5 +145,6 @@ def desk(
     )
     with fake_server(account) as server:
         broker = open_alpaca(server.url, backoff=Backoff(sleep=slept.append))
-        yield Desk(url=server.url, folder=folder, market=market, broker=broker, slept=slept)
+        begun = account.now.astimezone(dt.UTC)
+        yield Desk(url=server.url, folder=folder, market=market, broker=broker, slept=slept, now=begun)
         broker.client._session.close()

@@ -61,7 +61,7 @@ def _account(account: FakeAccount, _: Told) -> tuple[int, Any]:
         "currency": "USD",
         "shorting_enabled": True,
         "multiplier": str(account.faults.multiplier),
-        **{name: f"{amount.quantize(CENT)}" for name, amount in money.items()},
+        **{name: plain(amount) for name, amount in money.items()},
         **dict.fromkeys(("trading_blocked", "transfers_blocked", "account_blocked", "trade_suspended_by_user"), False),
     }
 

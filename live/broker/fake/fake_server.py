@@ -66,6 +66,8 @@ def fake_server(account: FakeAccount, port: int = 0) -> Iterator[FakeServer]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = PATIENCE
+    wbufsize = -1  # head and body in one segment: two would wait for each other's acknowledgement
+    disable_nagle_algorithm = True
     server: FakeServer
 
     def do_GET(self) -> None:
