@@ -52,7 +52,15 @@ def drawn_page(found: Explanation, *, command: str = "") -> DifferencesPage:
         parts=tuple(DrawnPart(name=part.name, figures=part.figures, why=part.why) for part in found.parts),
         paths=found.paths,
         places=tuple(
-            (place.stage, place.session, place.ticker, place.what, place.first, place.second) for place in found.places
+            (
+                f"{place.stage}, follows" if place.follows else place.stage,
+                place.session,
+                place.ticker,
+                place.what,
+                place.first,
+                place.second,
+            )
+            for place in found.places
         ),
         remarks=found.remarks,
         sessions_per_year=found.sessions_per_year,

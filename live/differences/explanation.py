@@ -150,7 +150,10 @@ class Explanation:
         table = [f"{row[0]:<{width}}  " + "  ".join(f"{cell:>14}" for cell in row[1:]) for row in rows]
         span = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {len(self.sessions):,} common sessions, "
         conditions = [f"{letter}: {_conditions(side)}" for letter, side in self.sides]
-        places = [f"first difference of {place.stage}: {place}" for place in self.places]
+        places = [
+            f"first difference of {place.stage}{' (which only follows)' if place.follows else ''}: {place}"
+            for place in self.places
+        ]
         year = f"{self.sessions_per_year:g} sessions a year, risk-free 0, net of costs"
         return "\n".join([self.sentence, span + year, *conditions, *table, *places, *self.remarks])
 

@@ -5,7 +5,7 @@ stage itself differs, or only what it reads, is said by its group.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,8 @@ class FirstPlace:
         Of what: a bar field, a feature, weight, shares, price, cost.
     first, second : str
         What either side has there.
+    follows : bool
+        Whether the stage itself is the same in both, and hands on what it read.
     """
 
     stage: str
@@ -43,6 +45,7 @@ class FirstPlace:
     what: str
     first: str
     second: str
+    follows: bool = False
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.session, self.ticker) if part)
@@ -66,7 +69,8 @@ def first_places(replays: MixedReplays, common: pd.DatetimeIndex) -> tuple[First
     decided = _decided(replays.weights(none), replays.weights(both))
     found += _frames("book", "weight", *decided, within=_rounding(replays))
     results = replays.outcome(none), replays.outcome(both)
-    return (*found, *_fills(*results, common), *_costs(*results, common, apart="costs" in both))
+    found += [*_fills(*results, common), *_costs(*results, common, apart="costs" in both)]
+    return tuple(replace(place, follows=place.stage not in both) for place in found)
 
 
 def _bars(first: Panel, second: Panel) -> Iterator[FirstPlace]:

@@ -165,7 +165,7 @@ def _places(page: DifferencesPage) -> Section:
         columns=("Stage", "Session", "Ticker", "Of what", "A", "B"),
         rows=page.places,
         note="What came out of each stage, compared to the bit on the sessions and names that both have; a stage that "
-        "does not differ itself hands on what it read.",
+        "follows is the same in both and hands on what it read.",
         wordy=True,
     )
     return Section(slug="places", title="Where they part first", lead=lead, parts=(Part(tables=(table,)),))
