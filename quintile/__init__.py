@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from portfolio.own_rules import book_rule
     from portfolio.rules import TradingRules
     from quintile.bar_frames import features, load_bars, load_inputs, with_outside
+    from quintile.differences_explained import explain
     from quintile.frozen_version import FrozenVersion, freeze, load_version
     from quintile.lookup import load_run, load_strategy
     from quintile.own_weights import Backtest, backtest
@@ -80,6 +81,7 @@ __all__ = [
     "decide",
     "errors",
     "evaluate",
+    "explain",
     "features",
     "forecast",
     "forward_returns",
@@ -120,6 +122,7 @@ _HOMES = {
     "portfolio.own_rules": "book_rule",
     "portfolio.rules": "TradingRules",
     "quintile.bar_frames": "features load_bars load_inputs with_outside",
+    "quintile.differences_explained": "explain",
     "quintile.frozen_version": "FrozenVersion freeze load_version",
     "quintile.lookup": "load_run load_strategy",
     "quintile.own_weights": "Backtest backtest",

@@ -47,6 +47,7 @@ SIGNATURES = {
     "compare_books": "run, bars=None, *, optimised=False, quiet=False",
     "decide": "run, bars=None, *, holdings=None, equity=None, as_of=None",
     "evaluate": "scores, bars, *, rules=None, store='runs', quick=False, **options",
+    "explain": "first, second, *, bars=None, capital=None, store='runs', page=None",
     "features": "bars, feature_set='core14', *, names=None, computing=None, quiet=False",
     "forecast": "symbols, bars, *, models, **options",
     "forward_returns": "panel, execution, *, horizon=1, first=0",
@@ -142,7 +143,7 @@ def test_the_face_holds_these_names_and_no_other() -> None:
     assert list(qt.__all__) == sorted(qt.__all__)
     assert set(qt.__all__) == {*SIGNATURES, *VALUES}
     assert dir(qt) == sorted(qt.__all__)
-    assert 35 <= len(qt.__all__) <= 50
+    assert 35 <= len(qt.__all__) <= 51  # the last one is why two results differ, which no other name answers
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

@@ -32,6 +32,7 @@ from quintile.cli.evaluation_commands import (
 from quintile.cli.feature_commands import FEATURES_EXAMPLES, features_command
 from quintile.cli.forecasts.forecast_commands import add_forecast_commands
 from quintile.cli.live.bench_model_command import BENCH_MODEL_EXAMPLES, bench_model_command
+from quintile.cli.live.explain_command import EXPLAIN_EXAMPLES, explain_command
 from quintile.cli.live.export_command import EXPORT_EXAMPLES, export_command
 from quintile.cli.live.monitor_command import MONITOR_EXAMPLES, monitor_command
 from quintile.cli.live.retrain_command import RETRAIN_EXAMPLES, retrain_command
@@ -113,6 +114,7 @@ app.command("sweep", epilog=SWEEP_EXAMPLES)(sweep_command)
 app.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate_command)
 app.command("compare-books", epilog=COMPARE_EXAMPLES)(compare_books_command)
 app.command("compare", epilog=COMPARE_RUNS_EXAMPLES)(compare_command)
+app.command("explain", epilog=EXPLAIN_EXAMPLES)(explain_command)
 app.command("board", epilog=BOARD_EXAMPLES)(board_command)
 app.command("prove", epilog=PROVE_EXAMPLES)(prove_command)
 app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
