@@ -9,6 +9,7 @@ import pandas as pd
 
 from backtests.engine.backtest import run_backtest
 from backtests.engine.backtest_result import BacktestResult
+from backtests.engine.many_books import net_returns_of
 from core.errors import DataError
 from market.panel import Panel
 from market.returns import Execution
@@ -124,10 +125,13 @@ class SizedBook:
         Raises
         ------
         DataError
-            If a return is missing after it.
+            If a return is missing after it, as that of a book is which lost all its equity.
         """
-        result = run_backtest(self.panel, self.weights, execution=self.execution, costs=self.costs)
-        net = result.net_returns
+        kept = net_returns_of(self.panel, {"book": self.weights}, execution=self.execution, costs=self.costs)
+        net = kept["book"].loc[kept["book"].first_valid_index() :]
         if net.isna().any():
-            raise DataError(f"{self.name} has no return on {net.index[net.isna()][0]:%Y-%m-%d}: mend its bars")
+            raise DataError(
+                f"{self.name} has no return on {net.index[net.isna()][0]:%Y-%m-%d}, where its equity is lost: choose "
+                "another book"
+            )
         return net.reindex(self.panel.sessions)

@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.errors import SourceError
+from core.errors import MissingExtraError, SourceError
 from core.files import read_json, write_json
 from core.progress import Count
 from live.sizing.sized_book import SizedBook
@@ -89,8 +90,7 @@ class Training:
 
     def fingerprint(self) -> str:
         """The sha256 of facts, code and libraries, in hexadecimal."""
-        code = [source_hash((ROOT / path).read_bytes()) for path in DECIDING]
-        deciding = {"facts": self.facts(), "code": code, "libraries": {name: version(name) for name in LIBRARIES}}
+        deciding = {"facts": self.facts(), "code": _code(), "libraries": _libraries()}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
@@ -169,6 +169,26 @@ class PathStore:
         head: Mapping[str, Any] = {"training": training.name, "fingerprint": training.fingerprint(), **training.facts()}
         write_json(self.path(training), {**head, "numbers": numbers, "seal": _seal(training.fingerprint(), numbers)})
         return TrainedPath(scale=done.test.scale, net=done.test.net, validation=done.validation)
+
+
+@cache
+def _code() -> tuple[str, ...]:
+    """The deciding sources as they were when this process first asked, and so as it runs them."""
+    return tuple(source_hash((ROOT / path).read_bytes()) for path in DECIDING)
+
+
+def _libraries() -> dict[str, str]:
+    """Versions of the libraries that decide.
+
+    Raises
+    ------
+    MissingExtraError
+        If one of them is not installed.
+    """
+    try:
+        return {name: version(name) for name in LIBRARIES}
+    except PackageNotFoundError as missing:
+        raise MissingExtraError(f"{missing.name} is not installed: `pip install 'quintile[sizing]'`") from missing
 
 
 def _seal(fingerprint: str, numbers: Mapping[str, Any]) -> str:
