@@ -18,6 +18,8 @@ from live.broker.fake.fake_faults import FakeFaults, parse_faults
 from live.broker.trade_limits import TradeLimits, parse_limits
 from live.broker.trade_session import trade_session
 from strategy.trading.paper.paper_fills import order_states, paper_fills
+from strategy.trading.paper.paper_record import paper_record
+from strategy.trading.paper.traded_record import traded_record
 from tests.broker_desk import FIRST, FREE, Desk, desk, halted, small_panel
 
 BOOK = {"AAA": 0.4, "BBB": 0.3, "CCC": -0.2}
@@ -50,6 +52,11 @@ def test_a_decision_is_traded_at_the_next_open_and_held_to_the_share(tmp_path: P
         assert fills["shares"].tolist() == [-sent[0], *sent[1:]]
         slipped = (fills["price"] / fills["open"] - 1.0) * fills["shares"].map(lambda shares: 1 if shares > 0 else -1)
         assert slipped.to_numpy() == pytest.approx(3e-4, abs=2e-6)
+        record = traded_record(at.log)
+        assert record is not None
+        assert record.slippage_bps == pytest.approx(3.0, abs=0.02)
+        assert record.sessions[["orders", "filled", "partly", "missing"]].iloc[0].tolist() == [3, 3, 0, 0]
+        assert 0.0 < record.sessions["weight_gap"].iloc[0] < 3 * close.max() / 100_000, "less than a share a name"
         assert fills["fee"].to_numpy() == pytest.approx((fills["shares"] * fills["price"]).abs() * 1e-4, abs=0.01)
         assert list(at.log.faults()) == []
 
@@ -201,6 +208,13 @@ def test_part_of_the_volume_fills_and_the_rest_expires(tmp_path: Path) -> None:
             name: Decimal(int(volume[name] * 1e-3)) * (1 if weight > 0 else -1) for name, weight in BOOK.items()
         }
         assert {order["state"] for order in order_states(at.log.entries()).values()} == {"expired"}
+        record = paper_record(at.log)
+        assert record.traded is not None
+        assert record.traded.as_dict()["partly"] == 3
+        assert record.traded.as_dict()["weight_gap"]["max"] == pytest.approx(
+            0.9 - sum(abs(float(at.held()[name])) * at.panel.close[name].iloc[-2] / 100_000 for name in BOOK)
+        )
+        assert "1 sessions, 3 orders, 0 filled, 3 in part, 0 not" in str(record)
         agrees(at)
 
 

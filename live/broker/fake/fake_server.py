@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +18,7 @@ from live.broker.fake.fake_faults import FakeFaults
 from live.broker.fake.fake_market import FakeMarket
 from live.broker.fake.fake_state import FakeState
 
-__all__ = ["EVENING", "FakeServer", "fake_server", "open_account"]
+__all__ = ["EVENING", "FakeServer", "fake_server", "open_account", "serve_account"]
 
 HOST = "127.0.0.1"
 MAX_BODY = 65_536  # bytes
@@ -60,6 +60,26 @@ def fake_server(account: FakeAccount, port: int = 0) -> Iterator[FakeServer]:
         finally:
             server.shutdown()
             thread.join()
+            account.state.close()
+
+
+def serve_account(account: FakeAccount, port: int, *, ready: Callable[[str], None]) -> None:
+    """Answer until the process is interrupted; ``ready`` is told where, once the port is taken.
+
+    Raises
+    ------
+    ValueError
+        If the port is taken.
+    """
+    try:
+        server = FakeServer(account, port)
+    except OSError as error:
+        raise ValueError(f"port {port} is taken: give another --port, or end what listens there") from error
+    with server:
+        ready(server.url)
+        try:
+            server.serve_forever()
+        finally:
             account.state.close()
 
 

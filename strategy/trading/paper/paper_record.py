@@ -15,6 +15,7 @@ from core.conventions import SESSIONS_PER_YEAR
 from core.notebook_html import notebook_text
 from strategy.trading.paper.decisions import PaperLog, decisions
 from strategy.trading.paper.paper_scores import NUMBERS, YEAR, scored
+from strategy.trading.paper.traded_record import TradedRecord, traded_record
 from strategy.trials.paper_log import RESTATED, VERSION
 
 __all__ = ["PaperRecord", "paper_record"]
@@ -45,6 +46,8 @@ class PaperRecord:
         The reference's gates for paper trading; not measured before 60 scored sessions.
     sessions_per_year : float
         Of the scored bars, by which the Sharpe ratio is annual; 252 in a log that does not say.
+    traded : TradedRecord or None
+        What a broker made of the decisions; None where none trades them.
     """
 
     version: str
@@ -55,6 +58,7 @@ class PaperRecord:
     drifted: tuple[str, ...] = ()
     gates: tuple[Gate, ...]
     sessions_per_year: float = SESSIONS_PER_YEAR
+    traded: TradedRecord | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Counts, returns and gates as plain JSON values; NaN is None."""
@@ -66,6 +70,7 @@ class PaperRecord:
             "missed": list(self.missed),
             "drifted": list(self.drifted),
             "restated": list(self.restated),
+            "broker": None if self.traded is None else self.traded.as_dict(),
             "returns": {f"{session:%Y-%m-%d}": net for session, net in self.scores["net"].items()},
             "gates": [
                 {
@@ -86,6 +91,7 @@ class PaperRecord:
             f"{self.version} on paper: {len(self.decisions)} decisions, {late} too late to trade, "
             f"{len(self.scores)} sessions scored",
             *_headline(self.scores["net"], self.sessions_per_year),
+            *([] if self.traded is None else [str(self.traded)]),
             *_told("MISSED", self.missed, "no decision was committed at that close, the book before was held"),
             *_told("TOO LATE", self._late(), "committed after its fill session opened, never traded"),
             *_told("DRIFTED", self.drifted, "decided or scored with other code than was frozen"),
@@ -132,6 +138,7 @@ def paper_record(log: PaperLog, gates: GateSettings | None = None) -> PaperRecor
             sharpe_range=sharpe_interval(net["net"], sessions_per_year=year) if len(net) else UNKNOWN,
         ),
         sessions_per_year=year,
+        traded=traded_record(log),
     )
 
 
