@@ -34,11 +34,13 @@ from quintile.cli.forecasts.forecast_commands import add_forecast_commands
 from quintile.cli.live.bench_model_command import BENCH_MODEL_EXAMPLES, bench_model_command
 from quintile.cli.live.explain_command import EXPLAIN_EXAMPLES, explain_command
 from quintile.cli.live.export_command import EXPORT_EXAMPLES, export_command
+from quintile.cli.live.fake_broker_command import FAKE_BROKER_EXAMPLES, fake_broker_command
 from quintile.cli.live.monitor_command import MONITOR_EXAMPLES, monitor_command
 from quintile.cli.live.retrain_command import RETRAIN_EXAMPLES, retrain_command
 from quintile.cli.live.serve_command import SERVE_EXAMPLES, serve_command
 from quintile.cli.live.serverless_command import SERVERLESS_EXAMPLES, serverless_command
 from quintile.cli.live.sizing_command import SIZING_EXAMPLES, size_book_command
+from quintile.cli.live.trade_command import TRADE_EXAMPLES, trade_command
 from quintile.cli.model_commands import add_model_commands
 from quintile.cli.paper_commands import PAPER_EXAMPLES, paper_command
 from quintile.cli.proof_commands import PROVE_EXAMPLES, prove_command
@@ -121,6 +123,8 @@ app.command("calibrate-market", epilog=CALIBRATE_EXAMPLES)(calibrate_command)
 app.command("size-book", epilog=SIZING_EXAMPLES)(size_book_command)
 app.command("decide", epilog=DECIDE_EXAMPLES)(decide_command)
 app.command("paper", epilog=PAPER_EXAMPLES)(paper_command)
+app.command("trade", epilog=TRADE_EXAMPLES)(trade_command)
+app.command("fake-broker", epilog=FAKE_BROKER_EXAMPLES)(fake_broker_command)
 app.command("monitor", epilog=MONITOR_EXAMPLES)(monitor_command)
 app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)
 app.command("retrain", epilog=RETRAIN_EXAMPLES)(retrain_command)
