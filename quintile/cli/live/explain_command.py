@@ -1,6 +1,8 @@
 """``quintile explain``: why two results differ, stage by stage."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +60,7 @@ def explain_command(
     words = {"bars": bars, "universe": universe, "exchange": exchange}
     fields = told_fields({name: word for name, word in words.items() if word is not None})
     told = Told(store=run_store(store), versions=versions_folder(versions), fields=fields, capital=capital)
-    with progress_bars(quiet=quiet or as_json) as progress:
+    with progress_bars(quiet=quiet or as_json) as progress, _own_words():
         found = explain(*recipes(first, second, told), progress=progress)
     if out is not None:
         found = write_page(found, out, command=command_line())
@@ -70,3 +72,14 @@ def explain_command(
             print(f"page  {out}")
     if open_ and out is not None:
         typer.launch(out.resolve().as_uri())
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Say --store where a message on the folder of runs says --out, which is the page here."""
+    from core.errors import RunError
+
+    try:
+        yield
+    except RunError as error:
+        raise RunError(str(error).replace("folder with --out", "folder with --store")) from error
