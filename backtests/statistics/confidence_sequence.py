@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import lambertw
 
-from core.intervals import hac_interval
+from core.intervals import FIXED_B
 
 __all__ = [
     "MIN_SESSIONS",
@@ -172,11 +172,8 @@ def long_run_deviations(numbers: pd.Series, *, horizon: int = 1) -> np.ndarray:
         weight = np.where(lag <= lags, 1.0 - lag / (lags + 1.0), 0.0)
         variance += 2.0 * weight * _running_products(x, total, mean, lag)
     known = (count >= max(MIN_SESSIONS, MIN_WINDOWS * horizon)) & (count >= 2 * (lags + 1))
-    widened = [
-        hac_interval(0.0, 1.0, lags=int(lag), n_sessions=int(n)).high / NORMAL
-        for lag, n in zip(lags, count, strict=True)
-    ]
-    deviation = np.sqrt(np.maximum(variance, 0.0) / np.maximum(count - 1, 1)) * np.array(widened, dtype=np.float64)
+    widened = np.polyval(FIXED_B, (lags + 1) / count) / NORMAL
+    deviation = np.sqrt(np.maximum(variance, 0.0) / np.maximum(count - 1, 1)) * widened
     return np.where(known, deviation, np.nan)
 
 
