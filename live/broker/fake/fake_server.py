@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,11 @@ class FakeServer(ThreadingHTTPServer):
     def __init__(self, account: FakeAccount, port: int = 0) -> None:
         super().__init__((HOST, port), _Handler)
         self.account, self.turn, self.n_requests = account, threading.Lock(), 0
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone is no fault of the broker's; anything else is told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
