@@ -270,3 +270,9 @@ def test_a_missing_state_is_told_with_its_session(scored: SizedBook) -> None:
     scores.iloc[150:250] = np.nan
     with pytest.raises(DataError, match=r"scored: rank IC known is not known on \d{4}-\d\d-\d\d: mend the bars"):
         sizing_problem(replace(scored, scores=scores))
+
+
+def test_a_book_without_returns_is_told(made: SizedBook) -> None:
+    weights = made.weights * 400.0
+    with pytest.raises(DataError, match=r"has no return on \d{4}-\d\d-\d\d, where its equity is lost"):
+        replace(made, weights=weights).past_returns()

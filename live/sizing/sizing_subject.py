@@ -45,6 +45,11 @@ def version_book(folder: VersionFolder) -> SizedBook:
         If the version is not intact, or does not hold its bars: run it on bars, and size the run.
     """
     body, spec = intact_body(folder), frozen_spec(folder)
+    if body["bars"] == "given":
+        raise RunError(
+            f"{folder.version} does not hold its bars: `quintile run {folder.version} --bars …` runs it on some, and "
+            "the run can be sized"
+        )
     panel, kept = version_bars(folder, body), read_expected(folder.path)
     frames = {name: kept[name] for name in ("weights", "scores")}
     return _book(str(folder.version), spec, panel, frames, spec_print=body["spec"]["run"])
