@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,8 +21,11 @@ from live.service.service_app import served_app
 from live.service.service_limits import ServiceLimits
 from live.service.service_metrics import ServiceMetrics
 from market.inputs import Inputs
+from market.request import BarsRequest
+from market.store import import_bars, update_bars
+from quintile.bar_requests import told_fields
 from strategy.frozen.replay import version_bars
-from strategy.frozen.run_version import FrozenStrategy, open_frozen
+from strategy.frozen.run_version import FrozenStrategy, open_frozen, run_request
 from strategy.frozen.versions import VersionFolder
 from strategy.learning.decide import frozen_scores
 from strategy.trading.decision import Decision, next_decision
@@ -369,8 +373,6 @@ def test_more_than_it_works_on_at_a_time_are_sent_away(desk: ServedDesk, tmp_pat
 
 
 def copied(opened: FrozenStrategy, folder: Path) -> FrozenStrategy:
-    import shutil
-
     path = folder / opened.folder.version.name / opened.folder.version.semver
     shutil.copytree(opened.folder.path, path)
     return replace(opened, folder=VersionFolder(path, opened.folder.version))
@@ -400,8 +402,6 @@ def test_a_version_that_is_damaged_answers_nothing_until_it_is_whole(
 def test_new_bars_take_the_place_of_the_old_ones_in_one_step(
     opened: FrozenStrategy, bench: Any, desk: ServedDesk, tmp_path: Path
 ) -> None:
-    from market.request import BarsRequest
-
     bars = pd.read_parquet(bench.bars)
     days = sorted(bars["date"].unique())
     file = tmp_path / "bars.parquet"
@@ -430,3 +430,50 @@ def test_new_bars_take_the_place_of_the_old_ones_in_one_step(
     inputs = own.state.book.inputs
     assert served_now == told(next_decision(opened.spec, inputs, opened.checkpoint))
     own.close()
+
+
+def test_a_stored_data_set_is_followed_to_its_newest_commit(
+    opened: FrozenStrategy, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUINTILE_DATA", str(tmp_path / "data"))
+    bars = pd.read_parquet(bench.bars)
+    days = sorted(bars["date"].unique())
+    file = tmp_path / "bars.parquet"
+    bars[bars["date"] <= days[-2]].to_parquet(file)
+    first = import_bars(file, name="us").version
+    own = ServedDesk(
+        opened, lambda: run_request(opened.folder, told_fields({"bars": "us"})), home=tmp_path / "home", name="us"
+    )
+    assert own.state.book.bars["commit"] == first.fingerprint[:12]
+    before = own.state
+    bars.to_parquet(file)
+    second = update_bars(file, name="us").version
+    own.renew()
+    own.renew()
+    assert own.state.book.bars["commit"] == second.fingerprint[:12] != first.fingerprint[:12]
+    assert own.state.book.session == pd.Timestamp(days[-1])
+    assert before.book.session == pd.Timestamp(days[-2])  # who holds the old one goes on with it
+    own.renew()
+    assert own.state.bars_fault is None
+    shutil.move(tmp_path / "data" / "us", tmp_path / "away")
+    own.renew()
+    own.renew()
+    assert own.state.bars_fault is not None
+    assert own.serving().book.session == pd.Timestamp(days[-1])
+    shutil.move(tmp_path / "away", tmp_path / "data" / "us")
+    own.renew()
+    assert own.state.bars_fault is None
+    own.close()
+
+
+def test_a_fault_of_ours_in_the_renewal_is_said_and_what_is_served_goes_on(
+    desk: ServedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = desk.state
+    with monkeypatch.context() as patched:
+        patched.setattr(desk, "_request", lambda: {}["no such key"])
+        desk.renew()
+    assert "KeyError" in (desk.state.bars_fault or "")
+    assert desk.state.book is before.book
+    desk.renew()
+    assert desk.state.bars_fault is None

@@ -151,11 +151,14 @@ class ServedDesk:
         Files must be the same at two looks before they are read: someone may still be writing them.
         """
         with self._renewal:
-            self._verify_again()
             try:
+                self._verify_again()
                 self._prepare_again()
             except (QuintileError, ValueError, OSError, MemoryError) as error:
                 self.state = replace(self.state, bars_fault=_one_line(error))
+            except Exception as error:  # the edge: what is served goes on, and /health says that no newer bars are
+                fault = f"a fault of Quintile itself ({type(error).__name__}): please report it"
+                self.state = replace(self.state, bars_fault=fault)
 
     def close(self) -> None:
         """Wait for the decision in work."""
