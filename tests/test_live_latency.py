@@ -38,7 +38,9 @@ CONDITIONS = {
 def answer(seconds: float = 0.01, *, scores: list[float] | None = None, peak: int | None = 100) -> dict[str, Any]:
     calls = {"1": [seconds] * 4, "200": [seconds * 2] * 3, "1695": [seconds * 10] * 2}
     told = [0.0, 1.0, 2.0] if scores is None else scores
-    return {"start": 1.0, "load": 0.5, "calls": calls, "peak_bytes": peak, "scores": told}
+    processor = {names: [each / 2 for each in seconds] for names, seconds in calls.items()}
+    told_of = {"peak_bytes": peak, "scores": told}
+    return {"start": 1.0, "load": 0.5, "calls": calls, "processor": processor, **told_of}
 
 
 def a_table(**answers: list[dict[str, Any]]) -> LatencyTable:
@@ -89,13 +91,13 @@ def test_a_difference_is_in_standard_deviations_of_our_own_scores() -> None:
 
 def test_the_table_is_told_in_cells() -> None:
     told = told_rows(a_table(torch=[answer(peak=694_000_000)], onnx=[answer(0.2, peak=None)]))
-    assert told[2] == ["torch", "1 name", "10.0 ms", "10.0 ms", "10.0 ms", "4", "100 ms", "within"]
+    assert told[2] == ["torch", "1 name", "10.0 ms", "10.0 ms", "10.0 ms", "5.00 ms", "4", "100 ms", "within"]
     assert told[5][:3] == ["torch", "memory", "694 MB"]
     assert told[6][:3] == ["torch", "from ours", "0.0e+00 sd"]
-    assert told[9] == ["onnx", "1 name", "200 ms", "200 ms", "200 ms", "4", "100 ms", "OVER"]
-    assert told[11][2:] == ["2.00 s", "2.00 s", "2.00 s", "2", "1.00 s", "OVER"]
+    assert told[9] == ["onnx", "1 name", "200 ms", "200 ms", "200 ms", "100 ms", "4", "100 ms", "OVER"]
+    assert told[11][2:] == ["2.00 s", "2.00 s", "2.00 s", "1.00 s", "2", "1.00 s", "OVER"]
     assert told[12][:3] == ["onnx", "memory", "–"]
-    assert {len(row) for row in told} == {8}
+    assert {len(row) for row in told} == {9}
 
 
 def test_machine_threads_rounds_and_load_are_stated() -> None:
@@ -109,15 +111,15 @@ def test_machine_threads_rounds_and_load_are_stated() -> None:
 def test_json_holds_every_row_and_no_number_that_is_none() -> None:
     told = json.loads(json.dumps(a_table().as_json(), allow_nan=False))
     said = {"form": "torch", "what": "1 name", "calls": 4, "bound": 0.1, "within": True}
-    assert told["rows"][2] == said | {"p50": 0.01, "p95": 0.01, "p99": 0.01}
+    assert told["rows"][2] == said | {"p50": 0.01, "p95": 0.01, "p99": 0.01, "processor_p50": 0.005}
     assert told["within"] is True
     assert told["version"] == "filter_negative@1.1.0"
 
 
 def test_calls_that_warm_up_do_not_count() -> None:
-    ticks, called = count(0.0, 0.5), []
-    seconds = timed(lambda: called.append(1) or np.empty(0), 3, clock=lambda: next(ticks))
-    assert (seconds, len(called)) == ([0.5] * 3, 5)
+    wall, processor, called = count(0.0, 0.5), count(0.0, 0.25), []
+    seconds = timed(lambda: called.append(1) or np.empty(0), 3, clocks=(lambda: next(wall), lambda: next(processor)))
+    assert (seconds, len(called)) == (([0.5] * 3, [0.25] * 3), 5)
 
 
 def test_features_are_drawn_around_the_scaler_and_follow_from_the_seed() -> None:
@@ -155,7 +157,8 @@ def request_of(folder: Path, **changed: Any) -> dict[str, Any]:
 
 def test_a_form_is_timed_at_every_size_and_says_what_it_scored(tmp_path: Path) -> None:
     found = measured(request_of(tmp_path))
-    assert {names: len(seconds) for names, seconds in found["calls"].items()} == {"1": 3, "5": 2}
+    for clock in ("calls", "processor"):
+        assert {names: len(seconds) for names, seconds in found[clock].items()} == {"1": 3, "5": 2}
     assert min(found["start"], found["load"], *found["calls"]["1"]) > 0.0
     drawn = np.load(tmp_path / "features.npy")
     np.testing.assert_allclose(found["scores"], expected_by_hand(drawn, np.ones(drawn.shape[:2], bool))[-1], rtol=1e-5)

@@ -10,7 +10,7 @@ names within a second.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,14 +36,18 @@ class LatencyRow:
         Percentiles 50, 95 and 99.
     calls : int
         Behind them.
+    processor : float or None
+        Median seconds of the processor, of all threads; None where only the wall's clock was read. On a busy machine it
+        says more than the wall's.
     bound : float or None
-        Seconds; None where there is none.
+        Seconds on the wall; None where there is none.
     """
 
     form: str
     what: str
     seconds: tuple[float, ...]
     calls: int
+    processor: float | None = None
     bound: float | None = None
 
     @property
@@ -91,6 +95,7 @@ class LatencyTable:
         rows = [
             {"form": row.form, "what": row.what, "calls": row.calls, "bound": row.bound, "within": row.is_within}
             | {f"p{percent}": seconds for percent, seconds in zip(PERCENTILES, row.seconds, strict=True)}
+            | {"processor_p50": row.processor}
             for row in self.rows
         ]
         return {
@@ -118,7 +123,9 @@ def latency_rows(form: str, answers: Sequence[Mapping[str, Any]]) -> list[Latenc
     rows = [_row(form, what, [answer[what] for answer in answers]) for what in ("start", "load")]
     for names in SESSION_NAMES:
         seconds = [each for answer in answers for each in answer["calls"][str(names)]]
-        rows.append(_row(form, words_of(names), seconds, bound=BOUNDS[names]))
+        processor = [each for answer in answers for each in answer["processor"][str(names)]]
+        row = _row(form, words_of(names), seconds)
+        rows.append(replace(row, processor=float(np.median(processor)), bound=BOUNDS[names]))
     return rows
 
 
@@ -127,6 +134,6 @@ def words_of(names: int) -> str:
     return "1 name" if names == 1 else f"{names:,} names"
 
 
-def _row(form: str, what: str, seconds: Sequence[float], *, bound: float | None = None) -> LatencyRow:
+def _row(form: str, what: str, seconds: Sequence[float]) -> LatencyRow:
     percentiles = tuple(float(each) for each in np.percentile(seconds, PERCENTILES))
-    return LatencyRow(form=form, what=what, seconds=percentiles, calls=len(seconds), bound=bound)
+    return LatencyRow(form=form, what=what, seconds=percentiles, calls=len(seconds))

@@ -11,8 +11,8 @@ def told_rows(made: LatencyTable) -> list[list[str]]:
     for form in dict.fromkeys(row.form for row in made.rows):
         told += [_cells(row) for row in made.rows if row.form == form]
         peak = made.peaks[form]
-        told.append([form, "memory", "–" if peak is None else f"{peak / 1e6:.0f} MB", *[""] * 5])
-        told.append([form, "from ours", f"{made.differences[form]:.1e} sd", *[""] * 5])
+        told.append([form, "memory", "–" if peak is None else f"{peak / 1e6:.0f} MB", *[""] * 6])
+        told.append([form, "from ours", f"{made.differences[form]:.1e} sd", *[""] * 6])
     return told
 
 
@@ -30,7 +30,8 @@ def conditions_line(made: LatencyTable) -> str:
 def _cells(row: LatencyRow) -> list[str]:
     bound = "" if row.bound is None else _seconds(row.bound)
     answer = {None: "", True: "within", False: "OVER"}[row.is_within]
-    return [row.form, row.what, *map(_seconds, row.seconds), f"{row.calls:,}", bound, answer]
+    processor = "" if row.processor is None else _seconds(row.processor)
+    return [row.form, row.what, *map(_seconds, row.seconds), processor, f"{row.calls:,}", bound, answer]
 
 
 def _seconds(seconds: float) -> str:
