@@ -70,7 +70,7 @@ def random_book(rng: np.random.Generator, names: Sequence[str], before: dict[str
         return {}
     if kind < 0.15 and before:
         return before
-    chosen = rng.choice(list(names), size=int(rng.integers(4, 15)), replace=False)
+    chosen = rng.choice(list(names), size=int(rng.integers(3, 9)), replace=False)
     weights = rng.normal(0.0, 1.0, len(chosen))
     weights *= rng.uniform(0.4, 1.4) / np.abs(weights).sum()
     return {str(name): float(weight) for name, weight in zip(chosen, weights, strict=True)}

@@ -22,6 +22,7 @@ __all__ = ["AFTER", "BEFORE", "PLANNED", "AccountNews", "read_news", "reconciled
 BEFORE, AFTER = "before", "after"  # the orders of a session are sent
 PLANNED = "planned"
 TRADE = "FILL"  # the broker's word
+TOLD = (ORDER, FILL, ACTION)
 OVERLAP = dt.timedelta(days=7)  # a broker may book a dividend days after its date
 
 
@@ -109,16 +110,14 @@ def reconciled(news: AccountNews, session: str, moment: str, **beside: Any) -> d
 
 
 def unwritten(notes: Sequence[Note], news: Sequence[Note]) -> list[Note]:
-    """The news that a log lacks: an activity by its id, a state of an order by the order and the state."""
-    known = {_key(note) for note in notes}
-    return [note for note in news if _key(note) not in known]
+    """The news that a log lacks: a fill or an action by its id, a state of an order by the order and the state."""
+    known = {_key(note) for note in notes if note.kind in TOLD}
+    return [note for note in news if note.kind in TOLD and _key(note) not in known]
 
 
-def _key(note: Note) -> tuple[object, ...]:
-    facts = note.facts
-    if note.kind == ORDER:
-        return (ORDER, facts["client_order_id"], facts["state"])
-    return (note.kind, facts["activity"]) if note.kind in (FILL, ACTION) else (note.kind, id(note))
+def _key(note: Note) -> tuple[str, ...]:
+    words = ("client_order_id", "state") if note.kind == ORDER else ("activity",)
+    return (note.kind, *(str(note.facts[word]) for word in words))
 
 
 def _read_until(notes: Sequence[Note]) -> dt.date | None:

@@ -266,7 +266,8 @@ def _activity(seen: Mapping[str, Any]) -> Activity:
     )
 
 
-MOVES_SHARES = ("SPLIT", "REORG", "MA", "SPIN", "NC", "ACATS", "JNLS")  # others tell a quantity that stays where it is
+# kinds whose quantity changes the position; others tell one that stays where it is
+MOVES_SHARES = ("SPLIT", "SSP", "REORG", "MA", "SPIN", "SSO", "SC", "NC", "ACATS", "JNLS")
 
 
 def _signed(shares: Decimal, side: str) -> Decimal:

@@ -35,7 +35,7 @@ def night_equity(notes: Sequence[Entry | Note], panel: Panel) -> Decimal:
     """
     shares = held_shares(notes)
     closes = panel.close[[name for name in shares if name in panel.tickers]].ffill().iloc[-1]
-    return equity_at({name: float(close) for name, close in closes.items()}, shares, held_cash(notes))
+    return equity_at({str(name): float(close) for name, close in closes.items()}, shares, held_cash(notes))
 
 
 def equity_at(closes: Mapping[str, float], shares: Mapping[str, Decimal], cash: Decimal) -> Decimal:

@@ -25,7 +25,7 @@ from live.broker.trade_limits import TradeLimits, check_limits
 from market.panel import Panel
 from strategy.trading.paper.paper_fills import Note, noted, order_states
 from strategy.trials.chained_log import Transaction
-from strategy.trials.paper_log import DECISION, ORDER, RECONCILED, PaperLog
+from strategy.trials.paper_log import DECISION, FILL, ORDER, RECONCILED, PaperLog
 
 __all__ = ["MAX_ATTEMPTS", "TradeDesk", "TradeReport", "trade_session"]
 
@@ -135,9 +135,10 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
     """
     notes, clock = noted(desk.log.entries()), desk.broker.clock()
     news = read_news(desk.broker, notes, panel)
+    n_fills = sum(note.kind == FILL for note in news.notes)
     if not submit:
         ready = _prepared(desk, [*notes, *news.notes], news, clock=clock, panel=panel)
-        return _report(ready, news, orders=ready.orders, submitted=False)
+        return _report(ready, news, n_fills, orders=ready.orders, submitted=False)
     with desk.log.transaction() as held:
         _append(held, unwritten(noted(held.entries), news.notes))
         news = _adopted(held, news) if adopt else news
@@ -145,14 +146,15 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
         held.append(RECONCILED, **reconciled(news, ready.session, BEFORE, seen=news.seen, **ready.sized_by))
         if not ready.obstacles:
             _append(held, [Note(ORDER, facts) for facts in ready.fresh])
+        notes = noted(held.entries)
     stopped: list[str] = []
     if not ready.obstacles and ready.orders:
         answers, stopped = _sent(desk, ready)
-        news = _settled(desk, answers, ready, panel)
+        news, notes = _settled(desk, [*notes, *answers], ready, panel)
     desk.log.remember()
-    states = order_states(noted(desk.log.entries()))
+    states = order_states(notes)
     orders = tuple(states.get(facts["client_order_id"], facts) for facts in ready.orders)
-    return _report(ready, news, orders=orders, submitted=True, stopped=stopped)
+    return _report(ready, news, n_fills, orders=orders, submitted=True, stopped=stopped)
 
 
 def _prepared(
@@ -244,13 +246,13 @@ def _sent(desk: TradeDesk, ready: _Prepared) -> tuple[list[Note], list[str]]:
     return answers, []
 
 
-def _settled(desk: TradeDesk, answers: Sequence[Note], ready: _Prepared, panel: Panel) -> AccountNews:
-    """Write what the broker made of the orders, and hold the positions against the log again."""
-    news = read_news(desk.broker, [*noted(desk.log.entries()), *answers], panel)
+def _settled(desk: TradeDesk, notes: Sequence[Note], ready: _Prepared, panel: Panel) -> tuple[AccountNews, list[Note]]:
+    """Write what the broker made of the orders, hold positions against the log again, and give the log as it is."""
+    news = read_news(desk.broker, notes, panel)
     with desk.log.transaction() as held:
-        _append(held, unwritten(noted(held.entries), [*answers, *news.notes]))
+        _append(held, unwritten(noted(held.entries), [*notes, *news.notes]))
         held.append(RECONCILED, **reconciled(news, ready.session, AFTER))
-    return news
+        return news, noted(held.entries)
 
 
 def _adopted(held: Transaction, news: AccountNews) -> AccountNews:
@@ -274,6 +276,7 @@ def _untimed(facts: Any) -> dict[str, Any]:
 def _report(
     ready: _Prepared,
     news: AccountNews,
+    n_fills: int,
     *,
     orders: tuple[dict[str, Any], ...],
     submitted: bool,
@@ -284,7 +287,7 @@ def _report(
         orders=orders,
         blocked=ready.blocked,
         obstacles=(*ready.obstacles, *stopped),
-        n_fills=sum(note.kind == "fill" for note in news.notes),
+        n_fills=n_fills,
         equity=news.equity,
         cash_gap=news.cash_gap,
         differences=news.differences,
