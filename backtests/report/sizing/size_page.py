@@ -83,7 +83,7 @@ def _sections(page: SizePage) -> tuple[Section, ...]:
     drawn = Picture(title="Scale decided at each close of the test span", summary=_summary(page), figure=_figure(page))
     return (
         Section(
-            slug="checks",
+            slug="front",
             title="Can the agents learn, and do they keep quiet",
             lead="The future planted in the state must be found; on a market without one nothing must be.",
             parts=(Part(tables=tables[:2]),),
