@@ -18,7 +18,8 @@ from market.returns import forward_returns
 from models.export.graph_files import GraphScores
 from signals.score_metrics import information_coefficient
 
-__all__ = ["NAMES", "RULE", "Cost", "GraphParity", "cost_fault", "graph_parity", "parity_fault", "weights_cost"]
+__all__ = ["NAMES", "RULE", "Cost", "GraphParity", "cost_fault", "graph_parity", "panels_of_names", "parity_fault"]
+__all__ += ["weights_cost"]
 
 NAMES = (1, 2, 7, 200, 1695)
 RANK_MIN = 0.999  # of every session
@@ -91,6 +92,7 @@ def graph_parity(
     score: GraphScores,
     version: ScoredVersion,
     *,
+    panels: Mapping[int, ScoredVersion],
     one_by_one: bool = False,
     progress: ProgressCallback = silent,
     stage: str = "scoring with the graph",
@@ -103,6 +105,8 @@ def graph_parity(
         Of the file as it will be used.
     version : ScoredVersion
         Our own scoring of the same weights.
+    panels : mapping of int to ScoredVersion
+        The same on so many names, see ``panels_of_names``.
     one_by_one : bool
         One session a call: int8 rounds what goes into a layer by the range of its call.
     progress : callable
@@ -112,12 +116,20 @@ def graph_parity(
     """
     found, slope = version.by_graph(score, one_by_one=one_by_one, progress=progress, stage=stage), _slope(version)
     sizes = {}
-    for done, count in enumerate(NAMES, start=1):
-        part = version.of_names(count)
+    for done, (count, part) in enumerate(panels.items(), start=1):
         sizes[count] = agreement(part.sampled_by_graph(score), part.expected, slope=slope)
-        progress(f"{stage}, 1 to {NAMES[-1]:,} names", done, len(NAMES))
+        progress(f"{stage}, other panels", done, len(panels), f"{count:,} names")
     whole, book = agreement(found, version.expected, slope=slope), _book(version, found)
     return GraphParity(whole=whole, book=book, sizes=sizes), found
+
+
+def panels_of_names(version: ScoredVersion, *, progress: ProgressCallback = silent) -> dict[int, ScoredVersion]:
+    """The version on panels of 1, 2, 7, 200 and 1,695 names, scored by ourselves on a few sessions."""
+    panels = {}
+    for done, count in enumerate(NAMES, start=1):
+        panels[count] = version.of_names(count)
+        progress("scoring other panels", done, len(NAMES), f"{count:,} names")
+    return panels
 
 
 def weights_cost(changed: pd.DataFrame, version: ScoredVersion) -> Cost:

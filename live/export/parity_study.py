@@ -7,7 +7,15 @@ import pandas as pd
 
 from live.export.bundle import INT8, opened_graph
 from live.export.graph_set import ExportOptions, GraphSet
-from live.export.parity import NAMES, RULE, cost_fault, graph_parity, parity_fault, weights_cost
+from live.export.parity import (
+    NAMES,
+    RULE,
+    cost_fault,
+    graph_parity,
+    panels_of_names,
+    parity_fault,
+    weights_cost,
+)
 from live.export.scored_version import ScoredVersion, scored_version
 from market.panel import Panel
 from models.export.refusal import ExportError
@@ -38,13 +46,25 @@ def parity_study(frozen: FrozenStrategy, panel: Panel, made: GraphSet, options: 
         If a file does not keep the limits of ``RULE``.
     """
     version = scored_version(frozen, panel, made.checkpoint, progress=options.progress)
-    costs, whole = {}, version
+    costs = {}
     if made.pruned is not None:
         whole = scored_version(frozen, panel, frozen.checkpoint, progress=options.progress)
         costs["prune"] = _cost(version.expected, whole, way="prune")
-    files = {}
+    files, panels = {}, panels_of_names(version, progress=options.progress)
     for name in made.files:
-        files[name], found = _file_parity(name, made, version, options)
+        score = opened_graph(name, made.files[name], sha256=made.hashes[name])
+        table, found = graph_parity(
+            score,
+            version,
+            panels=panels,
+            one_by_one=name == INT8,
+            progress=options.progress,
+            stage=f"scoring with {name}",
+        )
+        fault = None if name == INT8 else parity_fault(table, has_trees=made.graph.has_trees)
+        if fault is not None:
+            raise ExportError(f"{name} does not score as {frozen.folder.version} does, and is not written: {fault}")
+        files[name] = table.as_json()
         if name == INT8:
             costs["int8"] = _cost(found, version, way="int8")
     tested = version.expected.index
@@ -61,20 +81,6 @@ def parity_study(frozen: FrozenStrategy, panel: Panel, made: GraphSet, options: 
         "files": files,
         "cost": costs,
     }
-
-
-def _file_parity(
-    name: str, made: GraphSet, version: ScoredVersion, options: ExportOptions
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Parity of one file, and its expected returns."""
-    score = opened_graph(name, made.files[name], sha256=made.hashes[name])
-    parity, found = graph_parity(
-        score, version, one_by_one=name == INT8, progress=options.progress, stage=f"scoring with {name}"
-    )
-    fault = None if name == INT8 else parity_fault(parity, has_trees=made.graph.has_trees)
-    if fault is not None:
-        raise ExportError(f"{name} does not score as {version.frozen.folder.version} does, and is not written: {fault}")
-    return parity.as_json(), found
 
 
 def _cost(changed: pd.DataFrame, version: ScoredVersion, *, way: str) -> Mapping[str, Any]:
