@@ -86,6 +86,7 @@ APART = {
     r"quintile replay\b": ("reads the whole built-in market, which is small here", "test_strategy_replay.py"),
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
+    r"quintile retrain\b": ("trains on bars after a freeze", "test_live_retraining.py"),
     r"quintile holdout open\b": ("opens a seal", "test_strategy_holdout.py"),
     r"quintile compare 2026": ("names runs that the reader has", "test_quintile_compare_runs.py"),
     r"quintile forecast tune\b": ("searches for minutes", "test_quintile_forecast_tune.py"),
