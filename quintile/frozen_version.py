@@ -1,18 +1,25 @@
 """Frozen versions: a run that nobody can quietly change, its check and its replay."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quintile.bar_frames import Bars, as_inputs, require_loadable
 from quintile.lookup import require
 from quintile.progress_display import shown_progress
 from strategy.frozen.freeze import FreezeOptions
 from strategy.frozen.freeze import freeze as freeze_run
-from strategy.frozen.replay import Replay, attest, replay
+from strategy.frozen.replay import Replay, attest, replay, version_bars
+from strategy.frozen.run_version import open_frozen
 from strategy.frozen.verify import Verification, verify
 from strategy.frozen.versions import SHIPPED, Version, VersionFolder, find_version
 from strategy.runs.result import Run
-from strategy.runs.store import RunStore
+from strategy.runs.store import DEFAULT_STORE, RunStore
+from strategy.trials.log import TrialLog
+
+if TYPE_CHECKING:
+    from live.export.bundle import Bundle
 
 __all__ = ["FrozenVersion", "freeze", "load_version"]
 
@@ -74,6 +81,50 @@ class FrozenVersion:
         with shown_progress(quiet=quiet) as progress:
             found = replay(self.folder, panel=panel, progress=progress)
         return attest(self.folder, found, bars_given=panel is not None)
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        to: str | Sequence[str] = "onnx",
+        int8: bool = False,
+        prune: float | None = None,
+        bars: Bars | None = None,
+        quiet: bool = False,
+    ) -> "Bundle":
+        """Export it as one graph from raw features to expected returns, written only where it scores as the version.
+
+        Parameters
+        ----------
+        out : str or Path
+            Folder of the bundle; a former export there is replaced.
+        to : {"onnx", "torchscript"} or several
+            Formats of float weights.
+        int8 : bool
+            Also an archive whose recurrent and dense layers are int8.
+        prune : float, optional
+            Share of every matrix of a network that is set to zero first.
+        bars : Panel, Inputs or DataFrame, optional
+            The version's bars, where it holds none.
+        quiet : bool
+            No progress bars.
+
+        Raises
+        ------
+        ExportError
+            If its kind cannot be a graph, or a file does not keep the written limits of parity.
+        RunError
+            If it is not intact, or code that decides has changed.
+        """
+        from live.export.exported_version import export_version
+        from live.export.graph_set import export_options
+
+        frozen = open_frozen(self.folder, TrialLog(Path(DEFAULT_STORE)))
+        panel = version_bars(self.folder, self.folder.body) if bars is None else as_inputs(bars).panel
+        with shown_progress(quiet=quiet) as progress:
+            formats = (to,) if isinstance(to, str) else to
+            options = export_options(formats, int8=int8, prune=prune, progress=progress)
+            return export_version(frozen, panel, Path(out), options=options)
 
 
 def freeze(
