@@ -21,9 +21,9 @@ ORDERS = """Order Id,Column,Timestamp,Size,Price,Fees,Side
 1,BBB,2020-01-02 00:00:00,4.0,50.0,0.5,Sell
 2,AAA,2020-01-06 00:00:00,3.0,101.0,0.2,Sell
 """
-TRADES = """Column,Size,Entry Timestamp,Avg Entry Price,Entry Fees,Exit Timestamp,Avg Exit Price,Exit Fees,Direction,Status
-AAA,3.0,2020-01-02,100.5,1.0,2020-01-06,101.0,0.2,Long,Closed
-BBB,4.0,2020-01-02,50.0,0.5,2020-01-06,51.0,0.0,Short,Open
+TRADES = """Column,Size,Entry Timestamp,Avg Entry Price,Entry Fees,Exit Timestamp,Avg Exit Price,Direction,Status
+AAA,3.0,2020-01-02,100.5,1.0,2020-01-06,101.0,Long,Closed
+BBB,4.0,2020-01-02,50.0,0.5,2020-01-06,51.0,Short,Open
 """
 BT = """Date,Security,price,quantity
 2020-01-02,AAA,100.5,10
@@ -58,7 +58,7 @@ def test_trades_of_vectorbt_are_an_entry_and_where_they_are_closed_an_exit(tmp_p
     assert rows(read.fills) == [
         ("2020-01-02", "AAA", 3.0, 100.5, 1.0),
         ("2020-01-02", "BBB", -4.0, 50.0, 0.5),
-        ("2020-01-06", "AAA", -3.0, 101.0, 0.2),
+        ("2020-01-06", "AAA", -3.0, 101.0, 0.0),
     ]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from backtests.engine.backtest import ledger_backtest
+from backtests.engine.overlay_loop import decide_weights
 from core.errors import CheckpointError, RunError
 from live.differences.given_shares import GivenFills
 from live.differences.inferred_rules import check_fills, inferred_rules, least_capital
@@ -20,9 +22,12 @@ from market.panel import Panel
 from market.request import BarsRequest
 from models.checkpoint import Checkpoint, load_checkpoint
 from portfolio.rules import TradingRules
+from strategy.definitions.spec import StrategySpec
 from strategy.frozen.archive import read_expected, read_sectors
+from strategy.frozen.own_request import version_request
 from strategy.frozen.replay import frozen_spec, in_frozen_year, intact_body, version_bars
 from strategy.frozen.versions import SHIPPED, VersionFolder, find_version
+from strategy.learning.decide import frozen_scores
 from strategy.runs.context import IN_MEMORY
 from strategy.runs.own_bars import same_request
 from strategy.runs.run_folder import RunFolder
@@ -50,7 +55,7 @@ class Told:
     versions : Path
         Folder of versions.
     fields : mapping of str to object
-        Fields of a request of bars, in place of those that a side was made of.
+        Fields of a request of bars, for sides that have none of their own or not any more, and for versions.
     bars : Panel, Inputs or None
         Bars themselves, for sides whose own are nowhere.
     capital : float or None
@@ -162,29 +167,51 @@ def trades_recipe(read: TradeTable, name: str, told: Told, *, beside: Recipe | N
 
 
 def _version_recipe(folder: VersionFolder, told: Told) -> Recipe:
-    """A frozen version on its own bars, with the numbers that it keeps."""
+    """A frozen version: what it keeps of its own bars, or what its weights make of others that were told."""
     body, spec = intact_body(folder), frozen_spec(folder)
-    own = _told_panel(told) or version_bars(folder, body, bars=told.fields.get("bars"))
-    panel = in_frozen_year(own, body)
-    notes: tuple[str, ...] = ()
-    if panel.fingerprint() != body["panel"]:
-        notes = (f"The bars are not those that {folder.version} was frozen on: what they change is NOT REPLAYED.",)
-    kept, request = read_expected(folder.path), body["request"]
-    return Recipe(
+    panel = in_frozen_year(_version_panel(folder, body, told), body)
+    request = body["request"]
+    made = Recipe(
         name=str(folder.version),
         kind="version",
         panel=panel,
-        universe=UniverseRule.of(panel, str(request["universe"]), bars=str(request["bars"])),
+        universe=UniverseRule.of(panel, str(told.fields.get("universe") or request["universe"])),
         rules=_own_rules(spec.rules),
-        net=kept["returns"]["net"].dropna(),
+        net=pd.Series(dtype=float),
         learning="frozen",
         spec=spec,
         checkpoint=load_checkpoint(folder.path / "model"),
-        scores=kept["scores"],
         sectors=read_sectors(folder.path),
         facts=_facts(body["headline"]),
-        notes=notes,
     )
+    if panel.fingerprint() != body["panel"]:
+        return _on_other_bars(made, spec)
+    kept = read_expected(folder.path)
+    bars = str(request["bars"])
+    universe = UniverseRule.of(panel, str(request["universe"]), bars=bars)
+    return replace(made, net=kept["returns"]["net"].dropna(), scores=kept["scores"], universe=universe)
+
+
+def _version_panel(folder: VersionFolder, body: Mapping[str, Any], told: Told) -> Panel:
+    """Bars of a version: those that were told, with its universe unless another was, else its own."""
+    if told.bars is not None and body["bars"] != "embedded":
+        return Inputs.of(told.bars).panel
+    if "bars" not in told.fields:
+        return version_bars(folder, dict(body))
+    request = replace(version_request(folder, told.fields), end=told.fields.get("end"))
+    return load_inputs(request, holdout=frozen_spec(folder).holdout).panel
+
+
+def _on_other_bars(made: Recipe, spec: StrategySpec) -> Recipe:
+    """A version on bars that it was not frozen on: scored by its weights, decided and traded here."""
+    if made.checkpoint is None:
+        raise RunError(f"{made.name} has no model: it cannot be scored on other bars")
+    scores = frozen_scores(spec, made.panel, made.checkpoint)
+    weights = decide_weights(made.rules, made.panel, scores, sectors=made.sectors)
+    result = ledger_backtest(made.panel, weights, execution=spec.execution, costs=spec.costs)
+    note = f"{made.name} is scored on bars that were told, with its frozen weights."
+    facts = {"universe": made.panel.facts.universe, "costs": str(spec.costs)}
+    return replace(made, net=result.net_returns, scores=scores, facts=facts, notes=(note,))
 
 
 def _paper_recipe(folder: VersionFolder, told: Told, beside: Recipe | None) -> Recipe:
@@ -237,23 +264,24 @@ def _bare(inputs: Inputs) -> Recipe:
 
 
 def _run_inputs(folder: RunFolder, told: Told) -> tuple[Inputs, str]:
-    """What a run was made of, and the words for its bars."""
-    if told.bars is not None and "bars" not in told.fields and folder.request.bars == IN_MEMORY:
+    """What a run was made of, and the words for its bars; what was told where its own are nowhere."""
+    if told.bars is not None and folder.request.bars == IN_MEMORY:
         return Inputs.of(told.bars), ""
-    request = same_request(folder, told.fields)
+    try:
+        request = same_request(folder)
+    except RunError:
+        if "bars" not in told.fields:
+            raise
+        request = same_request(folder, told.fields)
     return load_inputs(request, holdout=folder.spec.holdout), request.bars
-
-
-def _told_panel(told: Told) -> Panel | None:
-    return None if told.bars is None else Inputs.of(told.bars).panel
 
 
 def _borrowed(name: str, told: Told, beside: Recipe | None) -> Inputs:
     """Bars of a side that has none: those that were told, or the other side's."""
-    if told.bars is not None and beside is None:
-        return Inputs.of(told.bars)
-    if beside is not None:
+    if beside is not None and (beside.kind != "run" or (told.bars is None and "bars" not in told.fields)):
         return Inputs(panel=beside.panel, sectors=beside.sectors)
+    if told.bars is not None:
+        return Inputs.of(told.bars)
     if "bars" not in told.fields:
         raise RunError(f"neither side has bars of its own: name with --bars those that {name} was traded on")
     return load_inputs(BarsRequest(**told.fields))
@@ -263,8 +291,6 @@ def _wanted(side: Recipe) -> pd.DataFrame | None:
     """The books that a side wanted, where they are known without a replay."""
     if side.weights is not None or side.scores is None:
         return side.weights
-    from backtests.engine.overlay_loop import decide_weights
-
     return decide_weights(side.rules, side.panel, side.scores, sectors=side.sectors)
 
 
