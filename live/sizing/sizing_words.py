@@ -94,7 +94,7 @@ def _planted_words(rows: Sequence[PlantedRow]) -> str:
     missed = [row.agent.upper() for row in rows if not row.found]
     if not missed:
         return f"The agents found the planted future ({of})"
-    return f"{' and '.join(missed)} did not find the planted future ({of}), and no result of theirs counts"
+    return f"{' and '.join(missed)} did not find the planted future ({of}), so {_results(missed)} count for nothing"
 
 
 def _null_words(rows: Sequence[NullRow]) -> str:
@@ -104,9 +104,12 @@ def _null_words(rows: Sequence[NullRow]) -> str:
     cost = f", {' and '.join(paid)} at a cost" if paid else ""
     if not finders:
         return f"on the null market they found nothing{cost} (Sharpe gap to constant exposure: {gaps})"
-    return (
-        f"on the null market {' and '.join(finders)} found what is not there ({gaps}), and no result of theirs counts"
-    )
+    there = f"{' and '.join(finders)} found what is not there ({gaps})"
+    return f"on the null market {there}, so {_results(finders)} count for nothing"
+
+
+def _results(agents: Sequence[str]) -> str:
+    return "its results" if len(agents) == 1 else "their results"
 
 
 def _against(agent: str, gaps: Sequence[Gap]) -> str:
