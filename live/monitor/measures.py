@@ -69,7 +69,9 @@ def score_numbers(scores: pd.DataFrame, forward: pd.DataFrame, *, are_returns: b
     found["level"] = r.mean(axis=1) - e.mean(axis=1)
     found["error"] = (r_away - e_away).pow(2).sum(axis=1, min_count=2) / r_power.where(r_power > 0.0)
     found["rmse"] = np.sqrt((r - e).pow(2).mean(axis=1))
-    return found if are_returns else found.where(found.columns == "rank_ic")
+    if not are_returns:
+        found[["slope", "level", "error", "rmse"]] = np.nan
+    return found
 
 
 def trading_numbers(turnover: pd.Series, gross: pd.Series, net: pd.Series) -> pd.DataFrame:
