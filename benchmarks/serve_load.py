@@ -56,7 +56,7 @@ class Design:
     rate: float = 50.0
     seconds: float = 60.0
     n_books: int = 24  # holdings that decisions are asked with
-    patience: float = 90.0  # seconds after which a request counts as lost
+    patience: float = 300.0  # seconds after which a request counts as lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

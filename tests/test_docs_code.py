@@ -57,7 +57,7 @@ SHOWN = "It prints:"  # before a text block: to the letter what the Python block
 CHANGED_CODE = 3  # what `verify` leaves with where a version is whole and the code has moved on since
 UNFINISHED = ("MissingParameter", "BadOptionUsage", "NoArgsIsHelpError")  # a mention may leave out values
 OWN = ("model.kind=attention", "model.kind=extra_trees", "portfolio.builder=by_rank")  # of the page's own file
-TOOLS = ("quintile", "make", "pip", "export", "python", "pytest", "git")
+TOOLS = ("quintile", "make", "pip", "export", "python", "pytest", "git", "curl")
 
 # Too slow for every change: they train, walk or prove, and run in the slow test below.
 TRAINING = (
@@ -85,6 +85,7 @@ APART = {
     r"quintile run --resume": ("needs a run that was interrupted", "test_strategy_pipeline.py"),
     r"quintile replay\b": ("reads the whole built-in market, which is small here", "test_strategy_replay.py"),
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
+    r"quintile serve\b": ("answers until it is stopped", "test_live_service_load.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
     r"quintile retrain\b": ("trains on bars after a freeze", "test_live_retraining.py"),
     r"quintile holdout open\b": ("opens a seal", "test_strategy_holdout.py"),
