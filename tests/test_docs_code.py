@@ -90,6 +90,10 @@ APART = {
     r"quintile retrain\b": ("trains on bars after a freeze", "test_live_retraining.py"),
     r"quintile holdout open\b": ("opens a seal", "test_strategy_holdout.py"),
     r"quintile compare 2026": ("names runs that the reader has", "test_quintile_compare_runs.py"),
+    r"quintile explain (?!latest latest)": (
+        "names runs, logs and trades that the reader has",
+        "test_live_differences_files.py",
+    ),
     r"quintile forecast tune\b": ("searches for minutes", "test_quintile_forecast_tune.py"),
     r"quintile forecast (best|compare)\b": ("needs studies of the reader's", "test_quintile_forecast_best.py"),
     r"quintile forecast rerank\b": ("needs another system's errors", "test_quintile_forecast_best.py"),
