@@ -128,7 +128,10 @@ def _print(report: "TradeReport") -> None:
         print(f"CASH: the broker has {report.cash_gap:+,.2f} beyond what the paper log comes to")
     for words in report.obstacles:
         print(words)
-    rows = [[each["ticker"], each["side"], each["shares"], _price(each), each["state"]] for each in report.orders]
+    waits = "planned" if report.submitted else "not sent"
+    states = [waits if each["state"] == "planned" else each["state"] for each in report.orders]
+    words = [[each["ticker"], each["side"], each["shares"], _price(each)] for each in report.orders]
+    rows = [[*told, state] for told, state in zip(words, states, strict=True)]
     rows += [[ticker, "", "", "", f"blocked: {reason}"] for ticker, reason in report.blocked]
     if rows:
         table("", ["ticker", "side", "shares", "last close", "state"], rows)
