@@ -88,6 +88,8 @@ APART = {
     r"quintile serve\b": ("answers until it is stopped", "test_live_service_load.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
     r"quintile retrain\b": ("trains on bars after a freeze", "test_live_retraining.py"),
+    r"quintile trade\b": ("needs a committed decision and a broker", "test_quintile_trade.py"),
+    r"quintile fake-broker\b": ("serves until it is interrupted", "test_quintile_trade.py"),
     r"quintile holdout open\b": ("opens a seal", "test_strategy_holdout.py"),
     r"quintile compare 2026": ("names runs that the reader has", "test_quintile_compare_runs.py"),
     r"quintile explain (?!latest latest)": (
