@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -356,3 +357,44 @@ def test_every_kind_scores_the_same_in_onnx_runtime(kind):
 def test_every_kind_of_the_zoo_is_tried():
     tried = {"sklearn" if kind in KNOBS else kind for kind in ALL}
     assert tried == set(known_kinds())
+
+
+def told_table() -> dict[str, tuple[str, ...]]:
+    """What the page says of each kind: float, int8, prune."""
+    page = (Path(__file__).resolve().parent.parent / "docs/export.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    return {cells[0]: tuple(cells[1:4]) for cells in rows if cells[0] in known_kinds()}
+
+
+def test_the_page_says_of_every_kind_what_it_can():
+    _, windows = market()
+    told = told_table()
+    assert set(told) == set(known_kinds())
+    checkpoints = {kind: network_checkpoint(kind) for kind in NETWORKS}
+    checkpoints["ridge"] = checkpoint_of(fitted(windows, settings_for("ridge")))
+    checkpoints["ensemble"] = checkpoint_of(ensemble(windows, settings_for("ensemble", members=MEMBERS)))
+    for kind, checkpoint in checkpoints.items():
+        graph = export_graph(checkpoint)
+        assert told[kind] == ("yes", _can(int8_graph, graph, kind=kind), _can(pruned_checkpoint, checkpoint, 0.5)), kind
+    assert told["lightgbm"] == told["sklearn"] == told["ridge"]
+
+
+def _can(attempt: Any, *given: Any, **named: Any) -> str:
+    try:
+        attempt(*given, **named)
+    except ExportError:
+        return "no"
+    return "yes"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != "dlinear"])
+def test_int8_of_every_network_keeps_its_mask_and_most_of_its_order(kind):
+    checkpoint, (raw, windows) = network_checkpoint(kind), market()
+    graph = export_graph(checkpoint)
+    archive = torchscript_bytes(graph, kind=kind, changed=int8_graph(graph, kind=kind))
+    score = torchscript_scores(archive, sha256=hashlib.sha256(archive).hexdigest())
+    features, universe = given(raw, windows)
+    found, wanted = score(features.numpy(), universe.numpy()), ours(checkpoint, windows)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
+    assert pd.DataFrame(found).corrwith(pd.DataFrame(wanted), axis=1, method="spearman").mean() > 0.9
