@@ -85,6 +85,7 @@ APART = {
     r"quintile run --resume": ("needs a run that was interrupted", "test_strategy_pipeline.py"),
     r"quintile replay\b": ("reads the whole built-in market, which is small here", "test_strategy_replay.py"),
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
+    r"quintile export\b": ("scores every test session by each file", "test_live_export.py"),
     r"quintile serve\b": ("answers until it is stopped", "test_live_service_load.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
     r"quintile retrain\b": ("trains on bars after a freeze", "test_live_retraining.py"),
