@@ -70,12 +70,12 @@ def test_the_account_is_the_engines_ledger_with_gaps_and_holds(seed: int, costs:
     assert float((own - engine).abs().max()) < TOLERANCE
 
 
-def test_the_account_pays_out_who_leaves_as_the_engine_does() -> None:
+@pytest.mark.parametrize("costs", [Costs(trade_bps=10.0), DEAR], ids=["trading", "nights too"])
+def test_the_account_pays_out_who_leaves_as_the_engine_does(costs: Costs) -> None:
     closes = {"A": [10.0, 11.0, 12.0, np.nan, np.nan, np.nan], "B": [20.0, 19.0, 21.0, 22.0, 20.0, 23.0]}
     panel = panel_of(closes, delistings=delisted({"A": ("2020-01-03", -0.30)}))
     weights = aligned_frame(np.tile([0.5, -0.4], (6, 1)), panel.sessions, panel.tickers)
     weights.iloc[3:, 0] = 0.0
-    costs = Costs(trade_bps=10.0)
     engine = net_returns_of(panel, {"book": weights}, execution=Execution(), costs=costs)["book"].dropna()
     own = account_returns(panel, weights, Execution(), costs)
     assert engine.iloc[2] < -0.1  # the pay-out was felt
