@@ -1,6 +1,7 @@
 """Trading on paper: committed decisions become orders once, fills come back to the share, and nothing goes twice."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ import requests
 from core.errors import DataError, RunError
 from live.broker.alpaca_broker import AlpacaBroker, open_alpaca
 from live.broker.backoff import Backoff
-from live.broker.broker_protocol import BrokerError, BrokerOrder, OrderRefusedError, OrderTicket
+from live.broker.broker_protocol import Account, BrokerError, BrokerOrder, OrderRefusedError, OrderTicket
 from live.broker.fake.corporate_actions import CorporateAction
 from live.broker.fake.fake_faults import FakeFaults, parse_faults
 from live.broker.trade_limits import TradeLimits, parse_limits
@@ -175,6 +176,32 @@ def test_positions_that_the_log_does_not_know_stop_all_orders_until_they_are_ado
         at.trade()
         agrees(at)
         assert "DDD" not in at.held(), "what was adopted and is not wanted is sold"
+
+
+def test_an_account_that_takes_no_orders_gets_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk(tmp_path) as at:
+        at.commit(BOOK)
+        money = {"cash": Decimal(100_000), "equity": Decimal(100_000)}
+        monkeypatch.setattr(AlpacaBroker, "account", lambda _: Account(**money, blocked="trading_blocked"))
+        assert at.trade().obstacles == (
+            f"{EDGE}the broker takes none of this account (trading_blocked): ask the broker",
+        )
+        assert at.broker.recent_orders() == []
+
+
+def test_two_calls_at_once_send_each_order_once(tmp_path: Path) -> None:
+    with desk(tmp_path) as at, ThreadPoolExecutor(2) as pool:
+        at.commit(BOOK)
+        desks = [replace(at.trade_desk, broker=open_alpaca(at.url, backoff=at.broker.backoff)) for _ in range(2)]
+        panel = at.panel
+        both = [pool.submit(trade_session, each, panel, submit=True) for each in desks]
+        assert all(each.result().submitted for each in both)
+        at.trade()
+        assert len(at.broker.recent_orders()) == 3
+        assert {order["state"] for order in order_states(at.log.entries()).values()} == {"accepted"}
+        assert list(at.log.faults()) == []
+        for each in desks:
+            each.broker.client._session.close()  # type: ignore[attr-defined]
 
 
 def test_a_rejected_order_leaves_the_log_right_and_is_tried_again_under_another_id(tmp_path: Path) -> None:
@@ -397,7 +424,15 @@ def test_a_crash_anywhere_is_taken_up_without_a_second_order(
         with pytest.raises(Crash):
             at.trade()
         monkeypatch.undo()
+        there, again = {order.ticker for order in at.broker.recent_orders()}, list[str]()
+
+        def counted(broker: AlpacaBroker, ticket: OrderTicket) -> BrokerOrder:
+            again.append(ticket.ticker)
+            return send(broker, ticket)
+
+        monkeypatch.setattr(AlpacaBroker, "submit", counted)
         assert [order["state"] for order in at.trade().orders] == ["accepted"] * 3
+        assert set(again) == {*BOOK} - there, "what is there is asked for, not sent"
         assert len(at.broker.recent_orders()) == 3
         at.evening()
         at.trade()

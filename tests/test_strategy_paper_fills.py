@@ -69,12 +69,13 @@ def test_fees_are_divided_by_notional_among_the_fills_they_are_for(tmp_path: Pat
         fill("B", "1", "30"),
         action("FEE", "A", cash="-0.3"),
         action("FEE", "", cash="-0.6"),
-        ("action", {"session": "2026-01-07", "type": "FEE", "ticker": "", "shares": "0", "cash": "-5"}),
+        ("action", {"session": "2026-01-07", "type": "FEE", "ticker": "B", "shares": "0", "cash": "-5"}),
+        ("action", {"session": "2026-01-05", "type": "FEE", "ticker": "", "shares": "0", "cash": "-9"}),
     )
     table = paper_fills(log)
     assert list(table.columns[:6]) == ["session", "ticker", "shares", "price", "fee", "client_order_id"]
     assert table["shares"].tolist() == [1.0, -2.0, 1.0]
-    assert table["fee"].to_list() == pytest.approx([0.2, 0.4, 0.3])
+    assert table["fee"].to_list() == pytest.approx([0.2, 0.4, 5.3])
     assert paper_fills(log_of(tmp_path / "none")).empty
 
 

@@ -42,6 +42,8 @@ class AccountNews:
         Shares that the broker holds beyond what the log comes to with the news.
     cash_gap : Decimal or None
         Cash beyond what the log comes to; None in a log that has not read an account before.
+    blocked : str
+        Why the account takes no orders; empty where it does.
     seen : str
         Id of the newest activity: a log that begins reads from there.
     foreign : tuple of str
@@ -54,6 +56,7 @@ class AccountNews:
     equity: Decimal
     differences: dict[str, Decimal]
     cash_gap: Decimal | None
+    blocked: str
     seen: str
     foreign: tuple[str, ...]
 
@@ -90,6 +93,7 @@ def read_news(broker: Broker, notes: Sequence[Note], panel: Panel) -> AccountNew
         equity=account.equity,
         differences=_differences(positions, held_shares(whole)),
         cash_gap=None if opening is None else account.cash - held_cash(whole),
+        blocked=account.blocked,
         seen=max((each.activity_id for each in activities), default=""),
         foreign=tuple(each.client_order_id for each in broker.open_orders() if each.client_order_id not in states),
     )

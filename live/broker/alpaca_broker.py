@@ -190,7 +190,7 @@ class AlpacaBroker:
         while True:
             page = self._ask(partial(self.client.get, "/account/activities", dict(told)))
             found += [_activity(each) for each in page]
-            if len(page) < PAGE:
+            if len(page) < PAGE or page[-1]["id"] == told.get("page_token"):
                 return found
             told["page_token"] = page[-1]["id"]
 

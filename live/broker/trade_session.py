@@ -7,7 +7,7 @@ held against the log again. A call that ends anywhere is taken up by the next on
 and plans none again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -133,7 +133,9 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
     BrokerError
         If the broker cannot be asked.
     """
-    notes, clock = noted(desk.log.entries()), desk.broker.clock()
+    notes = noted(desk.log.entries())
+    _last_decision(desk, notes)  # without one nothing is asked and nothing is written
+    clock = desk.broker.clock()
     news = read_news(desk.broker, notes, panel)
     n_fills = sum(note.kind == FILL for note in news.notes)
     if not submit:
@@ -161,9 +163,7 @@ def _prepared(
     desk: TradeDesk, notes: Sequence[Note], news: AccountNews, *, clock: MarketClock, panel: Panel
 ) -> _Prepared:
     """The orders of the last decision: those that the log has, or else planned ones."""
-    decision = next((note.facts for note in reversed(notes) if note.kind == DECISION), None)
-    if decision is None:
-        raise RunError(f"no decision of {desk.log.version} is committed: run `quintile paper` after the close")
+    decision = _last_decision(desk, notes)
     session, own = str(decision["session"]), _own_orders(notes, str(decision["session"]))
     if pd.Timestamp(session) not in panel.sessions:
         raise DataError(f"the bars lack {session}, at whose close the last decision was made: load later bars")
@@ -186,9 +186,18 @@ def _prepared(
     )
 
 
+def _last_decision(desk: TradeDesk, notes: Sequence[Note]) -> Mapping[str, Any]:
+    decision = next((note.facts for note in reversed(notes) if note.kind == DECISION), None)
+    if decision is None:
+        raise RunError(f"no decision of {desk.log.version} is committed: run `quintile paper` after the close")
+    return decision
+
+
 def _standing(desk: TradeDesk, news: AccountNews) -> list[str]:
     """What stands in the way of any order: the kill file, and an account that is not what the log says."""
     found = [desk.killed] if desk.killed else []
+    if news.blocked:
+        found.append(f"no order was sent: the broker takes none of this account ({news.blocked}): ask the broker")
     if news.differences:
         name, gap = next(iter(news.differences.items()))
         there = news.positions.get(name, Decimal())

@@ -46,8 +46,8 @@ def paper_fills(log: PaperLog) -> pd.DataFrame:
     DataFrame, one row a fill
         ``session`` (of the fill), ``ticker``, ``shares`` (negative for a sale), ``price`` and ``fee`` in the currency
         of the account, ``client_order_id``; ``open``, the first price of the session in the bars that the fill was
-        read with, NaN where they did not have it. A broker charges fees by session and name or by session alone: they
-        are divided among the fills that they are for by notional.
+        read with, NaN where they did not have it. A broker charges fees by name or by session, on the day or later:
+        they are divided by notional among the fills of the last session until then, of the name where they tell one.
     """
     entries = log.entries()
     rows = [_row(entry.facts) for entry in entries if entry.kind == FILL]
@@ -55,8 +55,9 @@ def paper_fills(log: PaperLog) -> pd.DataFrame:
     fills = fills.astype({"session": "datetime64[ns]", "shares": float, "price": float, "fee": float, "open": float})
     notional = (fills["shares"] * fills["price"]).abs()
     for fee in (entry.facts for entry in entries if entry.kind == ACTION and entry.facts["type"] == FEE):
-        charged = fills["session"].eq(pd.Timestamp(fee["session"]))
+        charged = fills["session"].le(pd.Timestamp(fee["session"]))
         charged &= fills["ticker"].eq(fee["ticker"]) if fee["ticker"] else True
+        charged &= fills["session"].eq(fills["session"][charged].max())
         if charged.any():
             fills.loc[charged, "fee"] -= float(fee["cash"]) * notional[charged] / notional[charged].sum()
     return fills
