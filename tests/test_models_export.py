@@ -23,6 +23,7 @@ from models.export.int8_graph import int8_graph
 from models.export.pruned_weights import pruned_checkpoint
 from models.export.refusal import ExportError
 from models.export.session_scale_graph import central_ranks
+from models.export.tree_graph import ForestNodes, Node, TreeScores
 from models.kinds.sklearn import KNOBS
 from models.model import FitContext
 from models.model_kinds import Kind, known_kinds, make_model, register, restored_model, settings_of
@@ -198,6 +199,14 @@ def test_an_ensemble_combines_its_members_within_each_session(combine):
     settings = settings_for("ensemble", members=MEMBERS, combine=combine, seeds=2, **trim)
     checkpoint = checkpoint_of(ensemble(windows, settings))
     assert_equal(graph_scores(checkpoint, raw, windows), ours(checkpoint, windows))
+
+
+def test_a_sample_at_a_threshold_goes_left_and_leaves_lead_to_themselves():
+    deep = (Node(1, 0.5, 1, 2, 0.0), Node(0, -1.0, 3, 4, 0.0), Node(0, 0.0, 2, 2, 8.0), Node(0, 0.0, 3, 3, 1.0))
+    deep = (*deep, Node(0, 0.0, 4, 4, 2.0))
+    scores = TreeScores(ForestNodes(trees=(deep, (Node(0, 0.0, 0, 0, 16.0),)), depth=2, base=100.0, scale=0.5))
+    samples = torch.tensor([[-1.0, 0.5], [-0.9, 0.5], [-1.0, 0.6]])
+    assert scores(samples).tolist() == [100.0 + 17 / 2, 100.0 + 18 / 2, 100.0 + 24 / 2]
 
 
 def test_ranks_average_ties_as_ours_do():

@@ -8,7 +8,6 @@ raw features come in as float32, and the order in which a runtime adds.
 import torch
 from torch import nn
 
-from models.bar_levels import divisor_places
 from models.checkpoint import Checkpoint
 from models.ensembles.fitted_ensemble import FittedEnsemble
 from models.estimators.estimator_model import FittedEstimator
@@ -116,6 +115,8 @@ class ExportGraph(nn.Module):
 class Scaling(nn.Module):
     """Winsorize and z-score each feature in float64; 0 where missing.
 
+    Levels of bars are not taken to a name's first one as ours are: windows are divided later, which takes it off again.
+
     Parameters
     ----------
     scaler : Scaler
@@ -131,21 +132,11 @@ class Scaling(nn.Module):
         super().__init__()
         for name in ("lower", "upper", "mean", "sd"):
             self.register_buffer(name, torch.tensor(getattr(scaler, name), dtype=torch.float64))
-        self.places = divisor_places(scaler.names)
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Scaled features (S, N, F) of float32, and whether each cell (S, N) has all of them."""
         known = torch.isfinite(features)
         raw = features.double()
-        if max(self.places) >= 0:  # levels: a constant of a name that quotients within a window do not see
-            raw = raw - self._anchors(raw[-1])
         clipped = torch.minimum(torch.maximum(raw, self.lower), self.upper)
         scaled = ((clipped - self.mean) / self.sd).float()
         return scaled.masked_fill(~known, 0.0), known.all(dim=2)
-
-    def _anchors(self, last: torch.Tensor) -> torch.Tensor:
-        """What is taken off the levels of each name, (N, F): the last of what divides them, in logarithms."""
-        filled = last.masked_fill(~torch.isfinite(last), 0.0)
-        anchored = torch.tensor([place >= 0 for place in self.places])
-        divisors = filled[:, [max(place, 0) for place in self.places]]
-        return divisors.masked_fill(~anchored, 0.0)

@@ -13,7 +13,7 @@ from torch import nn
 
 from models.export.refusal import ExportError
 
-__all__ = ["ForestNodes", "TreeScores", "trees_of"]
+__all__ = ["ForestNodes", "Node", "TreeScores", "trees_of"]
 
 
 @dataclass(frozen=True, slots=True)
