@@ -437,7 +437,7 @@ def test_a_body_in_parts_is_one_body_and_a_broken_one_is_refused(deployed: Path)
     body = json.dumps(GOOD).encode()
     parts = [{"type": "http.request", "body": part, "more_body": True} for part in (body[:50], body[50:])]
 
-    async def asked(messages: list[dict[str, Any]]) -> tuple[int, Any]:
+    async def asked(messages: list[dict[str, Any]], length: bytes = b"") -> tuple[int, Any]:
         waiting, sent = iter(messages), []
 
         async def receive() -> dict[str, Any]:
@@ -446,7 +446,7 @@ def test_a_body_in_parts_is_one_body_and_a_broken_one_is_refused(deployed: Path)
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        headers = [(b"Authorization", f"Bearer {TOKEN}".encode())]
+        headers = [(b"Authorization", f"Bearer {TOKEN}".encode()), (b"Content-Length", length)]
         scope = {"type": "http", "path": "/scores", "method": "POST", "headers": headers}
         await application(scope, receive, send)
         return sent[0]["status"], json.loads(sent[1]["body"])
@@ -456,6 +456,7 @@ def test_a_body_in_parts_is_one_body_and_a_broken_one_is_refused(deployed: Path)
     assert status == 200
     assert_same(told["expected_returns"], by_hand(GOOD))
     assert run(asked([*parts, {"type": "http.disconnect"}]))[0] == 400
+    assert run(asked([], length=b"9" * 30))[0] == 413, "a body that says it is too large is not waited for"
 
 
 def test_the_application_starts_and_ends_with_its_server(deployed: Path) -> None:
