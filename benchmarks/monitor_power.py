@@ -1,8 +1,9 @@
 """How often the monitor says BROKEN without cause, and how soon with one: ``python -m benchmarks monitor_power``.
 
 Daily rank ICs are drawn, not markets: a test span, whose mean is a draw too, and sessions after it. Every path goes
-through the product's own rule, which looks at every session. The deviation of a daily IC is that of ranks without
-skill, 1 / √(names − 1), or the .18 that 1-day reversal has on 400 to 500 real names, whose returns move together.
+through the looks and ranges of the product's own rule, at every session. The deviation of a daily IC is that of ranks
+without skill, 1 / √(names − 1), or the .18 that 1-day reversal has on 400 to 500 real names, whose returns move
+together.
 """
 
 import time
@@ -11,13 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
+from backtests.statistics.confidence_sequence import difference_reach
 from benchmarks.runner import Options
 from benchmarks.runner.page import machine
-from live.monitor.monitor_rule import decline_of
+from live.monitor.monitor_rule import ALPHA, looks
 
-__all__ = ["DROPS", "NULLS", "Design", "Drop", "Null", "calls_of_drop", "false_share", "section"]
+__all__ = ["DROPS", "NULLS", "Design", "Drop", "Null", "calls", "calls_of_drop", "false_share", "section"]
 
 SKILL = 0.03
 REAL = 0.18
@@ -28,7 +29,7 @@ class Design:
     """How much is simulated."""
 
     n_nulls: int = 2_000
-    n_drops: int = 300
+    n_drops: int = 1_000
     n_test: int = 375
     n_live: int = 250
     n_dropped: int = 750
@@ -66,7 +67,8 @@ def memory(rng: np.random.Generator, n: int, *, deviation: float, phi: float = 0
 def overlapping(rng: np.random.Generator, n: int, *, deviation: float, horizon: int) -> np.ndarray:
     """Means over the sessions that a return spans."""
     shocks = rng.standard_normal(n + horizon - 1)
-    return deviation * np.convolve(shocks, np.full(horizon, horizon**-0.5), "valid")
+    means: np.ndarray = deviation * np.convolve(shocks, np.full(horizon, horizon**-0.5), "valid")
+    return means
 
 
 def coming_and_going(rng: np.random.Generator, n: int, *, deviation: float) -> np.ndarray:
@@ -82,7 +84,7 @@ def louder(rng: np.random.Generator, n: int, *, deviation: float, n_test: int) -
 
 def of_names(names: int) -> float:
     """Deviation of a daily rank IC without skill, of independent names."""
-    return (names - 1) ** -0.5
+    return float((names - 1) ** -0.5)
 
 
 NULLS: Mapping[str, Null] = {
@@ -109,21 +111,33 @@ DROPS: Mapping[str, Drop] = {
 
 def false_share(null: Null, design: Design, *, seed: int = 0) -> float:
     """Share of paths whose IC did not fall that the rule calls BROKEN at any session."""
-    n_calls = 0
-    for number in range(design.n_nulls):
-        values = SKILL + null.noise(np.random.default_rng([seed, number]), design.n_test + design.n_live)
-        n_calls += _called(values, design.n_test, null.horizon) is not None
-    return n_calls / design.n_nulls
+    n = design.n_test + design.n_live
+    paths = np.stack([SKILL + null.noise(np.random.default_rng([seed, k]), n) for k in range(design.n_nulls)])
+    return float(np.isfinite(calls(paths, design.n_test, horizon=null.horizon)).mean())
 
 
 def calls_of_drop(drop: Drop, design: Design, *, seed: int = 1) -> np.ndarray:
-    """Sessions from the fall to the call of each path; infinite where none came, negative where it came before."""
-    found = np.full(design.n_drops, np.inf)
-    for number in range(design.n_drops):
-        values = memory(np.random.default_rng([seed, number]), drop.n_test + design.n_dropped, deviation=drop.deviation)
-        values[: drop.n_test + drop.begins] += SKILL
-        place = _called(values, drop.n_test, 1)
-        found[number] = np.inf if place is None else place + 1 - drop.begins
+    """Sessions from the fall to the call of each path; infinite where none came, not positive where it came before."""
+    n = drop.n_test + design.n_dropped
+    rngs = [np.random.default_rng([seed, number]) for number in range(design.n_drops)]
+    paths = np.stack([memory(rng, n, deviation=drop.deviation) for rng in rngs])
+    paths[:, : drop.n_test + drop.begins] += SKILL
+    return calls(paths, drop.n_test) - drop.begins
+
+
+def calls(paths: np.ndarray, n_test: int, *, horizon: int = 1) -> np.ndarray:
+    """Live sessions until ``decline_of`` calls each path, shape (n_paths,); infinite where it does not.
+
+    The rule's own looks and ranges, of all paths at once.
+    """
+    live, found = paths[:, n_test:], np.full(len(paths), np.inf)
+    for start, level in looks(live.shape[1], ALPHA):
+        earlier, numbers = paths[:, : n_test + start], live[:, start:]
+        reach = difference_reach(numbers, earlier, alpha=level, horizon=horizon, side="upper")
+        means = numbers.cumsum(axis=1) / np.arange(1.0, numbers.shape[1] + 1.0)
+        crossed = means - earlier.mean(axis=1, keepdims=True) + reach < 0.0  # NaN is not
+        first = np.where(crossed.any(axis=1), start + crossed.argmax(axis=1) + 1.0, np.inf)
+        found = np.minimum(found, first)
     return found
 
 
@@ -139,8 +153,8 @@ def section(_: Options) -> str:
         "| --- | ---: | ---: | ---: |",
     ]
     for name, drop in DROPS.items():
-        calls = calls_of_drop(drop, design)
-        late = calls[calls > 0]
+        found = calls_of_drop(drop, design)
+        late = found[found > 0]
         median = float(np.median(late))
         words = f"{median:.0f}" if np.isfinite(median) else "not within 750"
         table.append(f"| {name} | {words} | {(late <= 250).mean():.0%} | {np.isfinite(late).mean():.0%} |")
@@ -159,11 +173,3 @@ def section(_: Options) -> str:
         "\n\n".join(["## False alarms and delay of the monitor", title, note, "\n".join(lines), "\n".join(table)])
         + "\n"
     )
-
-
-def _called(values: np.ndarray, n_test: int, horizon: int) -> int | None:
-    """Place among the live sessions of the rule's call; None where it has none."""
-    series = pd.Series(values, index=pd.bdate_range("2000-01-03", periods=len(values)))
-    test, live = series.iloc[:n_test], series.iloc[n_test:]
-    call = decline_of(live, test, horizon=horizon)
-    return None if call is None else int(live.index.get_loc(call.session))

@@ -8,7 +8,9 @@ import pytest
 
 from backtests.statistics.confidence_sequence import (
     MIN_SESSIONS,
+    Side,
     difference_confidence_sequence,
+    difference_reach,
     long_run_deviations,
     mean_confidence_sequence,
 )
@@ -37,7 +39,7 @@ def half_width(t: float, alpha: float, tightest: int) -> float:
 def test_the_half_width_is_that_of_the_paper() -> None:
     x = stream(60)
     found = mean_confidence_sequence(x, alpha=0.1, tightest=50).iloc[-1]
-    deviation = long_run_deviations(x)[-1]
+    deviation = long_run_deviations(x.to_numpy())[-1]
     assert found["upper"] - found["mean"] == pytest.approx(half_width(60, 0.1, 50) * deviation, rel=1e-6)
     assert found["mean"] == pytest.approx(x.mean())
 
@@ -48,7 +50,7 @@ def test_a_running_deviation_is_the_hac_error_of_what_came_so_far(n: int) -> Non
     lags = math.isqrt(n)
     once = hac_standard_error(x.iloc[:n], lags=lags) * math.sqrt(n)
     widened = hac_interval(0.0, 1.0, lags=lags, n_sessions=n).high / 1.96
-    assert long_run_deviations(x)[n - 1] == pytest.approx(once * widened, rel=1e-9)
+    assert long_run_deviations(x.to_numpy())[n - 1] == pytest.approx(once * widened, rel=1e-9)
 
 
 def test_no_later_number_moves_an_earlier_range() -> None:
@@ -135,6 +137,24 @@ def test_autocorrelated_streams_without_change_seldom_leave(memory: float) -> No
 def test_impossible_arguments_are_named(told: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=f"^{words} must"):
         mean_confidence_sequence(stream(30), **told)
+
+
+def test_many_streams_at_once_are_each_of_them() -> None:
+    streams, references = (np.stack([stream(n, seed=seed).to_numpy() for seed in range(3)]) for n in (70, 90))
+    together = difference_reach(streams, references, alpha=0.05, horizon=2, side="upper")
+    for live, reference, reach in zip(streams, references, together, strict=True):
+        alone = difference_confidence_sequence(pd.Series(live), pd.Series(reference), horizon=2, side="upper")
+        np.testing.assert_allclose(alone["upper"] - alone["mean"], reach)
+
+
+@pytest.mark.parametrize("side", ["both", "upper"])
+def test_a_range_is_tightest_where_it_was_told_to_be(side: Side) -> None:
+    x = stream(100)
+    widths = {
+        tightest: mean_confidence_sequence(x, tightest=tightest, side=side)["upper"].iloc[-1]
+        for tightest in (40, 80, 100, 125, 250)
+    }
+    assert min(widths, key=lambda tightest: widths[tightest]) == 100
 
 
 def test_a_short_reference_is_refused() -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "MIN_WINDOWS",
     "Side",
     "difference_confidence_sequence",
+    "difference_reach",
     "long_run_deviations",
     "mean_confidence_sequence",
 ]
@@ -89,7 +90,9 @@ def mean_confidence_sequence(
     _check(alpha, horizon, tightest)
     numbers = values.dropna()
     count = np.arange(1.0, len(numbers) + 1.0)
-    reach = long_run_deviations(numbers, horizon=horizon) * _width(count, alpha, tightest, side)
+    reach = long_run_deviations(numbers.to_numpy(dtype=np.float64), horizon=horizon) * _width(
+        count, alpha, tightest, side
+    )
     return _framed(values, numbers, centre=0.0, reach=reach, side=side)
 
 
@@ -140,37 +143,70 @@ def difference_confidence_sequence(
     m = len(earlier)
     if m < MIN_SESSIONS:
         raise ValueError(f"the reference holds {m} numbers, a comparison needs at least {MIN_SESSIONS}: give more")
-    count = np.arange(1.0, len(numbers) + 1.0)
-    before = float(long_run_deviations(earlier, horizon=horizon)[-1])
-    if math.isnan(before):
+    reach = difference_reach(
+        numbers.to_numpy(dtype=np.float64),
+        earlier.to_numpy(dtype=np.float64),
+        alpha=alpha,
+        horizon=horizon,
+        tightest=tightest,
+        side=side,
+    )
+    return _framed(values, numbers, centre=float(earlier.mean()), reach=reach, side=side)
+
+
+def difference_reach(
+    numbers: np.ndarray, earlier: np.ndarray, *, alpha: float, horizon: int, tightest: int = TIGHTEST, side: Side
+) -> np.ndarray:
+    """Half width of the range of ``difference_confidence_sequence``, of many streams at once.
+
+    Parameters
+    ----------
+    numbers, earlier : array of float, shapes (..., n) and (..., m)
+        Streams and their references without NaN, in order.
+    alpha, horizon, tightest, side
+        As in ``mean_confidence_sequence``.
+
+    Returns
+    -------
+    array of float, shape (..., n)
+        NaN below 20 numbers.
+
+    Raises
+    ------
+    ValueError
+        If the references are too short for their horizon.
+    """
+    m, count = earlier.shape[-1], np.arange(1.0, numbers.shape[-1] + 1.0)
+    before = long_run_deviations(earlier, horizon=horizon)[..., -1:]
+    if np.isnan(before).any():
         raise ValueError(
             f"the reference holds {m} numbers, too few for ones that look {horizon} sessions ahead: give more"
         )
     own = long_run_deviations(numbers, horizon=horizon)
-    known = np.nan_to_num(own, nan=before) ** 2
+    known = np.where(np.isnan(own), before, own) ** 2
     deviation = np.sqrt(np.maximum(known, (m * before**2 + count * known) / (m + count)))
-    deviation[: MIN_SESSIONS - 1] = np.nan
-    worth = m * (deviation / before) ** 2 if before > 0.0 else np.inf  # in numbers of the stream
-    reach = deviation * _width(count / (1.0 + count / worth), alpha, tightest, side)
-    return _framed(values, numbers, centre=float(earlier.mean()), reach=reach, side=side)
+    deviation[..., : MIN_SESSIONS - 1] = np.nan
+    exact = before == 0.0  # a reference of one value is a known mean
+    worth = np.where(exact, np.inf, m * (deviation / np.where(exact, 1.0, before)) ** 2)  # in numbers of the stream
+    reach: np.ndarray = deviation * _width(count / (1.0 + count / worth), alpha, tightest, side)
+    return reach
 
 
-def long_run_deviations(numbers: pd.Series, *, horizon: int = 1) -> np.ndarray:
-    """Long-run standard deviation of the numbers up to each of them, HAC and widened.
+def long_run_deviations(numbers: np.ndarray, *, horizon: int = 1) -> np.ndarray:
+    """Long-run standard deviation of the numbers up to each of them, HAC and widened, along the last axis.
 
-    Divided by √n it is the error of their mean. Shape (n,), NaN below 20 numbers and below 8 horizons of them;
-    ``numbers`` holds no NaN.
+    Divided by √n it is the error of their mean. Shape (..., n) as given, NaN below 20 numbers and below 8 horizons of
+    them; ``numbers`` holds no NaN.
     """
-    x = numbers.to_numpy(dtype=np.float64)
-    x = x - (x.mean() if len(x) else 0.0)  # sums of small numbers round less; deviations are about the running mean
-    count = np.arange(1, len(x) + 1)
+    x = numbers - numbers[..., :1]  # sums of small numbers round less; deviations are about the running mean
+    count = np.arange(1, x.shape[-1] + 1)
     lags = np.maximum(np.sqrt(count).astype(np.int64), 2 * (horizon - 1))
-    total = np.cumsum(x)
+    total = np.cumsum(x, axis=-1)
     mean = total / count
-    variance = np.cumsum(x * x) - count * mean**2
-    for lag in range(1, int(lags.max(initial=0)) + 1):
-        weight = np.where(lag <= lags, 1.0 - lag / (lags + 1.0), 0.0)
-        variance += 2.0 * weight * _running_products(x, total, mean, lag)
+    variance = np.cumsum(x * x, axis=-1) - count * mean**2
+    for lag in range(1, min(int(lags.max(initial=0)), len(count) - 1) + 1):
+        weight = np.where(lag <= lags, 1.0 - lag / (lags + 1.0), 0.0)[lag:]
+        variance[..., lag:] += 2.0 * weight * _running_products(x, total, mean, lag)
     known = (count >= max(MIN_SESSIONS, MIN_WINDOWS * horizon)) & (count >= 2 * (lags + 1))
     widened = np.polyval(FIXED_B, (lags + 1) / count) / NORMAL
     deviation = np.sqrt(np.maximum(variance, 0.0) / np.maximum(count - 1, 1)) * widened
@@ -178,14 +214,12 @@ def long_run_deviations(numbers: pd.Series, *, horizon: int = 1) -> np.ndarray:
 
 
 def _running_products(x: np.ndarray, total: np.ndarray, mean: np.ndarray, lag: int) -> np.ndarray:
-    """Sum of (x_i − m)(x_{i−lag} − m) over i up to each n, m being the mean up to n; 0 where there is no pair."""
-    products = np.zeros_like(x)
-    if lag >= len(x):
-        return products
-    products[lag:] = np.cumsum(x[lag:] * x[:-lag])
-    pairs = np.maximum(np.arange(1, len(x) + 1) - lag, 0)
-    late, early = total - total[lag - 1], np.concatenate([np.zeros(lag), total[:-lag]])
-    return np.where(pairs > 0, products - mean * (late + early) + pairs * mean**2, 0.0)
+    """Sum of (x_i − m)(x_{i−lag} − m) over i up to each n from lag + 1 on, m being the mean up to n."""
+    products = np.cumsum(x[..., lag:] * x[..., :-lag], axis=-1)
+    late, early, so_far = total[..., lag:] - total[..., lag - 1 : lag], total[..., :-lag], mean[..., lag:]
+    pairs = np.arange(1, products.shape[-1] + 1)
+    sums: np.ndarray = products - so_far * (late + early) + pairs * so_far**2
+    return sums
 
 
 def _width(clock: np.ndarray, alpha: float, tightest: int, side: Side) -> np.ndarray:

@@ -15,7 +15,7 @@ from backtests.report.monitor.live_measure import Call, Coverage, Finding, Grade
 from backtests.statistics.confidence_sequence import MIN_SESSIONS, MIN_WINDOWS, Side, difference_confidence_sequence
 from backtests.statistics.drift_tests import FeatureDrift
 
-__all__ = ["ALPHA", "MATERIAL", "called", "decline_of", "drift_words", "rule_findings"]
+__all__ = ["ALPHA", "MATERIAL", "called", "compared", "decline_of", "drift_words", "looks", "rule_findings"]
 
 ALPHA = 0.05  # versions that did not decline, ever called BROKEN
 WATCH_IC = 0.20  # the same of the rank IC on WATCH
@@ -47,14 +47,19 @@ def decline_of(live: pd.Series, test: pd.Series, *, horizon: int = 1, alpha: flo
     """
     numbers, reference = live.dropna(), test.dropna()
     calls = []
-    for place, start in enumerate(range(0, len(numbers), QUARTER)):
-        level = alpha / 2.0 if place == 0 else alpha / 2.0 / (place * (place + 1))
+    for start, level in looks(len(numbers), alpha):
         earlier = pd.concat([reference, numbers.iloc[:start]])
         sequence = _difference(numbers.iloc[start:], earlier, horizon=horizon, alpha=level, worse="down")
         session = called(sequence, worse="down")
         if session is not None:
             calls.append(Call(session=session, since=pd.Timestamp(numbers.index[start])))
     return min(calls, key=lambda call: (call.session, call.since), default=None)
+
+
+def looks(n: int, alpha: float) -> Iterator[tuple[int, float]]:
+    """Where each mean of a stream of n numbers begins, and its share of alpha; all shares come to alpha."""
+    for place, start in enumerate(range(0, n, QUARTER)):
+        yield start, alpha / 2.0 if place == 0 else alpha / 2.0 / (place * (place + 1))
 
 
 def called(sequence: pd.DataFrame, *, worse: str) -> pd.Timestamp | None:
