@@ -1,15 +1,16 @@
 """Frozen versions: a run that nobody can quietly change, its check and its replay."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quintile.bar_frames import Bars, as_inputs, require_loadable
+from quintile.bar_frames import Bars, as_inputs, as_recorded, inputs_for, require_loadable
 from quintile.lookup import require
 from quintile.progress_display import shown_progress
 from strategy.frozen.freeze import FreezeOptions
 from strategy.frozen.freeze import freeze as freeze_run
+from strategy.frozen.own_request import described_bars
 from strategy.frozen.replay import Replay, attest, replay, version_bars
 from strategy.frozen.run_version import open_frozen
 from strategy.frozen.verify import Verification, verify
@@ -19,6 +20,7 @@ from strategy.runs.store import DEFAULT_STORE, RunStore
 from strategy.trials.log import TrialLog
 
 if TYPE_CHECKING:
+    from backtests.report.monitor.monitored_version import MonitoredVersion
     from live.export.bundle import Bundle
 
 __all__ = ["FrozenVersion", "freeze", "load_version"]
@@ -125,6 +127,53 @@ class FrozenVersion:
             formats = (to,) if isinstance(to, str) else to
             options = export_options(formats, int8=int8, prune=prune, progress=progress)
             return export_version(frozen, panel, Path(out), options=options)
+
+    def monitor(
+        self,
+        bars: Bars | str = "latest",
+        *,
+        store: str | Path = DEFAULT_STORE,
+        allow_drift: bool = False,
+        quiet: bool = False,
+    ) -> "MonitoredVersion":
+        """Score it on sessions that it had not seen and hold them against its test span; counts no trial.
+
+        Parameters
+        ----------
+        bars : Panel, Inputs, DataFrame or str
+            Bars with sessions after the freeze, or words for them: ``"latest"``, a stored data set, a file,
+            ``"builtin+250"``.
+        store : str or Path
+            Folder of runs, whose log knows whether its hold-out was opened.
+        allow_drift : bool
+            Go on with changed code.
+        quiet : bool
+            No progress bars.
+
+        Returns
+        -------
+        MonitoredVersion
+            Prints; ``verdict`` is HOLDING, TOO EARLY, WATCH or BROKEN.
+
+        Raises
+        ------
+        DataError
+            If the bars hold no session after the freeze, none of the test span, or other names.
+        RunError
+            If it is not intact or its code changed.
+        """
+        from live.monitor.watched_version import monitor_version
+        from quintile.later_inputs import later_inputs
+
+        frozen = open_frozen(self.folder, TrialLog(Path(store)), allow_drift=allow_drift)
+        seal = frozen.spec.holdout
+        if isinstance(bars, str):
+            inputs = later_inputs(self.folder, bars, holdout=seal)
+        else:
+            given = inputs_for(bars, seal)
+            inputs = replace(given, panel=as_recorded(given.panel, described_bars(self.folder)))
+        with shown_progress(quiet=quiet) as progress:
+            return monitor_version(frozen, inputs, progress=progress)
 
 
 def freeze(
