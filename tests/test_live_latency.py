@@ -1,6 +1,7 @@
 """Latency: percentiles and bounds by hand, a form in its own process, and the whole command on a small version."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +19,8 @@ from live.latency.latency_table import BOUNDS, LatencyRow, LatencyTable, latency
 from live.latency.latency_words import conditions_line, told_rows
 from live.latency.measured_forms import LatencySettings, drawn_features, table_of
 from live.latency.measured_process import measured, timed
+from models.checkpoint import load_checkpoint
+from models.export.refusal import ExportError
 from models.windows import Scaler
 from quintile.cli import app
 from strategy.frozen.versions import Version, VersionFolder, find_version
@@ -189,6 +192,41 @@ def test_a_process_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.
     folder = VersionFolder(tmp_path, Version.parse("tiny@1.0.0"))
     with pytest.raises(RunError, match="onnx took more than"):
         measured_forms._measured("onnx", folder, tmp_path, LatencySettings(n_threads=1))
+
+
+def test_a_folder_of_the_user_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live" / "__init__.py").write_text("raise SystemExit('the folder of the user was imported')")
+    request_of(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    folder = VersionFolder(tmp_path, Version.parse("tiny@1.0.0"))
+    settings = LatencySettings(n_threads=1, calls={5: 1})
+    assert measured_forms._measured("onnx", folder, tmp_path, settings)["calls"] != {}
+
+
+def test_a_form_that_there_is_not_is_left_out_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(graph: Any, kind: str) -> bytes:
+        raise ExportError(f"kind {kind} has no layer for int8")
+
+    def written(graph: Any, kind: str) -> bytes:
+        return b"a graph"
+
+    exports = {"onnx": written, "torchscript": written, "int8": refused}
+    monkeypatch.setattr(measured_forms, "EXPORTS", exports)
+    checkpoint = load_checkpoint(find_version("filter_negative@1.1.0").path / "model")
+    seen: list[str] = []
+    left_out = measured_forms._export(checkpoint, tmp_path, lambda *step: seen.append(step[3]))
+    assert left_out == {"int8": "kind lstm has no layer for int8"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["features.npy", "model.onnx", "model.pt"]
+    assert seen == ["onnx", "torchscript", "int8"]
+
+
+def test_a_changed_version_is_not_measured(tmp_path: Path) -> None:
+    copied = tmp_path / "filter_negative" / "1.1.0"
+    shutil.copytree(find_version("filter_negative@1.1.0").path, copied)
+    (copied / "spec.toml").write_text((copied / "spec.toml").read_text() + "# changed\n")
+    with pytest.raises(RunError, match="NOT INTACT"):
+        measured_forms.measure_latency(VersionFolder(copied, Version.parse("filter_negative@1.1.0")))
 
 
 @pytest.mark.slow
