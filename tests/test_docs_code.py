@@ -87,6 +87,8 @@ APART = {
     r"quintile run \w+@": ("the shipped version asks for the code it was frozen with", "test_strategy_replay.py"),
     r"quintile export\b": ("scores every test session by each file", "test_live_export.py"),
     r"quintile serve\b": ("answers until it is stopped", "test_live_service_load.py"),
+    r"quintile serverless\b": ("needs the folder of an export", "test_live_serverless.py"),
+    r"quintile bench-model\b": ("times every form for minutes", "test_live_latency.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
     r"quintile retrain\b": ("trains on bars after a freeze", "test_live_retraining.py"),
     r"quintile trade\b": ("needs a committed decision and a broker", "test_quintile_trade.py"),
