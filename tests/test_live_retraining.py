@@ -138,10 +138,27 @@ def test_a_promotion_that_was_decided_is_finished(
     with monkeypatch.context() as patched:
         patched.setattr("strategy.frozen.freeze.publish", full)
         with pytest.raises(OSError, match="No space left"):
-            retrain(NAME, killed.told(), options=killed.options())
+            promotion.finish_promotion(killed.champion, store=killed.store)
     assert [str(each.version) for each in list_versions(killed.versions, NAME)] == ["mine@1.0.0"]
     assert retrain(NAME, killed.told(), options=killed.options()).promoted == made.promoted
     assert len(judgements(killed)) == 1
+
+
+def test_a_promotion_that_cannot_be_finished_says_how_it_ends(
+    promoted: tuple[Field, Retrained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, made = promoted
+    lost = copied(own, tmp_path)
+    shutil.rmtree(lost.versions / NAME / "1.1.0")
+    with monkeypatch.context() as patched:
+        patched.setattr("strategy.frozen.freeze.code_fingerprint", lambda spec: "other code")
+        with pytest.raises(
+            RunError, match=r"code changed since.*; or freeze another version of mine, and retrain that"
+        ):
+            promotion.finish_promotion(lost.champion, store=lost.store)
+    shutil.rmtree(lost.store.root / "filter_negative" / made.run.name)
+    with pytest.raises(RunError, match=r"its run is gone: restore it, or freeze another as mine@1.1.0"):
+        promotion.finish_promotion(lost.champion, store=lost.store)
 
 
 def test_a_version_frozen_meanwhile_stops_the_promotion(promoted: tuple[Field, Retrained], tmp_path: Path) -> None:

@@ -101,7 +101,10 @@ def _freeze(champion: VersionFolder, facts: Mapping[str, Any], *, store: RunStor
     options = FreezeOptions(
         versions=champion.path.parents[1], with_bars=embedded, notes=_notes(champion, facts), progress=progress
     )
-    freeze(run, wanted, store=store, options=options)
+    try:
+        freeze(run, wanted, store=store, options=options)
+    except RunError as error:
+        raise RunError(f"{error}; or freeze another version of {wanted.name}, and retrain that") from error
 
 
 def _notes(champion: VersionFolder, facts: Mapping[str, Any]) -> str:
