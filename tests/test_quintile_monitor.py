@@ -1,0 +1,133 @@
+"""``quintile monitor``: exit codes for cron, one line of JSON, the page, and names that come from anyone."""
+
+import html
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import quintile as qt
+from backtests.report.monitor.live_measure import Finding
+from backtests.report.monitor.monitor_page import monitor_page
+from backtests.report.monitor.monitored_version import MonitoredVersion
+from live.monitor.watched_version import monitor_version
+from quintile.cli import app
+from strategy.frozen.run_version import open_frozen
+from strategy.frozen.versions import VersionFolder
+from strategy.trials.log import TrialLog
+from tests.browser import faults_of, open_browser
+from tests.frozen_market import long_bars
+from tests.later_market import later_inputs_at, later_panel
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bars") / "later.parquet"
+    long_bars(later_panel()).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(frozen: VersionFolder, tmp_path_factory: pytest.TempPathFactory) -> MonitoredVersion:
+    folder = tmp_path_factory.mktemp("found")
+    return monitor_version(open_frozen(frozen, TrialLog(folder)), later_inputs_at(folder / "bars.parquet"))
+
+
+def monitored(frozen: VersionFolder, bars: object, out: Path, *words: str) -> tuple[int, str]:
+    told = ["monitor", str(frozen.version), "--versions", str(frozen.path.parents[1]), "--bars", str(bars)]
+    result = CliRunner().invoke(app, [*told, "--out", str(out), "--quiet", *words])
+    return result.exit_code, result.output if result.exception is None or result.output else str(result.exception)
+
+
+def test_a_look_is_one_line_a_page_and_no_trial(frozen: VersionFolder, bars: Path, tmp_path: Path) -> None:
+    record = tmp_path / "monitor.jsonl"
+    code, output = monitored(frozen, bars, tmp_path / "runs", "--json", "--record", str(record))
+    line = json.loads(output)
+    assert (code, line["exit_code"]) == (0, 0)
+    assert output.count("\n") == 1
+    assert json.loads(record.read_text()) == line
+    assert Path(line["page"]).name == "filter_negative@1.0.0.html"
+    assert "Rank IC since the freeze" in Path(line["page"]).read_text()
+    assert not TrialLog(tmp_path / "runs").entries()
+
+
+@pytest.mark.slow
+def test_the_table_names_the_verdict_and_the_page(frozen: VersionFolder, bars: Path, tmp_path: Path) -> None:
+    code, output = monitored(frozen, bars, tmp_path)
+    assert code == 0
+    assert output.startswith("HOLDING")
+    assert output.rstrip().endswith(".html")
+
+
+@pytest.mark.slow
+def test_an_alarm_has_an_exit_code_of_its_own(frozen: VersionFolder, tmp_path: Path) -> None:
+    thin = long_bars(later_panel())
+    names = sorted(thin["ticker"].unique())[:20]
+    last = thin["date"].unique()[-40]
+    path = tmp_path / "thin.parquet"
+    thin[(thin["date"] < last) | thin["ticker"].isin(names[:8])].to_parquet(path)
+    code, output = monitored(frozen, path, tmp_path / "runs", "--json")
+    assert (code, json.loads(output)["verdict"]) == (5, "BROKEN")
+
+
+def test_a_page_that_is_not_ours_stays(frozen: VersionFolder, bars: Path, tmp_path: Path) -> None:
+    page = tmp_path / "monitor" / "filter_negative@1.0.0.html"
+    page.parent.mkdir()
+    page.write_text("mine")
+    code, said = monitored(frozen, bars, tmp_path)
+    assert code == 1
+    assert "is there already" in said
+    assert page.read_text() == "mine"
+
+
+def hostile(found: MonitoredVersion) -> MonitoredVersion:
+    assert found.drift is not None
+    renamed = found.drift.features.rename(index={"momentum": HOSTILE})
+    drift = replace(found.drift, features=renamed, blocks=found.drift.blocks.rename(columns={"momentum": HOSTILE}))
+    finding = Finding(grade="WATCH", about=HOSTILE, words=HOSTILE)
+    return replace(found, drift=drift, bars=HOSTILE, drift_words=HOSTILE, findings=(finding,), remarks=(HOSTILE,))
+
+
+def test_hostile_names_are_only_words_on_the_page(found: MonitoredVersion) -> None:
+    page = monitor_page(hostile(found))
+    assert HOSTILE not in page
+    assert html.escape(HOSTILE) in page
+
+
+@pytest.mark.slow
+def test_the_page_has_no_fault_in_a_browser(found: MonitoredVersion, tmp_path: Path) -> None:
+    path = tmp_path / "monitor.html"
+    path.write_text(monitor_page(hostile(found)))
+    with open_browser() as browser:
+        assert faults_of(browser, path) == []
+
+
+@pytest.mark.slow
+def test_a_kill_while_the_page_is_written_leaves_the_former_one(tmp_path: Path) -> None:
+    page, program = tmp_path / "page.html", "import sys, time\nfrom core.files import atomic_path\n"
+    page.write_text("former")
+    program += "with atomic_path(sys.argv[1]) as path:\n"
+    program += "    path.write_text('half'); print('now', flush=True); time.sleep(60)\n"
+    killed = subprocess.Popen([sys.executable, "-c", program, str(page)], stdout=subprocess.PIPE, text=True)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert page.read_text() == "former"
+
+
+@pytest.mark.slow
+def test_the_face_watches_words_and_bars_in_memory_alike(frozen: VersionFolder, bars: Path, tmp_path: Path) -> None:
+    version = qt.load_version(str(frozen.version), versions=frozen.path.parents[1])
+    named = version.monitor(str(bars), store=tmp_path, quiet=True)
+    loaded = version.monitor(qt.load_bars(str(bars)), store=tmp_path, quiet=True)
+    assert named.as_record() == loaded.as_record()
+    pd.testing.assert_series_equal(named.measures["net"].live, loaded.measures["net"].live)
