@@ -16,9 +16,24 @@ import numpy as np
 from backtests.statistics.confidence_sequence import difference_reach
 from benchmarks.runner import Options
 from benchmarks.runner.page import machine
-from live.monitor.monitor_rule import ALPHA, looks
+from live.continued_market import Continuation, continued_market
+from live.monitor.monitor_rule import ALPHA, decline_of, looks
+from market.returns import Execution, forward_returns
+from market.synthetic import SyntheticSettings
+from signals.score_metrics import information_coefficient
 
-__all__ = ["DROPS", "NULLS", "Design", "Drop", "Null", "calls", "calls_of_drop", "false_share", "section"]
+__all__ = [
+    "DROPS",
+    "NULLS",
+    "Design",
+    "Drop",
+    "Null",
+    "calls",
+    "calls_of_drop",
+    "false_share",
+    "market_call",
+    "section",
+]
 
 SKILL = 0.03
 REAL = 0.18
@@ -33,6 +48,7 @@ class Design:
     n_test: int = 375
     n_live: int = 250
     n_dropped: int = 750
+    n_markets: int = 40
 
 
 Noise = Callable[[np.random.Generator, int], np.ndarray]
@@ -122,7 +138,8 @@ def calls_of_drop(drop: Drop, design: Design, *, seed: int = 1) -> np.ndarray:
     rngs = [np.random.default_rng([seed, number]) for number in range(design.n_drops)]
     paths = np.stack([memory(rng, n, deviation=drop.deviation) for rng in rngs])
     paths[:, : drop.n_test + drop.begins] += SKILL
-    return calls(paths, drop.n_test) - drop.begins
+    since: np.ndarray = calls(paths, drop.n_test) - drop.begins
+    return since
 
 
 def calls(paths: np.ndarray, n_test: int, *, horizon: int = 1) -> np.ndarray:
@@ -139,6 +156,21 @@ def calls(paths: np.ndarray, n_test: int, *, horizon: int = 1) -> np.ndarray:
         first = np.where(crossed.any(axis=1), start + crossed.argmax(axis=1) + 1.0, np.inf)
         found = np.minimum(found, first)
     return found
+
+
+def market_call(seed: int, *, planted_ic: float | None, design: Design) -> float:
+    """Sessions until the rule calls the built-in market's true scores, its alpha going on or ending; infinite if never.
+
+    A market of its own, whole: 1,500 sessions of 240 names, of which the last ``n_test`` are the test span, and
+    ``n_dropped`` after them.
+    """
+    settings = SyntheticSettings(seed=seed)
+    inputs = continued_market(settings, Continuation(n_sessions=design.n_dropped, planted_ic=planted_ic))
+    assert inputs.oracle is not None
+    ic = information_coefficient(inputs.oracle, forward_returns(inputs.panel, Execution()))
+    live = ic.iloc[settings.n_sessions :]
+    call = decline_of(live, ic.iloc[settings.n_sessions - design.n_test : settings.n_sessions])
+    return np.inf if call is None else float(live.index.searchsorted(call.session) + 1)
 
 
 def section(_: Options) -> str:
@@ -159,17 +191,33 @@ def section(_: Options) -> str:
         words = f"{median:.0f}" if np.isfinite(median) else "not within 750"
         table.append(f"| {name} | {words} | {(late <= 250).mean():.0%} | {np.isfinite(late).mean():.0%} |")
         print(table[-1], flush=True)
+    markets = ["| built-in markets | called in 250 | called in 750 |", "| --- | ---: | ---: |"]
+    for name, planted_ic in {"the planted alpha, IC .045, goes on": None, "it ends at the freeze": 0.0}.items():
+        when = np.array(
+            [market_call(seed, planted_ic=planted_ic, design=design) for seed in range(1, design.n_markets + 1)]
+        )
+        markets.append(f"| {name} | {(when <= 250).mean():.0%} | {np.isfinite(when).mean():.0%} |")
+        print(markets[-1], flush=True)
     minutes = (time.process_time() - begun) / 60.0
     title = (
         f"`python -m benchmarks monitor_power`: {machine()}; {minutes:.0f} processor minutes. {design.n_nulls:,} paths "
         f"of {design.n_live} sessions behind a test span of {design.n_test}, {design.n_drops} for each fall; "
-        f"mean IC {SKILL:g}."
+        f"mean IC {SKILL:g}. {design.n_markets} whole built-in markets by their true scores."
     )
     note = (
         "A path counts once if the rule calls it at any of its sessions. The standard error of 5 % is half a point. "
         "The test span is a sample of the same mean: its error is in every path."
     )
     return (
-        "\n\n".join(["## False alarms and delay of the monitor", title, note, "\n".join(lines), "\n".join(table)])
+        "\n\n".join(
+            [
+                "## False alarms and delay of the monitor",
+                title,
+                note,
+                "\n".join(lines),
+                "\n".join(table),
+                "\n".join(markets),
+            ]
+        )
         + "\n"
     )

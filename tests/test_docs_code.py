@@ -90,6 +90,7 @@ APART = {
     r"quintile serverless\b": ("needs the folder of an export", "test_live_serverless.py"),
     r"quintile bench-model\b": ("times every form for minutes", "test_live_latency.py"),
     r"quintile paper\b": ("waits for sessions after the freeze", "test_strategy_paper.py"),
+    r"quintile monitor\b": ("scores a test span and what follows for a minute", "test_quintile_monitor.py"),
     r"quintile retrain\b": ("trains on bars after a freeze", "test_live_retraining.py"),
     r"quintile trade\b": ("needs a committed decision and a broker", "test_quintile_trade.py"),
     r"quintile fake-broker\b": ("serves until it is interrupted", "test_quintile_trade.py"),
