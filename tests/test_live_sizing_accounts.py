@@ -82,6 +82,14 @@ def test_the_account_pays_out_who_leaves_as_the_engine_does(costs: Costs) -> Non
     assert float((own - engine).abs().max()) < TOLERANCE
 
 
+def test_the_account_pays_for_borrowed_cash_as_the_engine_does() -> None:
+    panel = random_panel(8, n_sessions=20, missing=0.0)
+    weights = aligned_frame(np.full(panel.close.shape, 0.4), panel.sessions, panel.tickers)  # 1.6 of equity
+    engine = net_returns_of(panel, {"book": weights}, execution=Execution(), costs=DEAR)["book"].dropna()
+    own = account_returns(panel, weights, Execution(), DEAR).reindex(engine.index)
+    assert float((own - engine).abs().max()) < TOLERANCE
+
+
 def test_one_trade_of_one_name_by_hand() -> None:
     panel = panel_of({"A": [100.0, 110.0, 99.0]}, opens={"A": [100.0, 100.0, 105.0]})
     account = ScaledAccount(account_bars(ledger_bars(panel, Execution(), Costs(trade_bps=10.0)), Costs(trade_bps=10.0)))
