@@ -5,9 +5,9 @@ from typing import Any
 
 __all__ = ["COST_COLUMNS", "FILE_COLUMNS", "NAMES_COLUMNS", "bundle_lines", "cost_rows", "file_rows", "names_rows"]
 
-FILE_COLUMNS = ["file", "sessions", "compared", "max error", "in sd", "rank mean", "rank min", "positions changed"]
+FILE_COLUMNS = ["file", "max error", "in sd", "rank mean", "rank min", "changed positions"]
 NAMES_COLUMNS = ["names a call", "file", "compared", "max error", "in sd", "rank min"]
-COST_COLUMNS = ["cost of", "rank mean", "rank min", "rank IC", "frozen", "positions changed", "books apart"]
+COST_COLUMNS = ["cost of", "rank mean", "rank min", "rank IC", "frozen", "changed positions", "apart"]
 
 Row = list[str]
 
@@ -40,8 +40,6 @@ def _file_row(name: str, each: Mapping[str, Any]) -> Row:
     whole, book = each["all"], each["book"]
     return [
         name,
-        f"{whole['sessions']:,}",
-        f"{whole['compared']:,}",
         f"{whole['max_error']:.1e}",
         f"{whole['max_error_scores']:.1e}",
         _rank(whole["rank_mean"]),

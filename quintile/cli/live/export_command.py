@@ -86,7 +86,8 @@ def _print(made: "Bundle") -> None:
     from quintile.cli.console import table
 
     parity = made.parity
-    title = f"{parity['version']}, test sessions {parity['first']} to {parity['last']}, beside our own scoring"
+    span = f"{parity['sessions']:,} test sessions from {parity['first']} to {parity['last']}"
+    title = f"{parity['version']}, {span}, {parity['names']:,} names"
     table(title, parity_words.FILE_COLUMNS, parity_words.file_rows(parity))
     table("Panels of other sizes, one session a call", parity_words.NAMES_COLUMNS, parity_words.names_rows(parity))
     if parity["cost"]:
