@@ -75,6 +75,7 @@ APART = {
     r"quintile --models my_models.py walk\b": ("retrains fold by fold", "test_strategy_own_models.py"),
     r"quintile walk\b": ("retrains fold by fold in processes of its own", "test_strategy_walk.py"),
     r"quintile calibrate-market\b": ("trains on dozens of markets", "test_strategy_planted_alpha.py"),
+    r"quintile size-book\b": ("trains thirty agents", "test_live_sizing_whole.py"),
     r"quintile models table\b": ("trains dozens of models", "test_strategy_model_table.py"),
     r"quintile track .*mlflow\b": ("needs MLflow, an extra", "test_strategy_tracking.py"),
     r"quintile sweep\b": ("trains dozens of models", "test_quintile_sweep.py"),
