@@ -23,25 +23,34 @@ from live.export import bundle as bundles
 from live.export.agreement import Agreement, BookChange, agreement, book_change
 from live.export.bundle import Bundle, graph_scores, read_card
 from live.export.bundle_place import new_bundle, require_place
-from live.export.exported_version import export_version
+from live.export.exported_version import export_version, opened_version
 from live.export.graph_set import ExportOptions, export_options
 from live.export.parity import Cost, GraphParity, cost_fault, parity_fault
 from live.export.parity_words import bundle_lines, cost_rows, file_rows, names_rows
 from live.export.raw_inputs import raw_inputs
+from market.inputs import load_inputs
+from market.request import BarsRequest
 from models.export.refusal import ExportError
 from quintile.cli.live.export_command import export_command
+from strategy.definitions.spec import load_spec, override
+from strategy.frozen.freeze import FreezeOptions, freeze
 from strategy.frozen.replay import version_bars
-from strategy.frozen.run_version import open_frozen
+from strategy.frozen.versions import Version
 from strategy.learning.decide import frozen_scores
+from strategy.pipeline import run
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunStore
 from strategy.trials.log import TrialLog
+from tests.frozen_market import small_bars
 
+ONE_EPOCH = ("training.max_epochs=1", "training.batch_sessions=64")
 ARCHIVES = ExportOptions(formats=("torchscript",), int8=True)
 
 
 @pytest.fixture(scope="module")
 def opened(frozen):
     """A small version ready to run, and its bars."""
-    return open_frozen(frozen, TrialLog(frozen.path.parents[2] / "runs")), version_bars(frozen, frozen.body)
+    return opened_version(frozen, TrialLog(frozen.path.parents[2] / "runs")), version_bars(frozen, frozen.body)
 
 
 @pytest.fixture(scope="module")
@@ -314,6 +323,12 @@ def test_a_damaged_version_is_not_exported(frozen, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_version_of_other_code_is_not_exported(frozen, tmp_path, monkeypatch):
+    monkeypatch.setattr("strategy.frozen.run_version._has_drifted", lambda _verification: True)
+    with pytest.raises(ExportError, match=r"frozen with other code .* `quintile replay filter_negative@1\.0\.0`"):
+        opened_version(frozen, TrialLog(tmp_path))
+
+
 def test_words_that_are_no_format_or_share_are_refused():
     for words in (["tflite"], ["onnx", "<b>"]):
         with pytest.raises(ValueError, match="--to must be onnx or torchscript, was"):
@@ -372,3 +387,35 @@ def test_onnx_and_the_command_line_write_the_same_bundle(frozen, tmp_path, capsy
     lookback, width = card["lookback"], len(card["features"])
     given = np.zeros((lookback + 4, 3, width), dtype=np.float32), np.ones((lookback + 4, 3), dtype=bool)
     assert score(*given).shape == (5, 3)
+
+
+FAMILIES = {
+    "lightgbm": ("model.trees=20", "model.min_leaf=20"),
+    "sklearn": ("model.estimator=random_forest", "model.trees=20", "model.min_leaf=20", "model.lags=2"),
+    "cross_attention": ("model.attention_heads=2", "model.hidden=6", "features.set=bars60", *ONE_EPOCH),
+    "gru": ("model.hidden=6", "model.layers=1", "uncertainty.method=dropout", "uncertainty.weigh=true", *ONE_EPOCH),
+    "ensemble": (
+        'model.members={linear={model={kind="ridge"}},deep={model={kind="mlp",hidden=[6]}}}',
+        "model.combine=rank_mean",
+        *ONE_EPOCH,
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_random_books")
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_a_version_of_each_family_leaves_whole(tmp_path, kind):
+    store, request = RunStore(tmp_path / "runs"), BarsRequest(bars=str(small_bars(tmp_path / "bars.parquet")))
+    spec = override(load_spec(), [f"model.kind={kind}", "model.lookback=20", *FAMILIES[kind]])
+    made = run(spec, load_inputs(request), context=RunContext(store=store, request=request))
+    options = FreezeOptions(versions=tmp_path / "versions", with_bars=True)
+    folder = freeze(made.folder, Version.parse("mine@1.0.0"), store=store, options=options)
+    version, panel = opened_version(folder, TrialLog(store.root)), version_bars(folder, folder.body)
+    both = ExportOptions(formats=("onnx", "torchscript"))
+    exported = export_version(version, panel, tmp_path / "bundle", options=both)
+    for table in exported.parity["files"].values():
+        assert table["all"]["missing_elsewhere"] == 0
+        assert table["all"]["compared"] > 1000
+        assert table["book"]["distance"] <= 0.001
+    assert any("spread" in note for note in exported.card["notes"]) == (kind == "gru")

@@ -9,9 +9,31 @@ from live.export.export_card import export_card
 from live.export.graph_set import ExportOptions, graph_set
 from live.export.parity_study import parity_study
 from market.panel import Panel
-from strategy.frozen.run_version import FrozenStrategy
+from models.export.refusal import ExportError
+from strategy.frozen.run_version import FrozenStrategy, open_frozen
+from strategy.frozen.versions import VersionFolder
+from strategy.trials.log import TrialLog
 
-__all__ = ["export_version"]
+__all__ = ["export_version", "opened_version"]
+
+
+def opened_version(folder: VersionFolder, log: TrialLog) -> FrozenStrategy:
+    """A version that may be exported: intact, under the lock that the log knows, and of the code that runs now.
+
+    Raises
+    ------
+    ExportError
+        If its deciding code has changed and no replay with this code attests the same numbers.
+    RunError
+        If it is not intact, or its lock is another.
+    """
+    frozen = open_frozen(folder, log, allow_drift=True)
+    if frozen.stamps:
+        raise ExportError(
+            f"{folder.version} was frozen with other code than runs now, and is not exported: see whether `quintile "
+            f"replay {folder.version}` gives the same numbers"
+        )
+    return frozen
 
 
 def export_version(frozen: FrozenStrategy, panel: Panel, out: Path, *, options: ExportOptions | None = None) -> Bundle:
@@ -20,7 +42,7 @@ def export_version(frozen: FrozenStrategy, panel: Panel, out: Path, *, options: 
     Parameters
     ----------
     frozen : FrozenStrategy
-        From ``open_frozen``, so that its files and code are checked.
+        From ``opened_version``, so that its files and code are checked.
     panel : Panel
         Bars that reach past its validation span; its own, where it holds them.
     out : Path

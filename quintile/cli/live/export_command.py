@@ -50,18 +50,17 @@ def export_command(
 ) -> None:
     """Export a version as one graph from raw features to expected returns, with a card and a parity report."""
     from live.export.bundle_place import require_place
-    from live.export.exported_version import export_version
+    from live.export.exported_version import export_version, opened_version
     from live.export.graph_set import export_options
     from quintile.cli.version_commands import find
     from quintile.progress_display import progress_bars
-    from strategy.frozen.run_version import open_frozen
     from strategy.trials.log import TrialLog
 
     require_place(out)
     folder = find(version, versions)
     with interruptible(), progress_bars(quiet=quiet or as_json) as progress:
         options = export_options(to, int8=int8, prune=prune, progress=progress)
-        frozen = open_frozen(folder, TrialLog(runs))
+        frozen = opened_version(folder, TrialLog(runs))
         panel = _panel(folder, {"bars": bars, "universe": universe, "exchange": exchange})
         made = export_version(frozen, panel, out, options=options)
     if as_json:
