@@ -118,10 +118,10 @@ class FrozenVersion:
         RunError
             If it is not intact, or code that decides has changed.
         """
-        from live.export.exported_version import export_version
+        from live.export.exported_version import export_version, opened_version
         from live.export.graph_set import export_options
 
-        frozen = open_frozen(self.folder, TrialLog(Path(DEFAULT_STORE)))
+        frozen = opened_version(self.folder, TrialLog(Path(DEFAULT_STORE)))
         panel = version_bars(self.folder, self.folder.body) if bars is None else as_inputs(bars).panel
         with shown_progress(quiet=quiet) as progress:
             formats = (to,) if isinstance(to, str) else to
