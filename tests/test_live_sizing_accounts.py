@@ -173,8 +173,9 @@ def scored() -> SizedBook:
     )
 
 
-@pytest.mark.parametrize("back", [40, 15, 1])
-def test_no_state_and_no_decision_knows_the_future(scored: SizedBook, back: int) -> None:
+@pytest.mark.parametrize(("back", "extra"), [(40, 0), (15, 1), (1, 0)])
+def test_no_state_and_no_decision_knows_the_future(scored: SizedBook, back: int, extra: int) -> None:
+    scored = replace(scored, execution=Execution(extra_delay=extra))
     row = int(scored.spans().test[-1]) - back
     changed = other_future(scored, row)
     ours, theirs = (causal_state(book, book.past_returns()).iloc[: row + 1] for book in (scored, changed))
