@@ -258,6 +258,7 @@ def test_a_body_above_the_limit_is_refused(deployed: Path, monkeypatch: pytest.M
     for body in (GOOD, json.dumps(GOOD) + " " * 10_000):
         status, told = answer_of(tight, event(body=body))
         assert (status, told["error"].split(":")[0]) == (413, f"the body has more than {size - 1:,} bytes")
+    assert answer_of(tight, event(body="!" * 2 * size) | {"isBase64Encoded": True})[0] == 413, "before it is decoded"
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,7 @@ def test_a_body_above_the_limit_is_refused(deployed: Path, monkeypatch: pytest.M
         event() | {"body": {"features": []}},
         event() | {"body": "no base64!", "isBase64Encoded": True},
         event() | {"body": "é", "isBase64Encoded": True},
+        event() | {"body": "e30=!!!!", "isBase64Encoded": True},
     ],
     ids=lambda asked: str(asked)[-40:],
 )
