@@ -1,5 +1,6 @@
 """A challenger trained, judged, promoted and frozen on a market whose pattern turned, and every fault on the way."""
 
+import datetime as dt
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,12 +14,16 @@ from typer.testing import CliRunner
 
 from core.errors import DataError, RunError
 from live.retraining import promotion
+from live.retraining.challenger_run import refuse_given_start
 from live.retraining.challenger_stream import PAIRED
+from live.retraining.champion import load_newer, retraining_request
 from live.retraining.retrain import Retrained, retrain
+from market.holdout import HoldoutSettings
 from models.checkpoint import load_checkpoint
 from quintile.cli import app
 from strategy.frozen.freeze import FreezeOptions, freeze
 from strategy.frozen.replay import replay
+from strategy.frozen.run_version import open_frozen
 from strategy.frozen.verify import verify
 from strategy.frozen.versions import Version, find_version, list_versions
 from strategy.runs.store import RunFolder, RunStore
@@ -219,6 +224,17 @@ def test_a_champion_whose_code_drifted_is_not_challenged(turned: Field, monkeypa
     monkeypatch.setattr(run_version, "verify", lambda folder: replace(real(folder), modules=("models/windows.py",)))
     with pytest.raises(RunError, match=r"was frozen with other code .models/windows.py"):
         retrain(NAME, turned.told(), options=turned.options())
+
+
+def test_a_sealed_hold_out_and_borrowed_weights_are_refused(turned: Field) -> None:
+    frozen = open_frozen(turned.champion, TrialLog(turned.store.root))
+    sealed = frozen.spec.model_copy(update={"holdout": HoldoutSettings(start=dt.date(2015, 10, 1))})
+    request = retraining_request(turned.champion, turned.told())
+    with pytest.raises(RunError, match=r"sealed from 2015-10-01.*quintile holdout open mine@1.0.0"):
+        load_newer(request, replace(frozen, spec=sealed))
+    borrowed = frozen.spec.training.model_copy(update={"start": "ab" * 32})
+    with pytest.raises(RunError, match=r"mine@1.0.0 began with the weights abababababab of another model"):
+        refuse_given_start(frozen.spec.model_copy(update={"training": borrowed}), "mine@1.0.0")
 
 
 def shown(*words: object) -> Any:
