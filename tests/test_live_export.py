@@ -94,7 +94,7 @@ def test_a_position_is_changed_where_its_weight_moves():
 def whole(**changes) -> Agreement:
     same = Agreement(
         sessions=3,
-        names=9,
+        names=90,
         compared=2000,
         missing_elsewhere=0,
         max_error=0.0,
@@ -122,8 +122,8 @@ def test_each_limit_of_parity_is_kept_at_every_size(changes, words):
     assert parity_fault(GraphParity(whole=good, book=SAME_BOOK, sizes={7: good}), has_trees=False) is None
     for table in (GraphParity(whole=bad, book=SAME_BOOK), GraphParity(whole=good, book=SAME_BOOK, sizes={7: bad})):
         assert words in str(parity_fault(table, has_trees=False))
-    few = whole(rank_min=math.nan, rank_mean=math.nan)
-    assert parity_fault(GraphParity(whole=good, book=SAME_BOOK, sizes={1: few}), has_trees=False) is None
+    for few in (whole(names=4, rank_min=math.nan, rank_mean=math.nan), whole(names=49, rank_min=0.97)):
+        assert parity_fault(GraphParity(whole=good, book=SAME_BOOK, sizes={1: few}), has_trees=False) is None
 
 
 def test_a_threshold_of_trees_may_fall_otherwise_for_one_name_in_a_thousand():
@@ -393,7 +393,7 @@ FAMILIES = {
     "lightgbm": ("model.trees=20", "model.min_leaf=20"),
     "sklearn": ("model.estimator=random_forest", "model.trees=20", "model.min_leaf=20", "model.lags=2"),
     "cross_attention": ("model.attention_heads=2", "model.hidden=6", "features.set=bars60", *ONE_EPOCH),
-    "gru": ("model.hidden=6", "model.layers=1", "uncertainty.method=dropout", "uncertainty.weigh=true", *ONE_EPOCH),
+    "gru": ("model.hidden=6", "model.layers=2", "uncertainty.method=dropout", "uncertainty.weigh=true", *ONE_EPOCH),
     "ensemble": (
         'model.members={linear={model={kind="ridge"}},deep={model={kind="mlp",hidden=[6]}}}',
         "model.combine=rank_mean",

@@ -23,6 +23,7 @@ __all__ += ["weights_cost"]
 
 NAMES = (1, 2, 7, 200, 1695)
 RANK_MIN = 0.999  # of every session
+RANK_NAMES = 50  # of fewer, two names of equal scores that change places are a lower correlation than that
 TREE_SHARE = 0.001  # of the cells: a float32 feature may fall on the other side of a tree's threshold
 DISTANCE = 0.001  # of equity, the mean distance of two books
 COST_RANK = {"int8": 0.90, "prune": 0.50}  # mean rank correlation below which nothing leaves
@@ -30,7 +31,8 @@ COST_RANK = {"int8": 0.90, "prune": 0.50}  # mean rank correlation below which n
 RULE: Mapping[str, str] = {
     "float": (
         f"missing where ours is and nowhere else; every expected return within {ERROR:g} standard deviations of its "
-        f"session's scores (of trees all but {TREE_SHARE:.1%}); rank correlation of every session at least {RANK_MIN}; "
+        f"session's scores (of trees all but {TREE_SHARE:.1%}); rank correlation of every session at least {RANK_MIN}, on "
+        f"panels of {RANK_NAMES} names or more; "
         f"books {DISTANCE:.1%} of equity apart at most, on average"
     ),
     "int8": f"missing as ours; mean rank correlation with the float weights at least {COST_RANK['int8']:.2f}",
@@ -153,7 +155,7 @@ def parity_fault(parity: GraphParity, *, has_trees: bool) -> str | None:
             return f"{each.missing_elsewhere:,} expected returns are missing in one of two ({where})"
         if each.beyond > allowed:
             return f"{each.beyond:,} of {each.compared:,} expected returns are off, by {_error(each)} ({where})"
-        if each.rank_min < RANK_MIN:
+        if each.names >= RANK_NAMES and each.rank_min < RANK_MIN:
             return f"the rank correlation of a session is {each.rank_min:.4f}, must be at least {RANK_MIN} ({where})"
     if parity.book.distance > DISTANCE:
         return f"the books are {parity.book.distance:.2%} of equity apart, may be {DISTANCE:.1%}"
