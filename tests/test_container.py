@@ -189,7 +189,7 @@ def served(made: Built) -> None:
     assert list((made.folder / "runs").rglob("*.jsonl")), "the log of requests lies where a volume is mounted"
 
 
-def health(process: subprocess.Popen, port: str, token: str, *, seconds: float = 300.0) -> dict[str, str]:
+def health(process: subprocess.Popen, port: str, token: str, *, seconds: float = 900.0) -> dict[str, str]:
     asked = urllib.request.Request(f"http://127.0.0.1:{port}/health", headers={"Authorization": f"Bearer {token}"})
     ends = time.monotonic() + seconds
     while time.monotonic() < ends and process.poll() is None:
