@@ -31,9 +31,8 @@ COST_RANK = {"int8": 0.90, "prune": 0.50}  # mean rank correlation below which n
 RULE: Mapping[str, str] = {
     "float": (
         f"missing where ours is and nowhere else; every expected return within {ERROR:g} standard deviations of its "
-        f"session's scores (of trees all but {TREE_SHARE:.1%}); rank correlation of every session at least {RANK_MIN}, on "
-        f"panels of {RANK_NAMES} names or more; "
-        f"books {DISTANCE:.1%} of equity apart at most, on average"
+        f"session's scores (of trees all but {TREE_SHARE:.1%}); rank correlation of every session at least "
+        f"{RANK_MIN}, on panels of {RANK_NAMES} names or more; books {DISTANCE:.1%} of equity apart at most, on average"
     ),
     "int8": f"missing as ours; mean rank correlation with the float weights at least {COST_RANK['int8']:.2f}",
     "prune": f"mean rank correlation with the whole weights at least {COST_RANK['prune']:.2f}",
