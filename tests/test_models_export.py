@@ -26,11 +26,11 @@ from models.export.session_scale_graph import central_ranks
 from models.export.tree_graph import ForestNodes, Node, TreeScores
 from models.kinds.sklearn import KNOBS
 from models.model import FitContext
-from models.model_kinds import Kind, known_kinds, make_model, register, restored_model, settings_of
+from models.model_kinds import known_kinds, make_model, settings_of
 from models.model_settings import LossSettings, ModelSettings
 from models.networks.fitted_network import FittedNetwork
-from models.networks.network_model import NetworkModel
 from models.networks.trained import EpochRecord, TrainedModel, untrained_network
+from models.own_models import model as own_kind
 from models.windows import Windows, build_windows, fit_scaler
 from tests.oracles.planted import frame, planted_features, small_settings
 from tests.test_models_bar_levels import levels
@@ -308,34 +308,79 @@ def test_a_share_that_is_none_prunes_nothing(share):
         pruned_checkpoint(network_checkpoint("mlp"), share)
 
 
+class Window(torch.nn.Module):
+    """A user's network: it changes what it is given, and reads the window's mean."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(n_features, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x[0] = 0.0
+        return self.head(x.mean(dim=0)).squeeze(1)
+
+
+class Section(Window):
+    """A user's network that compares the names of a session."""
+
+    reads = "sections"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = super().forward(x)
+        return scores - scores.mean()
+
+
+class Nearest:
+    """A user's estimator."""
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.weights = x.T @ y
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x @ self.weights)
+
+
+class Whole:
+    """A user's class that stands for the whole seam."""
+
+    def fit(self, windows: Windows, split: Any) -> None: ...
+
+    def scores(self, windows: Windows, sessions: pd.DatetimeIndex) -> pd.DataFrame: ...
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"nothing": torch.zeros(1)}
+
+    def restored(self, tensors: dict[str, torch.Tensor]) -> None: ...
+
+
+def test_a_network_of_a_users_own_leaves_as_ours_do(monkeypatch):
+    monkeypatch.setattr("models.model_kinds._own", {})
+    own_kind("own_window")(Window)
+    raw, windows = market()
+    checkpoint = checkpoint_of(untrained(windows, settings_for("own_window")))
+    assert_equal(graph_scores(checkpoint, raw, windows), ours(checkpoint, windows))
+
+
 def test_what_cannot_leave_says_why_in_one_line(monkeypatch):
     monkeypatch.setattr("models.model_kinds._own", {})
+    for name, cls in {"own_section": Section, "own_estimator": Nearest, "own_whole": Whole}.items():
+        own_kind(name)(cls)
     _, windows = market()
     linear = checkpoint_of(fitted(windows, settings_for("ridge")))
     carried = checkpoint_of(untrained(windows, settings_for("lstm", hidden=4, layers=1, scoring="long")))
-
-    class Section(torch.nn.Module):
-        reads = "sections"
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x.mean(dim=(0, 2))
-
-    kind = type(settings_of({"kind": "mlp"}))
-    register(
-        "mlp_of_sections",
-        Kind(
-            settings=kind.__mro__[1],
-            model=NetworkModel,
-            restored=restored_model,
-            network=lambda _n, _settings: Section(),
-        ),
-    )
-    sections = checkpoint_of(untrained(windows, settings_for("mlp_of_sections")))
     refused = {
         "no network to prune": lambda: pruned_checkpoint(linear, 0.5),
         "no recurrent or dense layer": lambda: int8_graph(export_graph(linear), kind="ridge"),
         "scored long": lambda: export_graph(carried),
-        'reads "sections"': lambda: export_graph(sections),
+        'kind own_section reads "sections"': lambda: export_graph(
+            checkpoint_of(untrained(windows, settings_for("own_section")))
+        ),
+        "kind own_estimator predicts by Python code": lambda: export_graph(
+            checkpoint_of(fitted(windows, settings_for("own_estimator")))
+        ),
+        "kind own_whole is a class that scores": lambda: export_graph(
+            checkpoint_of(fitted(windows, settings_for("own_whole")))
+        ),
     }
     for words, attempt in refused.items():
         with pytest.raises(ExportError, match=words) as told:
