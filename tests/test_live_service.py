@@ -1,7 +1,9 @@
 """The service: what it answers is what ``decide`` says, bit for bit, and everything else gets its one line."""
 
 import asyncio
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ from strategy.frozen.replay import version_bars
 from strategy.frozen.run_version import FrozenStrategy, open_frozen, run_request
 from strategy.frozen.versions import VersionFolder
 from strategy.learning.decide import frozen_scores
+from strategy.trading.data_checks import DataChecks
 from strategy.trading.decision import Decision, next_decision
 from strategy.trading.holdings import read_holdings
 from strategy.trials.log import TrialLog
@@ -159,6 +162,37 @@ def test_a_decision_is_worked_out_once_for_the_same_question(
         for equity in ("7", "7", "8"):
             asked(gate, "GET", "/decide", params={"equity": equity})
     assert [call["equity"] for call in calls] == [7.0, 8.0]
+
+
+def test_a_decision_is_worked_out_anew_when_the_checks_of_the_data_change(
+    desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(desk, tmp_path) as gate:
+        before = asked(gate, "GET", "/decide").json()["decision"]
+        for place in ("live.service.served_desk", "strategy.trading.decision"):
+            monkeypatch.setattr(f"{place}.check_data", lambda *_a, **_k: DataChecks(blocking=("stale since now",)))
+        after = asked(gate, "GET", "/decide").json()["decision"]
+    assert before["blocked_by"] != after["blocked_by"]
+    assert after["blocked_by"] == ["stale since now"]
+    assert {row["blocked_by"] for row in after["orders"]} == {"stale since now"}
+
+
+def test_what_cannot_be_logged_is_not_answered(
+    desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_told: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with served(desk, tmp_path) as gate:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            answers = [asked(gate, "GET", path) for path in ("/decide", "/health", "/nothing")]
+        assert asked(gate, "GET", "/decide").status_code == 200
+    for answer in answers:
+        assert answer.status_code == 503
+        assert set(answer.json()) == {"error", "status", "request"}
+        assert "No space left on device" in answer.json()["error"]
+    assert [entry["status"] for entry in log_entries(tmp_path / FILE) if entry["kind"] == "answer"] == [200]
 
 
 # --- what is refused ---

@@ -105,6 +105,24 @@ def test_on_a_full_disk_nobody_is_told_it_was_logged_and_no_half_line_stays(
     assert list(log_faults(path)) == []
 
 
+def test_what_the_disk_does_not_confirm_is_not_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsure(_handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def add(log: RequestLog) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", unsure)
+            with pytest.raises(LogWriteError, match="Input/output error"):
+                await log.append("answer", id="1")
+        await log.append("answer", id="2")
+
+    log = RequestLog(tmp_path / FILE)
+    asyncio.run(add(log))
+    log.close()
+    assert [entry.get("id") for entry in log_entries(tmp_path / FILE)] == [None, "2"]
+    assert list(log_faults(tmp_path / FILE)) == []
+
+
 def test_a_log_that_cannot_be_begun_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_told: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
