@@ -68,13 +68,8 @@ def test_the_table_names_the_verdict_and_the_page(frozen: VersionFolder, bars: P
 
 
 @pytest.mark.slow
-def test_an_alarm_has_an_exit_code_of_its_own(frozen: VersionFolder, tmp_path: Path) -> None:
-    thin = long_bars(later_panel())
-    names = sorted(thin["ticker"].unique())[:20]
-    last = thin["date"].unique()[-40]
-    path = tmp_path / "thin.parquet"
-    thin[(thin["date"] < last) | thin["ticker"].isin(names[:8])].to_parquet(path)
-    code, output = monitored(frozen, path, tmp_path / "runs", "--json")
+def test_an_alarm_has_an_exit_code_of_its_own(frozen: VersionFolder, bars: Path, tmp_path: Path) -> None:
+    code, output = monitored(frozen, bars, tmp_path, "--json", "--universe", "top8")
     assert (code, json.loads(output)["verdict"]) == (5, "BROKEN")
 
 
@@ -120,7 +115,7 @@ def test_a_kill_while_the_page_is_written_leaves_the_former_one(tmp_path: Path) 
     assert killed.stdout is not None
     killed.stdout.readline()
     killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.communicate()
     assert page.read_text() == "former"
 
 
