@@ -313,12 +313,6 @@ def test_the_least_capital_pays_every_purchase() -> None:
         least_capital(table.assign(shares=[-10.0, 5.0, 4.0]), origin="t.csv")
 
 
-def test_a_run_and_the_version_frozen_of_it_are_the_same_to_the_bit(bench: Bench, frozen: Any) -> None:
-    told = Told(store=bench.store, versions=bench.versions)
-    found = explain(*recipes(bench.run.run_id, str(frozen.version), told))
-    assert found.same, str(found)
-
-
 def test_trades_at_the_close_without_fees_are_fills_and_costs(bench: Bench, tmp_path: Path) -> None:
     """What another tool does by default: it fills at the close of the decision and charges nothing."""
     from backtests.engine.backtest import ledger_backtest

@@ -36,9 +36,7 @@ def desk(bench: Bench, frozen: Any, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("differences")
     made = bench.copied(folder)
     later = small_bars(folder / "later.parquet", n_sessions=480)
-    told = Told(
-        store=made.store, versions=bench.versions, fields={"bars": str(later), "universe": "all"}, capital=CAPITAL
-    )
+    told = Told(store=made.store, versions=bench.versions, fields={"bars": str(later), "universe": "all"})
     alone = recipe_of(str(frozen.version), told)
     log = open_paper(frozen, made.store.root)
     _written(log, alone, frozen.sha256)
@@ -60,6 +58,8 @@ def _written(log: PaperLog, alone: Recipe, lock: str) -> None:
             wanted = {str(name): float(weight) for name, weight in row[row != 0.0].items()}
             day = f"{session:%Y-%m-%d}"
             held.append("decision", session=day, fills=day, late=False, flat=False, weights=wanted)
+        account = {"cash": f"{CAPITAL}", "equity": f"{CAPITAL}", "positions": {}}
+        held.append("reconciled", session=f"{weights.index[0]:%Y-%m-%d}", moment="before", **account)
         for facts in session_facts(result):
             held.append("score", **facts)
         for trade in result.trades.itertuples():

@@ -155,7 +155,8 @@ class Explanation:
             for place in self.places
         ]
         year = f"{self.sessions_per_year:g} sessions a year, risk-free 0, net of costs"
-        return "\n".join([self.sentence, span + year, *conditions, *table, *places, *self.remarks])
+        stamp = ["SYNTHETIC: bars of the built-in market say nothing about a real one."] if self.synthetic else []
+        return "\n".join([self.sentence, *stamp, span + year, *conditions, *table, *places, *self.remarks])
 
     def __repr__(self) -> str:
         return f"<Explanation: {self.sentence}>"

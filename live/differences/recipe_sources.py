@@ -35,6 +35,7 @@ from strategy.runs.store import RunStore
 from strategy.trading.paper.decisions import committed_weights, open_paper
 from strategy.trading.paper.paper_fills import paper_fills
 from strategy.trading.paper.paper_scores import scored
+from strategy.trials.paper_log import RECONCILED
 
 __all__ = ["BORROWERS", "Told", "Word", "recipe_of", "recipes", "run_recipe", "trades_recipe"]
 
@@ -244,6 +245,8 @@ def _fills_recipe(folder: VersionFolder, told: Told, beside: Recipe | None) -> R
     if not len(table):
         raise RunError(f"the paper log of {folder.version} has no fills: `quintile trade {folder.version}` makes some")
     table = table[list(FILL_COLUMNS)].sort_values("session", kind="stable").reset_index(drop=True)
+    opened = next((float(entry.facts["equity"]) for entry in log.entries() if entry.kind == RECONCILED), None)
+    told = replace(told, capital=told.capital or opened)
     made = trades_recipe(TradeTable(fills=table, told_fees=True), name, told, beside=beside or _bare(inputs))
     weights, spec = committed_weights(log, inputs.panel), frozen_spec(folder)
     rules = replace(_own_rules(spec.rules), costs=made.rules.costs)

@@ -175,7 +175,7 @@ def _same_weights(first: Recipe, second: Recipe) -> bool:
         return left is right
     stored = [each.model.stored() for each in (left, right)]
     same = stored[0].tensors.keys() == stored[1].tensors.keys() and all(
-        bool((value == stored[1].tensors[name]).all()) and value.shape == stored[1].tensors[name].shape
+        value.shape == stored[1].tensors[name].shape and bool((value == stored[1].tensors[name]).all())
         for name, value in stored[0].tensors.items()
     )
     read = first.spec.model.scored == second.spec.model.scored and first.spec.uncertainty == second.spec.uncertainty
