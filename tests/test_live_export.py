@@ -28,6 +28,7 @@ from live.export.graph_set import ExportOptions, export_options
 from live.export.parity import Cost, GraphParity, cost_fault, parity_fault
 from live.export.parity_words import bundle_lines, cost_rows, file_rows, names_rows
 from live.export.raw_inputs import raw_inputs
+from live.export.scored_version import scored_version
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from models.export.refusal import ExportError
@@ -44,6 +45,7 @@ from strategy.trials.log import TrialLog
 from tests.frozen_market import small_bars
 
 ONE_EPOCH = ("training.max_epochs=1", "training.batch_sessions=64")
+WEIGHED = ("uncertainty.method=dropout", "uncertainty.weigh=true")
 ARCHIVES = ExportOptions(formats=("torchscript",), int8=True)
 
 
@@ -119,22 +121,22 @@ SAME_BOOK = BookChange(sessions=3, changed_sessions=0, positions=9, changed_posi
 )
 def test_each_limit_of_parity_is_kept_at_every_size(changes, words):
     good, bad = whole(), whole(**changes)
-    assert parity_fault(GraphParity(whole=good, book=SAME_BOOK, sizes={7: good}), has_trees=False) is None
+    assert parity_fault(GraphParity(whole=good, book=SAME_BOOK, sizes={7: good}), has_steps=False) is None
     for table in (GraphParity(whole=bad, book=SAME_BOOK), GraphParity(whole=good, book=SAME_BOOK, sizes={7: bad})):
-        assert words in str(parity_fault(table, has_trees=False))
+        assert words in str(parity_fault(table, has_steps=False))
     for few in (whole(names=4, rank_min=math.nan, rank_mean=math.nan), whole(names=49, rank_min=0.97)):
-        assert parity_fault(GraphParity(whole=good, book=SAME_BOOK, sizes={1: few}), has_trees=False) is None
+        assert parity_fault(GraphParity(whole=good, book=SAME_BOOK, sizes={1: few}), has_steps=False) is None
 
 
 def test_a_threshold_of_trees_may_fall_otherwise_for_one_name_in_a_thousand():
     two, three = (GraphParity(whole=whole(beyond=count), book=SAME_BOOK) for count in (2, 3))
-    assert parity_fault(two, has_trees=True) is None
-    assert parity_fault(three, has_trees=True) is not None
+    assert parity_fault(two, has_steps=True) is None
+    assert parity_fault(three, has_steps=True) is not None
 
 
 def test_books_that_drift_apart_are_no_parity():
     far = replace(SAME_BOOK, distance=0.0011)
-    assert "0.11% of equity apart" in str(parity_fault(GraphParity(whole=whole(), book=far), has_trees=False))
+    assert "0.11% of equity apart" in str(parity_fault(GraphParity(whole=whole(), book=far), has_steps=False))
 
 
 @pytest.mark.parametrize(("way", "bound"), [("int8", 0.90), ("prune", 0.50)])
@@ -162,6 +164,19 @@ def test_the_archive_scores_every_test_session_as_the_version_does(opened, expor
     assert table["book"]["changed_positions"] == 0
     assert list(table["names"]) == ["1", "2", "7", "200", "1695"]
     assert table["names"]["1695"]["names"] == 1695
+
+
+def test_a_panel_of_repeated_names_holds_no_two_alike(opened):
+    version, panel = opened
+    scored = scored_version(version, panel, version.checkpoint)
+    whole, many = scored.of_names(len(panel.tickers)), scored.of_names(70)
+    order = np.argsort(-scored.expected.loc[whole.expected.index].notna().sum().to_numpy(), kind="stable")
+    pd.testing.assert_frame_equal(
+        whole.expected.set_axis(panel.tickers[order], axis=1), scored.expected.loc[whole.expected.index].iloc[:, order]
+    )
+    np.testing.assert_array_equal(many.features[5:, 40], scored.features[4:-1, order[10]])
+    known = many.expected.iloc[-1].dropna()
+    assert len(known.unique()) == len(known) > 40
 
 
 def test_the_card_says_what_goes_in_and_where_it_is_from(opened, exported):
@@ -393,7 +408,7 @@ FAMILIES = {
     "lightgbm": ("model.trees=20", "model.min_leaf=20"),
     "sklearn": ("model.estimator=random_forest", "model.trees=20", "model.min_leaf=20", "model.lags=2"),
     "cross_attention": ("model.attention_heads=2", "model.hidden=6", "features.set=bars60", *ONE_EPOCH),
-    "gru": ("model.hidden=6", "model.layers=2", "uncertainty.method=dropout", "uncertainty.weigh=true", *ONE_EPOCH),
+    "gru": ("model.hidden=6", "model.layers=2", "portfolio.builder=confidence", *WEIGHED, *ONE_EPOCH),
     "ensemble": (
         'model.members={linear={model={kind="ridge"}},deep={model={kind="mlp",hidden=[6]}}}',
         "model.combine=rank_mean",

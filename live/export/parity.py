@@ -24,15 +24,15 @@ __all__ += ["weights_cost"]
 NAMES = (1, 2, 7, 200, 1695)
 RANK_MIN = 0.999  # of every session
 RANK_NAMES = 50  # of fewer, two names of equal scores that change places are a lower correlation than that
-TREE_SHARE = 0.001  # of the cells: a float32 feature may fall on the other side of a tree's threshold
+STEP_SHARE = 0.001  # of the cells: a rounded number may fall on the other side of a threshold or of another name
 DISTANCE = 0.001  # of equity, the mean distance of two books
 COST_RANK = {"int8": 0.90, "prune": 0.50}  # mean rank correlation below which nothing leaves
 
 RULE: Mapping[str, str] = {
     "float": (
         f"missing where ours is and nowhere else; every expected return within {ERROR:g} standard deviations of its "
-        f"session's scores (of trees all but {TREE_SHARE:.1%}); rank correlation of every session at least "
-        f"{RANK_MIN}, on panels of {RANK_NAMES} names or more; books {DISTANCE:.1%} of equity apart at most, on average"
+        f"session's scores (of trees and of mean ranks all but {STEP_SHARE:.1%}); rank correlation of every session at "
+        f"least {RANK_MIN}, on panels of {RANK_NAMES} names or more; books {DISTANCE:.1%} of equity apart at most, on average"
     ),
     "int8": f"missing as ours; mean rank correlation with the float weights at least {COST_RANK['int8']:.2f}",
     "prune": f"mean rank correlation with the whole weights at least {COST_RANK['prune']:.2f}",
@@ -145,11 +145,11 @@ def weights_cost(changed: pd.DataFrame, version: ScoredVersion) -> Cost:
     )
 
 
-def parity_fault(parity: GraphParity, *, has_trees: bool) -> str | None:
+def parity_fault(parity: GraphParity, *, has_steps: bool) -> str | None:
     """The first limit that a float graph does not keep, in words; None where it keeps all."""
     tables = {"every test session": parity.whole} | {f"{count:,} names": each for count, each in parity.sizes.items()}
     for where, each in tables.items():
-        allowed = TREE_SHARE * each.compared if has_trees else 0
+        allowed = STEP_SHARE * each.compared if has_steps else 0
         if each.missing_elsewhere:
             return f"{each.missing_elsewhere:,} expected returns are missing in one of two ({where})"
         if each.beyond > allowed:

@@ -61,7 +61,7 @@ def parity_study(frozen: FrozenStrategy, panel: Panel, made: GraphSet, options: 
             progress=options.progress,
             stage=f"scoring with {name}",
         )
-        fault = None if name == INT8 else parity_fault(table, has_trees=made.graph.has_trees)
+        fault = None if name == INT8 else parity_fault(table, has_steps=made.graph.has_steps)
         if fault is not None:
             raise ExportError(f"{name} does not score as {frozen.folder.version} does, and is not written: {fault}")
         files[name] = table.as_json()

@@ -17,6 +17,7 @@ from live.export.raw_inputs import stacked_features
 from market.panel import Panel, aligned_frame
 from models.checkpoint import Checkpoint
 from models.export.graph_files import GraphScores
+from models.export.panel_windows import panel_windows
 from models.model import ScoreContext
 from models.threads import threads
 from models.uncertainty.checkpoint_spread import spread_of, weighed_scores
@@ -90,21 +91,21 @@ class ScoredVersion:
         return aligned_frame(np.concatenate(parts), pd.DatetimeIndex(self.expected.index), self.expected.columns)
 
     def of_names(self, count: int) -> Self:
-        """The version on ``count`` names and a few sessions: the first that score most often, repeated where more."""
+        """The version on ``count`` names and a few sessions: those that score most often, cut or repeated.
+
+        A name that is repeated has the features of one session earlier each time, so that no two names are the same.
+        """
         rows = np.unique(np.linspace(0, len(self.expected) - 1, SAMPLED_SESSIONS).round().astype(int))
         scored = self.expected.iloc[rows].notna().sum().to_numpy()
-        columns = np.resize(np.argsort(-scored, kind="stable"), count)
-        tickers = pd.Index([f"N{place:05d}" for place in range(count)])
-        cut = {name: getattr(self.windows, name)[:, columns] for name in ("x", "y", "mask", "present")}
-        windows = replace(self.windows, **cut, tickers=tickers)
+        place = np.arange(count)
+        columns = np.argsort(-scored, kind="stable")[place % len(scored)]
+        read = (np.arange(len(self.features))[:, None] - place // len(scored)) % len(self.features)
+        features, universe = self.features[read, columns], self.universe[read, columns]
         sessions = pd.DatetimeIndex(self.expected.index[rows])
-        return replace(
-            self,
-            windows=windows,
-            features=self.features[:, columns],
-            universe=self.universe[:, columns],
-            expected=_expected(self.frozen, self.checkpoint, windows, sessions),
-        )
+        complete = np.isfinite(features).all(axis=2)
+        windows = panel_windows(self.windows, read, columns, complete=complete, universe=universe)
+        expected = _expected(self.frozen, self.checkpoint, windows, sessions)
+        return replace(self, windows=windows, features=features, universe=universe, expected=expected)
 
     def sampled_by_graph(self, score: GraphScores) -> pd.DataFrame:
         """Expected returns of the sessions of ``expected``, each in a call of its own."""

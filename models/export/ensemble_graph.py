@@ -29,6 +29,11 @@ class EnsembleScores(nn.Module):
         self.combine, self.seeds, self.cut = settings.combine, settings.seeds, settings.n_trimmed
         self.weights = combination.weights
 
+    @property
+    def ranks(self) -> bool:
+        """Whether scores are ranked on the way."""
+        return self.combine == "rank_mean"
+
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Scores (S', N) of scaled features x (S, N, F)."""
         given = [member(x, mask) for member in self.members]
@@ -40,10 +45,10 @@ class EnsembleScores(nn.Module):
 
     def _scaled(self, scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         known = mask & torch.isfinite(scores)
-        return central_ranks(scores, known) if self.combine == "rank_mean" else within_session_z(scores, known)
+        return central_ranks(scores, known) if self.ranks else within_session_z(scores, known)
 
     def _combined(self, scaled: list[torch.Tensor]) -> torch.Tensor:
-        if self.combine == "rank_mean":
+        if self.ranks:
             return _mean(scaled)
         if self.combine == "trimmed_mean":
             ordered = torch.stack(scaled).sort(dim=0).values

@@ -97,9 +97,9 @@ class ExportGraph(nn.Module):
             self.register_buffer(name, torch.tensor(getattr(checkpoint.calibration, name), dtype=torch.float64))
 
     @property
-    def has_trees(self) -> bool:
-        """Whether a step decides: a feature that is rounded may fall on its other side."""
-        return any(isinstance(each, TreeScores) for each in self.modules())
+    def has_steps(self) -> bool:
+        """Whether trees or ranks decide: a number that is rounded may fall on the other side of one."""
+        return any(isinstance(each, TreeScores) or getattr(each, "ranks", False) for each in self.modules())
 
     def forward(self, features: torch.Tensor, universe: torch.Tensor) -> torch.Tensor:
         """Expected returns (S − L + 1, N) of features (S, N, F) and universe (S, N)."""
