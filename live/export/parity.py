@@ -32,7 +32,8 @@ RULE: Mapping[str, str] = {
     "float": (
         f"missing where ours is and nowhere else; every expected return within {ERROR:g} standard deviations of its "
         f"session's scores (of trees and of mean ranks all but {STEP_SHARE:.1%}); rank correlation of every session at "
-        f"least {RANK_MIN}, on panels of {RANK_NAMES} names or more; books {DISTANCE:.1%} of equity apart at most, on average"
+        f"least {RANK_MIN}, on panels of {RANK_NAMES} names or more; books at most {DISTANCE:.1%} of equity apart on "
+        "average"
     ),
     "int8": f"missing as ours; mean rank correlation with the float weights at least {COST_RANK['int8']:.2f}",
     "prune": f"mean rank correlation with the whole weights at least {COST_RANK['prune']:.2f}",
