@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import RunError
-from live.latency import measured_forms
+from live.latency import measured_forms, measured_process
 from live.latency.latency_table import BOUNDS, LatencyRow, LatencyTable, latency_rows, words_of
 from live.latency.latency_words import conditions_line, told_rows
 from live.latency.measured_forms import LatencySettings, drawn_features, table_of
@@ -166,6 +166,20 @@ def test_a_form_is_timed_at_every_size_and_says_what_it_scored(tmp_path: Path) -
     drawn = np.load(tmp_path / "features.npy")
     np.testing.assert_allclose(found["scores"], expected_by_hand(drawn, np.ones(drawn.shape[:2], bool))[-1], rtol=1e-5)
     assert found["peak_bytes"] is None or found["peak_bytes"] > 1e6
+
+
+def test_each_size_is_scored_on_so_many_names_of_one_whole_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def prepared(features: np.ndarray, universe: np.ndarray) -> Any:
+        seen.append((features.shape, universe.shape))
+        return lambda: np.zeros((1, features.shape[1]))
+
+    monkeypatch.setattr(measured_process, "_opened", lambda request: (prepared, 0.5))
+    assert measured(request_of(tmp_path))["load"] == 0.5
+    assert seen == [((LOOKBACK, names, len(FEATURES)), (LOOKBACK, names)) for names in (1, 5)]
 
 
 def test_the_process_of_onnx_imports_neither_torch_nor_pandas(tmp_path: Path) -> None:
