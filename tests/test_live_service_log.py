@@ -4,15 +4,19 @@ import asyncio
 import errno
 import json
 import os
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from core.errors import RunError
 from live.service.request_log import FILE, LogWriteError, RequestLog, log_entries, log_faults
 from live.service.service_metrics import ServiceMetrics
 from live.service.service_token import bears, is_local, names_local, read_token, require_token
+from quintile.cli import app
 
 
 def written(path: Path, count: int, **facts: Any) -> None:
@@ -211,3 +215,41 @@ def test_a_histogram_counts_what_is_at_most_a_bound() -> None:
     ):
         assert line in text.splitlines()
     assert json.loads(text.split("_sum ")[1].splitlines()[0]) == 0.001 + 0.0011 + 99.0
+
+
+# --- the command, before anything slow ---
+
+
+def refused(folder: Path, *words: str) -> str:
+    answer = CliRunner().invoke(app, ["serve", "filter_negative@1.1.0", "--out", str(folder), *words])
+    assert answer.exit_code == 1
+    assert answer.exception is not None
+    assert "\n" not in str(answer.exception)
+    return str(answer.exception)
+
+
+def test_the_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QUINTILE_TOKEN", raising=False)
+    assert "set QUINTILE_TOKEN" in refused(tmp_path, "--host", "0.0.0.0")
+    assert "there is no request log" in refused(tmp_path, "--check-log")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        assert "is taken" in refused(tmp_path, "--port", str(other.getsockname()[1]))
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    assert "pip install 'quintile[serve]'" in refused(tmp_path, "--port", "0")
+    monkeypatch.setenv("QUINTILE_TOKEN", "a secret")
+    assert "a secret" not in refused(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_edited_log_is_named_and_the_command_leaves_with_1(tmp_path: Path) -> None:
+    path = tmp_path / "served" / "filter_negative-1.1.0" / FILE
+    written(path, 3, status=200)
+    words = ["serve", "filter_negative@1.1.0", "--out", str(tmp_path), "--check-log"]
+    whole = CliRunner().invoke(app, words)
+    assert (whole.exit_code, "3 answers, nothing edited" in whole.output) == (0, True)
+    path.write_bytes(path.read_bytes().replace(b"200", b"500", 1))
+    edited = CliRunner().invoke(app, [*words, "--json"])
+    assert edited.exit_code == 1
+    assert len(json.loads(edited.output)["faults"]) >= 1
