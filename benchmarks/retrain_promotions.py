@@ -1,6 +1,6 @@
 """How often monthly retraining promotes a challenger of the champion's own skill, and how soon one that is better.
 
-    python -m benchmarks.retrain_promotions [--paths 200] [--months 24] [--judge 126]
+    python -m benchmarks.retrain_promotions [--paths 300] [--months 24] [--judge 126]
 
 Each path is one champion. Every month a new challenger is judged beside it on the last sessions by the rule of
 ``live.retraining``, until one is promoted or the months are over. The differences of daily rank IC are simulated: what
@@ -118,7 +118,7 @@ def _judgement(difference: pd.Series) -> PairedJudgement:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print one row a skill."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--paths", type=int, default=200)
+    parser.add_argument("--paths", type=int, default=300)
     parser.add_argument("--months", type=int, default=24)
     parser.add_argument("--judge", type=int, default=126)
     told = parser.parse_args(arguments)
@@ -132,8 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "better by .02, AR 0.2": Skill(better=0.02),
     }
     print("| challengers | promoted within the months | median month |\n| --- | ---: | ---: |")
-    for name, skill in cases.items():
-        share, error, month = promotions(skill, months, told.paths)
+    for row, (name, skill) in enumerate(cases.items()):
+        share, error, month = promotions(skill, months, told.paths, seed=row)
         when = "–" if math.isnan(month) else f"{month:.0f}"
         print(f"| {name} | {share:.1%} ± {error:.1%} | {when} |", flush=True)
 

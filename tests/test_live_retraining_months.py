@@ -18,13 +18,19 @@ import pytest
 
 from benchmarks.interval_coverage import clustered_shocks
 from benchmarks.retrain_promotions import Months, Skill, promotions
-from live.retraining.retrain import Retrained, retrain
+from live.retraining.retrain import Retrained, RetrainOptions, retrain
 from live.retraining.retrained_months import DueMonth, retrain_months
+from market.inputs import load_inputs
+from market.request import BarsRequest
+from strategy.definitions.spec import load_spec, override
 from strategy.frozen.check_log import check_log
+from strategy.frozen.freeze import FreezeOptions, freeze
 from strategy.frozen.replay import replay, version_bars
 from strategy.frozen.verify import verify
-from strategy.frozen.versions import find_version, list_versions
-from strategy.runs.store import RunStore
+from strategy.frozen.versions import Version, find_version, list_versions
+from strategy.pipeline import run
+from strategy.runs.context import RunContext
+from strategy.runs.store import RunFolder, RunStore
 from strategy.trials.log import TrialLog
 from tests.retraining_market import NAME, Field, field, turning_bars, until
 
@@ -246,3 +252,19 @@ def test_interrupted_training_goes_on_from_its_last_epoch(tmp_path: Path) -> Non
     unfinished = [each for each in ready.store.folders() if not each.is_complete]
     assert len(unfinished) == 1
     assert retrain(NAME, ready.told(), options=options).run.name == unfinished[0].run_id
+
+
+def test_a_champion_of_real_bars_is_challenged(shared_data: Path, tmp_path: Path) -> None:
+    bars, store = str(shared_data / "sp500_5y_2013_2018.parquet"), RunStore(tmp_path / "runs")
+    spec = override(load_spec("filter_negative"), ["model.kind=ridge", "model.lookback=20"])
+    request = BarsRequest(bars=bars, universe="top100", end="2017-06-30")
+    made = run(spec, load_inputs(request), context=RunContext(store=store, request=request))
+    where = FreezeOptions(versions=tmp_path / "versions")
+    champion = freeze(made.folder, Version.parse(f"{NAME}@1.0.0"), store=store, options=where)
+    options = RetrainOptions(versions=tmp_path / "versions", store=store)
+    found = retrain(NAME, {"bars": bars}, options=options)
+    print(found.facts)
+    assert found.facts["sessions"] == 126
+    assert found.facts["judgement"]["first"] > champion.body["test_span"][1]
+    assert RunFolder(found.run).request.universe == "top100"
+    assert abs(found.facts["rank_ic"]["gap"]) < 0.05
