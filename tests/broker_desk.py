@@ -49,7 +49,7 @@ def small_panel(n_sessions: int = 40, seed: int = 1, names: tuple[str, ...] = NA
     }
     frames["dollar_volume"] = frames["close"] * frames["volume"]
     columns = pd.Index(names, name="ticker")
-    told = {name: pd.DataFrame(values, index=index, columns=columns) for name, values in frames.items()}
+    told: dict[str, Any] = {name: pd.DataFrame(values, index=index, columns=columns) for name, values in frames.items()}
     facts = PanelFacts(source="test", adjustment="splits", volume_basis="splits", lot=1.0)
     return Panel(**told, universe=told["close"].notna(), facts=facts, **beside)
 

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from quintile.cli import app
 from strategy.runs.closure import ROOT
