@@ -243,6 +243,23 @@ def test_a_changed_version_is_not_measured(tmp_path: Path) -> None:
         measured_forms.measure_latency(VersionFolder(copied, Version.parse("filter_negative@1.1.0")))
 
 
+def test_the_command_prints_one_table_and_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[LatencySettings] = []
+
+    def measure(folder: VersionFolder, *, settings: LatencySettings, progress: Any) -> LatencyTable:
+        asked.append(settings)
+        return replace(a_table(torch=[answer()], onnx=[answer(0.2)]), left_out={"int8": "it has no such layer"})
+
+    monkeypatch.setattr(measured_forms, "measure_latency", measure)
+    words = ["bench-model", "filter_negative@1.1.0", "--repeats", "3", "--threads", "2"]
+    ran = CliRunner(env={"COLUMNS": "120"}).invoke(app, words)
+    assert ran.exit_code == 0, "over a bound is no error"
+    rows = [line.split() for line in ran.stdout.splitlines()]
+    assert ["onnx", "1", "name", "200", "ms", "200", "ms", "200", "ms", "100", "ms", "4", "100", "ms", "OVER"] in rows
+    assert "int8 is left out: it has no such layer" in ran.stdout
+    assert [(each.repeats, each.n_threads) for each in asked] == [(3, 2)]
+
+
 @pytest.mark.slow
 def test_every_form_of_a_small_version_is_measured(frozen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured_forms, "CALLS", {1: 2, 200: 2, 1695: 2})
