@@ -177,6 +177,18 @@ def test_a_decision_is_worked_out_anew_when_the_checks_of_the_data_change(
     assert {row["blocked_by"] for row in after["orders"]} == {"stale since now"}
 
 
+def test_between_two_rebalances_a_decision_is_409_and_scores_are_given(
+    desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = replace(desk.state.book, undecided="nothing to trade: keep what is held")
+    monkeypatch.setattr(desk, "state", replace(desk.state, book=held))
+    with served(desk, tmp_path) as gate:
+        answer = asked(gate, "GET", "/decide")
+        assert (answer.status_code, answer.json()["error"]) == (409, "nothing to trade: keep what is held")
+        assert asked(gate, "GET", "/scores").status_code == 200
+        assert asked(gate, "GET", "/health").json()["undecided"] == "nothing to trade: keep what is held"
+
+
 def test_what_cannot_be_logged_is_not_answered(
     desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
