@@ -63,7 +63,17 @@ SAMPLED = {
 }
 
 
-SLOW = ("alstm", "transformer", "dlinear", "extra_trees", "fourier_ridge", "huber_regression", "mean", "stacked")
+SLOW = (
+    "alstm",
+    "transformer",
+    "dlinear",
+    "extra_trees",
+    "hist_gradient_boosting",
+    "fourier_ridge",
+    "huber_regression",
+    "mean",
+    "stacked",
+)
 
 
 def fast(names: Iterable[str]) -> list[Any]:
