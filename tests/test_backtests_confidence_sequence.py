@@ -53,6 +53,13 @@ def test_a_running_deviation_is_the_hac_error_of_what_came_so_far(n: int) -> Non
     assert long_run_deviations(x.to_numpy())[n - 1] == pytest.approx(once * widened, rel=1e-9)
 
 
+def test_numbers_that_look_ahead_count_twice_as_many_lags_as_overlap() -> None:
+    x, lags = stream(60, memory=0.6), 2 * (6 - 1)
+    widened = hac_interval(0.0, 1.0, lags=lags, n_sessions=60).high / 1.96
+    once = hac_standard_error(x, lags=lags) * math.sqrt(60)
+    assert long_run_deviations(x.to_numpy(), horizon=6)[-1] == pytest.approx(once * widened, rel=1e-9)
+
+
 def test_no_later_number_moves_an_earlier_range() -> None:
     x, reference = stream(90), stream(80, seed=2)
     whole, part = (difference_confidence_sequence(each, reference) for each in (x, x.iloc[:50]))
@@ -120,8 +127,8 @@ def share_called(n_streams: int, *, memory: float, drop: float = 0.0) -> float:
 
 
 def test_streams_without_change_seldom_leave_at_any_session_and_changed_ones_do() -> None:
-    assert share_called(60, memory=0.0) <= 0.05
-    assert share_called(30, memory=0.0, drop=1.0) == 1.0
+    assert share_called(30, memory=0.0) <= 0.05
+    assert share_called(10, memory=0.0, drop=1.0) == 1.0
 
 
 @pytest.mark.slow

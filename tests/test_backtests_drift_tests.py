@@ -35,7 +35,7 @@ def noise(seed: int) -> np.ndarray:
 
 
 def test_the_stability_index_is_the_sum_over_groups() -> None:
-    training, now = np.array([10, 10, 10, 10, 0]), np.array([20, 10, 10, 0, 0])
+    training, now = np.array([10, 10, 10, 10, 0]), np.array([20, 5, 15, 0, 0])
     empty = 7 * [0.5]  # ten groups, of which four are used, and the missing ones
     p, q = (np.array([*(each[:4] + 0.5), *empty]) / (40 + 5.5) for each in (now, training))
     assert population_stability(training, now) == pytest.approx(float(((p - q) * np.log(p / q)).sum()))
@@ -73,6 +73,17 @@ def test_a_shifted_feature_lies_beyond_and_its_neighbours_do_not() -> None:
     assert found.p_value == pytest.approx(1 / (found.n_windows + 1))
     assert found.n_windows == 23
     assert found.n_sessions == 20
+
+
+def test_an_earlier_window_is_held_against_training_without_itself() -> None:
+    values, training = {"calm": noise(6)}, slice(0, 300)
+    found, counts = drift_of_values(values), counted(values["calm"], training)
+    total, windows = counts[training].sum(axis=0), [counts[end - 20 : end].sum(axis=0) for end in range(460, 19, -20)]
+    own = [window if end <= 300 else 0 for window, end in zip(windows, range(460, 19, -20), strict=True)]
+    psi = [population_stability(total - without, window) for window, without in zip(windows, own, strict=True)]
+    assert found.n_windows == len(psi)
+    assert found.features.loc["calm", "usual_psi"] == pytest.approx(np.median(psi))
+    assert found.features.loc["calm", "highest_psi"] == pytest.approx(max(psi))
 
 
 def test_values_that_went_missing_lie_beyond() -> None:

@@ -19,28 +19,28 @@ from signals.score_metrics import information_coefficient
 from strategy.frozen.versions import VersionFolder, find_version
 from tests.frozen_market import small_bars
 
-SMALL = SyntheticSettings(seed=3, n_tickers=30, n_sessions=200)
+SMALL = SyntheticSettings(seed=3, n_tickers=20, n_sessions=150)
 
 
-@pytest.mark.parametrize("planted_ic", [None, 0.0, 0.1])
+@pytest.mark.parametrize("planted_ic", [0.02])
 def test_what_was_there_stays_bit_for_bit(planted_ic: float | None) -> None:
     for settings in (SMALL, SMALL.model_copy(update={"planted_ic": 0.0})):
         before = synthetic_market(settings)
         found = continued_market(settings, Continuation(n_sessions=60, planted_ic=planted_ic))
         assert found.panel.until(before.panel.sessions[-1]).fingerprint() == before.panel.fingerprint()
         assert found.oracle is not None
-        pd.testing.assert_frame_equal(found.oracle.iloc[:200], before.oracle)
+        pd.testing.assert_frame_equal(found.oracle.iloc[:150], before.oracle)
 
 
 def test_more_sessions_move_none_of_the_fewer() -> None:
     longer, shorter = (continued_market(SMALL, Continuation(n_sessions=n)).panel for n in (300, 40))
     assert longer.until(shorter.sessions[-1]).fingerprint() == shorter.fingerprint()
-    assert (len(longer.sessions), len(shorter.sessions)) == (500, 240)
+    assert (len(longer.sessions), len(shorter.sessions)) == (450, 190)
 
 
 def test_the_level_of_a_names_volume_is_kept_across_the_seam() -> None:
     volume = np.log(continued_market(SMALL, Continuation(n_sessions=250)).panel.volume)
-    gap = volume.iloc[200:].mean() - volume.iloc[:200].mean()
+    gap = volume.iloc[150:].mean() - volume.iloc[:150].mean()
     assert gap.abs().median() < 0.2  # names differ by 0.8
 
 
@@ -87,6 +87,7 @@ def test_later_bars_go_past_the_end_of_the_versions_own(frozen: VersionFolder, t
     assert len(later_inputs(frozen, str(small_bars(tmp_path / "bars.parquet", 480))).panel.sessions) == 480
 
 
+@pytest.mark.slow
 def test_latest_is_the_data_set_that_was_stored_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUINTILE_DATA", str(tmp_path / "home"))
     with pytest.raises(SourceError, match="no data set is stored"):

@@ -1,5 +1,6 @@
 """A frozen version on unseen sessions: the path it is scored by, the rule, and what is said of bars that do not fit."""
 
+import html
 import json
 import shutil
 from dataclasses import replace
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.report.monitor.live_measure import Coverage, SwitchState
+from backtests.report.monitor.live_measure import Coverage, Finding, SwitchState
+from backtests.report.monitor.monitor_page import monitor_page
 from backtests.report.monitor.monitored_version import MonitoredVersion
+from backtests.statistics.confidence_sequence import difference_confidence_sequence
 from backtests.statistics.drift_tests import FeatureDrift
 from core.errors import DataError, RunError
 from live.monitor.measures import made_measures, score_numbers
-from live.monitor.monitor_rule import decline_of, rule_findings
+from live.monitor.monitor_rule import decline_of, looks, rule_findings
 from live.monitor.watched_version import monitor_version
 from live.unseen import last_seen_session, unseen_sessions
 from market.inputs import Inputs
@@ -29,7 +32,10 @@ from strategy.learning.decide import recompute
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
 from strategy.trials.log import TrialLog
+from tests.browser import faults_of, open_browser
 from tests.later_market import later_inputs_at
+
+HOSTILE = "<script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +140,7 @@ def test_bars_without_the_test_span_are_named(opened: FrozenStrategy, later: Inp
         monitor_version(opened, Inputs(panel=late))
 
 
+@pytest.mark.slow
 def test_a_restated_past_is_watched_and_held_against_what_was_frozen(
     opened: FrozenStrategy, later: Inputs, found: MonitoredVersion
 ) -> None:
@@ -145,6 +152,7 @@ def test_a_restated_past_is_watched_and_held_against_what_was_frozen(
     pd.testing.assert_series_equal(restated.measures["rank_ic"].test, found.measures["rank_ic"].test)
 
 
+@pytest.mark.slow
 def test_a_session_without_prices_is_told(opened: FrozenStrategy, later: Inputs) -> None:
     empty = {
         name: getattr(later.panel, name).copy() for name in ("open", "high", "low", "close", "volume", "dollar_volume")
@@ -175,6 +183,28 @@ def test_a_damaged_version_is_not_opened(frozen: VersionFolder, tmp_path: Path) 
     (path / "expected" / "scores.parquet").write_bytes(b"PAR1")
     with pytest.raises(RunError, match="NOT INTACT"):
         open_frozen(VersionFolder(path, frozen.version), TrialLog(tmp_path / "log"))
+
+
+def hostile(found: MonitoredVersion) -> MonitoredVersion:
+    assert found.drift is not None
+    renamed = found.drift.features.rename(index={"momentum": HOSTILE})
+    drift = replace(found.drift, features=renamed, blocks=found.drift.blocks.rename(columns={"momentum": HOSTILE}))
+    finding = Finding(grade="WATCH", about=HOSTILE, words=HOSTILE)
+    return replace(found, drift=drift, bars=HOSTILE, drift_words=HOSTILE, findings=(finding,), remarks=(HOSTILE,))
+
+
+def test_hostile_names_are_only_words_on_the_page(found: MonitoredVersion) -> None:
+    page = monitor_page(hostile(found))
+    assert HOSTILE not in page
+    assert html.escape(HOSTILE) in page
+
+
+@pytest.mark.slow
+def test_the_page_has_no_fault_in_a_browser(found: MonitoredVersion, tmp_path: Path) -> None:
+    path = tmp_path / "monitor.html"
+    path.write_text(monitor_page(hostile(found)))
+    with open_browser() as browser:
+        assert faults_of(browser, path) == []
 
 
 def scores_and_returns(skill: float, n_sessions: int = 400, n_names: int = 60) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -227,6 +257,20 @@ def test_a_fall_in_a_later_quarter_is_called_from_there() -> None:
     call = decline_of(late, test)
     assert call is not None
     assert call.since > live_quarter(late, 3)
+
+
+def test_each_quarter_is_held_against_all_that_came_before_it_at_its_share() -> None:
+    test, good = ic_stream(100, 0.03, 1), ic_stream(252, 0.04, 2, "2021-06-01")
+    live, crossings = pd.concat([good, ic_stream(150, -0.01, 3, "2022-06-01")]), []
+    for place in range(7):
+        level = 0.025 / (1 if place == 0 else place * (place + 1))
+        before = pd.concat([test, live.iloc[: 63 * place]])
+        found = difference_confidence_sequence(live.iloc[63 * place :], before, alpha=level, side="upper")
+        crossings += list(found.index[found["upper"] < 0.0][:1])
+    call = decline_of(live, test)
+    assert call is not None
+    assert call.session == min(crossings)
+    assert sum(level for _, level in looks(63 * 500, 0.05)) == pytest.approx(0.05, abs=1e-4)
 
 
 def live_quarter(live: pd.Series, place: int) -> pd.Timestamp:

@@ -1,11 +1,9 @@
 """``quintile monitor``: exit codes for cron, one line of JSON, the page, and names that come from anyone."""
 
-import html
 import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,19 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 import quintile as qt
-from backtests.report.monitor.live_measure import Finding
-from backtests.report.monitor.monitor_page import monitor_page
-from backtests.report.monitor.monitored_version import MonitoredVersion
-from live.monitor.watched_version import monitor_version
 from quintile.cli import app
-from strategy.frozen.run_version import open_frozen
 from strategy.frozen.versions import VersionFolder
 from strategy.trials.log import TrialLog
-from tests.browser import faults_of, open_browser
 from tests.frozen_market import long_bars
-from tests.later_market import later_inputs_at, later_panel
-
-HOSTILE = "<script>alert(1)</script>"
+from tests.later_market import later_panel
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +23,6 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bars") / "later.parquet"
     long_bars(later_panel()).to_parquet(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def found(frozen: VersionFolder, tmp_path_factory: pytest.TempPathFactory) -> MonitoredVersion:
-    folder = tmp_path_factory.mktemp("found")
-    return monitor_version(open_frozen(frozen, TrialLog(folder)), later_inputs_at(folder / "bars.parquet"))
 
 
 def monitored(frozen: VersionFolder, bars: object, out: Path, *words: str) -> tuple[int, str]:
@@ -81,28 +65,6 @@ def test_a_page_that_is_not_ours_stays(frozen: VersionFolder, bars: Path, tmp_pa
     assert code == 1
     assert "is there already" in said
     assert page.read_text() == "mine"
-
-
-def hostile(found: MonitoredVersion) -> MonitoredVersion:
-    assert found.drift is not None
-    renamed = found.drift.features.rename(index={"momentum": HOSTILE})
-    drift = replace(found.drift, features=renamed, blocks=found.drift.blocks.rename(columns={"momentum": HOSTILE}))
-    finding = Finding(grade="WATCH", about=HOSTILE, words=HOSTILE)
-    return replace(found, drift=drift, bars=HOSTILE, drift_words=HOSTILE, findings=(finding,), remarks=(HOSTILE,))
-
-
-def test_hostile_names_are_only_words_on_the_page(found: MonitoredVersion) -> None:
-    page = monitor_page(hostile(found))
-    assert HOSTILE not in page
-    assert html.escape(HOSTILE) in page
-
-
-@pytest.mark.slow
-def test_the_page_has_no_fault_in_a_browser(found: MonitoredVersion, tmp_path: Path) -> None:
-    path = tmp_path / "monitor.html"
-    path.write_text(monitor_page(hostile(found)))
-    with open_browser() as browser:
-        assert faults_of(browser, path) == []
 
 
 @pytest.mark.slow

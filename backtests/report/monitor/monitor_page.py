@@ -182,9 +182,12 @@ def _book(found: MonitoredVersion) -> Section:
         Picture(
             title=each.label,
             summary=f"{each.row()[1]} since, {each.row()[3]} in the test span; trailing means over 20 sessions.",
-            figure=course_figure(each.test, each.live, y_format=".2%"),
+            figure=course_figure(each.test * scale, each.live * scale, y_format=y_format),
         )
-        for each in (found.measures["turnover"], found.measures["cost"])
+        for each, scale, y_format in (
+            (found.measures["turnover"], 1.0, ".1%"),
+            (found.measures["cost"], 1e4, ".2f"),  # basis points
+        )
     )
     turned = found.switches.events or ("No switch turned.",)
     overlays = Part(heading="Risk overlays", sentences=(f"State: {found.switches}.", *turned))
