@@ -14,7 +14,7 @@ from live.differences.explanation import FIGURES, Explanation
 from live.differences.gap_division import explain
 from live.differences.given_shares import GivenFills, keep_fills, keep_whole_shares
 from live.differences.inferred_rules import inferred_rules, least_capital
-from live.differences.recipe import STAGES, Recipe, UniverseRule
+from live.differences.recipe import STAGES, Recipe, UniverseRule, placed_scores
 from live.differences.recipe_sources import Told, recipes
 from live.differences.shapley_values import shapley_values
 from live.differences.stage_groups import stage_groups
@@ -185,6 +185,14 @@ def test_bars_universe_scores_and_costs_at_once_sum_and_turn_round(market: Panel
         (there.net - here.net).reindex(found.sessions).iloc[1:],
         atol=1e-15,
     )
+
+
+def test_given_scores_stay_within_the_universe_of_a_mix(market: Panel, scores: pd.DataFrame) -> None:
+    eligible = market.universe.copy()
+    eligible.iloc[:, 3] = False
+    placed = placed_scores(scores, market.with_universe(eligible, described="all but one"))
+    assert placed.iloc[:, 3].isna().all()
+    pd.testing.assert_frame_equal(placed.drop(columns=placed.columns[3]), scores.drop(columns=placed.columns[3]))
 
 
 def test_a_mix_is_what_the_engine_makes_of_it(market: Panel, scores: pd.DataFrame) -> None:
