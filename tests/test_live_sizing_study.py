@@ -13,6 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from backtests.engine.backtest import ledger_backtest, run_backtest
+from backtests.report.boards.paired_gaps import p_value
+from backtests.statistics.inference import holm
 from core.errors import MissingExtraError
 from core.intervals import Interval
 from live.sizing.causal_state import PLANTED
@@ -112,10 +114,20 @@ def test_the_study_says_what_the_agents_are(study: tuple[SizingStudy, Path]) -> 
     assert list(made.scales.columns) == [TARGET, "DQN, mean scale"]
 
 
+def test_gaps_are_corrected_for_how_many_there_are(study: tuple[SizingStudy, Path]) -> None:
+    gaps = study[0].gaps
+    raw = [p_value(gap.interval) for gap in gaps]
+    assert [(gap.agent, gap.rule) for gap in gaps] == [("dqn", TARGET), ("dqn", CONSTANT)]
+    assert [gap.p_value for gap in gaps] == holm(raw) != raw
+
+
 def test_the_mean_scale_is_held_by_the_engine_itself(study: tuple[SizingStudy, Path], book: SizedBook) -> None:
     made, _ = study
     rows = book.spans().test
-    weights = book.scaled(rows, made.scales["DQN, mean scale"].to_numpy())
+    scale, store = made.scales["DQN, mean scale"].to_numpy(), PathStore(study[1] / "sizing")
+    seeds = [store.read(Training(book=book, agent="dqn", seed=seed, settings=TINY)) for seed in (1, 2)]
+    assert (scale == np.mean([path.scale for path in seeds if path is not None], axis=0)).all()
+    weights = book.scaled(rows, scale)
     bars = book.panel.until(book.panel.sessions[rows[-1] + 1])
     result = run_backtest(bars, weights, execution=book.execution, costs=book.costs)
     net = result.net_returns
@@ -129,9 +141,10 @@ def test_every_sized_book_is_one_trial_however_often_it_is_shown(
     made, folder = study
     assert len(distinct(TrialLog(folder / "runs").entries())) == 3  # two seeds and their mean; rules are no trials
     assert made.conditions["trials"] == "3 on these bars and this span, 3 of this study"
+    logged = len(TrialLog(folder / "runs").entries())
     again = sized(book, folder)
     assert quick == []
-    assert len(distinct(TrialLog(folder / "runs").entries())) == 3
+    assert len(TrialLog(folder / "runs").entries()) == logged
     assert study_json(again) == study_json(made)
 
 

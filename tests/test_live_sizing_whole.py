@@ -34,19 +34,32 @@ from tests.browser import faults_of, open_browser
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = ("size-book", "filter_negative@1.1.0", "--agents", "dqn", "--seeds", "2", "--steps", "1500", "--quiet")
+STUDY = """
+from dataclasses import replace
+from pathlib import Path
+from live.sizing.made_books import made_book
+from live.sizing.sizing_files import write_study
+from live.sizing.sizing_settings import SizingSettings
+from live.sizing.sizing_study import size_book
+from live.sizing.trained_paths import PathStore
+from strategy.trials.log import TrialLog
+
+book = replace(made_book(90, n_decisions=300), strategy="made", identity={"spec": "s" * 64, "panel": "p" * 64})
+settings = SizingSettings(agents=("dqn",), seeds=2, steps=400, made_sessions=300)
+study = size_book(book, settings=settings, store=PathStore(Path("sizing")), log=TrialLog(Path("runs")))
+write_study(study, Path("sizing"))
+"""
 
 
 def started(folder: Path) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "QUINTILE_DATA": str(folder / "home")}
-    command = [sys.executable, "-m", "quintile", *WORDS]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", STUDY], cwd=folder, env=environment, text=True, stderr=subprocess.PIPE
     )
 
 
 def table_of(folder: Path) -> dict[str, Any]:
-    (path,) = (folder / "sizing").glob("filter-negative-*.json")
+    (path,) = (folder / "sizing").glob("made-book-*.json")
     told: dict[str, Any] = json.loads(path.read_text())
     return told
 
