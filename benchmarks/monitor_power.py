@@ -90,7 +90,8 @@ def overlapping(rng: np.random.Generator, n: int, *, deviation: float, horizon: 
 def coming_and_going(rng: np.random.Generator, n: int, *, deviation: float) -> np.ndarray:
     """Beside the noise a skill of the built-in market: half-life 60 sessions, spread 35 % of its mean."""
     strength = memory(rng, n, deviation=0.35 * SKILL, phi=0.5 ** (1.0 / 60.0))
-    return strength + memory(rng, n, deviation=deviation)
+    together: np.ndarray = strength + memory(rng, n, deviation=deviation)
+    return together
 
 
 def louder(rng: np.random.Generator, n: int, *, deviation: float, n_test: int) -> np.ndarray:

@@ -45,6 +45,7 @@ class _Watched:
     frozen: FrozenStrategy
     panel: Panel
     own: Panel | None
+    is_own_past: bool  # the bars of today up to the freeze are the version's own
     kept: Mapping[str, pd.DataFrame]
     unseen: pd.DatetimeIndex
 
@@ -139,14 +140,15 @@ def _watched(frozen: FrozenStrategy, inputs: Inputs) -> _Watched:
             f"bars begin {panel.sessions[0]:%Y-%m-%d}, after the test span of {folder.version} does "
             f"({kept['scores'].index[0]:%Y-%m-%d}): load bars with its history"
         )
-    return _Watched(frozen=frozen, panel=panel, own=_own_bars(frozen, panel, last), kept=kept, unseen=unseen)
+    so_far = panel.until(last)
+    same = so_far.fingerprint() == folder.body["panel"]
+    own = so_far if same else _kept_bars(frozen)
+    return _Watched(frozen=frozen, panel=panel, own=own, is_own_past=same, kept=kept, unseen=unseen)
 
 
-def _own_bars(frozen: FrozenStrategy, panel: Panel, last: pd.Timestamp) -> Panel | None:
-    """The version's own bars: those of today up to its end where they are the same; None where it keeps none."""
-    body, so_far = frozen.folder.body, panel.until(last)
-    if so_far.fingerprint() == body["panel"]:
-        return so_far
+def _kept_bars(frozen: FrozenStrategy) -> Panel | None:
+    """The bars that lie in a version, or of its built-in market; None where it keeps none."""
+    body = frozen.folder.body
     return None if body["bars"] == GIVEN else version_bars(frozen.folder, body)
 
 
@@ -218,11 +220,7 @@ def _drift(watched: _Watched, features: Mapping[str, pd.DataFrame]) -> tuple[Fea
     own, spec = watched.own, watched.frozen.spec
     if own is None:
         return None, f"not compared: the training bars of {watched.frozen.folder.version} are not among these"
-    before = (
-        features
-        if own.sessions.isin(watched.panel.sessions).all() and _is_part(own, watched)
-        else model_features(spec, own)
-    )
+    before = features if watched.is_own_past else model_features(spec, own)
     split = resolve_split(own.sessions, spec.split, delay=spec.execution.delay, horizon=spec.label.horizon)
     eligible, today = tradable(own).to_numpy(), tradable(watched.panel).loc[watched.unseen].to_numpy()
     counts = {}
@@ -238,11 +236,6 @@ def _drift(watched: _Watched, features: Mapping[str, pd.DataFrame]) -> tuple[Fea
     n_seen, sessions = len(own.sessions), pd.DatetimeIndex([*own.sessions, *watched.unseen])
     drift = feature_drift(counts, sessions, training=split.train, n_seen=n_seen)
     return drift, drift_words(drift)
-
-
-def _is_part(own: Panel, watched: _Watched) -> bool:
-    """Whether the version's own bars are those of today up to its end."""
-    return own.fingerprint() == watched.panel.until(watched.seen_until).fingerprint()
 
 
 def _remarks(watched: _Watched) -> tuple[str, ...]:
