@@ -61,10 +61,10 @@ def export_version(frozen: FrozenStrategy, panel: Panel, out: Path, *, options: 
     """
     options = options or ExportOptions()
     require_place(out)
-    made = graph_set(frozen, options)
-    parity = parity_study(frozen, panel, made, options)
-    card = export_card(frozen, panel, made, options)
-    with new_bundle(out) as folder:
+    with new_bundle(out) as folder:  # first, so that a place that cannot be written to fails before the work
+        made = graph_set(frozen, options)
+        parity = parity_study(frozen, panel, made, options)
+        card = export_card(frozen, panel, made, options)
         for name, content in made.files.items():
             write_bytes(folder / name, content)
         write_json(folder / PARITY, parity)
