@@ -32,9 +32,11 @@ from benchmarks.runner.measure import ROOT
 from benchmarks.runner.page import machine
 from live.service.request_log import FILE, log_entries, log_faults
 from market.inputs import Inputs, load_inputs
+from market.panel import Panel
 from strategy.frozen.replay import version_bars
 from strategy.frozen.run_version import FrozenStrategy, open_frozen, run_request
 from strategy.frozen.versions import SHIPPED, find_version
+from strategy.learning.decide import frozen_scores
 from strategy.trading.decision import next_decision
 from strategy.trading.holdings import CASH_ROW, Holdings
 from strategy.trading.kept_scorer import KeptScorer
@@ -145,10 +147,26 @@ def rows_of(holdings: Holdings) -> list[dict[str, Any]]:
     return [*rows, {"ticker": CASH_ROW, "shares": holdings.cash}]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored(KeptScorer):
+    """A scorer that has scored everything, once."""
+
+    made: pd.DataFrame
+
+    def scores(self, panel: Panel) -> pd.DataFrame:  # noqa: ARG002 - one panel is asked for
+        return self.made
+
+
 def questions(frozen: FrozenStrategy, home: Path, *, count: int) -> list[Question]:
     """What is asked, in the order in which it is asked again and again; every eighth is refused by right."""
     inputs = inputs_of(frozen)
-    scorer = KeptScorer(home=home, spec=frozen.spec, model=frozen.folder.path / "model", load=lambda: frozen.checkpoint)
+    scorer = _Scored(
+        home=home,
+        spec=frozen.spec,
+        model=frozen.folder.path / "model",
+        load=lambda: frozen.checkpoint,
+        made=frozen_scores(frozen.spec, inputs.panel, frozen.checkpoint),
+    )
     origin = {
         "version": str(frozen.folder.version),
         "lock": frozen.folder.sha256,
@@ -159,7 +177,7 @@ def questions(frozen: FrozenStrategy, home: Path, *, count: int) -> list[Questio
         made = next_decision(frozen.spec, inputs, scorer, **told)
         return origin | {"decision": json.loads(json.dumps(made.as_dict()))}
 
-    last = scorer.scores(inputs.panel).iloc[-1]
+    last = scorer.made.iloc[-1]
     scores = {str(name): None if np.isnan(value) else float(value) for name, value in last.items()}
     plain = Question(method="GET", path="/decide", expected=decided())
     kind = {"content-type": "application/json"}
