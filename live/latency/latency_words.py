@@ -11,8 +11,8 @@ def told_rows(made: LatencyTable) -> list[list[str]]:
     for form in dict.fromkeys(row.form for row in made.rows):
         told += [_cells(row) for row in made.rows if row.form == form]
         peak = made.peaks[form]
-        told.append([form, "memory", "–" if peak is None else f"{peak / 1e6:.0f} MB", *[""] * 6])
-        told.append([form, "from ours", f"{made.differences[form]:.1e} sd", *[""] * 6])
+        told.append([form, "memory", "–" if peak is None else f"{peak / 1e6:.0f} MB", *[""] * 5])
+        told.append([form, "from ours", f"{made.differences[form]:.0e} sd", *[""] * 5])
     return told
 
 
@@ -31,7 +31,7 @@ def _cells(row: LatencyRow) -> list[str]:
     bound = "" if row.bound is None else _seconds(row.bound)
     answer = {None: "", True: "within", False: "OVER"}[row.is_within]
     processor = "" if row.processor is None else _seconds(row.processor)
-    return [row.form, row.what, *map(_seconds, row.seconds), processor, f"{row.calls:,}", bound, answer]
+    return [row.form, row.what, *map(_seconds, row.seconds), processor, bound, answer]
 
 
 def _seconds(seconds: float) -> str:

@@ -56,7 +56,7 @@ def _print(made: "LatencyTable") -> None:
     from live.latency.latency_words import conditions_line, told_rows
     from quintile.cli.console import table
 
-    columns = ["form", "what", "p50", "p95", "p99", "processor", "calls", "bound", ""]
+    columns = ["form", "what", "p50", "p95", "p99", "processor", "bound", ""]
     table(made.version, columns, told_rows(made))
     print(conditions_line(made))
     for form, reason in made.left_out.items():
