@@ -77,7 +77,7 @@ def _opened(request: Mapping[str, Any]) -> tuple[Prepared, float]:
     """The form in memory, and the seconds that its file took once its libraries were there."""
     form, folder, threads = request["form"], Path(request["folder"]), int(request["threads"])
     if form == "torch":
-        return _own_scoring(folder, threads)
+        return _own_scorer(folder, threads)
     if form == "onnx":
         return _onnx(folder / FILES[form], threads)
     from models.scripted_graph import scripted_graph
@@ -107,12 +107,12 @@ def _onnx(path: Path, threads: int) -> tuple[Prepared, float]:
     return prepared, time.perf_counter() - begun
 
 
-def _own_scoring(folder: Path, threads: int) -> tuple[Prepared, float]:
+def _own_scorer(folder: Path, threads: int) -> tuple[Prepared, float]:
     """What ``decide`` does from features to expected returns: scaling, windows, network, calibration."""
-    from live.latency.own_scoring import own_scoring
+    from live.latency.own_scorer import own_scorer
 
     begun = time.perf_counter()
-    return own_scoring(folder, n_threads=threads), time.perf_counter() - begun
+    return own_scorer(folder, n_threads=threads), time.perf_counter() - begun
 
 
 def _status_bytes(key: str) -> int | None:

@@ -12,12 +12,12 @@ from models.windows import build_windows
 from strategy.definitions.spec import load_spec
 from strategy.learning.learn import expected_returns
 
-__all__ = ["own_scoring"]
+__all__ = ["own_scorer"]
 
 FIRST_DAY = "2026-01-05"  # of the rows; a score does not depend on it
 
 
-def own_scoring(folder: Path, *, n_threads: int = 1) -> Callable[[np.ndarray, np.ndarray], Callable[[], np.ndarray]]:
+def own_scorer(folder: Path, *, n_threads: int = 1) -> Callable[[np.ndarray, np.ndarray], Callable[[], np.ndarray]]:
     """What binds raw features and universe to a call that scales, cuts windows, scores and calibrates.
 
     Parameters
