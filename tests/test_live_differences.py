@@ -157,7 +157,10 @@ def test_one_changed_stage_is_all_of_the_gap(stage: str, market: Panel, scores: 
     assert next(place.stage for place in found.places if not place.follows) == stage
 
 
-def test_bars_universe_scores_and_costs_at_once_sum_and_turn_round(market: Panel, scores: pd.DataFrame) -> None:
+@pytest.mark.parametrize("dearer", [{}, pytest.param({"costs": Costs(trade_bps=9)}, marks=pytest.mark.slow)])
+def test_bars_universe_scores_and_costs_at_once_sum_and_turn_round(
+    dearer: dict[str, Any], market: Panel, scores: pd.DataFrame
+) -> None:
     bars = other_bars(market)
     eligible = bars.universe.copy()
     eligible.iloc[60:, 5] = False
@@ -165,12 +168,12 @@ def test_bars_universe_scores_and_costs_at_once_sum_and_turn_round(market: Panel
         replace(bars, universe=eligible),
         scores.where(eligible.loc[scores.index]) * 0.9 + 0.001,
         "b",
-        costs=Costs(trade_bps=9),
+        **dearer,
     )
     here = recipe(market, scores)
     found, back = explain(here, there), explain(there, here)
     sums(found)
-    assert {part.name for part in found.parts if part.differs} == {"bars", "universe", "features and scores", "costs"}
+    assert {part.name for part in found.parts if part.differs} == {"bars", "universe", "features and scores", *dearer}
     for part, turned in zip(found.parts, back.parts, strict=True):
         for figure in FIGURES:
             assert part.figures[figure] == pytest.approx(-(turned.figures[figure] or 0.0), abs=1e-12)
@@ -229,6 +232,29 @@ def test_a_mix_that_cannot_be_held_joins_book_fills_and_costs(market: Panel, sco
     found = explain(recipe(market, scores), recipe(market, scores, "b", **geared, **lent))
     sums(found)  # a book that borrows is replayed without interest where the other side has no rate
     assert {part.name for part in found.ranked()} == {"book", "costs"}
+
+
+RUINOUS = {"portfolio": BookSettings(k=0.25, long=3.0, short=3.0, max_position=2.0), "costs": Costs(trade_bps=1.0)}
+
+
+def test_a_mix_that_is_ruined_makes_book_fills_and_costs_one_part(market: Panel, scores: pd.DataFrame) -> None:
+    small = {"portfolio": BookSettings(k=0.25, long=0.05, short=0.05), "costs": Costs(trade_bps=4000.0)}
+    here = recipe(market, scores, **small)
+    found = explain(here, recipe(market, scores, "b", **RUINOUS))  # the large book at the costs of the small one
+    sums(found)
+    assert [part.name for part in found.ranked()] == ["book to costs"]
+    assert [part.name for part in found.parts] == ["bars", "universe", "features and scores", "book to costs"]
+    assert any("the book is insolvent" in remark and "are one part" in remark for remark in found.remarks)
+
+
+def test_a_mix_that_is_ruined_by_the_bars_is_refused_and_told(market: Panel, scores: pd.DataFrame) -> None:
+    steady = scores.ffill().bfill() * 0.0 + np.arange(20.0)  # the first name is short throughout
+    factor = np.ones(market.close.shape)
+    factor[80:, 0] = 10.0
+    leapt = replace(market, **{name: getattr(market, name) * factor for name in ("open", "high", "low", "close")})
+    small = {"portfolio": BookSettings(k=0.25, long=0.05, short=0.05)}
+    with pytest.raises(RunError, match="a mix of a and b cannot be held, so that their gap cannot be divided"):
+        explain(recipe(leapt, steady, **small), recipe(market, steady, "b", **RUINOUS))
 
 
 @pytest.mark.parametrize(

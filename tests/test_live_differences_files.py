@@ -68,6 +68,20 @@ def test_transactions_of_bt_tell_no_fees(tmp_path: Path) -> None:
     assert rows(read.fills)[1] == ("2020-01-02", "BBB", -4.0, 50.0, 0.0)
 
 
+def test_in_a_file_with_decimal_commas_a_point_stands_between_thousands(tmp_path: Path) -> None:
+    text = "Date;Ticker;Shares;Price;Fee\n15.01.2020;AAA;1.000;1.100,5;1,25\n16.01.2020;AAA;-10;1.101;\n"
+    assert rows(read_trades(written(tmp_path, text)).fills) == [
+        ("2020-01-15", "AAA", 1000.0, 1100.5, 1.25),
+        ("2020-01-16", "AAA", -10.0, 1101.0, 0.0),
+    ]
+
+
+def test_text_in_place_of_a_number_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(BarsError) as refused:
+        read_trades(written(tmp_path, "date,ticker,shares,price,fee\n2020-01-02,A,(10),$1,x\n"))
+    assert "has 3 kinds of defects" in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
@@ -88,6 +102,8 @@ def test_transactions_of_bt_tell_no_fees(tmp_path: Path) -> None:
         ),
         ("date,ticker,shares,price\n2020-01-02,,1,3\n", BarsError, "no ticker in row 1"),
         ("date,ticker,shares,price\n2020-01-02,A,0,3\n", BarsError, "a number other than 0"),
+        ("date,ticker,shares,shares,price\n2020-01-02,A,1,2,3\n", DataError, "column shares more than once: leave one"),
+        ("date,ticker,shares,price,fee\n2020-01-02,A,1,3,-1\n", BarsError, "no fee but negative .* without a sign"),
         ("\x00\x01\x02\n\x03", QuintileError, "trades.csv"),
     ],
 )

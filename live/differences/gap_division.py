@@ -54,9 +54,13 @@ def explain(first: Recipe, second: Recipe, *, progress: ProgressCallback = silen
         return _explained(first, second, groups, common, progress)
     except UnsupportedBookError as error:
         joined = joined_groups(groups, ("book", "fills", "costs"))
-        if len(joined) == len(groups):
-            raise
-        made = _explained(first, second, joined, common, progress)
+        try:
+            made = _explained(first, second, joined, common, progress)
+        except UnsupportedBookError as second_error:
+            raise RunError(
+                f"a mix of {first.name} and {second.name} cannot be held, so that their gap cannot be divided: "
+                f"{second_error}"
+            ) from second_error
         remark = f"Book, fills and costs are one part: a mix of them cannot be held ({error})."
         return replace(made, remarks=(*made.remarks, remark))
 

@@ -96,7 +96,12 @@ class MixedReplays:
         return self._once("net", mix, lambda: self.outcome(mix).net_returns)
 
     def outcome(self, mix: Mix) -> Outcome:
-        """Returns, costs and trades of a mix."""
+        """Returns, costs and trades of a mix; those of the two sides are kept, for they are asked for again."""
+        if mix & self.differing in (frozenset(), self.differing):
+            return self._once("outcome", mix, lambda: self._replayed(mix))
+        return self._replayed(mix)
+
+    def _replayed(self, mix: Mix) -> Outcome:
         panel, weights, costs = self.panel(mix), self.weights(mix), self._side("costs", mix).rules.costs
         trader = self._side("fills", mix)
         given = trader.fills if self._is_whole("book", "fills", mix=mix) else None

@@ -39,9 +39,11 @@ class StageGroup:
 
     @property
     def name(self) -> str:
-        """The stage, the two of them, or the last one and those above it that are swapped with it."""
+        """The stage, the two of them, the last one and those above it that are swapped with it, or the ends."""
         *above, last = self.stages
-        return last if not above else f"{above[0]} and {last}" if len(above) == 1 else f"{last} and above"
+        if len(above) < 2:
+            return f"{above[0]} and {last}" if above else last
+        return f"{above[0]} to {last}" if above[0] == "book" else f"{last} and above"
 
     @property
     def words(self) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.errors import DataError, SourceError
 from market.bars.bar_files import read_whole_table
@@ -33,6 +34,7 @@ PRICE = ("price", "fillprice", "avgprice", "filledavgprice", "executionprice", "
 FEE = ("fee", "fees", "commission", "commissions", "cost", "costs")
 ENTRY, EXIT = ("entrytimestamp", "entrydate", "entrytime"), ("exittimestamp", "exitdate", "exittime")
 BUY, SELL = ("buy", "b", "bot", "bought", "long", "cover"), ("sell", "s", "sld", "sold", "short", "sellshort")
+THOUSANDS = r"^\s*[+-]?\d{1,3}(\.\d{3})+\s*$"  # where decimals stand after a comma
 EXAMPLE = "a row a fill with date, ticker, shares, price and, where there is one, fee"
 
 
@@ -75,6 +77,9 @@ def read_trades(path: str | Path) -> TradeTable:
     table = read_whole_table(path, what="trades")
     if table.num_rows == 0:
         raise SourceError(f"{path.name} holds no fills: it needs {EXAMPLE}")
+    twice = sorted({name for name in table.schema.names if table.schema.names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path.name} has the column {twice[0][:40]} more than once: leave one of them")
     named: dict[str, str] = {plain_name(name): name for name in reversed(table.schema.names)}
     if any(word in named for word in ENTRY) and any(word in named for word in EXIT):
         return _round_trips(table, named, path.name)
@@ -153,15 +158,21 @@ def _days(table: pa.Table, column: str, origin: str, defects: list[Defect]) -> n
 def _numbers(
     table: pa.Table, column: str, word: str, origin: str, defects: list[Defect], blank: float = np.nan
 ) -> np.ndarray:
+    decimal = decimal_of(table)
+    cells = table[column]
+    if decimal == ",":  # 1.000 is a thousand there, and would be read as 1
+        cells = pc.if_else(pc.match_substring_regex(cells, THOUSANDS), pc.replace_substring(cells, ".", ""), cells)
     numbers, defect = cell_numbers(
-        table[column],
+        cells,
         name=word,
         origin=origin,
         place=lambda row: f" in row {row + 1}",
-        decimal=decimal_of(table),
+        decimal=decimal,
     )
-    defects += [] if defect is None else [defect]
-    return np.where(np.isnan(numbers), blank, numbers) if defect is None else numbers
+    if defect is not None:
+        defects.append(defect)
+        return np.ones(len(numbers))  # told once, not as impossible numbers too
+    return np.where(np.isnan(numbers), blank, numbers)
 
 
 def _signs(table: pa.Table, column: str, origin: str, defects: list[Defect]) -> np.ndarray:
@@ -196,6 +207,10 @@ def _impossible(numbers: Mapping[str, np.ndarray], fees: np.ndarray, origin: str
         if len(rows):
             first = f"{origin}: {word} must be {needed[word]}, was not in row {rows[0] + 1}"
             yield Defect(kind=word, first=first, remedy=": correct it, or drop the row", count=len(rows))
+    paid = np.flatnonzero(fees < 0.0)
+    if len(paid) and not (fees > 0.0).any():
+        first = f"{origin} has no fee but negative ones, the first in row {paid[0] + 1}"
+        yield Defect(kind="sign of fees", first=first, remedy=": write what was paid without a sign", count=len(paid))
 
 
 def _sorted(

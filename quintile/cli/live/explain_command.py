@@ -57,6 +57,8 @@ def explain_command(
 
     if open_ and out is None:
         raise ValueError("--open needs --out: the page that is opened")
+    if bars is None and (universe is not None or exchange is not None):
+        raise ValueError("--universe and --exchange need --bars: they say how these bars are read")
     words = {"bars": bars, "universe": universe, "exchange": exchange}
     fields = told_fields({name: word for name, word in words.items() if word is not None})
     told = Told(store=run_store(store), versions=versions_folder(versions), fields=fields, capital=capital)
