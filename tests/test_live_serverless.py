@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import importlib.util
 import json
 import math
@@ -21,7 +22,7 @@ from core.files import file_sha256
 from live.serverless import scoring_handler
 from live.serverless.serverless_folder import SERVERLESS_FILES, write_serverless
 from quintile.cli import app
-from tests.tiny_bundle import FEATURES, expected_by_hand, tiny_bundle
+from tests.tiny_bundle import FEATURES, LOOKBACK, expected_by_hand, tiny_bundle
 
 TOKEN = "0123456789abcdef-of-the-tests"
 SESSIONS = ["2026-01-02", "2026-01-05", "2026-01-06", "2026-01-07"]
@@ -144,6 +145,11 @@ def test_a_missing_value_has_no_score_while_it_is_in_the_window(handler: Any) ->
     assert status == 200
     assert [row[2] for row in told["expected_returns"]] == [None, None]
     assert_same(told["expected_returns"], by_hand(asked))
+
+
+def test_an_expected_return_beyond_float32_is_refused(handler: Any) -> None:
+    status, told = answer_of(handler, event(body=question(values=[[[3e38, 3e38]] * 3] * 4)))
+    assert (status, "beyond float32" in told["error"]) == (422, True)
 
 
 def test_rows_of_nothing_are_answered_by_nothing(handler: Any) -> None:
@@ -274,6 +280,10 @@ def test_a_body_above_the_limit_is_refused(deployed: Path, monkeypatch: pytest.M
         event() | {"headers": {"host": "a:b:c"}},
         event() | {"headers": {"x-forwarded-port": "https"}},
         event() | {"body": {"features": []}},
+        event() | {"rawQueryString": 5},
+        event() | {"rawQueryString": "\ud800"},
+        event() | {"cookies": 5},
+        event() | {"cookies": [5]},
         event() | {"body": "no base64!", "isBase64Encoded": True},
         event() | {"body": "é", "isBase64Encoded": True},
         event() | {"body": "e30=!!!!", "isBase64Encoded": True},
@@ -326,6 +336,8 @@ def test_a_model_and_card_of_another_are_not_served_where_the_card_is_held(
         ({"format": "quintile export 9"}, "no"),
         ({"features": []}, "lacks"),
         ({"lookback": 0}, "lacks"),
+        ({"lookback": LOOKBACK - 1}, "does not look back as card.json says"),
+        ({"lookback": LOOKBACK + 1}, "does not look back as card.json says"),
         ({"files": {"model.onnx": "1"}}, "lacks"),
         ({"files": {"model.onnx": "1" * 64}}, "not the file"),
     ],
@@ -335,6 +347,23 @@ def test_a_card_that_says_too_little_is_refused(
 ) -> None:
     tiny_bundle(copied, **changed)
     assert words in refusal(copied, monkeypatch)
+
+
+@pytest.mark.parametrize("content", [b"", b"no model"])
+def test_a_model_that_cannot_be_read_is_refused_though_its_card_has_its_hash(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    (copied / "model.onnx").write_bytes(content)
+    card = json.loads((copied / "card.json").read_text())
+    card["files"]["model.onnx"] = hashlib.sha256(content).hexdigest()
+    (copied / "card.json").write_text(json.dumps(card))
+    assert refusal(copied, monkeypatch).startswith("model.onnx is no model that takes what card.json says")
+    with pytest.raises(SourceError, match=r"cannot be served: model\.onnx is no model"):
+        write_serverless(copied, tmp_path / "out")
+
+
+def test_a_hash_of_the_card_that_is_none_is_refused(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "does not have the sha256" in refusal(copied, monkeypatch, QUINTILE_CARD_SHA256="é")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "[]", " " * (2**20 + 1)])

@@ -69,14 +69,9 @@ class Scorer(NamedTuple):
         """
         length = int(self.card["lookback"])
         # one window after the other: a long request needs the memory of one session
-        scored = [
-            self.session.run(
-                ["expected_returns"],
-                {"features": features[first : first + length], "universe": universe[first : first + length]},
-            )[0]
-            for first in range(len(features) - length + 1)
-        ]
-        return np.concatenate(scored)
+        windows = (slice(first, first + length) for first in range(len(features) - length + 1))
+        given = ({"features": features[each], "universe": universe[each]} for each in windows)
+        return np.concatenate([self.session.run(["expected_returns"], each)[0] for each in given])
 
 
 def opened_scorer(folder: Path, *, card_sha256: str = "") -> Scorer:
@@ -88,16 +83,21 @@ def opened_scorer(folder: Path, *, card_sha256: str = "") -> Scorer:
         If a file is missing, is not the one that the card describes, or the card is no card of an export.
     """
     content = _bytes_of(folder / CARD, MAX_CARD_BYTES)
-    if card_sha256 and not hmac.compare_digest(hashlib.sha256(content).hexdigest(), card_sha256.strip().lower()):
+    if card_sha256 and hashlib.sha256(content).hexdigest() != card_sha256.strip().lower():
         raise Refused(503, f"{CARD} does not have the sha256 of QUINTILE_CARD_SHA256: deploy the export again")
     card = _card(content)
     model = _bytes_of(folder / MODEL, 2**31)
     if hashlib.sha256(model).hexdigest() != card["files"][MODEL]:
         raise Refused(503, f"{MODEL} is not the file that {CARD} describes: deploy the export again")
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    if [each.name for each in session.get_inputs()] != ["features", "universe"]:
-        raise Refused(503, f"{MODEL} does not take features and universe: export it again")
-    return Scorer(card, session)
+    tried, shape = None, (card["lookback"] + 1, 2, len(card["features"]))
+    try:
+        scorer = Scorer(card, onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]))
+        tried = scorer.expected_returns(np.zeros(shape, dtype=np.float32), np.ones(shape[:2], dtype=bool)).shape
+    except Exception as error:  # the library's errors have no name in common
+        raise Refused(503, f"{MODEL} is no model that takes what {CARD} says: export it again") from error
+    if tried != (2, 2):
+        raise Refused(503, f"{MODEL} does not look back as {CARD} says: export it again")
+    return scorer
 
 
 def _bytes_of(path: Path, limit: int) -> bytes:
@@ -116,7 +116,7 @@ def _card(content: bytes) -> dict[str, Any]:
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise Refused(503, f"{CARD} is not a card of this form ({FORMAT}): export the version again")
     features, files, lookback = card.get("features"), card.get("files"), card.get("lookback")
-    has_shape = _are_words(features) and isinstance(lookback, int) and lookback >= 1
+    has_shape = _are_words(features) and isinstance(lookback, int) and 1 <= lookback <= 10_000
     has_hash = isinstance(files, dict) and HASH.fullmatch(str(files.get(MODEL)))
     if not (has_shape and has_hash and all(isinstance(card.get(key), str) for key in ("version", "lock"))):
         raise Refused(503, f"{CARD} lacks features, lookback, version, lock or the sha256 of {MODEL}: export it again")
@@ -133,13 +133,7 @@ class Asked(NamedTuple):
 
 
 def asked_of(body: bytes, card: Mapping[str, Any]) -> Asked:
-    """Read the body of a request.
-
-    Raises
-    ------
-    Refused
-        In one line that names the key: 400 where it is no JSON, 422 where it has another shape than the card's.
-    """
+    """Read the body of a request; what is no JSON is refused by 400, what has another shape than the card's by 422."""
     told = _json_object(body)
     strangers = sorted(set(told) - {*KEYS, "universe"})
     missing = [key for key in KEYS if key not in told]
@@ -299,6 +293,8 @@ class Application:
         assert self.scorer is not None
         card = self.scorer.card
         scores = self.scorer.expected_returns(asked.features, asked.universe)
+        if np.isinf(scores).any():
+            raise Refused(422, "values are so large that an expected return is beyond float32: send raw features")
         scored = asked.sessions[len(asked.sessions) - len(scores) :]
         until = str(card.get("learned_until") or "")[:10]
         return {
@@ -351,7 +347,7 @@ def opened_application(environment: Mapping[str, str], beside: Path) -> Applicat
         if not TOKEN.fullmatch(token):
             told = "must be 16 to 512 visible ASCII characters without spaces" if token else "is not set"
             raise Refused(503, f"QUINTILE_TOKEN {told}: make one with `openssl rand -hex 32`")
-        if not limit.isdecimal() or not 1 <= int(limit[:12]) <= 2**30:
+        if not limit.isdecimal() or len(limit) > 10 or not 1 <= int(limit) <= 2**30:
             raise Refused(503, "QUINTILE_MAX_BODY must be a number of bytes, at most 1073741824")
         folder = Path(environment.get("QUINTILE_BUNDLE") or beside)
         scorer = opened_scorer(folder, card_sha256=environment.get("QUINTILE_CARD_SHA256", ""))
@@ -385,15 +381,17 @@ def _check_event(event: Any, limit: int) -> None:
     http = about.get("http") if isinstance(about, dict) else None
     if not isinstance(http, dict) or not all(isinstance(http.get(key), str) for key in ("method", "path", "sourceIp")):
         raise Refused(400, "the event is no request of an HTTP API or function URL with payload 2.0")
-    headers, body = event.get("headers", {}), event.get("body") or ""
-    if not isinstance(headers, dict) or not all(isinstance(each, str) for each in (body, *chain(*headers.items()))):
-        raise Refused(400, "the event's headers and body must be texts")
+    headers, cookies, body = event.get("headers", {}), event.get("cookies") or [], event.get("body") or ""
+    beside = [*chain(*headers.items()), *cookies] if isinstance(headers, dict) and isinstance(cookies, list) else [None]
+    texts = [body, event.get("rawQueryString", ""), *beside]
+    if not all(isinstance(each, str) for each in texts):
+        raise Refused(400, "the event's headers, cookies, query and body must be texts")
     if not all(ADDRESSES[key.lower()].fullmatch(headers[key]) for key in headers if key.lower() in ADDRESSES):
         raise Refused(400, "the event's host is no name with a port")
     if len(body) > 4 * limit // 3 + 4:
         raise _too_large(limit)
     try:
-        "".join((body, *chain(*headers.items()))).encode()
+        "".join(texts).encode()
         if event.get("isBase64Encoded"):
             base64.b64decode(body, validate=True)
     except ValueError as error:  # half a surrogate pair, or a letter that base64 does not have
