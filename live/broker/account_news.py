@@ -4,8 +4,8 @@ Nothing is written here: a dry run reads the same news.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,12 +15,13 @@ import pandas as pd
 from live.broker.broker_protocol import ENDED, Activity, Broker, BrokerOrder, plain
 from market.panel import Panel
 from strategy.trading.paper.paper_fills import Note, held_cash, held_shares, order_states
-from strategy.trials.paper_log import ACTION, FILL, ORDER, RECONCILED
+from strategy.trials.paper_log import ACTION, DECISION, FILL, ORDER, RECONCILED
 
-__all__ = ["AFTER", "BEFORE", "PLANNED", "AccountNews", "read_news", "reconciled", "unwritten"]
+__all__ = ["AFTER", "BEFORE", "PLANNED", "AccountNews", "held_against", "read_news", "reconciled", "unwritten"]
 
 BEFORE, AFTER = "before", "after"  # the orders of a session are sent
 PLANNED = "planned"
+UNSENT = "unsent"  # planned for an open that has passed, and never at the broker
 TRADE = "FILL"  # the broker's word
 TOLD = (ORDER, FILL, ACTION)
 OVERLAP = dt.timedelta(days=7)  # a broker may book a dividend days after its date
@@ -84,6 +85,7 @@ def read_news(broker: Broker, notes: Sequence[Note], panel: Panel) -> AccountNew
     known |= {order.order_id: order.client_order_id for order in waiting}
     own = [each for each in fresh if each.kind != TRADE or each.order_id in known]  # a stranger's trade is a difference
     ended = [_ended(order, states[order.client_order_id]) for order in waiting if order.state in ENDED]
+    ended += _unsent(notes, states, {order.client_order_id for order in waiting})
     news = [*ended, *unwritten(notes, [_note(each, known, panel) for each in own])]
     whole = [*notes, *news]
     return AccountNews(
@@ -96,6 +98,18 @@ def read_news(broker: Broker, notes: Sequence[Note], panel: Panel) -> AccountNew
         blocked=account.blocked,
         seen=max((each.activity_id for each in activities), default=""),
         foreign=tuple(each.client_order_id for each in broker.open_orders() if each.client_order_id not in states),
+    )
+
+
+def held_against(news: AccountNews, notes: Sequence[Note]) -> AccountNews:
+    """The same news held against a log that holds them, and what another call wrote since they were read."""
+    opened = any(note.kind == RECONCILED for note in notes)
+    states = order_states(notes)
+    return replace(
+        news,
+        differences=_differences(news.positions, held_shares(notes)),
+        cash_gap=news.cash - held_cash(notes) if opened else None,
+        foreign=tuple(name for name in news.foreign if name not in states),
     )
 
 
@@ -132,7 +146,7 @@ def _read_until(notes: Sequence[Note]) -> dt.date | None:
 
 def _waiting(broker: Broker, states: Mapping[str, Mapping[str, Any]]) -> list[BrokerOrder]:
     """Orders of the broker that have not ended in the log."""
-    names = [name for name, facts in states.items() if facts["state"] not in ENDED]
+    names = [name for name, facts in states.items() if facts["state"] not in (*ENDED, UNSENT)]
     recent = {order.client_order_id: order for order in broker.recent_orders()} if names else {}
     found = (recent.get(name) or broker.order(name) for name in names)
     return [order for order in found if order is not None]
@@ -141,6 +155,20 @@ def _waiting(broker: Broker, states: Mapping[str, Mapping[str, Any]]) -> list[Br
 def _ended(order: BrokerOrder, facts: Mapping[str, Any]) -> Note:
     told = {"state": order.state, "filled": plain(order.filled), "order_id": order.order_id}
     return Note(ORDER, {name: value for name, value in facts.items() if name != "time"} | told)
+
+
+def _unsent(notes: Sequence[Note], states: Mapping[str, Mapping[str, Any]], there: Container[str]) -> list[Note]:
+    """Orders of former decisions that no broker has: they are asked for no more."""
+    last = max((str(note.facts["session"]) for note in notes if note.kind == DECISION), default="")
+    late = (
+        facts
+        for name, facts in states.items()
+        if facts["state"] == PLANNED and str(facts["session"]) < last and name not in there
+    )
+    return [
+        Note(ORDER, {name: value for name, value in facts.items() if name != "time"} | {"state": UNSENT})
+        for facts in late
+    ]
 
 
 def _note(activity: Activity, orders: Mapping[str, str], panel: Panel) -> Note:

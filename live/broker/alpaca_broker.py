@@ -9,6 +9,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -40,6 +41,8 @@ MAX_ORDERS = 500  # in one answer, the most that are given
 PAGE = 100  # activities in one answer, the most that are given
 TOO_MANY, NOT_FOUND, SERVER = 429, 404, 500
 MAX_TOLD = 200  # characters of a broker's own words
+# what reading an answer raises that is none of the protocol: a state, an amount or a field that is not known
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
 Answer = TypeVar("Answer")
 
 
@@ -74,8 +77,8 @@ def open_alpaca(
         raise ValueError(f"live orders need the word {LIVE_WORD}, was {live!r}: leave it out for the paper endpoint")
     local = _check_address(url, live)
     keys = FAKE_KEYS if local else tuple(environment.get(name, "") for name in KEYS)
-    if not all(keys):
-        raise ValueError(f"the broker needs keys: set {KEYS[0]} and {KEYS[1]} in the environment")
+    if not all(key.isascii() and key.isprintable() and key.strip() == key != "" for key in keys):
+        raise ValueError(f"the broker needs keys: set {KEYS[0]} and {KEYS[1]} in the environment, as they were given")
     patience = backoff or Backoff()
     return AlpacaBroker(client=_client(keys, url, paper=live is None, timeout=patience.timeout), backoff=patience)
 
@@ -84,9 +87,12 @@ def _check_address(url: str | None, live: str | None) -> bool:
     """Whether an address is on loopback; one that must not get a key is refused."""
     if url is None:
         return False
+    if "@" in url or "\\" in url:
+        raise ValueError("--broker takes an address without a user, a password or a backslash; keys are read elsewhere")
     parts = urlsplit(url)
-    local = parts.hostname in LOOPBACK
-    if parts.hostname == LIVE_HOST or live is not None:
+    host = (parts.hostname or "").rstrip(".")
+    local = host in LOOPBACK
+    if host == LIVE_HOST or live is not None:
         raise ValueError(f"{url} is no place for paper orders: give --broker alpaca --live {LIVE_WORD} for real money")
     if parts.scheme != "https" and not (local and parts.scheme == "http"):
         raise ValueError(f"{url} would carry the keys in clear: give an https address, or http on 127.0.0.1")
@@ -96,11 +102,15 @@ def _check_address(url: str | None, live: str | None) -> bool:
 def _client(keys: tuple[str, ...], url: str | None, *, paper: bool, timeout: float) -> Any:
     """A client of alpaca-py that asks once and waits ``timeout`` seconds."""
     library = _library("trading.client")
+    from requests import TooManyRedirects
     from requests.adapters import HTTPAdapter
 
     class Bounded(HTTPAdapter):
         def send(self, *words: Any, **settings: Any) -> Any:
-            return super().send(*words, **(settings | {"timeout": timeout}))
+            answer = super().send(*words, **(settings | {"timeout": timeout}))
+            if answer.is_redirect:  # keys go nowhere else, and what is there is no answer
+                raise TooManyRedirects("the address answers with another")
+            return answer
 
     class AskedOnce(library.TradingClient):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -122,27 +132,20 @@ class AlpacaBroker:
 
     def clock(self) -> MarketClock:
         """Its clock."""
-        seen = self._ask(self.client.get_clock)
-        times = {name: getattr(seen, name) for name in ("next_open", "next_close")}
-        return MarketClock(now=seen.timestamp, is_open=seen.is_open, **times)
+        return self._ask(lambda: _clock(self.client.get_clock()))
 
     def account(self) -> Account:
         """Cash and equity."""
-        seen = self._ask(self.client.get_account)
-        names = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
-        blocked = next((name for name in names if getattr(seen, name)), "")
-        return Account(cash=Decimal(seen.cash), equity=Decimal(seen.equity), blocked=blocked)
+        return self._ask(lambda: _account(self.client.get_account()))
 
     def positions(self) -> dict[str, Decimal]:
         """Signed shares by ticker."""
-        seen = self._ask(self.client.get_all_positions)
-        signed = {each.symbol: _signed(Decimal(each.qty), each.side.value) for each in seen}
-        return {ticker: shares for ticker, shares in sorted(signed.items()) if shares}
+        return self._ask(lambda: _positions(self.client.get_all_positions()))
 
     def sessions(self, first: dt.date, last: dt.date) -> list[dt.date]:
         """Sessions from ``first`` to ``last``."""
         filters = _requests().GetCalendarRequest(start=first, end=last)
-        return [each.date for each in self._ask(partial(self.client.get_calendar, filters))]
+        return self._ask(lambda: [each.date for each in self.client.get_calendar(filters)])
 
     def submit(self, ticket: OrderTicket) -> BrokerOrder:
         """Send an order, once; where the answer was lost, ask for the order before sending it again."""
@@ -157,17 +160,15 @@ class AlpacaBroker:
                 if (known := self.order(ticket.client_order_id)) is not None:
                     return known
                 if _is_refused(error):
-                    raise OrderRefusedError(_words(error)) from None
-                if last:
+                    raise OrderRefusedError(self._words(error)) from None
+                if last or _is_unreadable(error):
                     raise BrokerError(_unanswered(error, self.backoff.attempts)) from None
                 self.backoff.wait(number)
         raise AssertionError("the last attempt returns or raises")
 
     def order(self, client_order_id: str) -> BrokerOrder | None:
         """An order by its client's id."""
-        ask = partial(self.client.get_order_by_client_id, client_order_id)
-        seen = self._ask(ask, missing=True)
-        return None if seen is None else _order(seen)
+        return self._ask(lambda: _order(self.client.get_order_by_client_id(client_order_id)), missing=True)
 
     def open_orders(self) -> list[BrokerOrder]:
         """Orders that may still fill."""
@@ -188,15 +189,15 @@ class AlpacaBroker:
             told["after"] = f"{after}"
         found: list[Activity] = []
         while True:
-            page = self._ask(partial(self.client.get, "/account/activities", dict(told)))
-            found += [_activity(each) for each in page]
-            if len(page) < PAGE or page[-1]["id"] == told.get("page_token"):
+            page = self._ask(lambda: [_activity(each) for each in self.client.get("/account/activities", dict(told))])
+            found += page
+            if len(page) < PAGE or page[-1].activity_id == told.get("page_token"):
                 return found
-            told["page_token"] = page[-1]["id"]
+            told["page_token"] = page[-1].activity_id
 
     def _orders(self, status: str) -> list[BrokerOrder]:
         filters = _requests().GetOrdersRequest(status=status, limit=MAX_ORDERS)
-        return [_order(each) for each in self._ask(partial(self.client.get_orders, filters))]
+        return self._ask(lambda: [_order(each) for each in self.client.get_orders(filters)])
 
     def _ask(self, call: Callable[[], Answer], *, missing: bool = False) -> Answer | Any:
         """Ask what changes nothing, again where no answer came; with ``missing`` None for what is not there."""
@@ -207,11 +208,21 @@ class AlpacaBroker:
                 if missing and _status(error) == NOT_FOUND:
                     return None
                 if _is_refused(error):
-                    raise BrokerError(_words(error)) from None
-                if last:
+                    raise BrokerError(self._words(error)) from None
+                if last or _is_unreadable(error):
                     raise BrokerError(_unanswered(error, self.backoff.attempts)) from None
                 self.backoff.wait(number, asked=_retry_after(error))
         raise AssertionError("the last attempt returns or raises")
+
+    def _words(self, error: Exception) -> str:
+        """The broker's own words, in one line, without a key that they repeat."""
+        words = str(error)
+        with suppress(ValueError):
+            told = json.loads(words)
+            words = str(told["message"]) if isinstance(told, dict) and "message" in told else words
+        for key in {self.client._api_key, self.client._secret_key} - {None, *FAKE_KEYS}:
+            words = words.replace(key, "KEY")
+        return f"the broker refused ({_status(error)}): {' '.join(words.split())[:MAX_TOLD]}"
 
 
 def _library(module: str) -> Any:
@@ -236,26 +247,52 @@ def _request(ticket: OrderTicket) -> Any:
     )
 
 
+def _clock(seen: Any) -> MarketClock:
+    times = {name: getattr(seen, name) for name in ("next_open", "next_close")}
+    return MarketClock(now=seen.timestamp, is_open=seen.is_open, **times)
+
+
+def _account(seen: Any) -> Account:
+    names = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+    blocked = next((name for name in names if getattr(seen, name)), "")
+    return Account(cash=_amount(seen.cash), equity=_amount(seen.equity), blocked=blocked)
+
+
+def _positions(seen: Any) -> dict[str, Decimal]:
+    signed = {each.symbol: _signed(_amount(each.qty), each.side.value) for each in seen}
+    return {ticker: shares for ticker, shares in sorted(signed.items()) if shares}
+
+
+def _amount(told: Any) -> Decimal:
+    """A number that a log can keep."""
+    amount = Decimal(str(told))
+    if not amount.is_finite():
+        raise ValueError(f"{told} is no amount")
+    return amount
+
+
 def _order(seen: Any) -> BrokerOrder:
     return BrokerOrder(
         order_id=str(seen.id),
         client_order_id=seen.client_order_id,
         ticker=seen.symbol,
         side=seen.side.value,
-        shares=Decimal(str(seen.qty)),
-        filled=Decimal(str(seen.filled_qty or 0)),
+        shares=_amount(seen.qty),
+        filled=_amount(seen.filled_qty or 0),
         state=seen.status.value,
     )
 
 
 def _activity(seen: Mapping[str, Any]) -> Activity:
     """An activity as Alpaca writes it: fills have a moment, all else has a date."""
-    amounts = {name: Decimal(str(seen.get(name) or 0)) for name in ("qty", "price", "net_amount")}
-    common = {"activity_id": seen["id"], "kind": seen["activity_type"], "ticker": seen.get("symbol") or ""}
+    amounts = {name: _amount(seen.get(name) or 0) for name in ("qty", "price", "net_amount")}
+    common = {"activity_id": str(seen["id"]), "kind": seen["activity_type"], "ticker": seen.get("symbol") or ""}
     if seen["activity_type"] != "FILL":
         moved = amounts["qty"] if seen["activity_type"] in MOVES_SHARES else Decimal()
         session = dt.date.fromisoformat(seen["date"])
         return Activity(**common, session=session, shares=moved, cash=amounts["net_amount"])
+    if amounts["qty"] <= 0 or amounts["price"] <= 0:
+        raise ValueError(f"a fill of {amounts['qty']} shares at {amounts['price']}")
     moment = dt.datetime.fromisoformat(seen["transaction_time"].replace("Z", "+00:00"))
     return Activity(
         **common,
@@ -278,7 +315,7 @@ def _signed(shares: Decimal, side: str) -> Decimal:
 def _failures() -> tuple[type[Exception], ...]:
     from requests import RequestException
 
-    return (_library("common.exceptions").APIError, RequestException)
+    return (_library("common.exceptions").APIError, RequestException, *UNREADABLE)
 
 
 def _status(error: Exception) -> int | None:
@@ -292,6 +329,11 @@ def _is_refused(error: Exception) -> bool:
     return status is not None and status < SERVER and status != TOO_MANY
 
 
+def _is_unreadable(error: Exception) -> bool:
+    """Whether something was answered that is none of the protocol; a body that is cut is a lost answer."""
+    return isinstance(error, UNREADABLE) and not isinstance(error, OSError)
+
+
 def _retry_after(error: Exception) -> float:
     """Seconds that a refusal asks for; 0 where it names none."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
@@ -299,17 +341,9 @@ def _retry_after(error: Exception) -> float:
     return min(float(asked), 600.0) if asked.replace(".", "", 1).isdigit() else 0.0
 
 
-def _words(error: Exception) -> str:
-    """The broker's own words, in one line."""
-    try:
-        told = json.loads(str(error))
-        words = str(told["message"]) if isinstance(told, dict) and "message" in told else str(error)
-    except ValueError:
-        words = str(error)
-    return f"the broker refused ({_status(error)}): {' '.join(words.split())[:MAX_TOLD]}"
-
-
 def _unanswered(error: Exception, attempts: int) -> str:
+    if _is_unreadable(error):
+        return f"the broker gave an answer that cannot be read ({type(error).__name__}): look at the account there"
     status = _status(error)
     why = f"answered {status}" if status is not None else f"gave no answer ({type(error).__name__})"
     return f"the broker {why} {attempts} times: repeat the command later, it goes on where it stopped"

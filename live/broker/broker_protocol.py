@@ -31,7 +31,14 @@ __all__ = [
 
 BUY, SELL = "buy", "sell"
 REJECTED = "rejected"
-ENDED = ("filled", "canceled", "expired", "done_for_day", REJECTED)  # states from which an order does not move
+ENDED = (
+    "filled",
+    "canceled",
+    "expired",
+    "done_for_day",
+    "replaced",
+    REJECTED,
+)  # states from which an order does not move
 NEW_YORK = ZoneInfo("America/New_York")
 
 

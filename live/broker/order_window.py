@@ -6,10 +6,10 @@ from typing import Any
 
 from live.broker.broker_protocol import NEW_YORK, Broker, MarketClock
 
-__all__ = ["closed_window"]
+__all__ = ["LAST_CALL", "closed_window"]
 
 LAST_CALL = dt.timedelta(minutes=2)  # before an open its auction takes no more orders
-CLOSE, FIRST_CALL = dt.time(16, 0), dt.time(19, 0)  # between them no order for the next auction is taken
+AUCTION, FIRST_CALL = dt.time(9, 28), dt.time(19, 0)  # between them on a session no order for the next one is taken
 AFTER = "after "
 
 
@@ -37,7 +37,7 @@ def closed_window(decision: Mapping[str, Any], clock: MarketClock, broker: Broke
     local = clock.now.astimezone(NEW_YORK)
     if clock.next_open - clock.now < LAST_CALL:
         return ["no order was sent: the market opens within two minutes, its auction takes no more orders"]
-    if CLOSE <= local.time() < FIRST_CALL and local.weekday() < 5:
+    if AUCTION <= local.time() < FIRST_CALL and broker.sessions(local.date(), local.date()):  # half days end early
         return [f"no order was sent: it is {local:%H:%M} in New York, orders for the open are taken from 19:00"]
     return []
 

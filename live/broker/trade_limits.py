@@ -51,8 +51,11 @@ def parse_limits(text: str | None) -> TradeLimits:
     500
     """
     pairs = [each.partition("=") for each in (text or "").split(",") if each.strip()]
+    told = {name.strip(): value.strip() for name, _, value in pairs}
+    if len(told) < len(pairs):
+        raise ValueError(f"--limits names a limit twice: give each once, was {text!r}")
     try:
-        return TradeLimits.model_validate({name.strip(): value.strip() for name, _, value in pairs})
+        return TradeLimits.model_validate(told)
     except ValidationError as error:
         known = f"use {', '.join(TradeLimits.model_fields)}"
         raise ValueError(f"--limits: {first_problem(error, keys=known)}") from error

@@ -7,6 +7,7 @@ held against the log again. A call that ends anywhere is taken up by the next on
 and plans none again.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -16,11 +17,11 @@ from typing import Any
 import pandas as pd
 
 from core.errors import DataError, RunError
-from live.broker.account_news import AFTER, BEFORE, PLANNED, AccountNews, read_news, reconciled, unwritten
+from live.broker.account_news import AFTER, BEFORE, PLANNED, AccountNews, held_against, read_news, reconciled, unwritten
 from live.broker.broker_protocol import REJECTED, Broker, BrokerError, MarketClock, OrderRefusedError, plain
 from live.broker.client_order_ids import client_order_id
 from live.broker.order_plan import PlannedOrder, plan_orders
-from live.broker.order_window import closed_window
+from live.broker.order_window import LAST_CALL, closed_window
 from live.broker.trade_limits import TradeLimits, check_limits
 from market.panel import Panel
 from strategy.trading.paper.paper_fills import Note, noted, order_states
@@ -59,7 +60,7 @@ class TradeDesk:
     @property
     def killed(self) -> str:
         """Why no order is sent: the kill file; empty without it."""
-        there = self.kill_file.exists()
+        there = _may_be_there(self.kill_file)
         return f"no order was sent: the kill file {self.kill_file} is there; remove it to trade" if there else ""
 
 
@@ -135,7 +136,7 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
     """
     notes = noted(desk.log.entries())
     _last_decision(desk, notes)  # without one nothing is asked and nothing is written
-    clock = desk.broker.clock()
+    asked, clock = desk.log.clock(), desk.broker.clock()
     news = read_news(desk.broker, notes, panel)
     n_fills = sum(note.kind == FILL for note in news.notes)
     if not submit:
@@ -143,6 +144,7 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
         return _report(ready, news, n_fills, orders=ready.orders, submitted=False)
     with desk.log.transaction() as held:
         _append(held, unwritten(noted(held.entries), news.notes))
+        news = held_against(news, noted(held.entries))
         news = _adopted(held, news) if adopt else news
         ready = _prepared(desk, noted(held.entries), news, clock=clock, panel=panel)
         held.append(RECONCILED, **reconciled(news, ready.session, BEFORE, seen=news.seen, **ready.sized_by))
@@ -151,12 +153,23 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
         notes = noted(held.entries)
     stopped: list[str] = []
     if not ready.obstacles and ready.orders:
-        answers, stopped = _sent(desk, ready)
+        answers, stopped = _sent(desk, ready, since=asked, room=clock.next_open - clock.now - LAST_CALL)
         news, notes = _settled(desk, [*notes, *answers], ready, panel)
     desk.log.remember()
     states = order_states(notes)
     orders = tuple(states.get(facts["client_order_id"], facts) for facts in ready.orders)
     return _report(ready, news, n_fills, orders=orders, submitted=True, stopped=stopped)
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether there is a file, a folder or a link to nothing, or it cannot be known."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _prepared(
@@ -233,12 +246,14 @@ def _next_attempt(desk: TradeDesk, facts: dict[str, Any]) -> dict[str, Any]:
     return words | {"client_order_id": own, "attempt": attempt, "state": PLANNED}
 
 
-def _sent(desk: TradeDesk, ready: _Prepared) -> tuple[list[Note], list[str]]:
-    """Send each order that waits, and what stopped it; the kill file is looked for before each."""
+def _sent(desk: TradeDesk, ready: _Prepared, *, since: dt.datetime, room: dt.timedelta) -> tuple[list[Note], list[str]]:
+    """Send each order that waits, and what stopped it; kill file and time are looked at before each."""
     fresh, answers = {facts["client_order_id"] for facts in ready.fresh}, list[Note]()
     for facts in ready.orders:
         if desk.killed:
             return answers, [desk.killed]
+        if desk.log.clock() - since > room:
+            return answers, ["no further order was sent: the open came too near while orders were sent"]
         planned = PlannedOrder(
             **{name: facts[name] for name in ("client_order_id", "ticker", "side", "last_close")},
             shares=Decimal(facts["shares"]),
@@ -246,12 +261,16 @@ def _sent(desk: TradeDesk, ready: _Prepared) -> tuple[list[Note], list[str]]:
         try:
             known = None if planned.client_order_id in fresh else desk.broker.order(planned.client_order_id)
             taken = known or desk.broker.submit(planned.ticket)
-            told = {"state": taken.state, "order_id": taken.order_id}
         except OrderRefusedError as refused:
-            told = {"state": REJECTED, "reason": str(refused)}
+            answers.append(Note(ORDER, _untimed(facts) | {"state": REJECTED, "reason": str(refused)}))
+            continue
         except BrokerError as error:
             return answers, [str(error)]
-        answers.append(Note(ORDER, _untimed(facts) | told))
+        answers.append(Note(ORDER, _untimed(facts) | {"state": taken.state, "order_id": taken.order_id}))
+        if (taken.ticker, taken.side, taken.shares) != (planned.ticker, planned.side, planned.shares):
+            seen = f"{taken.side} {plain(taken.shares)} {taken.ticker}"
+            told = f"the broker took {seen} for {planned.side} {facts['shares']} {planned.ticker}"
+            return answers, [f"no further order was sent: {told}: look at the account there"]
     return answers, []
 
 

@@ -126,8 +126,8 @@ def _print(report: "TradeReport") -> None:
         print(f"{report.n_fills} new fills{'' if report.submitted else ' at the broker'}")
     if report.cash_gap:
         print(f"CASH: the broker has {report.cash_gap:+,.2f} beyond what the paper log comes to")
-    for words in report.obstacles:
-        print(words)
+    for obstacle in report.obstacles:
+        print(obstacle)
     waits = "planned" if report.submitted else "not sent"
     states = [waits if each["state"] == "planned" else each["state"] for each in report.orders]
     words = [[each["ticker"], each["side"], each["shares"], _price(each)] for each in report.orders]
