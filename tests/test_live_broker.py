@@ -413,7 +413,7 @@ def test_a_crash_anywhere_is_taken_up_without_a_second_order(
             raise Crash
         return taken
 
-    def no_answers(*_: object) -> None:
+    def no_answers(*_: object, **__: object) -> None:
         raise Crash
 
     with desk(tmp_path) as at:

@@ -143,18 +143,19 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
         ready = _prepared(desk, [*notes, *news.notes], news, clock=clock, panel=panel)
         return _report(ready, news, n_fills, orders=ready.orders, submitted=False)
     with desk.log.transaction() as held:
-        _append(held, unwritten(noted(held.entries), news.notes))
-        news = held_against(news, noted(held.entries))
+        notes = _since(held, notes)
+        _append(held, unwritten(notes, news.notes))
+        news = held_against(news, notes := _since(held, notes))
         news = _adopted(held, news) if adopt else news
-        ready = _prepared(desk, noted(held.entries), news, clock=clock, panel=panel)
+        ready = _prepared(desk, notes, news, clock=clock, panel=panel)
         held.append(RECONCILED, **reconciled(news, ready.session, BEFORE, seen=news.seen, **ready.sized_by))
         if not ready.obstacles:
             _append(held, [Note(ORDER, facts) for facts in ready.fresh])
-        notes = noted(held.entries)
+        notes = _since(held, notes)
     stopped: list[str] = []
     if not ready.obstacles and ready.orders:
         answers, stopped = _sent(desk, ready, since=asked, room=clock.next_open - clock.now - LAST_CALL)
-        news, notes = _settled(desk, [*notes, *answers], ready, panel)
+        news, notes = _settled(desk, notes, answers=answers, session=ready.session, panel=panel)
     desk.log.remember()
     states = order_states(notes)
     orders = tuple(states.get(facts["client_order_id"], facts) for facts in ready.orders)
@@ -274,13 +275,16 @@ def _sent(desk: TradeDesk, ready: _Prepared, *, since: dt.datetime, room: dt.tim
     return answers, []
 
 
-def _settled(desk: TradeDesk, notes: Sequence[Note], ready: _Prepared, panel: Panel) -> tuple[AccountNews, list[Note]]:
+def _settled(
+    desk: TradeDesk, notes: Sequence[Note], *, answers: Sequence[Note], session: str, panel: Panel
+) -> tuple[AccountNews, list[Note]]:
     """Write what the broker made of the orders, hold positions against the log again, and give the log as it is."""
-    news = read_news(desk.broker, notes, panel)
+    news = read_news(desk.broker, [*notes, *answers], panel)
     with desk.log.transaction() as held:
-        _append(held, unwritten(noted(held.entries), [*notes, *news.notes]))
-        held.append(RECONCILED, **reconciled(news, ready.session, AFTER))
-        return news, noted(held.entries)
+        notes = _since(held, notes)
+        _append(held, unwritten(notes, [*answers, *news.notes]))
+        held.append(RECONCILED, **reconciled(news, session, AFTER))
+        return news, _since(held, notes)
 
 
 def _adopted(held: Transaction, news: AccountNews) -> AccountNews:
@@ -289,6 +293,11 @@ def _adopted(held: Transaction, news: AccountNews) -> AccountNews:
         session = f"{held.now:%Y-%m-%d}"
         held.append(RECONCILED, **reconciled(news, session, BEFORE, adopted=True, seen=news.seen))
     return replace(news, differences={})
+
+
+def _since(held: Transaction, notes: Sequence[Note]) -> list[Note]:
+    """The notes that were read before, and those that came since: a log only grows, and reading it takes its time."""
+    return [*notes, *noted(held.entries[len(notes) :])]
 
 
 def _append(held: Transaction, notes: Iterable[Note]) -> None:
