@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from core.errors import DataError, RunError
 from live.retraining import promotion
 from live.retraining.challenger_run import refuse_given_start
-from live.retraining.challenger_stream import PAIRED
+from live.retraining.challenger_stream import kept_differences, paired_name
 from live.retraining.champion import load_newer, retraining_request
 from live.retraining.retrain import Retrained, retrain
 from market.holdout import HoldoutSettings
@@ -89,20 +89,24 @@ def _bars(made: Retrained) -> Any:
     return load_inputs(RunFolder(made.run).request).panel
 
 
+def paired(made: Retrained) -> pd.DataFrame:
+    return RunFolder(made.run).read_frame(paired_name(made.facts["judgement"]["champion"]))
+
+
 def test_neither_model_learned_from_a_judged_session(promoted: tuple[Field, Retrained]) -> None:
     own, made = promoted
     first = pd.Timestamp(made.facts["judgement"]["first"])
     assert load_checkpoint(made.run / "model").learned_until < first
     assert load_checkpoint(own.champion.path / "model").learned_until < first
     assert pd.Timestamp(own.champion.body["test_span"][1]) < first
-    frame = pd.read_parquet(made.run / f"{PAIRED}.parquet")
+    frame = paired(made)
     assert frame.index[0] >= first
     assert frame["ic_challenger"].notna().sum() == made.facts["sessions"] == 60
 
 
 def test_the_challengers_numbers_are_those_of_its_own_run(promoted: tuple[Field, Retrained]) -> None:
     _, made = promoted
-    run, frame = RunFolder(made.run), pd.read_parquet(made.run / f"{PAIRED}.parquet")
+    run, frame = RunFolder(made.run), paired(made)
     own = run.read_column("returns", "filter_negative net")
     pd.testing.assert_series_equal(frame["net_challenger"].dropna(), own.dropna(), check_names=False, check_freq=False)
     assert run.metrics["headline"]["rank_ic"] == pytest.approx(made.facts["rank_ic"]["challenger"])
@@ -182,6 +186,16 @@ def test_a_version_frozen_meanwhile_stops_the_promotion(promoted: tuple[Field, R
         promotion.finish_promotion(taken.champion, **told)
     assert promotion.finish_promotion(other, **told) is None
     assert len(list_versions(taken.versions, NAME)) == 2
+    (before,) = judgements(taken)
+    kept = taken.store.root / "filter_negative" / before["run"] / f"{paired_name(own.champion.sha256)}.parquet"
+    kept.write_bytes(b"what the other champion was beside it")
+    again = retrain(
+        NAME, taken.told(), options=taken.options()
+    )  # finds the challenger's run: one training, two champions
+    assert (again.run.name, again.facts["number"], again.facts["stream"]["missing"]) == (before["run"], 2, 0)
+    assert again.facts["version"] == "mine@1.0.1"
+    assert kept.read_bytes() == b"what the other champion was beside it"
+    assert kept_differences(taken.store.root, again.facts) is not None
 
 
 def test_what_cannot_be_retrained_is_refused_before_a_training(

@@ -184,13 +184,23 @@ def test_a_stream_takes_every_session_once_and_only_grows_at_its_end() -> None:
     early = judged(0.02, n=80)
     days = early.sessions.index
     first = pd.Series(0.5, index=days[:60])
-    stream = bound_stream([first, None], early)
+    stream = bound_stream([first], early)
     own = (early.sessions["ic_challenger"] - early.sessions["ic_champion"]).iloc[60:]
-    assert (stream.sessions, stream.missing) == (80, 1)
+    assert (stream.sessions, stream.missing) == (80, 0)
     assert stream.mean == pytest.approx((60 * 0.5 + own.sum()) / 80)
     assert stream.lower < stream.mean
     backwards = bound_stream([first[40:]], early)  # what lies before the stream's end adds nothing
     assert backwards.sessions == 20 + 20
+
+
+def test_a_stream_whose_runs_were_removed_bounds_nothing() -> None:
+    better = judged(0.05, n=300)
+    assert decide_promotion(better, a_test(0.4), bound_stream([], better)).promote
+    stream = bound_stream([None], better)
+    assert stream.missing == 1
+    decision = decide_promotion(better, a_test(0.4), stream)
+    assert not decision.promote
+    assert "not bounded, because the run of an earlier one is gone" in decision.sentence
 
 
 def test_the_next_version_is_the_next_minor_number() -> None:

@@ -18,9 +18,8 @@ from core.errors import RunError
 from live.retraining.paired_judgement import PairedJudgement, difference_of
 from strategy.runs.run_files import read_run_frame
 
-__all__ = ["PAIRED", "STREAM_ALPHA", "StreamBound", "bound_stream", "kept_differences"]
+__all__ = ["STREAM_ALPHA", "StreamBound", "bound_stream", "kept_differences", "paired_name"]
 
-PAIRED = "paired"  # frame in a challenger's run: both models' numbers of each judged session
 STREAM_ALPHA = 0.025  # share of champions over which an equal stream of challengers may ever seem better
 
 
@@ -33,9 +32,11 @@ class StreamBound:
     sessions : int
         Sessions with a difference, each taken once.
     mean, lower : float
-        Mean difference and its lower bound, which 97.5 of 100 streams never rise above; NaN with too few sessions.
+        Mean difference and its lower bound, which stays at or below the true one in 97.5 of 100 streams; NaN with too
+        few sessions, or where an earlier judgement is missing.
     missing : int
-        Earlier judgements whose sessions are not there any more, because their runs were removed.
+        Earlier judgements whose sessions are not there any more, because their runs were removed. What is left bounds
+        nothing: it may be what was worth keeping.
     """
 
     sessions: int
@@ -61,15 +62,29 @@ def bound_stream(earlier: Iterable[pd.Series | None], own: PairedJudgement) -> S
             later = each if stream.empty else each[each.index > stream.index[-1]]
             stream = later if stream.empty else pd.concat([stream, later])
     missing = sum(each is None for each in known)
-    if stream.empty:
-        return StreamBound(sessions=0, mean=float("nan"), lower=float("nan"), missing=missing)
+    if stream.empty or missing:
+        return StreamBound(sessions=len(stream), mean=float("nan"), lower=float("nan"), missing=missing)
     last = mean_confidence_sequence(stream, alpha=STREAM_ALPHA, horizon=own.overlap, side="lower").iloc[-1]
     return StreamBound(sessions=len(stream), mean=float(last["mean"]), lower=float(last["lower"]), missing=missing)
 
 
+def paired_name(champion: str) -> str:
+    """Name of the frame in a challenger's run that holds both models' numbers of each judged session.
+
+    Champions of one training share a challenger's run, and each has a frame of its own there.
+
+    Parameters
+    ----------
+    champion : str
+        Hash of its lock.
+    """
+    return f"paired_{champion[:16]}"
+
+
 def kept_differences(store: Path, facts: Mapping[str, Any]) -> pd.Series | None:
     """The differences that an earlier challenger's run kept; None where it keeps none that can be read."""
-    path = store / Path(facts["strategy"]).name / Path(facts["run"]).name / f"{PAIRED}.parquet"
+    name = paired_name(Path(facts["judgement"]["champion"]).name)
+    path = store / Path(facts["strategy"]).name / Path(facts["run"]).name / f"{name}.parquet"
     if not path.is_file():
         return None
     try:

@@ -91,6 +91,11 @@ def _differs(judgement: PairedJudgement) -> str:
 
 def _weighed(test: OnlineTest, stream: StreamBound) -> str:
     own = f"p {test.p_value:.2g} where judgement {test.number} is allowed {test.allowed:.2g}"
+    if stream.missing:
+        runs = (
+            "the run of an earlier one is" if stream.missing == 1 else f"the runs of {stream.missing} earlier ones are"
+        )
+        return f"{own}; all challengers together are not bounded, because {runs} gone"
     return (
         f"{own}; all challengers together {stream.mean:+.4f} on {stream.sessions} sessions, lower bound "
         f"{stream.lower:+.4f}"

@@ -22,7 +22,7 @@ from live.retraining.challenger_plan import (
     span_lengths,
 )
 from live.retraining.challenger_run import challenger_run, refuse_given_start
-from live.retraining.challenger_stream import PAIRED, StreamBound, bound_stream, kept_differences
+from live.retraining.challenger_stream import StreamBound, bound_stream, kept_differences, paired_name
 from live.retraining.champion import (
     Newer,
     champion_of,
@@ -175,7 +175,7 @@ def judge_challenger(frozen: FrozenStrategy, newer: Newer, *, options: RetrainOp
         context = RunContext(store=options.store, request=request, command=options.command, progress=options.progress)
         run = challenger_run(spec, inputs, context=context)
         judgement = _judgement(frozen, inputs, run, plan, options.progress)
-        run.write_frame(PAIRED, judgement.sessions)
+        run.write_frame(paired_name(frozen.folder.sha256), judgement.sessions)
         notes = tuple(said for _, said in restatement(frozen.folder, newer.panel, None))
         known = _log(log, frozen, run, key, judgement, notes)
     if known["promote"]:
