@@ -16,6 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from live.service import served_desk
+from live.service.bars_watch import folder_state
+from live.service.prepared_book import PreparedBook
 from live.service.request_gate import RequestGate
 from live.service.request_log import FILE, RequestLog, log_entries, log_faults
 from live.service.served_desk import Asked, ServedDesk
@@ -28,6 +31,7 @@ from market.store import import_bars, update_bars
 from quintile.bar_requests import told_fields
 from strategy.frozen.replay import version_bars
 from strategy.frozen.run_version import FrozenStrategy, open_frozen, run_request
+from strategy.frozen.verify import Verification
 from strategy.frozen.versions import VersionFolder
 from strategy.learning.decide import frozen_scores
 from strategy.trading.data_checks import DataChecks
@@ -277,6 +281,13 @@ REFUSED: dict[str, tuple[int, str, tuple[Any, ...], dict[str, Any]]] = {
         ("POST", "/decide"),
         {"json": {"holdings": [{"ticker": "ZZZZ", "shares": 1}]}},
     ),
+    "holdings without a sum": (
+        422,
+        "beyond the range of a number: ask with smaller",
+        ("POST", "/decide"),
+        {"json": {"holdings": [{"ticker": "SYN001", "shares": 1e308}, {"ticker": "SYN002", "shares": 1e308}]}},
+    ),
+    "other digits": (422, "query.session", ("GET", "/scores?session=\uff12016-10-06"), {}),
     "a strange request id": (400, "x-request-id", ("GET", "/decide"), {"headers": {"x-request-id": "a\tb"}}),
     "another host": (421, "127.0.0.1", ("GET", "/decide"), {"headers": {"host": "evil.example:8000"}}),
 }
@@ -392,16 +403,15 @@ def test_concurrent_requests_each_get_their_own_answer(desk: ServedDesk, tmp_pat
         transport = httpx.ASGITransport(app=gate)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             jobs = [
-                client.post("/decide", json={"equity": 1000.0 + n}, headers={"x-request-id": f"r{n}"})
-                for n in range(20)
+                client.post("/decide", json={"equity": 1000.0 + n}, headers={"x-request-id": f"r{n}"}) for n in range(6)
             ]
             return await asyncio.gather(*jobs)
 
     with served(desk, tmp_path) as gate:
         answers = asyncio.run(ask(gate))
-    assert [answer.json()["decision"]["equity"] for answer in answers] == [1000.0 + n for n in range(20)]
-    assert [answer.headers["x-request-id"] for answer in answers] == [f"r{n}" for n in range(20)]
-    assert {entry["id"] for entry in log_entries(tmp_path / FILE) if "id" in entry} == {f"r{n}" for n in range(20)}
+    assert [answer.json()["decision"]["equity"] for answer in answers] == [1000.0 + n for n in range(6)]
+    assert [answer.headers["x-request-id"] for answer in answers] == [f"r{n}" for n in range(6)]
+    assert {entry["id"] for entry in log_entries(tmp_path / FILE) if "id" in entry} == {f"r{n}" for n in range(6)}
     assert list(log_faults(tmp_path / FILE)) == []
 
 
@@ -443,6 +453,59 @@ def test_a_version_that_is_damaged_answers_nothing_until_it_is_whole(
         own.renew()
         assert asked(gate, "GET", "/decide").status_code == 200
     own.close()
+
+
+def test_no_book_is_made_from_a_version_with_another_lock(
+    opened: FrozenStrategy, desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, bars, made = copied(opened, tmp_path), tmp_path / "bars", list[int]()
+    bars.touch()
+    monkeypatch.setattr(served_desk, "prepare_book", lambda *_a, **_k: made.append(1) or desk.state.book)
+    own = ServedDesk(frozen, lambda: BarsRequest(bars=str(bars)), home=tmp_path, name="bars")
+    bars.write_text("new")
+    with monkeypatch.context() as patched:
+        other = Verification(damage=(), sha256="0" * 64)
+        patched.setattr(served_desk, "verify", lambda _folder: other)
+        for _ in range(3):
+            os.utime(frozen.folder.path / "lock.json", ns=(0, len(made)))
+            own.renew()
+            own.renew()
+            assert "another lock" in (own.state.version_fault or "")
+    assert made == [1]
+    os.utime(frozen.folder.path / "lock.json")
+    own.renew()
+    own.renew()
+    assert (made, own.state.version_fault) == ([1, 1], None)
+    own.close()
+
+
+def test_a_book_that_was_made_while_the_version_changed_is_made_again(
+    opened: FrozenStrategy, desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, bars, made = copied(opened, tmp_path), tmp_path / "bars", list[PreparedBook]()
+
+    def prepared(*_told: Any, **_named: Any) -> PreparedBook:
+        if len(made) == 1:
+            os.utime(frozen.folder.path / "lock.json", ns=(0, 0))
+        made.append(replace(desk.state.book))
+        return made[-1]
+
+    bars.touch()
+    monkeypatch.setattr(served_desk, "prepare_book", prepared)
+    own = ServedDesk(frozen, lambda: BarsRequest(bars=str(bars)), home=tmp_path, name="bars")
+    bars.write_text("new")
+    for expected in (0, 0, 2, 2):
+        own.renew()
+        assert own.state.book is made[expected]
+    own.close()
+
+
+def test_a_link_to_nothing_hides_no_change_of_the_files_beside_it(tmp_path: Path) -> None:
+    (tmp_path / ".#lock").symlink_to(tmp_path / "nothing")
+    (tmp_path / "a.csv").write_text("a")
+    before = folder_state(tmp_path)
+    (tmp_path / "a.csv").write_text("ab")
+    assert folder_state(tmp_path) != before
 
 
 def test_new_bars_take_the_place_of_the_old_ones_in_one_step(

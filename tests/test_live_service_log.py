@@ -64,9 +64,8 @@ def test_every_edit_and_every_lost_line_is_found(tmp_path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     for place in range(len(lines)):
         path.write_bytes(b"".join([*lines[:place], lines[place].replace(b'"n"', b'"m"'), *lines[place + 1 :]]))
-        if place < len(lines) - 1:  # the last one may be torn, and is looked at when a server starts
-            assert f"line {place + 1} was edited" in next(log_faults(path))
-        else:
+        assert f"line {place + 1} was edited" in next(log_faults(path))
+        if place == len(lines) - 1:
             with pytest.raises(RunError, match="not as it was written"):
                 RequestLog(path)
         if place < len(lines) - 1:
@@ -125,6 +124,66 @@ def test_what_the_disk_does_not_confirm_is_not_logged(tmp_path: Path, monkeypatc
     log.close()
     assert [entry.get("id") for entry in log_entries(tmp_path / FILE)] == [None, "2"]
     assert list(log_faults(tmp_path / FILE)) == []
+
+
+def test_nothing_is_logged_where_nobody_would_find_it(tmp_path: Path) -> None:
+    path, away = tmp_path / FILE, tmp_path / "away"
+
+    async def refused(log: RequestLog) -> None:
+        with pytest.raises(LogWriteError, match=r"another program moved.*: put it back, or start the server again"):
+            await log.append("answer", id="1")
+
+    async def add(log: RequestLog) -> None:
+        path.rename(away)
+        await refused(log)
+        path.symlink_to(away)
+        await refused(log)
+        path.unlink()
+        path.write_bytes(away.read_bytes())
+        await refused(log)
+        away.rename(path)
+        await log.append("answer", id="2")
+        os.truncate(path, 10)
+        await refused(log)
+
+    log = RequestLog(path)
+    asyncio.run(add(log))
+    log.close()
+    assert path.stat().st_size == 10
+
+
+def test_a_batch_that_could_not_be_cut_off_is_cut_off_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_told: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def add(log: RequestLog) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", broken)
+            patched.setattr(os, "ftruncate", broken)
+            with pytest.raises(LogWriteError):
+                await log.append("answer", id="1")
+        await log.append("answer", id="2")
+
+    log = RequestLog(tmp_path / FILE)
+    asyncio.run(add(log))
+    log.close()
+    assert [entry.get("id") for entry in log_entries(tmp_path / FILE)] == [None, "2"]
+    assert list(log_faults(tmp_path / FILE)) == []
+
+
+def test_a_log_that_is_a_link_or_a_folder_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    foreign, link, folder = tmp_path / "foreign", tmp_path / "link" / FILE, tmp_path / "folder" / FILE
+    foreign.write_bytes(b"abc")
+    link.parent.mkdir()
+    link.symlink_to(foreign)
+    folder.mkdir(parents=True)
+    for path in (link, folder):
+        for _ in range(2):  # and the lock was let go
+            with pytest.raises(RunError, match=r"cannot be the request log .*: move it away"):
+                RequestLog(path)
+    assert foreign.read_bytes() == b"abc"
 
 
 def test_a_log_that_cannot_be_begun_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,9 +249,10 @@ def test_only_one_right_header_bears_the_token() -> None:
 
 
 def test_local_names_are_these() -> None:
-    for host in (b"localhost", b"LOCALHOST:1", b"127.0.0.1:8000", b"[::1]:8000"):
+    for host in (b"localhost", b"LOCALHOST:1", b"127.0.0.1:8000", b"127.9.9.9:8000", b"[::1]:8000", b"[::1]"):
         assert names_local([(b"host", host)])
-    for host in (b"evil.example", b"localhost.evil.example", b"127.0.0.1.evil.example:80", b"", b"127.0.0.1:8000:1"):
+    elsewhere = (b"evil.example", b"localhost.evil.example", b"127.0.0.1.evil.example:80", b"192.168.1.7", b"0.0.0.0")
+    for host in (*elsewhere, b"", b"[]", b":80", b"127.0.0.1:8000:1", b"::1", b"localhost:\xb2"):
         assert not names_local([(b"host", host)])
     assert not names_local([])
 

@@ -18,10 +18,9 @@ def folder_state(path: Path) -> FileState:
     """Name, size, time of change and number of every file at or below a path; empty where nothing is there."""
     try:
         found = [path] if path.is_file() else sorted(path.rglob("*"))[:MAX_FILES]
-        facts = [(each.as_posix(), each.stat()) for each in found]
     except OSError:  # gone between the two looks
         return ()
-    return tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in facts)
+    return tuple(_state(each) for each in found)
 
 
 def request_state(request: BarsRequest | None) -> tuple[object, ...]:
@@ -31,3 +30,11 @@ def request_state(request: BarsRequest | None) -> tuple[object, ...]:
     named = [request.bars, Eligibility.parse(request.universe).source, request.sectors, request.hedge]
     paths = [Path(each) for each in (*named, *request.outside.values()) if each is not None]
     return (request, *(folder_state(path) for path in paths if path.is_absolute()))
+
+
+def _state(path: Path) -> tuple[str, int, int, int]:
+    try:
+        stat = path.stat()
+    except OSError:  # gone meanwhile, or a link to nothing
+        return path.as_posix(), -1, -1, -1
+    return path.as_posix(), stat.st_size, stat.st_mtime_ns, stat.st_ino

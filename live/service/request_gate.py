@@ -116,11 +116,11 @@ class RequestGate:
         self._in_flight += 1
         try:
             answer = await self._logged(request, await self._answer(request))
-            seconds = time.perf_counter() - request.begun
-            self._metrics.count(request.path if request.path in ROUTES else "none", answer.status, seconds)
-            await self._give(request, answer, send)
         finally:
-            self._in_flight -= 1
+            self._in_flight -= 1  # who takes an answer slowly holds no one up
+        seconds = time.perf_counter() - request.begun
+        self._metrics.count(request.path if request.path in ROUTES else "none", answer.status, seconds)
+        await self._give(request, answer, send)
 
     async def _answer(self, request: _Request) -> Answer:
         try:

@@ -3,17 +3,21 @@
 The file only grows. Each line carries the sha256 of the one before and of itself, so that an edit is found. Lines that
 wait at the same time are written and synced together. A process that is killed leaves at most one torn line, which
 belongs to no answer that was given: the next start ends it and writes an entry ``mended`` after it, which holds the
-sha256 of the torn bytes. A write that fails is taken back, and whoever waits for it gets no answer.
+sha256 of the torn bytes. A write that fails is taken back, and whoever waits for it gets no answer; so does whoever
+waits while the file is not at its path, or not as long as it was left.
 """
 
 import asyncio
 import datetime as dt
+import errno
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +55,7 @@ class RequestLog:
     Raises
     ------
     RunError
-        If another server holds it, or its last line was edited.
+        If another server holds it, its last line was edited, or a link or no file has its name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +68,12 @@ class RequestLog:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise RunError(f"another server writes {path}: stop it, or give another --out") from error
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._file = _opened(path)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._unfinished = False
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Condition()
         self._ends = False
@@ -136,13 +145,14 @@ class RequestLog:
                 self._waiting.clear()
             if not batch:
                 return
-            fault: OSError | ValueError | None = None
+            fault: Exception | None = None
             try:
                 self._write([(each.kind, each.facts) for each in batch])
-            except (OSError, ValueError) as error:
+            except Exception as error:  # the edge: who waits gets no answer, and the next are written
                 fault = error
             for each in batch:
-                each.loop.call_soon_threadsafe(_settle, each.written, fault)
+                with suppress(RuntimeError):  # its loop has ended
+                    each.loop.call_soon_threadsafe(_settle, each.written, fault)
 
     def _write(self, entries: list[tuple[str, Mapping[str, Any]]], *, before: bytes = b"") -> None:
         """Append entries and sync them, all or none."""
@@ -152,15 +162,35 @@ class RequestLog:
             head, line = _line(head, {"n": count, "at": _now(), "kind": kind, **facts})
             lines.append(line)
         content = b"".join(lines)
+        self._take_back()
+        self._require_own()
+        self._unfinished = True
         try:
             left = memoryview(content)
             while left:
                 left = left[os.write(self._file, left) :]
             os.fsync(self._file)
         except OSError:
-            os.ftruncate(self._file, self._size)  # a batch that no one was answered for
+            self._take_back()
             raise
+        self._unfinished = False
         self._head, self._count, self._size = head, count, self._size + len(content)
+
+    def _take_back(self) -> None:
+        """Cut off a batch that no one was answered for, where one is there."""
+        if self._unfinished:
+            os.ftruncate(self._file, self._size)
+            self._unfinished = False
+
+    def _require_own(self) -> None:
+        """Refuse to write what nobody would find: the file must be at its path, as long as it was left."""
+        own = os.fstat(self._file)
+        try:
+            there = self.path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            there = None
+        if there is None or not os.path.samestat(own, there) or own.st_size != self._size:
+            raise OSError(errno.ESTALE, "another program moved, replaced or changed it")
 
     def _release(self) -> None:
         os.close(self._file)
@@ -177,8 +207,9 @@ def log_entries(path: Path) -> Iterator[dict[str, Any]]:
 
 def log_faults(path: Path) -> Iterator[str]:
     """Where a log is not as it was written; a torn line is none where the entry after it says so, or at the end."""
-    head, torn = "", None
-    for place, line in enumerate(_lines(path), start=1):
+    head, torn, place, ended = "", None, 0, False
+    for place, each in enumerate(_lines(path), start=1):
+        line, ended = each.removesuffix(b"\n"), each.endswith(b"\n")
         entry = _intact(line)
         if entry is None:
             if torn is not None:
@@ -193,12 +224,27 @@ def log_faults(path: Path) -> Iterator[str]:
         if entry["previous"] != head:
             yield f"a line before line {place} is missing or was edited"
         head, torn = entry["sha256"], None
+    if torn is not None and ended:  # what a kill tears has no line end
+        yield f"line {place} was edited: it does not have the hash that it was written with"
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as opened:
-        for line in opened:
-            yield line.removesuffix(b"\n")
+        yield from opened
+
+
+def _opened(path: Path) -> int:
+    """The log for writing at its end; a link is not followed, for it may lead into the log of another server."""
+    try:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link")
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, "it is no file")
+    except OSError as error:
+        raise RunError(f"{path} cannot be the request log ({error.strerror}): move it away") from error
+    return handle
 
 
 def _line(previous: str, body: Mapping[str, Any]) -> tuple[str, bytes]:
@@ -223,14 +269,16 @@ def _intact(line: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _settle(written: "asyncio.Future[None]", fault: OSError | ValueError | None) -> None:
+def _settle(written: "asyncio.Future[None]", fault: Exception | None) -> None:
     if written.done():  # nobody waits any more
         return
     if fault is None:
         written.set_result(None)
     else:
         reason = getattr(fault, "strerror", None) or str(fault)
-        written.set_exception(LogWriteError(f"the request log cannot be written ({reason}): free some space"))
+        moved = getattr(fault, "errno", None) == errno.ESTALE
+        remedy = "put it back, or start the server again" if moved else "free some space"
+        written.set_exception(LogWriteError(f"the request log cannot be written ({reason}): {remedy}"))
 
 
 def _now() -> str:

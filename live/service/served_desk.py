@@ -23,6 +23,7 @@ from market.request import BarsRequest
 from strategy.frozen.run_version import FrozenStrategy
 from strategy.frozen.verify import verify
 from strategy.trading.data_checks import check_data
+from strategy.trading.decision import Decision
 from strategy.trading.holdings import Holdings
 
 __all__ = ["Asked", "DeskState", "NothingToTradeError", "ServedDesk", "UnservedError"]
@@ -114,6 +115,7 @@ class ServedDesk:
         self._served = self._tried = self._seen = request_state(asked)
         book = prepare_book(frozen, asked, home=home, name=name, progress=progress)
         self.state = DeskState(book=book, since=_now())
+        self._lock = book.lock
         self._one = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decision")
         self._renewal = threading.Lock()
 
@@ -153,7 +155,8 @@ class ServedDesk:
         with self._renewal:
             try:
                 self._verify_again()
-                self._prepare_again()
+                if self.state.version_fault is None:
+                    self._prepare_again()
             except (QuintileError, ValueError, OSError, MemoryError) as error:
                 self.state = replace(self.state, bars_fault=_one_line(error))
             except Exception as error:  # the edge: what is served goes on, and /health says that no newer bars are
@@ -172,7 +175,7 @@ class ServedDesk:
         key, answers = (asked.text, checks), state.answers
         if key not in answers:
             decision = book.decision(holdings=asked.holdings, equity=asked.equity, as_of=asked.as_of)
-            text = json.dumps(decision.as_dict(), allow_nan=False)
+            text = _as_json(decision)
             if check_data(book.inputs.panel, as_of=asked.as_of) != checks:
                 return book, text  # the clock passed a close or a midnight meanwhile
             answers[key] = text
@@ -189,9 +192,9 @@ class ServedDesk:
         fault = None
         if not found.is_intact:
             fault = f"{self._frozen.folder.version} is NOT INTACT ({found.damage[0]}): take a clean copy"
-        elif found.sha256 != self.state.book.lock:
+        elif found.sha256 != self._lock:
             fault = f"{self._frozen.folder.version} has another lock than it was opened with: start the server again"
-        self._version_state = now
+        self._version_state, self._tried = now, self._served
         self.state = replace(self.state, version_fault=fault)
 
     def _prepare_again(self) -> None:
@@ -204,8 +207,17 @@ class ServedDesk:
         elif seen == before and seen != self._tried:
             self._tried = seen  # once, until it changes again
             book = prepare_book(self._frozen, asked, home=self._home, name=self._name)
+            if folder_state(self._frozen.folder.path) != self._version_state:
+                return  # the version changed meanwhile: it is verified again, and the book made again
             self._served = seen
             self.state = replace(self.state, book=book, since=_now(), bars_fault=None, answers=OrderedDict())
+
+
+def _as_json(decision: Decision) -> str:
+    try:
+        return json.dumps(decision.as_dict(), allow_nan=False)
+    except ValueError as error:
+        raise ValueError("the orders are beyond the range of a number: ask with smaller holdings or equity") from error
 
 
 def _one_line(error: BaseException) -> str:

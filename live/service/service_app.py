@@ -77,7 +77,7 @@ def _add_decisions(app: FastAPI, desk: ServedDesk) -> None:
         asked = book.session if query.session is None else pd.Timestamp(query.session)
         first, last = book.scores.index[0], book.scores.index[-1]
         if asked not in book.scores.index:
-            raise ValueError(f"{asked:%Y-%m-%d} has no scores: sessions from {first:%Y-%m-%d} to {last:%Y-%m-%d} have")
+            raise ValueError(f"{asked.date()} has no scores: sessions from {first:%Y-%m-%d} to {last:%Y-%m-%d} have")
         request.scope["served"].update(served_answers.served_facts(book))
         facts = served_answers.origin_facts(book) | {"scored": f"{asked:%Y-%m-%d}"}
         return _json(served_answers.joined(facts, "scores", served_answers.scores_text(book, asked)))

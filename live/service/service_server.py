@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import math
 import signal
 import socket
 import threading
@@ -99,7 +100,7 @@ def server_config(app: RequestGate, *, limits: ServiceLimits, metrics: ServiceMe
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=max(1, round(limits.idle_seconds)),
-        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_graceful_shutdown=math.ceil(limits.body_seconds + limits.answer_seconds + limits.drain_seconds),
         h11_max_incomplete_event_size=limits.head_bytes,
     )
 

@@ -16,7 +16,7 @@ __all__ = ["VARIABLE", "bears", "is_local", "names_local", "read_token", "requir
 VARIABLE = "QUINTILE_TOKEN"
 MIN_TOKEN = 16  # characters
 TOKEN = re.compile(r"[!-~]{16,512}")
-LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::[0-9]{1,5})?")  # a name or an address, and a port
 
 
 def read_token(environment: Mapping[str, str] = os.environ) -> str | None:
@@ -79,6 +79,6 @@ def bears(headers: Sequence[tuple[bytes, bytes]], token: str) -> bool:
 
 
 def names_local(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether the request was sent to a name of this machine."""
-    hosts = [value.decode("latin-1").lower() for name, value in headers if name == b"host"]
-    return len(hosts) == 1 and re.sub(r":\d{1,5}$", "", hosts[0]) in LOCAL_NAMES
+    """Whether the request was sent to a name of this machine: localhost, or an address that leads nowhere else."""
+    hosts = [HOST.fullmatch(value.decode("latin-1").lower()) for name, value in headers if name == b"host"]
+    return len(hosts) == 1 and hosts[0] is not None and is_local(hosts[0][1] or hosts[0][2] or "")

@@ -160,5 +160,5 @@ def _check_log(path: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"log": str(path), "answers": answers, "faults": faults}, indent=2))
     else:
-        print("\n".join(faults or [f"{path}: {answers:,} answers, nothing edited, nothing missing"]))
+        print("\n".join(faults or [f"{path}: {answers:,} answers, nothing edited, nothing missing before the last"]))
     raise typer.Exit(1 if faults else 0)
