@@ -226,7 +226,7 @@ def test_what_is_not_replayed_is_a_part_of_its_own(market: Panel, scores: pd.Dat
     )
 
 
-def test_a_mix_that_cannot_be_held_joins_book_fills_and_costs(market: Panel, scores: pd.DataFrame) -> None:
+def test_a_mix_that_borrows_without_a_rate_is_held_without_interest(market: Panel, scores: pd.DataFrame) -> None:
     geared = {"portfolio": BookSettings(builder="long_only", long=1.0, short=0.0, cash_buffer=0.0)}
     lent = {"costs": Costs(trade_bps=5, borrowing_bps=100.0)}
     found = explain(recipe(market, scores), recipe(market, scores, "b", **geared, **lent))
@@ -247,6 +247,7 @@ def test_a_mix_that_is_ruined_makes_book_fills_and_costs_one_part(market: Panel,
     assert any("the book is insolvent" in remark and "are one part" in remark for remark in found.remarks)
 
 
+@pytest.mark.slow
 def test_a_mix_that_is_ruined_by_the_bars_is_refused_and_told(market: Panel, scores: pd.DataFrame) -> None:
     steady = scores.ffill().bfill() * 0.0 + np.arange(20.0)  # the first name is short throughout
     factor = np.ones(market.close.shape)
@@ -332,6 +333,46 @@ def test_clock_costs_and_books_are_read_off_fills(market: Panel, scores: pd.Data
         assert same.mean() > 0.99  # an order that found no print was wanted and not held
 
 
+def test_the_same_fills_of_a_tenth_of_the_capital_are_no_difference(market: Panel, scores: pd.DataFrame) -> None:
+    from backtests.engine.backtest import ledger_backtest
+    from backtests.engine.overlay_loop import decide_weights
+
+    here = recipe(market, scores)
+    weights = decide_weights(here.rules, market, scores)
+    trades = ledger_backtest(market, weights, execution=here.rules.execution, costs=here.rules.costs).trades
+    table = trades[["session", "ticker", "shares", "price"]].assign(fee=trades["cost"] / 10.0)
+    given = GivenFills(table=table.assign(shares=table["shares"] / 10.0), capital=1e5)
+    found = explain(replace(here, weights=weights), replace(here, name="b", weights=weights, fills=given))
+    assert [place for place in found.places if place.stage == "fills"] == []
+    dearer = replace(given, table=given.table.assign(shares=given.table["shares"] * 1.5))
+    found = explain(replace(here, weights=weights), replace(here, name="b", weights=weights, fills=dearer))
+    assert "shares of a capital of 1,000,000" in next(place.what for place in found.places if place.stage == "fills")
+
+
+def test_a_capital_that_the_fills_lose_is_refused_and_one_that_is_too_small_is_doubted(market: Panel) -> None:
+    session, name = market.sessions[40], market.tickers[0]
+    price = float(market.open.loc[session, name])
+    table = pd.DataFrame({"session": [session], "ticker": [name], "shares": [100.0], "price": [price], "fee": [0.0]})
+    falls = -float((market.close[name].iloc[40:] - price).min())
+    assert falls > 0.0
+    with pytest.raises(DataError, match=r"t\.csv loses its capital of .* with --capital what it began with"):
+        inferred_rules(GivenFills(table=table, capital=99.0 * falls), market, name="t.csv")
+    found = inferred_rules(GivenFills(table=table, capital=100.0 * price / 6.0), market.until(session), name="t.csv")
+    assert "up to 6 times its equity: see whether --capital is right" in found.words[-1]
+
+
+def test_a_book_that_begins_later_is_told_by_where_it_begins(market: Panel, scores: pd.DataFrame) -> None:
+    from backtests.engine.overlay_loop import decide_weights
+
+    side = recipe(market, scores)
+    weights = decide_weights(side.rules, market, scores).dropna(how="all")
+    late = replace(side, name="b", weights=weights.iloc[10:-1])
+    found = explain(replace(side, weights=weights), replace(late, net=replayed(late)))
+    place = next(place for place in found.places if place.stage == "book")
+    begins = [f"{weights.index[row]:%Y-%m-%d}" for row in (0, 10)]
+    assert str(place) == f"{begins[1]}: book held since {begins[0]} against begins"
+
+
 def test_the_least_capital_pays_every_purchase() -> None:
     table = pd.DataFrame(
         {
@@ -347,6 +388,7 @@ def test_the_least_capital_pays_every_purchase() -> None:
         least_capital(table.assign(shares=[-10.0, 5.0, 4.0]), origin="t.csv")
 
 
+@pytest.mark.slow
 def test_trades_at_the_close_without_fees_are_fills_and_costs(bench: Bench, tmp_path: Path) -> None:
     """What another tool does by default: it fills at the close of the decision and charges nothing."""
     from backtests.engine.backtest import ledger_backtest

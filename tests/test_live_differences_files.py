@@ -205,6 +205,11 @@ def test_a_run_and_the_version_frozen_of_it_are_the_same_to_the_bit(bench: Bench
     assert [part["figures"]["annual return"] for part in answer["parts"]] == [0.0] * 7
 
 
+def test_a_universe_without_bars_is_refused() -> None:
+    done = CliRunner().invoke(app, ["explain", "a", "b", "--universe", "top20"])
+    assert "--universe and --exchange need --bars" in str(done.exception)
+
+
 def test_a_wrong_folder_of_runs_is_told_with_the_commands_own_word(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["explain", "a", "b", "--store", str(tmp_path)])
     assert "--store" in str(done.exception)

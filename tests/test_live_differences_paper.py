@@ -62,6 +62,8 @@ def _written(log: PaperLog, alone: Recipe, lock: str) -> None:
         held.append("reconciled", session=f"{weights.index[0]:%Y-%m-%d}", moment="before", **account)
         for facts in session_facts(result):
             held.append("score", **facts)
+        paid = {"type": "DIV", "ticker": str(weights.columns[0]), "shares": "0", "cash": "2.5"}
+        held.append("action", session=f"{weights.index[3]:%Y-%m-%d}", **paid)
         for trade in result.trades.itertuples():
             shares, price = round(trade.shares), trade.price * (1.0 + 5e-4 * np.sign(trade.shares))
             if shares:
@@ -70,6 +72,7 @@ def _written(log: PaperLog, alone: Recipe, lock: str) -> None:
                 held.append("fill", session=f"{trade.session:%Y-%m-%d}", **words, **moved)
 
 
+@pytest.mark.slow
 def test_a_session_that_was_not_decided_is_the_book(desk: Desk) -> None:
     found = explain(*recipes(desk.version, f"paper:{desk.version}", desk.told))
     assert [part.name for part in found.ranked()] == ["book and above"]
@@ -82,13 +85,20 @@ def test_a_session_that_was_not_decided_is_the_book(desk: Desk) -> None:
 
 
 def test_fills_of_a_broker_against_decisions_are_fills_and_costs_alone(desk: Desk) -> None:
-    found = explain(*recipes(f"paper:{desk.version}", f"fills:{desk.version}", desk.told))
+    decided, filled = recipes(f"paper:{desk.version}", f"fills:{desk.version}", desk.told)
+    found = explain(decided, filled)
     parts = {part.name: part.figures["annual return"] or 0.0 for part in found.parts}
     assert parts["book and above"] == 0.0
     assert parts["fills"] < 0.0  # five basis points dearer, each way
     assert parts["costs"] > 0.0  # the broker charged nothing
     assert sum(parts.values()) == pytest.approx(found.gap["annual return"], abs=1e-9)
-    assert recipe_of(f"fills:{desk.version}", desk.told).rules.execution == Execution()
+    place = next(place for place in found.places if place.stage == "fills")
+    assert place.what == "shares"  # both begin with a million
+    assert "wanted are the decisions of its paper log" in str(found)
+    assert "NOT COUNTED in fills:" in str(found)
+    assert "1 entries of DIV, +2.50 in cash" in str(found)
+    assert "is inferred from what it held" not in str(found)
+    assert filled.rules.execution == Execution()
 
 
 def test_a_paper_log_without_scores_or_fills_is_refused(bench: Bench, frozen: Any, tmp_path: Path) -> None:

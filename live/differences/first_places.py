@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from live.differences.mixed_replays import MixedReplays, Outcome
+from live.differences.mixed_replays import CAPITAL, MixedReplays, Outcome
 from live.differences.stage_groups import same_bars
 from market.panel import BAR_FIELDS, Panel
 
 __all__ = ["FirstPlace", "first_places"]
 
 SAME_RATE = 1e-9  # of a trade's cost to its notional; rounding
+SAME_SHARES = 1e-9  # of shares that were scaled to one capital
 SAME_WEIGHT = 1e-9  # of equity
 NONE = "none"
 
@@ -66,8 +67,7 @@ def first_places(replays: MixedReplays, common: pd.DatetimeIndex) -> tuple[First
     found = [*_bars(replays.first.panel, replays.second.panel), *_universe(replays), *_features(replays)]
     if replays.first.scores is not None and replays.second.scores is not None:
         found += _frames("scores", "score", replays.first.scores, replays.second.scores)
-    decided = _decided(replays.weights(none), replays.weights(both))
-    found += _frames("book", "weight", *decided, within=_rounding(replays))
+    found += _book(replays.weights(none), replays.weights(both), within=_rounding(replays))
     results = replays.outcome(none), replays.outcome(both)
     found += [*_fills(*results, common), *_costs(*results, common, apart="costs" in both)]
     return tuple(replace(place, follows=place.stage not in both) for place in found)
@@ -130,6 +130,19 @@ def _tables(first: Mapping[str, pd.DataFrame], second: Mapping[str, pd.DataFrame
         yield FirstPlace(stage="features", session="", ticker="", what=f"feature {odd[0]}", first=has[0], second=has[1])
 
 
+def _book(first: pd.DataFrame, second: pd.DataFrame, *, within: float) -> Iterator[FirstPlace]:
+    """The first weight that differs; of books that are the same from then on, where the later one begins."""
+    found = next(_frames("book", "weight", *_decided(first, second), within=within), None)
+    spans = [each.dropna(how="all").index for each in (first, second)]
+    begins, ends = [span.min() for span in spans], min(span.max() for span in spans)
+    if begins[0] != begins[1] and (found is None or pd.Timestamp(found.session) > ends):
+        told = ["begins" if day == max(begins) else f"held since {day:%Y-%m-%d}" for day in begins]
+        session = f"{max(begins):%Y-%m-%d}"
+        yield FirstPlace(stage="book", session=session, ticker="", what="book", first=told[0], second=told[1])
+    elif found is not None:
+        yield found
+
+
 def _decided(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Weights on the names of either, 0 where a side does not know the name, from the first decision of both on."""
     names = first.columns.union(second.columns)
@@ -154,13 +167,14 @@ def _frames(
     if wrong.any():
         row = int(np.argmax(wrong.any(axis=1)))
         column = int(np.argmax(wrong[row]))
+        told = _numbers(left[row, column], right[row, column])
         yield FirstPlace(
             stage=stage,
             session=f"{sessions[row]:%Y-%m-%d}",
             ticker=str(names[column]),
             what=what,
-            first=_number(left[row, column]),
-            second=_number(right[row, column]),
+            first=told[0],
+            second=told[1],
         )
     elif axes:
         yield from _axes(stage, first, second)
@@ -185,15 +199,20 @@ def _fills(first: Outcome, second: Outcome, common: pd.DatetimeIndex) -> Iterato
     both = _paired(first, second, common)
     if not len(both):
         return
+    scaled = first.capital != second.capital
+    for end, capital in (("a", first.capital), ("b", second.capital)):
+        both[f"shares_{end}"] *= CAPITAL / capital if scaled else 1.0
     shares, prices = both[["shares_a", "shares_b"]].to_numpy(), both[["price_a", "price_b"]].to_numpy()
-    wrong = (shares[:, 0] != shares[:, 1]) | (prices[:, 0] != prices[:, 1])
+    within = SAME_SHARES if scaled else 0.0
+    wrong = ~np.isclose(shares[:, 0], shares[:, 1], rtol=within, atol=0.0)
+    wrong |= ~np.isclose(prices[:, 0], prices[:, 1], rtol=within, atol=0.0)
     if wrong.any():
         row = both.iloc[int(np.argmax(wrong))]
         told = [
             NONE if np.isnan(row[f"shares_{end}"]) else f"{row[f'shares_{end}']:,.6g} at {row[f'price_{end}']:.6g}"
             for end in "ab"
         ]
-        yield _of_row("fills", row, "shares", *told)
+        yield _of_row("fills", row, f"shares of a capital of {CAPITAL:,.0f}" if scaled else "shares", *told)
 
 
 def _costs(first: Outcome, second: Outcome, common: pd.DatetimeIndex, *, apart: bool) -> Iterator[FirstPlace]:
@@ -238,5 +257,7 @@ def _of_row(stage: str, row: pd.Series, what: str, first: str, second: str) -> F
     return FirstPlace(stage=stage, session=session, ticker=ticker, what=what, first=first, second=second)
 
 
-def _number(value: float) -> str:
-    return NONE if np.isnan(value) else f"{value:.8g}"
+def _numbers(*values: float) -> list[str]:
+    """In eight digits, or in all of them where eight do not tell the numbers apart."""
+    short = [NONE if np.isnan(value) else f"{value:.8g}" for value in values]
+    return short if len(set(short)) > 1 else [f"{value:.17g}" for value in values]

@@ -22,6 +22,7 @@ __all__ = ["InferredRules", "check_fills", "inferred_rules", "least_capital"]
 
 OTHER_BASIS = 0.2  # of a price; fills that are further off are of other prices
 ROUNDING = 1e-9  # of a fee
+GEARED = 5.0  # gross exposure over equity beyond which a capital is doubted
 FULLY = 1.02  # net exposure that is rounding and slippage of a full book, and is taken as 1
 
 
@@ -111,6 +112,11 @@ def inferred_rules(
         Weights that the other side decided at each close, by which the lag of fills at a close is told.
     name : str
         Whose fills they are, for the sentences.
+
+    Raises
+    ------
+    DataError
+        If the capital is lost with these fills.
     """
     field, distance = _price_field(given.table, panel)
     fills = ("next_open",) if field == "open" else ("close", "next_close")
@@ -120,16 +126,32 @@ def inferred_rules(
         execution, weights, kept = found[-1]
     else:
         execution, weights, kept = min(found, key=lambda each: _distance(each[1], wanted, panel))
+    _check_solvent(kept.net_returns, given.capital, origin=name)
     costs = _costs(given)
     lag = "of the very session of the decision" if execution.delay == 0 else "of the session after the decision"
     told = "by the books that the other side wanted" if wanted is not None and field == "close" else "by their prices"
     fee = f"fees of {costs.trade_bps:.4g} bps of notional" if given.told_fees else "no fees told, taken as 0"
+    dates = given.table["session"]
     words = (
         f"{name} fills at the {field} {lag}, {told} (median distance {distance * BASIS_POINTS:.2g} bps), "
         f"{'whole shares' if given.is_whole else 'fractions of a share'}, {fee}, capital {given.capital:,.0f}.",
+        f"{name} trades from {dates.iloc[0]:%Y-%m-%d} to {dates.iloc[-1]:%Y-%m-%d}; what it held then is kept to the "
+        "end of the bars.",
         f"What {name} wanted is inferred from what it held after each session's fills.",
     )
+    gross = float(weights.abs().sum(axis=1).max())
+    if gross > GEARED:
+        words += (f"{name} holds up to {gross:,.0f} times its equity: see whether --capital is right.",)
     return InferredRules(execution=execution, costs=costs, weights=weights, kept=kept, words=words)
+
+
+def _check_solvent(net: pd.Series, capital: float, *, origin: str) -> None:
+    lost = net <= -1.0
+    if lost.any():
+        raise DataError(
+            f"{origin} loses its capital of {capital:,.0f} on {lost.idxmax():%Y-%m-%d}: no return is defined from "
+            "there on, say with --capital what it began with"
+        )
 
 
 def _price_field(table: pd.DataFrame, panel: Panel) -> tuple[str, float]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from backtests.engine.due_weights import due_weights, first_due
 from backtests.engine.overlay_loop import decide_weights
 from core.errors import UnsupportedBookError
 from core.progress import ProgressCallback, silent
-from live.differences.given_shares import GivenFills, keep_fills, keep_whole_shares
+from live.differences.given_shares import GivenFills, KeptShares, keep_fills, keep_whole_shares
 from live.differences.recipe import STAGES, UPSTREAM, Recipe, placed_scores, placed_weights
 from live.differences.stage_groups import StageGroup, same_bars
 from market.panel import Panel
@@ -32,8 +32,9 @@ from strategy.learning.decide import frozen_windows
 from strategy.learning.learn import learn, scores_of, test_sessions
 from strategy.learning.training_data import model_features, prepare_training_data
 
-__all__ = ["MixedReplays", "Outcome"]
+__all__ = ["CAPITAL", "MixedReplays", "Outcome"]
 
+CAPITAL: Final = 1e6  # of a replay without a capital of its own
 Mix = frozenset[str]
 Kept = TypeVar("Kept")
 
@@ -48,11 +49,14 @@ class Outcome:
         From the session of the first fill on: net returns, and all that was charged as a fraction of equity.
     trades : DataFrame
         ``session``, ``ticker``, ``shares``, ``price``, ``notional``, ``cost``.
+    capital : float
+        Cash before the first trade.
     """
 
     net_returns: pd.Series
     cost: pd.Series
     trades: pd.DataFrame
+    capital: float = CAPITAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,7 +112,7 @@ class MixedReplays:
         if given is not None:
             told = self._is_whole("book", "fills", "costs", mix=mix) and given.told_fees
             kept = keep_fills(panel, given, execution=trader.rules.execution, costs=None if told else costs)
-            return Outcome(net_returns=kept.net_returns, cost=kept.cost, trades=kept.trades)
+            return _kept(kept, given)
         if not _decides(panel, weights, trader.rules.execution):
             nothing = pd.Series(0.0, index=panel.sessions[:0])
             return Outcome(net_returns=nothing, cost=nothing, trades=pd.DataFrame())
@@ -231,14 +235,18 @@ def _traded(panel: Panel, weights: pd.DataFrame, trader: Recipe, costs: Costs) -
     execution, fills = trader.rules.execution, trader.fills
     if fills is not None and fills.is_whole:
         return _whole(panel, weights, execution, costs, fills)
-    result = ledger_backtest(panel, weights, execution=execution, costs=costs)
+    result = ledger_backtest(panel, weights, execution=execution, costs=costs, capital=CAPITAL)
     return Outcome(net_returns=result.net_returns, cost=result.cost, trades=result.trades)
 
 
 def _whole(panel: Panel, weights: pd.DataFrame, execution: Execution, costs: Costs, fills: GivenFills) -> Outcome:
     due = due_weights(panel, weights, execution, may_borrow=costs.may_borrow)
     kept = keep_whole_shares(panel, due, execution=execution, costs=costs, capital=fills.capital, start=first_due(due))
-    return Outcome(net_returns=kept.net_returns, cost=kept.cost, trades=kept.trades)
+    return _kept(kept, fills)
+
+
+def _kept(kept: KeptShares, fills: GivenFills) -> Outcome:
+    return Outcome(net_returns=kept.net_returns, cost=kept.cost, trades=kept.trades, capital=fills.capital)
 
 
 def _retrained(

@@ -3,7 +3,7 @@
 Whatever has bars of its own is read first; the other side is held against the same bars unless others are told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ from strategy.runs.own_bars import same_request
 from strategy.runs.run_folder import RunFolder
 from strategy.runs.store import RunStore
 from strategy.trading.paper.decisions import committed_weights, open_paper
-from strategy.trading.paper.paper_fills import paper_fills
+from strategy.trading.paper.paper_fills import FEE, paper_fills
 from strategy.trading.paper.paper_scores import scored
-from strategy.trials.paper_log import RECONCILED
+from strategy.trials.paper_log import ACTION, RECONCILED, PaperLog
 
 __all__ = ["BORROWERS", "Told", "Word", "recipe_of", "recipes", "run_recipe", "trades_recipe"]
 
@@ -250,7 +250,20 @@ def _fills_recipe(folder: VersionFolder, told: Told, beside: Recipe | None) -> R
     made = trades_recipe(TradeTable(fills=table, told_fees=True), name, told, beside=beside or _bare(inputs))
     weights, spec = committed_weights(log, inputs.panel), frozen_spec(folder)
     rules = replace(_own_rules(spec.rules), costs=made.rules.costs)
-    return replace(made, kind="live fills", weights=weights, rules=rules, has_bars=beside is None)
+    wanted = f"What {name} wanted are the decisions of its paper log."  # nothing of it is inferred
+    notes = (*(note for note in made.notes if not note.startswith("What ")), wanted, *_left_out(log, name))
+    return replace(made, kind="live fills", weights=weights, rules=rules, notes=notes, has_bars=beside is None)
+
+
+def _left_out(log: PaperLog, name: str) -> Iterator[str]:
+    """A note on what moved an account beside its fills, which is not counted."""
+    moved = [entry.facts for entry in log.entries() if entry.kind == ACTION and entry.facts["type"] != FEE]
+    if moved:
+        cash, kinds = sum(float(each["cash"]) for each in moved), sorted({str(each["type"]) for each in moved})
+        yield (
+            f"NOT COUNTED in {name}: {len(moved)} entries of {', '.join(kinds)}, {cash:+,.2f} in cash, and what they "
+            f"did to shares; the first is of {moved[0]['session']}."
+        )
 
 
 def _bare(inputs: Inputs) -> Recipe:
