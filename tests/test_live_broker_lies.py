@@ -13,11 +13,14 @@ import pytest
 from requests import Response
 from requests.adapters import HTTPAdapter
 
+from core.errors import DataError
 from live.broker.account_news import held_against, read_news
 from live.broker.alpaca_broker import AlpacaBroker, open_alpaca
 from live.broker.backoff import Backoff
 from live.broker.broker_protocol import NEW_YORK, BrokerError, BrokerOrder, MarketClock, OrderRefusedError, OrderTicket
 from live.broker.fake.corporate_actions import CorporateAction, as_known
+from live.broker.fake.fake_faults import parse_faults
+from live.broker.fake.fake_market import FakeMarket
 from live.broker.order_window import closed_window
 from live.broker.trade_limits import parse_limits
 from strategy.trading.paper.paper_fills import noted, order_states
@@ -123,7 +126,17 @@ def test_bars_before_a_split_tell_prices_and_volumes_of_their_evening() -> None:
     assert as_known(panel, (split,), panel.sessions[4]).volume.equals(panel.volume.iloc[:5])
 
 
+@pytest.mark.parametrize("wrong", [{"ticker": "NOPE"}, {"session": "2026-13-45"}])
+def test_an_action_of_another_market_is_refused_before_anything_is_served(wrong: dict[str, str]) -> None:
+    panel = small_panel()
+    told = {"session": f"{panel.sessions[4]:%Y-%m-%d}", "ticker": "AAA", "kind": "split", "ratio": 2.0} | wrong
+    with pytest.raises(DataError, match=r"is none of these bars: they have no such (name|session); take it out"):
+        FakeMarket(panel, (CorporateAction.model_validate(told),))
+
+
 def test_a_limit_is_given_once() -> None:
+    with pytest.raises(ValueError, match="--faults names a fault twice"):
+        parse_faults("seed=1,seed=2")
     with pytest.raises(ValueError, match="--limits names a limit twice"):
         parse_limits("names=5,names=500")
 

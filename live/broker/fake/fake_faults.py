@@ -64,8 +64,11 @@ def parse_faults(text: str | None) -> FakeFaults:
     0.05
     """
     pairs = [each.partition("=") for each in (text or "").split(",") if each.strip()]
+    told = {name.strip(): value.strip() for name, _, value in pairs}
+    if len(told) < len(pairs):
+        raise ValueError(f"--faults names a fault twice: give each once, was {text!r}")
     try:
-        return FakeFaults.model_validate({name.strip(): value.strip() for name, _, value in pairs})
+        return FakeFaults.model_validate(told)
     except ValidationError as error:
         known = f"use {', '.join(FakeFaults.model_fields)}"
         raise ValueError(f"--faults: {first_problem(error, keys=known)}") from error

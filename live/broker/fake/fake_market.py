@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from core.errors import DataError
 from live.broker.broker_protocol import NEW_YORK
 from live.broker.fake.corporate_actions import CorporateAction, split_basis
 from market.calendar import next_session
@@ -35,10 +36,24 @@ class FakeMarket:
         Bars on the split basis of their last session.
     actions : sequence of CorporateAction
         Splits and dividends.
+
+    Raises
+    ------
+    DataError
+        If an action is of a name or a session that the bars do not have.
     """
 
     panel: Panel
     actions: Sequence[CorporateAction] = ()
+
+    def __post_init__(self) -> None:
+        days = set(self.panel.sessions.strftime("%Y-%m-%d"))
+        for action in self.actions:
+            if action.ticker not in self.columns or action.session not in days:
+                raise DataError(
+                    f"the {action.kind} of {action.ticker[:48]} in {action.session} is none of these bars: they have "
+                    f"no such {'session' if action.ticker in self.columns else 'name'}; take it out of --actions"
+                )
 
     @cached_property
     def sessions(self) -> list[dt.date]:

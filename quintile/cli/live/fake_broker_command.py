@@ -53,6 +53,8 @@ def fake_broker_command(
         return
     if bars is None:
         raise ValueError("fake-broker needs --bars, or --move for the running one")
+    if cash == float("inf"):
+        raise ValueError("--cash takes an amount, was inf")
     from decimal import Decimal
 
     import pandas as pd
