@@ -1,4 +1,4 @@
-"""Broker days: 200 random days at the fake broker with faults and kills; positions, orders and equity must agree.
+"""Broker days: 200 random days at the fake broker with faults and 40 kills; positions, orders and equity must agree.
 
 They are two accounts of 100 days, each on a market of its own: a call reads its whole log, so that long ones are slow.
 """
@@ -34,7 +34,7 @@ from live.broker.fake.fake_market import FakeMarket
 from live.broker.fake.fake_server import FakeServer, open_account
 from live.broker.fill_ledger import night_equity
 from live.broker.trade_limits import TradeLimits
-from live.broker.trade_session import TradeDesk, trade_session
+from live.broker.trade_session import MAX_ATTEMPTS, TradeDesk, trade_session
 from market.panel import Panel
 from strategy.trading.paper.decisions import Decided, append_decision
 from strategy.trading.paper.paper_fills import held_shares, noted, order_states
@@ -44,7 +44,7 @@ from strategy.trials.paper_log import PaperLog
 __all__ = ["Study", "section", "study"]
 
 SEEDS = (11, 3)  # of the accounts
-N_NAMES, N_DAYS, N_KILLS, N_BROKER_KILLS = 40, 100, 40, 8  # of each
+N_NAMES, N_DAYS, N_KILLS, N_BROKER_KILLS = 40, 100, 20, 8  # of each
 FIRST = 21  # row of the first decision
 FAULTS = FakeFaults(
     seed=7,
@@ -273,11 +273,19 @@ def _finish(at: _Days) -> float:
         if child.exitcode:
             raise RuntimeError(f"the call of {at.panel.sessions[-1]:%Y-%m-%d} failed")
         took = took or time.perf_counter() - began
-        session = f"{at.panel.sessions[-1]:%Y-%m-%d}"
-        waiting = [each for each in order_states(at.log.entries()).values() if each["session"] == session]
-        if not any(each["state"] in ("planned", "rejected") for each in waiting):
+        if not _unfinished(at):
             break
     return took
+
+
+def _unfinished(at: _Days) -> bool:
+    """Whether another call has something to send: what was not sent, or the further attempt of what was rejected."""
+    session, last = f"{at.panel.sessions[-1]:%Y-%m-%d}", dict[tuple[str, str], dict[str, Any]]()
+    for each in order_states(at.log.entries()).values():
+        if each["session"] == session:
+            last[each["ticker"], each["side"]] = each
+    again = (each["state"] == "rejected" and each["attempt"] < MAX_ATTEMPTS for each in last.values())
+    return any(again) or any(each["state"] == "planned" for each in last.values())
 
 
 def _hold(at: _Days, found: Study) -> None:
