@@ -134,6 +134,11 @@ def test_a_threshold_of_trees_may_fall_otherwise_for_one_name_in_a_thousand():
     assert parity_fault(three, has_steps=True) is not None
 
 
+def test_parity_of_nothing_is_none():
+    nothing = whole(compared=0, rank_min=math.nan, rank_mean=math.nan)
+    assert "no name has" in str(parity_fault(GraphParity(whole=nothing, book=SAME_BOOK), has_steps=True))
+
+
 def test_books_that_drift_apart_are_no_parity():
     far = replace(SAME_BOOK, distance=0.0011)
     assert "0.11% of equity apart" in str(parity_fault(GraphParity(whole=whole(), book=far), has_steps=False))
@@ -206,6 +211,13 @@ def test_int8_costs_what_its_own_line_says(exported):
     assert any("one session a call" in line for line in bundle_lines(exported.card))
 
 
+@pytest.fixture
+def few_panels(monkeypatch) -> None:
+    """Compare one other size, where the sizes are not the matter."""
+    monkeypatch.setattr("live.export.parity.NAMES", (7,))
+
+
+@pytest.mark.usefixtures("few_panels")
 def test_pruned_weights_are_held_to_themselves_and_measured_beside_the_version(opened, tmp_path):
     version, panel = opened
     options = ExportOptions(formats=("torchscript",), prune=0.3)
@@ -216,6 +228,7 @@ def test_pruned_weights_are_held_to_themselves_and_measured_beside_the_version(o
     assert made.parity["cost"]["prune"]["all"]["rank_mean"] < 1.0
 
 
+@pytest.mark.usefixtures("few_panels")
 def test_a_graph_that_scores_otherwise_is_not_written(opened, tmp_path, monkeypatch):
     from live.export import graph_set
 
@@ -228,7 +241,7 @@ def test_a_graph_that_scores_otherwise_is_not_written(opened, tmp_path, monkeypa
     monkeypatch.setattr(graph_set, "torchscript_bytes", turned)
     version, panel = opened
     with pytest.raises(ExportError, match=r"model\.pt does not score as filter_negative@1\.0\.0 does") as told:
-        export_version(version, panel, tmp_path / "bundle", options=ExportOptions(formats=("torchscript",)))
+        export_version(version, panel, tmp_path / "new/bundle", options=ExportOptions(formats=("torchscript",)))
     assert "\n" not in str(told.value)
     assert not list(tmp_path.iterdir())
 

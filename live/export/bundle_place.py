@@ -5,7 +5,7 @@ import glob
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,10 +33,11 @@ def require_place(out: Path) -> None:
 
 @contextmanager
 def new_bundle(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill; on success it takes the place of ``out``, on any failure nothing is left.
+    """Yield a folder to fill; on success it takes the place of ``out``, on failure nothing is left, not even a parent.
 
     A killed process leaves a hidden folder of its own number, which the next export to that place removes.
     """
+    absent = [each for each in out.parents if not os.path.lexists(each)]  # deepest first
     out.parent.mkdir(parents=True, exist_ok=True)
     _clear_left(out)
     made = out.parent / f".{out.name}.{os.getpid()}.{secrets.token_hex(4)}.partial"
@@ -56,6 +57,14 @@ def new_bundle(out: Path) -> Iterator[Path]:
     finally:
         for left in (made, former):
             shutil.rmtree(left, ignore_errors=True)
+        _remove_empty(absent)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove the folders that hold nothing, deepest first; one that anybody wrote to stays."""
+    with contextlib.suppress(OSError):
+        for each in folders:
+            each.rmdir()
 
 
 def _clear_left(out: Path) -> None:

@@ -149,6 +149,8 @@ def weights_cost(changed: pd.DataFrame, version: ScoredVersion) -> Cost:
 def parity_fault(parity: GraphParity, *, has_steps: bool) -> str | None:
     """The first limit that a float graph does not keep, in words; None where it keeps all."""
     tables = {"every test session": parity.whole} | {f"{count:,} names": each for count, each in parity.sizes.items()}
+    if not parity.whole.compared:
+        return "no name has an expected return in any test session: there is nothing to hold it to"
     for where, each in tables.items():
         allowed = STEP_SHARE * each.compared if has_steps else 0
         if each.missing_elsewhere:
