@@ -164,6 +164,8 @@ def test_levels_fall_with_every_judgement_and_a_discovery_elsewhere_earns() -> N
     assert found == pytest.approx(half * spending(2) + half * spending(1))
     shared = next_level([facts(0.001)], ("2020-06-30", "2020-12-31"))[1]  # one session in common
     assert shared == pytest.approx(half * spending(2))
+    replaced = next_level([facts(0.001) | {"newer": "mine@1.1.0"}], ("2020-07-01", "2020-12-31"))
+    assert replaced == (2, pytest.approx(half * spending(2)))  # better than what was replaced earns nothing
 
 
 def test_an_unknown_p_value_takes_its_place() -> None:

@@ -2,9 +2,11 @@
 
 The judgements of one name are one sequence of tests. LORD++ (``backtests.statistics.online_error``) gives each its
 level from those before it, so that at most 5 % of the discoveries are false, in expectation, however often a champion
-is challenged; a judgement earns nothing from one that shares sessions with it. Before the first discovery the levels
-sum to 2.5 %: while no challenger is better, that bounds the chance that any is ever discovered, whatever the judgements
-share. A judgement is made once: the same models on the same sessions are not asked again, and take no second place.
+is challenged. A judgement earns nothing from one that shares sessions with it, nor from one of a champion that was not
+the newest: it is easy to be better than what was replaced, and that buys no level. Before the first discovery the
+levels sum to 2.5 %: while no challenger is better, that bounds the chance that any is ever discovered, whatever the
+judgements share. A judgement is made once: the same models on the same sessions are not asked again, and take no
+second place.
 """
 
 import math
@@ -79,7 +81,7 @@ def place_of(before: Iterable[Mapping[str, Any]], key: JudgementKey, p_value: fl
     spans, p_values = list[tuple[str, str]](), list[float]()
     for facts in before:
         spans.append(_span(facts))
-        p_values.append(_number(facts["p_value"]))
+        p_values.append(math.nan if facts.get("newer") else _number(facts["p_value"]))
     spans.append((key.first, key.last))
     overlapping = [_sharing(spans, place) for place in range(len(spans))]
     return last_test([*p_values, p_value], overlapping)

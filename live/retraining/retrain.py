@@ -82,7 +82,8 @@ class Retrained:
     ----------
     facts : mapping
         What the trial log says of the judgement: ``version`` (the champion), ``run``, ``judgement``, ``rank_ic``,
-        ``net``, ``p_value``, ``allowed``, ``number``, ``stream``, ``verdicts``, ``promote``, ``sentence``, ``notes``.
+        ``net``, ``p_value``, ``allowed``, ``number``, ``stream``, ``verdicts``, ``newer`` (a version above
+        the champion by then, or None), ``promote``, ``sentence``, ``notes``.
     run : Path
         Folder of the challenger's run, with its report.
     promoted : str or None
@@ -214,7 +215,8 @@ def _log(
                 return facts
         test = place_of(before, key, judgement.p_value)
         stream = _stream(log, before, key, judgement)
-        decision = decide_promotion(judgement, test, stream, newer=version_above(frozen.folder))
+        newer = version_above(frozen.folder)
+        decision = decide_promotion(judgement, test, stream, newer=newer)
         facts = {
             "name": name,
             "version": str(frozen.folder.version),
@@ -229,6 +231,7 @@ def _log(
             "number": test.number,
             "stream": asdict(stream),
             "verdicts": list(judgement.verdicts),
+            "newer": newer,
             "promote": decision.promote,
             "sentence": decision.sentence,
             "synthetic": synthetic,
