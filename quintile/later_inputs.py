@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from live.continued_market import Continuation, continued_market
 from live.latest_bars import LATEST, latest_data_set
 from market.builtin_words import BUILTIN, is_builtin
+from market.holdout import readable
 from market.inputs import Inputs, load_inputs
+from market.request import BarsRequest
 from market.synthetic.synthetic_settings import SyntheticSettings
 from market.universe import choose_universe
 from quintile.bar_requests import told_fields
@@ -56,13 +58,16 @@ def later_inputs(
     """
     more = Continuation.parse(bars)
     if more is not None:
-        return _continued(folder, more, {name: value for name, value in beside.items() if value is not None})
+        told = {name: value for name, value in beside.items() if value is not None}
+        return _continued(folder, more, told, holdout)
     named = latest_data_set() if bars == LATEST else bars
     request = version_request(folder, told_fields({"bars": named, **beside}))
     return load_inputs(replace(request, end=None), holdout=holdout)
 
 
-def _continued(folder: VersionFolder, more: Continuation, beside: dict[str, Any]) -> Inputs:
+def _continued(
+    folder: VersionFolder, more: Continuation, beside: dict[str, Any], holdout: "HoldoutSettings | None"
+) -> Inputs:
     recorded = folder.body["request"]
     if folder.body["bars"] != BUILTIN or not is_builtin(recorded["bars"]):
         raise ValueError(f"builtin+N continues the built-in market, {folder.version} is not of it: name its bars")
@@ -71,6 +76,7 @@ def _continued(folder: VersionFolder, more: Continuation, beside: dict[str, Any]
     told = [part.partition("=") for part in recorded["bars"].partition(":")[2].split(",") if part.strip()]
     settings = SyntheticSettings.model_validate({name.strip(): value.strip() for name, _, value in told})
     inputs, universe = continued_market(settings, more), beside.get("universe") or own_universe(folder)
-    panel = inputs.panel.between(recorded.get("start"), None)
+    end = readable(BarsRequest(bars=BUILTIN), holdout).end
+    panel = inputs.panel.between(recorded.get("start"), end)
     panel = panel if universe == "all" else choose_universe(panel, universe)
     return replace(inputs, panel=panel)

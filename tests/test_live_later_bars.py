@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from core.errors import SourceError
 from live.continued_market import Continuation, continued_market
 from live.latest_bars import latest_data_set
 from live.record_lines import append_record
+from market.holdout import HoldoutSettings
 from market.returns import Execution, forward_returns
 from market.store import import_bars
 from market.synthetic import SyntheticSettings, synthetic_market
@@ -81,6 +84,15 @@ def test_a_version_of_other_bars_is_not_continued(frozen: VersionFolder) -> None
         later_inputs(frozen, "builtin+20")
     with pytest.raises(ValueError, match="--hedge does not go with"):
         later_inputs(find_version("filter_negative@1.1.0"), "builtin+20", hedge=Path("spy.csv"))
+
+
+def test_a_continued_market_ends_before_a_seal() -> None:
+    request = {"bars": "builtin:seed=3,n_tickers=20,n_sessions=150", "universe": "all", "start": None}
+    folder: Any = SimpleNamespace(version="small@1.0.0", body={"bars": "builtin", "request": request})
+    sessions = later_inputs(folder, "builtin+20").panel.sessions
+    seal = HoldoutSettings(start=sessions[160].date())
+    pd.testing.assert_index_equal(later_inputs(folder, "builtin+20", holdout=seal).panel.sessions, sessions[:160])
+    assert len(sessions) == 170
 
 
 def test_later_bars_go_past_the_end_of_the_versions_own(frozen: VersionFolder, tmp_path: Path) -> None:

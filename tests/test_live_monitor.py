@@ -18,13 +18,15 @@ from backtests.statistics.confidence_sequence import difference_confidence_seque
 from backtests.statistics.drift_tests import FeatureDrift
 from core.errors import DataError, RunError
 from live.monitor.measures import made_measures, score_numbers
-from live.monitor.monitor_rule import decline_of, looks, rule_findings
+from live.monitor.monitor_rule import decline_of, looks, rescored, rule_findings
 from live.monitor.watched_version import monitor_version
 from live.unseen import last_seen_session, unseen_sessions
+from market.holdout import HoldoutSettings
 from market.inputs import Inputs
 from market.panel import Panel, aligned_frame
 from market.request import BarsRequest
 from market.returns import forward_returns
+from market.universe import choose_universe
 from signals.score_metrics import information_coefficient
 from strategy.frozen.run_version import FrozenStrategy, open_frozen, run_version
 from strategy.frozen.versions import VersionFolder
@@ -110,6 +112,42 @@ def test_a_value_prints_and_is_one_line_of_json(found: MonitoredVersion) -> None
     assert "<svg" in found._repr_html_()
 
 
+def test_a_test_span_that_other_names_score_otherwise_is_told() -> None:
+    kept, _ = scores_and_returns(1.0, n_sessions=4, n_names=5)
+    assert rescored(kept, kept + 1e-9) == ()
+    beside = kept.assign(other=[np.nan, np.nan, 0.1, np.nan])
+    moved = kept.copy()
+    moved.iloc[3, 0] += 1e-5
+    for scores, session in ((beside, 2), (moved, 3), (kept.drop(columns="T00"), 0), (kept.iloc[1:], 0)):
+        ((label, words),) = rescored(kept, scores)
+        assert (label, f"first {kept.index[session]:%Y-%m-%d}" in words) == ("RESCORED", True)
+
+
+@pytest.mark.slow
+def test_bars_of_a_narrower_universe_are_watched(
+    opened: FrozenStrategy, later: Inputs, found: MonitoredVersion
+) -> None:
+    assert [each for each in found.findings if each.about == "rescored"] == []
+    part = monitor_version(opened, replace(later, panel=choose_universe(later.panel, "top28")))
+    assert ("WATCH", "rescored") in [(each.grade, each.about) for each in part.findings]
+
+
+def test_too_few_judged_sessions_are_too_early(found: MonitoredVersion) -> None:
+    ic = found.measures["rank_ic"]
+    few = replace(found, measures={"rank_ic": replace(ic, live=ic.live.iloc[:19])}, findings=())
+    assert (few.verdict, few.exit_code, few.n_judged) == ("TOO EARLY", 0, 19)
+    assert "NOT EVIDENCE" in few.sentence
+    assert replace(few, measures={"rank_ic": replace(ic, live=ic.live.iloc[:20])}).verdict == "HOLDING"
+
+
+def test_bars_that_a_seal_ends_say_so(opened: FrozenStrategy, later: Inputs) -> None:
+    spec = opened.spec.model_copy(update={"holdout": HoldoutSettings(start=later.panel.sessions[460])})
+    ended = replace(later, panel=later.panel.until(later.panel.sessions[459]))
+    with pytest.raises(DataError, match="later ones lie in its hold-out, which is sealed"):
+        monitor_version(replace(opened, spec=spec), ended)
+
+
+@pytest.mark.slow
 def test_few_sessions_are_too_early_and_no_alarm(opened: FrozenStrategy, later: Inputs) -> None:
     few = monitor_version(opened, replace(later, panel=later.panel.until(later.panel.sessions[475])))
     assert (few.verdict, few.exit_code, few.n_judged) == ("TOO EARLY", 0, 14)
@@ -285,7 +323,7 @@ def test_too_short_a_test_span_calls_nothing() -> None:
     assert decline_of(ic_stream(100, -0.2, 2, "2021-06-01"), ic_stream(19, 0.03, 1)) is None
 
 
-STEADY = Coverage(test_scored=100, live_scored=100, test_eligible=100, live_eligible=100)
+STEADY = Coverage(test_scored=100, live_scored=100, test_eligible=100, live_eligible=100, n_live=200)
 
 
 def verdicts(*, live_ic: float = 0.03, n: int = 200, turnover: float = 0.05, **facts: Any) -> list[tuple[str, str]]:
@@ -311,6 +349,7 @@ def test_a_version_as_it_was_has_no_finding() -> None:
 def test_only_the_rank_ic_and_coverage_break_a_version() -> None:
     assert verdicts(live_ic=-0.02) == [("BROKEN", "rank IC")]
     assert verdicts(coverage=replace(STEADY, live_scored=49)) == [("BROKEN", "coverage")]
+    assert verdicts(coverage=replace(STEADY, live_scored=0, n_live=1)) == [("WATCH", "coverage")]
 
 
 def test_what_else_is_wrong_is_watched() -> None:

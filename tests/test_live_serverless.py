@@ -34,7 +34,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_serverless(tiny_bundle(folder / "bundle"), folder / "lambda")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def loop() -> Iterator[None]:
     made = asyncio.new_event_loop()
     asyncio.set_event_loop(made)
@@ -59,9 +59,10 @@ def handler_of(folder: Path, monkeypatch: pytest.MonkeyPatch, **environment: str
     return module.handler
 
 
-@pytest.fixture
-def handler(deployed: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    return handler_of(deployed, monkeypatch)
+@pytest.fixture(scope="module")
+def handler(deployed: Path) -> Any:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return handler_of(deployed, monkeypatch)
 
 
 def event(path: str = "/scores", *, method: str = "POST", body: Any = None, token: str | None = TOKEN) -> Any:

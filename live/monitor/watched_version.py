@@ -16,7 +16,7 @@ from backtests.statistics.drift_tests import FeatureDrift, binned_counts, featur
 from core.errors import DataError
 from core.progress import ProgressCallback, silent
 from live.monitor.measures import made_measures, score_numbers, trading_numbers
-from live.monitor.monitor_rule import drift_words, rule_findings
+from live.monitor.monitor_rule import drift_words, rescored, rule_findings
 from live.unseen import unseen_sessions
 from market.inputs import Inputs
 from market.panel import Panel
@@ -95,6 +95,7 @@ def monitor_version(
     coverage, switches = _coverage(watched, made.scores), _switch_state(made.book, watched.unseen)
     drift, words = _drift(watched, made.features)
     stamps = (*frozen.stamps, *restatement(frozen.folder, watched.panel, None))
+    stamps = stamps or rescored(watched.kept["scores"], made.scores)
     last = watched.unseen[-1]
     findings = rule_findings(measures, coverage=coverage, switches=switches, drift=drift, stamps=stamps, last=last)
     return MonitoredVersion(
@@ -124,9 +125,9 @@ def _watched(frozen: FrozenStrategy, inputs: Inputs) -> _Watched:
     kept, unseen = read_expected(folder.path), unseen_sessions(folder, panel)
     last = pd.Timestamp(kept["bar_returns"].index[-1])
     if not len(unseen):
+        remedy = "load later bars" if frozen.spec.holdout is None else "later ones lie in its hold-out, which is sealed"
         raise DataError(
-            f"bars end {panel.sessions[-1]:%Y-%m-%d}, {folder.version} saw sessions until {last:%Y-%m-%d}: load later "
-            "bars"
+            f"bars end {panel.sessions[-1]:%Y-%m-%d}, {folder.version} saw sessions until {last:%Y-%m-%d}: {remedy}"
         )
     named = kept["scores"].iloc[-1].dropna().index
     shared = named.intersection(panel.tickers)
@@ -197,6 +198,7 @@ def _coverage(watched: _Watched, scores: pd.DataFrame) -> Coverage:
         live_scored=float(live.iloc[-LATEST:].median()),
         test_eligible=float(eligible.median()),
         live_eligible=float(latest.median()),
+        n_live=len(live),
         unscored=tuple(pd.Timestamp(each) for each in live.index[live == 0]),
     )
 

@@ -123,6 +123,8 @@ class Coverage:
         Median names with a score a session; live over the latest 20 sessions.
     test_eligible, live_eligible : float
         The same of names in the universe; NaN where the test span's bars are not at hand.
+    n_live : int
+        Unseen sessions.
     unscored : tuple of Timestamp
         Unseen sessions in which no name was scored.
     """
@@ -131,6 +133,7 @@ class Coverage:
     live_scored: float
     test_eligible: float
     live_eligible: float
+    n_live: int
     unscored: tuple[pd.Timestamp, ...] = ()
 
     @property
