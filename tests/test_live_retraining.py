@@ -236,8 +236,9 @@ def test_a_champion_whose_code_drifted_is_not_challenged(turned: Field, monkeypa
 
     real = run_version.verify
     monkeypatch.setattr(run_version, "verify", lambda folder: replace(real(folder), modules=("models/windows.py",)))
-    with pytest.raises(RunError, match=r"was frozen with other code .models/windows.py"):
+    with pytest.raises(RunError, match=r"other code .*: models/windows.py\..* `quintile replay mine@1.0.0`") as told:
         retrain(NAME, turned.told(), options=turned.options())
+    assert "--allow-drift" not in str(told.value)  # the command has no such option
 
 
 def test_a_sealed_hold_out_and_borrowed_weights_are_refused(turned: Field) -> None:

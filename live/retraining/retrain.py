@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from backtests.verdict import finite_or_none
+from core.errors import RunError
 from core.progress import ProgressCallback, silent
 from live.retraining.challenger_plan import (
     JUDGED_SESSIONS,
@@ -141,7 +142,12 @@ def retrain(name: str, told: Mapping[str, Any], *, options: RetrainOptions) -> R
 
 def open_champion(champion: VersionFolder, *, options: RetrainOptions) -> FrozenStrategy:
     """The champion, intact and of this code, one that a challenger can be trained like."""
-    frozen = open_frozen(champion, TrialLog(options.store.root))
+    frozen = open_frozen(champion, TrialLog(options.store.root), allow_drift=True)
+    for _, said in frozen.stamps:
+        raise RunError(
+            f"{said} A challenger would be of other code too: see whether `quintile replay {champion.version}` gives "
+            "the same numbers, or check out its commit"
+        )
     refuse_given_start(frozen.spec, str(champion.version))
     return frozen
 
