@@ -26,7 +26,7 @@ def append_record(path: str | Path, record: Mapping[str, Any]) -> None:
     Raises
     ------
     SourceError
-        If the path is no plain file.
+        If the path is no plain file, or the disk is full.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,9 @@ def append_record(path: str | Path, record: Mapping[str, Any]) -> None:
     try:
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, f"{chr(10) if torn else ''}{text}\n".encode())
+        line = f"{chr(10) if torn else ''}{text}\n".encode()
+        if os.write(descriptor, line) < len(line):
+            raise SourceError(f"{target} took a part of its line: free some of the disk and repeat")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

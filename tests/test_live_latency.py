@@ -199,6 +199,7 @@ def test_a_process_that_fails_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"onnx could not be measured in its process \(.+\): repeat") as caught:
         measured_forms._measured("onnx", folder, tmp_path, LatencySettings(n_threads=1))
     assert "\n" not in str(caught.value)
+    assert "measured_process.py" in str(caught.value.__cause__), "what --verbose shows"
 
 
 def test_a_process_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

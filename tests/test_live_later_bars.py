@@ -1,6 +1,7 @@
 """Bars of today for a version: a continued market, the data set stored last, and a record that only grows."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -129,6 +130,16 @@ def test_a_line_that_a_kill_cut_short_stays_alone(tmp_path: Path) -> None:
     path.write_text('{"number": 0}\n{"numb')
     append_record(path, {"number": 1})
     assert path.read_text().splitlines() == ['{"number": 0}', '{"numb', '{"number": 1}']
+
+
+def test_a_line_that_the_disk_takes_in_part_is_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = tmp_path / "monitor.jsonl", os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:5]))
+        with pytest.raises(SourceError, match="took a part of its line"):
+            append_record(path, {"number": 0})
+    append_record(path, {"number": 1})
+    assert path.read_text().splitlines() == ['{"num', '{"number": 1}']
 
 
 def test_what_is_no_plain_file_gets_no_record(tmp_path: Path) -> None:

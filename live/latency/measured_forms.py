@@ -195,7 +195,9 @@ def _measured(form: str, folder: VersionFolder, place: Path, how: LatencySetting
         raise RunError(f"{form} took more than {TIMEOUT} s in its process: ask for fewer calls") from error
     if ran.returncode or not answer.is_file():
         said = (ran.stderr.strip().splitlines() or [f"exit {ran.returncode}"])[-1]
-        raise RunError(f"{form} could not be measured in its process ({plain(said)}): repeat with --verbose")
+        raise RunError(
+            f"{form} could not be measured in its process ({plain(said)}): repeat with --verbose"
+        ) from RuntimeError(ran.stderr[-4_000:])
     return dict(read_json(answer))
 
 
