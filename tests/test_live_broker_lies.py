@@ -23,7 +23,8 @@ from live.broker.fake.fake_faults import parse_faults
 from live.broker.fake.fake_market import FakeMarket
 from live.broker.order_window import closed_window
 from live.broker.trade_limits import parse_limits
-from strategy.trading.paper.paper_fills import noted, order_states
+from strategy.trading.paper.paper_fills import Note, noted, order_states
+from strategy.trials.paper_log import ORDER
 from tests.broker_desk import desk, small_panel
 
 BOOK = {"AAA": 0.4, "BBB": 0.3, "CCC": -0.2}
@@ -57,6 +58,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, status: int, body: object, **head
 @pytest.mark.parametrize("body", ["", "null", "[]", {}, {"cash": "NaN", "equity": "1"}, [{"symbol": "A", "qty": "x"}]])
 def test_an_answer_that_is_none_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, body: object) -> None:
     broker = answering(monkeypatch, 200, body)
+    broker = replace(broker, backoff=Backoff(sleep=lambda _: pytest.fail("it was asked again")))
     ask: list[Callable[[], object]] = [broker.clock, broker.account, lambda: broker.order("a")]
     for each in ask if body != [] else ask[:1]:
         with pytest.raises(BrokerError, match=r"^the broker gave an answer that cannot be read \(\w+\): look at"):
@@ -100,6 +102,8 @@ def test_an_address_in_disguise_gets_no_key(url: str) -> None:
     with pytest.raises(ValueError, match=r"no place for paper orders|takes an address without a user") as told:
         open_alpaca(url, environment=KEYS)
     assert "a:b" not in str(told.value)
+    with pytest.raises(ValueError, match="takes the address of a server, was 'http://"):
+        open_alpaca("http://[::1", environment=KEYS)
     with pytest.raises(ValueError, match="as they were given"):
         open_alpaca(environment=KEYS | {"APCA_API_SECRET_KEY": "verysecret\n"})
 
@@ -211,6 +215,8 @@ def test_positions_are_adopted_once_by_two_calls_that_read_the_same_news(tmp_pat
         stale = read_news(at.broker, noted(at.log.entries()), at.panel)
         assert stale.differences == {"DDD": Decimal(7)}
         at.trade(adopt=True)
+        own = Note(ORDER, {"client_order_id": "own"})
+        assert held_against(replace(stale, foreign=("own", "other")), [own]).foreign == ("other",)
         assert held_against(stale, noted(at.log.entries())).differences == {}
         assert at.held() == {"DDD": Decimal(7)}
 

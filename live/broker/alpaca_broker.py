@@ -89,7 +89,10 @@ def _check_address(url: str | None, live: str | None) -> bool:
         return False
     if "@" in url or "\\" in url:
         raise ValueError("--broker takes an address without a user, a password or a backslash; keys are read elsewhere")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"--broker takes the address of a server, was {url[:100]!r} ({error})") from error
     host = (parts.hostname or "").rstrip(".")
     local = host in LOOPBACK
     if host == LIVE_HOST or live is not None:
