@@ -37,6 +37,7 @@ from strategy.learning.decide import frozen_scores
 from strategy.trading.data_checks import DataChecks
 from strategy.trading.decision import Decision, next_decision
 from strategy.trading.holdings import read_holdings
+from strategy.trading.kept_scorer import KeptScorer
 from strategy.trials.log import TrialLog
 
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -542,8 +543,10 @@ def test_new_bars_take_the_place_of_the_old_ones_in_one_step(
 
 
 def test_a_stored_data_set_is_followed_to_its_newest_commit(
-    opened: FrozenStrategy, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: FrozenStrategy, desk: ServedDesk, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    made = desk.state.book.scores  # of the same bars
+    monkeypatch.setattr(KeptScorer, "scores", lambda _self, panel: made.loc[: panel.sessions[-1]])
     monkeypatch.setenv("QUINTILE_DATA", str(tmp_path / "data"))
     bars = pd.read_parquet(bench.bars)
     days = sorted(bars["date"].unique())
