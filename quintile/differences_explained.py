@@ -37,9 +37,9 @@ def explain(
     ----------
     first, second : Run, FrozenVersion, DataFrame, str or Path
         Figures are those of the second less those of the first. A DataFrame holds fills: ``session``, ``ticker``,
-        ``shares`` (negative for a sale), ``price`` and perhaps ``fee``; so does a file of another tool's trades. A text
-        is a run's id, ``"latest"``, a shipped version by ``name@number``, ``"paper:name@number"`` for what it decided
-        on paper and ``"fills:name@number"`` for what a broker filled of it.
+        ``shares`` (negative for a sale), ``price`` and perhaps ``fee``, or what a file of another tool's trades has. A
+        text is a run's id, ``"latest"``, a shipped version by ``name@number``, ``"paper:name@number"`` for what it
+        decided on paper and ``"fills:name@number"`` for what a broker filled of it.
     bars : Panel, Inputs or DataFrame, optional
         Bars for sides whose own are nowhere: runs on bars in memory, paper logs, fills.
     capital : float, optional

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from core.errors import BarsError, DataError, QuintileError, RunError, SourceError
 from live.differences.recipe_sources import Told, recipes
-from live.differences.trade_files import read_trades
+from live.differences.trade_files import read_trades, trades_of
 from quintile.cli import app
 from tests.browser import faults_of, open_browser
 from tests.frozen_market import Bench
@@ -111,6 +111,23 @@ def test_garbage_is_refused_in_one_line(text: str, kind: type[Exception], words:
     with pytest.raises(kind, match=words) as refused:
         read_trades(written(tmp_path, text))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"price": [float("nan"), 50.0, 101.0]}, "trades: price must be a positive number, was not in row 1"),
+        ({"shares": ["10", "x", "3"]}, "trades holds text where shares in row 2"),
+        ({"ticker": [None, "B", "A"]}, "trades has no ticker in row 1"),
+        ({"ticker": [1, "B", "A"]}, "trades cannot be read"),
+    ],
+)
+def test_fills_in_memory_are_held_to_what_a_file_is_held_to(change: dict[str, Any], words: str) -> None:
+    days = ["2020-01-02", "2020-01-02", "2020-01-06"]
+    fine = pd.DataFrame({"session": days, "ticker": list("ABA"), "shares": [10.0, -4.0, -3.0], "price": 50.0})
+    assert rows(trades_of(fine).fills)[1] == ("2020-01-02", "B", -4.0, 50.0, 0.0)
+    with pytest.raises(DataError, match=words):
+        trades_of(fine.assign(**change))
 
 
 @pytest.fixture

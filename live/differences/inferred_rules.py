@@ -132,7 +132,7 @@ def inferred_rules(
     told = "by the books that the other side wanted" if wanted is not None and field == "close" else "by their prices"
     fee = f"fees of {costs.trade_bps:.4g} bps of notional" if given.told_fees else "no fees told, taken as 0"
     dates = given.table["session"]
-    words = (
+    words: tuple[str, ...] = (
         f"{name} fills at the {field} {lag}, {told} (median distance {distance * BASIS_POINTS:.2g} bps), "
         f"{'whole shares' if given.is_whole else 'fractions of a share'}, {fee}, capital {given.capital:,.0f}.",
         f"{name} trades from {dates.iloc[0]:%Y-%m-%d} to {dates.iloc[-1]:%Y-%m-%d}; what it held then is kept to the "

@@ -16,7 +16,7 @@ from core.errors import CheckpointError, RunError
 from live.differences.given_shares import GivenFills
 from live.differences.inferred_rules import check_fills, inferred_rules, least_capital
 from live.differences.recipe import Learning, Recipe, UniverseRule
-from live.differences.trade_files import FILL_COLUMNS, TradeTable, read_trades
+from live.differences.trade_files import FILL_COLUMNS, TradeTable, read_trades, trades_of
 from market.inputs import Inputs, load_inputs
 from market.panel import Panel
 from market.request import BarsRequest
@@ -90,7 +90,7 @@ def recipes(first: Word, second: Word, told: Told) -> tuple[Recipe, Recipe]:
 def recipe_of(word: Word, told: Told, *, beside: Recipe | None = None) -> Recipe:
     """Read one side; ``beside`` is the other, whose bars it may borrow."""
     if isinstance(word, pd.DataFrame):
-        return trades_recipe(_given_table(word), "trades", told, beside=beside)
+        return trades_recipe(trades_of(word), "trades", told, beside=beside)
     if isinstance(word, RunFolder):
         return run_recipe(word, told)
     if isinstance(word, VersionFolder):
@@ -330,17 +330,6 @@ def _own_rules(rules: TradingRules) -> TradingRules:
 def _facts(headline: Mapping[str, Any]) -> dict[str, Any]:
     words = ("universe", "costs", "trials", "verdict")
     return {word: headline[word] for word in words if word in headline}
-
-
-def _given_table(table: pd.DataFrame) -> TradeTable:
-    """A table of fills as its own value, for those who have it in memory."""
-    told = "fee" in table
-    missing = [name for name in FILL_COLUMNS[:4] if name not in table]
-    if missing or not len(table):
-        raise ValueError(f"fills need the columns session, ticker, shares and price, and a row, had {list(table)[:8]}")
-    made = table.assign(fee=table["fee"] if told else 0.0)[list(FILL_COLUMNS)]
-    made = made.assign(session=pd.to_datetime(made["session"]).dt.normalize(), ticker=made["ticker"].astype(object))
-    return TradeTable(fills=made.sort_values("session", kind="stable").reset_index(drop=True), told_fees=told)
 
 
 def _borrows(word: Word) -> bool:

@@ -23,7 +23,7 @@ from market.bars.dates import check_single_zone, read_dates
 from market.bars.defects import Defect, refuse
 from market.ticker_names import clean_ticker
 
-__all__ = ["FILL_COLUMNS", "TradeTable", "read_trades"]
+__all__ = ["FILL_COLUMNS", "TradeTable", "read_trades", "trades_of"]
 
 FILL_COLUMNS: Final = ("session", "ticker", "shares", "price", "fee")
 DATE = ("session", *(name for name in SPELLINGS["date"] if name), "filledat", "executiontime", "filltime", "tradedat")
@@ -74,16 +74,34 @@ def read_trades(path: str | Path) -> TradeTable:
         If a column is missing, or a cell is no date, number or side; one error names all.
     """
     path = Path(path)
-    table = read_whole_table(path, what="trades")
+    return _trades(read_whole_table(path, what="trades"), path.name)
+
+
+def trades_of(frame: pd.DataFrame, name: str = "trades") -> TradeTable:
+    """Fills in memory, read as those of a file are.
+
+    Raises
+    ------
+    SourceError, DataError
+        As ``read_trades``.
+    """
+    try:
+        table = pa.Table.from_pandas(frame)
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(f"{name} cannot be read: {str(error).splitlines()[0]}; it needs {EXAMPLE}") from error
+    return _trades(table, name)
+
+
+def _trades(table: pa.Table, origin: str) -> TradeTable:
     if table.num_rows == 0:
-        raise SourceError(f"{path.name} holds no fills: it needs {EXAMPLE}")
+        raise SourceError(f"{origin} holds no fills: it needs {EXAMPLE}")
     twice = sorted({name for name in table.schema.names if table.schema.names.count(name) > 1})
     if twice:
-        raise DataError(f"{path.name} has the column {twice[0][:40]} more than once: leave one of them")
+        raise DataError(f"{origin} has the column {twice[0][:40]} more than once: leave one of them")
     named: dict[str, str] = {plain_name(name): name for name in reversed(table.schema.names)}
     if any(word in named for word in ENTRY) and any(word in named for word in EXIT):
-        return _round_trips(table, named, path.name)
-    return _fills(table, named, path.name)
+        return _round_trips(table, named, origin)
+    return _fills(table, named, origin)
 
 
 def _fills(table: pa.Table, named: Mapping[str, str], origin: str) -> TradeTable:
