@@ -143,7 +143,7 @@ def test_too_few_judged_sessions_are_too_early(found: MonitoredVersion) -> None:
 def test_bars_that_a_seal_ends_say_so(opened: FrozenStrategy, later: Inputs) -> None:
     spec = opened.spec.model_copy(update={"holdout": HoldoutSettings(start=later.panel.sessions[460])})
     ended = replace(later, panel=later.panel.until(later.panel.sessions[459]))
-    with pytest.raises(DataError, match="later ones lie in its hold-out, which is sealed"):
+    with pytest.raises(DataError, match=r"sealed hold-out, `quintile holdout open filter_negative@1\.0\.0` opens it"):
         monitor_version(replace(opened, spec=spec), ended)
 
 

@@ -125,7 +125,8 @@ def _watched(frozen: FrozenStrategy, inputs: Inputs) -> _Watched:
     kept, unseen = read_expected(folder.path), unseen_sessions(folder, panel)
     last = pd.Timestamp(kept["bar_returns"].index[-1])
     if not len(unseen):
-        remedy = "load later bars" if frozen.spec.holdout is None else "later ones lie in its hold-out, which is sealed"
+        sealed = f"later ones lie in its sealed hold-out, `quintile holdout open {folder.version}` opens it"
+        remedy = "load later bars" if frozen.spec.holdout is None else sealed
         raise DataError(
             f"bars end {panel.sessions[-1]:%Y-%m-%d}, {folder.version} saw sessions until {last:%Y-%m-%d}: {remedy}"
         )
