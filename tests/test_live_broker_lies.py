@@ -214,7 +214,7 @@ def test_positions_are_adopted_once_by_two_calls_that_read_the_same_news(tmp_pat
         at.commit({})
         stale = read_news(at.broker, noted(at.log.entries()), at.panel)
         assert stale.differences == {"DDD": Decimal(7)}
-        at.trade(adopt=True)
+        assert at.trade(adopt=True).differences == {}
         own = Note(ORDER, {"client_order_id": "own"})
         assert held_against(replace(stale, foreign=("own", "other")), [own]).foreign == ("other",)
         assert held_against(stale, noted(at.log.entries())).differences == {}
@@ -230,5 +230,10 @@ def test_after_a_half_day_no_order_goes_before_the_evening(time: str, said: str)
     clock = MarketClock(now=now, is_open=False, next_open=monday, next_close=monday)
     found = closed_window({"session": f"{day}", "late": False, "fills": "2026-11-30"}, clock, broker)
     assert (said in found[0]) if said else found == []
+    opened = replace(clock, is_open=True)
+    assert (
+        "the market is open"
+        in closed_window({"session": f"{day}", "late": False, "fills": "2026-11-30"}, opened, broker)[0]
+    )
     holiday = replace(clock, now=now.replace(day=26))
     assert closed_window({"session": f"{day}", "late": False, "fills": "2026-11-30"}, holiday, broker) == []
