@@ -21,8 +21,9 @@ from live.broker.broker_protocol import NEW_YORK, BrokerError, BrokerOrder, Mark
 from live.broker.fake.corporate_actions import CorporateAction, as_known
 from live.broker.fake.fake_faults import parse_faults
 from live.broker.fake.fake_market import FakeMarket
+from live.broker.order_plan import PlannedOrder, _sized
 from live.broker.order_window import closed_window
-from live.broker.trade_limits import parse_limits
+from live.broker.trade_limits import TradeLimits, check_limits, parse_limits
 from strategy.trading.paper.paper_fills import Note, noted, order_states
 from strategy.trials.paper_log import ORDER
 from tests.broker_desk import desk, small_panel
@@ -237,3 +238,17 @@ def test_after_a_half_day_no_order_goes_before_the_evening(time: str, said: str)
     )
     holiday = replace(clock, now=now.replace(day=26))
     assert closed_window({"session": f"{day}", "late": False, "fills": "2026-11-30"}, holiday, broker) == []
+
+
+def test_a_short_is_sold_in_whole_shares_and_a_fraction_of_what_is_held_may_go() -> None:
+    assert _sized(-10.7, Decimal()) == ("sell", Decimal(10))
+    assert _sized(-10.7, Decimal("10.5")) == ("sell", Decimal("10.5"))
+    assert _sized(10.7, Decimal()) == ("buy", Decimal("10.7"))
+
+
+def test_a_name_without_volume_is_beyond_the_limit() -> None:
+    panel = small_panel()
+    silent = replace(panel, volume=panel.volume * float("nan"))
+    order = PlannedOrder(client_order_id="a", ticker="AAA", side="buy", shares=Decimal(1), last_close=10.0)
+    [found] = check_limits(TradeLimits(), [order], silent, weights=panel.close.iloc[-1] * 0.0)
+    assert "AAA has no volume to hold it against" in found
