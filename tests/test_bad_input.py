@@ -312,6 +312,7 @@ def _locked(make: Callable[..., None], folder: Path) -> Callable[..., None]:
     return refuse
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_a_run_that_resumes(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,6 +86,7 @@ def test_what_cannot_be_known_of_given_scores_is_in_their_report(judged: Run) ->
     assert "Given scores: scores" in page
 
 
+@pytest.mark.slow
 def test_a_report_tells_the_rule_of_the_builder_whatever_the_strategy_is_called(
     panel: Panel, lately: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -138,6 +139,7 @@ def test_scores_that_look_ahead_are_suspected(panel: Panel, tmp_path: Path) -> N
     assert "a leak or a bad print until proven otherwise" in page
 
 
+@pytest.mark.slow
 def test_other_scores_are_another_trial(panel: Panel, lately: pd.DataFrame, tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     counts = [

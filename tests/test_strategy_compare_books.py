@@ -176,6 +176,7 @@ def test_scores_of_a_later_day_change_no_return_before_it(market, folder):
         np.testing.assert_allclose(result.net_returns.to_numpy(), later.to_numpy(), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_command_reads_a_run_prints_the_table_and_says_where_the_page_is(market, tmp_path, monkeypatch, capsys):
     bars = tmp_path / "bars.parquet"
     long_bars(market.panel).to_parquet(bars)

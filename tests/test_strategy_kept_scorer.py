@@ -246,6 +246,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_a_decision_of_held_scores_needs_no_torch(tmp_path: Path) -> None:
     long_bars(WHOLE.until(RUN_ENDS)).to_parquet(tmp_path / "bars.parquet")
     request = BarsRequest(bars=str(tmp_path / "bars.parquet"))
