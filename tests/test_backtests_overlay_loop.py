@@ -263,6 +263,7 @@ def test_re_entry_rules_that_cannot_hold_are_refused(assignments, words):
         override(load_spec(), assignments)
 
 
+@pytest.mark.slow
 def test_a_report_draws_and_lists_what_the_overlays_did_and_the_book_without_its_filter(
     few_random_books, market, scores, spec, book, tmp_path
 ):

@@ -288,6 +288,7 @@ def test_a_run_with_an_own_rule_is_not_frozen(tmp_path, bench, monkeypatch):
 
 
 @pytest.mark.usefixtures("few_random_books")
+@pytest.mark.slow
 def test_the_command_line_takes_a_file_of_book_rules(market, tmp_path, monkeypatch, capsys):
     call = {"monkeypatch": monkeypatch, "capsys": capsys}
     long_bars(market.panel).to_parquet(tmp_path / "bars.parquet")

@@ -54,6 +54,7 @@ def books_apart(scores, panel, rule, horizon):
 
 @settings(max_examples=25)
 @given(seed=SEEDS, horizon=HORIZONS, builder=st.sampled_from(["filter_negative", "quintile_long_short", "confidence"]))
+@pytest.mark.slow
 def test_sleeves_are_the_mean_of_as_many_books_run_apart(seed, horizon, builder):
     panel, scores = random_case(seed)
     rule = PLAIN.model_copy(update={"builder": builder})

@@ -112,6 +112,7 @@ def test_own_weights_may_leave_tickers_out_and_may_not_name_strange_ones(bars: q
         qt.backtest(few.rename(columns={bars.tickers[0]: "NONE"}), bars)
 
 
+@pytest.mark.slow
 def test_scores_in_long_form_are_those_in_wide_form(
     run: qt.Run, bars: qt.Panel, tmp_path: Path, few_random_books: None
 ) -> None:

@@ -112,6 +112,7 @@ def test_an_evaluation_leaves_no_trace_of_its_staging(judged: Run) -> None:
     assert [folder.run_id for folder in RunStore(store).folders()] == [judged.folder.run_id]
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_fails_leaves_nothing(
     panel: Panel, lately: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def test_noise_is_called_noise(panel: Panel, tmp_path: Path) -> None:
     assert "indistinguishable from noise" in headline["sentence"]
 
 
+@pytest.mark.slow
 def test_scores_that_look_ahead_are_suspected(panel: Panel, tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     ahead = forward_returns(panel, Execution()) + rng.normal(scale=0.05, size=panel.close.shape)

@@ -157,6 +157,7 @@ def test_a_resumed_walk_refuses_other_spans_and_seeds(
         assert f"{words[0]} would change it" in told
 
 
+@pytest.mark.slow
 def test_what_a_run_began_with_may_be_said_again(
     run: qt.Run, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
