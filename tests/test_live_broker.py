@@ -15,8 +15,9 @@ from live.broker.alpaca_broker import AlpacaBroker, open_alpaca
 from live.broker.backoff import Backoff
 from live.broker.broker_protocol import Account, BrokerError, BrokerOrder, OrderRefusedError, OrderTicket
 from live.broker.fake.corporate_actions import CorporateAction
-from live.broker.fake.fake_faults import FakeFaults, parse_faults
-from live.broker.trade_limits import TradeLimits, parse_limits
+from live.broker.fake.fake_faults import FakeFaults
+from live.broker.told_numbers import told_numbers
+from live.broker.trade_limits import TradeLimits
 from live.broker.trade_session import trade_session
 from strategy.trading.paper.paper_fills import order_states, paper_fills
 from strategy.trading.paper.paper_record import paper_record
@@ -154,12 +155,12 @@ def test_one_order_beyond_a_limit_stops_them_all(tmp_path: Path, limits: dict[st
 
 
 def test_the_default_limits_are_tight() -> None:
-    assert parse_limits(None) == TradeLimits()
-    assert parse_limits(" names=7, gross=1").names == 7
+    assert told_numbers(TradeLimits, None, option="--limits") == TradeLimits()
+    assert told_numbers(TradeLimits, " names=7, gross=1", option="--limits") == TradeLimits(names=7, gross=1)
     with pytest.raises(ValueError, match="--limits: unknown key shares: remove it, or use order_notional, "):
-        parse_limits("shares=7")
+        told_numbers(TradeLimits, "shares=7", option="--limits")
     with pytest.raises(ValueError, match="--faults: reject: input should be less than or equal to 1, was '2'"):
-        parse_faults("reject=2")
+        told_numbers(FakeFaults, "reject=2", option="--faults")
 
 
 def test_positions_that_the_log_does_not_know_stop_all_orders_until_they_are_adopted(tmp_path: Path) -> None:

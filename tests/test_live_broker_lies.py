@@ -19,11 +19,12 @@ from live.broker.alpaca_broker import AlpacaBroker, open_alpaca
 from live.broker.backoff import Backoff
 from live.broker.broker_protocol import NEW_YORK, BrokerError, BrokerOrder, MarketClock, OrderRefusedError, OrderTicket
 from live.broker.fake.corporate_actions import CorporateAction, as_known
-from live.broker.fake.fake_faults import parse_faults
+from live.broker.fake.fake_faults import FakeFaults
 from live.broker.fake.fake_market import FakeMarket
 from live.broker.order_plan import PlannedOrder, _sized
 from live.broker.order_window import closed_window
-from live.broker.trade_limits import TradeLimits, check_limits, parse_limits
+from live.broker.told_numbers import told_numbers
+from live.broker.trade_limits import TradeLimits, check_limits
 from strategy.trading.paper.paper_fills import Note, noted, order_states
 from strategy.trials.paper_log import ORDER
 from tests.broker_desk import desk, small_panel
@@ -140,10 +141,10 @@ def test_an_action_of_another_market_is_refused_before_anything_is_served(wrong:
 
 
 def test_a_limit_is_given_once() -> None:
-    with pytest.raises(ValueError, match="--faults names a fault twice"):
-        parse_faults("seed=1,seed=2")
-    with pytest.raises(ValueError, match="--limits names a limit twice"):
-        parse_limits("names=5,names=500")
+    with pytest.raises(ValueError, match="--faults names seed 2 times"):
+        told_numbers(FakeFaults, "seed=1,seed=2", option="--faults")
+    with pytest.raises(ValueError, match="--limits names names 2 times"):
+        told_numbers(TradeLimits, "names=5,names=500", option="--limits")
 
 
 def refusing(*_: object) -> BrokerOrder:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from core.settings import Settings, first_problem
+from core.settings import Settings
 from live.broker.order_plan import PlannedOrder
 from market.panel import Panel
 
-__all__ = ["VOLUME_SESSIONS", "TradeLimits", "check_limits", "parse_limits"]
+__all__ = ["TradeLimits", "check_limits"]
 
 VOLUME_SESSIONS = 20  # sessions of the average volume
 
@@ -34,31 +34,6 @@ class TradeLimits(Settings):
     names: int = Field(default=200, ge=1)
     volume_share: float = Field(default=0.01, gt=0, le=1)
     gross: float = Field(default=2.0, gt=0)
-
-
-def parse_limits(text: str | None) -> TradeLimits:
-    """Limits from words like ``order_notional=50000,names=500``; what is not named keeps its default.
-
-    Raises
-    ------
-    ValueError
-        If a word is none of them, or a number is out of its range.
-
-    Examples
-    --------
-    >>> from live.broker.trade_limits import parse_limits
-    >>> parse_limits("names=500").names
-    500
-    """
-    pairs = [each.partition("=") for each in (text or "").split(",") if each.strip()]
-    told = {name.strip(): value.strip() for name, _, value in pairs}
-    if len(told) < len(pairs):
-        raise ValueError(f"--limits names a limit twice: give each once, was {text!r}")
-    try:
-        return TradeLimits.model_validate(told)
-    except ValidationError as error:
-        known = f"use {', '.join(TradeLimits.model_fields)}"
-        raise ValueError(f"--limits: {first_problem(error, keys=known)}") from error
 
 
 def check_limits(limits: TradeLimits, orders: Sequence[PlannedOrder], panel: Panel, *, weights: pd.Series) -> list[str]:

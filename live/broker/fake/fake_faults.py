@@ -2,11 +2,11 @@
 
 import hashlib
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from core.settings import Settings, first_problem
+from core.settings import Settings
 
-__all__ = ["FakeFaults", "parse_faults"]
+__all__ = ["FakeFaults"]
 
 
 class FakeFaults(Settings):
@@ -47,28 +47,3 @@ class FakeFaults(Settings):
         """A number from 0 to 1 that the seed and these words make."""
         digest = hashlib.sha256("\n".join((str(self.seed), *words)).encode()).digest()
         return int.from_bytes(digest[:8], "big") / 2.0**64
-
-
-def parse_faults(text: str | None) -> FakeFaults:
-    """Faults from words like ``seed=2,reject=.05,volume_share=.01``.
-
-    Raises
-    ------
-    ValueError
-        If a word is none of them, or a number is out of its range.
-
-    Examples
-    --------
-    >>> from live.broker.fake.fake_faults import parse_faults
-    >>> parse_faults("reject=.05").reject
-    0.05
-    """
-    pairs = [each.partition("=") for each in (text or "").split(",") if each.strip()]
-    told = {name.strip(): value.strip() for name, _, value in pairs}
-    if len(told) < len(pairs):
-        raise ValueError(f"--faults names a fault twice: give each once, was {text!r}")
-    try:
-        return FakeFaults.model_validate(told)
-    except ValidationError as error:
-        known = f"use {', '.join(FakeFaults.model_fields)}"
-        raise ValueError(f"--faults: {first_problem(error, keys=known)}") from error

@@ -60,14 +60,15 @@ def fake_broker_command(
     import pandas as pd
 
     from live.broker.fake.corporate_actions import read_actions
-    from live.broker.fake.fake_faults import parse_faults
+    from live.broker.fake.fake_faults import FakeFaults
     from live.broker.fake.fake_market import FakeMarket
     from live.broker.fake.fake_server import open_account, serve_account
+    from live.broker.told_numbers import told_numbers
     from market.inputs import load_inputs
     from quintile.bar_requests import bars_request
     from quintile.cli.options import interruptible
 
-    wrong = parse_faults(faults)
+    wrong = told_numbers(FakeFaults, faults, option="--faults")
     panel = load_inputs(bars_request(bars, universe, exchange=exchange)).panel
     market = FakeMarket(panel, () if actions is None else read_actions(actions))
     row = len(panel.sessions) - 1

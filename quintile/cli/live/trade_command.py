@@ -64,7 +64,8 @@ def trade_command(
     """
     from dataclasses import replace
 
-    from live.broker.trade_limits import parse_limits
+    from live.broker.told_numbers import told_numbers
+    from live.broker.trade_limits import TradeLimits
     from live.broker.trade_session import TradeDesk, trade_session
     from market.inputs import load_inputs
     from quintile.cli.version_commands import find, told_request
@@ -74,7 +75,7 @@ def trade_command(
 
     if adopt and not submit:
         raise ValueError("--adopt writes into the paper log: give --submit with it")
-    allowed, folder = parse_limits(limits), find(version, versions)
+    allowed, folder = told_numbers(TradeLimits, limits, option="--limits"), find(version, versions)
     frozen = open_frozen(folder, TrialLog(run_store(out).root), allow_drift=allow_drift)
     newest = told_request(folder, bars, universe=universe, hedge=hedge, exchange=exchange, outside=outside)
     panel = load_inputs(replace(newest, end=None), holdout=frozen.spec.holdout).panel
