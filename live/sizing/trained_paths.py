@@ -7,7 +7,6 @@ settings stays where it is and is not read. No agent is kept, no pickle is writt
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import MissingExtraError, SourceError
-from core.files import read_json, write_json
+from core.errors import MissingExtraError
 from core.progress import Count
 from live.sizing.sized_book import SizedBook
 from live.sizing.sizing_problem import SizingProblem, sizing_problem
 from live.sizing.sizing_settings import AgentName, SizingSettings
 from strategy.runs.closure import ROOT, source_hash
+from strategy.studies.sealed_numbers import read_sealed, sealed_path, write_sealed
 
 __all__ = ["PathStore", "TrainedPath", "Training"]
 
@@ -134,19 +133,12 @@ class PathStore:
 
     def path(self, training: Training) -> Path:
         """The file of a training."""
-        return self.root / f"{training.name}-{training.fingerprint()[:12]}.json"
+        return sealed_path(self.root, training.name, training.fingerprint())
 
     def read(self, training: Training) -> TrainedPath | None:
         """What was decided; None if it was not trained, or its file was changed."""
-        path = self.path(training)
-        if not path.is_file():
-            return None
-        try:
-            written = read_json(path)
-        except SourceError:
-            return None
-        numbers = written.get("numbers") if isinstance(written, dict) else None
-        if not isinstance(numbers, dict) or written.get("seal") != _seal(training.fingerprint(), numbers):
+        numbers = read_sealed(self.path(training), training.fingerprint())
+        if numbers is None:
             return None
         return TrainedPath(
             scale=np.array(numbers["scale"]), net=np.array(numbers["net"]), validation=tuple(numbers["validation"])
@@ -166,8 +158,9 @@ class PathStore:
             "net": done.test.net.tolist(),
             "validation": list(done.validation),
         }
-        head: Mapping[str, Any] = {"training": training.name, "fingerprint": training.fingerprint(), **training.facts()}
-        write_json(self.path(training), {**head, "numbers": numbers, "seal": _seal(training.fingerprint(), numbers)})
+        fingerprint = training.fingerprint()
+        facts = {"training": training.name, "fingerprint": fingerprint, **training.facts()}
+        write_sealed(self.path(training), numbers, fingerprint=fingerprint, facts=facts)
         return TrainedPath(scale=done.test.scale, net=done.test.net, validation=done.validation)
 
 
@@ -189,7 +182,3 @@ def _libraries() -> dict[str, str]:
         return {name: version(name) for name in LIBRARIES}
     except PackageNotFoundError as missing:
         raise MissingExtraError(f"{missing.name} is not installed: `pip install 'quintile[sizing]'`") from missing
-
-
-def _seal(fingerprint: str, numbers: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([fingerprint, numbers], sort_keys=True).encode()).hexdigest()

@@ -12,13 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.errors import SourceError
-from core.files import read_json, write_json
 from market.request import BarsRequest
 from market.synthetic import SyntheticSettings
 from strategy.definitions.spec import StrategySpec
 from strategy.runs.closure import ROOT, source_hash
 from strategy.runs.provenance import code_fingerprint
+from strategy.studies.sealed_numbers import read_sealed, sealed_path, write_sealed
 
 __all__ = ["Cell", "CellCache", "Numbers"]
 
@@ -89,30 +88,17 @@ class CellCache:
     def path(self, cell: Cell) -> Path:
         """The file of a cell."""
         slug = re.sub(r"[^a-z0-9.]+", "-", cell.name.lower()).strip("-")
-        return self.root / f"{slug}-{cell.fingerprint()[:12]}.json"
+        return sealed_path(self.root, slug, cell.fingerprint())
 
     def read(self, cell: Cell) -> Numbers | None:
         """Numbers of a cell; None if it was not measured, or its file was changed."""
-        path = self.path(cell)
-        if not path.is_file():
-            return None
-        try:
-            written = read_json(path)
-        except SourceError:
-            return None
-        numbers = written.get("numbers") if isinstance(written, dict) else None
-        intact = isinstance(numbers, dict) and written.get("seal") == _seal(cell.fingerprint(), numbers)
-        return numbers if intact else None
+        return read_sealed(self.path(cell), cell.fingerprint())
 
     def write(self, cell: Cell, numbers: Numbers) -> None:
         """Write the numbers of a cell, whole or not at all."""
         fingerprint = cell.fingerprint()
-        head = {"cell": cell.name, "fingerprint": fingerprint, **cell.facts}
-        write_json(self.path(cell), head | {"numbers": numbers, "seal": _seal(fingerprint, numbers)})
-
-
-def _seal(fingerprint: str, numbers: Numbers) -> str:
-    return hashlib.sha256(json.dumps([fingerprint, numbers], sort_keys=True).encode()).hexdigest()
+        facts = {"cell": cell.name, "fingerprint": fingerprint, **cell.facts}
+        write_sealed(self.path(cell), numbers, fingerprint=fingerprint, facts=facts)
 
 
 @cache
