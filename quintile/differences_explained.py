@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from live.differences.differences_report import write_page
+from live.differences.differences_page import write_page
 from live.differences.explanation import Explanation
 from live.differences.gap_division import explain as divide
 from live.differences.recipe_sources import Told, Word, recipes

@@ -48,7 +48,7 @@ def explain_command(
     verbose: Verbose = False,
 ) -> None:
     """Explain why two results differ: return, Sharpe ratio and IC by stage, by replays with stages swapped."""
-    from live.differences.differences_report import write_page
+    from live.differences.differences_page import write_page
     from live.differences.gap_division import explain
     from live.differences.recipe_sources import Told, recipes
     from quintile.bar_requests import told_fields
