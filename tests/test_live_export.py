@@ -192,6 +192,7 @@ def test_the_card_says_what_goes_in_and_where_it_is_from(opened, exported):
     assert card["lock"] == version.folder.sha256
     assert card["panel"] == panel.fingerprint() == version.folder.body["panel"]
     assert card["features"] == list(version.checkpoint.model.scaler.names)
+    assert card["learned_until"] == f"{version.checkpoint.learned_until:%Y-%m-%d}"
     assert card["calibration"]["slope"] == version.checkpoint.calibration.slope
     assert set(card["files"]) == {"model.pt", "model.int8.pt"}
     assert (card["int8"], card["prune"], card["opset"]) == (True, None, None)
@@ -292,9 +293,11 @@ def test_a_former_export_is_replaced_and_anything_else_stays(copied, exported, t
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bundle", "file", "link"]
 
 
-def test_no_export_lies_in_a_version_or_a_run(frozen):
-    with pytest.raises(ValueError, match="lies in the folder of a version or a run"):
-        require_place(frozen.path / "exported")
+def test_no_export_lies_in_a_version_or_a_run(frozen, tmp_path):
+    (tmp_path / "pruned.json").write_text("{}")  # what is left of a run
+    for kept in (frozen.path, tmp_path):
+        with pytest.raises(ValueError, match="lies in the folder of a version or a run"):
+            require_place(kept / "exported")
 
 
 def _filled_beyond_the_limit(out: Path, limit: int) -> None:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.files import KEEPERS, require_new
 from live.export.bundle import is_bundle
 
 __all__ = ["new_bundle", "require_place"]
-
-KEEPERS = ("lock.json", "run.json")  # in whose folders nothing of another kind may lie
 
 
 def require_place(out: Path) -> None:
@@ -24,8 +23,8 @@ def require_place(out: Path) -> None:
     ValueError
         If it does.
     """
-    if os.path.lexists(out) and not (is_bundle(out) or _is_empty(out)):
-        raise ValueError(f"--out {out} is there already, and stays as it is: give another path, or remove it")
+    if not (is_bundle(out) or _is_empty(out)):
+        require_new(out, what="--out")
     inside = next((each for each in Path(os.path.realpath(out)).parents if _is_kept(each)), None)
     if inside is not None:
         raise ValueError(f"--out {out} lies in the folder of a version or a run, {inside.name}: give another path")

@@ -26,7 +26,7 @@ class ExportOptions:
     Parameters
     ----------
     formats : tuple of {"onnx", "torchscript"}
-        Files of float weights, one at least.
+        Files of float weights, one at least, each once.
     int8 : bool
         Beside them, an archive whose recurrent and dense layers are int8.
     prune : float or None
@@ -111,9 +111,9 @@ def graph_set(frozen: FrozenStrategy, options: ExportOptions) -> GraphSet:
     checkpoint = frozen.checkpoint if pruned is None else pruned.checkpoint
     graph = export_graph(checkpoint)
     files: dict[str, bytes] = {}
-    tell, steps = options.progress, len(set(options.formats)) + options.int8
+    tell, steps = options.progress, len(options.formats) + options.int8
     changed = int8_graph(graph, kind=kind) if options.int8 else None
-    for name in dict.fromkeys(options.formats):
+    for name in options.formats:
         tell("writing graphs", len(files), steps, FORMATS[name])
         write = {"onnx": onnx_bytes, "torchscript": torchscript_bytes}[name]
         files[FORMATS[name]] = write(graph, kind=kind)

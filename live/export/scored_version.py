@@ -22,11 +22,12 @@ from models.model import ScoreContext
 from models.threads import threads
 from models.uncertainty.checkpoint_spread import spread_of, weighed_scores
 from models.windows import Windows
+from strategy.definitions.spec import StrategySpec
 from strategy.frozen.replay import version_threads
 from strategy.frozen.run_version import FrozenStrategy
 from strategy.learning.decide import frozen_windows
 from strategy.learning.learn import expected_returns, test_sessions
-from strategy.learning.training_data import model_features, tradable, trailing_spread
+from strategy.learning.training_data import model_features, tradable
 
 __all__ = ["ScoredVersion", "scored_version"]
 
@@ -104,7 +105,10 @@ class ScoredVersion:
         sessions = pd.DatetimeIndex(self.expected.index[rows])
         complete = np.isfinite(features).all(axis=2)
         windows = panel_windows(self.windows, read, columns, complete=complete, universe=universe)
-        expected = _expected(self.frozen, self.checkpoint, windows, sessions)
+        with threads(cores()):
+            expected = expected_returns(
+                self.checkpoint, windows, sessions=sessions, spec=self.frozen.spec, device="cpu"
+            )
         return replace(self, windows=windows, features=features, universe=universe, expected=expected)
 
     def sampled_by_graph(self, score: GraphScores) -> pd.DataFrame:
@@ -160,26 +164,17 @@ def scored_version(
         features=stacked_features(features)[opens:],
         universe=tradable(panel).to_numpy(dtype=bool)[opens:],
         expected=expected,
-        spread=_spread(frozen, panel, checkpoint, windows, tested),
+        spread=_spread(spec, checkpoint, windows, tested),
         weights=expected,
     )
     return replace(made, weights=made.decided(expected))
 
 
-def _expected(
-    frozen: FrozenStrategy, checkpoint: Checkpoint, windows: Windows, sessions: pd.DatetimeIndex
-) -> pd.DataFrame:
-    with threads(max(cores(), 1)):
-        return expected_returns(checkpoint, windows, sessions=sessions, spec=frozen.spec, device="cpu")
-
-
 def _spread(
-    frozen: FrozenStrategy, panel: Panel, checkpoint: Checkpoint, windows: Windows, sessions: pd.DatetimeIndex
+    spec: StrategySpec, checkpoint: Checkpoint, windows: Windows, sessions: pd.DatetimeIndex
 ) -> pd.DataFrame | None:
     """What the book weighs expected returns by, of a strategy that does."""
-    spec = frozen.spec
     if not spec.uncertainty.weigh:
         return None
     context = ScoreContext(scoring=spec.model.scored, device="cpu")
-    trailing = trailing_spread(spec, panel)
-    return spread_of(checkpoint, windows, sessions, settings=spec.uncertainty, context=context, trailing=trailing)
+    return spread_of(checkpoint, windows, sessions, settings=spec.uncertainty, context=context)

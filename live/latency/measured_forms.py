@@ -133,10 +133,12 @@ def _export(checkpoint: Checkpoint, place: Path, progress: ProgressCallback) -> 
     settings, left_out = checkpoint.model.settings.model, {}
     drawn = drawn_features(checkpoint.model.scaler, lookback=settings.lookback, names=max(SESSION_NAMES))
     np.save(place / "features.npy", drawn)
+    try:
+        graph = export_graph(checkpoint)
+    except ExportError as error:
+        return dict.fromkeys(FILES, plain(error))
     for done, (form, name) in enumerate(FILES.items(), start=1):
         try:
-            graph = export_graph(checkpoint)
-            assert isinstance(graph, ExportGraph)
             write_bytes(place / name, EXPORTS[form](graph, settings.kind))
         except (ExportError, MissingExtraError) as error:
             left_out[form] = plain(error)

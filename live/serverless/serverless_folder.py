@@ -3,14 +3,13 @@
 The handler reads no setting from the folder and no secret is in it: the token comes from the environment.
 """
 
-import os
 import secrets
 import shutil
 from importlib.metadata import version
 from pathlib import Path
 
 from core.errors import SourceError
-from core.files import write_bytes
+from core.files import require_new, write_bytes
 from models.forecasters.forecast_extra import forecast_library
 
 __all__ = ["SERVERLESS_FILES", "write_serverless"]
@@ -55,8 +54,7 @@ def write_serverless(bundle: Path, out: Path) -> Path:
         forecast_library(library, extra="serverless")
     from live.serverless import scoring_handler
 
-    if os.path.lexists(out):
-        raise ValueError(f"--out {out} is there already, and stays as it is: give another path, or remove it")
+    require_new(out, what="--out")
     try:
         scoring_handler.opened_scorer(bundle)
     except scoring_handler.Refused as refused:
