@@ -28,11 +28,9 @@ from models.kinds.sklearn import KNOBS
 from models.model import FitContext
 from models.model_kinds import known_kinds, make_model, settings_of
 from models.model_settings import LossSettings, ModelSettings
-from models.networks.fitted_network import FittedNetwork
-from models.networks.trained import EpochRecord, TrainedModel, untrained_network
 from models.own_models import model as own_kind
 from models.windows import Windows, build_windows, fit_scaler
-from tests.oracles.planted import frame, planted_features, small_settings
+from tests.oracles.planted import frame, planted_features, small_settings, untrained_fit
 from tests.test_models_bar_levels import levels
 
 LOOKBACK, TRAINED = 6, slice(0, 70)
@@ -106,25 +104,6 @@ def market(*, of_bars: bool = False) -> tuple[np.ndarray, Windows]:
     return raw, build_windows(features, targets=targets, universe=universe, scaler=scaler, lookback=LOOKBACK)
 
 
-def untrained(windows: Windows, settings: ModelSettings) -> FittedNetwork:
-    """A network with the weights that its seed draws."""
-    with torch.random.fork_rng(devices=[]):
-        weights = untrained_network(settings, windows.scaler.names).state_dict()
-    epoch = EpochRecord(
-        epoch=1,
-        train_loss=1.0,
-        validation_loss=1.0,
-        terms={},
-        gradients={},
-        validation_ic=0.0,
-        learning_rate=0.1,
-        seconds=0.0,
-    )
-    return FittedNetwork(
-        TrainedModel(weights=weights, settings=settings, scaler=windows.scaler, best_epoch=1, history=(epoch,))
-    )
-
-
 def fitted(windows: Windows, settings: ModelSettings):
     from models.sample_splits import Split
 
@@ -141,7 +120,7 @@ def checkpoint_of(model) -> Checkpoint:
 
 @cache
 def network_checkpoint(kind: str, *, of_bars: bool = False) -> Checkpoint:
-    return checkpoint_of(untrained(market(of_bars=of_bars)[1], settings_for(kind, **NETWORKS[kind])))
+    return checkpoint_of(untrained_fit(market(of_bars=of_bars)[1], settings_for(kind, **NETWORKS[kind])))
 
 
 def ours(checkpoint: Checkpoint, windows: Windows) -> np.ndarray:
@@ -194,7 +173,7 @@ def test_lags_of_divided_bars_are_read_from_the_last_session_back():
 def ensemble(windows: Windows, settings: ModelSettings) -> FittedEnsemble:
     """An ensemble of networks whose weights their seeds draw, and of sums that are fitted."""
     fits = tuple(
-        fitted(windows, each) if each.model.kind == "ridge" else untrained(windows, each)
+        fitted(windows, each) if each.model.kind == "ridge" else untrained_fit(windows, each)
         for each in member_models(settings).values()
     )
     weights = dict(zip(MEMBERS, (0.7, -0.1, 0.4), strict=True))
@@ -367,7 +346,7 @@ def test_a_network_of_a_users_own_leaves_as_ours_do(monkeypatch):
     monkeypatch.setattr("models.model_kinds._own", {})
     own_kind("own_window")(Window)
     raw, windows = market()
-    checkpoint = checkpoint_of(untrained(windows, settings_for("own_window")))
+    checkpoint = checkpoint_of(untrained_fit(windows, settings_for("own_window")))
     assert_equal(graph_scores(checkpoint, raw, windows), ours(checkpoint, windows))
 
 
@@ -377,13 +356,13 @@ def test_what_cannot_leave_says_why_in_one_line(monkeypatch):
         own_kind(name)(cls)
     _, windows = market()
     linear = checkpoint_of(fitted(windows, settings_for("ridge")))
-    carried = checkpoint_of(untrained(windows, settings_for("lstm", hidden=4, layers=1, scoring="long")))
+    carried = checkpoint_of(untrained_fit(windows, settings_for("lstm", hidden=4, layers=1, scoring="long")))
     refused = {
         "no network to prune": lambda: pruned_checkpoint(linear, 0.5),
         "no recurrent or dense layer": lambda: int8_graph(export_graph(linear), kind="ridge"),
         "scored long": lambda: export_graph(carried),
         'kind own_section reads "sections"': lambda: export_graph(
-            checkpoint_of(untrained(windows, settings_for("own_section")))
+            checkpoint_of(untrained_fit(windows, settings_for("own_section")))
         ),
         "kind own_estimator predicts by Python code": lambda: export_graph(
             checkpoint_of(fitted(windows, settings_for("own_estimator")))
@@ -406,7 +385,7 @@ ALL = {**NETWORKS, **SAMPLED, "ensemble": {"members": MEMBERS}}
 def test_every_kind_scores_the_same_in_onnx_runtime(kind):
     raw, windows = market()
     settings = settings_for(kind, **ALL[kind])
-    model = untrained(windows, settings) if kind in NETWORKS else fitted(windows, settings)
+    model = untrained_fit(windows, settings) if kind in NETWORKS else fitted(windows, settings)
     checkpoint = checkpoint_of(model)
     score = onnx_scores(onnx_bytes(export_graph(checkpoint), kind=kind))
     for names in (1, 2, 7, 12):

@@ -20,7 +20,6 @@ from models.model import FitContext, ScoreContext
 from models.model_kinds import make_model, settings_of
 from models.model_settings import LossSettings, ModelSettings
 from models.networks.fitted_network import FittedNetwork
-from models.networks.trained import EpochRecord, TrainedModel, untrained_network
 from models.uncertainty import session_spread as session_module
 from models.uncertainty.checkpoint_spread import spread_of, weighed_scores
 from models.uncertainty.conformal import QUANTILE_LEVELS, conformal_quantile
@@ -30,7 +29,7 @@ from models.uncertainty.model_spread import dropout_spread, head_spread
 from models.uncertainty.session_spread import session_spread
 from models.uncertainty.uncertainty_settings import UncertaintySettings
 from strategy.definitions.spec import load_spec, override
-from tests.oracles.planted import frame, planted_windows
+from tests.oracles.planted import frame, planted_windows, untrained_fit
 
 LOOKBACK = 6
 DROPPING = {
@@ -62,20 +61,7 @@ def network_of(windows, name="lstm", *, loss=None, **keys) -> FittedNetwork:
     """A network as it is before training, which drops half of its units."""
     numbers = {"kind": name, "lookback": LOOKBACK, "dropout": 0.5, **DROPPING[name], **keys}
     settings = ModelSettings(model=settings_of(numbers), loss=LossSettings(**(loss or {})))
-    weights = untrained_network(settings, windows.scaler.names).state_dict()
-    epoch = EpochRecord(
-        epoch=1,
-        train_loss=1.0,
-        validation_loss=1.0,
-        terms={},
-        gradients={},
-        validation_ic=0.0,
-        learning_rate=0.1,
-        seconds=0.0,
-    )
-    return FittedNetwork(
-        TrainedModel(weights=weights, settings=settings, scaler=windows.scaler, best_epoch=1, history=(epoch,))
-    )
+    return untrained_fit(windows, settings)
 
 
 def dropped(model, windows, sessions, passes=2):

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import torch
 
 from models.kinds.lstm import LstmSettings
 from models.model_settings import LossSettings, ModelSettings, SplitSettings, TrainingSettings
+from models.networks.fitted_network import FittedNetwork
+from models.networks.trained import EpochRecord, TrainedModel, untrained_network
 from models.sample_splits import resolve_split
 from models.windows import build_windows, fit_scaler
 
@@ -42,4 +45,23 @@ def small_settings(*, loss=None, **training):
         model=LstmSettings(hidden=8, layers=1, lookback=6),
         loss=LossSettings(**(loss or {})),
         training=TrainingSettings(**(chosen | training)),
+    )
+
+
+def untrained_fit(windows, settings):
+    """Return a network with the weights that its seed draws, as if it had learned for one epoch."""
+    with torch.random.fork_rng(devices=[]):
+        weights = untrained_network(settings, windows.scaler.names).state_dict()
+    epoch = EpochRecord(
+        epoch=1,
+        train_loss=1.0,
+        validation_loss=1.0,
+        terms={},
+        gradients={},
+        validation_ic=0.0,
+        learning_rate=0.1,
+        seconds=0.0,
+    )
+    return FittedNetwork(
+        TrainedModel(weights=weights, settings=settings, scaler=windows.scaler, best_epoch=1, history=(epoch,))
     )
