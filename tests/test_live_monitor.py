@@ -18,8 +18,9 @@ from backtests.statistics.confidence_sequence import difference_confidence_seque
 from backtests.statistics.drift_tests import FeatureDrift
 from core.errors import DataError, RunError
 from live.monitor.measures import made_measures, score_numbers
-from live.monitor.monitor_rule import decline_of, looks, rescored, rule_findings
+from live.monitor.monitor_rule import decline_of, looks, rule_findings
 from live.monitor.watched_version import monitor_version
+from live.rescored import rescored
 from live.unseen import last_seen_session, unseen_sessions
 from market.holdout import HoldoutSettings
 from market.inputs import Inputs

@@ -72,6 +72,7 @@ def judgements(ready: Field) -> list[dict[str, Any]]:
 def test_a_better_challenger_takes_the_champions_place(turned: Field, promoted: tuple[Field, Retrained]) -> None:
     own, made = promoted
     assert made.promoted == "mine@1.1.0"
+    assert made.facts["notes"] == []  # its past on these bars is the one that it was frozen with
     assert made.facts["rank_ic"]["champion"] < 0.0 < made.facts["rank_ic"]["challenger"]
     newest = list_versions(own.versions, NAME)[-1]
     assert (str(newest.version), newest.body["run"]) == ("mine@1.1.0", made.run.name)
@@ -125,6 +126,15 @@ def test_after_a_promotion_the_new_champion_waits_for_sessions_of_its_own(promot
     own, _ = promoted
     with pytest.raises(DataError, match="0 sessions that the champion has not seen, and 62 are needed"):
         retrain(NAME, own.told(), options=own.options())
+
+
+@pytest.mark.slow
+def test_bars_that_score_the_test_span_otherwise_are_noted(turned: Field, tmp_path: Path) -> None:
+    own, bars = copied(turned, tmp_path), pd.read_parquet(turned.newer)
+    wider, beside = tmp_path / "wider.parquet", bars[bars["ticker"] < "N03"]
+    pd.concat([bars, beside.assign(ticker="X" + beside["ticker"])]).to_parquet(wider)
+    (note,) = retrain(NAME, own.told(wider), options=own.options()).facts["notes"]
+    assert "sessions of the test span are scored otherwise on these bars" in note
 
 
 def test_the_same_judgement_is_not_made_twice(promoted: tuple[Field, Retrained]) -> None:

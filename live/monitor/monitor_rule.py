@@ -15,7 +15,7 @@ from backtests.report.monitor.live_measure import Call, Coverage, Finding, Grade
 from backtests.statistics.confidence_sequence import MIN_SESSIONS, MIN_WINDOWS, Side, difference_confidence_sequence
 from backtests.statistics.drift_tests import FeatureDrift
 
-__all__ = ["ALPHA", "MATERIAL", "called", "compared", "decline_of", "drift_words", "looks", "rescored", "rule_findings"]
+__all__ = ["ALPHA", "MATERIAL", "called", "compared", "decline_of", "drift_words", "looks", "rule_findings"]
 
 ALPHA = 0.05  # versions that did not decline, ever called BROKEN
 WATCH_IC = 0.20  # the same of the rank IC on WATCH
@@ -24,7 +24,6 @@ QUARTER = 63  # sessions
 MATERIAL = 1.25  # turnover and cost over those of the test span
 THIN, COLLAPSED = 0.90, 0.50  # names scored over those of the test span
 MIN_COVERED = 20  # unseen sessions before too few names break a version: one without prices does not
-SAME_SCORES = 1e-3  # of the standard deviation of a session's scores
 HIGH_PSI = 0.25  # Siddiqi (2006): a population that has shifted
 
 
@@ -111,31 +110,6 @@ def rule_findings(
         *(Finding(grade="WATCH", about=label.lower(), words=words) for label, words in stamps),
     ]
     return tuple(sorted(found, key=lambda finding: finding.grade != "BROKEN"))
-
-
-def rescored(kept: pd.DataFrame, scores: pd.DataFrame) -> tuple[tuple[str, str], ...]:
-    """The stamp RESCORED, where the test span is scored otherwise on the bars of today.
-
-    Asked where no return moved and no code changed: then the names beside it are others, and so are ranks and z-scores.
-
-    Parameters
-    ----------
-    kept, scores : DataFrame of float
-        Scores of the test span as the version kept them, and on the bars of today; NaN where there is none.
-
-    Returns
-    -------
-    tuple of (label, sentence)
-        Empty where the same names have the same scores.
-    """
-    names = kept.columns.union(scores.columns)
-    before, now = kept.reindex(columns=names), scores.reindex(index=kept.index, columns=names)
-    gap, spread = (now - before).abs().max(axis=1), before.std(axis=1, ddof=1)
-    other = (before.notna() != now.notna()).any(axis=1) | (gap > SAME_SCORES * spread)
-    if not other.any():
-        return ()
-    words = f"{int(other.sum())} of {len(other)} sessions of the test span are scored otherwise on these bars"
-    return (("RESCORED", f"{words}, first {other.idxmax():%Y-%m-%d}: another universe, or other data beside the bars"),)
 
 
 def drift_words(drift: FeatureDrift) -> str:

@@ -16,7 +16,8 @@ from backtests.statistics.drift_tests import FeatureDrift, binned_counts, featur
 from core.errors import DataError
 from core.progress import ProgressCallback, silent
 from live.monitor.measures import made_measures, score_numbers, trading_numbers
-from live.monitor.monitor_rule import drift_words, rescored, rule_findings
+from live.monitor.monitor_rule import drift_words, rule_findings
+from live.rescored import rescored
 from live.unseen import unseen_sessions
 from market.inputs import Inputs
 from market.panel import Panel

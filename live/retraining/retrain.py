@@ -15,6 +15,7 @@ import pandas as pd
 from backtests.verdict import finite_or_none
 from core.errors import RunError
 from core.progress import ProgressCallback, silent
+from live.rescored import rescored
 from live.retraining.challenger_plan import (
     JUDGED_SESSIONS,
     ChallengerPlan,
@@ -39,6 +40,7 @@ from live.retraining.promotion_rule import decide_promotion
 from live.unseen import last_seen_session
 from market.inputs import Inputs, load_inputs
 from models.threads import threads
+from strategy.frozen.archive import read_expected
 from strategy.frozen.replay import version_threads
 from strategy.frozen.run_version import FrozenStrategy, open_frozen, restatement
 from strategy.frozen.versions import VersionFolder
@@ -183,8 +185,7 @@ def judge_challenger(frozen: FrozenStrategy, newer: Newer, *, options: RetrainOp
         run = challenger_run(spec, inputs, context=context)
         judgement = _judgement(frozen, inputs, run, plan, options.progress)
         run.write_frame(paired_name(frozen.folder.sha256), judgement.sessions)
-        notes = tuple(said for _, said in restatement(frozen.folder, newer.panel, None))
-        known = _log(log, frozen, run, key, judgement, notes)
+        known = _log(log, frozen, run, key, judgement, _notes(frozen, newer))
     if known["promote"]:
         finish_promotion(frozen.folder, store=options.store, progress=options.progress)
     return _retrained(frozen.folder, known, options=options)
@@ -198,6 +199,17 @@ def _judgement(
     with threads(version_threads(frozen.folder.body)):
         champion = frozen_scores(frozen.spec, own.panel, frozen.checkpoint, progress=progress)
     return judge_pair(frozen.spec.rules, (champion.loc[plan.judged[0] :], own), (run.read_frame("scores"), inputs))
+
+
+def _notes(frozen: FrozenStrategy, newer: Newer) -> tuple[str, ...]:
+    """Whether the bars of today have another past than the champion's, or score it otherwise."""
+    kept = read_expected(frozen.folder.path)["scores"]
+    stamps = restatement(frozen.folder, newer.panel, None)
+    if not stamps:
+        past = frozen.on_own_year(newer.panel).until(kept.index[-1])
+        with threads(version_threads(frozen.folder.body)):
+            stamps = rescored(kept, frozen_scores(frozen.spec, past, frozen.checkpoint))
+    return tuple(said for _, said in stamps)
 
 
 def _or(frozen: pd.Series | None, given: pd.Series | None) -> pd.Series | None:
