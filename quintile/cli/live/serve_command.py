@@ -23,6 +23,7 @@ from quintile.cli.version_commands import find
 
 if TYPE_CHECKING:
     from live.service.served_desk import ServedDesk
+    from strategy.frozen.versions import VersionFolder
 
 __all__ = ["SERVE_EXAMPLES", "serve_command"]
 
@@ -93,7 +94,8 @@ def serve_command(
     from live.service.service_server import bound_socket, serve_app
 
     with bound_socket(host, port) as made:
-        desk = _desk(version, told_options(context), allow_drift=allow_drift, out=out, quiet=quiet or as_json)
+        told, hidden = told_options(context), quiet or as_json
+        desk = _desk(folder, told, home=home, allow_drift=allow_drift, out=out, quiet=hidden)
         log, limits, metrics = RequestLog(home / FILE), ServiceLimits(), ServiceMetrics()
         try:
             app = served_app(desk, log, metrics=metrics, limits=limits, token=token)
@@ -109,7 +111,9 @@ def serve_command(
         print("stopped: every answer that was given is in the log")
 
 
-def _desk(version: str, told: dict[str, Any], *, allow_drift: bool, out: Path, quiet: bool) -> "ServedDesk":
+def _desk(
+    folder: "VersionFolder", told: dict[str, Any], *, home: Path, allow_drift: bool, out: Path, quiet: bool
+) -> "ServedDesk":
     """The version, verified, with its book prepared."""
     from live.service.served_desk import ServedDesk
     from quintile.progress_display import progress_bars
@@ -117,10 +121,8 @@ def _desk(version: str, told: dict[str, Any], *, allow_drift: bool, out: Path, q
     from strategy.frozen.versions import plain
     from strategy.trials.log import TrialLog
 
-    folder = find(version, told.get("versions"))
     frozen = open_frozen(folder, TrialLog(out), allow_drift=allow_drift)
     name = told.get("bars") or plain(folder.body["bars"])
-    home = out / FOLDER / f"{folder.version.name}-{folder.version.semver}"
     with progress_bars(quiet=quiet) as progress:
         return ServedDesk(
             frozen, lambda: run_request(folder, told_fields(told)), home=home, name=name, progress=progress
