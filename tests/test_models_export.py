@@ -59,6 +59,7 @@ SAMPLED = {
     "huber_regression": {},
     "random_forest": TREES,
 }
+SMOOTH = ("ridge", "fourier_ridge", "huber_regression")  # no threshold decides
 
 
 SLOW = (
@@ -162,6 +163,7 @@ def test_sums_cosines_and_trees_score_the_same_names_the_same(kind):
     raw, windows = market()
     checkpoint = checkpoint_of(fitted(windows, settings_for(kind, **SAMPLED[kind])))
     assert_equal(graph_scores(checkpoint, raw, windows), ours(checkpoint, windows))
+    assert export_graph(checkpoint).has_steps == (kind not in SMOOTH)
 
 
 def test_lags_of_divided_bars_are_read_from_the_last_session_back():
@@ -188,6 +190,7 @@ def test_an_ensemble_combines_its_members_within_each_session(combine):
     settings = settings_for("ensemble", members=MEMBERS, combine=combine, seeds=2, **trim)
     checkpoint = checkpoint_of(ensemble(windows, settings))
     assert_equal(graph_scores(checkpoint, raw, windows), ours(checkpoint, windows))
+    assert export_graph(checkpoint).has_steps == (combine == "rank_mean")
 
 
 def test_a_sample_at_a_threshold_goes_left_and_leaves_lead_to_themselves():
