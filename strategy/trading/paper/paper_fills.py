@@ -3,6 +3,7 @@
 Amounts are decimal numbers in the log and stay so where shares are counted; a table of fills holds floats.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ import pandas as pd
 from strategy.trials.chained_log import Entry
 from strategy.trials.paper_log import ACTION, FILL, ORDER, RECONCILED, PaperLog
 
-__all__ = ["FEE", "FILL_COLUMNS", "Note", "held_cash", "held_shares", "noted", "order_states", "paper_fills"]
+__all__ = ["FEE", "Note", "fill_table", "held_cash", "held_shares", "noted", "order_states", "paper_fills"]
 
 FEE = "FEE"  # the type of an action that only takes cash
+ALL = ""  # the ticker of a fee that is for every name
 FILL_COLUMNS = ("session", "ticker", "shares", "price", "fee", "client_order_id")
 
 
@@ -49,17 +51,22 @@ def paper_fills(log: PaperLog) -> pd.DataFrame:
         read with, NaN where they did not have it. A broker charges fees by name or by session, on the day or later:
         they are divided by notional among the fills of the last session until then, of the name where they tell one.
     """
-    entries = log.entries()
-    rows = [_row(entry.facts) for entry in entries if entry.kind == FILL]
+    return fill_table(noted(log.entries()))
+
+
+def fill_table(notes: Sequence[Note]) -> pd.DataFrame:
+    """The table of ``paper_fills`` out of a log that was read."""
+    rows = [_row(note.facts) for note in notes if note.kind == FILL]
     fills = pd.DataFrame(rows, columns=[*FILL_COLUMNS, "open"])
     fills = fills.astype({"session": "datetime64[ns]", "shares": float, "price": float, "fee": float, "open": float})
-    notional = (fills["shares"] * fills["price"]).abs()
-    for fee in (entry.facts for entry in entries if entry.kind == ACTION and entry.facts["type"] == FEE):
-        charged = fills["session"].le(pd.Timestamp(fee["session"]))
-        charged &= fills["ticker"].eq(fee["ticker"]) if fee["ticker"] else True
-        charged &= fills["session"].eq(fills["session"][charged].max())
-        if charged.any():
-            fills.loc[charged, "fee"] -= float(fee["cash"]) * notional[charged] / notional[charged].sum()
+    if fills.empty:
+        return fills
+    days = [row[0] for row in rows]
+    fees, notional = _charged(notes, rows), (fills["shares"] * fills["price"]).abs()
+    for names in (fills["ticker"].tolist(), [ALL] * len(rows)):
+        keys = list(zip(names, days, strict=True))
+        whole = notional.groupby(pd.Index(keys, tupleize_cols=False)).transform("sum")
+        fills["fee"] += notional / whole * [fees.get(key, 0.0) for key in keys]
     return fills
 
 
@@ -103,6 +110,19 @@ def _moved(entry: Entry | Note) -> dict[str, Decimal]:
     if entry.kind == RECONCILED and entry.facts.get("adopted"):
         return {ticker: Decimal(shares) for ticker, shares in entry.facts["differences"].items()}
     return {}
+
+
+def _charged(notes: Sequence[Note], rows: Sequence[Sequence[Any]]) -> dict[tuple[str, str], float]:
+    """Fees by name and session of the fills that they are for."""
+    days: dict[str, list[str]] = defaultdict(list)
+    for session, ticker in sorted({(row[0], name) for row in rows for name in (row[1], ALL)}):
+        days[ticker].append(session)
+    charged: dict[tuple[str, str], float] = defaultdict(float)
+    for fee in (note.facts for note in notes if note.kind == ACTION and note.facts["type"] == FEE):
+        until = bisect_right(days[fee["ticker"]], fee["session"])
+        if until:
+            charged[fee["ticker"], days[fee["ticker"]][until - 1]] -= float(fee["cash"])
+    return charged
 
 
 def _row(facts: Mapping[str, Any]) -> list[Any]:

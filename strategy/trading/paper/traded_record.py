@@ -10,8 +10,8 @@ import pandas as pd
 
 from backtests.verdict import finite_or_none
 from core.conventions import BASIS_POINTS
-from strategy.trading.paper.paper_fills import Note, noted, order_states, paper_fills
-from strategy.trials.paper_log import RECONCILED, PaperLog
+from strategy.trading.paper.paper_fills import Note, fill_table, noted, order_states
+from strategy.trials.paper_log import DECISION, RECONCILED, PaperLog
 
 __all__ = ["TradedRecord", "traded_record"]
 
@@ -101,14 +101,22 @@ def traded_record(log: PaperLog) -> TradedRecord | None:
     by_session: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for (session, _, _), facts in last.items():
         by_session[session].append(facts)
-    fills = paper_fills(log)
-    filled = fills.groupby("client_order_id")["shares"].sum()
-    rows = [_counted(orders, filled) | _gap(notes, day, orders, filled) for day, orders in by_session.items()]
+    fills = fill_table(notes)
+    summed = fills.groupby("client_order_id")["shares"].sum()
+    filled = {str(name): float(shares) for name, shares in summed.items()}
+    weights, sized = _decided(notes), _sizes(notes)
+    rows = [
+        {
+            **_counted(orders, filled),
+            "weight_gap": _gap(weights.get(day, {}), sized.get(day), orders=orders, filled=filled),
+        }
+        for day, orders in by_session.items()
+    ]
     index = pd.DatetimeIndex(list(by_session), name="session")
     return TradedRecord(sessions=pd.DataFrame(rows, index=index).sort_index(), fills=fills)
 
 
-def _counted(orders: Sequence[Mapping[str, Any]], filled: pd.Series) -> dict[str, int]:
+def _counted(orders: Sequence[Mapping[str, Any]], filled: Mapping[str, float]) -> dict[str, int]:
     """How many orders of a session filled, in whole, in part or not at all; those that wait are only counted."""
     share = [abs(filled.get(each["client_order_id"], 0.0)) / float(each["shares"]) for each in orders]
     ended = [each["state"] not in WAITING for each in orders]
@@ -121,16 +129,15 @@ def _counted(orders: Sequence[Mapping[str, Any]], filled: pd.Series) -> dict[str
 
 
 def _gap(
-    notes: Sequence[Note], session: str, orders: Sequence[Mapping[str, Any]], filled: pd.Series
-) -> dict[str, float]:
+    weights: Mapping[str, float],
+    sized: Mapping[str, Any] | None,
+    *,
+    orders: Sequence[Mapping[str, Any]],
+    filled: Mapping[str, float],
+) -> float:
     """How far the book that was held after the fills was from the decided one."""
-    if any(each["state"] in WAITING for each in orders):
-        return {"weight_gap": float("nan")}
-    of_day = [note.facts for note in notes if note.facts.get("session") == session]
-    weights: dict[str, float] = next((facts["weights"] for facts in of_day if "weights" in facts), {})
-    sized = next((note.facts for note in reversed(notes) if _is_sizing(note, session)), None)
-    if sized is None:
-        return {"weight_gap": float("nan")}
+    if sized is None or any(each["state"] in WAITING for each in orders):
+        return float("nan")
     held = {name: float(shares) for name, shares in sized["positions"].items()}
     for each in orders:
         held[each["ticker"]] = held.get(each["ticker"], 0.0) + filled.get(each["client_order_id"], 0.0)
@@ -138,8 +145,15 @@ def _gap(
     price = np.array([sized["prices"].get(name, float("nan")) for name in names])
     shares = np.array([held.get(name, 0.0) for name in names])
     worth = np.where(shares == 0.0, 0.0, shares * price) / float(sized["sized_equity"])
-    return {"weight_gap": float(np.abs(np.array([weights.get(name, 0.0) for name in names]) - worth).sum())}
+    return float(np.abs(np.array([weights.get(name, 0.0) for name in names]) - worth).sum())
 
 
-def _is_sizing(note: Note, session: str) -> bool:
-    return note.kind == RECONCILED and note.facts["session"] == session and "sized_equity" in note.facts
+def _decided(notes: Sequence[Note]) -> dict[str, Mapping[str, float]]:
+    """Decided weights by session."""
+    return {note.facts["session"]: note.facts["weights"] for note in notes if note.kind == DECISION}
+
+
+def _sizes(notes: Sequence[Note]) -> dict[str, Mapping[str, Any]]:
+    """The last positions, prices and equity by which the orders of a session were sized."""
+    read = (note.facts for note in notes if note.kind == RECONCILED)
+    return {facts["session"]: facts for facts in read if "sized_equity" in facts}
