@@ -170,9 +170,8 @@ class Bench:
         base = self.base(case.market)
         if case.how == "run":
             bars = self.bars(case.market, case.bars)
-            return base.run_id, self.run(
-                spec_of(*case.sets), BarsRequest(bars=str(bars), universe=case.universe)
-            ).run_id
+            request = BarsRequest(bars=str(bars), universe=case.universe)
+            return base.run_id, self.run(spec_of(*case.sets), request).run_id
         if case.how == "scores":
             sides = [self.scored(base, *sets).run_id for sets in ((), case.sets)]
             return sides[0], sides[1]
@@ -304,10 +303,8 @@ def _off(found: Explanation) -> float:
 def vectorbt_case(bench: Bench) -> Explanation:
     """The base run against vectorbt as it comes: the close of the decision, no lag, no fees."""
     base = bench.base(1)
-    panel = load_inputs(base.request).panel
-    weights = decide_weights(base.spec.rules, panel, base.read_frame("scores"))
-    path = bench.folder / "vectorbt.csv"
-    ordered(panel, weights, price="close", lag=0, fees=0.0).to_csv(path, index=False)
+    orders: dict[str, float | str] = {"price": "close", "lag": 0, "fees": 0.0}
+    path = bench.orders(base, Planted(stages=(), how="vectorbt", words="as it comes", orders=orders))
     return explain(*recipes(base.run_id, str(path), Told(store=bench.store, capital=CAPITAL)))
 
 

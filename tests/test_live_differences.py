@@ -138,6 +138,12 @@ def test_the_same_recipe_twice_is_the_same_to_the_bit(market: Panel, scores: pd.
     assert found.places == ()
 
 
+def test_a_rank_ic_is_of_the_sessions_that_both_score(market: Panel, scores: pd.DataFrame) -> None:
+    found = explain(recipe(market, scores), recipe(market, scores.iloc[15:], "b"))
+    assert found.gap["rank IC"] == 0.0
+    assert not any("Rank ICs are measured" in remark for remark in found.remarks)
+
+
 CHANGES: dict[str, dict[str, Any]] = {
     "book": {"portfolio": BookSettings(builder="quintile_long_short", k=0.4)},
     "fills": {"execution": Execution(fill="next_close")},
@@ -148,6 +154,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("stage", CHANGES)
 def test_one_changed_stage_is_all_of_the_gap(stage: str, market: Panel, scores: pd.DataFrame) -> None:
     found = explain(recipe(market, scores), recipe(market, scores, "b", **CHANGES[stage]))
+    assert any("Rank ICs are measured" in remark for remark in found.remarks) == (stage == "fills")
     sums(found)
     assert [part.name for part in found.ranked()] == [stage]
     for part in found.parts:

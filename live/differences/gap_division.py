@@ -227,9 +227,7 @@ def _common(first: Recipe, second: Recipe) -> pd.DatetimeIndex:
 
 def _clock(first: Recipe, second: Recipe) -> Clock:
     """What rank ICs are measured with: the clock and horizon of both, or the next open over one session."""
-    if first.rules.execution == second.rules.execution and first.rules.horizon == second.rules.horizon:
-        return first.rules.execution, first.rules.horizon
-    return Execution(), 1
+    return (Execution(), 1) if _clock_differs(first, second) else (first.rules.execution, first.rules.horizon)
 
 
 def _n_mixes(groups: tuple[StageGroup, ...]) -> int:
@@ -249,9 +247,7 @@ def _remarks(replays: MixedReplays, groups: tuple[StageGroup, ...]) -> tuple[str
         remarks.append(f"Models are {how}; where bars to model are one side's, its recorded scores stand.")
     if first.scores is None or second.scores is None:
         remarks.append("No rank IC is compared: one side has no scores.")
-    elif (replays.clock, replays.horizon) != (first.rules.execution, first.rules.horizon) or _clock_differs(
-        first, second
-    ):
+    elif _clock_differs(first, second):
         remarks.append(
             "Rank ICs are measured with the return of one session from the next open, for the clocks differ."
         )

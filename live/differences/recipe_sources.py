@@ -37,10 +37,9 @@ from strategy.trading.paper.paper_fills import FEE, paper_fills
 from strategy.trading.paper.paper_scores import scored
 from strategy.trials.paper_log import ACTION, RECONCILED, PaperLog
 
-__all__ = ["BORROWERS", "Told", "Word", "recipe_of", "recipes", "run_recipe", "trades_recipe"]
+__all__ = ["Told", "Word", "recipe_of", "recipes", "run_recipe", "trades_recipe"]
 
 PAPER, FILLS = "paper:", "fills:"
-BORROWERS = (PAPER, FILLS)
 TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 Word = str | RunFolder | VersionFolder | pd.DataFrame
 
@@ -156,7 +155,7 @@ def trades_recipe(read: TradeTable, name: str, told: Told, *, beside: Recipe | N
         name=name,
         kind="trades",
         panel=inputs.panel,
-        universe=UniverseRule(words="names that it traded", table=inputs.panel.universe, is_rule=False),
+        universe=UniverseRule(words="names that it traded", table=inputs.panel.universe),
         rules=TradingRules(name="trades", execution=found.execution, costs=found.costs),
         net=found.kept.net_returns,
         weights=found.weights,
@@ -228,7 +227,7 @@ def _paper_recipe(folder: VersionFolder, told: Told, beside: Recipe | None) -> R
         name=name,
         kind="paper log",
         panel=inputs.panel,
-        universe=UniverseRule(words="decisions", table=inputs.panel.universe, is_rule=False),
+        universe=UniverseRule(words="decisions", table=inputs.panel.universe),
         rules=_own_rules(spec.rules),
         net=net.rename_axis("session").sort_index(),
         weights=committed_weights(log, inputs.panel),
@@ -273,7 +272,7 @@ def _bare(inputs: Inputs) -> Recipe:
         name="bars",
         kind="bars",
         panel=panel,
-        universe=UniverseRule(words="", table=panel.universe, is_rule=False),
+        universe=UniverseRule(words="", table=panel.universe),
         rules=TradingRules(),
         net=pd.Series(dtype=float),
     )
@@ -336,4 +335,4 @@ def _borrows(word: Word) -> bool:
     """Whether a side has no bars of its own."""
     if not isinstance(word, str):
         return isinstance(word, pd.DataFrame)
-    return word.startswith(BORROWERS) or word.lower().endswith(TABLES)
+    return word.startswith((PAPER, FILLS)) or word.lower().endswith(TABLES)

@@ -10,7 +10,7 @@ from math import comb
 
 import numpy as np
 
-__all__ = ["MAX_PLAYERS", "coalitions", "shapley_values"]
+__all__ = ["MAX_PLAYERS", "shapley_values"]
 
 MAX_PLAYERS = 10  # 1,024 coalitions
 
@@ -49,7 +49,7 @@ def shapley_values(players: Sequence[str], worth: Callable[[frozenset[str]], np.
     """
     if len(set(players)) != len(players) or len(players) > MAX_PLAYERS:
         raise ValueError(f"players must be at most {MAX_PLAYERS} different names, were {list(players)}")
-    known = {group: np.asarray(worth(group), dtype=float) for group in coalitions(players)}
+    known = {group: np.asarray(worth(group), dtype=float) for group in _coalitions(players)}
     n = len(players)
     return {
         player: sum(
@@ -64,7 +64,7 @@ def shapley_values(players: Sequence[str], worth: Callable[[frozenset[str]], np.
     }
 
 
-def coalitions(players: Sequence[str]) -> Iterator[frozenset[str]]:
+def _coalitions(players: Sequence[str]) -> Iterator[frozenset[str]]:
     """Every set of players, the empty one first and the whole last."""
     for size in range(len(players) + 1):
         yield from map(frozenset, combinations(players, size))

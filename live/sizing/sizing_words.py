@@ -57,7 +57,7 @@ def conditions(study: SizingStudy) -> list[str]:
 
 
 def text_tables(study: SizingStudy) -> list[TextTable]:
-    """The three tables of a study."""
+    """The four tables of a study."""
     seeds = study.settings.seeds
     planted = [
         [row.agent.upper(), _range(row.recovery, percent), _all(row.by_seed), "FOUND" if row.found else "NOT FOUND"]
