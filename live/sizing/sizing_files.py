@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from backtests.report.html_page import PAGE_MARK
-from backtests.report.sizing.size_page import SizePage, render_size_page
 from core.files import require_new, write_json, write_text
+from live.sizing.sizing_page import render_sizing
 from live.sizing.sizing_result import SizingStudy
-from live.sizing.sizing_words import CONVENTIONS, conditions, sentence, text_tables
+from live.sizing.sizing_words import sentence
 
 __all__ = ["study_json", "study_stem", "write_study"]
 
@@ -20,7 +20,7 @@ def write_study(study: SizingStudy, folder: Path, *, command: str = "") -> list[
     table, page = folder / f"{stem}.json", folder / f"{stem}.html"
     require_new(page, what="page", ours=PAGE_MARK)
     write_json(table, study_json(study) | {"command": command})
-    write_text(page, render_size_page(_page(study, command)))
+    write_text(page, render_sizing(study, command=command))
     return [table, page]
 
 
@@ -34,17 +34,3 @@ def study_stem(study: SizingStudy) -> str:
     slug = re.sub(r"[^a-z0-9.]+", "-", study.book.lower()).strip("-.")
     told = "\n".join((study.book, study.conditions["test"], study.settings.model_dump_json()))
     return f"{slug}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
-
-
-def _page(study: SizingStudy, command: str) -> SizePage:
-    return SizePage(
-        book=study.book,
-        verdict=study.verdict,
-        sentence=sentence(study),
-        synthetic=study.synthetic,
-        conditions=tuple(conditions(study)),
-        conventions=CONVENTIONS,
-        tables=text_tables(study),
-        scales=study.scales,
-        command=command,
-    )

@@ -1,1 +1,0 @@
-"""Sizing: the page of a study of agents that size a finished book."""
