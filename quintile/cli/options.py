@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from strategy.runs.store import RunFolder, RunStore
 
 __all__ = [
+    "AllowDrift",
     "Assignments",
     "Bars",
     "Benchmark",
@@ -27,6 +28,7 @@ __all__ = [
     "Open",
     "Out",
     "Outside",
+    "OwnUniverse",
     "PointInTime",
     "Quiet",
     "RunId",
@@ -70,6 +72,8 @@ Outside = Annotated[
 Universe = Annotated[
     str, typer.Option(help="all, topN by trailing dollar volume, or a member file; filters: top400,age=252,price=5.")
 ]
+OwnUniverse = Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")]
+AllowDrift = Annotated[bool, typer.Option("--allow-drift", help="Run although code has changed.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, its first characters, or latest.")]
 Strategy = Annotated[str, typer.Argument(help="A shipped strategy or a TOML file.")]
 Bars = Annotated[

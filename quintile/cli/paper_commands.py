@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Outside, Quiet, Verbose, run_store
+from quintile.cli.options import (
+    AllowDrift,
+    ExchangeCode,
+    Hedge,
+    Json,
+    Out,
+    Outside,
+    OwnUniverse,
+    Quiet,
+    Verbose,
+    run_store,
+)
 from quintile.cli.version_commands import Versions, find, told_request
 
 __all__ = ["PAPER_EXAMPLES", "paper_command"]
@@ -23,12 +34,12 @@ def paper_command(
     bars: Annotated[
         str | None, typer.Option(metavar="PATH", help="Bars up to the last close; without them, show the log.")
     ] = None,
-    universe: Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")] = None,
+    universe: OwnUniverse = None,
     hedge: Hedge = None,
     outside: Outside = None,
     exchange: ExchangeCode = None,
     replay: Annotated[bool, typer.Option("--replay", help="Recompute and compare every entry; write nothing.")] = False,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run although code has changed.")] = False,
+    allow_drift: AllowDrift = False,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quintile.cli.options import (
+    AllowDrift,
     ExchangeCode,
     Hedge,
     Json,
     Open,
     Out,
     Outside,
+    OwnUniverse,
     Quiet,
     Verbose,
     Versions,
@@ -47,14 +49,14 @@ def monitor_command(
             "built-in market.",
         ),
     ] = "latest",
-    universe: Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")] = None,
+    universe: OwnUniverse = None,
     hedge: Hedge = None,
     outside: Outside = None,
     exchange: ExchangeCode = None,
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Append the JSON line to this file, which only grows.")
     ] = None,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run although code has changed.")] = False,
+    allow_drift: AllowDrift = False,
     versions: Versions = None,
     out: Out = Path("runs"),
     open_: Open = False,

@@ -13,6 +13,7 @@ from quintile.cli.options import (
     Json,
     Out,
     Outside,
+    OwnUniverse,
     Quiet,
     Sectors,
     Verbose,
@@ -54,7 +55,7 @@ def serve_command(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    universe: Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")] = None,
+    universe: OwnUniverse = None,
     sectors: Sectors = None,
     hedge: Hedge = None,
     outside: Outside = None,

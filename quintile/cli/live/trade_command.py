@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintile.cli.options import ExchangeCode, Hedge, Json, Out, Outside, Quiet, Verbose, Versions, run_store
+from quintile.cli.options import (
+    AllowDrift,
+    ExchangeCode,
+    Hedge,
+    Json,
+    Out,
+    Outside,
+    OwnUniverse,
+    Quiet,
+    Verbose,
+    Versions,
+    run_store,
+)
 
 if TYPE_CHECKING:
     from live.broker.alpaca_broker import AlpacaBroker
@@ -47,11 +59,11 @@ def trade_command(
     kill_file: Annotated[
         Path | None, typer.Option("--kill-file", metavar="FILE", help="While it is there nothing is sent; OUT/KILL.")
     ] = None,
-    universe: Annotated[str | None, typer.Option(help="Universe of the bars; the version's own by default.")] = None,
+    universe: OwnUniverse = None,
     hedge: Hedge = None,
     outside: Outside = None,
     exchange: ExchangeCode = None,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Run although code has changed.")] = False,
+    allow_drift: AllowDrift = False,
     versions: Versions = None,
     out: Out = Path("runs"),
     as_json: Json = False,
