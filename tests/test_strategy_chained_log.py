@@ -114,6 +114,23 @@ def test_a_transaction_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None
     assert [entry.facts.get("n") for entry in log.entries()] == [None, 1, 2]
 
 
+def test_a_transaction_reads_on_from_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, other = TrialLog(tmp_path / "a"), TrialLog(tmp_path / "b")
+    append_all(log, 1, 2)
+    append_all(other, 1, 2, 3)
+    known, parsed, entry = log.entries(), list[int](), chained_log._entry
+    log.append("trial", n=3)
+    monkeypatch.setattr(chained_log, "_entry", lambda noun, *row: parsed.append(row[0]) or entry(noun, *row))
+    with log.transaction(known) as held:
+        assert parsed == [3, 4], "the last known one, and what came since"
+        held.append("trial", n=4)
+    for stranger in (known, other.entries()):
+        with log.transaction(stranger) as held:
+            assert held.entries == log.entries()
+    assert [each.facts.get("n") for each in log.entries()] == [None, 1, 2, 3, 4]
+    assert list(log.problems()) == []
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -134,7 +134,8 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
     BrokerError
         If the broker cannot be asked.
     """
-    notes = noted(desk.log.entries())
+    entries = desk.log.entries()
+    notes = noted(entries)
     _last_decision(desk, notes)  # without one nothing is asked and nothing is written
     asked, clock = desk.log.clock(), desk.broker.clock()
     news = read_news(desk.broker, notes, panel)
@@ -142,7 +143,7 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
     if not submit:
         ready = _prepared(desk, [*notes, *news.notes], news, clock=clock, panel=panel)
         return _report(ready, news, n_fills, orders=ready.orders, submitted=False)
-    with desk.log.transaction() as held:
+    with desk.log.transaction(entries) as held:
         notes = _since(held, notes)
         _append(held, unwritten(notes, news.notes))
         news = held_against(news, notes := _since(held, notes))
@@ -155,8 +156,9 @@ def trade_session(desk: TradeDesk, panel: Panel, *, submit: bool = False, adopt:
     stopped: list[str] = []
     if not ready.obstacles and ready.orders:
         answers, stopped = _sent(desk, ready, since=asked, room=clock.next_open - clock.now - LAST_CALL)
-        news, notes = _settled(desk, notes, answers=answers, session=ready.session, panel=panel)
-    desk.log.remember()
+        news, held = _settled(desk, held, notes=notes, answers=answers, session=ready.session, panel=panel)
+        notes = _since(held, notes)
+    desk.log.remember(held.chain_at(held.entries[-1]))
     states = order_states(notes)
     orders = tuple(states.get(facts["client_order_id"], facts) for facts in ready.orders)
     return _report(ready, news, n_fills, orders=orders, submitted=True, stopped=stopped)
@@ -276,15 +278,20 @@ def _sent(desk: TradeDesk, ready: _Prepared, *, since: dt.datetime, room: dt.tim
 
 
 def _settled(
-    desk: TradeDesk, notes: Sequence[Note], *, answers: Sequence[Note], session: str, panel: Panel
-) -> tuple[AccountNews, list[Note]]:
+    desk: TradeDesk,
+    before: Transaction,
+    *,
+    notes: Sequence[Note],
+    answers: Sequence[Note],
+    session: str,
+    panel: Panel,
+) -> tuple[AccountNews, Transaction]:
     """Write what the broker made of the orders, hold positions against the log again, and give the log as it is."""
     news = read_news(desk.broker, [*notes, *answers], panel)
-    with desk.log.transaction() as held:
-        notes = _since(held, notes)
-        _append(held, unwritten(notes, [*answers, *news.notes]))
+    with desk.log.transaction(before.entries) as held:
+        _append(held, unwritten(_since(held, notes), [*answers, *news.notes]))
         held.append(RECONCILED, **reconciled(news, session, AFTER))
-        return news, _since(held, notes)
+    return news, held
 
 
 def _adopted(held: Transaction, news: AccountNews) -> AccountNews:

@@ -29,6 +29,7 @@ __all__ = ["Chain", "ChainedLog", "Entry", "Transaction", "broken_links", "contr
 
 LOCK_TIMEOUT = 60.0  # seconds to wait for another process's write
 MAX_BODY = 4_000_000  # characters; the weights of 50,000 names are fewer
+FIRST = -(2**63)  # the least number that an entry of an edited file may have
 CLOCK_ROOM = dt.timedelta(minutes=1)  # by which clocks that are set by the network may disagree
 NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 SCHEMA = """
@@ -192,8 +193,13 @@ class ChainedLog:
             return held.chain_at(held.append(kind, **facts))
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, known: Sequence[Entry] = ()) -> Iterator[Transaction]:
         """Hold the log alone, to read it and append what follows from it; a second process waits its turn.
+
+        Parameters
+        ----------
+        known : sequence of Entry
+            The log as it was read before: only what came since is read, where it still ends as that did.
 
         Raises
         ------
@@ -207,7 +213,7 @@ class ChainedLog:
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in _statements(SCHEMA):
                     connection.execute(statement)
-                yield Transaction(connection=connection, entries=_read(connection, self.NOUN), now=self.clock())
+                yield Transaction(connection=connection, entries=_read(connection, self.NOUN, known), now=self.clock())
                 connection.execute("COMMIT")
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise ValueError(f"cannot write {self.path} ({_reason(error)}): {_remedy(error)}") from error
@@ -321,15 +327,19 @@ def _is_half_written(path: Path) -> bool:
     return _journal(path).is_file() and _journal(path).stat().st_size > 0
 
 
-def _read(connection: sqlite3.Connection, noun: str) -> list[Entry]:
-    query = "SELECT sequence, substr(body, 1, ?), substr(sha256, 1, 64) FROM entries ORDER BY sequence"
+def _read(connection: sqlite3.Connection, noun: str, known: Sequence[Entry] = ()) -> list[Entry]:
+    columns = "SELECT sequence, substr(body, 1, ?), substr(sha256, 1, 64) FROM entries"
+    query, first = f"{columns} WHERE sequence >= ? ORDER BY sequence", known[-1].sequence if known else FIRST
     try:
         kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
         if not kinds:
             return []  # the first writer was killed before its first entry
         if kinds.get("entries") != "table":
             raise sqlite3.DatabaseError(f"it holds no {noun}")
-        return [_entry(noun, *row) for row in connection.execute(query, (MAX_BODY + 1,))]
+        later = [_entry(noun, *row) for row in connection.execute(query, (MAX_BODY + 1, first))]
+        if not known:
+            return later
+        return [*known[:-1], *later] if later[:1] == [known[-1]] else _read(connection, noun)
     except UnicodeDecodeError as error:  # out of a damaged page, or of the database's own complaint about one
         raise sqlite3.DatabaseError("it holds bytes that are no text") from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from core.errors import RunError
-from strategy.trials.chained_log import ChainedLog, Entry, Transaction, broken_links, contradiction
+from strategy.trials.chained_log import Chain, ChainedLog, Entry, Transaction, broken_links, contradiction
 from strategy.trials.log import TrialLog
 
 __all__ = [
@@ -78,7 +78,7 @@ class PaperLog(ChainedLog):
         return TrialLog(self.store.parents[1], self.clock)
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, known: Sequence[Entry] = ()) -> Iterator[Transaction]:
         """Hold the log alone, as every chained log; its time never runs backwards.
 
         Raises
@@ -86,15 +86,15 @@ class PaperLog(ChainedLog):
         RunError
             If the clock stands before the last entry.
         """
-        with super().transaction() as held:
+        with super().transaction(known) as held:
             if held.entries and held.now < held.entries[-1].time:
                 clock, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (held.now, held.entries[-1].time))
                 raise RunError(f"the clock says {clock} UTC, the last entry of {self.path} {last}: set the clock right")
             yield held
 
-    def remember(self) -> None:
-        """Have the trial log keep where this log stands, unless it knows."""
-        chain = self.chain()
+    def remember(self, stands: Chain | None = None) -> None:
+        """Have the trial log keep where this log stands, unless it knows; without ``stands`` it is read."""
+        chain = stands or self.chain()
         if chain is None:
             return
         with self.trials.transaction() as held:
