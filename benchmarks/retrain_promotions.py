@@ -1,14 +1,14 @@
 """How often monthly retraining promotes a challenger of the champion's own skill, and how soon one that is better.
 
-    python -m benchmarks.retrain_promotions [--paths 300] [--months 24] [--judge 126]
+    python -m benchmarks retrain_promotions
 
 Each path is one champion. Every month a new challenger is judged beside it on the last sessions by the rule of
 ``live.retraining``, until one is promoted or the months are over. The differences of daily rank IC are simulated: what
 all challengers share of them, and what is each one's own, AR(1), with normal shocks or clustered heavy-tailed ones. Net
-returns and verdicts are equal, so that nothing but the rank IC decides. The table of docs/retrain.md is its output.
+returns and verdicts are equal, so that nothing but the rank IC decides. The table of docs/retrain.md is that of its
+section.
 """
 
-import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ import pandas as pd
 from backtests.statistics.bootstrap_intervals import mean_interval
 from backtests.statistics.confidence_sequence import mean_confidence_sequence
 from benchmarks.interval_coverage import BURN_IN, Shocks, autoregression, clustered_shocks, normal_shocks
+from benchmarks.runner import Options
+from benchmarks.runner.page import machine
 from core.intervals import Interval
 from core.progress import Count, counted
 from live.retraining.challenger_stream import STREAM_ALPHA, StreamBound
@@ -27,8 +29,9 @@ from live.retraining.judgement_log import JudgementKey, place_of
 from live.retraining.paired_judgement import PairedJudgement, one_sided
 from live.retraining.promotion_rule import decide_promotion
 
-__all__ = ["Months", "Promotions", "Skill", "promotions"]
+__all__ = ["CASES", "Months", "Promotions", "Skill", "promotions", "section"]
 
+N_PATHS = 300  # champions a row
 MONTH = 21  # sessions
 DEVIATION = 0.05  # of a daily difference of rank IC
 SHARED = 0.7  # of its variance, by all challengers of one champion
@@ -50,6 +53,16 @@ class Skill:
     better: float = 0.0
     phi: float = 0.2
     shocks: Shocks = normal_shocks
+
+
+CASES = {
+    "same skill, AR 0": Skill(phi=0.0),
+    "same skill, AR 0.2": Skill(),
+    "same skill, AR 0.2, GARCH, t6": Skill(shocks=clustered_shocks),
+    "better by .005, AR 0.2": Skill(better=0.005),
+    "better by .01, AR 0.2": Skill(better=0.01),
+    "better by .02, AR 0.2": Skill(better=0.02),
+}
 
 
 class Promotions(NamedTuple):
@@ -115,28 +128,18 @@ def _judgement(difference: pd.Series) -> PairedJudgement:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print one row a skill."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--paths", type=int, default=300)
-    parser.add_argument("--months", type=int, default=24)
-    parser.add_argument("--judge", type=int, default=126)
-    told = parser.parse_args(arguments)
-    months = Months(months=told.months, judge=told.judge)
-    cases = {
-        "same skill, AR 0": Skill(phi=0.0),
-        "same skill, AR 0.2": Skill(),
-        "same skill, AR 0.2, GARCH, t6": Skill(shocks=clustered_shocks),
-        "better by .005, AR 0.2": Skill(better=0.005),
-        "better by .01, AR 0.2": Skill(better=0.01),
-        "better by .02, AR 0.2": Skill(better=0.02),
-    }
-    print("| challengers | promoted within the months | median month |\n| --- | ---: | ---: |")
-    for row, (name, skill) in enumerate(cases.items()):
-        share, error, month = promotions(skill, months, told.paths, seed=row)
+def section(_: Options) -> str:
+    """The section of the page; nothing here is timed."""
+    months = Months()
+    lines = ["| challengers | a challenger was promoted | median month |", "| --- | ---: | ---: |"]
+    for row, (name, skill) in enumerate(CASES.items()):
+        share, error, month = promotions(skill, months, N_PATHS, seed=row)
         when = "–" if math.isnan(month) else f"{month:.0f}"
-        print(f"| {name} | {share:.1%} ± {error:.1%} | {when} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        lines.append(f"| {name} | {share:.1%} ± {error:.1%} | {when} |")
+        print(lines[-1], flush=True)
+    words = (
+        f"`python -m benchmarks retrain_promotions`: {machine()}. {N_PATHS} champions a row, {months.months} months, "
+        f"{months.judge} judged sessions, differences of daily rank IC with a standard deviation of {DEVIATION:g}, of "
+        f"which challengers share {SHARED:g} of the variance."
+    )
+    return "\n\n".join(["## How often a retraining promotes", words, "\n".join(lines)]) + "\n"
