@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from core.errors import DataError, RunError
+from live.differences.differences_page import render_differences
 from live.differences.explanation import FIGURES, Explanation
 from live.differences.gap_division import explain
 from live.differences.given_shares import GivenFills, keep_fills, keep_whole_shares
@@ -136,6 +137,18 @@ def test_the_same_recipe_twice_is_the_same_to_the_bit(market: Panel, scores: pd.
     assert "the same to the bit" in found.sentence
     assert all(value == 0.0 for part in found.parts for value in part.figures.values())
     assert found.places == ()
+
+
+def test_the_page_says_what_only_follows_and_draws_no_figure_that_is_missing(
+    market: Panel, scores: pd.DataFrame
+) -> None:
+    found = explain(recipe(market, scores), recipe(market, scores, "b", **CHANGES["book"]))
+    html = render_differences(found)
+    assert "fills, follows" in html
+    assert "book, follows" not in html
+    assert "From A to B: Sharpe ratio" in html
+    without = render_differences(replace(found, gap={**found.gap, "Sharpe ratio": None}))
+    assert "From A to B: Sharpe ratio" not in without
 
 
 def test_a_rank_ic_is_of_the_sessions_that_both_score(market: Panel, scores: pd.DataFrame) -> None:
