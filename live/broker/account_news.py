@@ -154,7 +154,7 @@ def _waiting(broker: Broker, states: Mapping[str, Mapping[str, Any]]) -> list[Br
 
 def _ended(order: BrokerOrder, facts: Mapping[str, Any]) -> Note:
     told = {"state": order.state, "filled": plain(order.filled), "order_id": order.order_id}
-    return Note(ORDER, {name: value for name, value in facts.items() if name != "time"} | told)
+    return Note(ORDER, dict(facts) | told)
 
 
 def _unsent(notes: Sequence[Note], states: Mapping[str, Mapping[str, Any]], there: Container[str]) -> list[Note]:
@@ -165,10 +165,7 @@ def _unsent(notes: Sequence[Note], states: Mapping[str, Mapping[str, Any]], ther
         for name, facts in states.items()
         if facts["state"] == PLANNED and str(facts["session"]) < last and name not in there
     )
-    return [
-        Note(ORDER, {name: value for name, value in facts.items() if name != "time"} | {"state": UNSENT})
-        for facts in late
-    ]
+    return [Note(ORDER, dict(facts) | {"state": UNSENT}) for facts in late]
 
 
 def _note(activity: Activity, orders: Mapping[str, str], panel: Panel) -> Note:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -180,10 +179,6 @@ class AlpacaBroker:
     def recent_orders(self) -> list[BrokerOrder]:
         """The newest orders, whatever became of them."""
         return self._orders("all")
-
-    def cancel(self, order_id: str) -> None:
-        """Cancel an order."""
-        self._ask(partial(self.client.cancel_order_by_id, order_id), missing=True)
 
     def activities(self, after: dt.date | None = None) -> list[Activity]:
         """What changed the account; pages are read to the last."""

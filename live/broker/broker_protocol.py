@@ -200,10 +200,6 @@ class Broker(Protocol):
         """The newest orders, whatever became of them; at least 500 where there are so many."""
         ...
 
-    def cancel(self, order_id: str) -> None:
-        """Cancel an order by the broker's id."""
-        ...
-
     def activities(self, after: dt.date | None = None) -> list[Activity]:
         """What changed the account since a date, oldest first; without a date everything."""
         ...

@@ -34,8 +34,8 @@ class PlannedOrder:
         Positive.
     last_close : float
         At which it was sized.
-    target_weight, holding_weight : float
-        Fractions of equity.
+    target_weight : float
+        Fraction of equity.
     attempt : int
         From 1.
     """
@@ -46,7 +46,6 @@ class PlannedOrder:
     shares: Decimal
     last_close: float
     target_weight: float = 0.0
-    holding_weight: float = 0.0
     attempt: int = 1
 
     @property
@@ -138,7 +137,6 @@ def _planned(ticker: str, row: Any, *, side: str, shares: Decimal, words: tuple[
         shares=shares,
         last_close=float(row["last_close"]),
         target_weight=float(row["target_weight"]),
-        holding_weight=float(row["holding_weight"]),
     )
 
 

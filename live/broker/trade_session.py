@@ -265,11 +265,11 @@ def _sent(desk: TradeDesk, ready: _Prepared, *, since: dt.datetime, room: dt.tim
             known = None if planned.client_order_id in fresh else desk.broker.order(planned.client_order_id)
             taken = known or desk.broker.submit(planned.ticket)
         except OrderRefusedError as refused:
-            answers.append(Note(ORDER, _untimed(facts) | {"state": REJECTED, "reason": str(refused)}))
+            answers.append(Note(ORDER, facts | {"state": REJECTED, "reason": str(refused)}))
             continue
         except BrokerError as error:
             return answers, [str(error)]
-        answers.append(Note(ORDER, _untimed(facts) | {"state": taken.state, "order_id": taken.order_id}))
+        answers.append(Note(ORDER, facts | {"state": taken.state, "order_id": taken.order_id}))
         if (taken.ticker, taken.side, taken.shares) != (planned.ticker, planned.side, planned.shares):
             seen = f"{taken.side} {plain(taken.shares)} {taken.ticker}"
             told = f"the broker took {seen} for {planned.side} {facts['shares']} {planned.ticker}"
