@@ -37,7 +37,7 @@ from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import FreezeOptions, freeze
 from strategy.frozen.replay import version_bars
 from strategy.frozen.versions import Version
-from strategy.learning.decide import frozen_scores
+from strategy.learning.decide import decided_book, frozen_scores
 from strategy.pipeline import run
 from strategy.runs.context import RunContext
 from strategy.runs.store import RunStore
@@ -171,9 +171,22 @@ def test_the_archive_scores_every_test_session_as_the_version_does(opened, expor
     assert table["names"]["1695"]["names"] == 1695
 
 
-def test_a_panel_of_repeated_names_holds_no_two_alike(opened):
+@pytest.fixture(scope="module")
+def scored(opened):
+    """The test span of the small version."""
     version, panel = opened
-    scored = scored_version(version, panel, version.checkpoint)
+    return scored_version(version, panel, version.checkpoint)
+
+
+def test_books_are_compared_with_the_one_that_the_version_decides(opened, scored):
+    version, panel = opened
+    wanted = decided_book(version.spec, panel, version.checkpoint, sectors=version.sectors).weights
+    assert (scored.weights.abs().sum(axis=1) > 0.0).any()
+    pd.testing.assert_frame_equal(scored.weights, wanted.loc[scored.expected.index], check_names=False)
+
+
+def test_a_panel_of_repeated_names_holds_no_two_alike(opened, scored):
+    _, panel = opened
     whole, many = scored.of_names(len(panel.tickers)), scored.of_names(70)
     order = np.argsort(-scored.expected.loc[whole.expected.index].notna().sum().to_numpy(), kind="stable")
     pd.testing.assert_frame_equal(
@@ -445,6 +458,9 @@ def test_a_version_of_each_family_leaves_whole(tmp_path, kind):
     version, panel = opened_version(folder, TrialLog(store.root)), version_bars(folder, folder.body)
     both = ExportOptions(formats=("onnx", "torchscript"))
     exported = export_version(version, panel, tmp_path / "bundle", options=both)
+    ours = decided_book(version.spec, panel, version.checkpoint).weights
+    theirs = scored_version(version, panel, version.checkpoint).weights
+    pd.testing.assert_frame_equal(theirs, ours.loc[theirs.index], check_names=False)
     for table in exported.parity["files"].values():
         assert table["all"]["missing_elsewhere"] == 0
         assert table["all"]["compared"] > 1000
