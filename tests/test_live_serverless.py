@@ -216,6 +216,7 @@ WRONG = {
     "sessions twice": (question(sessions=[SESSIONS[0], *SESSIONS[:3]]), 422, "sessions must rise"),
     "no dates": (question(sessions=["2026-02-30", *SESSIONS[1:]]), 422, "list of dates"),
     "names twice": (question(names=["AAA", "AAA", "CCC"]), 422, "names must each stand once"),
+    "a long name": (question(names=["A" * 101, "BBB", "CCC"]), 422, "at most 100 characters"),
     "no names": (question(names=[], values=[[]] * 4), 422, "list of 1 to 10,000"),
     "a session short": (question(values=GOOD["values"][:3]), 422, "4 sessions of 3 names of 2 features"),
     "a name short": (question(values=[*GOOD["values"][:3], GOOD["values"][3][:2]]), 422, "of 3 names of 2 features"),
@@ -245,6 +246,17 @@ def test_another_token_or_none_is_refused(handler: Any, token: str | None) -> No
     assert answer["statusCode"] == 401
     assert answer["headers"]["www-authenticate"] == "Bearer"
     assert TOKEN not in answer["body"]
+
+
+def test_a_token_by_another_scheme_or_twice_is_refused(handler: Any, deployed: Path) -> None:
+    asked = event(body=GOOD)
+    asked["headers"]["authorization"] = f"Basic {TOKEN}"
+    assert answer_of(handler, asked)[0] == 401
+    application = scoring_handler.opened_application({"QUINTILE_TOKEN": TOKEN}, deployed)
+    told = (b"authorization", f"Bearer {TOKEN}".encode())
+    application._check_token({"headers": [told]})
+    with pytest.raises(scoring_handler.Refused, match="token is missing or wrong"):
+        application._check_token({"headers": [told, told]})
 
 
 def test_an_unauthorised_body_is_not_read(handler: Any) -> None:
