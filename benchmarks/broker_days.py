@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from decimal import Decimal
 from http.client import HTTPConnection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -32,7 +31,7 @@ from live.broker.fake.corporate_actions import as_known
 from live.broker.fake.fake_faults import FakeFaults
 from live.broker.fake.fake_market import FakeMarket
 from live.broker.fake.fake_server import FakeServer, open_account
-from live.broker.fill_ledger import night_equity
+from live.broker.fill_ledger import CENT, night_equity
 from live.broker.trade_limits import TradeLimits
 from live.broker.trade_session import MAX_ATTEMPTS, TradeDesk, trade_session
 from market.panel import Panel
@@ -61,7 +60,6 @@ FAULTS = FakeFaults(
 FREE = TradeLimits(order_notional=1e9, session_notional=1e9, names=1_000, volume_share=1.0, gross=2.0)
 LOCK = "0" * 64
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
-CENT = Decimal("0.01")
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ session: the price of the bars times every split that was still to come.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -92,7 +93,5 @@ def as_known(panel: Panel, actions: Sequence[CorporateAction], session: pd.Times
     factor = split_basis(panel, actions)[len(early.sessions) - 1]
     if (factor == 1.0).all():
         return early
-    from dataclasses import replace
-
     frames = {name: getattr(early, name) * factor for name in PRICES}
     return replace(early, **frames, volume=early.volume / factor)
