@@ -379,10 +379,22 @@ def test_a_hash_of_the_card_that_is_none_is_refused(copied: Path, monkeypatch: p
     assert "does not have the sha256" in refusal(copied, monkeypatch, QUINTILE_CARD_SHA256="é")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "[]", " " * (2**20 + 1)])
-def test_a_card_that_is_none_is_refused(copied: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not a card of this form"),
+        (" " * (2**20 + 1), "larger than any"),
+    ],
+    ids=["empty", "cut", "deep", "a list", "large"],
+)
+def test_a_card_that_is_none_is_refused(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, content: str, words: str
+) -> None:
     (copied / "card.json").write_text(content)
-    assert refusal(copied, monkeypatch).startswith("card.json is")
+    assert refusal(copied, monkeypatch).startswith(f"card.json is {words}")
 
 
 @pytest.mark.parametrize("name", ["card.json", "model.onnx"])
