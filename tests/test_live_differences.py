@@ -22,7 +22,7 @@ from live.differences.stage_groups import stage_groups
 from market.panel import Panel
 from market.returns import Execution
 from market.synthetic import SyntheticSettings, synthetic_market
-from portfolio.book_settings import BookSettings
+from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
 from tests.frozen_market import Bench
@@ -149,6 +149,14 @@ def test_the_page_says_what_only_follows_and_draws_no_figure_that_is_missing(
     assert "From A to B: Sharpe ratio" in html
     without = render_differences(replace(found, gap={**found.gap, "Sharpe ratio": None}))
     assert "From A to B: Sharpe ratio" not in without
+
+
+def test_an_overlay_decides_anew_where_the_costs_it_reads_are_others(market: Panel, scores: pd.DataFrame) -> None:
+    risk = RiskSettings(volatility_target=0.05)
+    here = recipe(market, scores, risk=risk)
+    there = recipe(market, scores, "b", risk=risk, costs=Costs(trade_bps=200.0))
+    found = explain(here, there)
+    assert [part.name for part in found.ranked()] == ["costs"]  # nothing is left over as not replayed
 
 
 def test_a_rank_ic_is_of_the_sessions_that_both_score(market: Panel, scores: pd.DataFrame) -> None:
