@@ -25,6 +25,23 @@ def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
+@pytest.fixture(autouse=True)
+def _nothing_registered_stays() -> Iterator[None]:
+    """Forget after each test the models, rules and features that it registered, as an example of ours does too."""
+    from core import user_file
+    from models import model_kinds
+    from portfolio import own_rules
+    from signals.features import feature_sets
+
+    registries = (feature_sets._sets, feature_sets._sources, model_kinds._own, own_rules._own)
+    kept, loaded = [dict(registry) for registry in registries], list(user_file._loaded)
+    yield
+    for registry, before in zip(registries, kept, strict=True):
+        registry.clear()
+        registry.update(before)
+    user_file._loaded[:] = loaded
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of recorded market data, or skip: a user's clone has none."""

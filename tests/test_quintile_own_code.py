@@ -9,7 +9,6 @@ import pytest
 
 from core import user_file
 from quintile.cli import _tell_fault, _warning_line
-from signals.features import feature_sets
 from tests.oracles.small_runs import left_with
 
 FEATURE = """\
@@ -26,12 +25,8 @@ def mine(panel):
 def _nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(user_file, "_loaded", [])
-    kept, sources = dict(feature_sets._sets), dict(feature_sets._sources)
     yield
     sys.modules.pop("own_file", None)
-    for held, before in ((feature_sets._sets, kept), (feature_sets._sources, sources)):
-        held.clear()
-        held.update(before)
 
 
 def told(text: str, *words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple:

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import RunError
 from signals import FEATURE_SETS, compute_features, feature, feature_table, register_feature_set
-from signals.features import Computing, feature_sets
+from signals.features import Computing
 from signals.features.user_features import load_features
 from strategy.definitions.spec import load_spec, override
 from strategy.frozen.freeze import _check_run
@@ -30,15 +30,11 @@ PEEK = FILE.replace("panel.close.shift(1)", "panel.close.shift(-1)")
 
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
-    modules, kept, sources = set(sys.modules), dict(feature_sets._sets), dict(feature_sets._sources)
+    modules = set(sys.modules)
     yield
     for name in set(sys.modules) - modules:
         if "features" in name and name.startswith("my_"):
             del sys.modules[name]
-    feature_sets._sets.clear()
-    feature_sets._sets.update(kept)
-    feature_sets._sources.clear()
-    feature_sets._sources.update(sources)
 
 
 def written(folder: Path, text: str = FILE, name: str = "my_features.py") -> Path:
