@@ -13,7 +13,7 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -421,9 +421,17 @@ def carry_out(line: Line, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 WITH_PYTHON = sorted({block.page for block in BLOCKS if block.language == "python"})
 WITH_COMMANDS = sorted({block.page for block in BLOCKS if block.language == "sh"})
 WITH_CODE = sorted({*WITH_PYTHON, *WITH_COMMANDS})
+# Pages of many whole runs, which the slow tests try; README.md is tried in every change.
+LONG = ("docs/features.md", "docs/forecasters.md", "docs/forecasting.md", "docs/models.md", "docs/python.md")
 
 
-@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.relative_to(ROOT).as_posix())
+def named(pages: Sequence[Path]) -> list[Any]:
+    """Each page as a test's parameter under its name; the long ones are for the slow tests."""
+    names = {page: page.relative_to(ROOT).as_posix() for page in pages}
+    return [pytest.param(page, id=name, marks=[pytest.mark.slow] * (name in LONG)) for page, name in names.items()]
+
+
+@pytest.mark.parametrize("page", named(WITH_PYTHON))
 def test_the_python_of_a_page_runs(page: Path, at_desk: Path) -> None:
     run_python(page, at_desk)
 
@@ -438,7 +446,7 @@ def of_page(page: Path, wanted: Callable[[Line], bool]) -> list[Line]:
     return [line for line in found if line.words[:1] == ["quintile"] and not apart(line) and wanted(line)]
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", named(WITH_COMMANDS))
 def test_the_quick_commands_of_a_page_run_in_their_order(
     page: Path, at_desk: Path, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -148,6 +148,7 @@ def test_nothing_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_run_of_bars_in_memory_says_what_it_cannot_do(
     run: qt.Run, bench: Bench, tmp_path: Path, few_random_books: None
 ) -> None:

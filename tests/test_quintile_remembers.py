@@ -95,6 +95,7 @@ def test_bars_without_a_name_of_the_run_are_refused(
     assert files_under(run.folder.path) == before
 
 
+@pytest.mark.slow
 def test_a_given_model_is_judged_on_the_bars_and_by_the_strategy_of_its_run(
     run: qt.Run, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_given_model_is_judged_on_the_bars_and_by_the_strategy_of_its_run(
     pd.testing.assert_frame_equal(again.read_frame("weights"), run.weights)
 
 
+@pytest.mark.slow
 def test_the_books_of_a_run_are_compared_without_naming_its_strategy(
     run: qt.Run, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -138,8 +138,11 @@ def trained(folder: Path, bars: Path, kind: str, *assignments: str):
     return run(spec, inputs, context=RunContext(store=RunStore(folder / "runs"), request=request)), inputs
 
 
+OWN = [(NETWORK, "attention", EPOCHS), pytest.param(REGRESSOR, "trees", (), marks=pytest.mark.slow)]
+
+
 @pytest.mark.usefixtures("few_random_books")
-@pytest.mark.parametrize(("text", "kind", "more"), [(NETWORK, "attention", EPOCHS), (REGRESSOR, "trees", ())])
+@pytest.mark.parametrize(("text", "kind", "more"), OWN)
 def test_an_own_model_runs_decides_and_is_not_frozen(tmp_path, bars, text, kind, more):
     load_models(written(tmp_path, text))
     own, inputs = trained(tmp_path, bars, kind, *more)
