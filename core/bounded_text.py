@@ -1,7 +1,8 @@
 """Bounded text: JSON and TOML as values, whoever wrote them; a text is refused before it costs much time or memory.
 
 Bounds are far beyond what Quintile writes: size, depth, digits of a number. A number must be finite and a string must
-have a UTF-8 form, so that whatever is read can be written and printed.
+have a UTF-8 form, so that whatever is read can be written and printed; of a key that is there twice neither value is
+taken.
 """
 
 import json
@@ -39,7 +40,13 @@ def json_value(text: str | bytes) -> Any:
     """
     written = _decoded(text, MAX_JSON_BYTES)
     try:
-        value = json.loads(written, parse_int=_whole, parse_float=_finite, parse_constant=_refuse_constant)
+        value = json.loads(
+            written,
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_one_value_a_key,
+        )
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
     _shallow_tables(value)
@@ -113,6 +120,12 @@ def _finite(written: str) -> float:
     if not math.isfinite(value := float(written)):
         raise ValueError(f"{written} is beyond the range of a number")
     return value
+
+
+def _one_value_a_key(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def _refuse_constant(name: str) -> None:

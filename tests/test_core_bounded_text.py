@@ -24,6 +24,7 @@ HOSTILE_JSON = {
     "empty": "",
     "cut": '{"a": ',
     "two values": "1 2",
+    "a key twice": '{"a": [{"b": 1, "b": 1}]}',
     "latin-1": b'"\xe9"',
     "binary": b"\x00\xff\xfe",
 }

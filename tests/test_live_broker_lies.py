@@ -229,7 +229,7 @@ def test_after_a_half_day_no_order_goes_before_the_evening(time: str, said: str)
     now = dt.datetime.combine(day, dt.time.fromisoformat(time), tzinfo=NEW_YORK)
     monday = dt.datetime(2026, 11, 30, 9, 30, tzinfo=NEW_YORK)
     broker: Any = SimpleNamespace(sessions=lambda first, last: [day] if first == day else [])
-    clock = MarketClock(now=now, is_open=False, next_open=monday, next_close=monday)
+    clock = MarketClock(now=now, is_open=False, next_open=monday)
     found = closed_window({"session": f"{day}", "late": False, "fills": "2026-11-30"}, clock, broker)
     assert (said in found[0]) if said else found == []
     opened = replace(clock, is_open=True)

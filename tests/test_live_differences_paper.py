@@ -64,6 +64,8 @@ def _written(log: PaperLog, alone: Recipe, lock: str) -> None:
             held.append("score", **facts)
         paid = {"type": "DIV", "ticker": str(weights.columns[0]), "shares": "0", "cash": "2.5"}
         held.append("action", session=f"{weights.index[3]:%Y-%m-%d}", **paid)
+        fee = paid | {"type": "FEE", "cash": "-0.01"}  # counted, as a cost
+        held.append("action", session=f"{result.trades['session'].iloc[-1]:%Y-%m-%d}", **fee)
         for trade in result.trades.itertuples():
             shares, price = round(trade.shares), trade.price * (1.0 + 5e-4 * np.sign(trade.shares))
             if shares:

@@ -205,6 +205,7 @@ WRONG = {
     "NaN": (json.dumps(question(values=[[[math.nan, 0.0]] * 3] * 4)), 400, "NaN, which is no JSON"),
     "deep": ("[" * 100_000, 400, "nested too deep"),
     "half a surrogate": ('{"names": "\ud800"}', 400, "neither text nor base64"),
+    "a key twice": (json.dumps(GOOD)[:-1] + ', "names": []}', 400, "a key twice"),
     "a list": ("[1]", 422, "one object"),
     "unknown key": (question(horizon=3), 422, "unknown key 'horizon'"),
     "missing key": (question(names=...), 422, "names is missing"),

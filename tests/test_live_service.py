@@ -240,6 +240,12 @@ REFUSED: dict[str, tuple[int, str, tuple[Any, ...], dict[str, Any]]] = {
     ),
     "no JSON": (422, "Expecting value", ("POST", "/decide"), {"content": b"x", "headers": JSON}),
     "an empty body": (411, "Content-Length", ("POST", "/decide"), {"headers": JSON | {"transfer-encoding": "chunked"}}),
+    "a key of a body twice": (
+        422,
+        "a key is there twice",
+        ("POST", "/decide"),
+        {"content": b'{"equity": 1, "equity": 2}', "headers": JSON},
+    ),
     "NaN": (422, "NaN is no number", ("POST", "/decide"), {"content": b'{"equity": NaN}', "headers": JSON}),
     "Infinity": (
         422,

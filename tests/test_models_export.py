@@ -14,9 +14,11 @@ import torch
 
 from models.calibrate import Calibration
 from models.checkpoint import Checkpoint
+from models.ensembles.combination import Combination
 from models.ensembles.fitted_ensemble import FittedEnsemble, MemberFact, member_models
 from models.ensembles.session_scale import central_ranks as our_ranks
 from models.ensembles.session_scale import scaled_sessions
+from models.export.ensemble_graph import EnsembleScores
 from models.export.graph import export_graph
 from models.export.graph_files import onnx_bytes, onnx_scores, torchscript_bytes, torchscript_scores
 from models.export.int8_graph import int8_graph
@@ -191,6 +193,31 @@ def test_an_ensemble_combines_its_members_within_each_session(combine):
     checkpoint = checkpoint_of(ensemble(windows, settings))
     assert_equal(graph_scores(checkpoint, raw, windows), ours(checkpoint, windows))
     assert export_graph(checkpoint).has_steps == (combine == "rank_mean")
+
+
+class Given(torch.nn.Module):
+    """A member that scores what it was given."""
+
+    def __init__(self, scores: np.ndarray) -> None:
+        super().__init__()
+        self.scores = torch.from_numpy(scores)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.scores
+
+
+@pytest.mark.parametrize("combine", ["mean", "rank_mean", "trimmed_mean", "weighted"])
+def test_a_name_that_one_member_does_not_score_has_no_score_of_the_ensemble(combine):
+    scores = list(np.random.default_rng(3).standard_normal((3, 4, 6)))
+    scores[1][2, 5], scores[2][0, :2] = np.nan, np.inf
+    given = [np.where(np.isfinite(each), each, np.nan) for each in scores]
+    trim = {"trim": 0.2} if combine == "trimmed_mean" else {}
+    settings = settings_for("ensemble", members=MEMBERS, combine=combine, **trim).model
+    combination = Combination(settings=settings, weights=(0.7, -0.1, 0.4))
+    graph = EnsembleScores([Given(each) for each in scores], combination=combination)
+    combined = graph(torch.empty(0), torch.ones(4, 6, dtype=torch.bool)).numpy()
+    np.testing.assert_allclose(combined, combination.combined(given), rtol=1e-6)
+    assert np.argwhere(np.isnan(combined)).tolist() == [[0, 0], [0, 1], [2, 5]]
 
 
 def test_a_sample_at_a_threshold_goes_left_and_leaves_lead_to_themselves():

@@ -246,8 +246,7 @@ def _request(ticket: OrderTicket) -> Any:
 
 
 def _clock(seen: Any) -> MarketClock:
-    times = {name: getattr(seen, name) for name in ("next_open", "next_close")}
-    return MarketClock(now=seen.timestamp, is_open=seen.is_open, **times)
+    return MarketClock(now=seen.timestamp, is_open=seen.is_open, next_open=seen.next_open)
 
 
 def _account(seen: Any) -> Account:

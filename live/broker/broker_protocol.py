@@ -56,7 +56,7 @@ class MarketClock:
 
     Parameters
     ----------
-    now, next_open, next_close : datetime
+    now, next_open : datetime
         With their zone.
     is_open : bool
         Whether the regular session is on.
@@ -65,7 +65,6 @@ class MarketClock:
     now: dt.datetime
     is_open: bool
     next_open: dt.datetime
-    next_close: dt.datetime
 
     @property
     def next_session(self) -> dt.date:

@@ -32,8 +32,7 @@ __all__ = ["Application", "Refused", "Scorer", "application", "handler", "opened
 
 FORMAT = "quintile export 1"
 MODEL, CARD = "model.onnx", "card.json"
-MAX_CARD_BYTES = 2**20
-MAX_BODY = 6 * 2**20  # bytes; AWS Lambda takes no more
+MAX_CARD_BYTES, MAX_BODY = 2**20, 6 * 2**20  # AWS Lambda takes no larger body
 MAX_NAMES = 10_000
 MAX_SCORED = 260  # sessions that one request scores
 KEYS = ("features", "sessions", "names", "values")
@@ -150,8 +149,13 @@ def _json_object(body: bytes) -> dict[str, Any]:
     def refuse(word: str) -> None:
         raise Refused(400, f"the body holds {word}, which is no JSON: write null where a value is missing")
 
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            raise Refused(400, "the body holds a key twice: send each once")
+        return found
+
     try:
-        told = json.loads(body.decode(), parse_int=float, parse_constant=refuse)
+        told = json.loads(body.decode(), parse_int=float, parse_constant=refuse, object_pairs_hook=once)
     except RecursionError as error:
         raise Refused(400, "the body is nested too deep: send one object") from error
     except ValueError as error:  # also what is no UTF-8
@@ -263,10 +267,8 @@ class Application:
             status, told = 200, await self._told(scope, receive)
         except Refused as refused:
             status, told = refused.status, {"error": str(refused)}
-            if status == 401:
-                headers = [(b"www-authenticate", b"Bearer")]
-            if status == 405:
-                headers = [(b"allow", ROUTES[scope["path"]].encode())]
+            allowed = ROUTES.get(scope["path"], "").encode()
+            headers = {401: [(b"www-authenticate", b"Bearer")], 405: [(b"allow", allowed)]}.get(status, [])
         body = json.dumps(told, allow_nan=False).encode()
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
