@@ -41,8 +41,7 @@ def known_by_hand(table: OutsideTable, session: pd.Timestamp, ticker: str, days:
     return float(last["value"]) if session < last["since"] + pd.Timedelta(days=days) else float("nan")
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("days", [10, 60])
+@pytest.mark.parametrize(("seed", "days"), [(0, 10), (1, 60)])
 def test_the_values_are_those_of_a_search_through_all_rows(seed: int, days: int) -> None:
     table = random_table(seed)
     found = table.values_at(SESSIONS, TICKERS, days=days)

@@ -44,6 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_quick_evaluation_says_the_numbers_of_a_whole_one(place: Path) -> None:
     bars = qt.load_bars(place / "bars.parquet")
     scores = pd.read_parquet(place / "scores.parquet")

@@ -132,6 +132,7 @@ def test_the_command_logs_what_it_opens_and_stamps_a_second_time(
     assert (facts["first"], facts["last"]) == (SEAL, f"{inputs.panel.sessions[-1]:%Y-%m-%d}")
 
 
+@pytest.mark.slow
 def test_a_version_opens_its_hold_out_once_and_every_later_report_says_so(sealed: Bench) -> None:
     version = sealed.freeze("filter_negative@1.0.0", with_bars=False)
     log, request = TrialLog(sealed.store.root), BarsRequest(bars=str(sealed.bars))

@@ -223,6 +223,7 @@ def settings() -> list[str]:
     return [word for assignment in (*SMALL, "training.max_epochs=6") for word in ("--set", assignment)]
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_shows_and_draws(
     whole: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,6 +237,7 @@ def test_the_command_line_runs_shows_and_draws(
     assert Path(tearsheet).stat().st_size > 100_000
 
 
+@pytest.mark.slow
 def test_a_whole_run_stands_beside_two_hundred_random_books(whole: tuple[Path, dict[str, Any]]) -> None:
     report = RunStore(whole[0] / "runs").find("latest").path / "report.html"
     assert "among 200 books on random ranks" in report.read_text(encoding="utf-8")
