@@ -39,9 +39,8 @@ FAULTS = {
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _nothing_stays() -> Iterator[None]:
     kept = set(sys.modules)
-    monkeypatch.setattr("core.user_file._loaded", [])
     yield
     for name in set(sys.modules) - kept:
         del sys.modules[name]

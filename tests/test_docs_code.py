@@ -27,17 +27,13 @@ import tomli_w
 import typer
 
 import market.synthetic
-from core import user_file
 from market.eligibility import Eligibility
 from market.inputs import load_inputs
 from market.request import BarsRequest
 from market.store import import_bars
 from market.synthetic import SyntheticSettings, synthetic_market
-from models import model_kinds
-from portfolio import own_rules
 from quintile.cli import app
 from signals import FEATURE_SETS
-from signals.features import feature_sets
 from strategy.definitions import spec as specs
 from strategy.definitions.spec import StrategySpec, load_spec, override, shipped_strategies
 from strategy.pipeline import run
@@ -314,15 +310,8 @@ def _shrink(patched: pytest.MonkeyPatch, folder: Path) -> None:
         (folder / path.name).write_text(tomli_w.dumps(small_spec), encoding="utf-8")
     patched.setattr(specs, "DEFINITIONS", folder)
     patched.setattr("backtests.evaluation.N_RANDOM", 5)
-    patched.setattr(feature_sets, "_sets", feature_sets._sets)
-    patched.setattr(model_kinds, "_own", {})
-    patched.setattr(own_rules, "_own", {})
-    patched.setattr(user_file, "_loaded", [])
     patched.setattr(market.synthetic, "synthetic_market", partial(synthetic_market, SyntheticSettings(**MARKET)))
     patched.setattr(typer, "launch", lambda url, **_: 0)
-    for registry in (feature_sets._sets, feature_sets._sources):
-        for name in ("my_features", "mine"):
-            patched.delitem(registry, name, raising=False)
 
 
 def _has_key(spec: StrategySpec, assignment: str) -> bool:

@@ -21,11 +21,6 @@ from models.own_models import model
 from tests.oracles.planted import planted_windows, small_settings
 
 
-@pytest.fixture(autouse=True)
-def no_kinds_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.model_kinds._own", {})
-
-
 class Network(nn.Module):
     """Scores of the last session; what stands beside the head is for subclasses."""
 

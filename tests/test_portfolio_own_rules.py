@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from backtests.engine.overlay_loop import decide_book
-from core import user_file
 from core.errors import DataError, RunError
 from market.inputs import Inputs
 from market.synthetic import SyntheticSettings, synthetic_market
@@ -55,10 +54,8 @@ def by_rank(scores, settings):
 
 
 @pytest.fixture(autouse=True)
-def clean_process(monkeypatch):
-    """No own rule is known before a test or after it."""
-    monkeypatch.setattr(own_rules, "_own", {})
-    monkeypatch.setattr(user_file, "_loaded", [])
+def clean_process():
+    """No module of an own rule stays after a test."""
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from core import user_file
 from quintile.cli import _tell_fault, _warning_line
 from tests.oracles.small_runs import left_with
 
@@ -24,7 +23,6 @@ def mine(panel):
 @pytest.fixture(autouse=True)
 def _nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(user_file, "_loaded", [])
     yield
     sys.modules.pop("own_file", None)
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from core import user_file
 from core.errors import RunError
 from market.inputs import load_inputs
 from models import model_kinds
@@ -107,10 +106,8 @@ EPOCHS = ("training.max_epochs=1", "training.batch_sessions=64")
 
 
 @pytest.fixture(autouse=True)
-def clean_process(monkeypatch: pytest.MonkeyPatch):
-    """No own model is known before a test or after it."""
-    monkeypatch.setattr(model_kinds, "_own", {})
-    monkeypatch.setattr(user_file, "_loaded", [])
+def clean_process():
+    """No module of an own model stays after a test."""
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
