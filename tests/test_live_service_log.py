@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ def test_a_torn_last_line_is_ended_and_nothing_before_it_is_lost(left: int, tmp_
     written(path, 3)
     content = path.read_bytes()
     path.write_bytes(content[:-left])
+    assert list(log_faults(path)) == [], "what a kill leaves is no edit"
     whole = 4 if left == 1 else 3  # without its line end the last entry is still whole
     written(path, 1)
     assert path.read_bytes().startswith(content[:-left])
@@ -73,6 +76,18 @@ def test_every_edit_and_every_lost_line_is_found(tmp_path: Path) -> None:
             assert "missing" in next(log_faults(path))
 
 
+def test_a_torn_line_is_held_by_the_entry_after_it(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    written(path, 1)
+    path.write_bytes(path.read_bytes()[:-9])
+    written(path, 1)
+    first, torn, *later = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, *later]))
+    assert list(log_faults(path)) == ["a torn line before line 2 is missing"]
+    path.write_bytes(b"".join([first, torn.replace(b"answer", b"Answer"), *later]))
+    assert list(log_faults(path)) == ["line 2 was edited: it does not have the hash that it was written with"]
+
+
 def test_two_servers_do_not_share_a_log(tmp_path: Path) -> None:
     log = RequestLog(tmp_path / FILE)
     with pytest.raises(RunError, match="another server writes"):
@@ -81,24 +96,23 @@ def test_two_servers_do_not_share_a_log(tmp_path: Path) -> None:
     written(tmp_path / FILE, 1)
 
 
-@pytest.mark.parametrize("after", [0, 30])
-def test_on_a_full_disk_nobody_is_told_it_was_logged_and_no_half_line_stays(
-    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, write = tmp_path / FILE, os.write
+def after_a_refusal(
+    path: Path, monkeypatch: pytest.MonkeyPatch, words: str, **broken: Callable[..., Any]
+) -> tuple[bytes, bytes]:
+    """Add an entry while calls of ``os`` are broken, and one after it, which alone is there at the end.
 
-    def full(handle: int, content: Any) -> int:
-        if after:
-            write(handle, bytes(content[:after]))
-        raise OSError(errno.ENOSPC, "No space left on device")
+    Gives the log as it was before the refusal, and right after it.
+    """
+    found = []
 
     async def add(log: RequestLog) -> None:
-        before = path.read_bytes()
+        found.append(path.read_bytes())
         with monkeypatch.context() as patched:
-            patched.setattr(os, "write", full)
-            with pytest.raises(LogWriteError, match="No space left"):
+            for name, call in broken.items():
+                patched.setattr(os, name, call)
+            with pytest.raises(LogWriteError, match=words):
                 await log.append("answer", id="1")
-        assert path.read_bytes() == before
+        found.append(path.read_bytes())
         await log.append("answer", id="2")
 
     log = RequestLog(path)
@@ -106,24 +120,41 @@ def test_on_a_full_disk_nobody_is_told_it_was_logged_and_no_half_line_stays(
     log.close()
     assert [entry.get("id") for entry in log_entries(path)] == [None, "2"]
     assert list(log_faults(path)) == []
+    return found[0], found[1]
+
+
+def unsure(*_told: Any) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("after", [0, 30])
+def test_on_a_full_disk_nobody_is_told_it_was_logged_and_no_half_line_stays(
+    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def full(handle: int, content: Any) -> int:
+        if after:
+            write(handle, bytes(content[:after]))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before, refused = after_a_refusal(tmp_path / FILE, monkeypatch, "No space left on device.: free some", write=full)
+    assert refused == before
 
 
 def test_what_the_disk_does_not_confirm_is_not_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unsure(_handle: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
+    words = "Input/output error.: look at its disk"
+    before, refused = after_a_refusal(tmp_path / FILE, monkeypatch, words, fsync=unsure)
+    assert refused == before
 
-    async def add(log: RequestLog) -> None:
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "fsync", unsure)
-            with pytest.raises(LogWriteError, match="Input/output error"):
-                await log.append("answer", id="1")
-        await log.append("answer", id="2")
 
-    log = RequestLog(tmp_path / FILE)
-    asyncio.run(add(log))
-    log.close()
-    assert [entry.get("id") for entry in log_entries(tmp_path / FILE)] == [None, "2"]
-    assert list(log_faults(tmp_path / FILE)) == []
+def test_a_batch_that_could_not_be_cut_off_is_cut_off_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = {"fsync": unsure, "ftruncate": unsure}
+    before, refused = after_a_refusal(tmp_path / FILE, monkeypatch, "Input/output error", **broken)
+    assert refused.startswith(before)
+    assert len(refused) > len(before)
 
 
 def test_nothing_is_logged_where_nobody_would_find_it(tmp_path: Path) -> None:
@@ -152,38 +183,30 @@ def test_nothing_is_logged_where_nobody_would_find_it(tmp_path: Path) -> None:
     assert path.stat().st_size == 10
 
 
-def test_a_batch_that_could_not_be_cut_off_is_cut_off_before_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_told: Any) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    async def add(log: RequestLog) -> None:
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "fsync", broken)
-            patched.setattr(os, "ftruncate", broken)
-            with pytest.raises(LogWriteError):
-                await log.append("answer", id="1")
-        await log.append("answer", id="2")
-
-    log = RequestLog(tmp_path / FILE)
-    asyncio.run(add(log))
-    log.close()
-    assert [entry.get("id") for entry in log_entries(tmp_path / FILE)] == [None, "2"]
-    assert list(log_faults(tmp_path / FILE)) == []
-
-
-def test_a_log_that_is_a_link_or_a_folder_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    foreign, link, folder = tmp_path / "foreign", tmp_path / "link" / FILE, tmp_path / "folder" / FILE
+def test_a_log_that_is_a_link_a_folder_or_a_pipe_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    foreign, link, folder, pipe = (tmp_path / name / FILE for name in ("foreign", "link", "folder", "pipe"))
+    for parent in (foreign.parent, link.parent, folder, pipe.parent):
+        parent.mkdir(parents=True)
     foreign.write_bytes(b"abc")
-    link.parent.mkdir()
     link.symlink_to(foreign)
-    folder.mkdir(parents=True)
-    for path in (link, folder):
-        for _ in range(2):  # and the lock was let go
-            with pytest.raises(RunError, match=r"cannot be the request log .*: move it away"):
-                RequestLog(path)
+    os.mkfifo(pipe)
+    for path in (link, folder, pipe):
+        with pytest.raises(RunError, match=r"cannot be the request log .*: move it away") as first:
+            RequestLog(path)
+        with pytest.raises(RunError) as second:
+            RequestLog(path)
+        assert str(second.value) == str(first.value), "the lock was let go"
     assert foreign.read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"x" * 20_000, "longer than any"), (b"ticker,shares\n", "not as it was written")]
+)
+def test_a_file_that_is_no_log_is_refused_and_left_as_it_is(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(RunError, match=rf"{words}.*: move .* away"):
+        RequestLog(tmp_path / FILE)
+    assert (tmp_path / FILE).read_bytes() == content
 
 
 def test_a_log_that_cannot_be_begun_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,22 +215,48 @@ def test_a_log_that_cannot_be_begun_is_one_line(tmp_path: Path, monkeypatch: pyt
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
-        with pytest.raises(RunError, match="free some space"):
+        with pytest.raises(RunError, match="free some space") as caught:
             RequestLog(tmp_path / FILE)
     written(tmp_path / FILE, 1)  # and the lock was let go
+    assert "\n" not in str(caught.value)
 
 
-def test_an_entry_that_is_too_long_is_refused_and_the_others_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("path", "words"), [("x" * 9000, "at most 8,192"), (Path(), "TypeError")])
+def test_an_entry_that_cannot_be_written_is_refused_and_the_next_is_there(
+    path: Any, words: str, tmp_path: Path
+) -> None:
     async def add(log: RequestLog) -> None:
-        with pytest.raises(LogWriteError, match="at most 8,192"):
-            await log.append("answer", path="x" * 9000)
-        await log.append("answer", path="y")
+        async with asyncio.timeout(20):
+            with pytest.raises(LogWriteError, match=f"{words}.*: please report it"):
+                await log.append("answer", path=path)
+            await log.append("answer", path="y")
 
     log = RequestLog(tmp_path / FILE)
     asyncio.run(add(log))
     log.close()
     assert list(log_faults(tmp_path / FILE)) == []
     assert len(list(log_entries(tmp_path / FILE))) == 2
+
+
+def test_who_waits_no_longer_holds_no_one_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, gone = os.fsync, threading.Event()
+
+    def slow(handle: int) -> None:
+        gone.wait(20)
+        sync(handle)
+
+    async def add(name: str, seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            await log.append("answer", id=name)
+
+    log = RequestLog(tmp_path / FILE)
+    monkeypatch.setattr(os, "fsync", slow)
+    with pytest.raises(TimeoutError):
+        asyncio.run(add("1", 0.05))  # its loop has ended before its entry is there
+    gone.set()
+    asyncio.run(add("2", 20))
+    log.close()
+    assert [entry.get("id") for entry in log_entries(tmp_path / FILE)] == [None, "1", "2"]
 
 
 def test_what_comes_from_outside_cannot_end_a_line(tmp_path: Path) -> None:

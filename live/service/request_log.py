@@ -30,6 +30,7 @@ __all__ = ["FILE", "LogWriteError", "RequestLog", "log_entries", "log_faults"]
 FILE = "requests.jsonl"
 MAX_LINE = 8_192  # bytes; what is written stays far below, for all that comes from outside is cut
 MENDED = "mended"
+REMEDIES = {errno.ENOSPC: "free some space", errno.ESTALE: "put it back, or start the server again"}
 
 
 class LogWriteError(RunError):
@@ -275,10 +276,14 @@ def _settle(written: "asyncio.Future[None]", fault: Exception | None) -> None:
     if fault is None:
         written.set_result(None)
     else:
-        reason = getattr(fault, "strerror", None) or str(fault)
-        moved = getattr(fault, "errno", None) == errno.ESTALE
-        remedy = "put it back, or start the server again" if moved else "free some space"
-        written.set_exception(LogWriteError(f"the request log cannot be written ({reason}): {remedy}"))
+        written.set_exception(_worded(fault))
+
+
+def _worded(fault: Exception) -> LogWriteError:
+    reason, remedy = f"{type(fault).__name__}: {fault}", "please report it"  # a fault of ours
+    if isinstance(fault, OSError):
+        reason, remedy = fault.strerror or str(fault), REMEDIES.get(fault.errno or 0, "look at its disk")
+    return LogWriteError(f"the request log cannot be written ({reason}): {remedy}")
 
 
 def _now() -> str:
