@@ -88,12 +88,12 @@ def opened_scorer(folder: Path, *, card_sha256: str = "") -> Scorer:
     model = _bytes_of(folder / MODEL, 2**31)
     if hashlib.sha256(model).hexdigest() != card["files"][MODEL]:
         raise Refused(503, f"{MODEL} is not the file that {CARD} describes: deploy the export again")
-    tried, shape = None, (card["lookback"] + 1, 2, len(card["features"]))
+    shape = (card["lookback"] + 1, 2, len(card["features"]))
     try:
         scorer = Scorer(card, onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]))
         tried = scorer.expected_returns(np.zeros(shape, dtype=np.float32), np.ones(shape[:2], dtype=bool)).shape
     except Exception as error:  # the library's errors have no name in common
-        raise Refused(503, f"{MODEL} is no model that takes what {CARD} says: export it again") from error
+        raise Refused(503, f"{MODEL} cannot be run as {CARD} says ({type(error).__name__}): export it again") from error
     if tried != (2, 2):
         raise Refused(503, f"{MODEL} does not look back as {CARD} says: export it again")
     return scorer
