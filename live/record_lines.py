@@ -26,7 +26,7 @@ def append_record(path: str | Path, record: Mapping[str, Any]) -> None:
     Raises
     ------
     SourceError
-        If the path is no plain file, or the disk is full.
+        If the path is no plain file, or the disk took a part of the line alone.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
