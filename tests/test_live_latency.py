@@ -236,6 +236,19 @@ def test_a_form_that_there_is_not_is_left_out_with_its_reason(tmp_path: Path, mo
     assert seen == ["onnx", "torchscript", "int8"]
 
 
+def test_a_version_that_cannot_be_exported_is_measured_by_our_own_scoring_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_checkpoint: Any) -> Any:
+        raise ExportError("it has no graph")
+
+    monkeypatch.setattr(measured_forms, "export_graph", refused)
+    checkpoint = load_checkpoint(find_version("filter_negative@1.1.0").path / "model")
+    left_out = measured_forms._export(checkpoint, tmp_path, lambda *_step: None)
+    assert left_out == dict.fromkeys(("onnx", "torchscript", "int8"), "it has no graph")
+    assert [path.name for path in tmp_path.iterdir()] == ["features.npy"]
+
+
 def test_a_changed_version_is_not_measured(tmp_path: Path) -> None:
     copied = tmp_path / "filter_negative" / "1.1.0"
     shutil.copytree(find_version("filter_negative@1.1.0").path, copied)
