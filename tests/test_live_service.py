@@ -182,6 +182,26 @@ def test_a_decision_is_worked_out_anew_when_the_checks_of_the_data_change(
     assert {row["blocked_by"] for row in after["orders"]} == {"stale since now"}
 
 
+def test_a_decision_during_which_the_checks_change_is_not_kept(
+    desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, now = 0, DataChecks()
+    made = type(desk.state.book).decision
+
+    def meanwhile(*told: Any, **named: Any) -> Decision:
+        nonlocal calls, now
+        calls, now = calls + 1, DataChecks(blocking=("the close passed",) if calls == 0 else ())
+        return made(*told, **named)
+
+    monkeypatch.setattr(type(desk.state.book), "decision", meanwhile)
+    monkeypatch.setattr(served_desk, "check_data", lambda *_a, **_k: now)
+    with served(desk, tmp_path) as gate:
+        for _ in range(3):
+            now = DataChecks()
+            assert asked(gate, "GET", "/decide", params={"equity": "77"}).status_code == 200
+    assert calls == 2
+
+
 def test_between_two_rebalances_a_decision_is_409_and_scores_are_given(
     desk: ServedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -430,6 +450,7 @@ def test_more_than_it_works_on_at_a_time_are_sent_away(desk: ServedDesk, tmp_pat
 
     with served(desk, tmp_path, in_flight=2) as gate:
         assert sorted(asyncio.run(ask(gate))) == [200, 200, 503, 503, 503]
+        assert sorted(asyncio.run(ask(gate))) == [200, 200, 503, 503, 503], "none is counted for ever"
 
 
 # --- the version and the bars, while it serves ---

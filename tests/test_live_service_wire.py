@@ -184,6 +184,48 @@ def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
     assert got.count(b"HTTP/1.1 200") == 1
 
 
+def test_who_takes_an_answer_slowly_holds_no_one_up(tmp_path: Path) -> None:
+    log = RequestLog(tmp_path / FILE)
+    gate = RequestGate(echo, log=log, metrics=ServiceMetrics(), limits=ServiceLimits(in_flight=1), token=None)
+    scope = {"type": "http", "method": "GET", "path": "/health", "query_string": b"", "headers": [(b"host", b"[::1]")]}
+    given: list[int] = []
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def talk() -> None:
+        taken = asyncio.Event()
+
+        async def takes_slowly(_message: Any) -> None:
+            taken.set()
+            await never()
+
+        async def takes(message: Any) -> None:
+            given.append(message.get("status", 0))
+
+        slow = asyncio.create_task(gate(dict(scope), never, takes_slowly))
+        await taken.wait()
+        await gate(dict(scope), never, takes)
+        slow.cancel()
+
+    asyncio.run(talk())
+    log.close()
+    assert given[0] == 200
+
+
+def test_a_server_that_stops_waits_as_long_as_an_answer_may_take(tmp_path: Path) -> None:
+    limits, metrics, log = (
+        ServiceLimits(body_seconds=40.0, answer_seconds=70.5),
+        ServiceMetrics(),
+        RequestLog(tmp_path / FILE),
+    )
+    gate = RequestGate(echo, log=log, metrics=metrics, limits=limits, token=None)
+    stops = server_config(gate, limits=limits, metrics=metrics).timeout_graceful_shutdown
+    log.close()
+    assert stops is not None
+    assert stops >= 40.0 + 70.5
+
+
 def test_a_port_that_is_taken_is_one_line() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
