@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.report.figures.gap_figures import path_figure, steps_figure
+from backtests.report.stamps import SYNTHETIC
+from backtests.report.theme import BOOK_COLOURS, MARKET_COLOUR
 from core.errors import DataError, RunError
 from live.differences.differences_page import render_differences
 from live.differences.explanation import FIGURES, Explanation
@@ -25,6 +28,7 @@ from market.synthetic import SyntheticSettings, synthetic_market
 from portfolio.book_settings import BookSettings, RiskSettings
 from portfolio.costs import Costs
 from portfolio.rules import TradingRules
+from signals.score_metrics import information_coefficient
 from tests.frozen_market import Bench
 
 Game = Callable[[frozenset[str]], np.ndarray]
@@ -137,18 +141,40 @@ def test_the_same_recipe_twice_is_the_same_to_the_bit(market: Panel, scores: pd.
     assert "the same to the bit" in found.sentence
     assert all(value == 0.0 for part in found.parts for value in part.figures.values())
     assert found.places == ()
+    assert "\nSYNTHETIC: " in str(found)
 
 
 def test_the_page_says_what_only_follows_and_draws_no_figure_that_is_missing(
-    market: Panel, scores: pd.DataFrame
+    market: Panel, scores: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ends: list[float] = []
+    monkeypatch.setattr(
+        "live.differences.differences_page.steps_figure",
+        lambda names, steps, **told: ends.append(sum(steps)) or steps_figure(names, steps, **told),
+    )
     found = explain(recipe(market, scores), recipe(market, scores, "b", **CHANGES["book"]))
     html = render_differences(found)
+    assert ends == pytest.approx([found.second.figures[name] for name in FIGURES[:2]])  # from A the steps lead to B
     assert "fills, follows" in html
     assert "book, follows" not in html
     assert "From A to B: Sharpe ratio" in html
+    assert SYNTHETIC.sentence in html
     without = render_differences(replace(found, gap={**found.gap, "Sharpe ratio": None}))
     assert "From A to B: Sharpe ratio" not in without
+
+
+def test_steps_stand_on_each_other_and_the_gap_through_time_is_the_sum_of_its_parts() -> None:
+    bars = steps_figure(["book", "costs"], [0.10, -0.04, 0.01], ends=("A", "B"), form=".1%").data[0]
+    assert bars.y == ("A", "book", "costs", "B")
+    np.testing.assert_allclose(bars.base, [0.0, 0.10, 0.06, 0.0])
+    np.testing.assert_allclose(bars.x, [0.10, -0.04, 0.01, 0.07])
+    assert bars.marker.color == (MARKET_COLOUR, BOOK_COLOURS[1], BOOK_COLOURS[0], MARKET_COLOUR)
+    days = pd.to_datetime(["2020-01-02", "2020-01-03"])
+    paths = pd.DataFrame({"bars": [0.0, 0.0], "book": [0.01, 0.03], "costs": [-0.01, -0.02]}, index=days)
+    whole, *parts = path_figure(paths).data
+    np.testing.assert_allclose(whole.y, [0.0, 0.01])
+    assert [each.name for each in parts] == ["book", "costs"]
+    np.testing.assert_allclose(parts[1].y, [-0.01, -0.02])
 
 
 def test_an_overlay_decides_anew_where_the_costs_it_reads_are_others(market: Panel, scores: pd.DataFrame) -> None:
@@ -218,6 +244,14 @@ def test_bars_universe_scores_and_costs_at_once_sum_and_turn_round(
     )
 
 
+def test_another_universe_of_the_same_bars_is_all_of_the_gap(market: Panel, scores: pd.DataFrame) -> None:
+    eligible = market.universe.copy()
+    eligible.iloc[:, 3] = False
+    there = recipe(market.with_universe(eligible, described="all but one"), scores, "b")
+    found = explain(recipe(market, scores), there)
+    assert [part.name for part in found.ranked()] == ["universe"]  # and nothing is left over as not replayed
+
+
 def test_given_scores_stay_within_the_universe_of_a_mix(market: Panel, scores: pd.DataFrame) -> None:
     eligible = market.universe.copy()
     eligible.iloc[:, 3] = False
@@ -265,7 +299,14 @@ def test_a_mix_that_borrows_without_a_rate_is_held_without_interest(market: Pane
 RUINOUS = {"portfolio": BookSettings(k=0.25, long=3.0, short=3.0, max_position=2.0), "costs": Costs(trade_bps=1.0)}
 
 
-def test_a_mix_that_is_ruined_makes_book_fills_and_costs_one_part(market: Panel, scores: pd.DataFrame) -> None:
+def test_a_mix_that_is_ruined_makes_book_fills_and_costs_one_part(
+    market: Panel, scores: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr(
+        "live.differences.mixed_replays.information_coefficient",
+        lambda *told: measured.append(1) or information_coefficient(*told),
+    )
     small = {"portfolio": BookSettings(k=0.25, long=0.05, short=0.05), "costs": Costs(trade_bps=4000.0)}
     here = recipe(market, scores, **small)
     found = explain(here, recipe(market, scores, "b", **RUINOUS))  # the large book at the costs of the small one
@@ -273,6 +314,27 @@ def test_a_mix_that_is_ruined_makes_book_fills_and_costs_one_part(market: Panel,
     assert [part.name for part in found.ranked()] == ["book to costs"]
     assert [part.name for part in found.parts] == ["bars", "universe", "features and scores", "book to costs"]
     assert any("the book is insolvent" in remark and "are one part" in remark for remark in found.remarks)
+    assert len(measured) == 1  # what the joined stages do not change is not computed again
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_given_fills_that_another_sides_costs_ruin_are_no_mix(market: Panel, scores: pd.DataFrame, whole: bool) -> None:
+    from backtests.engine.backtest import ledger_backtest
+    from backtests.engine.overlay_loop import decide_weights
+
+    here = recipe(market, scores)
+    weights = decide_weights(here.rules, market, scores)
+    trades = ledger_backtest(market, weights, execution=here.rules.execution, costs=Costs(trade_bps=0.0)).trades
+    table = trades[["session", "ticker", "shares", "price"]].assign(fee=0.0)
+    table = table.assign(shares=table["shares"].round() if whole else table["shares"])
+    given = GivenFills(table=table[table["shares"] != 0.0], capital=1e6, told_fees=False)
+    found = inferred_rules(given, market, name="t.csv")
+    filled = replace(here, name="t", weights=found.weights, fills=given, net=found.kept.net_returns)
+    small = {"portfolio": BookSettings(k=0.25, long=0.05, short=0.05), "costs": Costs(trade_bps=4000.0)}
+    joined = explain(recipe(market, scores, **small), filled)
+    sums(joined)
+    assert "costs and above" in [part.name for part in joined.parts]
+    assert any("the book is insolvent on" in remark and "are one part" in remark for remark in joined.remarks)
 
 
 @pytest.mark.slow

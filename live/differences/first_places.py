@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from live.differences.mixed_replays import CAPITAL, MixedReplays, Outcome
-from live.differences.stage_groups import same_bars
-from market.panel import BAR_FIELDS, Panel
+from market.panel import BAR_FIELDS
 
 __all__ = ["FirstPlace", "first_places"]
 
@@ -64,7 +63,7 @@ def first_places(replays: MixedReplays, common: pd.DatetimeIndex) -> tuple[First
         Sessions that the results are compared on; fills and costs before the first are left out.
     """
     none, both = frozenset[str](), replays.differing
-    found = [*_bars(replays.first.panel, replays.second.panel), *_universe(replays), *_features(replays)]
+    found = [*_bars(replays), *_universe(replays), *_features(replays)]
     if replays.first.scores is not None and replays.second.scores is not None:
         found += _frames("scores", "score", replays.first.scores, replays.second.scores)
     found += _book(replays.weights(none), replays.weights(both), within=_rounding(replays))
@@ -73,9 +72,10 @@ def first_places(replays: MixedReplays, common: pd.DatetimeIndex) -> tuple[First
     return tuple(replace(place, follows=place.stage not in both) for place in found)
 
 
-def _bars(first: Panel, second: Panel) -> Iterator[FirstPlace]:
-    if same_bars(first, second):
+def _bars(replays: MixedReplays) -> Iterator[FirstPlace]:
+    if "bars" not in replays.differing:
         return
+    first, second = replays.first.panel, replays.second.panel
     places = [
         place
         for name in BAR_FIELDS

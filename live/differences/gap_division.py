@@ -49,13 +49,14 @@ def explain(first: Recipe, second: Recipe, *, progress: ProgressCallback = silen
     """
     _check_alike(first, second)
     common = _common(first, second)
-    groups = stage_groups(first, second)
+    groups, (clock, horizon) = stage_groups(first, second), _clock(first, second)
+    replays = MixedReplays(first=first, second=second, groups=groups, clock=clock, horizon=horizon, progress=progress)
     try:
-        return _explained(first, second, groups, common, progress)
+        return _explained(replays, common)
     except UnsupportedBookError as error:
         joined = joined_groups(groups, ("book", "fills", "costs"))
         try:
-            made = _explained(first, second, joined, common, progress)
+            made = _explained(replace(replays, groups=joined), common)  # with all that is kept, such as models' scores
         except UnsupportedBookError as second_error:
             raise RunError(
                 f"a mix of {first.name} and {second.name} cannot be held, so that their gap cannot be divided: "
@@ -65,15 +66,8 @@ def explain(first: Recipe, second: Recipe, *, progress: ProgressCallback = silen
         return replace(made, remarks=(*made.remarks, remark))
 
 
-def _explained(
-    first: Recipe,
-    second: Recipe,
-    groups: tuple[StageGroup, ...],
-    common: pd.DatetimeIndex,
-    progress: ProgressCallback,
-) -> Explanation:
-    clock, horizon = _clock(first, second)
-    replays = MixedReplays(first=first, second=second, groups=groups, clock=clock, horizon=horizon, progress=progress)
+def _explained(replays: MixedReplays, common: pd.DatetimeIndex) -> Explanation:
+    first, second, groups = replays.first, replays.second, replays.groups
     game = _Game(replays=replays, common=common, year=first.sessions_per_year, total=_n_mixes(groups))
     players = [group.name for group in groups if group.differs]
     shares = shapley_values(players, game.worth)

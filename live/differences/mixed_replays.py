@@ -20,7 +20,7 @@ from core.errors import UnsupportedBookError
 from core.progress import ProgressCallback, silent
 from live.differences.given_shares import GivenFills, KeptShares, keep_fills, keep_whole_shares
 from live.differences.recipe import STAGES, UPSTREAM, Recipe, placed_scores, placed_weights
-from live.differences.stage_groups import StageGroup, same_bars
+from live.differences.stage_groups import StageGroup
 from market.panel import Panel
 from market.returns import Execution, forward_returns
 from portfolio.builders import BUILDERS
@@ -75,6 +75,8 @@ class MixedReplays:
         Sessions that these span.
     progress : callable
         Called as models are trained.
+    kept : dict
+        What was computed, by its name and the stages that it takes of the second side.
     """
 
     first: Recipe
@@ -139,7 +141,7 @@ class MixedReplays:
         bars, chooser = self._side("bars", mix), self._side("universe", mix)
         if "universe" not in self.differing or bars is chooser:
             return bars.panel
-        if "bars" not in self.differing and same_bars(bars.panel, chooser.panel):
+        if "bars" not in self.differing:
             return chooser.panel
         return self._once("panel", self._of(mix, STAGES[:2]), lambda: chooser.universe.on(bars.panel))
 
@@ -246,6 +248,11 @@ def _whole(panel: Panel, weights: pd.DataFrame, execution: Execution, costs: Cos
 
 
 def _kept(kept: KeptShares, fills: GivenFills) -> Outcome:
+    lost = kept.net_returns <= -1.0
+    if lost.any():
+        raise UnsupportedBookError(
+            f"the book is insolvent on {lost.idxmax():%Y-%m-%d}: no return is defined from there on"
+        )
     return Outcome(net_returns=kept.net_returns, cost=kept.cost, trades=kept.trades, capital=fills.capital)
 
 

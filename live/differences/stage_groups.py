@@ -13,7 +13,7 @@ from live.differences.recipe import STAGES, Recipe
 from market.panel import BAR_FIELDS, Panel
 from strategy.learning.learn import LEARNED
 
-__all__ = ["StageGroup", "joined_groups", "same_bars", "same_frames", "stage_groups"]
+__all__ = ["StageGroup", "joined_groups", "stage_groups"]
 
 SHOWN = 4  # settings that are named
 LEARNING = (*(part for part in LEARNED if part != "features"), "split", "uncertainty")
@@ -75,7 +75,7 @@ def joined_groups(groups: Iterable[StageGroup], stages: tuple[str, ...]) -> tupl
     )
 
 
-def same_bars(first: Panel, second: Panel) -> bool:
+def _same_bars(first: Panel, second: Panel) -> bool:
     """Whether every bar, delisting and outside value is the same number, whoever may be held."""
     if first is second:
         return True
@@ -86,7 +86,7 @@ def same_bars(first: Panel, second: Panel) -> bool:
     return every[0] == every[1]
 
 
-def same_frames(first: pd.DataFrame, second: pd.DataFrame) -> bool:
+def _same_frames(first: pd.DataFrame, second: pd.DataFrame) -> bool:
     """Whether two tables are the same to the bit, NaN being one number."""
     if not (first.index.equals(second.index) and first.columns.equals(second.columns)):
         return False
@@ -114,9 +114,9 @@ def _reads_other_features(first: Recipe, second: Recipe) -> bool:
 
 
 def _bars(first: Recipe, second: Recipe) -> Iterator[str]:
-    if same_bars(first.panel, second.panel):
+    if _same_bars(first.panel, second.panel):
         return
-    fields = [name for name in BAR_FIELDS if not same_frames(getattr(first.panel, name), getattr(second.panel, name))]
+    fields = [name for name in BAR_FIELDS if not _same_frames(getattr(first.panel, name), getattr(second.panel, name))]
     sizes = [f"{len(side.panel.sessions):,} × {len(side.panel.tickers):,}" for side in (first, second)]
     yield f"other {', '.join(fields) or 'delistings or outside values'}"
     if sizes[0] != sizes[1]:
@@ -167,7 +167,7 @@ def _same_inputs(first: Recipe, second: Recipe) -> bool:
 def _same_scores(first: Recipe, second: Recipe) -> bool:
     if first.scores is None or second.scores is None:
         return first.scores is second.scores
-    return same_frames(first.scores, second.scores)
+    return _same_frames(first.scores, second.scores)
 
 
 def _same_weights(first: Recipe, second: Recipe) -> bool:
@@ -186,7 +186,7 @@ def _same_weights(first: Recipe, second: Recipe) -> bool:
 
 def _book(first: Recipe, second: Recipe) -> Iterator[str]:
     if first.weights is not None or second.weights is not None:
-        if first.weights is None or second.weights is None or not same_frames(first.weights, second.weights):
+        if first.weights is None or second.weights is None or not _same_frames(first.weights, second.weights):
             yield "the books that were wanted"
         return
     yield from _settings("portfolio", first.rules.portfolio, second.rules.portfolio)
