@@ -6,13 +6,13 @@ in which the stages that differ can be swapped.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
+from backtests.verdict import finite_or_none
 from core.notebook_html import notebook_text
 from live.differences.first_places import FirstPlace
 
@@ -174,13 +174,13 @@ class Explanation:
         return {
             "sentence": self.sentence,
             "same": self.same,
-            "first": _plain(self.first),
-            "second": _plain(self.second),
+            "first": finite_or_none(asdict(self.first)),
+            "second": finite_or_none(asdict(self.second)),
             "sessions": [f"{self.sessions[0]:%Y-%m-%d}", f"{self.sessions[-1]:%Y-%m-%d}", len(self.sessions)],
             "sessions_per_year": self.sessions_per_year,
             "gap": dict(self.gap),
-            "parts": [_plain(part) for part in self.parts],
-            "first_differences": [_plain(place) for place in self.places],
+            "parts": [finite_or_none(asdict(part)) for part in self.parts],
+            "first_differences": [asdict(place) for place in self.places],
             "remarks": list(self.remarks),
             "synthetic": self.synthetic,
         }
@@ -208,15 +208,3 @@ def _cell(figure: str, value: float, sign: bool) -> str:
 
 def _shown(figure: str, value: float) -> str:
     return f"{value:+.2%} a year" if figure == "annual return" else f"{value:+.3f} of the {figure}"
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    made = {name: getattr(value, name) for name in value.__dataclass_fields__}
-    return {
-        name: list(each) if isinstance(each, tuple) else dict(each) if isinstance(each, Mapping) else _finite(each)
-        for name, each in made.items()
-    }
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value

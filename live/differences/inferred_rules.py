@@ -137,7 +137,6 @@ def inferred_rules(
         f"{'whole shares' if given.is_whole else 'fractions of a share'}, {fee}, capital {given.capital:,.0f}.",
         f"{name} trades from {dates.iloc[0]:%Y-%m-%d} to {dates.iloc[-1]:%Y-%m-%d}; what it held then is kept to the "
         "end of the bars.",
-        f"What {name} wanted is inferred from what it held after each session's fills.",
     )
     gross = float(weights.abs().sum(axis=1).max())
     if gross > GEARED:

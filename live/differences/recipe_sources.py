@@ -140,8 +140,15 @@ def run_recipe(folder: RunFolder, told: Told) -> Recipe:
     )
 
 
-def trades_recipe(read: TradeTable, name: str, told: Told, *, beside: Recipe | None = None) -> Recipe:
-    """Fills of another tool, on the bars of the other side or on those that were told."""
+def trades_recipe(
+    read: TradeTable,
+    name: str,
+    told: Told,
+    *,
+    beside: Recipe | None = None,
+    decided: pd.DataFrame | None = None,
+) -> Recipe:
+    """Fills on the bars of the other side or on those that were told; ``decided`` are their books, if known."""
     table, told_fees = read.fills, read.told_fees
     inputs = _borrowed(name, told, beside)
     check_fills(table, inputs.panel, origin=name)
@@ -150,6 +157,7 @@ def trades_recipe(read: TradeTable, name: str, told: Told, *, beside: Recipe | N
     wanted = None if beside is None else _wanted(beside)
     found = inferred_rules(given, inputs.panel, wanted=wanted, name=name)
     averages = (f"{name} tells round trips at average prices: give its orders, a row a fill, to see what it held.",)
+    inferred = f"What {name} wanted is inferred from what it held after each session's fills."
     guess = f"The capital of {name} is the least that pays its purchases; --capital tells it."
     return Recipe(
         name=name,
@@ -158,10 +166,15 @@ def trades_recipe(read: TradeTable, name: str, told: Told, *, beside: Recipe | N
         universe=UniverseRule(words="names that it traded", table=inputs.panel.universe),
         rules=TradingRules(name="trades", execution=found.execution, costs=found.costs),
         net=found.kept.net_returns,
-        weights=found.weights,
+        weights=found.weights if decided is None else decided,
         fills=given,
         facts={"costs": "its own fees" if told_fees else "none told"},
-        notes=(*found.words, *(() if told.capital else (guess,)), *(averages if read.are_round_trips else ())),
+        notes=(
+            *found.words,
+            *((inferred,) if decided is None else ()),
+            *(() if told.capital else (guess,)),
+            *(averages if read.are_round_trips else ()),
+        ),
         has_bars=beside is None,
     )
 
@@ -246,12 +259,11 @@ def _fills_recipe(folder: VersionFolder, told: Told, beside: Recipe | None) -> R
     table = table[list(FILL_COLUMNS)].sort_values("session", kind="stable").reset_index(drop=True)
     opened = next((float(entry.facts["equity"]) for entry in log.entries() if entry.kind == RECONCILED), None)
     told = replace(told, capital=told.capital or opened)
-    made = trades_recipe(TradeTable(fills=table, told_fees=True), name, told, beside=beside or _bare(inputs))
-    weights, spec = committed_weights(log, inputs.panel), frozen_spec(folder)
-    rules = replace(_own_rules(spec.rules), costs=made.rules.costs)
-    wanted = f"What {name} wanted are the decisions of its paper log."  # nothing of it is inferred
-    notes = (*(note for note in made.notes if not note.startswith("What ")), wanted, *_left_out(log, name))
-    return replace(made, kind="live fills", weights=weights, rules=rules, notes=notes, has_bars=beside is None)
+    read, decided = TradeTable(fills=table, told_fees=True), committed_weights(log, inputs.panel)
+    made = trades_recipe(read, name, told, beside=beside or _bare(inputs), decided=decided)
+    rules = replace(_own_rules(frozen_spec(folder).rules), costs=made.rules.costs)
+    notes = (*made.notes, f"What {name} wanted are the decisions of its paper log.", *_left_out(log, name))
+    return replace(made, kind="live fills", rules=rules, notes=notes, has_bars=beside is None)
 
 
 def _left_out(log: PaperLog, name: str) -> Iterator[str]:
