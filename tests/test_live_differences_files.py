@@ -202,6 +202,7 @@ def test_the_command_writes_a_page_and_says_what_most_of_the_gap_is(bench: Bench
     assert done.exit_code == 0, done.output
     assert "of the gap of" in done.output
     assert "is costs:" in done.output
+    assert "wanted is inferred from what it held after each session's fills" in done.output
     assert "trials" in done.output
     html = page.read_text(encoding="utf-8")
     assert "Why two results differ" in html
@@ -227,10 +228,18 @@ def test_a_universe_without_bars_is_refused() -> None:
     assert "--universe and --exchange need --bars" in str(done.exception)
 
 
-def test_a_wrong_folder_of_runs_is_told_with_the_commands_own_word(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["explain", "a", "b", "--store", str(tmp_path)])
-    assert "--store" in str(done.exception)
-    assert "--out" not in str(done.exception)
+@pytest.mark.parametrize(
+    ("words", "option"), [(["explain", "a", "b", "--store"], "--store"), (["size-book", "latest", "--runs"], "--runs")]
+)
+def test_a_wrong_folder_of_runs_is_told_with_the_commands_own_word(
+    words: list[str], option: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for place, kind in ((tmp_path, RunError), (tmp_path / "file", ValueError)):
+        done = CliRunner().invoke(app, [*words, str(place)])
+        assert isinstance(done.exception, kind)
+        assert f"folder with {option}" in str(done.exception)
+        assert "--out" not in str(done.exception)
 
 
 @pytest.mark.slow

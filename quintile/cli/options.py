@@ -45,6 +45,7 @@ __all__ = [
     "print_path",
     "print_rows",
     "run_store",
+    "runs_named_by",
     "show_file",
     "show_run",
     "told_options",
@@ -141,6 +142,20 @@ def run_store(out: Path, *, csv: bool = False) -> "RunStore":
     if out.is_file():
         raise ValueError(f"{out} is a file: choose a folder with --out")
     return RunStore(out, csv=csv)
+
+
+@contextmanager
+def runs_named_by(option: str) -> Iterator[None]:
+    """Name an option in what is said of the folder of runs, where --out is another folder."""
+    from core.errors import RunError
+
+    words = "folder with --out"
+    try:
+        yield
+    except (RunError, ValueError) as error:
+        if words not in str(error):
+            raise
+        raise type(error)(str(error).replace(words, f"folder with {option}")) from error
 
 
 def show_run(folder: "RunFolder", *, as_json: bool, verbose: bool) -> None:

@@ -1,14 +1,22 @@
 """``quintile explain``: why two results differ, stage by stage."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from quintile.cli.options import ExchangeCode, Json, Open, Quiet, Verbose, Versions, command_line, run_store
+from quintile.cli.options import (
+    ExchangeCode,
+    Json,
+    Open,
+    Quiet,
+    Verbose,
+    Versions,
+    command_line,
+    run_store,
+    runs_named_by,
+)
 
 __all__ = ["EXPLAIN_EXAMPLES", "explain_command"]
 
@@ -61,8 +69,8 @@ def explain_command(
         raise ValueError("--universe and --exchange need --bars: they say how these bars are read")
     words = {"bars": bars, "universe": universe, "exchange": exchange}
     fields = told_fields({name: word for name, word in words.items() if word is not None})
-    told = Told(store=run_store(store), versions=versions_folder(versions), fields=fields, capital=capital)
-    with progress_bars(quiet=quiet or as_json) as progress, _own_words():
+    with progress_bars(quiet=quiet or as_json) as progress, runs_named_by("--store"):
+        told = Told(store=run_store(store), versions=versions_folder(versions), fields=fields, capital=capital)
         found = explain(*recipes(first, second, told), progress=progress)
     if out is not None:
         found = write_page(found, out, command=command_line())
@@ -74,14 +82,3 @@ def explain_command(
             print(f"page  {out}")
     if open_ and out is not None:
         typer.launch(out.resolve().as_uri())
-
-
-@contextmanager
-def _own_words() -> Iterator[None]:
-    """Say --store where a message on the folder of runs says --out, which is the page here."""
-    from core.errors import RunError
-
-    try:
-        yield
-    except RunError as error:
-        raise RunError(str(error).replace("folder with --out", "folder with --store")) from error

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quintile.cli.options import Json, Open, Quiet, Verbose, Versions, command_line, interruptible, run_store
+from quintile.cli.options import (
+    Json,
+    Open,
+    Quiet,
+    Verbose,
+    Versions,
+    command_line,
+    interruptible,
+    run_store,
+    runs_named_by,
+)
 
 if TYPE_CHECKING:
     from live.sizing.sized_book import SizedBook
     from live.sizing.sizing_result import SizingStudy
     from live.sizing.sizing_settings import SizingSettings
+    from strategy.runs.store import RunStore
 
 __all__ = ["SIZING_EXAMPLES", "size_book_command"]
 
@@ -57,10 +68,11 @@ def size_book_command(
 
     if out.is_file():
         raise ValueError(f"{out} is a file: choose a folder with --out")
-    settings, store = _settings(agents, seeds, steps, scales), run_store(runs)
+    settings = _settings(agents, seeds, steps, scales)
     kept = f"repeat the command to resume, decisions of trained agents are in {out}"
-    with interruptible(kept), progress_bars(quiet=quiet or as_json) as progress:
-        book = _book(run, runs, versions)
+    with interruptible(kept), runs_named_by("--runs"), progress_bars(quiet=quiet or as_json) as progress:
+        store = run_store(runs)
+        book = _book(run, store, versions)
         study = size_book(book, settings=settings, store=PathStore(out), log=TrialLog(store.root), progress=progress)
         paths = write_study(study, out, command=command_line())
     if as_json:
@@ -82,11 +94,11 @@ def _print(study: "SizingStudy") -> None:
     print("\n".join([*conditions(study), "", sentence(study)]))
 
 
-def _book(run: str, runs: Path, versions: Path | None) -> "SizedBook":
+def _book(run: str, store: "RunStore", versions: Path | None) -> "SizedBook":
     from live.sizing.sizing_subject import run_book, version_book
     from quintile.cli.version_commands import find
 
-    return version_book(find(run, versions)) if "@" in run else run_book(run_store(runs).find(run))
+    return version_book(find(run, versions)) if "@" in run else run_book(store.find(run))
 
 
 def _settings(agents: str, seeds: int, steps: int, scales: str) -> "SizingSettings":
