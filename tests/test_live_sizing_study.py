@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from backtests.engine.backtest import ledger_backtest, run_backtest
 from backtests.report.boards.paired_gaps import p_value
+from backtests.report.stamps import SYNTHETIC
 from backtests.statistics.inference import holm
 from core.errors import MissingExtraError
 from core.intervals import Interval
@@ -342,7 +343,8 @@ def test_json_and_page_are_written_whole_and_words_stay_words(study: tuple[Sizin
     assert "run &lt;b&gt;x&lt;/b&gt;" in html
     assert "<b>x</b>" not in html
     assert "http-equiv" in html
-    assert "NOT EVIDENCE" in html
+    assert SYNTHETIC.sentence in html
+    assert "The verdict of the study&#39;s written rule" in html
     other = write_study(replace(made, settings=TINY.model_copy(update={"steps": 70})), tmp_path)
     assert other[0] != table
     page.write_text("my notes")

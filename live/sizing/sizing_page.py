@@ -1,6 +1,6 @@
 """Sizing page: the sentence, the tables and the scales of a study as one self-contained page."""
 
-from backtests.report.content import SEVERITIES, Part, Picture, Section, Stamp, Table
+from backtests.report.content import Part, Picture, Section, Stamp, Table
 from backtests.report.figures.rolling_figures import rolling_figure
 from backtests.report.html_page import HtmlPage, render_page
 from backtests.report.stamps import SYNTHETIC, VERDICT_SEVERITY
@@ -40,8 +40,7 @@ def _stamps(study: SizingStudy) -> tuple[Stamp, ...]:
         severity=VERDICT_SEVERITY[study.verdict],
         sentence="The verdict of the study's written rule; the sentence gives the reasons.",
     )
-    stamps = (*((SYNTHETIC,) if study.synthetic else ()), judged)
-    return tuple(sorted(stamps, key=lambda stamp: SEVERITIES.index(stamp.severity)))
+    return (*((SYNTHETIC,) if study.synthetic else ()), judged)
 
 
 def _sections(study: SizingStudy) -> tuple[Section, ...]:
