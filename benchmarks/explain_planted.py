@@ -237,7 +237,7 @@ def ordered(
         call_seq="auto",
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pandas, on what vectorbt calls
+        warnings.filterwarnings("ignore", "The inplace keyword in DataFrame.rename", DeprecationWarning)
         return made.orders.records_readable
 
 
