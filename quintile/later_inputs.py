@@ -3,12 +3,12 @@ of the built-in market.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from live.continued_market import Continuation, continued_market
 from live.latest_bars import LATEST, latest_data_set
 from market.builtin_words import BUILTIN, is_builtin
-from market.holdout import readable
+from market.holdout import HoldoutSettings, readable
 from market.inputs import Inputs, load_inputs
 from market.request import BarsRequest
 from market.synthetic.synthetic_settings import SyntheticSettings
@@ -17,15 +17,10 @@ from quintile.bar_requests import told_fields
 from strategy.frozen.own_request import own_universe, version_request
 from strategy.frozen.versions import VersionFolder
 
-if TYPE_CHECKING:
-    from market.holdout import HoldoutSettings
-
 __all__ = ["later_inputs"]
 
 
-def later_inputs(
-    folder: VersionFolder, bars: str, *, holdout: "HoldoutSettings | None" = None, **beside: Any
-) -> Inputs:
+def later_inputs(folder: VersionFolder, bars: str, *, holdout: HoldoutSettings | None = None, **beside: Any) -> Inputs:
     """Bars of today for a version, cut at their beginning as its own were and not at their end.
 
     Parameters
@@ -66,7 +61,7 @@ def later_inputs(
 
 
 def _continued(
-    folder: VersionFolder, more: Continuation, beside: dict[str, Any], holdout: "HoldoutSettings | None"
+    folder: VersionFolder, more: Continuation, beside: dict[str, Any], holdout: HoldoutSettings | None
 ) -> Inputs:
     recorded = folder.body["request"]
     if folder.body["bars"] != BUILTIN or not is_builtin(recorded["bars"]):
