@@ -107,19 +107,22 @@ class PaperLog(ChainedLog):
         chain = self.chain()
         return chain is None or chain.as_dict() in _remembered(self.trials.entries(), self.store.name)
 
-    def faults(self) -> Iterator[str]:
-        """Yield what is wrong with the log by itself, and how it contradicts what the trial log remembers of it."""
+    def examined(self) -> tuple[list[Entry], list[str]]:
+        """Every entry, and what is wrong with the log by itself or with what the trial log remembers of it."""
         remembered = _remembered(self.trials.entries(), self.store.name)
         entries = self.entries()  # read last: the log only grows, so it holds what was remembered before
         broken = [*broken_links(entries, self.NOUN), *_strange(entries)]
-        yield from broken
         if broken:
-            return
+            return entries, broken
         for claim in remembered:
             against = "knew a paper log, and it is gone" if not entries else contradiction(entries, claim, self.NOUN)
             if against:
-                yield f"the trial log {against}"
-                return
+                return entries, [f"the trial log {against}"]
+        return entries, []
+
+    def faults(self) -> list[str]:
+        """What is wrong with the log by itself, and how it contradicts what the trial log remembers of it."""
+        return self.examined()[1]
 
 
 def paper_logs(trials: TrialLog) -> list[PaperLog]:

@@ -76,10 +76,10 @@ def open_paper(folder: VersionFolder, store: Path, *, clock: Callable[[], dt.dat
     """
     home = store / PAPER / f"{folder.version.name}-{folder.version.semver}"
     log = PaperLog(home) if clock is None else PaperLog(home, clock)
-    fault = next(log.faults(), None)
-    if fault:
-        raise RunError(f"{fault}: restore {log.path} from a backup, or begin a record anew with another --out")
-    _check_owner(log, log.entries(), folder)
+    entries, faults = log.examined()
+    if faults:
+        raise RunError(f"{faults[0]}: restore {log.path} from a backup, or begin a record anew with another --out")
+    _check_owner(log, entries, folder)
     return log
 
 
