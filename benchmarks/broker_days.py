@@ -36,7 +36,7 @@ from live.broker.trade_limits import TradeLimits
 from live.broker.trade_session import MAX_ATTEMPTS, TradeDesk, trade_session
 from market.panel import Panel
 from strategy.trading.paper.decisions import Decided, append_decision
-from strategy.trading.paper.paper_fills import held_shares, noted, order_states
+from strategy.trading.paper.paper_fills import held_shares, last_attempts, noted, order_states
 from strategy.trading.paper.traded_record import traded_record
 from strategy.trials.paper_log import PaperLog
 
@@ -278,12 +278,10 @@ def _finish(at: _Days) -> float:
 
 def _unfinished(at: _Days) -> bool:
     """Whether another call has something to send: what was not sent, or the further attempt of what was rejected."""
-    session, last = f"{at.panel.sessions[-1]:%Y-%m-%d}", dict[tuple[str, str], dict[str, Any]]()
-    for each in order_states(at.log.entries()).values():
-        if each["session"] == session:
-            last[each["ticker"], each["side"]] = each
-    again = (each["state"] == "rejected" and each["attempt"] < MAX_ATTEMPTS for each in last.values())
-    return any(again) or any(each["state"] == "planned" for each in last.values())
+    session = f"{at.panel.sessions[-1]:%Y-%m-%d}"
+    own = [facts for (day, _, _), facts in last_attempts(at.log.entries()).items() if day == session]
+    again = (each["state"] == "rejected" and each["attempt"] < MAX_ATTEMPTS for each in own)
+    return any(again) or any(each["state"] == "planned" for each in own)
 
 
 def _hold(at: _Days, found: Study) -> None:

@@ -24,7 +24,7 @@ from live.broker.order_plan import PlannedOrder, plan_orders
 from live.broker.order_window import LAST_CALL, closed_window
 from live.broker.trade_limits import TradeLimits, check_limits
 from market.panel import Panel
-from strategy.trading.paper.paper_fills import Note, noted, order_states
+from strategy.trading.paper.paper_fills import Note, last_attempts, noted, order_states
 from strategy.trials.chained_log import Transaction
 from strategy.trials.paper_log import DECISION, FILL, ORDER, RECONCILED, PaperLog
 
@@ -231,11 +231,7 @@ def _standing(desk: TradeDesk, news: AccountNews) -> list[str]:
 
 def _own_orders(notes: Sequence[Note], session: str) -> list[dict[str, Any]]:
     """The last attempt of each of a decision's orders."""
-    last: dict[tuple[str, str], dict[str, Any]] = {}
-    for facts in order_states(notes).values():
-        if facts["session"] == session:
-            last[facts["ticker"], facts["side"]] = facts
-    return list(last.values())
+    return [facts for (day, _, _), facts in last_attempts(notes).items() if day == session]
 
 
 def _may_repeat(facts: dict[str, Any]) -> bool:

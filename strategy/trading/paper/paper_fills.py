@@ -15,7 +15,17 @@ import pandas as pd
 from strategy.trials.chained_log import Entry
 from strategy.trials.paper_log import ACTION, FILL, ORDER, RECONCILED, PaperLog
 
-__all__ = ["FEE", "Note", "fill_table", "held_cash", "held_shares", "noted", "order_states", "paper_fills"]
+__all__ = [
+    "FEE",
+    "Note",
+    "fill_table",
+    "held_cash",
+    "held_shares",
+    "last_attempts",
+    "noted",
+    "order_states",
+    "paper_fills",
+]
 
 FEE = "FEE"  # the type of an action that only takes cash
 ALL = ""  # the ticker of a fee that is for every name
@@ -100,6 +110,11 @@ def order_states(entries: Sequence[Entry | Note]) -> dict[str, dict[str, Any]]:
     for facts in (entry.facts for entry in entries if entry.kind == ORDER):
         states[facts["client_order_id"]] = states.get(facts["client_order_id"], {}) | dict(facts)
     return states
+
+
+def last_attempts(entries: Sequence[Entry | Note]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Every order by session, name and side: a further attempt takes the place of a former one."""
+    return {(facts["session"], facts["ticker"], facts["side"]): facts for facts in order_states(entries).values()}
 
 
 def _moved(entry: Entry | Note) -> dict[str, Decimal]:

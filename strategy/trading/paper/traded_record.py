@@ -10,7 +10,7 @@ import pandas as pd
 
 from backtests.verdict import finite_or_none
 from core.conventions import BASIS_POINTS
-from strategy.trading.paper.paper_fills import Note, fill_table, noted, order_states
+from strategy.trading.paper.paper_fills import Note, fill_table, last_attempts, noted
 from strategy.trials.paper_log import DECISION, RECONCILED, PaperLog
 
 __all__ = ["TradedRecord", "traded_record"]
@@ -93,14 +93,11 @@ def traded_record(log: PaperLog) -> TradedRecord | None:
         Log of a version.
     """
     notes = noted(log.entries())
-    last: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for facts in order_states(notes).values():
-        last[facts["session"], facts["ticker"], facts["side"]] = facts  # a further attempt takes the place of a former
-    if not last:
-        return None
     by_session: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for (session, _, _), facts in last.items():
+    for (session, _, _), facts in last_attempts(notes).items():
         by_session[session].append(facts)
+    if not by_session:
+        return None
     fills = fill_table(notes)
     summed = fills.groupby("client_order_id")["shares"].sum()
     filled = {str(name): float(shares) for name, shares in summed.items()}
