@@ -26,7 +26,9 @@ from live.broker.order_window import closed_window
 from live.broker.told_numbers import told_numbers
 from live.broker.trade_limits import TradeLimits, check_limits
 from strategy.trading.paper.paper_fills import Note, noted, order_states
-from strategy.trials.paper_log import ORDER
+from strategy.trials import chained_log
+from strategy.trials.chained_log import Entry
+from strategy.trials.paper_log import ORDER, PaperLog
 from tests.broker_desk import desk, small_panel
 
 BOOK = {"AAA": 0.4, "BBB": 0.3, "CCC": -0.2}
@@ -57,7 +59,11 @@ def answering(monkeypatch: pytest.MonkeyPatch, status: int, body: object, **head
     return open_alpaca(environment=KEYS, backoff=Backoff(attempts=2, sleep=lambda seconds: None))
 
 
-@pytest.mark.parametrize("body", ["", "null", "[]", {}, {"cash": "NaN", "equity": "1"}, [{"symbol": "A", "qty": "x"}]])
+@pytest.mark.parametrize(
+    "body",
+    ["", "null", "[]", {}, {"cash": "NaN", "equity": "1"}, [{"symbol": "A", "qty": "x"}], "[" * 100_000],
+    ids=lambda body: str(body)[:20],
+)
 def test_an_answer_that_is_none_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, body: object) -> None:
     broker = answering(monkeypatch, 200, body)
     broker = replace(broker, backoff=Backoff(sleep=lambda _: pytest.fail("it was asked again")))
@@ -68,12 +74,30 @@ def test_an_answer_that_is_none_is_told_in_one_line(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"price": "-3"}, {"price": "0"}, {"price": "NaN"}, {"qty": "Infinity"}, {"qty": "-1"}]
+    "wrong", [{"price": "-3"}, {"price": "0"}, {"price": "NaN"}, {"qty": "Infinity"}, {"qty": "-1"}, {"side": "hold"}]
 )
 def test_a_fill_that_cannot_be_is_not_taken(monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
     assert len(answering(monkeypatch, 200, [FILL]).activities()) == 1
     with pytest.raises(BrokerError, match="cannot be read"):
         answering(monkeypatch, 200, [FILL | wrong]).activities()
+
+
+def test_a_fill_that_is_told_twice_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell = AlpacaBroker.activities
+    monkeypatch.setattr(AlpacaBroker, "activities", lambda *words: [each for each in tell(*words) for _ in range(2)])
+    with desk(tmp_path) as at:
+        at.commit(BOOK)
+        at.trade()
+        at.evening()
+        assert at.trade(submit=False).differences == {}
+        report = at.trade()
+        assert (report.n_fills, report.differences) == (3, {})
+
+
+def test_a_refusal_that_is_nested_without_end_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = answering(monkeypatch, 403, "[" * 100_000)
+    with pytest.raises(BrokerError, match=r"^the broker refused \(403\): \[+$"):
+        broker.account()
 
 
 def test_activities_are_read_to_the_last_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +110,9 @@ def test_activities_are_read_to_the_last_page(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(broker.client, "get", page)
     assert [each.activity_id for each in broker.activities()] == [row["id"] for row in rows]
+    deaf = iter([rows[:100], rows[:100]])  # to the page that is asked for
+    monkeypatch.setattr(broker.client, "get", lambda *_: next(deaf))
+    assert {each.activity_id for each in broker.activities()} == {row["id"] for row in rows[:100]}
 
 
 def test_neither_a_refusal_nor_another_address_gets_a_key_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +125,13 @@ def test_neither_a_refusal_nor_another_address_gets_a_key_out(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    "url", ["https://api.alpaca.markets./", "https://a:b@example.org", "https://api.alpaca.markets\\@example.org"]
+    "url",
+    [
+        "https://api.alpaca.markets./",
+        "https://API%2ealpaca.markets/",
+        "https://a:b@example.org",
+        "https://api.alpaca.markets\\@example.org",
+    ],
 )
 def test_an_address_in_disguise_gets_no_key(url: str) -> None:
     with pytest.raises(ValueError, match=r"no place for paper orders|takes an address without a user") as told:
@@ -159,16 +192,20 @@ def test_an_order_is_tried_three_times_in_all(tmp_path: Path, monkeypatch: pytes
         assert sent == [1, 1, 1, 0, 0]
         [*_, last] = order_states(at.log.entries()).values()
         assert (last["attempt"], last["reason"]) == (3, "cannot be sold short")
+        assert at.log.faults() == []
 
 
-def test_another_order_than_was_sent_stops_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("other", [{"side": "buy"}, {"shares": Decimal(1)}, {"ticker": "DDD"}])
+def test_another_order_than_was_sent_stops_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+) -> None:
     send = AlpacaBroker.submit
-    monkeypatch.setattr(AlpacaBroker, "submit", lambda broker, ticket: replace(send(broker, ticket), side="buy"))
+    monkeypatch.setattr(AlpacaBroker, "submit", lambda broker, ticket: replace(send(broker, ticket), **other))
     with desk(tmp_path) as at:
         at.commit(BOOK)
         report = at.trade()
         assert [order["state"] for order in report.orders] == ["accepted", "planned", "planned"]
-        assert "no further order was sent: the broker took buy" in report.obstacles[0]
+        assert "no further order was sent: the broker took" in report.obstacles[0]
 
 
 def test_sending_that_lasts_into_the_open_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,11 +240,39 @@ def test_orders_that_missed_their_open_are_asked_for_no_more(tmp_path: Path, mon
         assert at.trade().n_fills == 3
 
 
-def gone(*_: object) -> BrokerOrder:
+def test_orders_that_were_sent_before_a_crash_are_not_called_unsent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk(tmp_path) as at:
+        at.commit(BOOK)
+        monkeypatch.setattr("live.broker.trade_session._settled", gone)
+        with pytest.raises(BrokerError):
+            at.trade()
+        monkeypatch.undo()
+        at.evening()
+        at.commit(BOOK)
+        at.trade()
+        assert [facts["state"] for facts in order_states(at.log.entries()).values()][:3] == ["filled"] * 3
+
+
+def test_an_order_that_a_person_replaced_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = AlpacaBroker.recent_orders
+    with desk(tmp_path) as at:
+        at.commit(BOOK)
+        at.trade()
+        replaced = [replace(each, state="replaced") for each in seen(at.broker)]
+        monkeypatch.setattr(AlpacaBroker, "recent_orders", lambda _: replaced)
+        at.trade()
+        assert {facts["state"] for facts in order_states(at.log.entries()).values()} == {"replaced"}
+
+
+def gone(*_: object, **__: object) -> BrokerOrder:
     raise BrokerError("the broker gave no answer")
 
 
-def test_positions_are_adopted_once_by_two_calls_that_read_the_same_news(tmp_path: Path) -> None:
+def test_positions_are_adopted_once_by_two_calls_that_read_the_same_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with desk(tmp_path) as at:
         at.broker.submit(OrderTicket(client_order_id="mine", ticker="DDD", side="buy", shares=Decimal(7)))
         at.commit({})
@@ -220,7 +285,27 @@ def test_positions_are_adopted_once_by_two_calls_that_read_the_same_news(tmp_pat
         own = Note(ORDER, {"client_order_id": "own"})
         assert held_against(replace(stale, foreign=("own", "other")), [own]).foreign == ("other",)
         assert held_against(stale, noted(at.log.entries())).differences == {}
+        monkeypatch.setattr("live.broker.trade_session.read_news", lambda *_: stale)
+        assert at.trade(adopt=True).differences == {}
         assert at.held() == {"DDD": Decimal(7)}
+
+
+def test_a_call_reads_the_paper_log_once_and_the_trial_log_knows_where_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk(tmp_path) as at:
+        at.commit(BOOK)
+        read, entry = list[int](), chained_log._entry
+
+        def counted(noun: str, *row: Any) -> Entry:
+            read.extend(row[:1] if noun == PaperLog.NOUN else ())
+            return entry(noun, *row)
+
+        monkeypatch.setattr(chained_log, "_entry", counted)
+        assert len(at.trade().orders) == 3
+        assert read.count(1) == 1
+        monkeypatch.undo()
+        assert at.log.is_remembered()
 
 
 @pytest.mark.parametrize(("time", "said"), [("13:30", "13:30 in New York"), ("19:00", ""), ("09:27", "")])

@@ -112,6 +112,7 @@ def test_a_killed_broker_goes_on_with_the_account_that_it_had(broker: list[str])
 def test_a_command_line_that_cannot_be_meant_is_told_in_one_line(tmp_path: Path) -> None:
     for words, told in [
         (["fake-broker"], "needs --bars"),
+        (["fake-broker", "--bars", "builtin", "--cash", "inf"], "--cash takes an amount, was inf"),
         (["fake-broker", "--port", "9", "--move", "open"], "no fake broker answers on port 9"),
         (["fake-broker", "--bars", "builtin", "--begin", "1999-01-01"], "is no session of the bars"),
     ]:

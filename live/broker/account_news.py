@@ -87,22 +87,22 @@ def read_news(broker: Broker, notes: Sequence[Note], panel: Panel) -> AccountNew
     ended = [_ended(order, states[order.client_order_id]) for order in waiting if order.state in ENDED]
     ended += _unsent(notes, states, {order.client_order_id for order in waiting})
     news = [*ended, *unwritten(notes, [_note(each, known, panel) for each in own])]
-    whole = [*notes, *news]
-    return AccountNews(
+    told = AccountNews(
         notes=tuple(news),
         positions=positions,
         cash=account.cash,
         equity=account.equity,
-        differences=_differences(positions, held_shares(whole)),
-        cash_gap=None if opening is None else account.cash - held_cash(whole),
+        differences={},
+        cash_gap=None,
         blocked=account.blocked,
         seen=max((each.activity_id for each in activities), default=""),
-        foreign=tuple(each.client_order_id for each in broker.open_orders() if each.client_order_id not in states),
+        foreign=tuple(each.client_order_id for each in broker.open_orders()),
     )
+    return held_against(told, [*notes, *news])
 
 
 def held_against(news: AccountNews, notes: Sequence[Note]) -> AccountNews:
-    """The same news held against a log that holds them, and what another call wrote since they were read."""
+    """The same news held against a log that holds them, and what else was written into it."""
     opened = any(note.kind == RECONCILED for note in notes)
     states = order_states(notes)
     return replace(
@@ -130,7 +130,8 @@ def reconciled(news: AccountNews, session: str, moment: str, **beside: Any) -> d
 def unwritten(notes: Sequence[Note], news: Sequence[Note]) -> list[Note]:
     """The news that a log lacks: a fill or an action by its id, a state of an order by the order and the state."""
     known = {_key(note) for note in notes if note.kind in TOLD}
-    return [note for note in news if note.kind in TOLD and _key(note) not in known]
+    told = {_key(note): note for note in news if note.kind in TOLD}  # once, though an answer tells it twice
+    return [note for key, note in told.items() if key not in known]
 
 
 def _key(note: Note) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ and deaf to Retry-After, and waits for an answer without end: here it is told to
 """
 
 import datetime as dt
-import json
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,10 +14,12 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from core.bounded_text import json_value
 from live.broker.backoff import Backoff
 from live.broker.broker_protocol import (
     BUY,
     NEW_YORK,
+    SELL,
     Account,
     Activity,
     BrokerError,
@@ -41,7 +42,7 @@ PAGE = 100  # activities in one answer, the most that are given
 TOO_MANY, NOT_FOUND, SERVER = 429, 404, 500
 MAX_TOLD = 200  # characters of a broker's own words
 # what reading an answer raises that is none of the protocol: a state, an amount or a field that is not known
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 Answer = TypeVar("Answer")
 
 
@@ -86,8 +87,8 @@ def _check_address(url: str | None, live: str | None) -> bool:
     """Whether an address is on loopback; one that must not get a key is refused."""
     if url is None:
         return False
-    if "@" in url or "\\" in url:
-        raise ValueError("--broker takes an address without a user, a password or a backslash; keys are read elsewhere")
+    if {"@", "\\", "%"} & set(url):  # a client reads another host out of them than is read here
+        raise ValueError("--broker takes an address without a user, a password, a backslash or a percent sign")
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -216,7 +217,7 @@ class AlpacaBroker:
         """The broker's own words, in one line, without a key that they repeat."""
         words = str(error)
         with suppress(ValueError):
-            told = json.loads(words)
+            told = json_value(words)
             words = str(told["message"]) if isinstance(told, dict) and "message" in told else words
         for key in {self.client._api_key, self.client._secret_key} - {None, *FAKE_KEYS}:
             words = words.replace(key, "KEY")
@@ -294,12 +295,13 @@ def _activity(seen: Mapping[str, Any]) -> Activity:
     return Activity(
         **common,
         session=moment.astimezone(NEW_YORK).date(),
-        shares=amounts["qty"] if seen["side"] == BUY else -amounts["qty"],
+        shares=amounts["qty"] * SIGNS[seen["side"]],
         price=amounts["price"],
         order_id=seen["order_id"],
     )
 
 
+SIGNS = {BUY: 1, SELL: -1, "sell_short": -1}  # by the side of a fill
 # kinds whose quantity changes the position; others tell one that stays where it is
 MOVES_SHARES = ("SPLIT", "SSP", "REORG", "MA", "SPIN", "SSO", "SC", "NC", "ACATS", "JNLS")
 

@@ -31,14 +31,8 @@ __all__ = [
 
 BUY, SELL = "buy", "sell"
 REJECTED = "rejected"
-ENDED = (
-    "filled",
-    "canceled",
-    "expired",
-    "done_for_day",
-    "replaced",
-    REJECTED,
-)  # states from which an order does not move
+# states from which an order does not move
+ENDED = ("filled", "canceled", "expired", "done_for_day", "replaced", REJECTED)
 NEW_YORK = ZoneInfo("America/New_York")
 
 
