@@ -19,7 +19,7 @@ __all__ = ["DecideBody", "DecideQuery", "HoldingRow", "ScoresQuery", "asked_in_b
 
 MAX_ROWS = 20_000
 MAX_TOLD = 3  # faults of a request that are named
-Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Day = Annotated[str, Field(pattern="^(19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}$")]  # the calendars wrap beyond 2262
 Equity = Annotated[FiniteFloat, Field(gt=0)]
 Shape = TypeVar("Shape", bound=BaseModel)
 
