@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from backtests.report.monitor.live_measure import Coverage, Finding, SwitchState
+from backtests.report.monitor.monitor_figures import course_figure
 from backtests.report.monitor.monitor_page import monitor_page
 from backtests.report.monitor.monitored_version import MonitoredVersion
 from backtests.statistics.confidence_sequence import difference_confidence_sequence
@@ -77,6 +78,7 @@ def test_live_numbers_are_those_of_every_replay(opened: FrozenStrategy, later: I
         found.measures["net"].live.to_numpy(), made.result.net_returns.loc[found.sessions].to_numpy()
     )
     assert found.n_judged == 158  # two decisions whose returns have not ended
+    assert found.coverage.n_live == 160
 
 
 @pytest.mark.slow
@@ -184,11 +186,15 @@ def test_a_restated_past_is_watched_and_held_against_what_was_frozen(
     opened: FrozenStrategy, later: Inputs, found: MonitoredVersion
 ) -> None:
     close = later.panel.close.copy()
-    close.iloc[430, 0] = later.panel.low.iloc[430, 0]
+    for row in (100, 430):  # a training session, a test session
+        close.iloc[row] = later.panel.low.iloc[row]
     restated = monitor_version(opened, with_bars(later.panel, close=close))
     assert restated.verdict in ("WATCH", "BROKEN")
     assert [each.words for each in restated.findings if each.about == "restated"]
     pd.testing.assert_series_equal(restated.measures["rank_ic"].test, found.measures["rank_ic"].test)
+    assert restated.drift is not None
+    assert found.drift is not None
+    pd.testing.assert_frame_equal(restated.drift.features, found.drift.features)
 
 
 @pytest.mark.slow
@@ -236,6 +242,20 @@ def test_hostile_names_are_only_words_on_the_page(found: MonitoredVersion) -> No
     page = monitor_page(hostile(found))
     assert HOSTILE not in page
     assert html.escape(HOSTILE) in page
+
+
+def test_costs_are_drawn_in_basis_points(found: MonitoredVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = list[tuple[float, str]]()
+
+    def kept(test: pd.Series, live: pd.Series, *, y_format: str) -> Any:
+        drawn.append((float(live.mean()), y_format))
+        return course_figure(test, live, y_format=y_format)
+
+    monkeypatch.setattr("backtests.report.monitor.monitor_page.course_figure", kept)
+    page = monitor_page(found)
+    turnover, cost = (float(found.measures[name].live.mean()) for name in ("turnover", "cost"))
+    assert drawn == [(pytest.approx(turnover), ".1%"), (pytest.approx(1e4 * cost), ".2f")]
+    assert "Cost a session, bps" in page
 
 
 @pytest.mark.slow

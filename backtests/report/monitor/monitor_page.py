@@ -32,7 +32,8 @@ CONVENTIONS = (
     "Always-valid range: 95 of 100 streams stay inside at all sessions together (asymptotic confidence sequence, "
     "Waudby-Smith et al. 2024, with a HAC deviation).",
     "BROKEN: the rank IC lies below what came before it, always-valid at 5 % over the whole path, or fewer than half "
-    "of the names are scored. WATCH: anything else that the rule names. HOLDING: nothing of either.",
+    "of the names are scored, from 20 unseen sessions on. WATCH: anything else that the rule names. HOLDING: nothing "
+    "of either.",
     "PSI and KS of the latest 20 sessions against the training sessions; a feature is called where its distance over "
     "its usual one is above that of every feature in every earlier window, and its PSI is at least 0.25.",
 )
@@ -180,13 +181,13 @@ def _shade(value: float, usual: float) -> int:
 def _book(found: MonitoredVersion) -> Section:
     pictures = tuple(
         Picture(
-            title=each.label,
+            title=f"{each.label}{unit}",
             summary=f"{each.row()[1]} since, {each.row()[3]} in the test span; trailing means over 20 sessions.",
             figure=course_figure(each.test * scale, each.live * scale, y_format=y_format),
         )
-        for each, scale, y_format in (
-            (found.measures["turnover"], 1.0, ".1%"),
-            (found.measures["cost"], 1e4, ".2f"),  # basis points
+        for each, scale, y_format, unit in (
+            (found.measures["turnover"], 1.0, ".1%", ""),
+            (found.measures["cost"], 1e4, ".2f", ", bps"),
         )
     )
     turned = found.switches.events or ("No switch turned.",)
