@@ -329,6 +329,14 @@ def test_a_write_that_the_system_refuses_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_place_that_cannot_be_made_fails_before_the_work(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr("live.export.exported_version.graph_set", lambda *_: pytest.fail("the work began"))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotADirectoryError):
+        export_version(*opened, tmp_path / "file" / "new" / "bundle")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def _killed_inside(out: str, after_former: bool) -> None:
     with new_bundle(Path(out)) as folder:
         (folder / "model.pt").write_bytes(b"half")
