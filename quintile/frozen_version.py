@@ -114,9 +114,10 @@ class FrozenVersion:
         Raises
         ------
         ExportError
-            If its kind cannot be a graph, or a file does not keep the written limits of parity.
+            If its kind cannot be a graph, a file does not keep the written limits of parity, or code that decides has
+            changed.
         RunError
-            If it is not intact, or code that decides has changed.
+            If it is not intact.
         """
         from live.export.exported_version import export_version, opened_version
         from live.export.graph_set import export_options

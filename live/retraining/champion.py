@@ -17,7 +17,6 @@ from strategy.frozen.run_version import FrozenStrategy
 from strategy.frozen.versions import Version, VersionFolder, find_version, list_versions, plain
 
 __all__ = [
-    "MIN_SHARED",
     "Newer",
     "champion_of",
     "check_universe",
@@ -122,6 +121,8 @@ def load_newer(request: BarsRequest, frozen: FrozenStrategy) -> Newer:
 
 def check_universe(champion: VersionFolder, panel: Panel) -> None:
     """Refuse bars of another universe: less than half of the names that the champion was shown on.
+
+    Names that are gone since count too, unlike for the monitor: a challenger is trained on these bars.
 
     Raises
     ------

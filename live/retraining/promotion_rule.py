@@ -11,7 +11,8 @@ All of these must hold, else the champion stays:
 4. The challenger's verdict on the judged sessions is not worse.
 5. The champion is still the newest version of its name.
 
-That the code has not drifted is asked before anything is trained: ``open_frozen`` refuses a champion whose code did.
+That the code has not drifted is asked before anything is trained: ``live.retraining.retrain.open_champion`` refuses a
+champion whose code did.
 """
 
 import math

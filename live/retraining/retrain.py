@@ -145,10 +145,10 @@ def retrain(name: str, told: Mapping[str, Any], *, options: RetrainOptions) -> R
 def open_champion(champion: VersionFolder, *, options: RetrainOptions) -> FrozenStrategy:
     """The champion, intact and of this code, one that a challenger can be trained like."""
     frozen = open_frozen(champion, TrialLog(options.store.root), allow_drift=True)
-    for _, said in frozen.stamps:
+    if frozen.stamps:
         raise RunError(
-            f"{said} A challenger would be of other code too: see whether `quintile replay {champion.version}` gives "
-            "the same numbers, or check out its commit"
+            f"{frozen.stamps[0][1]} A challenger would be of other code too: see whether `quintile replay "
+            f"{champion.version}` gives the same numbers, or check out its commit"
         )
     refuse_given_start(frozen.spec, str(champion.version))
     return frozen
