@@ -2,15 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from core.errors import BarsError, DataError, QuintileError, RunError, SourceError
-from live.differences.recipe_sources import Told, recipes
+from live.differences.recipe_sources import Told, recipe_of, recipes
+from live.differences.stage_groups import stage_groups
 from live.differences.trade_files import read_trades, trades_of
 from quintile.cli import app
 from tests.browser import faults_of, open_browser
@@ -221,6 +225,17 @@ def test_a_run_and_the_version_frozen_of_it_are_the_same_to_the_bit(bench: Bench
     answer = json.loads(done.output)
     assert answer["same"]
     assert [part["figures"]["annual return"] for part in answer["parts"]] == [0.0] * 7
+
+
+def test_models_of_other_sizes_are_other_weights(bench: Bench, frozen: Any) -> None:
+    side = recipe_of(str(frozen.version), told(bench))
+    assert side.checkpoint is not None
+    model = side.checkpoint.model
+    longer = {name: np.tile(value, 3) for name, value in model.stored().tensors.items()}
+    other = SimpleNamespace(stored=lambda: SimpleNamespace(tensors=longer), scaler=model.scaler)
+    resized: Any = SimpleNamespace(model=other, calibration=side.checkpoint.calibration)
+    found = [group for group in stage_groups(side, replace(side, checkpoint=resized)) if group.differs]
+    assert [(group.name, group.why) for group in found] == [("scores", "other trained weights")]
 
 
 def test_a_universe_without_bars_is_refused() -> None:
