@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.monitor_power import DROPS, NULLS, Design, calls, calls_of_drop, false_share
+from backtests.statistics.confidence_sequence import difference_reach
+from benchmarks.monitor_power import DROPS, NULLS, REAL, Design, calls, calls_of_drop, false_share, memory
 from live.monitor.monitor_rule import decline_of
 
 SMALL = Design(n_nulls=100, n_drops=40, n_live=120, n_dropped=200)
@@ -33,3 +34,13 @@ def test_ics_that_did_not_fall_are_seldom_called_and_fallen_ones_soon() -> None:
 @pytest.mark.parametrize("name", [name for name in NULLS if name != "200 names, skill comes and goes"])
 def test_two_thousand_null_extensions_are_called_at_most_once_in_twenty(name: str) -> None:
     assert false_share(NULLS[name], Design()) <= 0.05
+
+
+@pytest.mark.slow
+def test_streams_that_move_slowly_leave_both_sides_at_most_once_in_twenty() -> None:
+    rngs = [np.random.default_rng([7, number]) for number in range(2_000)]
+    paths = np.stack([memory(rng, 625, deviation=REAL, phi=0.8) for rng in rngs])
+    earlier, live = paths[:, :375], paths[:, 375:]
+    reach = difference_reach(live, earlier, alpha=0.05, horizon=1, side="both")
+    gaps = live.cumsum(axis=1) / np.arange(1.0, 251.0) - earlier.mean(axis=1, keepdims=True)
+    assert (np.abs(gaps) > reach).any(axis=1).mean() == pytest.approx(0.037, abs=0.001)
