@@ -112,6 +112,14 @@ def test_bars_of_no_exchange_are_stale_after_their_longest_pause(files: dict[str
     assert last_expected_session("2020-01-20", exchange="none") == pd.Timestamp("2020-01-20")
 
 
+@pytest.mark.parametrize("exchange", ["XNYS", "XTKS", "24/7", "none"])
+@pytest.mark.parametrize("day", ["0001-01-01", "1000-01-01", "1899-12-31", "2100-01-01", "2999-12-31", "9999-12-31"])
+def test_a_day_that_calendars_do_not_reach_is_refused(exchange: str, day: str) -> None:
+    with pytest.raises(ValueError, match="must lie in the years 1900 to 2099"):
+        last_expected_session(day, exchange=exchange)
+    assert last_expected_session("2099-12-31", exchange=exchange) >= pd.Timestamp("2099-12-01")
+
+
 def test_weekly_bars_have_52_a_year_and_are_stale_after_a_week() -> None:
     fridays = pd.date_range("2018-01-05", "2021-12-31", freq="W-FRI").as_unit("ns")
     panel = qt.load_bars(made_bars(fridays, list("ABCDEF")))

@@ -16,6 +16,7 @@ __all__ = ["RECENT_SESSIONS", "DataChecks", "check_data", "last_expected_session
 
 RECENT_SESSIONS = 90
 LONGEST_CLOSURE = dt.timedelta(days=21)  # of an exchange
+YEARS = range(1900, 2100)  # nanoseconds, in which calendars count, wrap after 2262
 MIN_PRINTED = 0.8  # of the universe in the last session; fewer look like an unfinished file
 
 
@@ -48,7 +49,7 @@ def last_expected_session(as_of: str | None = None, *, exchange: str) -> pd.Time
     Raises
     ------
     ValueError
-        If ``as_of`` is not an ISO date.
+        If ``as_of`` is not an ISO date of 1900 to 2099.
     """
     end = pd.Timestamp(finished_day(exchange, dt.datetime.now(dt.UTC)) if as_of is None else _iso_day(as_of))
     if exchange == NO_EXCHANGE:
@@ -58,9 +59,12 @@ def last_expected_session(as_of: str | None = None, *, exchange: str) -> pd.Time
 
 def _iso_day(as_of: str) -> dt.date:
     try:
-        return dt.date.fromisoformat(as_of)
+        day = dt.date.fromisoformat(as_of)
     except (TypeError, ValueError) as error:
         raise ValueError(f"as-of must be an ISO date like 2026-01-30, was {as_of!r}") from error
+    if day.year not in YEARS:
+        raise ValueError(f"as-of must lie in the years {YEARS[0]} to {YEARS[-1]}, was {as_of!r}")
+    return day
 
 
 def check_data(panel: Panel, *, as_of: str | None = None) -> DataChecks:
