@@ -1,6 +1,6 @@
 """Scripted graph: a TorchScript archive of an export in memory, with torch and nothing else of Quintile's models.
 
-An archive holds code: the caller compares its sha256 with the card's before it is opened.
+An archive holds code: this opens what the caller wrote itself; ``models/export/`` opens others by their sha256.
 """
 
 from collections.abc import Callable
